@@ -3,6 +3,12 @@
  * whether trying again can help. PostgreSQL's own errors are told apart by SQLSTATE, never by message.
  */
 export const ERRORS = {
+  database_unreachable: { exit: 3, retry: true, meaning: 'PostgreSQL did not answer' },
+  database_refused: { exit: 3, retry: false, meaning: 'PostgreSQL refused the connection' },
+  missing_right: { exit: 4, retry: false, meaning: 'the role lacks a right that installing needs' },
+  not_installed: { exit: 4, retry: false, meaning: 'the database has no pgscore, or another version of it' },
+  migration_changed: { exit: 4, retry: false, meaning: 'a migration differs from the one that was run' },
+  restored_copy: { exit: 4, retry: false, meaning: 'the database is a copy of another installation' },
   usage: { exit: 2, retry: false, meaning: 'the command line or a setting is wrong' },
   internal: { exit: 70, retry: false, meaning: 'a defect in pgscore; please report it' },
   embedded_unavailable: { exit: 69, retry: false, meaning: 'no embedded PostgreSQL can run here' },
