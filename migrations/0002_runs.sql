@@ -1,0 +1,133 @@
+-- Read handles, prediction targets, runs and their shards.
+
+create table pgscore_data.handle (
+  handle_id bigint generated always as identity primary key,
+  owner name not null,
+  name name not null unique,
+  kind text not null check (kind in ('view', 'function')),
+  digest text not null,
+  guard_key text not null,
+  created_at timestamptz not null default clock_timestamp(),
+  used_at timestamptz not null default clock_timestamp()
+);
+comment on table pgscore_data.handle is 'A view or function in pgscore_sources, owned by a requester, through which the service reads her source. It answers only a session that knows the guard key.';
+create index handle_of_owner on pgscore_data.handle (owner, digest);
+
+create table pgscore_data.target (
+  target_id int generated always as identity primary key,
+  owner name not null,
+  view_schema name not null,
+  view_name name not null,
+  task text not null check (task in ('binary', 'multiclass', 'regression')),
+  key_columns jsonb not null,
+  class_labels text[] not null,
+  probability_columns text[],
+  current_generation int not null default 1,
+  current_snapshot_at timestamptz,
+  current_rows bigint not null default 0,
+  next_generation int not null default 2,
+  created_at timestamptz not null default clock_timestamp(),
+  unique (view_schema, view_name)
+);
+comment on table pgscore_data.target is 'A managed place for predictions: its storage is pgscore_predictions.target_<id>, partitioned by generation.';
+comment on column pgscore_data.target.probability_columns is 'One column a class up to 20 classes; NULL where the probabilities are one jsonb column, or where there are none.';
+comment on column pgscore_data.target.current_generation is 'The generation that the latest view shows. Publishing a run is an update of this row.';
+
+create table pgscore_data.run (
+  run_id bigint generated always as identity primary key,
+  requested_by name not null,
+  requested_at timestamptz not null default clock_timestamp(),
+  submitted_xid xid8 not null default pg_current_xact_id(),
+  version_id int not null references pgscore_data.version,
+  target_id int references pgscore_data.target on delete set null,
+  source_schema name not null,
+  source_name name not null,
+  source_kind text not null check (source_kind in ('ctid', 'stream')),
+  handle_id bigint references pgscore_data.handle on delete set null,
+  plan jsonb not null,
+  rls text not null check (rls in ('error', 'filter')),
+  publish boolean,
+  error_limit bigint,
+  schedule_id int,
+  fire_at timestamptz,
+  state text not null default 'queued' check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
+  phase text check (phase in ('reading', 'scoring', 'publishing')),
+  attempt int not null default 0,
+  claimed_by uuid,
+  lease_until timestamptz,
+  cancel_requested_at timestamptz,
+  snapshot_at timestamptz,
+  snapshot_id text,
+  generation int,
+  rows_expected bigint,
+  rows_done bigint not null default 0,
+  rows_failed bigint not null default 0,
+  cpu_seconds float8 not null default 0,
+  started_at timestamptz,
+  finished_at timestamptz,
+  published boolean,
+  error_code text,
+  error text,
+  remedy text,
+  check (state <> 'failed' or error is not null)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
+comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
+create index run_queued on pgscore_data.run (run_id) where state = 'queued';
+create index run_running on pgscore_data.run (lease_until) where state = 'running';
+create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;
+create index run_of_requester on pgscore_data.run (requested_by, run_id);
+
+create table pgscore_data.generation (
+  target_id int not null references pgscore_data.target on delete cascade,
+  generation int not null,
+  run_id bigint,
+  attempt int,
+  state text not null check (state in ('loading', 'published', 'discarded')),
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (target_id, generation)
+);
+comment on table pgscore_data.generation is 'A partition of a target: 0 holds superseded rows, every other one the predictions of a run.';
+
+create table pgscore_data.shard (
+  run_id bigint not null references pgscore_data.run on delete cascade,
+  attempt int not null,
+  shard int not null,
+  block_from bigint,
+  block_to bigint,
+  state text not null default 'queued' check (state in ('queued', 'running', 'done')),
+  fence int not null default 0,
+  claimed_by uuid,
+  lease_until timestamptz,
+  rows_done bigint not null default 0,
+  rows_failed bigint not null default 0,
+  cpu_seconds float8 not null default 0,
+  error text,
+  primary key (run_id, attempt, shard)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
+comment on table pgscore_data.shard is 'A part of a run: the blocks [block_from, block_to) of the source, read under the run''s snapshot. The fence goes up with every claim; only the holder of the newest may commit.';
+create index shard_open on pgscore_data.shard (run_id, attempt, shard) where state <> 'done';
+
+create table pgscore_data.run_error (
+  run_id bigint not null references pgscore_data.run on delete cascade,
+  attempt int not null,
+  shard int not null,
+  key jsonb not null,
+  code text not null,
+  reason text not null,
+  feature text,
+  input jsonb
+);
+comment on table pgscore_data.run_error is 'The rows of a run that could not be scored, and why.';
+create index run_error_of_run on pgscore_data.run_error (run_id, attempt, shard);
+
+create table pgscore_data.worker (
+  worker_id uuid primary key,
+  host text not null,
+  pid int not null,
+  version text not null,
+  scorers int not null,
+  state text not null check (state in ('running', 'draining', 'paused', 'stopped')),
+  started_at timestamptz not null default clock_timestamp(),
+  heartbeat_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+comment on table pgscore_data.worker is 'The running services. Identity is a UUID a process, never a host name.';

@@ -1,0 +1,138 @@
+-- Deploying: bytes in, checked by the service, never trusted before that.
+
+create or replace view pgscore._deployment as
+select null::text as model, null::bytea as bytes, null::jsonb as options, null::jsonb as expect, null::text as version, null::name as deployed_by
+where false;
+comment on view pgscore._deployment is 'Where pgscore.deploy() hands its request over: deployed_by is the caller, and nobody can write it.';
+alter view pgscore._deployment alter column deployed_by set default current_user;
+
+create or replace function pgscore_data._accept_deployment() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_model int;
+  this_version int;
+  next_number int;
+begin
+  if new.model is null or new.model !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.model) > 50 then
+    raise exception 'model name % cannot be used', coalesce(quote_literal(new.model), 'NULL') using
+      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most. Versions number themselves.';
+  end if;
+  if new.bytes is null or octet_length(new.bytes) = 0 then
+    raise exception 'the model file for "%" is empty', new.model using
+      errcode = 'invalid_parameter_value', hint = 'Pass the bytes of an ONNX file, for example lo_get(:LASTOID) after \lo_import FILE.';
+  end if;
+  if octet_length(new.bytes) > 268435456 then
+    raise exception 'the model file for "%" has % MB; 256 MB is the limit', new.model, octet_length(new.bytes) / 1048576 using
+      errcode = 'program_limit_exceeded', hint = 'Use fewer or smaller trees, or export weights as float32 rather than float64.';
+  end if;
+  insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
+  select m.model_id into this_model from pgscore_data.model m where m.name = new.model for update;
+  select coalesce(max(v.number), 0) + 1 into next_number from pgscore_data.version v where v.model_id = this_model;
+  insert into pgscore_data.version (model_id, number, options, expect, sha256, size_bytes, deployed_by)
+  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes), new.deployed_by)
+  returning version_id into this_version;
+  insert into pgscore_data.artifact (version_id, original) values (this_version, new.bytes);
+  insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
+  values (new.deployed_by, 'deploy', new.model, next_number, encode(sha256(new.bytes), 'hex'), coalesce(new.options, '{}'));
+  perform pgscore_data._wake();
+  new.version := new.model || '@' || next_number;
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_deployment() is 'Stores a deployed model as a version in state checking and wakes the service.';
+
+create or replace function pgscore_data._wake() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('pgscore.notify', true) is distinct from 'off' then
+    perform pg_notify('pgscore_work', '');
+  end if;
+end
+$$;
+comment on function pgscore_data._wake() is 'Tells every listening service to look for work. Only a hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
+
+create or replace trigger accept instead of insert on pgscore._deployment
+for each row execute function pgscore_data._accept_deployment();
+
+create or replace function pgscore.deploy(
+  model text,
+  bytes bytea,
+  features text[] default null,
+  class_labels text[] default null,
+  positive_class text default null,
+  threshold double precision default null,
+  task text default null,
+  nulls text default null,
+  null_values jsonb default null,
+  expect jsonb default null
+) returns text
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  deployed text;
+begin
+  if deploy.nulls is not null and deploy.nulls not in ('auto', 'error', 'nan') then
+    raise exception 'nulls => % is not known', quote_literal(nulls) using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
+  end if;
+  if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression') then
+    raise exception 'task => % is not known', quote_literal(task) using errcode = 'invalid_parameter_value', hint = 'Use ''binary'', ''multiclass'' or ''regression''.';
+  end if;
+  if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
+    raise exception 'threshold => % is not between 0 and 1', threshold using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
+  end if;
+  insert into pgscore._deployment (model, bytes, options, expect)
+  values (deploy.model, deploy.bytes,
+    jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
+      'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values)),
+    deploy.expect)
+  returning version into deployed;
+  return deployed;
+end
+$$;
+comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb) is
+'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
+model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does not say (metadata key pgscore.features).
+class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class whose probability score() gives (default: the last of two).
+threshold: probability from which the positive class is predicted (default 0.5).  task: binary, multiclass or regression (default: found by the check).
+nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value per feature to use instead of NULL, as {"feature": value}.
+expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version that differs.
+The first ready version of a model becomes its champion.';
+
+create or replace procedure pgscore.wait_for_version(model text, timeout interval default '5 minutes')
+language plpgsql security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found record;
+  verdict record;
+  give_up timestamptz := clock_timestamp() + timeout;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'wait_for_version cannot see the verdict in a % transaction', current_setting('transaction_isolation') using
+      errcode = 'invalid_transaction_state', hint = 'Call it in a READ COMMITTED transaction, or outside of one.';
+  end if;
+  loop
+    found := pgscore._find_version(model);
+    exit when found.state <> 'checking';
+    if clock_timestamp() > give_up then
+      raise exception 'version "%@%" is still being checked after %', found.model_name, found.number, timeout using
+        errcode = 'query_canceled',
+        hint = case when exists (select from pgscore.workers where state = 'running') then 'A service is running: look at its log.' else 'No service is running: start pgscore serve. If the deploy is not committed yet, commit it first.' end;
+    end if;
+    perform pg_sleep(0.02);
+  end loop;
+  if found.state = 'rejected' then
+    select m.reason_code, m.reason, m.remedy into verdict from pgscore.models m where m.model = found.model_name and m.version = found.number;
+    raise exception 'version "%@%" was rejected: %', found.model_name, found.number, verdict.reason using
+      errcode = 'object_not_in_prerequisite_state', detail = 'Code: ' || verdict.reason_code, hint = coalesce(verdict.remedy, 'Correct the model and deploy it again.');
+  end if;
+  raise notice 'version "%@%" is ready', found.model_name, found.number;
+end
+$$;
+comment on procedure pgscore.wait_for_version(text, interval) is
+'Waits until the service has checked a version; raises the reason and the remedy if it was rejected. model: such as churn@1. timeout: how long to wait.';

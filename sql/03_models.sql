@@ -1,0 +1,274 @@
+-- Looking at models and changing which version serves.
+
+create or replace view pgscore.models with (security_barrier) as
+select
+  m.name as model,
+  v.number as version,
+  coalesce((select array_agg(a.alias order by a.alias) from pgscore_data.alias a where a.version_id = v.version_id), '{}') as aliases,
+  v.state,
+  v.reason,
+  v.signature ->> 'task' as task,
+  (select string_agg(f ->> 'name' || ' ' || (f ->> 'type') || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end, ', ' order by n)
+     from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
+  case v.signature ->> 'task'
+    when 'regression' then 'value'
+    else 'label, probability of ' || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
+  end as outputs,
+  case when v.state = 'ready' then 'batch' end as execution,
+  v.sha256,
+  v.deployed_by,
+  v.deployed_at,
+  v.checked_at,
+  v.reason_code,
+  v.remedy,
+  v.warnings,
+  v.size_bytes
+from pgscore_data.model m
+join pgscore_data.version v using (model_id)
+where v.state <> 'dropped';
+comment on view pgscore.models is 'Every version of every model: what it takes and gives, which aliases point at it, and why it was rejected if it was.';
+comment on column pgscore.models.model is 'Name of the model.';
+comment on column pgscore.models.version is 'Number of the version; churn@3 is model churn, version 3.';
+comment on column pgscore.models.aliases is 'Names that point at this version. champion is the one that a bare model name means.';
+comment on column pgscore.models.state is 'checking, ready or rejected.';
+comment on column pgscore.models.reason is 'Why the check rejected the version.';
+comment on column pgscore.models.task is 'binary, multiclass or regression.';
+comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
+comment on column pgscore.models.outputs is 'What a prediction holds.';
+comment on column pgscore.models.execution is 'The ways to score with it.';
+comment on column pgscore.models.sha256 is 'Digest of the ONNX file as deployed.';
+comment on column pgscore.models.deployed_by is 'The role that deployed it.';
+comment on column pgscore.models.deployed_at is 'When its bytes arrived.';
+comment on column pgscore.models.checked_at is 'When the check ended.';
+comment on column pgscore.models.reason_code is 'Stable code of the reason.';
+comment on column pgscore.models.remedy is 'What to do about the reason.';
+comment on column pgscore.models.warnings is 'What the check noticed and accepted.';
+comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
+
+create or replace view pgscore.audit with (security_barrier) as
+select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
+comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
+
+create or replace view pgscore._command as
+select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;
+comment on view pgscore._command is 'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
+alter view pgscore._command alter column actor set default current_user;
+
+create or replace function pgscore_data._set_alias(this_version int, this_alias text) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.promotion (model_id, version_id)
+  select v.model_id, v.version_id from pgscore_data.version v where v.version_id = this_version and this_alias = 'champion'
+     and not exists (select from pgscore_data.alias a where a.model_id = v.model_id and a.alias = 'champion' and a.version_id = v.version_id);
+  insert into pgscore_data.alias (model_id, alias, version_id)
+  select v.model_id, this_alias, v.version_id from pgscore_data.version v where v.version_id = this_version
+  on conflict (model_id, alias) do update set version_id = excluded.version_id;
+end;
+comment on function pgscore_data._set_alias(int, text) is 'Points an alias at a version; a new champion is also written to the list that rollback goes down.';
+
+create or replace function pgscore_data._rollback(this_model int) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  previous record;
+  base text := (select m.name from pgscore_data.model m where m.model_id = this_model);
+begin
+  update pgscore_data.promotion p set rolled_back = true
+   where p.promotion_id = (select max(l.promotion_id) from pgscore_data.promotion l where l.model_id = this_model and not l.rolled_back);
+  select p.version_id, v.number into previous
+    from pgscore_data.promotion p join pgscore_data.version v using (version_id)
+   where p.model_id = this_model and not p.rolled_back order by p.promotion_id desc limit 1;
+  if not found then
+    raise exception 'model "%" has no earlier champion to go back to', base using
+      errcode = 'object_not_in_prerequisite_state', hint = format('select pgscore.promote(''%s@N''); names a version.', base);
+  end if;
+  update pgscore_data.alias a set version_id = previous.version_id where a.model_id = this_model and a.alias = 'champion';
+  return previous.number;
+end
+$$;
+comment on function pgscore_data._rollback(int) is 'Makes the champion before the present one champion again; returns its number.';
+
+create or replace function pgscore_data._drop_version(this_version int, model_and_number text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  used text;
+begin
+  select string_agg(a.alias, ', ') into used from pgscore_data.alias a where a.version_id = this_version;
+  if used is not null then
+    raise exception 'version "%" is in use by alias %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
+  end if;
+  select string_agg(quote_literal(s.name), ', ') into used from pgscore_data.schedule s
+   where s.model = model_and_number;
+  if used is not null then
+    raise exception 'version "%" is in use by schedule %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); or schedule another version first.';
+  end if;
+  if exists (select from pgscore_data.run r where r.version_id = this_version and r.state in ('queued', 'running')) then
+    raise exception 'version "%" is in use by a run that has not ended', model_and_number using
+      errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
+  end if;
+  delete from pgscore_data.promotion p where p.version_id = this_version;
+  delete from pgscore_data.artifact a where a.version_id = this_version;
+  update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
+end
+$$;
+comment on function pgscore_data._drop_version(int, text) is 'Drops a version that no alias, schedule or open run uses: its bytes go, its row stays for the runs that it made.';
+
+create or replace function pgscore_data._rename_model(this_model int, old_name text, new_name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore_data.model m set name = new_name where m.model_id = this_model;
+  update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
+   where split_part(s.model, '@', 1) = old_name;
+exception
+  when unique_violation then
+    raise exception 'model "%" already exists', new_name using errcode = 'duplicate_object', hint = 'Choose another name.';
+  when check_violation then
+    raise exception 'model name % cannot be used', quote_literal(new_name) using
+      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+end
+$$;
+comment on function pgscore_data._rename_model(int, text, text) is 'Renames a model; the schedules that name it follow.';
+
+create or replace function pgscore_data._drop_model(this_model int, base text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record;
+  used text := (select string_agg(quote_literal(s.name), ', ') from pgscore_data.schedule s where split_part(s.model, '@', 1) = base);
+begin
+  if used is not null then
+    raise exception 'model "%" is in use by schedule %', base, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); first.';
+  end if;
+  delete from pgscore_data.alias a where a.model_id = this_model;
+  for version in select v.version_id, v.number from pgscore_data.version v where v.model_id = this_model and v.state <> 'dropped' loop
+    perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_model(int, text) is 'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
+
+create or replace function pgscore_data._execute_command() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  base text := split_part(new.model, '@', 1);
+  this_model int;
+  version record;
+begin
+  select m.model_id into this_model from pgscore_data.model m where m.name = base for update;
+  if new.action in ('promote', 'set_alias', 'drop_version') or this_model is null then
+    version := pgscore._find_version(new.model);
+  end if;
+  if new.action in ('promote', 'set_alias') and version.state <> 'ready' then
+    perform pgscore._ready_version(new.model);
+  end if;
+  new.outcome := base;
+  case new.action
+    when 'promote' then
+      perform pgscore_data._set_alias(version.version_id, 'champion');
+      new.outcome := base || '@' || version.number;
+    when 'set_alias' then
+      if new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
+        raise exception 'alias % cannot be used', quote_literal(new.argument) using
+          errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+      end if;
+      perform pgscore_data._set_alias(version.version_id, new.argument);
+      new.outcome := base || '@' || version.number;
+    when 'rollback' then
+      new.outcome := base || '@' || pgscore_data._rollback(this_model);
+    when 'drop_version' then
+      perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
+      new.outcome := base || '@' || version.number;
+    when 'rename_model' then
+      perform pgscore_data._rename_model(this_model, base, new.argument);
+      new.outcome := new.argument;
+    when 'drop_model' then
+      perform pgscore_data._drop_model(this_model, base);
+    else
+      raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
+  end case;
+  insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
+  select new.actor, new.action, base, number,
+         (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),
+         jsonb_strip_nulls(jsonb_build_object('argument', new.argument))
+    from (select nullif(split_part(new.outcome, '@', 2), '')::int as number) n;
+  return new;
+end
+$$;
+comment on function pgscore_data._execute_command() is 'Carries out a change of a model and writes its audit row.';
+
+create or replace trigger execute instead of insert on pgscore._command
+for each row execute function pgscore_data._execute_command();
+
+create or replace function pgscore._run_command(action text, model text, argument text) returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._command (action, model, argument) values ($1, $2, $3) returning outcome $$;
+comment on function pgscore._run_command(text, text, text) is 'Hands a change of a model over as the caller.';
+
+create or replace function pgscore.promote(version text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('promote', version, null) $$;
+comment on function pgscore.promote(text) is 'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.';
+
+create or replace function pgscore.rollback(model text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('rollback', model, null) $$;
+comment on function pgscore.rollback(text) is 'Makes the champion before the present one champion again; called again, it goes further back. Returns the version.';
+
+create or replace function pgscore.set_alias(version text, alias text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('set_alias', version, alias) $$;
+comment on function pgscore.set_alias(text, text) is 'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version.';
+
+create or replace function pgscore.drop_version(version text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('drop_version', version, null) $$;
+comment on function pgscore.drop_version(text) is 'Drops a version; refused while an alias, a schedule or an open run uses it. Past predictions stay. Its number is never given again.';
+
+create or replace function pgscore.drop_model(model text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('drop_model', model, null) $$;
+comment on function pgscore.drop_model(text) is 'Drops a model with its versions and aliases; refused while a schedule or an open run uses it. Past predictions stay.';
+
+create or replace function pgscore.rename_model(model text, new_name text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('rename_model', model, new_name) $$;
+comment on function pgscore.rename_model(text, text) is 'Renames a model; versions, aliases and schedules follow. Returns the new name.';
+
+create or replace function pgscore.describe_model(model text)
+returns table (property text, value text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with v as (select m.* from pgscore._find_version($1) f join pgscore.models m on m.model = f.model_name and m.version = f.number)
+  select p.property, p.value from v cross join lateral (values
+    (1, 'version', v.model || '@' || v.version),
+    (2, 'aliases', array_to_string(v.aliases, ', ')),
+    (3, 'state', v.state),
+    (4, 'reason', v.reason),
+    (5, 'remedy', v.remedy),
+    (6, 'task', v.task),
+    (7, 'inputs', v.inputs),
+    (8, 'outputs', v.outputs),
+    (9, 'execution', v.execution),
+    (10, 'warnings', nullif(array_to_string(v.warnings, '; '), '')),
+    (11, 'size', pg_size_pretty(v.size_bytes)),
+    (12, 'sha256', v.sha256),
+    (13, 'deployed by', v.deployed_by::text),
+    (14, 'deployed at', v.deployed_at::text)
+  ) as p (position, property, value)
+  where p.value is not null order by p.position
+$$;
+comment on function pgscore.describe_model(text) is 'All there is to know of a version, one property a row. model: churn (its champion), churn@3 or churn@challenger.';

@@ -1,0 +1,120 @@
+-- Read handles: how the service reads a source with the requester's rights and nobody else's.
+
+create or replace view pgscore._handle_request as
+select h.digest, h.kind, h.name, encode(sha256(convert_to(h.guard_key, 'UTF8')), 'hex') as guard_hash, h.handle_id, h.owner
+from pgscore_data.handle h where h.owner = current_user;
+comment on view pgscore._handle_request is 'The caller''s own read handles; inserting one reserves its name and guard. owner is the caller, and nobody can write it.';
+alter view pgscore._handle_request alter column owner set default current_user;
+
+create or replace function pgscore_data._reserve_handle() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  insert into pgscore_data.handle (owner, name, kind, digest, guard_key)
+  values (new.owner, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
+  returning handle_id, name into new.handle_id, new.name;
+  new.guard_hash := encode(sha256(convert_to(key, 'UTF8')), 'hex');
+  return new;
+end
+$$;
+comment on function pgscore_data._reserve_handle() is 'Gives a new handle a name that cannot be guessed and a guard key that only the service can read.';
+
+create or replace trigger reserve instead of insert on pgscore._handle_request
+for each row execute function pgscore_data._reserve_handle();
+
+create or replace function pgscore._handle_columns(columns jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(case
+      when c ->> 'role' = 'event_time' then format('(t.%I)::timestamp with time zone', c ->> 'name')
+      when c ->> 'sql_type' = 'bpchar' and c ->> 'role' = 'feature' then format('(t.%I)::text', c ->> 'name')
+      else format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type')
+    end || ' as c' || n, ', ' order by n)
+  from jsonb_array_elements(columns) with ordinality as x (c, n)
+$$;
+comment on function pgscore._handle_columns(jsonb) is 'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types.';
+
+create or replace function pgscore._create_handle(plan jsonb, kind text, digest text) returns bigint
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reserved record;
+  guard text;
+  relation text := format('%I.%I', plan ->> 'schema', plan ->> 'name');
+  columns text := pgscore._handle_columns(plan -> 'columns');
+  by_block boolean := plan ->> 'kind' = 'ctid';
+begin
+  insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
+  returning handle_id, name, guard_hash into reserved;
+  guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
+  if _create_handle.kind = 'view' then
+    execute format('create view pgscore_sources.%I as select t.ctid as block, %s from %s t where %s', reserved.name, columns, relation, guard);
+    execute format('grant select on pgscore_sources.%I to pgscore_reader', reserved.name);
+  else
+    execute format(
+      'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = pg_catalog, pg_temp as %L',
+      reserved.name,
+      (select string_agg(format('c%s %s', n, case when c ->> 'sql_type' = 'bpchar' and c ->> 'role' = 'feature' then 'text' else c ->> 'sql_type' end), ', ' order by n)
+         from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n)),
+      format('select %s from %s t where %s', columns, relation, guard)
+        || case when by_block then ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi' else '' end);
+    execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
+    execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
+  end if;
+  return reserved.handle_id;
+end
+$$;
+comment on function pgscore._create_handle(jsonb, text, text) is
+'Creates a read handle as the caller. A view for a plain table, which the planner sees through; a function where policies or a view''s own functions would run, because those must run as the requester.';
+
+create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
+  kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128 then 'view' else 'function' end;
+  shape text := md5(concat_ws('/', plan ->> 'schema', plan ->> 'name', plan ->> 'kind', (plan -> 'columns')::text));
+  kept record;
+begin
+  if kind = 'function' then
+    select h.handle_id, h.name into kept from pgscore._handle_request h where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
+    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', kept.name)) is not null then
+      return kept.handle_id;
+    end if;
+  end if;
+  return pgscore._create_handle(plan, kind, shape);
+end
+$$;
+comment on function pgscore._ensure_handle(jsonb) is 'A read handle for a plan: the caller''s own of the same shape where there is one, else a new one.';
+
+create or replace function pgscore_data._drop_handle(this_handle bigint) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+declare
+  h pgscore_data.handle;
+begin
+  select * into h from pgscore_data.handle x where x.handle_id = this_handle;
+  if not found or exists (select from pgscore_data.run r where r.handle_id = this_handle and r.state in ('queued', 'running')) then
+    return false;
+  end if;
+  if h.kind = 'view' then
+    execute format('drop view if exists pgscore_sources.%I', h.name);
+  else
+    execute format('drop function if exists pgscore_sources.%I(tid, tid)', h.name);
+  end if;
+  delete from pgscore_data.handle x where x.handle_id = this_handle;
+  return true;
+exception
+  when lock_not_available or object_in_use or wrong_object_type or dependent_objects_still_exist then
+    return false;
+end
+$$;
+comment on function pgscore_data._drop_handle(bigint) is 'Drops a handle that no open run needs; false where it is in use just now, to be tried again.';

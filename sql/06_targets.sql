@@ -1,0 +1,170 @@
+-- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
+
+create or replace view pgscore._target_request as
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.probability_columns, t.target_id, t.owner
+from pgscore_data.target t where pg_has_role(t.owner, 'usage');
+comment on view pgscore._target_request is 'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
+alter view pgscore._target_request alter column owner set default current_user;
+
+create or replace function pgscore_data._prediction_columns(task text, probability_columns text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'score double precision' || case
+    when task = 'regression' then ''
+    when probability_columns is null then ', label text, probabilities jsonb'
+    else ', label text' || coalesce((select string_agg(format(', %I double precision', p), '' order by n) from unnest(probability_columns) with ordinality as x (p, n)), '')
+  end || ', error_code text'
+$$;
+comment on function pgscore_data._prediction_columns(text, text[]) is 'Definition of the columns that hold a prediction; the encoder writes them in this order.';
+
+create or replace function pgscore_data._storage_view(t pgscore_data.target, view_suffix text, filter text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  base text := 'target_' || t.target_id;
+begin
+  -- Left joins, so that the planner drops them from a query that does not ask for the run's constants.
+  execute format(
+    'create view pgscore_predictions.%I as
+     select %s, p.score%s, p.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as event_time, r.snapshot_at as scored_at
+       from pgscore_predictions.%I p
+       left join pgscore_data.run r on r.run_id = p.run_id
+       left join pgscore_data.version v on v.version_id = r.version_id
+       left join pgscore_data.model m on m.model_id = v.model_id
+      where %s',
+    base || view_suffix,
+    (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)),
+    case when t.task = 'regression' then '' when t.probability_columns is null then ', p.label, p.probabilities'
+      else ', p.label' || coalesce((select string_agg(format(', p.%I', c), '' order by n) from unnest(t.probability_columns) with ordinality as x (c, n)), '') end,
+    base, filter);
+  execute format('grant select on pgscore_predictions.%I to %I', base || view_suffix, t.owner);
+end
+$$;
+comment on function pgscore_data._storage_view(pgscore_data.target, text, text) is 'Makes one of the two views over a target''s storage and lets its owner read it.';
+
+create or replace function pgscore_data._create_storage() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t pgscore_data.target;
+  base text;
+  keys text;
+  key_names text;
+begin
+  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, probability_columns)
+  values (new.owner, new.view_schema, new.view_name, new.task, new.key_columns, new.class_labels, new.probability_columns)
+  returning * into t;
+  base := 'target_' || t.target_id;
+  select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n), string_agg(quote_ident(k ->> 'name'), ', ' order by n)
+    into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
+  execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null) partition by list (generation)',
+    base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
+  execute format('comment on table pgscore_predictions.%I is %L', base, format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema, t.view_name));
+  execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (0)', base || '_g0', base);
+  execute format('create index on pgscore_predictions.%I (%s, run_id)', base || '_g0', key_names);
+  execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (1)', base || '_g1', base);
+  execute format('create unique index on pgscore_predictions.%I (%s)', base || '_g1', key_names);
+  execute format('alter table pgscore_predictions.%I replica identity full', base || '_g0');
+  execute format('alter table pgscore_predictions.%I replica identity full', base || '_g1');
+  execute format('grant select, insert, update, delete on pgscore_predictions.%I, pgscore_predictions.%I, pgscore_predictions.%I to pgscore_service', base, base || '_g0', base || '_g1');
+  insert into pgscore_data.generation (target_id, generation, state) values (t.target_id, 0, 'published'), (t.target_id, 1, 'published');
+  perform pgscore_data._storage_view(t, '_latest', format('p.generation = (select x.current_generation from pgscore_data.target x where x.target_id = %s)', t.target_id));
+  perform pgscore_data._storage_view(t, '_history', format('p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')', t.target_id));
+  new.target_id := t.target_id;
+  return new;
+exception
+  when unique_violation then
+    raise exception 'target %.% belongs to another role', new.view_schema, new.view_name using
+      errcode = 'insufficient_privilege', hint = 'Choose another name: target => ''...''.';
+end
+$$;
+comment on function pgscore_data._create_storage() is 'Makes the storage of a new target: the partitioned table, its superseded and first generations, and the views over them.';
+
+create or replace trigger create_storage instead of insert on pgscore._target_request
+for each row execute function pgscore_data._create_storage();
+
+create or replace function pgscore._probability_columns(class_labels text[]) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when cardinality(class_labels) <= 20 and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
+    then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
+$$;
+comment on function pgscore._probability_columns(text[]) is 'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
+
+create or replace function pgscore._create_user_view(target_schema name, view_name name, storage_view text, what text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  col text;
+begin
+  if to_regclass(format('%I.%I', target_schema, view_name)) is not null then
+    raise exception '"%.%" already exists', target_schema, view_name using
+      errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands there.';
+  end if;
+  execute format('create view %I.%I as select * from pgscore_predictions.%I', target_schema, view_name, storage_view);
+  execute format('comment on view %I.%I is %L', target_schema, view_name, what);
+  for col in select a.attname from pg_attribute a where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
+    execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
+      when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the label (multiclass). NULL where the row could not be scored.'
+      when col = 'label' then 'The predicted class, by the threshold of the version.'
+      when col = 'probabilities' then 'Probability of each class, by its label.'
+      when col like 'probability\_%' then format('Probability of class %s.', substr(col, 13))
+      when col = 'error_code' then 'Why the row could not be scored; pgscore.run_errors says more.'
+      when col = 'model_version' then 'The version that made the prediction, such as churn@3.'
+      when col = 'run_id' then 'The run that made it; see pgscore.runs.'
+      when col = 'event_time' then 'The time the prediction is for: the source''s event_time column, else the time of the snapshot.'
+      when col = 'scored_at' then 'The time of the snapshot that the row was read from.'
+      else 'Key of the source row.' end);
+  end loop;
+end
+$$;
+comment on function pgscore._create_user_view(name, name, text, text) is 'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
+
+create or replace function pgscore._ensure_target(target_schema name, target name, signature jsonb, keys jsonb) returns int
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  labels text[] := array(select c from jsonb_array_elements_text(signature -> 'classLabels') with ordinality as x (c, n) order by n);
+  task text := signature ->> 'task';
+  known record;
+  id int;
+begin
+  if octet_length(target) > 55 then
+    raise exception 'target name "%" is longer than 55 bytes', target using errcode = 'name_too_long', hint = 'The history view appends _history to it.';
+  end if;
+  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
+    from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
+  if known.target_id is null then
+    if to_regclass(format('%I.%I', target_schema, target)) is not null then
+      raise exception '"%.%" already exists and is not a target', target_schema, target using
+        errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands there.';
+    end if;
+    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, probability_columns)
+    values (target_schema, target, task, keys, labels, pgscore._probability_columns(labels))
+    returning target_id into id;
+  elsif (known.task, known.key_columns, known.class_labels) is distinct from (task, keys, labels) then
+    raise exception 'target "%.%" has another shape', target_schema, target using
+      errcode = 'datatype_mismatch',
+      detail = format('It holds %s predictions keyed by %s%s; this run gives %s keyed by %s%s.',
+        known.task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(known.key_columns) k), coalesce(' of ' || nullif(array_to_string(known.class_labels, ', '), ''), ''),
+        task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k), coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
+      hint = 'Choose another target, or select pgscore.drop_target(target) first.';
+  else
+    id := known.target_id;
+  end if;
+  if to_regclass(format('%I.%I', target_schema, target)) is null then
+    perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.');
+  end if;
+  if to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
+    perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id), 'Every prediction that a finished run made.');
+  end if;
+  return id;
+end
+$$;
+comment on function pgscore._ensure_target(name, name, jsonb, jsonb) is 'The target of a run: the caller''s own where its shape fits, else a new one with its two views.';

@@ -1,0 +1,121 @@
+-- Asking for a table to be scored.
+
+create or replace view pgscore._run_request as
+select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls, r.publish, r.error_limit,
+       r.schedule_id, r.fire_at, r.requested_by
+from pgscore_data.run r where r.requested_by = current_user;
+comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._run_request alter column requested_by set default current_user;
+
+create or replace function pgscore_data._accept_run() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready') then
+    raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
+    raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  if not exists (select from pgscore_data.target t where t.target_id = new.target_id and pg_has_role(new.requested_by, t.owner, 'usage')) then
+    raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  if new.schedule_id is not null then
+    new.run_id := pgscore_data._claim_fire(new.schedule_id, new.fire_at, new.requested_by);
+    if new.run_id is null then
+      return new;
+    end if;
+  end if;
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at, rows_expected)
+  values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, new.plan, coalesce(new.rls, 'error'), new.publish,
+          new.error_limit, new.schedule_id, new.fire_at, (new.plan ->> 'rows')::numeric::bigint)
+  returning run_id into new.run_id;
+  if new.schedule_id is not null then
+    update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
+  end if;
+  perform pgscore_data._wake();
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_run() is 'Checks that handle and target are the requester''s, queues the run and wakes the service.';
+
+create or replace trigger accept instead of insert on pgscore._run_request
+for each row execute function pgscore_data._accept_run();
+
+create or replace function pgscore._submit_run(
+  model text, source regclass, target name, target_schema name, key text[], event_time text, column_map jsonb,
+  publish boolean, rls text, error_limit bigint, schedule_id int, fire_at timestamptz
+) returns bigint
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record := pgscore._ready_version(model);
+  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+  target_id int;
+  submitted bigint;
+begin
+  if rls is null or rls not in ('error', 'filter') then
+    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using
+      errcode = 'invalid_parameter_value', hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
+  end if;
+  if error_limit < 0 then
+    raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
+  end if;
+  target_id := pgscore._ensure_target(
+    coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
+    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at)
+  values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan, rls, publish, error_limit, schedule_id, fire_at)
+  returning run_id into submitted;
+  return submitted;
+end
+$$;
+comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz) is
+'Plans a run as the caller and queues it: version, columns, target, read handle. Returns the run, or NULL where a schedule''s overlap rule skips it.';
+
+create or replace function pgscore.score_table(
+  model text,
+  source regclass,
+  target name default null,
+  target_schema name default current_schema(),
+  key text default null,
+  event_time text default null,
+  column_map jsonb default null,
+  publish boolean default null,
+  rls text default 'error',
+  error_limit bigint default null
+) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore._submit_run($1, $2, $3, $4, case when $5 is not null then array[$5] end, $6, $7, $8, $9, $10, null, null)
+$$;
+comment on function pgscore.score_table(text, regclass, name, name, text, text, jsonb, boolean, text, bigint) is
+'Asks for every row of a source to be scored and returns the run. The service picks it up at commit; call pgscore.wait_for_run(run) waits for it.
+model: churn (its champion), churn@3 or churn@challenger.  source: a table, partitioned table, view, materialised or foreign table; its columns are matched to the model''s features by name.
+target: name of the view with the latest prediction for each key (default: the source''s name and _scores); <target>_history shows every prediction. Made on first use, owned by you.  target_schema: where (default: your current schema).
+key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.  event_time: the column that says what time a prediction is for (default: the time of the snapshot).
+column_map: columns for features that have another name, as {"feature": "column"}.  publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
+rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.  error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).';
+
+create or replace function pgscore.score_table(
+  model text,
+  source regclass,
+  key text[],
+  target name default null,
+  target_schema name default current_schema(),
+  event_time text default null,
+  column_map jsonb default null,
+  publish boolean default null,
+  rls text default 'error',
+  error_limit bigint default null
+) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore._submit_run($1, $2, $4, $5, $3, $6, $7, $8, $9, $10, null, null)
+$$;
+comment on function pgscore.score_table(text, regclass, text[], name, name, text, jsonb, boolean, text, bigint) is
+'As score_table with a key of one column, for a key of several: key => array[''a'', ''b''].';

@@ -1,0 +1,233 @@
+-- Following, cancelling and cleaning up runs.
+
+create or replace view pgscore.runs with (security_barrier) as
+select
+  r.run_id as run,
+  m.name || '@' || v.number as model,
+  r.source_schema || '.' || r.source_name as source,
+  t.view_schema || '.' || t.view_name as target,
+  r.state,
+  r.phase,
+  p.rows_done,
+  p.rows_failed,
+  r.rows_expected as rows_total,
+  case when p.seconds > 0 then round((p.rows_done / p.seconds)::numeric, 1)::float8 end as rows_per_second,
+  case when r.state = 'running' and p.rows_done > 0 and r.rows_expected >= p.rows_done then make_interval(secs => p.seconds * (r.rows_expected - p.rows_done) / p.rows_done) end as eta,
+  r.attempt,
+  p.cpu_seconds,
+  case when p.rows_done > 0 then p.cpu_seconds * 1e6 / p.rows_done end as cpu_seconds_per_million_rows,
+  r.error_code,
+  r.error,
+  r.remedy,
+  r.published,
+  r.requested_by,
+  r.requested_at,
+  r.started_at,
+  r.finished_at,
+  r.snapshot_at,
+  s.name as schedule,
+  r.fire_at
+from pgscore_data.run r
+join pgscore_data.version v using (version_id)
+join pgscore_data.model m using (model_id)
+left join pgscore_data.target t using (target_id)
+left join pgscore_data.schedule s using (schedule_id)
+cross join lateral (
+  select
+    coalesce(sum(x.rows_done), r.rows_done)::bigint as rows_done,
+    coalesce(sum(x.rows_failed), r.rows_failed)::bigint as rows_failed,
+    coalesce(sum(x.cpu_seconds), r.cpu_seconds)::float8 as cpu_seconds,
+    extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
+  from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
+) p
+where pg_has_role(r.requested_by, 'usage') or pg_has_role('pgscore_owner', 'usage');
+comment on view pgscore.runs is 'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
+comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';
+comment on column pgscore.runs.model is 'The version that scores, such as churn@3.';
+comment on column pgscore.runs.source is 'What is scored.';
+comment on column pgscore.runs.target is 'View with the latest predictions.';
+comment on column pgscore.runs.state is 'queued, running, done, failed or cancelled.';
+comment on column pgscore.runs.phase is 'What a running run does: reading, scoring or publishing.';
+comment on column pgscore.runs.rows_done is 'Rows scored or failed so far.';
+comment on column pgscore.runs.rows_failed is 'Rows that could not be scored; pgscore.run_errors says why.';
+comment on column pgscore.runs.rows_total is 'Rows of the source: the planner''s estimate until the run is done, then exact.';
+comment on column pgscore.runs.rows_per_second is 'Rows done by seconds since the start.';
+comment on column pgscore.runs.eta is 'Time left at this rate.';
+comment on column pgscore.runs.attempt is 'How often the run was begun; it goes up when a service dies.';
+comment on column pgscore.runs.cpu_seconds is 'CPU time of the scorer processes.';
+comment on column pgscore.runs.cpu_seconds_per_million_rows is 'What a million rows cost at this rate, in CPU seconds of the scorers.';
+comment on column pgscore.runs.error_code is 'Stable code of the reason.';
+comment on column pgscore.runs.error is 'Why the run failed.';
+comment on column pgscore.runs.remedy is 'What to do about it.';
+comment on column pgscore.runs.published is 'Whether the latest view shows this run; false for a version that is not champion, or where a newer snapshot was first.';
+comment on column pgscore.runs.requested_by is 'The role whose rights the run reads with.';
+comment on column pgscore.runs.requested_at is 'When it was submitted.';
+comment on column pgscore.runs.started_at is 'When a service first began it.';
+comment on column pgscore.runs.finished_at is 'When it ended.';
+comment on column pgscore.runs.snapshot_at is 'The instant whose rows it scores.';
+comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
+comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
+
+create or replace view pgscore.run_errors with (security_barrier) as
+select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input
+from pgscore_data.run_error e
+join pgscore_data.run r on r.run_id = e.run_id and r.attempt = e.attempt
+where pg_has_role(r.requested_by, 'usage');
+comment on view pgscore.run_errors is 'The rows of your runs that could not be scored, with the reason and the input. As many as the run''s error limit are kept.';
+comment on column pgscore.run_errors.run is 'The run.';
+comment on column pgscore.run_errors.key is 'Key of the source row.';
+comment on column pgscore.run_errors.code is 'Stable code; the error_code of the prediction.';
+comment on column pgscore.run_errors.reason is 'Why the row could not be scored.';
+comment on column pgscore.run_errors.feature is 'The feature at fault, where it was one.';
+comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
+
+create or replace view pgscore._run_control as
+select r.run_id, r.state, r.cancel_requested_at from pgscore_data.run r where pg_has_role(r.requested_by, 'usage');
+comment on view pgscore._run_control is 'The caller''s runs, to ask for their cancellation.';
+
+create or replace function pgscore.cancel_run(run bigint) returns boolean
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  current_state text;
+begin
+  select c.state into current_state from pgscore._run_control c where c.run_id = run;
+  if current_state is null then
+    raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+  end if;
+  update pgscore._run_control c set cancel_requested_at = clock_timestamp()
+   where c.run_id = run and c.state in ('queued', 'running');
+  return found;
+end
+$$;
+comment on function pgscore.cancel_run(bigint) is 'Asks for a run to be stopped; its predictions are discarded. False where it had already ended.';
+
+create or replace function pgscore_data._cancel_queued() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.state = 'queued' and new.cancel_requested_at is not null then
+    new.state := 'cancelled';
+    new.finished_at := clock_timestamp();
+  end if;
+  perform pgscore_data._wake();
+  return new;
+end
+$$;
+comment on function pgscore_data._cancel_queued() is 'Ends a cancelled run that nobody has begun, and wakes the service for one that runs.';
+
+create or replace trigger cancel before update of cancel_requested_at on pgscore_data.run
+for each row execute function pgscore_data._cancel_queued();
+
+create or replace procedure pgscore.wait_for_run(run bigint, timeout interval default null)
+language plpgsql security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  r record;
+  told timestamptz := clock_timestamp();
+  give_up timestamptz := clock_timestamp() + timeout;
+  pause float8 := 0.002;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'wait_for_run cannot see the run''s progress in a % transaction', current_setting('transaction_isolation') using
+      errcode = 'invalid_transaction_state', hint = 'Call it in a READ COMMITTED transaction, or outside of one.';
+  end if;
+  if pgscore._is_uncommitted(run) then
+    raise exception 'run % is not committed yet', run using
+      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = 'Commit, then call pgscore.wait_for_run(%).';
+  end if;
+  loop
+    select x.state, x.phase, x.rows_done, x.rows_failed, x.rows_total, x.rows_per_second, x.eta, x.error_code, x.error, x.remedy into r from pgscore.runs x where x.run = wait_for_run.run;
+    if not found then
+      raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+    end if;
+    exit when r.state in ('done', 'failed', 'cancelled');
+    if clock_timestamp() > give_up then
+      raise exception 'run % is still % after %', run, r.state, timeout using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
+    end if;
+    if clock_timestamp() > told + interval '1 second' then
+      told := clock_timestamp();
+      raise notice '%', case
+        when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running') then format('run %s waits for a service: none is running (pgscore serve)', run)
+        when r.state = 'queued' then format('run %s waits for its turn', run)
+        else format('run %s: %s of %s rows, %s rows/s%s', run, r.rows_done, coalesce(r.rows_total::text, '?'), coalesce(round(r.rows_per_second::numeric)::text, '?'), coalesce(', ' || date_trunc('second', r.eta)::text || ' left', '')) end;
+    end if;
+    perform pg_sleep(pause);
+    pause := least(pause * 1.5, 0.1);
+  end loop;
+  if r.state = 'failed' then
+    raise exception 'run % failed: %', run, r.error using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'), hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');
+  elsif r.state = 'cancelled' then
+    raise exception 'run % was cancelled', run using errcode = 'query_canceled';
+  end if;
+  raise notice 'run % is done: % rows, % failed, % rows/s', run, r.rows_done, r.rows_failed, coalesce(round(r.rows_per_second::numeric)::text, '?');
+end
+$$;
+comment on procedure pgscore.wait_for_run(bigint, interval) is
+'Waits for a run to end, with progress as notices; raises the run''s error if it failed. run: what score_table() returned. timeout: how long to wait (default: as long as it takes).';
+
+create or replace function pgscore._is_uncommitted(run bigint) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$ select exists (select from pgscore_data.run r where r.run_id = $1 and r.submitted_xid = pg_current_xact_id_if_assigned()) $$;
+comment on function pgscore._is_uncommitted(bigint) is 'Whether a run was submitted by the transaction that asks.';
+
+create or replace view pgscore.workers with (security_barrier) as
+select w.worker_id as worker, w.host, w.pid, w.version,
+       case when w.state <> 'stopped' and w.heartbeat_at < clock_timestamp() - interval '30 seconds' then 'lost' else w.state end as state,
+       w.scorers, w.started_at, w.heartbeat_at
+from pgscore_data.worker w;
+comment on view pgscore.workers is 'The services that share the queue of this database. lost means no sign of life for 30 seconds.';
+
+create or replace view pgscore.targets with (security_barrier) as
+select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
+       t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
+from pgscore_data.target t where pg_has_role(t.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+comment on view pgscore.targets is 'Where your predictions are kept.';
+
+create or replace view pgscore._target_drop as
+select t.target_id, t.view_schema, t.view_name, t.owner from pgscore_data.target t where pg_has_role(t.owner, 'usage');
+comment on view pgscore._target_drop is 'The caller''s targets; deleting one drops its storage.';
+
+create or replace function pgscore_data._drop_storage() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from pgscore_data.run r where r.target_id = old.target_id and r.state in ('queued', 'running')) then
+    raise exception 'target %.% is in use by a run that has not ended', old.view_schema, old.view_name using
+      errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
+  end if;
+  execute format('drop view pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || old.target_id || '_latest', 'target_' || old.target_id || '_history');
+  execute format('drop table pgscore_predictions.%I', 'target_' || old.target_id);
+  delete from pgscore_data.target t where t.target_id = old.target_id;
+  return old;
+end
+$$;
+comment on function pgscore_data._drop_storage() is 'Drops a target''s storage; its runs stay as the record of what was done.';
+
+create or replace trigger drop_storage instead of delete on pgscore._target_drop
+for each row execute function pgscore_data._drop_storage();
+
+create or replace function pgscore.drop_target(target text, target_schema name default current_schema()) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  parts text[] := parse_ident(target);
+  wanted record;
+begin
+  select d.* into wanted from pgscore._target_drop d
+   where d.view_name = parts[cardinality(parts)] and d.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
+  if wanted.target_id is null then
+    raise exception 'target "%" does not exist, or is not yours', target using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+  end if;
+  execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name);
+  execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name || '_history');
+  delete from pgscore._target_drop d where d.target_id = wanted.target_id;
+end
+$$;
+comment on function pgscore.drop_target(text, name) is 'Drops a target with its views and every prediction in it; refused while a run writes to it or while a view of yours depends on its views. target: flight_scores or schema.flight_scores.';

@@ -1,0 +1,247 @@
+-- Runs again and again. The service decides when; the submission happens as the schedule's owner.
+
+create or replace view pgscore._schedule_request as
+select s.schedule_id, s.name, s.cron, s.time_zone, s.model, s.source, s.arguments, s.overlap, s.catch_up, s.handle,
+       encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex') as guard_hash, s.owner
+from pgscore_data.schedule s where s.owner = current_user;
+comment on view pgscore._schedule_request is 'The caller''s own schedules; inserting one reserves the function that submits its runs. owner is the caller, and nobody can write it.';
+alter view pgscore._schedule_request alter column owner set default current_user;
+
+create or replace function pgscore_data._reserve_schedule() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  insert into pgscore_data.schedule (name, owner, cron, time_zone, model, source, arguments, overlap, catch_up, handle, guard_key)
+  values (new.name, new.owner, new.cron, new.time_zone, new.model, new.source, new.arguments, new.overlap, new.catch_up, 's_' || replace(gen_random_uuid()::text, '-', ''), key)
+  returning schedule_id, handle into new.schedule_id, new.handle;
+  new.guard_hash := encode(sha256(convert_to(key, 'UTF8')), 'hex');
+  perform pgscore_data._wake();
+  return new;
+exception
+  when unique_violation then
+    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = 'Choose another name, or select pgscore.unschedule(name) first.';
+  when check_violation then
+    raise exception 'schedule name % cannot be used', coalesce(quote_literal(new.name), 'NULL') using errcode = 'invalid_name', hint = 'Any text of 1 to 200 bytes.';
+end
+$$;
+comment on function pgscore_data._reserve_schedule() is 'Stores a schedule and names the function that submits its runs.';
+
+create or replace trigger reserve instead of insert on pgscore._schedule_request
+for each row execute function pgscore_data._reserve_schedule();
+
+create or replace function pgscore._check_cron(cron text) returns void
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  fields text[] := regexp_split_to_array(btrim(cron), '\s+');
+begin
+  if cron is null or btrim(cron) !~ '^(@(yearly|annually|monthly|weekly|daily|hourly))$' and not (cardinality(fields) = 5 and btrim(cron) ~* '^[0-9a-z*/,#?L -]+$') then
+    raise exception 'cron => % is not a cron expression', coalesce(quote_literal(cron), 'NULL') using
+      errcode = 'invalid_parameter_value', hint = 'Five fields: minute hour day-of-month month day-of-week, such as ''0 2 * * *'' for two o''clock every night; or @hourly, @daily, @weekly, @monthly.';
+  end if;
+end
+$$;
+comment on function pgscore._check_cron(text) is 'Refuses what cannot be a cron expression; the service checks the rest and says so in pgscore.schedules.';
+
+create or replace function pgscore.schedule(
+  name text,
+  cron text,
+  model text,
+  source regclass,
+  target name default null,
+  target_schema name default current_schema(),
+  key text[] default null,
+  event_time text default null,
+  column_map jsonb default null,
+  publish boolean default null,
+  rls text default 'error',
+  error_limit bigint default null,
+  time_zone text default current_setting('TimeZone'),
+  overlap text default 'skip',
+  catch_up text default 'latest'
+) returns text
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reserved record;
+  version record := pgscore._ready_version(model);
+  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+begin
+  perform pgscore._check_cron(cron);
+  if not exists (select from pg_timezone_names z where z.name = schedule.time_zone) then
+    raise exception 'time_zone => % is not known', quote_literal(time_zone) using errcode = 'invalid_parameter_value', hint = 'Use a name of pg_timezone_names, such as Europe/Berlin.';
+  end if;
+  if overlap is null or overlap not in ('skip', 'queue') then
+    raise exception 'overlap => % is not known', coalesce(quote_literal(overlap), 'NULL') using errcode = 'invalid_parameter_value', hint = '''skip'' leaves a fire out while the last run still goes on; ''queue'' submits it all the same.';
+  end if;
+  if catch_up is null or catch_up not in ('skip', 'latest', 'all') then
+    raise exception 'catch_up => % is not known', coalesce(quote_literal(catch_up), 'NULL') using errcode = 'invalid_parameter_value', hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
+  end if;
+  perform pgscore._ensure_target(coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
+    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+  insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
+  values (schedule.name, btrim(schedule.cron), schedule.time_zone, schedule.model, format('%I.%I', plan ->> 'schema', plan ->> 'name'),
+    jsonb_build_object('target', coalesce(target, (plan ->> 'name') || '_scores'), 'target_schema', coalesce(target_schema, 'public'), 'key', key, 'event_time', event_time,
+      'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
+    schedule.overlap, schedule.catch_up)
+  returning schedule_id, handle, guard_hash into reserved;
+  execute format(
+    'create function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as %L',
+    reserved.handle,
+    format('select pgscore._fire(%s, fire_at) where pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
+      reserved.schedule_id, reserved.guard_hash));
+  execute format('revoke execute on function pgscore_sources.%I(timestamp with time zone) from public', reserved.handle);
+  execute format('grant execute on function pgscore_sources.%I(timestamp with time zone) to pgscore_reader', reserved.handle);
+  return schedule.name;
+end
+$$;
+comment on function pgscore.schedule(text, text, text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, text, text, text) is
+'Scores a source again and again, with your rights at each time. Returns the name.
+name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, @monthly.
+model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare model name are looked up anew each time.
+time_zone: default this session''s. A local time that a clock change leaves out fires at the change; one that comes twice fires once.
+overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, latest fires once, all every missed time, skip none.';
+
+create or replace function pgscore._fire(schedule_id int, fire_at timestamptz) returns bigint
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s record;
+  source regclass;
+begin
+  select r.* into s from pgscore._schedule_request r where r.schedule_id = _fire.schedule_id;
+  if not found then
+    raise exception 'schedule % does not exist, or is not yours', schedule_id using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+  end if;
+  source := to_regclass(s.source);
+  if source is null then
+    raise exception 'source % of schedule "%" does not exist any more', s.source, s.name using errcode = 'undefined_table', hint = 'Create it again, or select pgscore.unschedule(name).';
+  end if;
+  return pgscore._submit_run(s.model, source, (s.arguments ->> 'target')::name, (s.arguments ->> 'target_schema')::name,
+    case when jsonb_typeof(s.arguments -> 'key') = 'array' then array(select jsonb_array_elements_text(s.arguments -> 'key')) end,
+    s.arguments ->> 'event_time', nullif(s.arguments -> 'column_map', 'null'), (s.arguments ->> 'publish')::boolean, s.arguments ->> 'rls', (s.arguments ->> 'error_limit')::bigint,
+    _fire.schedule_id, _fire.fire_at);
+end
+$$;
+comment on function pgscore._fire(int, timestamptz) is 'Submits the run of one fire time, as the schedule''s owner. NULL where the overlap rule skips it.';
+
+create or replace function pgscore_data._claim_fire(this_schedule int, this_fire timestamptz, requester name) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore_data.schedule;
+begin
+  select * into s from pgscore_data.schedule x where x.schedule_id = this_schedule and x.owner = requester for no key update;
+  if not found then
+    raise exception 'schedule % belongs to another role', this_schedule using errcode = 'insufficient_privilege';
+  end if;
+  if s.overlap = 'skip' and exists (select from pgscore_data.run r where r.schedule_id = this_schedule and r.state in ('queued', 'running')) then
+    insert into pgscore_data.schedule_fire (schedule_id, fire_at, outcome, error) values (this_schedule, this_fire, 'skipped', 'the last run still goes on');
+    return null;
+  end if;
+  insert into pgscore_data.schedule_fire (schedule_id, fire_at, outcome) values (this_schedule, this_fire, 'submitted');
+  return 0;
+end
+$$;
+comment on function pgscore_data._claim_fire(int, timestamptz, name) is 'Claims a fire time in the transaction that submits its run: the primary key lets one of ten services through. NULL where the overlap rule skips it.';
+
+create or replace view pgscore.schedules with (security_barrier) as
+select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_schema' || '.' || (s.arguments ->> 'target') as target,
+       case when s.paused then 'paused' else 'active' end as state,
+       s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at, s.next_fire_at
+from pgscore_data.schedule s
+left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
+where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+comment on view pgscore.schedules is 'Your schedules, with what became of the last fire.';
+
+create or replace view pgscore.schedule_history with (security_barrier) as
+select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.state as run_state
+from pgscore_data.schedule_fire f
+join pgscore_data.schedule s using (schedule_id)
+left join pgscore_data.run r using (run_id)
+where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+comment on view pgscore.schedule_history is 'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service ran) or failed (the submission raised an error).';
+
+create or replace view pgscore._schedule_control as
+select s.schedule_id, s.name, s.paused, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(s.owner, 'usage');
+comment on view pgscore._schedule_control is 'The caller''s schedules, to pause and to drop.';
+
+create or replace function pgscore._my_schedule(schedule_name text) returns pgscore._schedule_control
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore._schedule_control;
+begin
+  select * into s from pgscore._schedule_control c where c.name = schedule_name;
+  if not found then
+    raise exception 'schedule "%" does not exist, or is not yours', schedule_name using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+  end if;
+  return s;
+end
+$$;
+comment on function pgscore._my_schedule(text) is 'A schedule of the caller by name; raises where there is none.';
+
+create or replace function pgscore.pause_schedule(name text) returns void
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore._schedule_control c set paused = true where c.schedule_id = (pgscore._my_schedule(pause_schedule.name)).schedule_id;
+end
+$$;
+comment on function pgscore.pause_schedule(text) is 'Stops a schedule from firing until resume_schedule(); times in between are not caught up.';
+
+create or replace function pgscore.resume_schedule(name text) returns void
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore._schedule_control c set paused = false where c.schedule_id = (pgscore._my_schedule(resume_schedule.name)).schedule_id;
+end
+$$;
+comment on function pgscore.resume_schedule(text) is 'Lets a paused schedule fire again from now on.';
+
+create or replace function pgscore.run_schedule(name text) returns bigint
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pgscore._fire((pgscore._my_schedule(run_schedule.name)).schedule_id, clock_timestamp());
+end
+$$;
+comment on function pgscore.run_schedule(text) is 'Fires a schedule now and returns the run; NULL where the overlap rule skips it.';
+
+create or replace function pgscore_data._control_schedule() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if old.paused and not new.paused then
+    new.decided_until := clock_timestamp();
+  end if;
+  perform pgscore_data._wake();
+  return new;
+end
+$$;
+comment on function pgscore_data._control_schedule() is 'A resumed schedule begins at now: what it slept through is not missed.';
+
+create or replace trigger control before update of paused on pgscore_data.schedule
+for each row when (old.paused is distinct from new.paused) execute function pgscore_data._control_schedule();
+
+create or replace function pgscore.unschedule(name text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore._schedule_control := pgscore._my_schedule(unschedule.name);
+begin
+  execute format('drop function if exists pgscore_sources.%I(timestamp with time zone)', s.handle);
+  delete from pgscore._schedule_control c where c.schedule_id = s.schedule_id;
+end
+$$;
+comment on function pgscore.unschedule(text) is 'Drops a schedule and its history; the runs that it submitted stay.';

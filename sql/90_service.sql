@@ -1,0 +1,58 @@
+-- What only the service calls, where it must act as the owner: DDL on prediction storage.
+
+create or replace function pgscore_data._create_generation(this_run bigint, this_attempt int) returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t pgscore_data.target;
+  base text;
+begin
+  select x.* into t from pgscore_data.target x join pgscore_data.run r using (target_id) where r.run_id = this_run for no key update of x;
+  if not found then
+    raise exception 'the target of run % was dropped', this_run using errcode = 'undefined_object';
+  end if;
+  update pgscore_data.target x set next_generation = x.next_generation + 1 where x.target_id = t.target_id;
+  base := 'target_' || t.target_id;
+  execute format('create table pgscore_predictions.%I (like pgscore_predictions.%I including defaults)', base || '_g' || t.next_generation, base);
+  execute format('alter table pgscore_predictions.%I replica identity full', base || '_g' || t.next_generation);
+  -- Attached empty and committed before a row goes in: attaching a full one would show a reader half a run.
+  execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g' || t.next_generation, t.next_generation);
+  execute format('grant select, insert, update, delete on pgscore_predictions.%I to pgscore_service', base || '_g' || t.next_generation);
+  insert into pgscore_data.generation (target_id, generation, run_id, attempt, state) values (t.target_id, t.next_generation, this_run, this_attempt, 'loading');
+  return t.next_generation;
+end
+$$;
+comment on function pgscore_data._create_generation(bigint, int) is 'Makes an empty partition for the predictions of one attempt of a run; its number.';
+
+create or replace function pgscore_data._index_generation(this_target int, this_generation int) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  keys text := (select string_agg(quote_ident(k ->> 'name'), ', ' order by n)
+    from pgscore_data.target t cross join jsonb_array_elements(t.key_columns) with ordinality as x (k, n) where t.target_id = this_target);
+begin
+  execute format('create unique index on pgscore_predictions.%I (%s)', format('target_%s_g%s', this_target, this_generation), keys);
+end
+$$;
+comment on function pgscore_data._index_generation(int, int) is 'Builds the unique index over a loaded generation; a duplicate key raises unique_violation and names it.';
+
+create or replace function pgscore_data._drop_generation(this_target int, this_generation int) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  if exists (select from pgscore_data.target t where t.target_id = this_target and t.current_generation = this_generation) or this_generation = 0 then
+    return false;
+  end if;
+  execute format('drop table if exists pgscore_predictions.%I', format('target_%s_g%s', this_target, this_generation));
+  delete from pgscore_data.generation g where g.target_id = this_target and g.generation = this_generation;
+  return true;
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+comment on function pgscore_data._drop_generation(int, int) is 'Drops a generation that is not current; false where readers hold it just now, to be tried again.';

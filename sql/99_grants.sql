@@ -1,0 +1,48 @@
+-- Who may do what. PUBLIC may do nothing.
+
+revoke all on all functions in schema pgscore, pgscore_data from public;
+revoke all on all procedures in schema pgscore from public;
+alter default privileges for role pgscore_owner revoke execute on functions from public;
+
+grant usage on schema pgscore to pgscore_user, pgscore_deployer, pgscore_service;
+grant usage on schema pgscore_bi to pgscore_analyst;
+grant usage, create on schema pgscore_sources to pgscore_user;
+grant usage on schema pgscore_sources to pgscore_reader;
+grant usage on schema pgscore_predictions to pgscore_user, pgscore_service;
+grant usage on schema pgscore_data to pgscore_service;
+
+grant execute on all functions in schema pgscore to pgscore_user;
+grant execute on all procedures in schema pgscore to pgscore_user;
+revoke execute on function
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
+  pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
+  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text)
+from pgscore_user;
+grant execute on function
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
+  pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
+  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text)
+to pgscore_deployer;
+
+grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts to pgscore_user;
+grant select on pgscore.audit to pgscore_deployer;
+
+grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
+grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
+grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels, probability_columns) on pgscore._target_request to pgscore_user;
+grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant select, update (cancel_requested_at) on pgscore._run_control to pgscore_user;
+grant select, delete on pgscore._target_drop to pgscore_user;
+grant select, insert (name, cron, time_zone, model, source, arguments, overlap, catch_up) on pgscore._schedule_request to pgscore_user;
+grant select, update (paused), delete on pgscore._schedule_control to pgscore_user;
+
+grant select on all tables in schema pgscore_data to pgscore_service;
+grant select on pgscore.runs, pgscore.workers, pgscore.models to pgscore_service;
+grant insert, update, delete on pgscore_data.worker, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
+grant update on pgscore_data.version, pgscore_data.run, pgscore_data.target, pgscore_data.generation, pgscore_data.artifact, pgscore_data.schedule, pgscore_data.installation, pgscore_data.handle to pgscore_service;
+grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
+grant execute on function
+  pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint),
+  pgscore_data._wake()
+to pgscore_service;

@@ -1,0 +1,120 @@
+import { PgscoreError } from './errors.ts';
+import type { LogLevel } from './log.ts';
+
+type OptionKind = 'text' | 'integer' | 'seconds' | 'megabytes' | 'boolean';
+
+export type OptionSpec = {
+  readonly flag: string;
+  readonly env: string;
+  readonly kind: OptionKind;
+  readonly fallback: string | undefined;
+  readonly help: string;
+};
+
+/** Every setting of pgscore: flag, environment variable, kind, default and meaning. `docs/configuration.md` is made from it. */
+export const OPTIONS = {
+  databaseUrl: spec('--database-url', 'PGSCORE_DATABASE_URL', 'text', undefined, 'PostgreSQL to connect to; without it, the PG* variables and the password file'),
+  readerUrl: spec('--reader-url', 'PGSCORE_READER_URL', 'text', undefined, 'the same database as pgscore_reader; default: the database URL with that user'),
+  servicePassword: spec('--service-password', 'PGSCORE_SERVICE_PASSWORD', 'text', undefined, 'password of pgscore_service; migrate sets it'),
+  readerPassword: spec('--reader-password', 'PGSCORE_READER_PASSWORD', 'text', undefined, 'password of pgscore_reader; migrate sets it'),
+  scorers: spec('--scorers', 'PGSCORE_SCORERS', 'integer', undefined, 'scorer processes; default: one a core'),
+  batchRows: spec('--batch-rows', 'PGSCORE_BATCH_ROWS', 'integer', '8192', 'rows a batch'),
+  batchSeconds: spec('--batch-timeout', 'PGSCORE_BATCH_TIMEOUT', 'seconds', '60', 'a scorer that makes no progress for so long is killed'),
+  checkSeconds: spec('--check-timeout', 'PGSCORE_CHECK_TIMEOUT', 'seconds', '60', 'a model check that takes longer is killed and the version rejected'),
+  checkMemory: spec('--check-memory', 'PGSCORE_CHECK_MEMORY', 'megabytes', '4096', 'memory that a model check may take'),
+  modelMemory: spec('--model-memory', 'PGSCORE_MODEL_MEMORY', 'megabytes', '1024', 'memory for loaded models in each scorer; the least recently used go first'),
+  pollSeconds: spec('--poll', 'PGSCORE_POLL', 'seconds', '2', 'how often to look for work that no NOTIFY told of'),
+  leaseSeconds: spec('--lease', 'PGSCORE_LEASE', 'seconds', '15', 'work of a service that is silent for so long goes to another'),
+  graceSeconds: spec('--grace', 'PGSCORE_GRACE', 'seconds', '30', 'time to finish what runs after SIGTERM'),
+  httpHost: spec('--http-host', 'PGSCORE_HTTP_HOST', 'text', '127.0.0.1', 'address of /healthz, /readyz and /metrics'),
+  httpPort: spec('--http-port', 'PGSCORE_HTTP_PORT', 'integer', '8432', 'port of the same; 0 picks a free one'),
+  logLevel: spec('--log-level', 'PGSCORE_LOG_LEVEL', 'text', 'info', 'debug, info, warn, error or silent'),
+  logPretty: spec('--log-pretty', 'PGSCORE_LOG_PRETTY', 'boolean', undefined, 'readable logs; default: on a terminal'),
+  dataDir: spec('--data-dir', 'PGSCORE_DATA_DIR', 'text', undefined, 'where the embedded PostgreSQL keeps its data'),
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTIONS;
+export type Flags = Partial<Record<OptionName, string | boolean>>;
+
+function spec(flag: string, env: string, kind: OptionKind, fallback: string | undefined, help: string): OptionSpec {
+  return { flag, env, kind, fallback, help };
+}
+
+/** A setting as text: the flag, else the environment, else the default. */
+export function setting(name: OptionName, flags: Flags = {}): string | undefined {
+  const flag = flags[name];
+  if (flag !== undefined) return String(flag);
+  const env = process.env[OPTIONS[name].env];
+  return env === undefined || env === '' ? OPTIONS[name].fallback : env;
+}
+
+function numberSetting(name: OptionName, flags: Flags, least: number): number | undefined {
+  const text = setting(name, flags);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  const option: OptionSpec = OPTIONS[name];
+  const whole = option.kind === 'integer' || option.kind === 'megabytes';
+  if (text.trim() === '' || !Number.isFinite(value) || value < least || (whole && !Number.isInteger(value))) {
+    throw new PgscoreError('usage', `${option.flag} (${option.env}) is "${text}"`, {
+      remedy: `Give a${whole ? ' whole' : ''} number of ${option.kind === 'integer' ? '' : option.kind + ', '}at least ${least}.`,
+    });
+  }
+  return value;
+}
+
+function requiredNumber(name: OptionName, flags: Flags, least: number): number {
+  const value = numberSetting(name, flags, least);
+  if (value === undefined) throw new PgscoreError('usage', `${OPTIONS[name].flag} is missing`);
+  return value;
+}
+
+/** What a running service is set to. */
+export type ServiceConfig = {
+  readonly databaseUrl: string | undefined;
+  readonly readerUrl: string | undefined;
+  readonly readerPassword: string | undefined;
+  readonly scorers: number;
+  readonly batchRows: number;
+  readonly batchTimeoutMs: number;
+  readonly checkTimeoutMs: number;
+  readonly checkMemoryBytes: number;
+  readonly modelMemoryBytes: number;
+  readonly pollMs: number;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly httpHost: string;
+  readonly httpPort: number;
+};
+
+/** The settings of `pgscore serve`, each checked; `cores` is the default number of scorers. */
+export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
+  return {
+    databaseUrl: setting('databaseUrl', flags),
+    readerUrl: setting('readerUrl', flags),
+    readerPassword: setting('readerPassword', flags),
+    scorers: numberSetting('scorers', flags, 1) ?? cores,
+    batchRows: requiredNumber('batchRows', flags, 1),
+    batchTimeoutMs: requiredNumber('batchSeconds', flags, 0.1) * 1000,
+    checkTimeoutMs: requiredNumber('checkSeconds', flags, 0.1) * 1000,
+    checkMemoryBytes: requiredNumber('checkMemory', flags, 64) * 2 ** 20,
+    modelMemoryBytes: requiredNumber('modelMemory', flags, 16) * 2 ** 20,
+    pollMs: requiredNumber('pollSeconds', flags, 0.05) * 1000,
+    leaseMs: requiredNumber('leaseSeconds', flags, 1) * 1000,
+    graceMs: requiredNumber('graceSeconds', flags, 0) * 1000,
+    httpHost: setting('httpHost', flags) ?? '127.0.0.1',
+    httpPort: requiredNumber('httpPort', flags, 0),
+  };
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** How to log, for every command. */
+export function logConfig(flags: Flags, terminal: boolean): { level: LogLevel; pretty: boolean } {
+  const level = setting('logLevel', flags);
+  const known = LEVELS.find((candidate) => candidate === level);
+  if (known === undefined) {
+    throw new PgscoreError('usage', `${OPTIONS.logLevel.flag} is "${level}"`, { remedy: `Use one of ${LEVELS.join(', ')}.` });
+  }
+  const pretty = setting('logPretty', flags);
+  return { level: known, pretty: pretty === undefined ? terminal : pretty === 'true' };
+}

@@ -1,0 +1,63 @@
+import pg from 'pg';
+import { PgscoreError } from '../errors.ts';
+import { connectionProblem } from './connection-problem.ts';
+
+export type ConnectOptions = {
+  /** A postgresql:// URL; without it the PG* variables and the password file decide. */
+  readonly url: string | undefined;
+  readonly applicationName: string;
+  /** Server settings of the session, sent at start-up. */
+  readonly settings?: Readonly<Record<string, string>>;
+};
+
+/** Settings that our sessions must not inherit from a role or database that a DBA tuned for people. */
+const SESSION: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog, pg_temp',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  client_min_messages: 'warning',
+  DateStyle: 'ISO',
+  extra_float_digits: '1',
+  client_encoding: 'UTF8',
+};
+
+/** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
+export async function connect(options: ConnectOptions): Promise<pg.Client> {
+  const settings = { ...SESSION, ...options.settings };
+  const client = new pg.Client({
+    ...(options.url === undefined ? {} : { connectionString: checkedUrl(options.url) }),
+    application_name: options.applicationName,
+    options: Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`).join(' '),
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+  });
+  // A lost connection is told to whoever awaits a query; without a listener it would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw connectionProblem(error, options.url);
+  }
+  return client;
+}
+
+function checkedUrl(url: string): string {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new PgscoreError('usage', 'the database URL does not begin with postgresql://', {
+      remedy: 'Write postgresql://user@host:port/database; the password may come from PGPASSWORD or the password file.',
+    });
+  }
+  return url;
+}
+
+/** The same URL for another user. Without a password the driver asks PGPASSWORD and the password file. */
+export function urlFor(url: string, user: string, password: string | undefined): string {
+  const parsed = new URL(checkedUrl(url));
+  parsed.username = user;
+  parsed.password = password ?? '';
+  return parsed.href;
+}

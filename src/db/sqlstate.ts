@@ -1,0 +1,29 @@
+/** SQLSTATE of an error that PostgreSQL raised; undefined for any other, such as a broken connection. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  const { code } = error;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in error ? code : undefined;
+}
+
+const PASSING_CLASSES = ['08', '53', '57', '58'];
+const PASSING_STATES = ['40001', '40P01', '55P03', '25006', 'XX000'];
+
+/**
+ * Whether the same statement may succeed later: the connection broke, the server stops, is full or stands by, or it was
+ * a deadlock, a serialisation failure or a lock that took too long.
+ */
+export function isPassing(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return isConnectionLoss(error);
+  return state !== '57014' && (PASSING_STATES.includes(state) || PASSING_CLASSES.includes(state.slice(0, 2)));
+}
+
+const LOST = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+/** Whether the connection, rather than the statement, failed. node-pg marks some of these by message alone. */
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return LOST.includes(code) || code === '57P01' || code === '57P02' || code === '57P03';
+  return /^Connection terminated|^Client has encountered a connection error|^Client was closed|^timeout expired/.test(error.message);
+}

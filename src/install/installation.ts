@@ -1,0 +1,41 @@
+import type pg from 'pg';
+import { statement } from '../db/statement.ts';
+import { sqlState } from '../db/sqlstate.ts';
+
+/** Records which cluster and database this is, at the first install. */
+export const recordInstallation = statement<[]>(
+  'record_installation',
+  `insert into pgscore_data.installation (system_identifier, database_oid)
+   select (select system_identifier from pg_control_system()), (select oid from pg_database where datname = current_database())
+   on conflict (singleton) do nothing`,
+);
+
+/** Makes this database the installation, after it was restored from a backup of another. */
+export const adoptInstallation = statement<[]>(
+  'adopt_installation',
+  `update pgscore_data.installation
+      set system_identifier = (select system_identifier from pg_control_system()),
+          database_oid = (select oid from pg_database where datname = current_database()),
+          adopted_at = clock_timestamp()`,
+);
+
+export type InstallationState = 'missing' | 'original' | 'copy';
+
+const readInstallation = statement<[], { original: boolean }>(
+  'read_installation',
+  `select system_identifier = (select system_identifier from pg_control_system())
+      and database_oid = (select oid from pg_database where datname = current_database()) as original
+     from pgscore_data.installation`,
+);
+
+/** Whether pgscore is installed here, and whether this database is the one it was installed in or a restored copy. */
+export async function installationState(client: pg.ClientBase): Promise<InstallationState> {
+  try {
+    const [row] = await readInstallation(client);
+    if (row === undefined) return 'missing';
+    return row.original ? 'original' : 'copy';
+  } catch (error) {
+    if (['42P01', '3F000'].includes(sqlState(error) ?? '')) return 'missing';
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import type pg from 'pg';
+import { PgscoreError } from '../errors.ts';
+import { ident } from '../lib/ident.ts';
+import { retrying } from '../lib/retrying.ts';
+import { sqlState } from '../db/sqlstate.ts';
+
+type RoleSpec = { readonly name: string; readonly login: boolean; readonly what: string };
+
+/** The roles of an installation. A role that a DBA made beforehand is taken as it is. */
+export const ROLES: readonly RoleSpec[] = [
+  { name: 'pgscore_owner', login: false, what: 'owns every object of pgscore' },
+  { name: 'pgscore_service', login: true, what: 'pgscore serve logs in with it' },
+  { name: 'pgscore_reader', login: true, what: 'pgscore serve reads sources with it, through read handles only' },
+  { name: 'pgscore_user', login: false, what: 'may score' },
+  { name: 'pgscore_deployer', login: false, what: 'may deploy and promote models; includes pgscore_user' },
+  { name: 'pgscore_analyst', login: false, what: 'may read the monitoring views' },
+];
+
+/** Another database of the cluster that installs at the same moment shows itself so. */
+const RACES = ['XX000', '23505', '42710', '40001', '40P01'];
+
+/** Creates the roles that are missing and the memberships between them. Roles are the cluster's, so two databases may race. */
+export async function ensureRoles(client: pg.Client): Promise<void> {
+  for (const role of ROLES) await withRaces(() => ensureRole(client, role));
+  await withRaces(() => ensureMembership(client, 'pgscore_user', 'pgscore_deployer'));
+  await withRaces(() => joinOwner(client));
+}
+
+async function withRaces(work: () => Promise<void>): Promise<void> {
+  await retrying(work, { attempts: 20, pauseMs: 50, again: (error) => RACES.includes(sqlState(error) ?? '') });
+}
+
+async function ensureRole(client: pg.Client, role: RoleSpec): Promise<void> {
+  const found = await client.query('select from pg_roles where rolname = $1', [role.name]);
+  if (found.rowCount === 1) return;
+  const line = createRoleLine(role);
+  try {
+    await client.query(line);
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw error;
+    throw new PgscoreError('missing_right', `role "${role.name}" is missing and this role may not create it`, {
+      remedy: `As a role with CREATEROLE run: ${line};`,
+      cause: error,
+    });
+  }
+}
+
+export function createRoleLine(role: RoleSpec): string {
+  return `create role ${ident(role.name)} ${role.login ? 'login' : 'nologin'}`;
+}
+
+async function ensureMembership(client: pg.Client, group: string, member: string): Promise<void> {
+  const found = await client.query('select pg_has_role($1, $2, $3) as member', [member, group, 'member']);
+  if (found.rows[0]?.member === true) return;
+  await grant(client, group, member);
+}
+
+/** The installer must be able to SET ROLE to the owner; a superuser always can. */
+async function joinOwner(client: pg.Client): Promise<void> {
+  const me = await client.query<{ name: string; superuser: boolean; may: boolean }>(
+    `select current_user as name, (select rolsuper from pg_roles where rolname = current_user) as superuser, pg_has_role('pgscore_owner', 'member') as may`,
+  );
+  const row = me.rows[0];
+  if (row === undefined || row.superuser) return;
+  if (!row.may || !(await maySetOwner(client))) await grant(client, 'pgscore_owner', row.name);
+}
+
+async function maySetOwner(client: pg.Client): Promise<boolean> {
+  try {
+    await client.query('set role pgscore_owner');
+    await client.query('reset role');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function grant(client: pg.Client, group: string, member: string): Promise<void> {
+  const line = `grant ${ident(group)} to ${ident(member)}`;
+  try {
+    await client.query(line);
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw error;
+    throw new PgscoreError('missing_right', `role "${member}" is not a member of "${group}" and may not be made one by this role`, {
+      remedy: `As the role that created "${group}", or a superuser, run: ${line};`,
+      cause: error,
+    });
+  }
+}
+
+/** Sets the password of a login role, where one is given. */
+export async function setPassword(client: pg.Client, role: string, password: string | undefined): Promise<void> {
+  if (password === undefined) return;
+  const line = `alter role ${ident(role)} password ${client.escapeLiteral(password)}`;
+  try {
+    await withRaces(async () => void (await client.query(line)));
+  } catch (error) {
+    if (sqlState(error) !== '42501') throw error;
+    throw new PgscoreError('missing_right', `the password of "${role}" cannot be set by this role`, {
+      remedy: `As the role that created it, or a superuser, run: alter role ${ident(role)} password '…';`,
+    });
+  }
+}
