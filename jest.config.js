@@ -1,6 +1,5 @@
-export default {
-  testEnvironment: './test/support/environment.js',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
+const project = {
+  testEnvironment: '<rootDir>/test/support/environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -8,5 +7,27 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' } },
     ],
   },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/matrix/'],
+};
+
+/** A project's server is started only when one of its tests is to run, so that unit tests never wait for one. */
+export default {
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
+  projects: [
+    {
+      ...project,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(pg|e2e|page)\\.test\\.ts$'],
+    },
+    {
+      ...project,
+      displayName: 'database',
+      testMatch: ['<rootDir>/test/**/*.{pg,e2e,page}.test.ts'],
+      testTimeout: 60_000,
+      globalSetup: '<rootDir>/test/support/global-setup.js',
+      globalTeardown: '<rootDir>/test/support/global-teardown.js',
+    },
+  ],
 };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { PgscoreError } from '../errors.ts';
@@ -36,7 +36,7 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
   if (found === major) return;
   if (found !== undefined) throw otherVersion(dataDir, found, major);
 
-  const unfinished = `${dataDir}.new-${process.pid}`;
+  const unfinished = await mkdtemp(`${dataDir}.new-`);
   try {
     await initialise({ ...cluster, dataDir: unfinished }, major);
     await rename(unfinished, dataDir);
@@ -74,7 +74,6 @@ export async function superuserPassword(dataDir: string): Promise<string> {
 }
 
 async function initialise({ dataDir, binaries, user }: Cluster, major: number): Promise<void> {
-  await mkdir(dataDir, { mode: 0o700 });
   await give(dataDir, user);
   const newPassword = `${dataDir}.password`;
   try {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, readdir, rename, rmdir } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -34,9 +34,7 @@ export async function reachableBinaries(binaries: Binaries, user: ServerUser, no
 
   const place = join(await sharedDirectory(), `postgresql-${await versionOfPrograms(binaries)}`);
   if (!existsSync(place)) {
-    const unfinished = `${place}.new-${process.pid}`;
-    await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true });
-    await rename(unfinished, place);
+    await copyWhole(binaries.root, place);
     notice(`the server's user cannot get into ${binaries.root}, so it runs a copy in ${place}`);
   }
   return binariesIn(place);
@@ -56,6 +54,17 @@ async function sharedDirectory(): Promise<string> {
   return SHARED;
 }
 
+/** Makes the copy appear at once, for whoever else looks for it or makes it. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const unfinished = await mkdtemp(`${to}.new-`);
+  await cp(from, unfinished, { recursive: true, verbatimSymlinks: true });
+  await chmod(unfinished, 0o755);
+  await rename(unfinished, to).catch(async (error: unknown) => {
+    await rm(unfinished, { recursive: true });
+    if (!existsSync(to)) throw error;
+  });
+}
+
 /** `.pgscore-3f9a2c41` for `/root/pgscore/.pgscore`: the same at every start, and another for every path. */
 function standInName(path: string): string {
   return `${basename(path)}-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
@@ -65,7 +74,7 @@ function standInName(path: string): string {
 async function ownDirectory(path: string, user: ServerUser): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
-    if (!existsSync(path)) await mkdir(path, { mode: 0o700 });
+    await mkdir(path, { recursive: true, mode: 0o700 });
     if ((await readdir(path)).length === 0) await give(path, user);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -11,7 +11,7 @@ export type EmbeddedServer = {
   readonly dataDir: string;
   /** The connection URL of a database, by default `postgres`, for a login, by default the superuser. */
   url(database?: string, login?: Login): string;
-  /** Stops the server and waits until it is down. Does nothing to a server that another process started. */
+  /** Stops the server, once, and waits until it is down. A server that another process started is left to run. */
   stop(): Promise<void>;
 };
 

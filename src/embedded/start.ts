@@ -67,10 +67,8 @@ export async function launch(
   const lifeline = attachLifeline(cluster, remove);
   try {
     const running = await startPostmaster(cluster);
-    return describeServer(running, async () => {
-      await stopPostmaster(cluster, 'fast');
-      lifeline.release();
-    });
+    let stopped: Promise<void> | undefined;
+    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(lifeline.release)));
   } catch (error) {
     lifeline.release();
     // Two starts at once: the other was faster.

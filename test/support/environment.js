@@ -1,11 +1,39 @@
+import { types } from 'node:util';
+
 import { TestEnvironment } from 'jest-environment-node';
 
-/** onnxruntime-node checks `instanceof Float32Array` against the main realm, which Jest's sandbox replaces. */
+const BUFFERS = ['ArrayBuffer', 'SharedArrayBuffer', 'DataView'];
+const TYPED_ARRAYS = [
+  'BigInt64Array',
+  'BigUint64Array',
+  'Float32Array',
+  'Float64Array',
+  'Int8Array',
+  'Int16Array',
+  'Int32Array',
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Uint16Array',
+  'Uint32Array',
+];
+const ERRORS = ['Error', 'RangeError', 'SyntaxError', 'TypeError'];
+
+/** Node's environment with the two repairs without which code meets, in Jest's sandbox alone, values of another realm. */
 export default class extends TestEnvironment {
   async setup() {
     await super.setup();
-    for (const name of ['Float32Array', 'Float64Array', 'BigInt64Array', 'Int32Array', 'Uint8Array', 'ArrayBuffer']) {
-      this.global[name] = globalThis[name];
-    }
+    for (const name of [...BUFFERS, ...TYPED_ARRAYS]) this.global[name] = globalThis[name];
+    for (const name of ERRORS) acceptOutsiders(this.global[name], globalThis[name]);
   }
+}
+
+/** An error from node:fs or node:net is made outside of the sandbox, where `instanceof Error` would say no. */
+function acceptOutsiders(inside, outside) {
+  const ordinary = Function.prototype[Symbol.hasInstance];
+  Object.defineProperty(inside, Symbol.hasInstance, {
+    value(value) {
+      if (ordinary.call(this, value)) return true;
+      return this === inside && types.isNativeError(value) && value instanceof outside;
+    },
+  });
 }

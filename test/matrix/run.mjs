@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Runs the database tests on each PostgreSQL version named, or on all: `npm run test:matrix -- 15 16`. */
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
+const SUPPORTED = ['15', '16', '17', '18'];
+const NOTHING = { passed: 0, failed: 0, skipped: 0 };
+
+const versions = process.argv.length > 2 ? process.argv.slice(2) : SUPPORTED;
+const unknown = versions.filter((version) => !SUPPORTED.includes(version));
+if (unknown.length > 0) {
+  console.error(`no such version: ${unknown.join(', ')}; there are ${SUPPORTED.join(', ')}`);
+  process.exit(2);
+}
+
+if (versions.some((version) => version !== '18')) installOlderVersions();
+const results = versions.map((version) => ({ version, ...testOn(version) }));
+for (const { version, ...counts } of results) console.log(`PostgreSQL ${version}: ${sentence(counts)}`);
+const total = results.reduce(add, NOTHING);
+const tally = process.env.PGSCORE_TEST_TALLY;
+if (tally === undefined) console.log(sentence(total));
+else appendFileSync(tally, `${sentence(total)}\n`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+/** They are not among the product's own dependencies, so that `npm ci` stays light. */
+function installOlderVersions() {
+  if (existsSync(join(here, 'node_modules', '.package-lock.json'))) return;
+  const { status } = spawnSync('npm', ['ci', '--prefix', here, '--no-audit', '--no-fund'], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** The counts of one Jest run; a run that ends without a result counts as one failure. */
+function testOn(version) {
+  const folder = mkdtempSync(join(tmpdir(), 'pgscore-matrix-'));
+  const result = join(folder, 'tally');
+  const env = { ...process.env, PGSCORE_TEST_PG: version, PGSCORE_TEST_TALLY: result };
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const { status } = spawnSync(process.execPath, [...flags, jest, '--selectProjects', 'database'], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  });
+  const counts = existsSync(result) ? parse(readFileSync(result, 'utf8')) : NOTHING;
+  rmSync(folder, { recursive: true });
+  return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+function parse(line) {
+  const [passed, failed, skipped] = (line.match(/\d+/g) ?? []).map(Number);
+  return { passed, failed, skipped };
+}
+
+function add(left, right) {
+  return {
+    passed: left.passed + right.passed,
+    failed: left.failed + right.failed,
+    skipped: left.skipped + right.skipped,
+  };
+}
+
+function sentence({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}

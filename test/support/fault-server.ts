@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll } from '@jest/globals';
+
+import type { Settings } from '../../src/embedded/cluster.ts';
+import { startPostmaster, stopPostmaster } from '../../src/embedded/postmaster.ts';
+import { readPostmaster } from '../../src/embedded/running.ts';
+import type { EmbeddedServer } from '../../src/embedded/server.ts';
+import { launch, prepareCluster } from '../../src/embedded/start.ts';
+import { programsUnderTest } from './test-server.ts';
+import { waitFor } from './wait-for.ts';
+
+/** A server of one test file's own, to crash. */
+export type FaultServer = EmbeddedServer & {
+  /** Crashes the server and starts it again on the same port: `pg_ctl restart -m immediate`. */
+  immediateRestart(): Promise<void>;
+  /** Kills the postmaster with SIGKILL and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill` or `stop`, on the same port. */
+  start(): Promise<void>;
+};
+
+/** Starts an embedded server whose data directory goes with the test file. To be called at the top of a test file. */
+export async function startFaultServer(settings: Settings = {}): Promise<FaultServer> {
+  const wanted = await mkdtemp(join(tmpdir(), 'pgscore-fault-'));
+  const cluster = await prepareCluster({ dataDir: wanted, ...programsUnderTest() });
+  const server = await launch(cluster, { settings }, cluster.dataDir);
+  const start = async () => {
+    await startPostmaster(cluster);
+  };
+  afterAll(async () => {
+    await server.stop();
+    await rm(cluster.dataDir, { recursive: true, force: true });
+  });
+  return {
+    ...server,
+    start,
+    stop: () => stopPostmaster(cluster, 'fast'),
+    immediateRestart: async () => {
+      await stopPostmaster(cluster, 'immediate');
+      await start();
+    },
+    kill: async () => {
+      const postmaster = await readPostmaster(cluster.dataDir);
+      if (postmaster !== undefined) process.kill(postmaster.pid, 'SIGKILL');
+      await waitFor(async () => (await readPostmaster(cluster.dataDir)) === undefined, {
+        message: 'the postmaster to die',
+      });
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { fileURLToPath } from 'node:url';
+
+import { PostgreSqlContainer } from '@testcontainers/postgresql';
+import { getContainerRuntimeClient } from 'testcontainers';
+
+import { startDisposable } from '../../src/embedded/disposable.ts';
+
+/** The PostgreSQL that one run of the tests shares. */
+export type TestServer = {
+  readonly kind: string;
+  /** URL of the superuser in the database `postgres`. */
+  readonly url: string;
+  stop(): Promise<void>;
+};
+
+const SETTINGS = {
+  max_connections: 200,
+  max_prepared_transactions: 10,
+  wal_level: 'logical',
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+};
+
+/** The server named by PGSCORE_TEST_DATABASE_URL, else a container where a Docker engine answers, else an embedded one. */
+export async function startTestServer(): Promise<TestServer> {
+  const given = process.env['PGSCORE_TEST_DATABASE_URL'];
+  if (given !== undefined) return { kind: 'named by PGSCORE_TEST_DATABASE_URL', url: given, stop: async () => {} };
+  return (await dockerAnswers()) ? startContainer() : startEmbeddedServer();
+}
+
+async function dockerAnswers(): Promise<boolean> {
+  return getContainerRuntimeClient().then(
+    () => true,
+    () => false,
+  );
+}
+
+async function startContainer(): Promise<TestServer> {
+  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const image = `postgres:${process.env['PGSCORE_TEST_PG'] ?? '18'}`;
+  const container = await new PostgreSqlContainer(image).withCommand(['postgres', ...settings]).start();
+  return {
+    kind: `in a container of ${image}`,
+    url: container.getConnectionUri(),
+    stop: async () => {
+      await container.stop();
+    },
+  };
+}
+
+async function startEmbeddedServer(): Promise<TestServer> {
+  const server = await startDisposable({ settings: SETTINGS, ...programsUnderTest(), notice: console.log });
+  return { kind: 'embedded, as no Docker engine answers', url: server.url(), stop: () => server.stop() };
+}
+
+/** The programs of the version that PGSCORE_TEST_PG asks for, which `npm run test:matrix` installs. */
+export function programsUnderTest(): { binaries?: string } {
+  const version = process.env['PGSCORE_TEST_PG'];
+  if (version === undefined || version === '18') return {};
+  return { binaries: fileURLToPath(new URL(`../matrix/node_modules/pg${version}/native`, import.meta.url)) };
+}

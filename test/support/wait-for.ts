@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type WaitOptions = {
+  /** Milliseconds; 10,000 by default. */
+  timeout?: number;
+  /** What was waited for, for the error. */
+  message?: string;
+};
+
+/**
+ * Asks until the condition gives something true, and gives that; a condition that throws is asked again.
+ *
+ * @throws Error after the timeout, with the last error of the condition as its cause.
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  { timeout = 10_000, message = 'a condition' }: WaitOptions = {},
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeout;
+  let cause: unknown;
+  do {
+    try {
+      const answer = await condition();
+      if (answer) return answer;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    await sleep(10);
+  } while (performance.now() < deadline);
+  throw new Error(`waited ${timeout} ms for ${message}`, { cause });
+}
