@@ -68,7 +68,7 @@ export async function launch(
   try {
     const running = await startPostmaster(cluster);
     let stopped: Promise<void> | undefined;
-    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(lifeline.release)));
+    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(() => lifeline.release())));
   } catch (error) {
     lifeline.release();
     // Two starts at once: the other was faster.
