@@ -1,0 +1,61 @@
+import { PgscoreError } from '../errors.ts';
+import { labelsAttribute } from './attributes.ts';
+import { constantLabels } from './constants.ts';
+import type { DeployOptions } from './deploy-options.ts';
+import { CLASS_LABELS_KEY, metadataNames } from './name-list.ts';
+import type { Normalised } from './normalise.ts';
+import { producerBehind } from './outline.ts';
+import type { GraphNode, Outline } from './outline.ts';
+
+/**
+ * The class labels of a model in the order of its probability columns: from its ZipMap, from the operator behind its
+ * label output, from the deploy options, or from its metadata. [] where nobody names any.
+ * @throws PgscoreError model_class_labels_wrong where the deployer names others than the model holds, or one twice
+ */
+export function classLabelsOf({ outline, zipMapLabels }: Normalised, { classLabels: given }: DeployOptions): string[] {
+  const held = zipMapLabels.length > 0 ? zipMapLabels : labelsOfGraph(outline);
+  if (held.length > 0 && given !== undefined && !sameLabels(held, given)) {
+    throw wrong(`the model's own class labels are ${held.join(', ')}, but ${given.join(', ')} were given`);
+  }
+  if (held.length > 0) return held;
+  const named = [...(given ?? metadataNames(outline.metadata, CLASS_LABELS_KEY, 'model_class_labels_wrong') ?? [])];
+  const repeated = named.find((label, index) => named.indexOf(label) !== index);
+  if (repeated !== undefined) throw wrong(`the class label '${repeated}' is given twice`);
+  return named;
+}
+
+function labelsOfGraph(outline: Outline): string[] {
+  for (const { name } of outline.outputs) {
+    const labels = labelsBehind(outline, name);
+    if (labels.length > 0) return labels;
+  }
+  return [];
+}
+
+/** Pass labels on as they are. */
+const PASSES = new Set(['Identity', 'Cast', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+const CLASSIFIERS = new Set(['TreeEnsembleClassifier', 'LinearClassifier', 'SVMClassifier']);
+
+/** Goes back from an output to the classifier that makes it, or to the constant that labels are picked from. */
+function labelsBehind(outline: Outline, output: string): string[] {
+  const node = producerBehind(outline, output, PASSES);
+  const [source = '', index = ''] = node?.inputs ?? [];
+  if (node === undefined) return [];
+  if (CLASSIFIERS.has(node.op)) return labelsOfClassifier(node);
+  const picks = node.op === 'ArrayFeatureExtractor' || node.op === 'Gather';
+  return picks && index !== '' ? (constantLabels(outline, source) ?? []) : [];
+}
+
+function labelsOfClassifier(node: GraphNode): string[] {
+  return labelsAttribute(node, 'classlabels_strings', 'classlabels_int64s', 'classlabels_ints');
+}
+
+function sameLabels(held: readonly string[], given: readonly string[]): boolean {
+  return held.length === given.length && held.every((label, index) => label === given[index]);
+}
+
+function wrong(message: string): PgscoreError {
+  return new PgscoreError('model_class_labels_wrong', message, {
+    remedy: 'Give each class once, in the order of the probability columns (`list(model.classes_)`), or leave it out.',
+  });
+}

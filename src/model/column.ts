@@ -1,0 +1,77 @@
+import { DataType, Type } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
+import { PgscoreError } from '../errors.ts';
+import type { ColumnKind } from './casts.ts';
+import type { Feature } from './signature.ts';
+
+type NumberValues = Uint8Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
+
+/** The column of a batch behind a feature, as the bare arrays that Arrow holds. */
+export type Column = NumberColumn | TextColumn;
+
+/** `values` are row-major, `width` to a row. */
+export type NumberColumn = ColumnRows & { readonly kind: Exclude<ColumnKind, 'text'>; readonly values: NumberValues };
+
+export type TextColumn = ColumnRows & {
+  readonly kind: 'text';
+  readonly bytes: Uint8Array;
+  /** Row i is bytes[offsets[i] .. offsets[i + 1]]. */
+  readonly offsets: Int32Array;
+};
+
+type ColumnRows = {
+  readonly width: number;
+  /** Rows that are NULL, in order. */
+  readonly nulls: readonly number[];
+};
+
+/**
+ * Finds a feature's column by name. Key columns pass through as raw bytes, of which a feature can't be made: one of the
+ * same name is passed over.
+ * @throws PgscoreError feature_column_missing, feature_column_mistyped
+ */
+export function columnOf(batch: RecordBatch, feature: Feature): Column {
+  const index = batch.schema.fields.findIndex(({ name, typeId }) => name === feature.name && typeId !== Type.Binary);
+  const data = batch.data.children[index];
+  if (data === undefined) {
+    throw new PgscoreError('feature_column_missing', `no column for the feature '${feature.name}' of the model`, {
+      remedy: 'Name a source with a column of that name, or map one to it with column_map.',
+    });
+  }
+  return readColumn(data, feature);
+}
+
+function readColumn(data: Data, feature: Feature): Column {
+  const nulls = nullRows(data);
+  if (data.typeId === Type.Utf8) {
+    return { kind: 'text', width: 1, nulls, bytes: data.values, offsets: data.valueOffsets };
+  }
+  const { type } = data;
+  const list = DataType.isFixedSizeList(type);
+  const elements = list ? data.children[0] : data;
+  const kind = elements === undefined ? undefined : numberKind(elements);
+  if (elements === undefined || kind === undefined) {
+    throw new PgscoreError('feature_column_mistyped', `the column of '${feature.name}' holds no numbers or texts`, {
+      remedy: 'Features are numbers, booleans, texts, or arrays of real or double precision.',
+    });
+  }
+  return { kind, width: list ? type.listSize : 1, nulls, values: elements.values };
+}
+
+/** A boolean comes as Uint8, 0 or 1, which is how a bool tensor lies in memory. */
+function numberKind({ typeId, type }: Data): Exclude<ColumnKind, 'text'> | undefined {
+  if (typeId === Type.Float) return type.ArrayType === Float32Array ? 'float32' : 'float64';
+  if (typeId !== Type.Int) return undefined;
+  if (type.ArrayType === Uint8Array) return 'bool';
+  return type.ArrayType === Int32Array ? 'int32' : 'int64';
+}
+
+function nullRows({ length, nullCount, nullBitmap, offset }: Data): number[] {
+  if (nullCount === 0) return [];
+  const rows: number[] = [];
+  for (let row = 0; row < length; row += 1) {
+    const bit = row + offset;
+    if (((nullBitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) rows.push(row);
+  }
+  return rows;
+}

@@ -1,0 +1,41 @@
+import type { RowError } from './row-error.ts';
+import type { Signature } from './signature.ts';
+
+/** What a model says of n rows. */
+export type Predictions = {
+  readonly rows: number;
+  /**
+   * Binary: P(positive class). Multiclass: the probability of the predicted label. Regression: the value. NaN where the
+   * row has no prediction, and where a classifier returns labels only. Float32 outputs are widened, not rounded.
+   */
+  readonly score: Float64Array;
+  /** Index into the class labels, -1 where the row has no prediction; null for a regression. */
+  readonly label: Int32Array | null;
+  /** [rows, classes], row-major, in the order of the class labels; null where the model returns none. */
+  readonly probabilities: Float64Array | null;
+  /** Why a row has no prediction. */
+  readonly errors: Map<number, RowError>;
+};
+
+/** Predictions with nothing in them yet: every score NaN, every label -1. */
+export function emptyPredictions(signature: Signature, rows: number, errors: Map<number, RowError>): Predictions {
+  const { classLabels, outputs } = signature;
+  return {
+    rows,
+    score: new Float64Array(rows).fill(Number.NaN),
+    label: signature.task === 'regression' ? null : new Int32Array(rows).fill(-1),
+    probabilities:
+      outputs.probabilities === undefined ? null : new Float64Array(rows * classLabels.length).fill(Number.NaN),
+    errors,
+  };
+}
+
+/** Takes back what was predicted for the rows in `errors`: they were scored with another row's values. */
+export function blankErrors({ score, label, probabilities, errors, rows }: Predictions): void {
+  const classes = probabilities === null ? 0 : probabilities.length / rows;
+  for (const row of errors.keys()) {
+    score[row] = Number.NaN;
+    if (label !== null) label[row] = -1;
+    probabilities?.fill(Number.NaN, row * classes, (row + 1) * classes);
+  }
+}

@@ -1,0 +1,110 @@
+import type { RecordBatch } from 'apache-arrow';
+import { PgscoreError } from '../errors.ts';
+import { paddedRowsOf, rowsOf } from './feed.ts';
+import type { Feed } from './feed.ts';
+import { buildFeeds } from './feeds.ts';
+import { GraphSession } from './graph-session.ts';
+import type { RunOutput } from './graph-session.ts';
+import { reasonOf } from './ort-errors.ts';
+import { blankErrors, emptyPredictions } from './predictions.ts';
+import type { Predictions } from './predictions.ts';
+import { neededOutputs, outputReader } from './read-outputs.ts';
+import type { OutputReader } from './read-outputs.ts';
+import type { RowError } from './row-error.ts';
+import type { Signature } from './signature.ts';
+import { TextCache } from './text-cache.ts';
+
+export type SessionOptions = {
+  /** Threads that compute one run together; scorers are many, so each takes one. */
+  threads?: number;
+};
+
+/** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
+export class ModelSession {
+  readonly signature: Signature;
+  readonly #graph: GraphSession;
+  readonly #outputs: string[];
+  readonly #read: OutputReader;
+  readonly #texts = new TextCache();
+
+  constructor(graph: GraphSession, signature: Signature) {
+    this.signature = signature;
+    this.#graph = graph;
+    this.#outputs = neededOutputs(signature);
+    this.#read = outputReader(signature);
+  }
+
+  /**
+   * Loads the bytes that the probe of the version handed back.
+   * @throws PgscoreError model_load_failed
+   */
+  static async load(
+    bytes: Uint8Array,
+    signature: Signature,
+    { threads = 1 }: SessionOptions = {},
+  ): Promise<ModelSession> {
+    return new ModelSession(await GraphSession.load(bytes, threads), signature);
+  }
+
+  /**
+   * Scores the rows of a batch, whose columns are found by the names of the features. A row that can't be scored is in
+   * `errors` and spoils no other; `unread` are rows that the reader of the batch gave up.
+   * @throws PgscoreError feature_column_missing, feature_column_mistyped, model_output_rows
+   */
+  async predict(batch: RecordBatch, unread?: ReadonlyMap<number, RowError>): Promise<Predictions> {
+    const { rows, feeds, errors } = buildFeeds(batch, this.signature, this.#texts, unread);
+    const predictions = emptyPredictions(this.signature, rows, errors);
+    if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
+    blankErrors(predictions);
+    return predictions;
+  }
+
+  async release(): Promise<void> {
+    await this.#graph.release();
+  }
+
+  /** Scores rows `from` to `to`; where the model refuses them, halves them until the rows at fault stand alone. */
+  async #score(feeds: readonly Feed[], from: number, to: number, into: Predictions): Promise<void> {
+    const { batch } = this.signature;
+    if (batch !== null && to - from > batch) {
+      for (let at = from; at < to; at += batch) await this.#score(feeds, at, Math.min(at + batch, to), into);
+      return;
+    }
+    const outputs = await this.#run(feeds, from, to);
+    if (Array.isArray(outputs)) {
+      this.#read(outputs, from, to - from, into);
+    } else if (to - from === 1) {
+      into.errors.set(from, outputs);
+    } else {
+      const middle = from + Math.floor((to - from) / 2);
+      await this.#score(feeds, from, middle, into);
+      await this.#score(feeds, middle, to, into);
+    }
+  }
+
+  async #run(feeds: readonly Feed[], from: number, to: number): Promise<RunOutput[] | RowError> {
+    const rows = this.signature.batch ?? to - from;
+    const inputs = feeds.map((feed) => ({
+      input: feed.input,
+      data: rows === to - from ? rowsOf(feed, from, to) : paddedRowsOf(feed, from, to, rows),
+    }));
+    let outputs: RunOutput[];
+    try {
+      outputs = await this.#graph.run(inputs, rows, this.#outputs);
+    } catch (error) {
+      return { code: 'refused_by_model', message: reasonOf(error) };
+    }
+    outputs.forEach((output) => checkRows(output, rows));
+    return outputs;
+  }
+}
+
+/** @throws PgscoreError model_output_rows */
+export function checkRows({ name, dims }: RunOutput, rows: number): void {
+  if (dims[0] === rows) return;
+  throw new PgscoreError(
+    'model_output_rows',
+    `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,
+    { remedy: 'Export the model so that the first dimension of inputs and outputs is the row.' },
+  );
+}

@@ -1,0 +1,49 @@
+/** The element types that a feature or an input can have. */
+export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
+
+export type Task = 'binary' | 'multiclass' | 'regression';
+
+/** One column that the model wants, found in the source by its name. */
+export type Feature = {
+  /** As the training framework knew it. */
+  name: string;
+  /** The ONNX input that it feeds. */
+  input: string;
+  /** Column inside of that input's matrix. */
+  position: number;
+  type: TensorType;
+  /** 1 is a scalar column; more is an array column (real[], float8[], vector) of so many elements. */
+  width: number;
+  /** What a NULL, or a NaN in a float column, becomes. */
+  nulls: 'nan' | 'error' | 'default';
+  default?: number | string | boolean | undefined;
+};
+
+export type ModelInput = {
+  name: string;
+  type: TensorType;
+  /** Columns of the matrix: the product of the dimensions after the first. */
+  width: number;
+  /** null stands for the rows. */
+  shape: (number | null)[];
+};
+
+/** What a version takes and gives, as its probe saw it. Stored with the version; SQL reads it too. */
+export type Signature = {
+  task: Task;
+  inputs: ModelInput[];
+  /** In the order of the inputs, then of the position. */
+  features: Feature[];
+  outputs: {
+    label?: { name: string; type: TensorType };
+    probabilities?: { name: string; width: number };
+    value?: { name: string };
+  };
+  /** In the order of the probability columns; none for a regression. */
+  classLabels: string[];
+  /** For binary models: a row is positive where P(positiveClass) >= threshold. */
+  positiveClass?: string;
+  threshold?: number;
+  /** null: any number of rows at a time. A number: exactly so many, short batches are padded. */
+  batch: number | null;
+};
