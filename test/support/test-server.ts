@@ -39,7 +39,10 @@ async function dockerAnswers(): Promise<boolean> {
 async function startContainer(): Promise<TestServer> {
   const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const image = `postgres:${process.env['PGSCORE_TEST_PG'] ?? '18'}`;
-  const container = await new PostgreSqlContainer(image).withCommand(['postgres', ...settings]).start();
+  const container = await new PostgreSqlContainer(image)
+    .withEnvironment({ POSTGRES_INITDB_ARGS: '--locale=C.UTF-8' })
+    .withCommand(['postgres', ...settings])
+    .start();
   return {
     kind: `in a container of ${image}`,
     url: container.getConnectionUri(),
