@@ -65,7 +65,7 @@ def graph(model: LogisticRegression) -> onnx.ModelProto:
 
 def train() -> list[dict]:
     known = with_weekend(history()).dropna(subset=list(COLUMNS))
-    model = LogisticRegression(max_iter=2000).fit(encoded(known), known.was_late.astype(int))
+    model = LogisticRegression(class_weight='balanced', max_iter=2000).fit(encoded(known), known.was_late.astype(int))
     path = TEST_MODELS / 'typed_inputs.onnx'
     path.write_bytes(graph(model).SerializeToString())
     rows = complete(with_weekend(demo_flights()), list(COLUMNS))
