@@ -7,7 +7,10 @@ import onnxruntime
 import pandas as pd
 
 NUMPY_TYPES = {
-    'tensor(float)': np.float32, 'tensor(double)': np.float64, 'tensor(int32)': np.int32, 'tensor(int64)': np.int64,
+    'tensor(float)': np.float32,
+    'tensor(double)': np.float64,
+    'tensor(int32)': np.int32,
+    'tensor(int64)': np.int64,
     'tensor(bool)': np.bool_,
 }
 
@@ -36,7 +39,7 @@ def run(session: onnxruntime.InferenceSession, features: pd.DataFrame) -> list[n
     fixed = session.get_inputs()[0].shape[0] == 1
     batches = [features.iloc[row : row + 1] for row in range(len(features))] if fixed else [features]
     outputs = [session.run(None, feeds(session, batch)) for batch in batches]
-    return [np.concatenate([as_tensor(part) for part in parts]) for parts in zip(*outputs)]
+    return [np.concatenate([as_tensor(part) for part in parts]) for parts in zip(*outputs, strict=True)]
 
 
 def feeds(session: onnxruntime.InferenceSession, features: pd.DataFrame) -> dict[str, np.ndarray]:

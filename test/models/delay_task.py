@@ -9,8 +9,16 @@ from flights import training_flights
 
 KEY = {'flight_id': 'int4'}
 NUMBERS = {
-    'distance': 'int4', 'scheduled_minutes': 'int4', 'departure_hour': 'int4', 'weekday': 'int4', 'temp': 'real',
-    'wind_speed': 'real', 'precip': 'real', 'visib': 'real', 'pressure': 'real', 'seats': 'int4',
+    'distance': 'int4',
+    'scheduled_minutes': 'int4',
+    'departure_hour': 'int4',
+    'weekday': 'int4',
+    'temp': 'real',
+    'wind_speed': 'real',
+    'precip': 'real',
+    'visib': 'real',
+    'pressure': 'real',
+    'seats': 'int4',
 }
 LATE = ['0', '1']
 

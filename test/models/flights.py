@@ -1,4 +1,4 @@
-"""Flights out of New York in 2013, with the weather and the plane known before departure and the truth known after landing."""
+"""Flights out of New York in 2013: what was known before departure, and the truth known after landing."""
 
 import importlib.util
 from functools import cache
@@ -69,9 +69,9 @@ def first_instant_at(hhmm: pd.Series, airport: pd.Series, after: pd.Series) -> p
     """The first instant not before `after` at which the clock at the airport shows `hhmm`."""
     zones = {**read('airports.csv').set_index('faa').tzone, **CARIBBEAN}
     zone = airport.map(zones)
-    local = pd.concat(
-        [times.dt.tz_convert(name).dt.tz_localize(None) for name, times in after.groupby(zone)]
-    ).reindex(after.index)
+    local = pd.concat([times.dt.tz_convert(name).dt.tz_localize(None) for name, times in after.groupby(zone)]).reindex(
+        after.index
+    )
     wait = (clock(hhmm) - (local - local.dt.normalize())) % pd.Timedelta(days=1)
     return after.dt.tz_convert('UTC') + wait
 

@@ -17,7 +17,7 @@ ROW_COUNT = None
 
 @dataclass(frozen=True)
 class Hostile:
-    """A deploy must refuse it, unless with `options`; where `usable`, the wrong looks are harmless and it must score."""
+    """A deploy must refuse it, unless given `options`; one that is `usable` only looks bad and must score."""
 
     file: str
     wrong: str
@@ -45,11 +45,16 @@ def row_sum(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node('ReduceL1', [source], [target], axes=[1], keepdims=1)
 
 
-def model(nodes, *, inputs=None, outputs=None, tensors=(), names=NAMES, sparse=(), functions=(), opsets=()) -> onnx.ModelProto:
+def model(
+    nodes, *, inputs=None, outputs=None, tensors=(), names=NAMES, sparse=(), functions=(), opsets=()
+) -> onnx.ModelProto:
     graph = helper.make_graph(nodes, 'hostile', inputs or [matrix()], outputs or [score()], list(tensors))
     graph.sparse_initializer.extend(sparse)
     built = helper.make_model(
-        graph, ir_version=8, functions=list(functions), producer_name='onnx.helper',
+        graph,
+        ir_version=8,
+        functions=list(functions),
+        producer_name='onnx.helper',
         opset_imports=[helper.make_opsetid('', 17), helper.make_opsetid('ai.onnx.ml', 3), *opsets],
     )
     if names is not None:

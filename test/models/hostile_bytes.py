@@ -22,7 +22,9 @@ def cases() -> list[Hostile]:
         Hostile('empty.onnx', 'no bytes at all', b''),
         Hostile('garbage.onnx', 'random bytes', random.Random(7).randbytes(512)),
         Hostile('truncated.onnx', 'the first half of a sound model', whole[: len(whole) // 2]),
-        Hostile('trailing_garbage.onnx', 'a sound model with random bytes behind it', whole + random.Random(7).randbytes(64)),
+        Hostile(
+            'trailing_garbage.onnx', 'a sound model with random bytes behind it', whole + random.Random(7).randbytes(64)
+        ),
         Hostile('lfs_pointer.onnx', 'the pointer that Git LFS leaves where the file was not fetched', LFS_POINTER),
         Hostile('error_page.onnx', 'an HTML page saved by a failed download', ERROR_PAGE),
         Hostile('zip.onnx', 'a zip archive', b'PK\x03\x04' + bytes(26)),

@@ -15,8 +15,13 @@ def value(name: str) -> onnx.ValueInfoProto:
 def endless_loop(**more) -> onnx.ModelProto:
     """A Loop without a trip count whose condition stays true."""
     body = helper.make_graph(
-        [helper.make_node('Identity', ['still'], ['again']), helper.make_node('Relu', ['carried'], ['next'])], 'body',
-        [helper.make_tensor_value_info('turn', TensorProto.INT64, []), helper.make_tensor_value_info('still', TensorProto.BOOL, []), value('carried')],
+        [helper.make_node('Identity', ['still'], ['again']), helper.make_node('Relu', ['carried'], ['next'])],
+        'body',
+        [
+            helper.make_tensor_value_info('turn', TensorProto.INT64, []),
+            helper.make_tensor_value_info('still', TensorProto.BOOL, []),
+            value('carried'),
+        ],
         [helper.make_tensor_value_info('again', TensorProto.BOOL, []), value('next')],
     )
     loop = helper.make_node('Loop', ['', 'yes', 'X'], ['looped'], body=body)
@@ -26,7 +31,12 @@ def endless_loop(**more) -> onnx.ModelProto:
 def disguised_loop() -> onnx.ModelProto:
     """The same, with a function of the model named Loop: an allow-list that trusts such names lets it pass."""
     harmless = helper.make_function(
-        '', 'Loop', ['a', 'b', 'c'], ['out'], [helper.make_node('Identity', ['c'], ['out'])], [helper.make_opsetid('', 17)],
+        '',
+        'Loop',
+        ['a', 'b', 'c'],
+        ['out'],
+        [helper.make_node('Identity', ['c'], ['out'])],
+        [helper.make_opsetid('', 17)],
     )
     return endless_loop(functions=[harmless])
 
@@ -44,7 +54,10 @@ def function_bomb() -> onnx.ModelProto:
     opsets = [helper.make_opsetid('', 17), helper.make_opsetid('local', 1)]
     functions = [helper.make_function('local', 'F0', ['a'], ['c'], [helper.make_node('Relu', ['a'], ['c'])], opsets)]
     for level in range(1, 41):
-        below = [helper.make_node(f'F{level - 1}', [source], [target], domain='local') for source, target in (('a', 'b'), ('b', 'c'))]
+        below = [
+            helper.make_node(f'F{level - 1}', [source], [target], domain='local')
+            for source, target in (('a', 'b'), ('b', 'c'))
+        ]
         functions.append(helper.make_function('local', f'F{level}', ['a'], ['c'], below, opsets))
     call = helper.make_node('F40', ['X'], ['doubled'], domain='local')
     return model([call, row_sum('doubled', 'score')], functions=functions, opsets=[helper.make_opsetid('local', 1)])
@@ -67,24 +80,63 @@ def cases() -> list[Hostile]:
     uint8 = matrix(kind=TensorProto.UINT8)
     image = [matrix('image', shape=(None, 3, 8, 8))]
     return [
-        hostile('unknown_op', 'an operator Frobnicate, which ONNX does not define', through(node('Frobnicate', ['X'], ['Y']))),
-        hostile('unknown_domain', 'an operator of com.example', through(node('Relu', ['X'], ['Y'], domain='com.example'), opsets=[helper.make_opsetid('com.example', 1)])),
+        hostile(
+            'unknown_op',
+            'an operator Frobnicate, which ONNX does not define',
+            through(node('Frobnicate', ['X'], ['Y'])),
+        ),
+        hostile(
+            'unknown_domain',
+            'an operator of com.example',
+            through(node('Relu', ['X'], ['Y'], domain='com.example'), opsets=[helper.make_opsetid('com.example', 1)]),
+        ),
         hostile('unknown_opset', 'opset 999', unsupported_opset()),
         hostile('endless_loop', 'a Loop that never ends when run', endless_loop()),
-        hostile('disguised_loop', 'the endless Loop, with a harmless function of the same name defined in the model', disguised_loop()),
+        hostile(
+            'disguised_loop',
+            'the endless Loop, with a harmless function of the same name defined in the model',
+            disguised_loop(),
+        ),
         hostile('recursive_function', 'a function of the model that calls itself', calls_itself()),
         hostile('function_bomb', '40 functions that double: 2^40 nodes once inlined', function_bomb()),
-        hostile('random_score', 'adds random noise: the same row scores differently each time', through(node('RandomUniformLike', ['X'], ['Y']))),
+        hostile(
+            'random_score',
+            'adds random noise: the same row scores differently each time',
+            through(node('RandomUniformLike', ['X'], ['Y'])),
+        ),
         hostile('cycle', 'two nodes that wait for each other', model(cycle)),
-        hostile('dangling_input', 'a node that reads what nothing writes', model([node('Add', ['X', 'nowhere'], ['Y']), row_sum('Y', 'score')])),
+        hostile(
+            'dangling_input',
+            'a node that reads what nothing writes',
+            model([node('Add', ['X', 'nowhere'], ['Y']), row_sum('Y', 'score')]),
+        ),
         hostile('no_inputs', 'scores without reading anything', no_inputs()),
-        hostile('image_input', 'an input of rank 4', model([node('ReduceMean', ['image'], ['mean'], axes=[1, 2, 3], keepdims=0)], inputs=image, outputs=[score('mean', (None,))])),
-        hostile('uint8_input', 'an input type that no column maps to', model([node('Cast', ['X'], ['Y'], to=TensorProto.FLOAT), row_sum('Y', 'score')], inputs=[uint8])),
-        hostile('unknown_width', 'a matrix input whose width is open', model([row_sum('X', 'score')], inputs=[matrix(shape=(None, None))], names=None), options={'features': NAMES}),
+        hostile(
+            'image_input',
+            'an input of rank 4',
+            model(
+                [node('ReduceMean', ['image'], ['mean'], axes=[1, 2, 3], keepdims=0)],
+                inputs=image,
+                outputs=[score('mean', (None,))],
+            ),
+        ),
+        hostile(
+            'uint8_input',
+            'an input type that no column maps to',
+            model([node('Cast', ['X'], ['Y'], to=TensorProto.FLOAT), row_sum('Y', 'score')], inputs=[uint8]),
+        ),
+        hostile(
+            'unknown_width',
+            'a matrix input whose width is open',
+            model([row_sum('X', 'score')], inputs=[matrix(shape=(None, None))], names=None),
+            options={'features': NAMES},
+        ),
     ]
 
 
 def no_inputs() -> onnx.ModelProto:
-    built = model([helper.make_node('Constant', [], ['score'], value=helper.make_tensor('one', TensorProto.FLOAT, [1, 1], [1.0]))])
+    built = model(
+        [helper.make_node('Constant', [], ['score'], value=helper.make_tensor('one', TensorProto.FLOAT, [1, 1], [1.0]))]
+    )
     del built.graph.input[:]
     return built

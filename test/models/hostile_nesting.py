@@ -38,7 +38,10 @@ def nested(depth: int) -> bytes:
     body = relu('inner_0').SerializeToString()
     for level in range(1, depth):
         output = f'inner_{level}'
-        body = part(GRAPH_NODE, branching(output, body)) + helper.make_graph([], output, [], [value(output)]).SerializeToString()
+        body = (
+            part(GRAPH_NODE, branching(output, body))
+            + helper.make_graph([], output, [], [value(output)]).SerializeToString()
+        )
     whole = model([row_sum('chosen', 'score')], tensors=[YES])
     graph = part(GRAPH_NODE, branching('chosen', body)) + whole.graph.SerializeToString()
     whole.ClearField('graph')

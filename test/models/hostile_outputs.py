@@ -29,7 +29,11 @@ def label_of(source: str) -> list[onnx.NodeProto]:
 
 
 def impossible_probabilities() -> onnx.ModelProto:
-    nodes = [row_sum('X', 'sum'), *label_of('sum'), helper.make_node('Concat', ['sum', 'sum'], ['probabilities'], axis=1)]
+    nodes = [
+        row_sum('X', 'sum'),
+        *label_of('sum'),
+        helper.make_node('Concat', ['sum', 'sum'], ['probabilities'], axis=1),
+    ]
     axis = helper.make_tensor('axis', TensorProto.INT64, [1], [1])
     return model(nodes, outputs=[LABEL, score('probabilities', (None, 2))], tensors=[number('half', 0.5), axis])
 
@@ -58,16 +62,52 @@ def cases() -> list[Hostile]:
         hostile('wrong_rows', 'one output row however many rows go in', model([total], outputs=[score(shape=(1, 1))])),
         hostile('more_rows', 'two output rows for each that goes in', model(twice)),
         hostile('nan_output', 'always NaN', model([*zero(), *quotient('zero', 'zero')])),
-        hostile('infinite_output', 'always infinite', model([*zero(), *quotient('one', 'zero')], tensors=[number('one', 1.0)])),
-        hostile('impossible_probabilities', 'a classifier whose probabilities are outside of 0 to 1', impossible_probabilities()),
+        hostile(
+            'infinite_output',
+            'always infinite',
+            model([*zero(), *quotient('one', 'zero')], tensors=[number('one', 1.0)]),
+        ),
+        hostile(
+            'impossible_probabilities',
+            'a classifier whose probabilities are outside of 0 to 1',
+            impossible_probabilities(),
+        ),
         hostile('batch_dependent', 'a score that depends on the other rows of the batch', batch_mean()),
-        hostile('int_output', 'whole numbers and no probabilities, as of a classifier exported without them', labels_only('label', TensorProto.INT64, TensorProto.INT64), options={'task': 'regression'}),
-        hostile('string_output', 'labels alone, without a score', labels_only('label', TensorProto.STRING, TensorProto.STRING)),
-        hostile('bool_output', 'true or false alone, without a score', labels_only('label', TensorProto.BOOL, TensorProto.BOOL)),
-        hostile('wide_output', 'a regression of three targets', model([node('Slice', ['X', 'from', 'to', 'axis'], ['score'])], outputs=[score(shape=(None, 3))], tensors=slice_bounds())),
-        hostile('sequence_output', 'a sequence of tensors', model([row_sum('X', 'sum'), node('SequenceConstruct', ['sum'], ['score'])], outputs=[sequence])),
+        hostile(
+            'int_output',
+            'whole numbers and no probabilities, as of a classifier exported without them',
+            labels_only('label', TensorProto.INT64, TensorProto.INT64),
+            options={'task': 'regression'},
+        ),
+        hostile(
+            'string_output',
+            'labels alone, without a score',
+            labels_only('label', TensorProto.STRING, TensorProto.STRING),
+        ),
+        hostile(
+            'bool_output',
+            'true or false alone, without a score',
+            labels_only('label', TensorProto.BOOL, TensorProto.BOOL),
+        ),
+        hostile(
+            'wide_output',
+            'a regression of three targets',
+            model(
+                [node('Slice', ['X', 'from', 'to', 'axis'], ['score'])],
+                outputs=[score(shape=(None, 3))],
+                tensors=slice_bounds(),
+            ),
+        ),
+        hostile(
+            'sequence_output',
+            'a sequence of tensors',
+            model([row_sum('X', 'sum'), node('SequenceConstruct', ['sum'], ['score'])], outputs=[sequence]),
+        ),
     ]
 
 
 def slice_bounds() -> list[onnx.TensorProto]:
-    return [helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in (('from', 0), ('to', 3), ('axis', 1))]
+    return [
+        helper.make_tensor(name, TensorProto.INT64, [1], [value])
+        for name, value in (('from', 0), ('to', 3), ('axis', 1))
+    ]

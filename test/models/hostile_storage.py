@@ -36,7 +36,11 @@ def in_a_branch() -> onnx.ModelProto:
         helper.make_node('ReduceMax', ['X'], ['largest'], keepdims=0),
         helper.make_node('Cast', ['largest'], ['condition'], to=TensorProto.BOOL),
         helper.make_node(
-            'If', ['condition'], ['weights'], then_branch=branch(stored_at('weights.bin', 'outside')), else_branch=branch(inside),
+            'If',
+            ['condition'],
+            ['weights'],
+            then_branch=branch(stored_at('weights.bin', 'outside')),
+            else_branch=branch(inside),
         ),
     ]
     return weighted(before=choose)
@@ -80,15 +84,33 @@ def grown_per_row() -> onnx.ModelProto:
 
 def cases() -> list[Hostile]:
     sparse_of_4_tb = helper.make_sparse_tensor(
-        helper.make_tensor('weights', TensorProto.FLOAT, [1], [1.0]), helper.make_tensor('at', TensorProto.INT64, [1], [0]), [FAR, FAR],
+        helper.make_tensor('weights', TensorProto.FLOAT, [1], [1.0]),
+        helper.make_tensor('at', TensorProto.INT64, [1], [0]),
+        [FAR, FAR],
     )
     marker = stored_at('*/_ORT_MEM_ADDR_/*')
     return [
-        hostile('external_data', 'weights in weights.bin, read from the working directory', weighted(tensors=[stored_at('weights.bin')])),
-        hostile('external_data_parent', 'weights in ../../etc/passwd', weighted(tensors=[stored_at('../../../../etc/passwd')])),
+        hostile(
+            'external_data',
+            'weights in weights.bin, read from the working directory',
+            weighted(tensors=[stored_at('weights.bin')]),
+        ),
+        hostile(
+            'external_data_parent',
+            'weights in ../../etc/passwd',
+            weighted(tensors=[stored_at('../../../../etc/passwd')]),
+        ),
         hostile('external_data_absolute', 'weights in /etc/passwd', weighted(tensors=[stored_at('/etc/passwd')])),
-        hostile('external_data_memory', "ONNX Runtime's own mark for weights at a memory address", weighted(tensors=[marker])),
-        hostile('external_data_in_attribute', 'external weights in the attribute of a Constant', weighted(before=[constant(stored_at('weights.bin'))])),
+        hostile(
+            'external_data_memory',
+            "ONNX Runtime's own mark for weights at a memory address",
+            weighted(tensors=[marker]),
+        ),
+        hostile(
+            'external_data_in_attribute',
+            'external weights in the attribute of a Constant',
+            weighted(before=[constant(stored_at('weights.bin'))]),
+        ),
         hostile('external_data_in_branch', 'external weights in the branch of an If', in_a_branch()),
         hostile('external_data_in_function', 'external weights in a function of the model', in_a_function()),
         hostile('external_data_in_sparse', 'external weights in a sparse tensor', in_a_sparse_tensor()),
@@ -96,6 +118,8 @@ def cases() -> list[Hostile]:
         hostile('huge_sparse', 'one value in a sparse tensor of 4 TB', weighted(sparse=[sparse_of_4_tb])),
         hostile('overflowing_tensor', 'dimensions whose product overflows 64 bits to 0', declared([1 << 32, 1 << 32])),
         hostile('negative_dimension', 'an initializer with a dimension of -5', declared([-WIDTH])),
-        hostile('folding_bomb', 'a constant of 4 TB, computed while the model loads', weighted(before=filled([FAR, FAR]))),
+        hostile(
+            'folding_bomb', 'a constant of 4 TB, computed while the model loads', weighted(before=filled([FAR, FAR]))
+        ),
         hostile('huge_at_run', 'repeats each row to 4 TB when run', grown_per_row()),
     ]

@@ -7,8 +7,23 @@ from gzipped import write_csv
 from paths import DEMO
 
 FEATURES = [
-    'flight_date', 'scheduled_at', 'carrier', 'origin', 'dest', 'distance', 'scheduled_minutes', 'departure_hour',
-    'arrival_hour', 'weekday', 'month', 'temp', 'wind_speed', 'precip', 'visib', 'pressure', 'seats',
+    'flight_date',
+    'scheduled_at',
+    'carrier',
+    'origin',
+    'dest',
+    'distance',
+    'scheduled_minutes',
+    'departure_hour',
+    'arrival_hour',
+    'weekday',
+    'month',
+    'temp',
+    'wind_speed',
+    'precip',
+    'visib',
+    'pressure',
+    'seats',
 ]
 TRUTH = ['was_late', 'arr_delay', 'air_time', 'landed_at']
 

@@ -12,7 +12,13 @@ import hostile_trees
 from paths import TEST_MODELS
 
 TOPICS = [
-    hostile_bytes, hostile_storage, hostile_graphs, hostile_nesting, hostile_outputs, hostile_names, hostile_trees,
+    hostile_bytes,
+    hostile_storage,
+    hostile_graphs,
+    hostile_nesting,
+    hostile_outputs,
+    hostile_names,
+    hostile_trees,
 ]
 
 
@@ -22,7 +28,9 @@ def main() -> None:
     manifest = {}
     for case in (case for topic in TOPICS for case in topic.cases()):
         (folder / case.file).write_bytes(case.content)
-        manifest[case.file] = {'wrong': case.wrong, 'outcome': case.outcome} | ({'options': case.options} if case.options else {})
+        manifest[case.file] = {'wrong': case.wrong, 'outcome': case.outcome} | (
+            {'options': case.options} if case.options else {}
+        )
     (folder / 'hostile.json').write_text(json.dumps(manifest, indent=2) + '\n')
 
 

@@ -15,7 +15,14 @@ from golden import TOLERANCE
 from paths import TEST_MODELS
 
 TRAINERS = [
-    train_demo, train_sklearn, train_iris, train_xgboost, train_lightgbm, train_catboost, train_pytorch, train_typed_inputs,
+    train_demo,
+    train_sklearn,
+    train_iris,
+    train_xgboost,
+    train_lightgbm,
+    train_catboost,
+    train_pytorch,
+    train_typed_inputs,
     train_bench,
 ]
 

@@ -15,8 +15,17 @@ from sklearn_export import FRAMEWORK, export_columns
 
 KEY = {'flight_id': 'int4'}
 DELAY = {
-    'distance': 'int4', 'departure_hour': 'int4', 'wind_speed': 'real', 'precip': 'real', 'visib': 'real',
-    'pressure': 'real', 'seats': 'int4', 'weekday': 'int4', 'carrier': 'text', 'origin': 'text', 'dest': 'text',
+    'distance': 'int4',
+    'departure_hour': 'int4',
+    'wind_speed': 'real',
+    'precip': 'real',
+    'visib': 'real',
+    'pressure': 'real',
+    'seats': 'int4',
+    'weekday': 'int4',
+    'carrier': 'text',
+    'origin': 'text',
+    'dest': 'text',
 }
 AIR_TIME = {'distance': 'int4', 'departure_hour': 'int4', 'origin': 'text', 'dest': 'text'}
 
@@ -41,11 +50,18 @@ def arrival_delay() -> dict:
     path = DEMO_MODELS / 'arrival_delay.onnx'
     export_columns(model, path, numbers=numbers, integers=days, texts=texts)
     rows = with_gaps(demo_flights(), list(DELAY))
-    return keep(Golden(
-        name='arrival_delay', path=path, framework=FRAMEWORK, rows=rows, types=KEY | DELAY, task='binary',
-        expected=expected.classes(['0', '1'], model.predict(rows), model.predict_proba(rows), positive='1'),
-        class_labels=['0', '1'],
-    ))
+    return keep(
+        Golden(
+            name='arrival_delay',
+            path=path,
+            framework=FRAMEWORK,
+            rows=rows,
+            types=KEY | DELAY,
+            task='binary',
+            expected=expected.classes(['0', '1'], model.predict(rows), model.predict_proba(rows), positive='1'),
+            class_labels=['0', '1'],
+        )
+    )
 
 
 def air_time(season: str, months: list[int]) -> dict:
@@ -57,10 +73,17 @@ def air_time(season: str, months: list[int]) -> dict:
     path = DEMO_MODELS / f'air_time_{season}.onnx'
     export_columns(model, path, numbers=numbers, integers=[], texts=texts)
     rows = complete(demo_flights(), list(AIR_TIME))
-    return keep(Golden(
-        name=f'air_time_{season}', path=path, framework=FRAMEWORK, rows=rows, types=KEY | AIR_TIME, task='regression',
-        expected=expected.values(model.predict(rows)),
-    ))
+    return keep(
+        Golden(
+            name=f'air_time_{season}',
+            path=path,
+            framework=FRAMEWORK,
+            rows=rows,
+            types=KEY | AIR_TIME,
+            task='regression',
+            expected=expected.values(model.predict(rows)),
+        )
+    )
 
 
 def train() -> list[dict]:

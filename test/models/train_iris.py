@@ -21,9 +21,19 @@ def train() -> list[dict]:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.to_numpy(), species)
     path = TEST_MODELS / 'iris_multiclass.onnx'
     export_matrix(model, path, len(FEATURES), names=FEATURES)
-    return [keep(Golden(
-        name='iris_multiclass', path=path, framework=FRAMEWORK,
-        rows=rows.assign(iris_id=rows.index + 1), types={'iris_id': 'int4'} | dict.fromkeys(FEATURES, 'real'),
-        expected=expected.classes(list(model.classes_), model.predict(rows.to_numpy()), model.predict_proba(rows.to_numpy())),
-        task='multiclass', class_labels=list(model.classes_),
-    ))]
+    return [
+        keep(
+            Golden(
+                name='iris_multiclass',
+                path=path,
+                framework=FRAMEWORK,
+                rows=rows.assign(iris_id=rows.index + 1),
+                types={'iris_id': 'int4'} | dict.fromkeys(FEATURES, 'real'),
+                expected=expected.classes(
+                    list(model.classes_), model.predict(rows.to_numpy()), model.predict_proba(rows.to_numpy())
+                ),
+                task='multiclass',
+                class_labels=list(model.classes_),
+            )
+        )
+    ]

@@ -20,8 +20,18 @@ def train() -> list[dict]:
     path.write_bytes(exported.SerializeToString())
     rows = with_gaps(demo_flights(), list(NUMBERS))
     values = matrix(rows)
-    return [keep(Golden(
-        name='lightgbm', path=path, framework=f'lightgbm {lightgbm.__version__}', rows=rows, types=KEY | NUMBERS,
-        expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
-        task='binary', class_labels=LATE, deploy={'features': list(NUMBERS)},
-    ))]
+    return [
+        keep(
+            Golden(
+                name='lightgbm',
+                path=path,
+                framework=f'lightgbm {lightgbm.__version__}',
+                rows=rows,
+                types=KEY | NUMBERS,
+                expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
+                task='binary',
+                class_labels=LATE,
+                deploy={'features': list(NUMBERS)},
+            )
+        )
+    ]

@@ -32,7 +32,13 @@ class Standardise(nn.Module):
 def network(values: torch.Tensor) -> nn.Sequential:
     width = len(NUMBERS)
     return nn.Sequential(
-        Standardise(values), nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid(),
+        Standardise(values),
+        nn.Linear(width, 32),
+        nn.ReLU(),
+        nn.Linear(32, 16),
+        nn.ReLU(),
+        nn.Linear(16, 1),
+        nn.Sigmoid(),
     )
 
 
@@ -69,8 +75,18 @@ def train() -> list[dict]:
         late = model(torch.from_numpy(matrix(rows))).double().numpy().ravel()
     probabilities = [[1 - probability, probability] for probability in late]
     predicted = [LABELS[int(probability >= 0.5)] for probability in late]
-    return [keep(Golden(
-        name='pytorch_mlp', path=path, framework=f'torch {torch.__version__}', rows=rows, types=KEY | NUMBERS,
-        expected=expected.classes(LABELS, predicted, probabilities, positive='late'), task='binary', class_labels=LABELS,
-        deploy={'features': list(NUMBERS), 'task': 'binary', 'class_labels': LABELS, 'positive_class': 'late'},
-    ))]
+    return [
+        keep(
+            Golden(
+                name='pytorch_mlp',
+                path=path,
+                framework=f'torch {torch.__version__}',
+                rows=rows,
+                types=KEY | NUMBERS,
+                expected=expected.classes(LABELS, predicted, probabilities, positive='late'),
+                task='binary',
+                class_labels=LABELS,
+                deploy={'features': list(NUMBERS), 'task': 'binary', 'class_labels': LABELS, 'positive_class': 'late'},
+            )
+        )
+    ]

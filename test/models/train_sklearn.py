@@ -33,11 +33,21 @@ def logistic_pipeline() -> dict:
     path = TEST_MODELS / 'logistic_pipeline.onnx'
     export_columns(model, path, numbers=list(NUMBERS), integers=[], texts=list(TEXTS))
     rows = with_gaps(demo_flights(), list(NUMBERS))
-    return keep(Golden(
-        name='logistic_pipeline', path=path, framework=FRAMEWORK, rows=rows, types=KEY | columns, task='binary',
-        expected=expected.classes(['late', 'on_time'], model.predict(rows), model.predict_proba(rows), positive='late'),
-        class_labels=['late', 'on_time'], deploy={'positive_class': 'late'},
-    ))
+    return keep(
+        Golden(
+            name='logistic_pipeline',
+            path=path,
+            framework=FRAMEWORK,
+            rows=rows,
+            types=KEY | columns,
+            task='binary',
+            expected=expected.classes(
+                ['late', 'on_time'], model.predict(rows), model.predict_proba(rows), positive='late'
+            ),
+            class_labels=['late', 'on_time'],
+            deploy={'positive_class': 'late'},
+        )
+    )
 
 
 def gradient_boosting() -> dict:
@@ -53,12 +63,18 @@ def gradient_boosting() -> dict:
     export_matrix(model, path, len(names), names=names)
     values = rows.to_numpy()
     labels = list(model.classes_)
-    return keep(Golden(
-        name='gradient_boosting', path=path, framework=FRAMEWORK, rows=rows.assign(patient_id=rows.index),
-        types={'patient_id': 'int8'} | dict.fromkeys(names, 'real'), task='binary',
-        expected=expected.classes(labels, model.predict(values), model.predict_proba(values), positive='malignant'),
-        class_labels=labels,
-    ))
+    return keep(
+        Golden(
+            name='gradient_boosting',
+            path=path,
+            framework=FRAMEWORK,
+            rows=rows.assign(patient_id=rows.index),
+            types={'patient_id': 'int8'} | dict.fromkeys(names, 'real'),
+            task='binary',
+            expected=expected.classes(labels, model.predict(values), model.predict_proba(values), positive='malignant'),
+            class_labels=labels,
+        )
+    )
 
 
 def hist_gradient_boosting() -> dict:
@@ -78,11 +94,19 @@ def delay_trees(name: str, model, rows, options: dict | None = None) -> dict:
     path = TEST_MODELS / f'{name}.onnx'
     export_matrix(model, path, len(NUMBERS), options=options)
     values = matrix(rows)
-    return keep(Golden(
-        name=name, path=path, framework=FRAMEWORK, rows=rows, types=KEY | NUMBERS, task='binary',
-        expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
-        class_labels=LATE, deploy={'features': list(NUMBERS)},
-    ))
+    return keep(
+        Golden(
+            name=name,
+            path=path,
+            framework=FRAMEWORK,
+            rows=rows,
+            types=KEY | NUMBERS,
+            task='binary',
+            expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
+            class_labels=LATE,
+            deploy={'features': list(NUMBERS)},
+        )
+    )
 
 
 def train() -> list[dict]:

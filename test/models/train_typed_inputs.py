@@ -42,13 +42,20 @@ def graph(model: LogisticRegression) -> onnx.ModelProto:
     parts = [*(f'{name}_float' for name in NUMBERS), 'origin_one_hot']
     nodes = [
         *casts,
-        helper.make_node('OneHotEncoder', ['origin'], ['origin_each'], domain='ai.onnx.ml', cats_strings=ORIGINS, zeros=1),
+        helper.make_node(
+            'OneHotEncoder', ['origin'], ['origin_each'], domain='ai.onnx.ml', cats_strings=ORIGINS, zeros=1
+        ),
         helper.make_node('Reshape', ['origin_each', 'origin_shape'], ['origin_one_hot']),
         helper.make_node('Concat', parts, ['encoded'], axis=1),
         helper.make_node(
-            'LinearClassifier', ['encoded'], ['label', 'probabilities'], domain='ai.onnx.ml', classlabels_ints=[0, 1],
+            'LinearClassifier',
+            ['encoded'],
+            ['label', 'probabilities'],
+            domain='ai.onnx.ml',
+            classlabels_ints=[0, 1],
             coefficients=[*(-weight for weight in weights), *weights],
-            intercepts=[-float(model.intercept_[0]), float(model.intercept_[0])], post_transform='LOGISTIC',
+            intercepts=[-float(model.intercept_[0]), float(model.intercept_[0])],
+            post_transform='LOGISTIC',
         ),
     ]
     shape = helper.make_tensor('origin_shape', TensorProto.INT64, [2], [-1, len(ORIGINS)])
@@ -58,8 +65,10 @@ def graph(model: LogisticRegression) -> onnx.ModelProto:
         helper.make_tensor_value_info('probabilities', TensorProto.FLOAT, [None, 2]),
     ]
     return helper.make_model(
-        helper.make_graph(nodes, 'typed_inputs', inputs, outputs, [shape]), ir_version=8,
-        opset_imports=[helper.make_opsetid('', 17), helper.make_opsetid('ai.onnx.ml', 3)], producer_name='onnx.helper',
+        helper.make_graph(nodes, 'typed_inputs', inputs, outputs, [shape]),
+        ir_version=8,
+        opset_imports=[helper.make_opsetid('', 17), helper.make_opsetid('ai.onnx.ml', 3)],
+        producer_name='onnx.helper',
     )
 
 
@@ -70,8 +79,17 @@ def train() -> list[dict]:
     path.write_bytes(graph(model).SerializeToString())
     rows = complete(with_weekend(demo_flights()), list(COLUMNS))
     values = encoded(rows)
-    return [keep(Golden(
-        name='typed_inputs', path=path, framework=FRAMEWORK, rows=rows, task='binary', class_labels=LATE,
-        types=KEY | {name: sql for name, (sql, _) in COLUMNS.items()},
-        expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
-    ))]
+    return [
+        keep(
+            Golden(
+                name='typed_inputs',
+                path=path,
+                framework=FRAMEWORK,
+                rows=rows,
+                task='binary',
+                class_labels=LATE,
+                types=KEY | {name: sql for name, (sql, _) in COLUMNS.items()},
+                expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
+            )
+        )
+    ]

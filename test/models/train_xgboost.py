@@ -22,8 +22,17 @@ def train() -> list[dict]:
     path.write_bytes(exported.SerializeToString())
     rows = with_gaps(demo_flights(), list(NUMBERS))
     values = matrix(rows)
-    return [keep(Golden(
-        name='xgboost', path=path, framework=f'xgboost {xgboost.__version__}', rows=rows, types=KEY | NUMBERS,
-        expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
-        task='binary', class_labels=LATE,
-    ))]
+    return [
+        keep(
+            Golden(
+                name='xgboost',
+                path=path,
+                framework=f'xgboost {xgboost.__version__}',
+                rows=rows,
+                types=KEY | NUMBERS,
+                expected=expected.classes(LATE, model.predict(values), model.predict_proba(values), positive='1'),
+                task='binary',
+                class_labels=LATE,
+            )
+        )
+    ]
