@@ -2,10 +2,12 @@ import { PgscoreError } from '../errors.ts';
 import { labelsAttribute } from './attributes.ts';
 import { constantLabels } from './constants.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import { CLASS_LABELS_KEY, metadataNames } from './name-list.ts';
+import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
 import type { Normalised } from './normalise.ts';
 import { producerBehind } from './outline.ts';
 import type { GraphNode, Outline } from './outline.ts';
+
+const CODE = 'model_class_labels_wrong';
 
 /**
  * The class labels of a model in the order of its probability columns: from its ZipMap, from the operator behind its
@@ -15,13 +17,13 @@ import type { GraphNode, Outline } from './outline.ts';
 export function classLabelsOf({ outline, zipMapLabels }: Normalised, { classLabels: given }: DeployOptions): string[] {
   const held = zipMapLabels.length > 0 ? zipMapLabels : labelsOfGraph(outline);
   if (held.length > 0 && given !== undefined && !sameLabels(held, given)) {
-    throw wrong(`the model's own class labels are ${held.join(', ')}, but ${given.join(', ')} were given`);
+    throw new PgscoreError(CODE, `the class labels of the model are ${held.join(', ')}, not ${given.join(', ')}`, {
+      remedy: 'Leave class_labels out, or give them in the order of the probability columns (`list(model.classes_)`).',
+    });
   }
-  if (held.length > 0) return held;
-  const named = [...(given ?? metadataNames(outline.metadata, CLASS_LABELS_KEY, 'model_class_labels_wrong') ?? [])];
-  const repeated = named.find((label, index) => named.indexOf(label) !== index);
-  if (repeated !== undefined) throw wrong(`the class label '${repeated}' is given twice`);
-  return named;
+  const named = held.length > 0 ? held : (given ?? metadataNames(outline.metadata, CLASS_LABELS_KEY, CODE) ?? []);
+  checkNames(named, 'class label', CODE);
+  return [...named];
 }
 
 function labelsOfGraph(outline: Outline): string[] {
@@ -52,10 +54,4 @@ function labelsOfClassifier(node: GraphNode): string[] {
 
 function sameLabels(held: readonly string[], given: readonly string[]): boolean {
   return held.length === given.length && held.every((label, index) => label === given[index]);
-}
-
-function wrong(message: string): PgscoreError {
-  return new PgscoreError('model_class_labels_wrong', message, {
-    remedy: 'Give each class once, in the order of the probability columns (`list(model.classes_)`), or leave it out.',
-  });
 }

@@ -1,5 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import type { DeclaredInput } from './inputs.ts';
+import { checkNames } from './name-list.ts';
 import type { Feature, ModelInput } from './signature.ts';
 
 /** A feature before it is known what becomes of its NULLs. */
@@ -13,8 +14,8 @@ export type FeatureMap = { inputs: ModelInput[]; features: MappedFeature[] };
  * @throws PgscoreError model_feature_names_missing, model_feature_names_wrong
  */
 export function mapFeatures(declared: readonly DeclaredInput[], names: readonly string[] | undefined): FeatureMap {
+  checkNames(names ?? declared.map(({ name }) => name), 'feature name', 'model_feature_names_wrong');
   if (names === undefined) return ownNames(declared);
-  checkNames(names);
   const inputs = closeWidths(declared, names.length);
   const counts = [columns, one, columnsOfMatrices].map((rule) => inputs.map(rule));
   const share = counts.find((candidate) => sum(candidate) === names.length);
@@ -75,20 +76,6 @@ function closeWidths(declared: readonly DeclaredInput[], names: number): ModelIn
     width: width ?? left,
     shape: width === null ? [null, left] : [...shape],
   }));
-}
-
-function checkNames(names: readonly string[]): void {
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) {
-    throw new PgscoreError('model_feature_names_wrong', `the feature name '${repeated}' is given twice`, {
-      remedy: 'Give every column of the training data its own name, in the order of training.',
-    });
-  }
-  if (names.includes('')) {
-    throw new PgscoreError('model_feature_names_wrong', 'a feature name is empty', {
-      remedy: 'Give every column of the training data a name, in the order of training.',
-    });
-  }
 }
 
 function wrongCount(inputs: readonly ModelInput[], names: readonly string[]): PgscoreError {

@@ -16,7 +16,14 @@ const IMPOSTORS: Impostor[] = [
   { magic: [...Buffer.from('tree\n')], what: 'a LightGBM text model', remedy: EXPORT_BOOSTER },
   { magic: [...Buffer.from('CBM1')], what: 'a CatBoost model', remedy: 'Use `save_model(path, format="onnx")`.' },
   { magic: [...Buffer.from('{')], what: 'JSON (an XGBoost model?)', remedy: EXPORT_BOOSTER },
-  { magic: [...Buffer.from('<')], what: 'XML or HTML (PMML, or an error page?)', remedy: EXPORT_SKLEARN },
+  { magic: [...Buffer.from('<!')], what: 'an HTML page (a failed download?)', remedy: 'Download the file again.' },
+  { magic: [...Buffer.from('<html')], what: 'an HTML page (a failed download?)', remedy: 'Download the file again.' },
+  { magic: [...Buffer.from('<')], what: 'XML (a PMML model?)', remedy: EXPORT_SKLEARN },
+  {
+    magic: [...Buffer.from('version https://git-lfs')],
+    what: 'a Git LFS pointer',
+    remedy: 'Fetch it: `git lfs pull`.',
+  },
   {
     // ONNX Runtime loads this format too, past every check of the protobuf.
     magic: [...Buffer.from('ORTM')],

@@ -1,10 +1,11 @@
 import { PgscoreError } from '../errors.ts';
 import { impostorOf } from './file-kind.ts';
-import { CHILDREN, FUNCTION, MODEL, NODE, SPARSE, TENSOR } from './onnx-layout.ts';
+import { localFunctions } from './local-functions.ts';
+import { CHILDREN, MODEL, NODE, SPARSE, TENSOR } from './onnx-layout.ts';
 import type { MessageKind } from './onnx-layout.ts';
 import { checkOperator } from './operators.ts';
 import { checkDims, checkInside } from './tensor-gate.ts';
-import { Fields, LENGTH, VARINT, parts, textField, textOf, whole } from './wire.ts';
+import { Fields, LENGTH, VARINT, parts, textOf, whole } from './wire.ts';
 import type { Span } from './wire.ts';
 
 /** node-pg dies, past catching, on a bytea of more than this read as text. */
@@ -25,7 +26,7 @@ const MAX_PARTS = 2_000_000;
 export function gate(bytes: Uint8Array): void {
   checkFile(bytes);
   const model = whole(bytes);
-  new Walk(localFunctions(model)).visit('model', model, 0);
+  new Walk(localFunctions(bytes)).visit('model', model, 0);
 }
 
 function checkFile(bytes: Uint8Array): void {
@@ -80,12 +81,6 @@ function notOnnx(reason: string): PgscoreError {
   return new PgscoreError('model_unreadable', `the file is not an ONNX model: ${reason}`, {
     remedy: 'Deploy the .onnx file that the exporter wrote, complete and unchanged.',
   });
-}
-
-/** The functions that the file itself defines (PyTorch's exporter writes some), as `domain:name`. */
-function localFunctions(model: Span): Set<string> {
-  const functions = parts(model, MODEL.functions).map(({ payload }) => payload);
-  return new Set(functions.map((span) => `${textField(span, FUNCTION.domain)}:${textField(span, FUNCTION.name)}`));
 }
 
 class Walk {

@@ -19,6 +19,19 @@ export function metadataNames(
   return text.startsWith('[') ? jsonNames(text, key, code) : text.split(',').map((name) => name.trim());
 }
 
+/**
+ * Refuses a name that is given twice, is empty, or that PostgreSQL can not store. `kind` says what is named.
+ * @throws PgscoreError `code`
+ */
+export function checkNames(names: readonly string[], kind: string, code: ErrorCode): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  const unusable = names.find((name) => name === '' || name.includes('\0'));
+  if (repeated === undefined && unusable === undefined) return;
+  const problem =
+    repeated === undefined ? `a ${kind} is empty or holds a zero byte` : `the ${kind} '${repeated}' is given twice`;
+  throw new PgscoreError(code, problem, { remedy: `Give every ${kind} once, in the order of training.` });
+}
+
 function jsonNames(text: string, key: string, code: ErrorCode): string[] {
   const names = parse(text);
   if (Array.isArray(names) && names.every((name) => typeof name === 'string' || typeof name === 'number')) {

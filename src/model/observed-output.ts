@@ -14,15 +14,30 @@ export type ObservedOutput = {
 /** ONNX Runtime's names of the element types that pgscore reads. */
 const READ: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'bool', 'string'] satisfies TensorType[];
 
-/** The outputs of a run over `rows` rows that can be read. */
-export function observedOutputs(outputs: readonly RunOutput[]): ObservedOutput[] {
-  return outputs
+/**
+ * The outputs of a run over `rows` rows that can be read and have a value for each row.
+ * @throws PgscoreError model_output_rows where none has
+ */
+export function observedOutputs(outputs: readonly RunOutput[], rows: number): ObservedOutput[] {
+  const perRow = outputs.filter(({ dims }) => dims[0] === rows);
+  if (perRow.length === 0) outputs.forEach((output) => checkRows(output, rows));
+  return perRow
     .filter(({ type }) => READ.includes(type))
     .map(({ name, type, dims }) => ({
       name,
       type: type as TensorType,
       width: dims.slice(1).reduce((product, size) => product * size, 1),
     }));
+}
+
+/** @throws PgscoreError model_output_rows */
+export function checkRows({ name, dims }: RunOutput, rows: number): void {
+  if (dims[0] === rows) return;
+  throw new PgscoreError(
+    'model_output_rows',
+    `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,
+    { remedy: 'Export the model so that the first dimension of inputs and outputs is the row.' },
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 
-type Known = { pattern: RegExp; remedy: string };
+type Known = { pattern: RegExp; remedy: string; says?: string };
 
 /** ONNX Runtime gives no codes, only sentences. These are those that people meet, and what they did about them. */
 const KNOWN: Known[] = [
@@ -18,7 +19,8 @@ const KNOWN: Known[] = [
       'The exporter is newer than this ONNX Runtime: export with an older `onnx`, or set `model.ir_version = 10`.',
   },
   {
-    pattern: /opset/i,
+    pattern: /guarantees\* support for models stamped with official released onnx opset/i,
+    says: 'its operator set is newer than this ONNX Runtime',
     remedy: 'Export the model with an earlier operator set, such as `target_opset=21`.',
   },
   {
@@ -31,37 +33,38 @@ const KNOWN: Known[] = [
   },
 ];
 
+const MAX_LENGTH = 300;
 const EXPORT_AGAIN = 'Try it with onnxruntime in Python: where it fails too, the export is at fault.';
 
 /** The reason why ONNX Runtime would not load a model, with what to do about it. */
 export function loadFailure(error: unknown): PgscoreError {
-  const reason = reasonOf(error);
-  return new PgscoreError('model_load_failed', `ONNX Runtime can not load the model: ${reason}`, {
-    remedy: remedyFor(reason),
-    cause: error,
-  });
+  return failure('model_load_failed', 'ONNX Runtime can not load the model', error);
 }
 
 /** The same for a model that loads and then fails on rows. */
 export function runFailure(error: unknown): PgscoreError {
-  const reason = reasonOf(error);
-  return new PgscoreError('model_run_failed', `the model fails on every row it was tried on: ${reason}`, {
-    remedy: remedyFor(reason),
-    cause: error,
-  });
+  return failure('model_run_failed', 'the model fails on every row it was tried on', error);
 }
+
+/** What its sentences begin with, and the C++ types in their middle. */
+const NOISE = [
+  /^.*?\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g,
+  /Non-zero status code returned while running /g,
+  / Name:'' Status Message:/g,
+  /\/\S+\.(?:cc|h):\d+ \S.*?\) ?(?=\S)/g,
+  /(?:const )?\[with [^\]]*\] /g,
+];
 
 /** The sentence of an ONNX Runtime error, without its source files, error numbers and line breaks. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message
-    .replaceAll(/\s+/g, ' ')
-    .replace(/^.*?\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /, '')
-    .replace(/\/\S+\.(?:cc|h):\d+ \S.*?\) ?(?=\S)/, '')
-    .trim();
-  return line.length > 500 ? `${line.slice(0, 500)}…` : line;
+  const line = NOISE.reduce((text, noise) => text.replaceAll(noise, ''), message.replaceAll(/\s+/g, ' ')).trim();
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line;
 }
 
-function remedyFor(reason: string): string {
-  return KNOWN.find(({ pattern }) => pattern.test(reason))?.remedy ?? EXPORT_AGAIN;
+function failure(code: ErrorCode, what: string, error: unknown): PgscoreError {
+  const message = error instanceof Error ? error.message : String(error);
+  const known = KNOWN.find(({ pattern }) => pattern.test(message));
+  const { says = reasonOf(error), remedy = EXPORT_AGAIN } = known ?? {};
+  return new PgscoreError(code, `${what}: ${says}`, { remedy, cause: error });
 }

@@ -1,10 +1,10 @@
 import type { RecordBatch } from 'apache-arrow';
-import { PgscoreError } from '../errors.ts';
 import { paddedRowsOf, rowsOf } from './feed.ts';
 import type { Feed } from './feed.ts';
 import { buildFeeds } from './feeds.ts';
 import { GraphSession } from './graph-session.ts';
 import type { RunOutput } from './graph-session.ts';
+import { checkRows } from './observed-output.ts';
 import { reasonOf } from './ort-errors.ts';
 import { blankErrors, emptyPredictions } from './predictions.ts';
 import type { Predictions } from './predictions.ts';
@@ -97,14 +97,4 @@ export class ModelSession {
     outputs.forEach((output) => checkRows(output, rows));
     return outputs;
   }
-}
-
-/** @throws PgscoreError model_output_rows */
-export function checkRows({ name, dims }: RunOutput, rows: number): void {
-  if (dims[0] === rows) return;
-  throw new PgscoreError(
-    'model_output_rows',
-    `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,
-    { remedy: 'Export the model so that the first dimension of inputs and outputs is the row.' },
-  );
 }

@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { PgscoreError } from '../errors.ts';
+import type { ProbeOptions, ProbeReport } from './check-model.ts';
+import { framePieces, parseFrame } from './frame.ts';
+import { watchMemory } from './memory-watch.ts';
+import type { Verdict } from './verdict.ts';
+
+export type ProbeLimits = {
+  /** Wall-clock time from start to verdict; default a minute. */
+  readonly timeMs?: number | undefined;
+  /** Resident memory of the probe; default 4 GiB. */
+  readonly memoryBytes?: number | undefined;
+};
+
+const DEFAULT_LIMITS = { timeMs: 60_000, memoryBytes: 4 * 1024 ** 3 };
+/** The last words of a probe that died. */
+const STDERR_KEPT = 2000;
+
+/**
+ * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
+ * killed when it takes too long or too much memory. Nothing of the model reaches this process but its verdict.
+ * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed
+ */
+export async function probeModel(
+  model: Uint8Array,
+  options: ProbeOptions = {},
+  limits: ProbeLimits = {},
+): Promise<ProbeReport> {
+  const directory = await mkdtemp(join(tmpdir(), 'pgscore-probe-'));
+  try {
+    return await probeIn(directory, model, options, limits);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function probeIn(
+  directory: string,
+  model: Uint8Array,
+  options: ProbeOptions,
+  limits: ProbeLimits,
+): Promise<ProbeReport> {
+  const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes } = limits;
+  const probe = start(directory);
+  let killed: PgscoreError | undefined;
+  const kill = (reason: PgscoreError) => {
+    killed ??= reason;
+    probe.child.kill('SIGKILL');
+  };
+  const timer = setTimeout(() => kill(tookTooLong(timeMs)), timeMs);
+  const stopWatch = watchMemory(probe.child.pid ?? 0, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
+  try {
+    const closed = once(probe.child, 'close');
+    const answer = Promise.all([collect(probe.verdict), collect(probe.lastWords)]);
+    for (const piece of framePieces({ head: options, body: model })) probe.request.write(piece);
+    probe.request.end();
+    const [exitCode, signal] = (await closed) as [number | null, string | null];
+    const [verdict, lastWords] = await answer;
+    const report = readVerdict(verdict);
+    if (report !== undefined) return report;
+    throw killed ?? died(signal ?? `exit code ${exitCode}`, Buffer.concat(lastWords).toString());
+  } finally {
+    clearTimeout(timer);
+    stopWatch();
+  }
+}
+
+type Probe = { child: ChildProcess; request: Writable; verdict: Readable; lastWords: Readable };
+
+function start(directory: string): Probe {
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, [main, String(process.pid)], {
+    cwd: directory,
+    env: { PATH: '/usr/bin:/bin' },
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  });
+  const [request, , lastWords, verdict] = child.stdio as unknown as [Writable, null, Readable, Readable];
+  // A probe that dies early leaves a broken pipe; how it died says more.
+  request.on('error', () => {});
+  return { child, request, lastWords, verdict };
+}
+
+async function collect(stream: Readable): Promise<Buffer[]> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return chunks;
+}
+
+/** The report of a complete verdict, undefined for none or half of one. */
+function readVerdict(chunks: readonly Buffer[]): ProbeReport | undefined {
+  const frame = parseFrame<Verdict>(chunks);
+  if (frame === undefined) return undefined;
+  if ('refusal' in frame.head) {
+    const { code, message, remedy } = frame.head.refusal;
+    throw new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+  }
+  const { report, size } = frame.head;
+  if (frame.body.length !== (size ?? 0)) return undefined;
+  return { ...report, served: size === null ? null : frame.body };
+}
+
+function tookTooLong(timeMs: number): PgscoreError {
+  return new PgscoreError('model_check_timeout', `the check of the model took more than ${timeMs / 1000} s`, {
+    remedy: 'Deploy a smaller model, or raise the time limit of the check.',
+  });
+}
+
+function tookTooMuch(memoryBytes: number): PgscoreError {
+  const mebibytes = Math.round(memoryBytes / 1024 ** 2);
+  return new PgscoreError('model_check_memory', `the check of the model took more than ${mebibytes} MiB of memory`, {
+    remedy: 'Deploy a smaller model, or raise the memory limit of the check.',
+  });
+}
+
+function died(how: string, lastWords: string): PgscoreError {
+  const words = lastWords.trim().slice(-STDERR_KEPT);
+  return new PgscoreError('model_check_crashed', `the check of the model died (${how})${words && `: ${words}`}`, {
+    remedy: 'Load the model with onnxruntime in Python: where that crashes too, export it once more.',
+  });
+}

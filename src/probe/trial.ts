@@ -1,0 +1,53 @@
+import { classLabelsOf } from '../model/class-labels.ts';
+import type { DeployOptions } from '../model/deploy-options.ts';
+import { GraphSession } from '../model/graph-session.ts';
+import { batchOfRows } from '../model/json-rows.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import type { Normalised } from '../model/normalise.ts';
+import { checkTensorsOnly } from '../model/observed-output.ts';
+import type { Predictions } from '../model/predictions.ts';
+import { ModelSession } from '../model/session.ts';
+import { settleOutputs } from '../model/settle-outputs.ts';
+import type { Signature } from '../model/signature.ts';
+import { checkOwnLabels } from './check-own-labels.ts';
+import { checkPredictions } from './check-predictions.ts';
+import { observe } from './observe.ts';
+
+/** A model that loaded, scored the samples, and was understood. */
+export type Trial = {
+  readonly model: Normalised;
+  readonly session: ModelSession;
+  readonly predictions: Predictions;
+  readonly warnings: string[];
+};
+
+/** What is known before a model runs, and the rows to run it on. */
+export type Preparation = Pick<Signature, 'inputs' | 'features'> & {
+  readonly samples: readonly JsonRow[];
+  readonly options: DeployOptions;
+};
+
+/**
+ * Loads a model, learns from a run what its outputs mean, and scores the samples through the code that the scorers use.
+ * @throws PgscoreError for each way a model can fail at that
+ */
+export async function tryModel(model: Normalised, preparation: Preparation): Promise<Trial> {
+  const { inputs, features, samples, options } = preparation;
+  const { outline, batch } = model;
+  checkTensorsOnly(outline);
+  const graph = await GraphSession.load(outline.bytes, 1);
+  const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples));
+  const warnings: string[] = [];
+  const classLabels = classLabelsOf(model, options);
+  const meaning = settleOutputs({ outline, observed, classLabels, options }, warnings);
+  const session = new ModelSession(graph, { inputs, features, ...meaning, batch });
+  const predictions = await predictRows(session, samples);
+  checkPredictions(session.signature, predictions, warnings);
+  await checkOwnLabels(graph, session.signature, samples, predictions, warnings);
+  return { model, session, predictions, warnings };
+}
+
+export async function predictRows(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {
+  const { batch, unread } = batchOfRows(session.signature.features, rows);
+  return session.predict(batch, unread);
+}
