@@ -35,9 +35,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when t.oid in ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype, 'numeric'::regtype) then t.typname::text
-    when t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype) or t.typtype = 'e' then 'text'
-    when t.oid = 'float4[]'::regtype then 'float4[]'
-    when t.oid = 'float8[]'::regtype then 'float8[]'
+    when t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype) then 'text'
+    when t.typtype = 'e' then 'enum'
+    when t.oid = 'float4[]'::regtype then '_float4'
+    when t.oid = 'float8[]'::regtype then '_float8'
     when t.typname = 'vector' and t.typtype = 'b' and exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e') then 'vector'
   end
   from pg_type t where t.oid = $1
@@ -49,12 +50,12 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when width > 1 then wire_type in ('float4[]', 'float8[]', 'vector')
+    when width > 1 then wire_type in ('_float4', '_float8', 'vector')
     when wire_type = 'bool' then tensor_type in ('bool', 'float32', 'float64')
     when wire_type in ('int2', 'int4') then tensor_type in ('int32', 'int64', 'float32', 'float64')
     when wire_type = 'int8' then tensor_type in ('int64', 'float32', 'float64')
     when wire_type in ('float4', 'float8', 'numeric') then tensor_type in ('float32', 'float64')
-    when wire_type = 'text' then tensor_type = 'string'
+    when wire_type in ('text', 'enum') then tensor_type = 'string'
     else false
   end
 $$;

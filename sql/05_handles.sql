@@ -84,7 +84,7 @@ declare
 begin
   if kind = 'function' then
     select h.handle_id, h.name into kept from pgscore._handle_request h where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
-    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', kept.name)) is not null then
+    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', coalesce(kept.name, ''))) is not null then
       return kept.handle_id;
     end if;
   end if;
@@ -101,7 +101,7 @@ as $$
 declare
   h pgscore_data.handle;
 begin
-  select * into h from pgscore_data.handle x where x.handle_id = this_handle;
+  select * into h from pgscore_data.handle x where x.handle_id = this_handle for update;
   if not found or exists (select from pgscore_data.run r where r.handle_id = this_handle and r.state in ('queued', 'running')) then
     return false;
   end if;

@@ -8,6 +8,15 @@ export const ERRORS = {
   missing_right: { exit: 4, retry: false, meaning: 'the role lacks a right that installing needs' },
   not_installed: { exit: 4, retry: false, meaning: 'the database has no pgscore, or another version of it' },
   migration_changed: { exit: 4, retry: false, meaning: 'a migration differs from the one that was run' },
+  permission_denied: { exit: 77, retry: false, meaning: 'the requester lacks a right on the source' },
+  duplicate_key: { exit: 65, retry: false, meaning: 'two rows of the source have the same key' },
+  null_key: { exit: 65, retry: false, meaning: 'a row of the source has no key' },
+  source_locked: { exit: 75, retry: true, meaning: 'another session holds or waits for an exclusive lock on the source' },
+  source_changed: { exit: 65, retry: false, meaning: 'the source is not what it was when the run was submitted' },
+  too_many_failed_rows: { exit: 65, retry: false, meaning: 'more rows failed than the error limit allows' },
+  version_missing: { exit: 65, retry: false, meaning: 'the version was dropped' },
+  scorer_lost: { exit: 70, retry: true, meaning: 'a scorer process died or was killed' },
+  aborted: { exit: 75, retry: false, meaning: 'the work was cancelled' },
   restored_copy: { exit: 4, retry: false, meaning: 'the database is a copy of another installation' },
   usage: { exit: 2, retry: false, meaning: 'the command line or a setting is wrong' },
   internal: { exit: 70, retry: false, meaning: 'a defect in pgscore; please report it' },
@@ -71,6 +80,7 @@ export const ERRORS = {
   model_check_crashed: { exit: 65, retry: false, meaning: 'the check of the model died' },
   feature_column_missing: { exit: 65, retry: false, meaning: 'the source has no column for a feature' },
   feature_column_mistyped: { exit: 65, retry: false, meaning: 'a column has a type that its feature can not take' },
+  copy_protocol: { exit: 76, retry: true, meaning: 'a COPY stream is not what the columns asked for would send' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorKind = {

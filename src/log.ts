@@ -9,6 +9,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export function createLogger(level: LogLevel, pretty: boolean): Logger {
   const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
   if (!pretty) return pino(options, pino.destination({ dest: 2, sync: true }));
-  const transport = { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' } };
+  const transport = {
+    target: 'pino-pretty',
+    options: { destination: 2, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' },
+  };
   return pino({ level, base: null, transport });
 }

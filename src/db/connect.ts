@@ -22,6 +22,7 @@ const SESSION: Readonly<Record<string, string>> = {
   DateStyle: 'ISO',
   extra_float_digits: '1',
   client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
 };
 
 /** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
@@ -30,7 +31,9 @@ export async function connect(options: ConnectOptions): Promise<pg.Client> {
   const client = new pg.Client({
     ...(options.url === undefined ? {} : { connectionString: checkedUrl(options.url) }),
     application_name: options.applicationName,
-    options: Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`).join(' '),
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`)
+      .join(' '),
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
   });

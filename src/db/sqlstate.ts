@@ -25,5 +25,7 @@ export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   if (typeof code === 'string') return LOST.includes(code) || code === '57P01' || code === '57P02' || code === '57P03';
-  return /^Connection terminated|^Client has encountered a connection error|^Client was closed|^timeout expired/.test(error.message);
+  return /^Connection terminated|^Client has encountered a connection error|^Client was closed|^timeout expired/.test(
+    error.message,
+  );
 }

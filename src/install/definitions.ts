@@ -23,6 +23,10 @@ async function define(client: pg.Client, name: string): Promise<void> {
   try {
     await client.query(await readFile(new URL(name, FOLDER), 'utf8'));
   } catch (error) {
-    throw new PgscoreError('internal', `sql/${name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new PgscoreError(
+      'internal',
+      `sql/${name} failed: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }

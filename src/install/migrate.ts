@@ -24,7 +24,11 @@ export async function migrate(options: MigrateOptions): Promise<{ applied: strin
     await ensureRoles(client);
     await ensureSchemas(client);
     const applied = await runMigrations(options.url === undefined ? {} : { connectionString: options.url });
-    await retrying(() => defineAll(client), { attempts: 10, pauseMs: 50, again: (error) => sqlState(causeOf(error)) === 'XX000' });
+    await retrying(() => defineAll(client), {
+      attempts: 10,
+      pauseMs: 50,
+      again: (error) => sqlState(causeOf(error)) === 'XX000',
+    });
     await client.query('set role pgscore_owner');
     await recordInstallation(client);
     await client.query('reset role');

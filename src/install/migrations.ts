@@ -38,7 +38,11 @@ class SqlFiles implements MigrationProvider {
 /** Runs the migrations that this database has not seen, each once, as pgscore_owner; returns their names. */
 export async function runMigrations(connection: pg.PoolConfig): Promise<string[]> {
   const files = await migrationFiles();
-  const pool = new pg.Pool({ ...connection, max: 1, options: '-c search_path=pg_catalog,pg_temp -c client_min_messages=warning' });
+  const pool = new pg.Pool({
+    ...connection,
+    max: 1,
+    options: '-c search_path=pg_catalog,pg_temp -c client_min_messages=warning',
+  });
   pool.on('error', () => undefined);
   const db = new Kysely<unknown>({
     dialect: new PostgresDialect({

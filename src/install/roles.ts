@@ -81,10 +81,14 @@ async function grant(client: pg.Client, group: string, member: string): Promise<
     await client.query(line);
   } catch (error) {
     if (sqlState(error) !== '42501') throw error;
-    throw new PgscoreError('missing_right', `role "${member}" is not a member of "${group}" and may not be made one by this role`, {
-      remedy: `As the role that created "${group}", or a superuser, run: ${line};`,
-      cause: error,
-    });
+    throw new PgscoreError(
+      'missing_right',
+      `role "${member}" is not a member of "${group}" and may not be made one by this role`,
+      {
+        remedy: `As the role that created "${group}", or a superuser, run: ${line};`,
+        cause: error,
+      },
+    );
   }
 }
 

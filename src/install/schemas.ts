@@ -5,7 +5,8 @@ import { sqlState } from '../db/sqlstate.ts';
 
 /** Schema and what it holds; all belong to pgscore_owner. */
 export const SCHEMAS: Readonly<Record<string, string>> = {
-  pgscore: 'Functions and views of pgscore: select pgscore.score_table(...), select * from pgscore.models, pgscore.runs.',
+  pgscore:
+    'Functions and views of pgscore: select pgscore.score_table(...), select * from pgscore.models, pgscore.runs.',
   pgscore_bi: 'Flat, typed views for analysts and BI tools.',
   pgscore_models: 'Functions generated for models.',
   pgscore_predictions: 'Managed storage of predictions, one table a target.',
@@ -46,7 +47,9 @@ async function createSchema(client: pg.Client, name: string): Promise<void> {
     await client.query(line);
   } catch (error) {
     if (sqlState(error) !== '42501') throw error;
-    const { rows } = await client.query<{ db: string; me: string }>('select current_database() as db, current_user as me');
+    const { rows } = await client.query<{ db: string; me: string }>(
+      'select current_database() as db, current_user as me',
+    );
     throw new PgscoreError('missing_right', `this role may not create schema "${name}"`, {
       remedy: `As the owner of the database run: grant create on database ${ident(rows[0]?.db ?? '')} to ${ident(rows[0]?.me ?? '')};`,
       cause: error,

@@ -1,0 +1,28 @@
+import { statement } from '../db/statement.ts';
+import { RUN_COLUMNS, type RunRow } from './run.ts';
+
+/**
+ * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
+ * kills its worker still ends. `large` is whether tables of more than `largePages` pages may be among them.
+ */
+export const claimRuns = statement<
+  [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
+  RunRow
+>(
+  'claim_runs',
+  `with queued as materialized (
+     select run_id from pgscore_data.run where state = 'queued' and ($4 or source_kind = 'stream' or (plan ->> 'pages')::bigint <= $5) order by run_id limit $3 for update skip locked
+   ), claimed as (
+     update pgscore_data.run r
+        set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,
+            lease_until = clock_timestamp() + $2 * interval '1 millisecond', started_at = coalesce(r.started_at, clock_timestamp()),
+            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null
+       from queued q where r.run_id = q.run_id
+     returning r.*
+   )
+   select ${RUN_COLUMNS}
+     from claimed c
+     left join pgscore_data.handle h on h.handle_id = c.handle_id
+     left join pgscore_data.target t on t.target_id = c.target_id
+    order by c.run_id`,
+);

@@ -1,0 +1,33 @@
+import { statement } from '../db/statement.ts';
+import { RUN_COLUMNS, type RunRow } from './run.ts';
+
+export type ShardRow = RunRow & {
+  shard: number;
+  fence: number;
+  block_from: string;
+  block_to: string | null;
+  snapshot_id: string;
+  generation: number;
+};
+
+/** Claims one open shard of any run for a worker; its fence goes up, so that an earlier holder can no longer commit. */
+export const claimShard = statement<[worker: string, leaseMs: number], ShardRow>(
+  'claim_shard',
+  `with open as materialized (
+     select s.run_id, s.attempt, s.shard
+       from pgscore_data.shard s
+       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and r.cancel_requested_at is null
+      where s.state = 'queued'
+      order by s.run_id, s.shard limit 1 for update of s skip locked
+   ), taken as (
+     update pgscore_data.shard s
+        set state = 'running', fence = s.fence + 1, claimed_by = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+       from open o where (s.run_id, s.attempt, s.shard) = (o.run_id, o.attempt, o.shard)
+     returning s.*
+   )
+   select ${RUN_COLUMNS}, s.shard, s.fence, s.block_from, s.block_to, c.snapshot_id, c.generation
+     from taken s
+     join pgscore_data.run c on c.run_id = s.run_id
+     left join pgscore_data.handle h on h.handle_id = c.handle_id
+     left join pgscore_data.target t on t.target_id = c.target_id`,
+);

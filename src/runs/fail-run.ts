@@ -1,0 +1,27 @@
+import { statement } from '../db/statement.ts';
+
+/** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded. */
+export const failRun = statement<
+  [
+    runId: string,
+    attempt: number,
+    code: string,
+    error: string,
+    remedy: string | null,
+    rowsDone: number,
+    rowsFailed: number,
+  ],
+  { run_id: string }
+>(
+  'fail_run',
+  `with failed as (
+     update pgscore_data.run
+        set state = 'failed', phase = null, finished_at = clock_timestamp(), lease_until = null, error_code = $3, error = $4, remedy = $5,
+            rows_done = $6, rows_failed = $7
+      where run_id = $1 and attempt = $2 and state = 'running'
+     returning run_id
+   ), discarded as (
+     update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
+   )
+   select run_id from failed`,
+);

@@ -1,0 +1,119 @@
+/** A column of a run's plan, as SQL decided it at submission. */
+export type PlannedColumn = {
+  readonly name: string;
+  readonly role: 'key' | 'event_time' | 'feature';
+  readonly type: string;
+  readonly width: number;
+  readonly sql_type: string;
+  readonly feature?: string;
+};
+
+/** How the service reads the source with the requester's rights. */
+export type Handle = {
+  readonly name: string;
+  readonly kind: 'view' | 'function';
+  readonly guardKey: string;
+};
+
+/** Where the predictions go. */
+export type Target = {
+  readonly targetId: number;
+  readonly task: 'binary' | 'multiclass' | 'regression';
+  readonly keys: readonly { readonly name: string; readonly sql_type: string }[];
+  readonly classLabels: readonly string[];
+  /** NULL where the probabilities are one jsonb column, or where there are none. */
+  readonly probabilityColumns: readonly string[] | null;
+  readonly currentRows: number;
+};
+
+/** A run in the hands of a service, with all that scoring it takes. */
+export type Run = {
+  readonly runId: string;
+  /** Fence of the run: it goes up with every claim. */
+  readonly attempt: number;
+  readonly requestedBy: string;
+  readonly versionId: number;
+  readonly handle: Handle;
+  readonly columns: readonly PlannedColumn[];
+  readonly sourceKind: 'ctid' | 'stream';
+  readonly sourceSchema: string;
+  readonly sourceName: string;
+  readonly rls: 'error' | 'filter';
+  readonly publish: boolean | null;
+  readonly errorLimit: number | null;
+  readonly rowsExpected: number | null;
+  /** Pages of the source when the run was submitted. */
+  readonly pages: number;
+  readonly target: Target;
+};
+
+/** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
+export type RunRow = {
+  run_id: string;
+  attempt: number;
+  requested_by: string;
+  version_id: number;
+  plan: { columns: PlannedColumn[]; pages: number };
+  source_kind: 'ctid' | 'stream';
+  source_schema: string;
+  source_name: string;
+  rls: 'error' | 'filter';
+  publish: boolean | null;
+  error_limit: string | null;
+  rows_expected: string | null;
+  handle: Handle | null;
+  handle_owner: string | null;
+  target: Target | null;
+};
+
+/** The select list that RunRow describes, over `claimed c`, `handle h` and `target t`. */
+export const RUN_COLUMNS = `
+  c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
+  case when h.handle_id is not null then jsonb_build_object('name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
+  case h.kind
+    when 'view' then (select pg_get_userbyid(x.relowner) from pg_class x where x.relname = h.name and x.relnamespace = 'pgscore_sources'::regnamespace)
+    when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace)
+  end as handle_owner,
+  case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
+    'probabilityColumns', to_jsonb(t.probability_columns), 'currentRows', t.current_rows) end as target`;
+
+/** Why a claimed run cannot be scored at all; undefined where it can. */
+export type RunDefect = {
+  readonly code: 'handle_missing' | 'handle_foreign' | 'target_missing';
+  readonly message: string;
+  readonly remedy: string;
+};
+
+/** A Run, or what is wrong with it: its handle or target may have been dropped, or its handle swapped by another role. */
+export function runFrom(row: RunRow): Run | RunDefect {
+  if (row.target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
+  if (row.handle === null || row.handle_owner === null)
+    return defect('handle_missing', 'the read handle of the run was dropped after it was submitted');
+  if (row.handle_owner !== row.requested_by) {
+    return defect(
+      'handle_foreign',
+      `the read handle belongs to "${row.handle_owner}", not to the requester "${row.requested_by}"`,
+    );
+  }
+  return {
+    runId: row.run_id,
+    attempt: row.attempt,
+    requestedBy: row.requested_by,
+    versionId: row.version_id,
+    handle: row.handle,
+    columns: row.plan.columns,
+    sourceKind: row.source_kind,
+    sourceSchema: row.source_schema,
+    sourceName: row.source_name,
+    rls: row.rls,
+    publish: row.publish,
+    errorLimit: row.error_limit === null ? null : Number(row.error_limit),
+    rowsExpected: row.rows_expected === null ? null : Number(row.rows_expected),
+    pages: row.plan.pages,
+    target: row.target,
+  };
+}
+
+function defect(code: RunDefect['code'], message: string): RunDefect {
+  return { code, message, remedy: 'Submit the run again with pgscore.score_table().' };
+}

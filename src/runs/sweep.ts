@@ -1,0 +1,30 @@
+import { statement } from '../db/statement.ts';
+
+/** Drops discarded generations, and published ones beyond the newest 40 of a target. One that readers hold waits for the next sweep. */
+export const dropGenerations = statement<[], { target_id: number; generation: number; dropped: boolean }>(
+  'drop_generations',
+  `with spare as materialized (
+     select g.target_id, g.generation from pgscore_data.generation g
+      where g.state = 'discarded'
+     union
+     select target_id, generation from (
+       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age
+         from pgscore_data.generation g join pgscore_data.target t using (target_id)
+        where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation) old
+      where age > 40
+      limit 20
+   )
+   select target_id, generation, pgscore_data._drop_generation(target_id, generation) as dropped from spare`,
+);
+
+/** Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. */
+export const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
+  'drop_handles',
+  `with spare as materialized (
+     select h.handle_id from pgscore_data.handle h
+      where h.created_at < clock_timestamp() - case h.kind when 'view' then interval '0' else interval '1 day' end
+        and not exists (select from pgscore_data.run r where r.handle_id = h.handle_id and r.state in ('queued', 'running'))
+      limit 50
+   )
+   select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
+);

@@ -1,0 +1,105 @@
+import { isPassing, sqlState } from '../db/sqlstate.ts';
+import { PgscoreError, type ErrorCode } from '../errors.ts';
+import type { Run } from '../runs/run.ts';
+
+export type Failure = {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | null;
+  readonly retry: boolean;
+};
+
+type Reading = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
+
+const source = (run: Run): string => `"${run.sourceSchema}.${run.sourceName}"`;
+
+/** What an SQLSTATE means while a source is read or its predictions are written. */
+const BY_STATE: Readonly<Record<string, Reading>> = {
+  '42501': {
+    code: 'permission_denied',
+    what: (run) => `"${run.requestedBy}" may not read ${source(run)}`,
+    remedy: "Grant the requester SELECT, or, where a row-level policy hides rows, submit the run with rls => 'filter'.",
+  },
+  '23505': {
+    code: 'duplicate_key',
+    what: (run) => `two rows of ${source(run)} have the same key`,
+    remedy: 'Name columns that identify a row: key => ...',
+  },
+  '23502': {
+    code: 'null_key',
+    what: (run) => `a row of ${source(run)} has no key`,
+    remedy: 'Score a view that leaves rows without a key out, or name another key: key => ...',
+  },
+  '55P03': {
+    code: 'source_locked',
+    what: (run) => `${source(run)} is locked by another session`,
+    remedy: 'Submit the run again when the session that alters or drops it has ended.',
+  },
+  '42P01': {
+    code: 'source_changed',
+    what: (run) => `${source(run)} changed after the run was submitted`,
+    remedy: 'Submit the run again.',
+  },
+  '42703': {
+    code: 'source_changed',
+    what: (run) => `${source(run)} changed after the run was submitted`,
+    remedy: 'Submit the run again.',
+  },
+  '42P13': {
+    code: 'source_changed',
+    what: (run) => `${source(run)} changed after the run was submitted`,
+    remedy: 'Submit the run again.',
+  },
+  '42883': {
+    code: 'source_changed',
+    what: (run) => `the read handle of ${source(run)} is gone`,
+    remedy: 'Submit the run again.',
+  },
+};
+
+/** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
+export function failureOf(error: unknown, run: Run): Failure {
+  if (error instanceof PgscoreError) {
+    return { code: error.code, message: error.message, remedy: error.remedy ?? null, retry: error.retry };
+  }
+  const state = sqlState(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  const known = state === undefined ? undefined : BY_STATE[state];
+  if (known !== undefined) {
+    const detail = detailOf(error);
+    return {
+      code: known.code,
+      message: `${known.what(run)}: ${reason}${detail}`,
+      remedy: known.remedy,
+      retry: state === '55P03',
+    };
+  }
+  if (isPassing(error) || isLostSnapshot(state)) {
+    return {
+      code: 'database_lost',
+      message: `the database broke off: ${reason}`,
+      remedy: 'Submit the run again when the database is well.',
+      retry: true,
+    };
+  }
+  if (state !== undefined) {
+    return {
+      code: 'source_error',
+      message: `reading ${source(run)} failed: ${reason} (SQLSTATE ${state})`,
+      remedy: 'Correct the source, then submit the run again.',
+      retry: false,
+    };
+  }
+  return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
+}
+
+/** 22023 on 15, 42704 on 16 and later: the session that exported the snapshot is gone. */
+function isLostSnapshot(state: string | undefined): boolean {
+  return state === '22023' || state === '42704';
+}
+
+function detailOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('detail' in error) || typeof error.detail !== 'string')
+    return '';
+  return ` (${error.detail})`;
+}

@@ -1,0 +1,92 @@
+import { PgscoreError } from '../errors.ts';
+import { Link } from '../db/link.ts';
+import { isConnectionLoss } from '../db/sqlstate.ts';
+import { failureOf } from './failure.ts';
+import type { Job, Outcome } from './job.ts';
+import { LostFence } from './lost-fence.ts';
+import type { FromScorer, ScorerSettings, ToScorer } from './messages.ts';
+import { ModelCache } from './model-cache.ts';
+import { Reader } from './reader.ts';
+import { scoreJob } from './score-job.ts';
+
+/** The scorer process: takes jobs over IPC, one at a time, and ends with its parent. */
+class Scorer {
+  readonly #reader: Reader;
+  readonly #writer: Link;
+  readonly #models: ModelCache;
+  readonly #batchRows: number;
+  readonly #aborted = new Set<number>();
+
+  constructor(settings: ScorerSettings) {
+    this.#reader = new Reader(settings.readerUrl);
+    this.#writer = new Link({ url: settings.databaseUrl, applicationName: 'pgscore scorer' });
+    this.#models = new ModelCache(settings.modelMemoryBytes);
+    this.#batchRows = settings.batchRows;
+  }
+
+  abort(jobId: number): void {
+    this.#aborted.add(jobId);
+  }
+
+  async release(runId: string): Promise<void> {
+    await this.#reader.release(runId).catch(() => this.#reader.destroy());
+  }
+
+  async score(job: Job): Promise<Outcome> {
+    let counts = { rowsDone: 0, rowsFailed: 0 };
+    const onProgress = (rowsDone: number, rowsFailed: number): void => {
+      counts = { rowsDone, rowsFailed };
+      if (this.#aborted.delete(job.id)) throw new PgscoreError('aborted', 'the run was cancelled');
+      send({ type: 'progress', jobId: job.id, rowsDone, rowsFailed });
+    };
+    try {
+      return await scoreJob(job, {
+        reader: this.#reader,
+        writer: this.#writer,
+        models: this.#models,
+        batchRows: this.#batchRows,
+        onProgress,
+      });
+    } catch (error) {
+      await Promise.all([this.#reader.destroy(), this.#writer.close()]);
+      return outcomeOf(error, job, counts);
+    }
+  }
+}
+
+function outcomeOf(error: unknown, job: Job, counts: { rowsDone: number; rowsFailed: number }): Outcome {
+  if (error instanceof LostFence) return { kind: 'lost' };
+  if (error instanceof PgscoreError && error.code === 'aborted') return { kind: 'aborted' };
+  if (isConnectionLoss(error))
+    return { kind: 'failed', code: 'database_lost', message: String(error), remedy: null, retry: true, ...counts };
+  return { kind: 'failed', ...failureOf(error, job.run), ...counts };
+}
+
+function send(message: FromScorer): void {
+  process.send?.(message);
+}
+
+let scorer: Scorer | undefined;
+let work: Promise<void> = Promise.resolve();
+
+function receive(message: ToScorer): void {
+  if (message.type === 'start') {
+    scorer = new Scorer(message.settings);
+    send({ type: 'ready' });
+  } else if (message.type === 'abort') {
+    scorer?.abort(message.jobId);
+  } else {
+    work = work.then(() => handle(message));
+  }
+}
+
+async function handle(message: Extract<ToScorer, { type: 'score' | 'release' }>): Promise<void> {
+  if (scorer === undefined) return;
+  if (message.type === 'release') await scorer.release(message.runId);
+  else send({ type: 'outcome', jobId: message.job.id, outcome: await scorer.score(message.job) });
+}
+
+process.on('message', receive);
+process.on('disconnect', () => process.exit(0));
+// The terminal sends Ctrl-C to the whole group; the supervisor decides when a scorer ends.
+process.on('SIGINT', () => undefined);

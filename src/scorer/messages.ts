@@ -1,0 +1,21 @@
+import type { Job, Outcome } from './job.ts';
+
+/** What a scorer is started with: it reads neither flags nor environment. */
+export type ScorerSettings = {
+  readonly databaseUrl: string | undefined;
+  readonly readerUrl: string | undefined;
+  readonly batchRows: number;
+  readonly modelMemoryBytes: number;
+};
+
+export type ToScorer =
+  | { readonly type: 'start'; readonly settings: ScorerSettings }
+  | { readonly type: 'score'; readonly job: Job }
+  | { readonly type: 'abort'; readonly jobId: number }
+  /** No shard of this run is left: give its snapshot up. */
+  | { readonly type: 'release'; readonly runId: string };
+
+export type FromScorer =
+  | { readonly type: 'ready' }
+  | { readonly type: 'progress'; readonly jobId: number; readonly rowsDone: number; readonly rowsFailed: number }
+  | { readonly type: 'outcome'; readonly jobId: number; readonly outcome: Outcome };

@@ -1,0 +1,48 @@
+import { readBatches } from '../copy/read.ts';
+import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import { ModelSession } from '../model/session.ts';
+import type { Job, Outcome } from './job.ts';
+import { loadVersion } from './load-version.ts';
+import { loadGeneration } from './load-generation.ts';
+import { loadShard } from './load-shard.ts';
+import { publishInPlace } from './publish-in-place.ts';
+import { ScoredStream, type Scored } from './scored-stream.ts';
+import { sourceColumns } from './source-columns.ts';
+import { sourceQuery } from './source-query.ts';
+import type { Tools } from './tools.ts';
+
+/** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
+const IN_PLACE_ROWS = 10_000;
+
+/**
+ * Scores one job end to end: read through the handle, decode to Arrow, infer, encode, write, commit under the fence.
+ * Reading goes on only as fast as writing does.
+ */
+export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
+  const session = await loadModel(job, tools);
+  const { client, snapshotAt } = await tools.reader.open(job);
+  const batches = readBatches(client, sourceQuery(job), sourceColumns(job.run), {});
+  const scored = new ScoredStream(job, tools, infer(batches, session));
+  if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
+  if (snapshotAt === null) throw new Error('a run in one piece has its own snapshot');
+  return (await fitsInPlace(job, scored))
+    ? publishInPlace(job, snapshotAt, scored, tools)
+    : loadGeneration(job, snapshotAt, scored, tools);
+}
+
+async function* infer(batches: AsyncIterable<DecodedBatch>, session: ModelSession): AsyncGenerator<Scored> {
+  for await (const decoded of batches) {
+    yield { decoded, predictions: await session.predict(decoded.batch, decoded.badRows) };
+  }
+}
+
+async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
+  return job.run.target.currentRows <= IN_PLACE_ROWS && (await scored.isOneBatch());
+}
+
+function loadModel(job: Job, tools: Tools): Promise<ModelSession> {
+  return tools.models.get(job.run.versionId, async () => {
+    const { bytes, signature } = await loadVersion(await tools.writer.client(), job.run.versionId);
+    return { session: await ModelSession.load(bytes, signature), size: bytes.length };
+  });
+}

@@ -1,0 +1,70 @@
+import type { Link } from '../db/link.ts';
+import { PgscoreError, toPgscoreError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { DeployOptions } from '../model/deploy-options.ts';
+import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
+import { acceptVersion } from '../versions/accept-version.ts';
+import { claimVersion, type ClaimedVersion } from '../versions/claim-version.ts';
+import { readOriginal } from '../versions/read-artifact.ts';
+import { rejectVersion } from '../versions/reject-version.ts';
+import type { RunMetrics } from './run-metrics.ts';
+
+const MOST_ATTEMPTS = 3;
+
+export type Checking = {
+  readonly worker: string;
+  readonly link: Link;
+  readonly limits: ProbeLimits;
+  readonly leaseMs: number;
+  readonly metrics: RunMetrics;
+  readonly log: Logger;
+};
+
+/** Checks deployed versions, one after the other, until none waits. */
+export async function checkVersions(checking: Checking): Promise<void> {
+  for (;;) {
+    const [claimed] = await checking.link.use((client) => claimVersion(client, checking.worker, checking.leaseMs));
+    if (claimed === undefined) return;
+    await checkVersion(claimed, checking);
+  }
+}
+
+async function checkVersion(version: ClaimedVersion, { link, limits, metrics, log }: Checking): Promise<void> {
+  const began = Date.now();
+  try {
+    if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
+    const bytes = await link.use((client) => readOriginal(client, version.version_id));
+    if (bytes === undefined) return;
+    const { signature, served, warnings, ...facts } = await probeModel(
+      bytes,
+      { ...deployOptions(version.options), expect: version.expect ?? undefined },
+      limits,
+    );
+    const [accepted] = await link.use((client) =>
+      acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, facts),
+    );
+    if (accepted !== undefined)
+      log.info({ version: version.name, champion: accepted.champion, ms: Date.now() - began }, 'version is ready');
+    metrics.checked('ready', (Date.now() - began) / 1000);
+  } catch (error) {
+    if (!(error instanceof PgscoreError) || error.code.startsWith('database_')) throw error;
+    const { code, message, remedy } = toPgscoreError(error);
+    await link.use((client) =>
+      rejectVersion(client, version.version_id, version.attempt, code, message, remedy ?? null),
+    );
+    log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${message}`);
+    metrics.checked('rejected', (Date.now() - began) / 1000);
+  }
+}
+
+function tooManyAttempts(attempts: number): PgscoreError {
+  return new PgscoreError('model_check_crashed', `the service was lost ${attempts} times while it checked the model`, {
+    remedy: 'Look at the log of the service, give it more memory, or deploy a smaller model.',
+  });
+}
+
+/** The options of pgscore.deploy(), which checked them, by the names that the check uses. */
+function deployOptions(options: Record<string, unknown>): DeployOptions {
+  const { class_labels: classLabels, positive_class: positiveClass, null_values: nullValues, ...rest } = options;
+  return { ...rest, classLabels, positiveClass, nullValues } as DeployOptions;
+}

@@ -1,0 +1,115 @@
+import { Link } from '../db/link.ts';
+import { createGeneration } from '../runs/generation.ts';
+import { measureSource } from '../runs/measure-source.ts';
+import { openShards } from '../runs/open-shards.ts';
+import type { Run } from '../runs/run.ts';
+import { shardRanges } from '../runs/shard-ranges.ts';
+import { shardsDone } from '../runs/shards-done.ts';
+import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
+import { publishRun } from './publish-run.ts';
+import { Signal } from './signal.ts';
+
+/** A shard that failed so often takes its run with it. */
+export const MOST_ATTEMPTS = 3;
+const POLL_MS = 1000;
+
+export type Conducting = {
+  readonly worker: string;
+  readonly scorers: number;
+  readonly databaseUrl: string | undefined;
+  readonly readerUrl: string | undefined;
+  /** Shards are open: scorers may claim them. */
+  readonly onOpened: () => void;
+};
+
+/** Something ended the run from outside: it was cancelled, failed, or belongs to another service by now. */
+export class RunEnded extends Error {}
+
+/** Conducts a run over a large table: one snapshot for all of its shards, and publication when the last of them is done. */
+export class ConductedRun {
+  readonly run: Run;
+  readonly #with: Conducting;
+  readonly #signal = new Signal();
+  readonly #link: Link;
+  #ended = false;
+
+  constructor(run: Run, conducting: Conducting) {
+    this.run = run;
+    this.#with = conducting;
+    this.#link = new Link({ url: conducting.databaseUrl, applicationName: 'pgscore conductor' });
+  }
+
+  /** A shard of the run has ended; look how far all are. */
+  shardEnded(): void {
+    this.#signal.raise();
+  }
+
+  /** The run is not to go on: `conduct` rejects with RunEnded. */
+  end(): void {
+    this.#ended = true;
+    this.#signal.raise();
+  }
+
+  async conduct(): Promise<void> {
+    const snapshot = await exportSnapshot(this.#with.readerUrl, this.run);
+    try {
+      const generation = await this.#open(snapshot);
+      this.#with.onOpened();
+      const counts = await this.#allDone(snapshot);
+      await snapshot.close();
+      const client = await this.#link.client();
+      const mine = await publishRun(client, this.#with.worker, this.run, {
+        ...counts,
+        generation,
+        snapshotAt: snapshot.at,
+      });
+      if (!mine) throw new RunEnded();
+    } finally {
+      await Promise.all([snapshot.close(), this.#link.close()]);
+    }
+  }
+
+  async #open(snapshot: ExportedSnapshot): Promise<number> {
+    const { run } = this;
+    const client = await this.#link.client();
+    const [size] = await measureSource(client, run.sourceSchema, run.sourceName);
+    const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
+    const [created] = await createGeneration(client, run.runId, run.attempt);
+    if (created === undefined) throw new RunEnded();
+    const [opened] = await openShards(
+      client,
+      run.runId,
+      run.attempt,
+      this.#with.worker,
+      snapshot.id,
+      snapshot.at,
+      created.generation,
+      ranges.map(({ from }) => from),
+      ranges.map(({ to }) => to),
+      size?.rows === null || size === undefined ? null : Math.round(size.rows),
+    );
+    if (Number(opened?.shards ?? 0) === 0) throw new RunEnded();
+    return created.generation;
+  }
+
+  async #allDone(snapshot: ExportedSnapshot): Promise<{ rowsDone: number; rowsFailed: number; cpuSeconds: number }> {
+    let lost: Error | undefined;
+    void snapshot.lost.then((error) => {
+      lost = error;
+      this.#signal.raise();
+    });
+    for (;;) {
+      if (this.#ended) throw new RunEnded();
+      const [shards] = await shardsDone(await this.#link.client(), this.run.runId, this.run.attempt);
+      if (shards !== undefined && Number(shards.open) === 0) {
+        return {
+          rowsDone: Number(shards.rows_done),
+          rowsFailed: Number(shards.rows_failed),
+          cpuSeconds: shards.cpu_seconds,
+        };
+      }
+      if (lost !== undefined) throw lost;
+      await this.#signal.wait(POLL_MS);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { Link } from '../db/link.ts';
+import type { Logger } from '../log.ts';
+import { claimRuns } from '../runs/claim-runs.ts';
+import { claimShard, type ShardRow } from '../runs/claim-shard.ts';
+import { runFrom, type Run, type RunRow } from '../runs/run.ts';
+import type { Job, Shard } from '../scorer/job.ts';
+import type { RunDesk } from './run-desk.ts';
+import type { ScorerPool } from './scorer-pool.ts';
+
+/** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
+const LARGE_PAGES = 512;
+/** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
+const MOST_CONDUCTED = 4;
+
+/** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
+export class Dispatcher {
+  readonly #worker: string;
+  readonly #leaseMs: number;
+  readonly #link: Link;
+  readonly #scorers: ScorerPool;
+  readonly #desk: RunDesk;
+  readonly #log: Logger;
+  #nextJob = 1;
+  #shardsTurn = false;
+
+  constructor(worker: string, leaseMs: number, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
+    this.#worker = worker;
+    this.#leaseMs = leaseMs;
+    this.#link = link;
+    this.#scorers = scorers;
+    this.#desk = desk;
+    this.#log = log;
+  }
+
+  /** Claims until no scorer is free or no work is left. */
+  async dispatch(): Promise<void> {
+    let idle = 0;
+    while (this.#scorers.free > 0 && idle < 2) {
+      this.#shardsTurn = !this.#shardsTurn;
+      const found = await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
+      idle = found ? 0 : idle + 1;
+    }
+  }
+
+  async #dispatchRuns(): Promise<boolean> {
+    const large = this.#desk.conducted < MOST_CONDUCTED;
+    const rows = await this.#link.use((client) =>
+      claimRuns(client, this.#worker, this.#leaseMs, this.#scorers.free, large, LARGE_PAGES),
+    );
+    for (const row of rows) await this.#begin(row);
+    return rows.length > 0;
+  }
+
+  async #begin(row: RunRow): Promise<void> {
+    const run = await this.#sound(row);
+    if (run === undefined) return;
+    this.#log.debug(
+      { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
+      'run claimed',
+    );
+    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#desk.conduct(run);
+    else this.#desk.score(this.#job(run, null));
+  }
+
+  async #dispatchShard(): Promise<boolean> {
+    const [row] = await this.#link.use((client) => claimShard(client, this.#worker, this.#leaseMs));
+    if (row === undefined) return false;
+    const run = await this.#sound(row);
+    if (run !== undefined) this.#desk.score(this.#job(run, shardFrom(row)));
+    return true;
+  }
+
+  /** The run of a row, or undefined after it was failed for what is wrong with it. */
+  async #sound(row: RunRow): Promise<Run | undefined> {
+    const run = runFrom(row);
+    if ('runId' in run) return run;
+    await this.#desk.fail(row.run_id, row.attempt, run);
+    return undefined;
+  }
+
+  #job(run: Run, shard: Shard | null): Job {
+    const id = this.#nextJob;
+    this.#nextJob += 1;
+    return { id, worker: this.#worker, run, shard };
+  }
+}
+
+function shardFrom(row: ShardRow): Shard {
+  return {
+    shard: row.shard,
+    fence: row.fence,
+    from: Number(row.block_from),
+    to: row.block_to === null ? null : Number(row.block_to),
+    snapshotId: row.snapshot_id,
+    generation: row.generation,
+  };
+}

@@ -1,0 +1,60 @@
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
+import { qualified } from '../lib/ident.ts';
+import type { Run } from '../runs/run.ts';
+
+/** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
+export type ExportedSnapshot = {
+  readonly id: string;
+  readonly at: string;
+  /** Resolves, with the error, if the session is lost while it is needed. */
+  readonly lost: Promise<Error>;
+  close(): Promise<void>;
+};
+
+/** Exports a snapshot, and locks the source against being dropped or altered until it is closed. */
+export async function exportSnapshot(readerUrl: string | undefined, run: Run): Promise<ExportedSnapshot> {
+  const client = await connect({
+    url: readerUrl,
+    applicationName: 'pgscore snapshot',
+    settings: { lock_timeout: '10s' },
+  });
+  let closing = false;
+  const lost = new Promise<Error>((resolve) => {
+    client.once('end', () => {
+      if (!closing) resolve(new Error('the session that held the snapshot was lost'));
+    });
+  });
+  const close = async (): Promise<void> => {
+    closing = true;
+    await client.end().catch(() => undefined);
+  };
+  try {
+    return { ...(await begin(client, run)), lost, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: string }> {
+  await client.query('begin isolation level repeatable read read only');
+  await client.query(`select set_config('pgscore.guard', $1, false), set_config('row_security', $2, false)`, [
+    run.handle.guardKey,
+    run.rls === 'filter' ? 'on' : 'off',
+  ]);
+  const lock = lockingRead(run);
+  await client.query(lock);
+  const { rows } = await client.query<{ id: string; at: string }>(
+    'select pg_export_snapshot() as id, clock_timestamp()::text as at',
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('pg_export_snapshot() gave no row');
+  return row;
+}
+
+/** Reads nothing, yet takes the lock that a reader takes. */
+function lockingRead(run: Run): string {
+  const name = qualified('pgscore_sources', run.handle.name);
+  return run.handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)') limit 0`;
+}

@@ -1,0 +1,59 @@
+import type { Link } from '../db/link.ts';
+import { cancelRuns } from '../runs/cancel-runs.ts';
+import { renewRuns, renewShards } from '../runs/renew-leases.ts';
+import type { Run } from '../runs/run.ts';
+import type { RunDesk } from './run-desk.ts';
+import type { RunMetrics } from './run-metrics.ts';
+import type { ScorerPool } from './scorer-pool.ts';
+
+export type Beating = {
+  readonly worker: string;
+  readonly leaseMs: number;
+  readonly link: Link;
+  readonly scorers: ScorerPool;
+  readonly desk: RunDesk;
+  readonly metrics: RunMetrics;
+};
+
+/** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
+export async function beat(beating: Beating): Promise<void> {
+  const { desk, link, metrics, worker } = beating;
+  const cancelled = await link.use((client) => cancelRuns(client, worker));
+  for (const { run_id: runId } of cancelled) {
+    metrics.ended('cancelled');
+    desk.drop(runId);
+  }
+  await renewHeldRuns(beating, desk.runs);
+  await renewHeldShards(beating);
+}
+
+async function renewHeldRuns({ worker, leaseMs, link, scorers, desk }: Beating, runs: Run[]): Promise<void> {
+  if (runs.length === 0) return;
+  const whole = new Map(scorers.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])));
+  const ids = runs.map(({ runId }) => runId);
+  const done = ids.map((id) => whole.get(id)?.rowsDone ?? 0);
+  const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
+  const held = await link.use((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
+  const mine = new Set(held.map((row) => row.run_id));
+  const stillHeld = new Set(desk.runs.map(({ runId }) => runId));
+  for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) desk.drop(id);
+}
+
+async function renewHeldShards({ worker, leaseMs, link, scorers }: Beating): Promise<void> {
+  const held = scorers.progress.flatMap(({ job, rowsDone, rowsFailed }) =>
+    job.shard === null ? [] : [{ runId: job.run.runId, ...job.shard, rowsDone, rowsFailed }],
+  );
+  if (held.length === 0) return;
+  await link.use((client) =>
+    renewShards(
+      client,
+      worker,
+      leaseMs,
+      held.map((s) => s.runId),
+      held.map((s) => s.shard),
+      held.map((s) => s.fence),
+      held.map((s) => s.rowsDone),
+      held.map((s) => s.rowsFailed),
+    ),
+  );
+}

@@ -1,0 +1,43 @@
+import type pg from 'pg';
+import { transaction } from '../db/transaction.ts';
+import { beginPublication } from '../runs/begin-publication.ts';
+import { tooManyFailed } from '../runs/error-limit.ts';
+import { finishRun } from '../runs/finish-run.ts';
+import { indexGeneration } from '../runs/generation.ts';
+import type { Run } from '../runs/run.ts';
+import type { Counts } from '../scorer/job.ts';
+
+export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
+
+/**
+ * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
+ * with whether the run was still this worker's; raises what makes it fail.
+ */
+export async function publishRun(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+  const problem = tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
+  if (problem !== undefined) throw problem;
+  await indexGeneration(client, run.target.targetId, loaded.generation);
+  return transaction(client, async () => {
+    const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt);
+    if (mine === undefined) return false;
+    await finishRun(
+      client,
+      run.runId,
+      mine.latest,
+      loaded.generation,
+      loaded.rowsDone,
+      loaded.rowsFailed,
+      loaded.cpuSeconds,
+    );
+    return true;
+  });
+}
+
+async function firstReason(client: pg.Client, run: Run, loaded: Loaded): Promise<string | undefined> {
+  if (loaded.rowsFailed === 0) return undefined;
+  const { rows } = await client.query<{ reason: string }>(
+    'select reason from pgscore_data.run_error where run_id = $1 and attempt = $2 limit 1',
+    [run.runId, run.attempt],
+  );
+  return rows[0]?.reason;
+}

@@ -1,0 +1,111 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Job, Outcome } from '../scorer/job.ts';
+import type { FromScorer, ScorerSettings, ToScorer } from '../scorer/messages.ts';
+
+const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
+
+type Progress = { rowsDone: number; rowsFailed: number };
+type Assigned = Progress & { readonly job: Job; readonly settle: (outcome: Outcome) => void; since: number };
+
+/**
+ * One scorer child and the jobs it was given; the first is the one it works on. A child that makes no progress in time is
+ * killed, since a native call cannot be cancelled; then, and when it dies of itself, its jobs fail and may be tried again.
+ */
+export class ScorerProcess {
+  readonly #child: ChildProcess;
+  readonly #jobs: Assigned[] = [];
+  readonly #batchTimeoutMs: number;
+  readonly #watch: NodeJS.Timeout;
+  readonly exited: Promise<void>;
+  #killedFor: string | undefined;
+
+  constructor(settings: ScorerSettings, batchTimeoutMs: number) {
+    this.#batchTimeoutMs = batchTimeoutMs;
+    this.#child = fork(MAIN, {
+      env: {},
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      execArgv: ['--max-semi-space-size=32'],
+    });
+    this.#child.on('message', (message: FromScorer) => this.#receive(message));
+    this.exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        this.#ended(signal ?? `exit code ${code}`);
+        resolve();
+      });
+      this.#child.once('error', resolve);
+    });
+    this.#watch = setInterval(() => this.#checkProgress(), Math.min(1000, batchTimeoutMs / 4));
+    this.#watch.unref();
+    this.#send({ type: 'start', settings });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get assigned(): number {
+    return this.#jobs.length;
+  }
+
+  get progress(): readonly (Progress & { readonly job: Job })[] {
+    return this.#jobs;
+  }
+
+  score(job: Job): Promise<Outcome> {
+    return new Promise((settle) => {
+      this.#jobs.push({ job, settle, since: Date.now(), rowsDone: 0, rowsFailed: 0 });
+      this.#send({ type: 'score', job });
+    });
+  }
+
+  /** Stops the jobs of a run after their present batch. */
+  abort(runId: string): void {
+    for (const { job } of this.#jobs) if (job.run.runId === runId) this.#send({ type: 'abort', jobId: job.id });
+  }
+
+  release(runId: string): void {
+    this.#send({ type: 'release', runId });
+  }
+
+  kill(reason = 'the service stops'): void {
+    this.#killedFor ??= reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  #send(message: ToScorer): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(message: FromScorer): void {
+    if (message.type === 'ready') return;
+    const at = this.#jobs.findIndex(({ job }) => job.id === message.jobId);
+    const assigned = this.#jobs[at];
+    if (assigned === undefined) return;
+    if (message.type === 'progress') {
+      Object.assign(assigned, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: Date.now() });
+      return;
+    }
+    this.#jobs.splice(at, 1);
+    const next = this.#jobs[0];
+    if (next !== undefined) next.since = Date.now();
+    assigned.settle(message.outcome);
+  }
+
+  #checkProgress(): void {
+    const current = this.#jobs[0];
+    if (current === undefined || Date.now() - current.since < this.#batchTimeoutMs) return;
+    this.kill(`it made no progress for ${this.#batchTimeoutMs / 1000} s`);
+  }
+
+  #ended(how: string): void {
+    clearInterval(this.#watch);
+    const message = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
+    const remedy =
+      'If it happens again, look at the log of the service; a slow model may need a longer --batch-timeout.';
+    for (const { settle, rowsDone, rowsFailed } of this.#jobs.splice(0)) {
+      settle({ kind: 'failed', code: 'scorer_lost', message, remedy, retry: true, rowsDone, rowsFailed });
+    }
+  }
+}

@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { connect, urlFor } from '../db/connect.ts';
+import { Link } from '../db/link.ts';
+import { Listener } from '../db/listen.ts';
+import type { ServiceConfig } from '../config.ts';
+import { PgscoreError } from '../errors.ts';
+import { installationState } from '../install/installation.ts';
+import type { Logger } from '../log.ts';
+// import { fireDue } from '../schedule/fire-due.ts';
+import { VERSION } from '../version.ts';
+import { startWeb, type Web } from '../web/server.ts';
+import { checkVersions } from './check-versions.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { beat } from './heartbeat.ts';
+import { reportWorker, type WorkerState } from './registry.ts';
+import { RunDesk } from './run-desk.ts';
+import { RunMetrics } from './run-metrics.ts';
+import { ScorerPool } from './scorer-pool.ts';
+import { sweep } from './sweep.ts';
+import { Wakeable } from './wakeable.ts';
+import { pause } from '../lib/retrying.ts';
+
+const MOST_BEAT_MS = 1000;
+
+/** A running pgscore service. */
+export type Service = {
+  readonly worker: string;
+  /** Address of /healthz, /readyz and /metrics. */
+  readonly url: string;
+  /** Process ids of the scorers. */
+  readonly scorerPids: readonly number[];
+  /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child. */
+  stop(): Promise<void>;
+};
+
+/** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
+export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
+  const supervisor = new Supervisor(config, log);
+  await supervisor.start();
+  return supervisor;
+}
+
+class Supervisor implements Service {
+  readonly worker = randomUUID();
+  readonly #config: ServiceConfig;
+  readonly #log: Logger;
+  readonly #metrics = new RunMetrics();
+  readonly #scorers: ScorerPool;
+  readonly #desk: RunDesk;
+  readonly #links: { work: Link; settle: Link; check: Link; beat: Link; sweep: Link };
+  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; schedule: Wakeable };
+  readonly #listener: Listener;
+  #web: Web | undefined;
+  #state: WorkerState = 'running';
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: ServiceConfig, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const readerUrl = readerUrlOf(config);
+    const link = (name: string): Link => new Link({ url: config.databaseUrl, applicationName: `pgscore ${name}` });
+    this.#links = {
+      work: link('claim'),
+      settle: link('settle'),
+      check: link('check'),
+      beat: link('heartbeat'),
+      sweep: link('sweep'),
+    };
+    const settings = {
+      databaseUrl: config.databaseUrl,
+      readerUrl,
+      batchRows: config.batchRows,
+      modelMemoryBytes: config.modelMemoryBytes,
+    };
+    this.#scorers = new ScorerPool(config.scorers, settings, config.batchTimeoutMs, log);
+    const wakeWork = (): void => this.#loops.work.wake();
+    this.#desk = new RunDesk(
+      this.#links.settle,
+      this.#scorers,
+      { worker: this.worker, scorers: config.scorers, databaseUrl: config.databaseUrl, readerUrl, onOpened: wakeWork },
+      this.#metrics,
+      wakeWork,
+      log,
+    );
+    const dispatcher = new Dispatcher(this.worker, config.leaseMs, this.#links.work, this.#scorers, this.#desk, log);
+    this.#loops = {
+      work: new Wakeable('claiming work', config.pollMs, () => this.#unlessPaused(() => dispatcher.dispatch()), log),
+      check: new Wakeable(
+        'checking versions',
+        config.pollMs,
+        () => this.#unlessPaused(() => checkVersions(this.#checking())),
+        log,
+      ),
+      beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
+      sweep: new Wakeable('sweeping', config.pollMs, () => this.#unlessPaused(() => this.#sweep()), log),
+      schedule: new Wakeable('schedules', MOST_BEAT_MS, () => Promise.resolve(), log),
+    };
+    this.#listener = new Listener(
+      { url: config.databaseUrl, applicationName: 'pgscore listen' },
+      () => this.#wakeAll(),
+      log,
+    );
+  }
+
+  get url(): string {
+    return this.#web?.url ?? '';
+  }
+
+  get scorerPids(): readonly number[] {
+    return this.#scorers.pids;
+  }
+
+  async start(): Promise<void> {
+    await this.#checkDatabase();
+    await this.#checkReader();
+    this.#scorers.start();
+    await this.#beat();
+    await this.#listener.start();
+    for (const loop of Object.values(this.#loops)) loop.start();
+    this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs that scorers work on or have at hand', () => this.#scorers.busy);
+    this.#web = await startWeb({
+      host: this.#config.httpHost,
+      port: this.#config.httpPort,
+      registry: this.#metrics.registry,
+      ready: () => this.#readiness(),
+    });
+    this.#log.info(
+      { worker: this.worker, scorers: this.#config.scorers, http: this.url, state: this.#state },
+      'pgscore serves',
+    );
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'draining';
+    await this.#listener.stop();
+    await Promise.all([
+      this.#loops.schedule.stop(),
+      this.#loops.work.stop(),
+      this.#loops.check.stop(),
+      this.#loops.sweep.stop(),
+    ]);
+    await Promise.race([this.#desk.drained(), pause(this.#config.graceMs)]);
+    await this.#desk
+      .handBack()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
+    await this.#scorers.stop();
+    await this.#loops.beat.stop();
+    this.#state = 'stopped';
+    await this.#report().catch(() => undefined);
+    await Promise.all(Object.values(this.#links).map((link) => link.close()));
+    await this.#web?.stop();
+    this.#log.info('pgscore has stopped');
+  }
+
+  #wakeAll(): void {
+    this.#loops.work.wake();
+    this.#loops.check.wake();
+    this.#loops.beat.wake();
+  }
+
+  async #checkDatabase(): Promise<void> {
+    const state = await this.#links.work.use(installationState);
+    if (state === 'missing') {
+      throw new PgscoreError('not_installed', 'this database has no pgscore', {
+        remedy: 'Run pgscore migrate as the owner of the database.',
+      });
+    }
+    this.#state = state === 'copy' ? 'paused' : 'running';
+    if (state === 'copy')
+      this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
+  }
+
+  async #checkReader(): Promise<void> {
+    const client = await connect({ url: readerUrlOf(this.#config), applicationName: 'pgscore reader' });
+    await client.end();
+  }
+
+  async #unlessPaused(work: () => Promise<unknown>): Promise<void> {
+    if (this.#state === 'running') await work();
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#state === 'paused') await this.#checkDatabase();
+    await this.#report();
+    const { beat: link } = this.#links;
+    await beat({
+      worker: this.worker,
+      leaseMs: this.#config.leaseMs,
+      link,
+      scorers: this.#scorers,
+      desk: this.#desk,
+      metrics: this.#metrics,
+    });
+  }
+
+  async #report(): Promise<void> {
+    await this.#links.beat.use((client) =>
+      reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, this.#state),
+    );
+  }
+
+  async #sweep(): Promise<void> {
+    const { recovered } = await sweep(this.#links.sweep, this.#log);
+    if (recovered > 0) this.#loops.work.wake();
+  }
+
+  #checking(): Parameters<typeof checkVersions>[0] {
+    const { checkTimeoutMs, checkMemoryBytes } = this.#config;
+    const limits = { timeMs: checkTimeoutMs, memoryBytes: checkMemoryBytes };
+    return {
+      worker: this.worker,
+      link: this.#links.check,
+      limits,
+      leaseMs: checkTimeoutMs + this.#config.leaseMs,
+      metrics: this.#metrics,
+      log: this.#log,
+    };
+  }
+
+  #readiness(): { ready: boolean; state: string; listening: boolean } {
+    return {
+      ready: this.#state === 'running' && this.#listener.listening,
+      state: this.#state,
+      listening: this.#listener.listening,
+    };
+  }
+}
+
+/** The database as pgscore_reader sees it: as set, else the service's URL with that user. */
+function readerUrlOf(config: ServiceConfig): string | undefined {
+  if (config.readerUrl !== undefined || config.databaseUrl === undefined) return config.readerUrl;
+  return urlFor(config.databaseUrl, 'pgscore_reader', config.readerPassword);
+}
