@@ -162,6 +162,13 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
+const DATABASE_VARIABLES = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER'];
+
+/** Whether anybody said which database to connect to. */
+export function databaseNamed(flags: Flags): boolean {
+  return setting('databaseUrl', flags) !== undefined || DATABASE_VARIABLES.some((name) => process.env[name]);
+}
+
 /** How to log, for every command. */
 export function logConfig(flags: Flags, terminal: boolean): { level: LogLevel; pretty: boolean } {
   const level = setting('logLevel', flags);

@@ -81,6 +81,15 @@ export const ERRORS = {
   feature_column_missing: { exit: 65, retry: false, meaning: 'the source has no column for a feature' },
   feature_column_mistyped: { exit: 65, retry: false, meaning: 'a column has a type that its feature can not take' },
   copy_protocol: { exit: 76, retry: true, meaning: 'a COPY stream is not what the columns asked for would send' },
+  statement_failed: { exit: 1, retry: false, meaning: 'PostgreSQL refused a statement; its SQLSTATE says more' },
+  run_failed: { exit: 1, retry: false, meaning: 'a run failed' },
+  doctor_failed: { exit: 1, retry: false, meaning: 'the doctor found what keeps pgscore from working' },
+  uninstall_refused: { exit: 4, retry: false, meaning: 'uninstalling would take away what somebody still uses' },
+  model_rejected: { exit: 65, retry: false, meaning: 'the check rejected the model' },
+  file_unreadable: { exit: 66, retry: false, meaning: 'a file can not be read' },
+  no_service: { exit: 75, retry: true, meaning: 'no `pgscore serve` is running' },
+  still_waiting: { exit: 75, retry: true, meaning: 'what was waited for goes on' },
+  interrupted: { exit: 130, retry: false, meaning: 'stopped by Ctrl-C, or cancelled' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorKind = {

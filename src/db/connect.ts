@@ -26,14 +26,25 @@ const SESSION: Readonly<Record<string, string>> = {
 };
 
 /** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
-export async function connect(options: ConnectOptions): Promise<pg.Client> {
+export function connect(options: ConnectOptions): Promise<pg.Client> {
   const settings = { ...SESSION, ...options.settings };
-  const client = new pg.Client({
-    ...(options.url === undefined ? {} : { connectionString: checkedUrl(options.url) }),
-    application_name: options.applicationName,
+  return open(options, {
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`)
       .join(' '),
+  });
+}
+
+/** The same with the settings that a person's own role and database have, so that names mean what they mean to her. */
+export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Promise<pg.Client> {
+  return open(options, {});
+}
+
+async function open({ url, applicationName }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...(url === undefined ? {} : { connectionString: checkedUrl(url) }),
+    ...config,
+    application_name: applicationName,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
   });
@@ -43,7 +54,7 @@ export async function connect(options: ConnectOptions): Promise<pg.Client> {
     await client.connect();
   } catch (error) {
     await client.end().catch(() => undefined);
-    throw connectionProblem(error, options.url);
+    throw connectionProblem(error, url);
   }
   return client;
 }
