@@ -1,23 +1,23 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import { AttributeProtoSchema } from 'onnx-buf';
+import { decode } from './decode.ts';
 import { ATTRIBUTE } from './onnx-layout.ts';
 import type { GraphNode } from './outline.ts';
-import { Fields, LENGTH, VARINT, bytesOf, packedIntegers } from './wire.ts';
+import { Fields, LENGTH, VARINT, packedIntegers } from './wire.ts';
 
 /** Attributes of one node, decoded when asked for: those asked for are small. */
 export function integerAttribute(node: GraphNode, name: string): number | undefined {
-  const attribute = decode(node, name);
+  const attribute = attributeOf(node, name);
   return attribute === undefined ? undefined : Number(attribute.i);
 }
 
 export function floatAttribute(node: GraphNode, name: string): number | undefined {
-  return decode(node, name)?.f;
+  return attributeOf(node, name)?.f;
 }
 
 /** The labels in the first of these attributes that holds any: strings as they are, integers in decimal. */
 export function labelsAttribute(node: GraphNode, ...names: string[]): string[] {
   for (const name of names) {
-    const attribute = decode(node, name);
+    const attribute = attributeOf(node, name);
     const labels = attribute?.strings.map((bytes) => Buffer.from(bytes).toString('utf8')) ?? [];
     if (labels.length > 0) return labels;
     if (attribute !== undefined && attribute.ints.length > 0) return attribute.ints.map(String);
@@ -38,7 +38,7 @@ export function anyFlagSet(node: GraphNode, name: string): boolean {
   return false;
 }
 
-function decode(node: GraphNode, name: string) {
+function attributeOf(node: GraphNode, name: string) {
   const span = node.attributes.get(name);
-  return span === undefined ? undefined : fromBinary(AttributeProtoSchema, bytesOf(span));
+  return span === undefined ? undefined : decode(AttributeProtoSchema, span);
 }

@@ -1,9 +1,9 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import { TensorProto_DataType as DataType, TensorProtoSchema } from 'onnx-buf';
 import type { TensorProto } from 'onnx-buf';
+import { decode } from './decode.ts';
 import { ATTRIBUTE } from './onnx-layout.ts';
 import type { Outline } from './outline.ts';
-import { bytesOf, parts } from './wire.ts';
+import { parts } from './wire.ts';
 import type { Span } from './wire.ts';
 
 /** Column numbers and class labels are a few; a tensor past this is weights. */
@@ -11,13 +11,13 @@ const MAX_BYTES = 1_000_000;
 
 /** The integers of a constant of the graph, or undefined where the name is no constant of a few integers. */
 export function constantIntegers(outline: Outline, name: string): number[] | undefined {
-  const tensor = decode(outline, name);
+  const tensor = constantOf(outline, name);
   return tensor === undefined ? undefined : integers(tensor);
 }
 
 /** The class labels in a constant of the graph: strings as they are, integers in decimal. */
 export function constantLabels(outline: Outline, name: string): string[] | undefined {
-  const tensor = decode(outline, name);
+  const tensor = constantOf(outline, name);
   if (tensor === undefined) return undefined;
   if (tensor.dataType !== DataType.STRING) return integers(tensor)?.map(String);
   return tensor.stringData.map((bytes) => Buffer.from(bytes).toString('utf8'));
@@ -37,10 +37,10 @@ function find(outline: Outline, name: string): Span | undefined {
   return value === undefined ? undefined : parts(value, ATTRIBUTE.tensor)[0]?.payload;
 }
 
-function decode(outline: Outline, name: string): TensorProto | undefined {
+function constantOf(outline: Outline, name: string): TensorProto | undefined {
   const span = find(outline, name);
   if (span === undefined || span.end - span.start > MAX_BYTES) return undefined;
-  return fromBinary(TensorProtoSchema, bytesOf(span));
+  return decode(TensorProtoSchema, span);
 }
 
 function integers(tensor: TensorProto): number[] | undefined {

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   TensorProto_DataType as DataType,
   TensorShapeProto_DimensionSchema,
@@ -8,8 +8,8 @@ import {
   ValueInfoProtoSchema,
 } from 'onnx-buf';
 import type { ValueInfoProto } from 'onnx-buf';
+import { decode } from './decode.ts';
 import type { TensorType } from './signature.ts';
-import { bytesOf } from './wire.ts';
 import type { Part } from './wire.ts';
 
 /** An input or output as the graph declares it. A shape of null, or a dimension of null, is left open there. */
@@ -33,7 +33,7 @@ const TENSOR_TYPES: Partial<Record<DataType, TensorType>> = {
 };
 
 export function readValueInfo(part: Part): GraphValue {
-  const info = fromBinary(ValueInfoProtoSchema, bytesOf(part.payload));
+  const info = decode(ValueInfoProtoSchema, part.payload);
   const type = info.type?.value;
   if (type?.case !== 'tensorType') {
     return { name: info.name, type: undefined, declared: type?.case ?? 'no type', shape: null, part };
@@ -58,7 +58,7 @@ function dimension({
 
 /** The same value with its first dimension left open, as the payload of a ValueInfoProto. */
 export function withOpenBatch(value: GraphValue): Uint8Array {
-  const info = fromBinary(ValueInfoProtoSchema, bytesOf(value.part.payload));
+  const info = decode(ValueInfoProtoSchema, value.part.payload);
   const first = tensorShape(info)?.dim[0];
   if (first !== undefined) first.value = { case: 'dimParam', value: 'batch' };
   return toBinary(ValueInfoProtoSchema, info);

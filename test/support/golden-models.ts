@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type { DeployOptions } from '../../src/model/deploy-options.ts';
+import type { JsonRow } from '../../src/model/json-rows.ts';
+
+const FOLDER = new URL('../models/', import.meta.url).pathname;
+
+type SqlOptions = {
+  features?: string[];
+  nulls?: 'auto' | 'error' | 'nan';
+  task?: 'binary' | 'multiclass' | 'regression';
+  class_labels?: string[];
+  positive_class?: string;
+};
+
+/** One model of test/models/models.json. */
+export type GoldenModel = {
+  name: string;
+  file: string;
+  rows: string;
+  task: string;
+  class_labels: string[];
+  deploy: SqlOptions;
+};
+
+export const goldenModels: GoldenModel[] = (
+  JSON.parse(readFileSync(join(FOLDER, 'models.json'), 'utf8')) as { models: GoldenModel[] }
+).models;
+
+export function goldenBytes({ file }: GoldenModel): Uint8Array {
+  return readFileSync(join(FOLDER, file));
+}
+
+/** A file that lies beside the model. */
+export async function besideGolden({ file }: GoldenModel, name: string): Promise<Uint8Array> {
+  return readFileSync(join(FOLDER, dirname(file), name));
+}
+
+/** The features and the framework's predictions, as a CSV file gives them: every cell a text. */
+export function goldenRows({ rows }: GoldenModel): JsonRow[] {
+  const [head = '', ...lines] = gunzipSync(readFileSync(join(FOLDER, rows)))
+    .toString('utf8')
+    .trim()
+    .split(/\r?\n/);
+  const names = head.split(',');
+  return lines.map((line) => {
+    const cells = line.split(',');
+    return Object.fromEntries(names.map((name, index) => [name, cells[index]]));
+  });
+}
+
+export function deployOptions({ task, nulls, features, ...named }: SqlOptions): DeployOptions {
+  return { task, nulls, features, classLabels: named.class_labels, positiveClass: named.positive_class };
+}
+
+/** One file of test/models/hostile/hostile.json. */
+export type HostileModel = {
+  file: string;
+  wrong: string;
+  outcome: 'refused' | 'usable' | 'refused_without_options';
+  options?: SqlOptions;
+};
+
+export const hostileModels: HostileModel[] = Object.entries(
+  JSON.parse(readFileSync(join(FOLDER, 'hostile/hostile.json'), 'utf8')) as Record<string, Omit<HostileModel, 'file'>>,
+).map(([file, facts]) => ({ file, ...facts }));
+
+export function hostileBytes(file: string): Uint8Array {
+  return readFileSync(join(FOLDER, 'hostile', file));
+}
