@@ -1,0 +1,20 @@
+// A service in a process of its own, so that tests can kill, stop and continue it. Tells its parent what it is.
+import { availableParallelism } from 'node:os';
+import { serviceConfig } from '../../dist/config.js';
+import { createLogger } from '../../dist/log.js';
+import { startService } from '../../dist/supervisor/service.js';
+
+const service = await startService(
+  serviceConfig({}, Math.min(2, availableParallelism())),
+  createLogger('debug', false),
+);
+process.on('SIGTERM', async () => {
+  await service.stop();
+  process.exit(0);
+});
+process.on('message', () =>
+  process.send?.({ worker: service.worker, url: service.url, scorerPids: [...service.scorerPids] }),
+);
+process.send?.({ worker: service.worker, url: service.url, scorerPids: [...service.scorerPids] });
+// A test that dies leaves no service behind.
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,80 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll } from '@jest/globals';
+
+import { READER_PASSWORD, SERVICE_PASSWORD } from './prepare-database.ts';
+import type { TestDatabase } from './database.ts';
+
+export type TestService = {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  readonly worker: string;
+  /** Base URL of /healthz, /readyz and /metrics. */
+  readonly url: string;
+  /** Process ids of the scorers, as they are now. */
+  scorerPids(): Promise<number[]>;
+  /** Everything logged so far, one JSON object a line. */
+  log(): string;
+  /** SIGTERM, and its exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL, and its end. */
+  kill(): Promise<void>;
+};
+
+type Facts = { worker: string; url: string; scorerPids: number[] };
+
+const MAIN = fileURLToPath(new URL('serve.mjs', import.meta.url));
+
+/**
+ * Starts the built service on a test database, with the environment's PGSCORE_* overridden by `settings`, such as
+ * `{ PGSCORE_LEASE: '2' }`. It ends with the test file.
+ */
+export async function startTestService(
+  database: TestDatabase,
+  settings: Record<string, string> = {},
+): Promise<TestService> {
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    PGSCORE_DATABASE_URL: database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD }),
+    PGSCORE_READER_URL: database.url({ user: 'pgscore_reader', password: READER_PASSWORD }),
+    PGSCORE_HTTP_PORT: '0',
+    ...settings,
+  };
+  const child = fork(MAIN, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  let log = '';
+  child.stderr?.on('data', (data: Buffer) => {
+    log += data.toString();
+  });
+  afterAll(() => {
+    child.kill('SIGKILL');
+  });
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
+  const facts = await Promise.race([
+    once(child, 'message').then(([message]) => message as Facts),
+    exited.then(() => {
+      throw new Error(`the service did not start:\n${log}`);
+    }),
+  ]);
+  return {
+    process: child,
+    pid: child.pid ?? 0,
+    worker: facts.worker,
+    url: facts.url,
+    scorerPids: async () => {
+      const answer = once(child, 'message');
+      child.send('facts');
+      return ((await answer)[0] as Facts).scorerPids;
+    },
+    log: () => log,
+    stop: async () => {
+      child.kill('SIGTERM');
+      return (await exited)[0];
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
