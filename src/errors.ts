@@ -5,7 +5,7 @@
 export const ERRORS = {
   database_unreachable: { exit: 3, retry: true, meaning: 'PostgreSQL did not answer' },
   database_refused: { exit: 3, retry: false, meaning: 'PostgreSQL refused the connection' },
-  missing_right: { exit: 4, retry: false, meaning: 'the role lacks a right that installing needs' },
+  missing_right: { exit: 4, retry: false, meaning: 'the role lacks a right that the command needs' },
   not_installed: { exit: 4, retry: false, meaning: 'the database has no pgscore, or another version of it' },
   migration_changed: { exit: 4, retry: false, meaning: 'a migration differs from the one that was run' },
   permission_denied: { exit: 77, retry: false, meaning: 'the requester lacks a right on the source' },
@@ -80,6 +80,8 @@ export const ERRORS = {
   model_check_crashed: { exit: 65, retry: false, meaning: 'the check of the model died' },
   feature_column_missing: { exit: 65, retry: false, meaning: 'the source has no column for a feature' },
   feature_column_mistyped: { exit: 65, retry: false, meaning: 'a column has a type that its feature can not take' },
+  schedule_cron_invalid: { exit: 65, retry: false, meaning: 'a cron expression can not be read, or never fires' },
+  schedule_time_zone_unknown: { exit: 65, retry: false, meaning: 'a schedule names no known time zone' },
   copy_protocol: { exit: 76, retry: true, meaning: 'a COPY stream is not what the columns asked for would send' },
   statement_failed: { exit: 1, retry: false, meaning: 'PostgreSQL refused a statement; its SQLSTATE says more' },
   run_failed: { exit: 1, retry: false, meaning: 'a run failed' },
