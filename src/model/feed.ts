@@ -12,7 +12,7 @@ export type Cells = { [index: number]: number | bigint | string };
 
 export function emptyFeed(input: ModelInput, rows: number): Feed {
   const length = rows * input.width;
-  if (input.type === 'string') return { input, data: new Array<string>(length).fill('') };
+  if (input.type === 'string') return { input, data: Array.from<string>({ length }).fill('') };
   return { input, data: new ARRAY_OF[input.type](length) };
 }
 

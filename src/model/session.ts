@@ -26,6 +26,7 @@ export class ModelSession {
   readonly #outputs: string[];
   readonly #read: OutputReader;
   readonly #texts = new TextCache();
+  #refusals = 0;
 
   constructor(graph: GraphSession, signature: Signature) {
     this.signature = signature;
@@ -57,6 +58,11 @@ export class ModelSession {
     if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
     blankErrors(predictions);
     return predictions;
+  }
+
+  /** Runs that the model refused so far, of one row or of many. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   async release(): Promise<void> {
@@ -92,6 +98,7 @@ export class ModelSession {
     try {
       outputs = await this.#graph.run(inputs, rows, this.#outputs);
     } catch (error) {
+      this.#refusals += 1;
       return { code: 'refused_by_model', message: reasonOf(error) };
     }
     outputs.forEach((output) => checkRows(output, rows));

@@ -9,11 +9,13 @@ import type { Preparation, Trial } from './trial.ts';
 const ROUNDING = 1e-3;
 
 /**
- * Tries a model that takes any number of rows: each sample must score alone as it does among the others.
+ * Tries a model that is said to take any number of rows. Each sample must score alone as it does among the others. Where
+ * the graph holds a number of rows after all, they go one by one.
  * @throws PgscoreError model_rows_mixed
  */
 export async function tryOpenBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const trial = await tryModel(model, preparation);
+  if (!(await runsTogether(trial, preparation))) return slow(await tryModel({ ...model, batch: 1 }, preparation), 1);
   for (const [row, sample] of preparation.samples.entries()) {
     const alone = await predictRows(trial.session, [sample]);
     if (differs(alone, 0, trial.predictions, row)) throw mixed();
@@ -28,18 +30,31 @@ export async function tryOpenBatch(model: Normalised, preparation: Preparation):
 export async function tryFixedBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const fixed = await tryModel(model, preparation);
   const open = await tryModel(withAnyBatch(model), preparation).catch(unlessOurs);
-  if (
-    open !== undefined &&
-    preparation.samples.every((_, row) => !differs(open.predictions, row, fixed.predictions, row))
-  ) {
+  if (open !== undefined && (await runsTogether(open, preparation)) && scoresAlike(open, fixed)) {
     await fixed.session.release();
     return open;
   }
   await open?.session.release();
-  fixed.warnings.push(
-    `the model is fixed to ${model.batch} rows at a time, which is slow: export it with a dynamic first dimension`,
+  return slow(fixed, model.batch ?? 1);
+}
+
+/** Whether the rows that score alone also go through in one run. */
+async function runsTogether({ session, predictions }: Trial, { samples }: Preparation): Promise<boolean> {
+  const good = samples.filter((_, row) => !predictions.errors.has(row));
+  const before = session.refusals;
+  await predictRows(session, [...good, ...good]);
+  return session.refusals === before;
+}
+
+function scoresAlike({ predictions: one }: Trial, { predictions: other }: Trial): boolean {
+  return Array.from({ length: one.rows }).every((_, row) => !differs(one, row, other, row));
+}
+
+function slow(trial: Trial, rows: number): Trial {
+  trial.warnings.push(
+    `the model is fixed to ${rows} rows at a time, which is slow: export it with a dynamic first dimension`,
   );
-  return fixed;
+  return trial;
 }
 
 /** A graph that can't take more rows fails in ONNX Runtime, or its outputs stop making sense. */
