@@ -3,8 +3,6 @@ import type { FeedData } from './feed.ts';
 import { loadFailure } from './ort-errors.ts';
 import type { ModelInput } from './signature.ts';
 
-// Its warnings would go to stderr of the process, past the log.
-env.logLevel = 'fatal';
 const FATAL = 4;
 
 /** The rows of one input as they go into a run. */
@@ -15,10 +13,8 @@ export type RunOutput = {
   readonly name: string;
   readonly type: string;
   readonly dims: readonly number[];
-  readonly data: OutputData;
+  readonly data: Tensor['data'];
 };
-
-export type OutputData = Tensor['data'];
 
 /** One graph in ONNX Runtime. It knows tensors only; what they mean is in the signature. */
 export class GraphSession {
@@ -33,6 +29,8 @@ export class GraphSession {
    * @throws PgscoreError model_load_failed
    */
   static async load(bytes: Uint8Array, threads: number): Promise<GraphSession> {
+    // Its warnings would go to stderr of the process, past the log. The first session settles this for all.
+    env.logLevel = 'fatal';
     try {
       const session = await InferenceSession.create(bytes, {
         intraOpNumThreads: threads,

@@ -84,7 +84,7 @@ function labelReader(classLabels: readonly string[]): OutputReader {
 }
 
 /** A label of a run as text: integers in decimal, booleans as 0 and 1, as class labels are written. */
-export function labelText(output: RunOutput | undefined, row: number): string {
+function labelText(output: RunOutput | undefined, row: number): string {
   return String(output?.data[row]);
 }
 

@@ -57,15 +57,13 @@ async function probeIn(
   const timer = setTimeout(() => kill(tookTooLong(timeMs)), timeMs);
   const stopWatch = watchMemory(probe.child.pid ?? 0, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
   try {
-    const closed = once(probe.child, 'close');
-    const answer = Promise.all([collect(probe.verdict), collect(probe.lastWords)]);
+    const ended = Promise.all([once(probe.child, 'close'), collect(probe.verdict), collect(probe.lastWords)]);
     for (const piece of framePieces({ head: options, body: model })) probe.request.write(piece);
     probe.request.end();
-    const [exitCode, signal] = (await closed) as [number | null, string | null];
-    const [verdict, lastWords] = await answer;
+    const [[exitCode, signal], verdict, lastWords] = await ended.catch(notStarted);
     const report = readVerdict(verdict);
     if (report !== undefined) return report;
-    throw killed ?? died(signal ?? `exit code ${exitCode}`, Buffer.concat(lastWords).toString());
+    throw killed ?? died(String(signal ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
   } finally {
     clearTimeout(timer);
     stopWatch();
@@ -116,6 +114,13 @@ function tookTooMuch(memoryBytes: number): PgscoreError {
   const mebibytes = Math.round(memoryBytes / 1024 ** 2);
   return new PgscoreError('model_check_memory', `the check of the model took more than ${mebibytes} MiB of memory`, {
     remedy: 'Deploy a smaller model, or raise the memory limit of the check.',
+  });
+}
+
+function notStarted(cause: unknown): never {
+  throw new PgscoreError('model_check_crashed', 'the process that checks models could not be started', {
+    remedy: 'Check the limits on processes, open files and memory of this host.',
+    cause,
   });
 }
 

@@ -2,8 +2,6 @@ import type { MappedFeature } from '../model/features.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { TensorType } from '../model/signature.ts';
 
-export const SAMPLE_ROWS = 7;
-
 type Draw = (random: () => number) => number;
 
 /** One way to fill a row, for each sample: what one model refuses or turns to NaN, another one needs. */
