@@ -2,10 +2,11 @@ import type pg from 'pg';
 import { connect, type ConnectOptions } from './connect.ts';
 import { isConnectionLoss } from './sqlstate.ts';
 
-/** One connection that is made when it is needed, and made anew after it was lost. For one user at a time. */
+/** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
 export class Link {
   readonly #options: ConnectOptions;
   #client: Promise<pg.Client> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConnectOptions) {
     this.#options = options;
@@ -16,8 +17,14 @@ export class Link {
     return this.#client;
   }
 
-  /** Runs `work` on the connection, and gives the connection up where it was lost meanwhile. */
-  async use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+  /** Runs `work` on the connection, after all work that came before; gives the connection up where it was lost meanwhile. */
+  use<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(() => this.#run(work));
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const client = await this.client();
     try {
       return await work(client);

@@ -1,15 +1,15 @@
 import { statement } from '../db/statement.ts';
 
 /** Ends the runs of a worker whose cancellation was asked for; their generations are discarded. */
-export const cancelRuns = statement<[worker: string], { run_id: string; attempt: number }>(
+export const cancelRuns = statement<[worker: string], { run_id: string; model: string }>(
   'cancel_runs',
   `with cancelled as (
      update pgscore_data.run
         set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null
       where claimed_by = $1 and state = 'running' and cancel_requested_at is not null
-     returning run_id, attempt
+     returning run_id, version_id
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from cancelled where g.run_id = cancelled.run_id and g.state = 'loading'
    )
-   select run_id, attempt from cancelled`,
+   select c.run_id, m.name as model from cancelled c join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)`,
 );

@@ -33,6 +33,10 @@ export type Run = {
   readonly attempt: number;
   readonly requestedBy: string;
   readonly versionId: number;
+  /** Name of the model, without the version. */
+  readonly model: string;
+  /** Milliseconds from the request to this claim. */
+  readonly waitedMs: number;
   readonly handle: Handle;
   readonly columns: readonly PlannedColumn[];
   readonly sourceKind: 'ctid' | 'stream';
@@ -53,6 +57,8 @@ export type RunRow = {
   attempt: number;
   requested_by: string;
   version_id: number;
+  model: string;
+  waited_ms: number;
   plan: { columns: PlannedColumn[]; pages: number };
   source_kind: 'ctid' | 'stream';
   source_schema: string;
@@ -69,6 +75,8 @@ export type RunRow = {
 /** The select list that RunRow describes, over `claimed c`, `handle h` and `target t`. */
 export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
+  (select m.name from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = c.version_id) as model,
+  extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
   case when h.handle_id is not null then jsonb_build_object('name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
     when 'view' then (select pg_get_userbyid(x.relowner) from pg_class x where x.relname = h.name and x.relnamespace = 'pgscore_sources'::regnamespace)
@@ -100,6 +108,8 @@ export function runFrom(row: RunRow): Run | RunDefect {
     attempt: row.attempt,
     requestedBy: row.requested_by,
     versionId: row.version_id,
+    model: row.model,
+    waitedMs: row.waited_ms,
     handle: row.handle,
     columns: row.plan.columns,
     sourceKind: row.source_kind,

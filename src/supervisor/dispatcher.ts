@@ -74,7 +74,7 @@ export class Dispatcher {
   async #sound(row: RunRow): Promise<Run | undefined> {
     const run = runFrom(row);
     if ('runId' in run) return run;
-    await this.#desk.fail(row.run_id, row.attempt, run);
+    await this.#desk.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
     return undefined;
   }
 

@@ -19,8 +19,8 @@ export type Beating = {
 export async function beat(beating: Beating): Promise<void> {
   const { desk, link, metrics, worker } = beating;
   const cancelled = await link.use((client) => cancelRuns(client, worker));
-  for (const { run_id: runId } of cancelled) {
-    metrics.ended('cancelled');
+  for (const { run_id: runId, model } of cancelled) {
+    metrics.ended(model, 'cancelled');
     desk.drop(runId);
   }
   await renewHeldRuns(beating, desk.runs);

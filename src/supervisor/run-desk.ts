@@ -13,6 +13,7 @@ import type { RunMetrics } from './run-metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 
 type Failed = Extract<Outcome, { kind: 'failed' }>;
+type Claimed = Pick<Run, 'runId' | 'attempt' | 'model'>;
 type Reason = { readonly code: string; readonly message: string; readonly remedy: string | null };
 
 /** Keeps the runs of a service from their claim to their end: gives jobs to scorers and settles what becomes of them. */
@@ -53,10 +54,12 @@ export class RunDesk {
   }
 
   score(job: Job): void {
+    if (job.shard === null) this.#metrics.claimed(job.run);
     this.#track(this.#scorers.score(job).then((outcome) => this.#settle(job, outcome)));
   }
 
   conduct(run: Run): void {
+    this.#metrics.claimed(run);
     const conducted = new ConductedRun(run, this.#conducting);
     this.#conducted.set(run.runId, conducted);
     this.#track(this.#conduct(conducted));
@@ -68,12 +71,12 @@ export class RunDesk {
     this.#scorers.abort(runId);
   }
 
-  async fail(runId: string, attempt: number, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<void> {
+  async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<void> {
     const failed = await this.#link.use((client) =>
       failRun(client, runId, attempt, reason.code, reason.message, reason.remedy, rowsDone, rowsFailed),
     );
     if (failed.length === 0) return;
-    this.#metrics.ended('failed');
+    this.#metrics.ended(model, 'failed');
     this.#log.warn({ run: runId, code: reason.code }, `run failed: ${reason.message}`);
     this.drop(runId);
   }
@@ -103,12 +106,12 @@ export class RunDesk {
 
   async #settle(job: Job, outcome: Outcome): Promise<void> {
     const { run, shard } = job;
-    this.#metrics.jobEnded(outcome);
+    this.#metrics.jobEnded(run, outcome);
     if (outcome.kind === 'failed')
       await (shard === null ? this.#failWhole(run, outcome) : this.#failShard(run, shard, outcome));
     if (outcome.kind === 'lost')
       this.#log.warn({ run: run.runId, attempt: run.attempt }, 'lease lost: another service has the run');
-    if (outcome.kind === 'published') this.#metrics.ended('done');
+    if (outcome.kind === 'published') this.#metrics.ended(run.model, 'done');
     if (shard !== null) this.#conducted.get(run.runId)?.shardEnded();
     else if (outcome.kind === 'loaded' && outcome.snapshotAt !== null)
       await this.#publish(run, { ...outcome, snapshotAt: outcome.snapshotAt });
@@ -117,7 +120,7 @@ export class RunDesk {
   async #publish(run: Run, loaded: Parameters<typeof publishRun>[3]): Promise<void> {
     try {
       const mine = await this.#link.use((client) => publishRun(client, this.#conducting.worker, run, loaded));
-      if (mine) this.#metrics.ended('done');
+      if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       await this.#failWhole(run, {
         kind: 'failed',
@@ -132,7 +135,7 @@ export class RunDesk {
     const { run } = conducted;
     try {
       await conducted.conduct();
-      this.#metrics.ended('done');
+      this.#metrics.ended(run.model, 'done');
     } catch (error) {
       if (!(error instanceof RunEnded))
         await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone: 0, rowsFailed: 0 });
@@ -144,7 +147,7 @@ export class RunDesk {
 
   /** A failure that may pass puts the run back into the queue; any other ends it. */
   async #failWhole(run: Run, failed: Failed): Promise<void> {
-    if (!failed.retry) return this.fail(run.runId, run.attempt, failed, failed.rowsDone, failed.rowsFailed);
+    if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
     const [given] = await this.#link.use((client) =>
       requeueRun(client, run.runId, run.attempt, MOST_ATTEMPTS, failed.code, failed.message),
     );
@@ -153,7 +156,7 @@ export class RunDesk {
       { run: run.runId, attempt: run.attempt, code: failed.code },
       `run ${given.state}: ${failed.message}`,
     );
-    if (given.state === 'failed') this.#metrics.ended('failed');
+    if (given.state === 'failed') this.#metrics.ended(run.model, 'failed');
     this.drop(run.runId);
   }
 
@@ -161,7 +164,7 @@ export class RunDesk {
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
     if (!failed.retry || shard.fence >= MOST_ATTEMPTS) {
       const message = failed.retry ? `${failed.message} (tried ${shard.fence} times)` : failed.message;
-      return this.fail(run.runId, run.attempt, { ...failed, message }, failed.rowsDone, failed.rowsFailed);
+      return this.fail(run, { ...failed, message }, failed.rowsDone, failed.rowsFailed);
     }
     await this.#link.use((client) =>
       releaseShard(client, run.runId, run.attempt, shard.shard, shard.fence, failed.message),

@@ -19,7 +19,7 @@ import { RunMetrics } from './run-metrics.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { sweep } from './sweep.ts';
 import { Wakeable } from './wakeable.ts';
-import { pause } from '../lib/retrying.ts';
+import { within } from '../lib/within.ts';
 
 const MOST_BEAT_MS = 1000;
 
@@ -37,7 +37,12 @@ export type Service = {
 /** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
 export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
   const supervisor = new Supervisor(config, log);
-  await supervisor.start();
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
   return supervisor;
 }
 
@@ -145,7 +150,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
     ]);
-    await Promise.race([this.#desk.drained(), pause(this.#config.graceMs)]);
+    await within(this.#desk.drained(), this.#config.graceMs);
     await this.#desk
       .handBack()
       .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));

@@ -1,5 +1,7 @@
 import Fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import { PgscoreError } from '../errors.ts';
 
 export type WebOptions = {
   readonly host: string;
@@ -19,6 +21,19 @@ export async function startWeb({ host, port, registry, ready }: WebOptions): Pro
     return reply.code(state.ready ? 200 : 503).send(state);
   });
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
-  const url = await app.listen({ host, port });
+  const url = await listen(app, host, port);
   return { url, stop: () => app.close() };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PgscoreError('http_unavailable', `cannot serve HTTP on ${host}:${port}: ${reason}`, {
+      remedy: 'Choose another port with --http-port; 0 takes a free one.',
+      cause,
+    });
+  }
 }

@@ -1,0 +1,106 @@
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { serviceConfig, setting } from '../config.ts';
+import { connectAsPerson } from '../db/connect.ts';
+import { createLogger } from '../log.ts';
+import { startService } from '../supervisor/service.ts';
+import { loadFlights } from './demo/flights.ts';
+import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
+import { STORY } from './demo/story.ts';
+import { summarise, type DemoSummary } from './demo/summary.ts';
+import { tellStory } from './demo/tell.ts';
+import { invocation, type Invocation } from './invocation.ts';
+import { settingOption } from './options.ts';
+import { listOf } from './records.ts';
+
+const INT8 = 20;
+
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .summary('score a year of flights on an embedded PostgreSQL')
+    .description(
+      'Starts an embedded PostgreSQL, installs pgscore, makes ordinary roles, deploys the bundled models, scores 32,735 real flights ' +
+        'with the SQL of the README, and compares the predictions with what happened. Then it keeps serving until Ctrl-C.',
+    )
+    .option('--once', 'stop at the end, with exit status 0')
+    .option('--json', 'print the summary as one JSON document')
+    .addOption(settingOption('dataDir'))
+    .action(async (options: { once?: boolean }, command: Command) => demo(invocation(command), options.once === true));
+}
+
+async function demo({ flags, output }: Invocation, once: boolean): Promise<void> {
+  const began = performance.now();
+  output.note('Starting an embedded PostgreSQL and installing pgscore …');
+  const server = await startDemoServer(setting('dataDir', flags) ?? '.pgscore', (line) => output.note(line));
+  try {
+    const config = serviceConfig(
+      { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0' },
+      availableParallelism(),
+    );
+    const service = await startService(config, createLogger('error', true));
+    output.note(
+      `PostgreSQL ${server.version} and ${config.scorers} scorers are up after ${seconds(began)} s; /healthz and /metrics at ${service.url}`,
+    );
+    try {
+      const summary = await play(server, output);
+      output.result({ ...summary, seconds: Number(seconds(began)) }, () => ending(summary, seconds(began)));
+      if (!once) await serveUntilStopped(output);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function play(server: DemoServer, output: Invocation['output']): Promise<DemoSummary | undefined> {
+  const clients = new Map<Person, pg.Client>();
+  try {
+    for (const person of ['dana', 'ana'] as const) {
+      const client = await connectAsPerson({ url: server.personUrl(person), applicationName: 'pgscore demo' });
+      client.setTypeParser(INT8, Number);
+      clients.set(person, client);
+    }
+    const ana = clients.get('ana');
+    if (ana === undefined) return undefined;
+    output.note(
+      `Ana has ${await loadFlights(ana)} flights in flight_features, and what became of them in flight_arrivals.`,
+    );
+    await tellStory(STORY, clients, output);
+    return await summarise(ana);
+  } finally {
+    await Promise.all([...clients.values()].map((client) => client.end()));
+  }
+}
+
+function ending(summary: DemoSummary | undefined, took: string): string {
+  if (summary === undefined) return 'Nothing was scored.';
+  return `\n${listOf({
+    'rows scored': summary.rows_scored,
+    'rows per second': Math.round(summary.rows_per_second),
+    accuracy: summary.accuracy.toFixed(3),
+    'ROC AUC': summary.roc_auc.toFixed(3),
+    'whole demo': `${took} s`,
+  })}`;
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
+
+/** Resolves at Ctrl-C or SIGTERM. */
+async function serveUntilStopped(output: Invocation['output']): Promise<void> {
+  output.note('\nThe service keeps running. Look around from another terminal in this folder:');
+  output.note(
+    '  npx pgscore sql                                    an SQL prompt as ana; \\dt lists tables and views, \\df functions',
+  );
+  output.note("  npx pgscore sql -c 'select * from pgscore.runs'    one statement");
+  output.note('Stop with Ctrl-C.');
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  output.note('Stopping …');
+}

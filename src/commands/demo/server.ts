@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { connect } from '../../db/connect.ts';
+import { startEmbedded } from '../../embedded/start.ts';
+import { migrate } from '../../install/migrate.ts';
+import { ident } from '../../lib/ident.ts';
+
+const DATABASE = 'demo';
+
+/** The people of the demo: ordinary logins, and what they may do with pgscore. */
+const PEOPLE = { dana: 'pgscore_deployer', ana: 'pgscore_user' } as const;
+
+export type Person = keyof typeof PEOPLE;
+
+export type DemoServer = {
+  /** As PostgreSQL writes it. */
+  readonly version: string;
+  /** Where the data is. */
+  readonly dataDir: string;
+  readonly serviceUrl: string;
+  readonly readerUrl: string;
+  /** The connection URL of a person. */
+  personUrl(person: Person): string;
+  stop(): Promise<void>;
+};
+
+/** Starts the embedded PostgreSQL with a fresh demo database: pgscore installed, ordinary roles made, a note left for `pgscore sql`. */
+export async function startDemoServer(dataDir: string, notice: (line: string) => void): Promise<DemoServer> {
+  const server = await startEmbedded({ dataDir: join(dataDir, 'postgresql'), notice });
+  const passwords = new Map<string, string>();
+  const login = (user: string) => ({ user, password: password(passwords, user) });
+  await recreateDatabase(server.url());
+  const adminUrl = server.url(DATABASE);
+  await migrate({
+    url: adminUrl,
+    servicePassword: password(passwords, 'pgscore_service'),
+    readerPassword: password(passwords, 'pgscore_reader'),
+  });
+  await createPeople(adminUrl, (user) => password(passwords, user));
+  const personUrl = (person: Person): string => server.url(DATABASE, login(person));
+  await leaveNote(dataDir, personUrl('ana'));
+  return {
+    version: server.version,
+    dataDir: server.dataDir,
+    serviceUrl: server.url(DATABASE, login('pgscore_service')),
+    readerUrl: server.url(DATABASE, login('pgscore_reader')),
+    personUrl,
+    stop: () => server.stop(),
+  };
+}
+
+function password(passwords: Map<string, string>, user: string): string {
+  const known = passwords.get(user) ?? randomBytes(18).toString('base64url');
+  passwords.set(user, known);
+  return known;
+}
+
+async function recreateDatabase(url: string): Promise<void> {
+  const client = await connect({ url, applicationName: 'pgscore demo' });
+  try {
+    await client.query(`drop database if exists demo with (force)`);
+    await client.query(`create database demo`);
+  } finally {
+    await client.end();
+  }
+}
+
+async function createPeople(url: string, passwordOf: (user: string) => string): Promise<void> {
+  const client = await connect({ url, applicationName: 'pgscore demo' });
+  try {
+    for (const [person, right] of Object.entries(PEOPLE)) await createPerson(client, person, right, passwordOf(person));
+    await client.query('create schema flights authorization ana');
+    await client.query('alter role ana in database demo set search_path = flights, public');
+  } finally {
+    await client.end();
+  }
+}
+
+async function createPerson(client: pg.Client, person: string, right: string, secret: string): Promise<void> {
+  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [person]);
+  const verb = rowCount === 0 ? 'create' : 'alter';
+  const create = `${verb} role ${ident(person)} login password ${client.escapeLiteral(secret)}`;
+  const grant = `grant ${ident(right)} to ${ident(person)}`;
+  await client.query(create);
+  await client.query(grant);
+}
+
+/** `pgscore sql` finds the demo by this file; only its owner may read it, for it holds a password. */
+async function leaveNote(dataDir: string, url: string): Promise<void> {
+  const file = join(dataDir, 'demo.json');
+  await writeFile(file, `${JSON.stringify({ url }, null, 2)}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+}

@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { followRun } from '../follow-run.ts';
+import type { Output } from '../output.ts';
+import { resultTable, type Row } from '../records.ts';
+import type { Person } from './server.ts';
+import type { Step } from './story.ts';
+
+const MODELS = new URL('../../../demo/models/', import.meta.url);
+
+/** Rows of a table that are shown; a terminal is not a report. */
+const MOST_ROWS = 12;
+
+/** Tells the story step by step: what is done, the SQL, its result. Raises the first error. */
+export async function tellStory(
+  steps: readonly Step[],
+  clients: ReadonlyMap<Person, pg.Client>,
+  output: Output,
+): Promise<void> {
+  for (const step of steps) {
+    const client = clients.get(step.who);
+    if (client !== undefined) await tellStep(step, client, output);
+  }
+}
+
+async function tellStep(step: Step, client: pg.Client, output: Output): Promise<void> {
+  if (step.say !== '') output.note(`\n-- ${step.say}`);
+  output.note(`${step.who}=> ${step.sql.replace('$1', `'\\x…' /* demo/models/${step.file} */`)};`);
+  const values = step.file === undefined ? [] : [await readFile(new URL(step.file, MODELS))];
+  const { rows } = await client.query<Row>(step.sql, values);
+  if (rows.length > 0 && !isVoid(rows)) output.note(resultTable(rows.slice(0, MOST_ROWS)));
+  const run = rows[0]?.['run'];
+  if (step.run === true && typeof run === 'number') await followRun(client, run, output);
+}
+
+/** A function that returns nothing still gives a row. */
+function isVoid(rows: readonly Row[]): boolean {
+  return rows.every((row) => Object.values(row).every((value) => value === ''));
+}

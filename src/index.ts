@@ -1,0 +1,9 @@
+/** What a program may build on; everything else is inside. */
+export { serviceConfig, type ServiceConfig } from './config.ts';
+export { startEmbedded, type EmbeddedOptions } from './embedded/start.ts';
+export type { EmbeddedServer } from './embedded/server.ts';
+export { ERRORS, PgscoreError, type ErrorCode } from './errors.ts';
+export { migrate, type MigrateOptions } from './install/migrate.ts';
+export { createLogger } from './log.ts';
+export { startService, type Service } from './supervisor/service.ts';
+export { VERSION } from './version.ts';
