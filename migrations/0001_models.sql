@@ -4,6 +4,7 @@ create table pgscore_data.installation (
   singleton boolean primary key default true check (singleton),
   system_identifier bigint not null,
   database_oid oid not null,
+  version text not null,
   installed_at timestamptz not null default clock_timestamp(),
   adopted_at timestamptz
 );

@@ -2,12 +2,12 @@ import type pg from 'pg';
 import { statement } from '../db/statement.ts';
 import { sqlState } from '../db/sqlstate.ts';
 
-/** Records which cluster and database this is, at the first install. */
-export const recordInstallation = statement<[]>(
+/** Records, at the first install, which cluster and database this is, and at every one the version of pgscore. */
+export const recordInstallation = statement<[version: string]>(
   'record_installation',
-  `insert into pgscore_data.installation (system_identifier, database_oid)
-   select (select system_identifier from pg_control_system()), (select oid from pg_database where datname = current_database())
-   on conflict (singleton) do nothing`,
+  `insert into pgscore_data.installation (system_identifier, database_oid, version)
+   select (select system_identifier from pg_control_system()), (select oid from pg_database where datname = current_database()), $1
+   on conflict (singleton) do update set version = excluded.version`,
 );
 
 /** Makes this database the installation, after it was restored from a backup of another. */

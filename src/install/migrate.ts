@@ -1,11 +1,15 @@
+import type pg from 'pg';
 import { connect } from '../db/connect.ts';
-import { retrying } from '../lib/retrying.ts';
-import { sqlState } from '../db/sqlstate.ts';
+import { VERSION } from '../version.ts';
+import { asOwner } from './as-owner.ts';
 import { defineAll } from './definitions.ts';
-import { recordInstallation } from './installation.ts';
+import { installationState, recordInstallation } from './installation.ts';
+import type { InstallationState } from './installation.ts';
 import { runMigrations } from './migrations.ts';
-import { ensureRoles, setPassword } from './roles.ts';
+import { setPassword } from './password.ts';
+import { ensureRoles } from './roles.ts';
 import { ensureSchemas } from './schemas.ts';
+import { checkServer } from './server.ts';
 
 export type MigrateOptions = {
   readonly url: string | undefined;
@@ -13,33 +17,51 @@ export type MigrateOptions = {
   readonly readerPassword?: string | undefined;
 };
 
+/** What an install changed; nothing, where the database was up to date. */
+export type Migrated = {
+  readonly database: string;
+  readonly version: string;
+  readonly createdRoles: string[];
+  readonly applied: string[];
+  readonly passwords: string[];
+  readonly state: InstallationState;
+};
+
 /** Arbitrary, but the same for every installer of a database. */
 const INSTALL_LOCK = 7_409_131_101;
 
 /** Installs pgscore or brings it up to date: roles, schemas, migrations once, definitions always. Safe when ten do it at once. */
-export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+export async function migrate(options: MigrateOptions): Promise<Migrated> {
   const client = await connect({ url: options.url, applicationName: 'pgscore migrate' });
   try {
+    await checkServer(client);
     await client.query('select pg_advisory_lock($1)', [INSTALL_LOCK]);
-    await ensureRoles(client);
+    const createdRoles = await ensureRoles(client);
     await ensureSchemas(client);
-    const applied = await runMigrations(options.url === undefined ? {} : { connectionString: options.url });
-    await retrying(() => defineAll(client), {
-      attempts: 10,
-      pauseMs: 50,
-      again: (error) => sqlState(causeOf(error)) === 'XX000',
-    });
-    await client.query('set role pgscore_owner');
-    await recordInstallation(client);
-    await client.query('reset role');
-    await setPassword(client, 'pgscore_service', options.servicePassword);
-    await setPassword(client, 'pgscore_reader', options.readerPassword);
-    return { applied };
+    const installed = await asOwner(client, () => install(client));
+    return { ...installed, createdRoles, passwords: await setPasswords(client, options) };
   } finally {
     await client.end();
   }
 }
 
-function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? error.cause : error;
+async function install(client: pg.Client): Promise<Pick<Migrated, 'applied' | 'database' | 'state' | 'version'>> {
+  const applied = await runMigrations(client);
+  await defineAll(client);
+  await recordInstallation(client, VERSION);
+  return { applied, database: client.database ?? '', version: VERSION, state: await installationState(client) };
+}
+
+async function setPasswords(client: pg.Client, options: MigrateOptions): Promise<string[]> {
+  const given = [
+    ['pgscore_service', options.servicePassword],
+    ['pgscore_reader', options.readerPassword],
+  ] as const;
+  const set: string[] = [];
+  for (const [role, password] of given) {
+    if (password === undefined) continue;
+    await setPassword(client, role, password);
+    set.push(role);
+  }
+  return set;
 }

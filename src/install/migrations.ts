@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely';
-import type { Migration, MigrationProvider } from 'kysely';
-import pg from 'pg';
+import type { Migration, PostgresPool } from 'kysely';
+import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
@@ -20,59 +20,54 @@ export async function migrationFiles(): Promise<MigrationFile[]> {
   );
 }
 
-class SqlFiles implements MigrationProvider {
-  readonly #files: readonly MigrationFile[];
-
-  constructor(files: readonly MigrationFile[]) {
-    this.#files = files;
-  }
-
-  getMigrations(): Promise<Record<string, Migration>> {
-    const run = (file: MigrationFile): Migration => ({
-      up: async (db) => void (await sql.raw(file.text).execute(db)),
-    });
-    return Promise.resolve(Object.fromEntries(this.#files.map((file) => [file.name, run(file)])));
-  }
-}
-
-/** Runs the migrations that this database has not seen, each once, as pgscore_owner; returns their names. */
-export async function runMigrations(connection: pg.PoolConfig): Promise<string[]> {
+/** Runs the migrations that this database has not seen, each once, all in one transaction; returns their names. */
+export async function runMigrations(client: pg.Client): Promise<string[]> {
   const files = await migrationFiles();
-  const pool = new pg.Pool({
-    ...connection,
-    max: 1,
-    options: '-c search_path=pg_catalog,pg_temp -c client_min_messages=warning',
+  await refuseNewer(client, files);
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client) }) });
+  const migrator = new Migrator({
+    db,
+    provider: {
+      getMigrations: () => Promise.resolve(Object.fromEntries(files.map((file) => [file.name, once(file)]))),
+    },
+    migrationTableSchema: 'pgscore_data',
+    migrationTableName: 'migration',
+    migrationLockTableName: 'migration_lock',
   });
-  pool.on('error', () => undefined);
-  const db = new Kysely<unknown>({
-    dialect: new PostgresDialect({
-      pool,
-      onCreateConnection: async (fresh) => void (await fresh.executeQuery(sql`set role pgscore_owner`.compile(db))),
-    }),
-  });
-  try {
-    const migrator = new Migrator({
-      db,
-      provider: new SqlFiles(files),
-      migrationTableSchema: 'pgscore_data',
-      migrationTableName: 'migration',
-      migrationLockTableName: 'migration_lock',
-    });
-    const { error, results } = await migrator.migrateToLatest();
-    if (error !== undefined) throw failed(error, results?.find((result) => result.status === 'Error')?.migrationName);
-    return (results ?? []).map((result) => result.migrationName);
-  } finally {
-    await db.destroy();
-  }
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw failed(error, results?.find((result) => result.status === 'Error')?.migrationName);
+  return (results ?? []).map((result) => result.migrationName);
 }
 
-function failed(error: unknown, name: string | undefined): Error {
+function once({ text }: MigrationFile): Migration {
+  return { up: async (db) => void (await sql.raw(text).execute(db)) };
+}
+
+/** The one connection, with its role and its lock, as the pool that kysely wants. */
+function poolOf(client: pg.Client): PostgresPool {
+  return {
+    connect: () => Promise.resolve({ query: client.query.bind(client), release: () => undefined }),
+    end: () => Promise.resolve(),
+  };
+}
+
+/** The migrations that a database has run and these files do not have. */
+async function refuseNewer(client: pg.Client, files: readonly MigrationFile[]): Promise<void> {
+  const { rows: tables } = await client.query<{ made: boolean }>(
+    "select to_regclass('pgscore_data.migration') is not null as made",
+  );
+  if (tables[0]?.made !== true) return;
+  const { rows } = await client.query<{ name: string }>(
+    'select name from pgscore_data.migration where name <> all ($1) order by name limit 1',
+    [files.map(({ name }) => name)],
+  );
+  if (rows[0] === undefined) return;
+  throw new PgscoreError('not_installed', `this database was installed by a newer pgscore: it has ${rows[0].name}`, {
+    remedy: 'Run the same version of pgscore, or a newer one.',
+  });
+}
+
+function failed(error: unknown, name: string | undefined): PgscoreError {
   const reason = error instanceof Error ? error.message : String(error);
-  if (/corrupted migrations/.test(reason)) {
-    return new PgscoreError('not_installed', 'this database was installed by a newer pgscore', {
-      remedy: 'Run the same version of pgscore, or a newer one.',
-      cause: error,
-    });
-  }
   return new PgscoreError('internal', `migration ${name ?? ''} failed: ${reason}`, { cause: error });
 }

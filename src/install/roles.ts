@@ -19,23 +19,31 @@ export const ROLES: readonly RoleSpec[] = [
 /** Another database of the cluster that installs at the same moment shows itself so. */
 const RACES = ['XX000', '23505', '42710', '40001', '40P01'];
 
-/** Creates the roles that are missing and the memberships between them. Roles are the cluster's, so two databases may race. */
-export async function ensureRoles(client: pg.Client): Promise<void> {
-  for (const role of ROLES) await withRaces(() => ensureRole(client, role));
+/**
+ * Creates the roles that are missing and the memberships between them; returns the names of those that it created. Roles
+ * are the cluster's, so another database may install them at the same moment.
+ */
+export async function ensureRoles(client: pg.Client): Promise<string[]> {
+  const created: string[] = [];
+  for (const role of ROLES) if (await withRaces(() => ensureRole(client, role))) created.push(role.name);
+  await refusePowerfulOwner(client);
   await withRaces(() => ensureMembership(client, 'pgscore_user', 'pgscore_deployer'));
   await withRaces(() => joinOwner(client));
+  return created;
 }
 
-async function withRaces(work: () => Promise<void>): Promise<void> {
-  await retrying(work, { attempts: 20, pauseMs: 50, again: (error) => RACES.includes(sqlState(error) ?? '') });
+/** Does again what another database's change of the same role undid. */
+export function withRaces<T>(work: () => Promise<T>): Promise<T> {
+  return retrying(work, { attempts: 20, pauseMs: 50, again: (error) => RACES.includes(sqlState(error) ?? '') });
 }
 
-async function ensureRole(client: pg.Client, role: RoleSpec): Promise<void> {
+async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
   const found = await client.query('select from pg_roles where rolname = $1', [role.name]);
-  if (found.rowCount === 1) return;
+  if (found.rowCount === 1) return false;
   const line = createRoleLine(role);
   try {
     await client.query(line);
+    return true;
   } catch (error) {
     if (sqlState(error) !== '42501') throw error;
     throw new PgscoreError('missing_right', `role "${role.name}" is missing and this role may not create it`, {
@@ -47,6 +55,17 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<void> {
 
 export function createRoleLine(role: RoleSpec): string {
   return `create role ${ident(role.name)} ${role.login ? 'login' : 'nologin'}`;
+}
+
+/** Every function of pgscore runs with the rights of its owner. */
+async function refusePowerfulOwner(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ powerful: boolean }>(
+    "select rolsuper or rolbypassrls as powerful from pg_roles where rolname = 'pgscore_owner'",
+  );
+  if (rows[0]?.powerful !== true) return;
+  throw new PgscoreError('missing_right', 'role "pgscore_owner" is a superuser, or passes by row-level security', {
+    remedy: 'As a superuser run: alter role pgscore_owner nosuperuser nobypassrls;',
+  });
 }
 
 async function ensureMembership(client: pg.Client, group: string, member: string): Promise<void> {
@@ -89,19 +108,5 @@ async function grant(client: pg.Client, group: string, member: string): Promise<
         cause: error,
       },
     );
-  }
-}
-
-/** Sets the password of a login role, where one is given. */
-export async function setPassword(client: pg.Client, role: string, password: string | undefined): Promise<void> {
-  if (password === undefined) return;
-  const line = `alter role ${ident(role)} password ${client.escapeLiteral(password)}`;
-  try {
-    await withRaces(async () => void (await client.query(line)));
-  } catch (error) {
-    if (sqlState(error) !== '42501') throw error;
-    throw new PgscoreError('missing_right', `the password of "${role}" cannot be set by this role`, {
-      remedy: `As the role that created it, or a superuser, run: alter role ${ident(role)} password '…';`,
-    });
   }
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
 import { sqlState } from '../db/sqlstate.ts';
+import { asOwner } from './as-owner.ts';
 
 /** Schema and what it holds; all belong to pgscore_owner. */
 export const SCHEMAS: Readonly<Record<string, string>> = {
@@ -30,9 +31,7 @@ export async function ensureSchemas(client: pg.Client): Promise<void> {
 
 async function describeSchema(client: pg.Client, name: string, what: string): Promise<void> {
   const line = `comment on schema ${ident(name)} is ${client.escapeLiteral(what)}`;
-  await client.query('set role pgscore_owner');
-  await client.query(line);
-  await client.query('reset role');
+  await asOwner(client, () => client.query(line));
 }
 
 function foreignSchema(name: string, owner: string): PgscoreError {

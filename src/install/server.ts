@@ -1,0 +1,28 @@
+import type pg from 'pg';
+import { PgscoreError } from '../errors.ts';
+
+/** The oldest PostgreSQL that pgscore runs on. */
+export const OLDEST_MAJOR = 15;
+
+/** The newest PostgreSQL that pgscore was tried on. */
+export const NEWEST_MAJOR = 18;
+
+/** Refuses a server on which nothing can be installed: one that is too old, or one that only follows another. */
+export async function checkServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ version: string; number: number; standby: boolean }>(
+    `select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
+            pg_is_in_recovery() as standby`,
+  );
+  const [server] = rows;
+  if (server === undefined) return;
+  if (server.number < OLDEST_MAJOR * 10_000) {
+    throw new PgscoreError('server_unsupported', `this server is PostgreSQL ${server.version}`, {
+      remedy: `Use PostgreSQL ${OLDEST_MAJOR} to ${NEWEST_MAJOR}.`,
+    });
+  }
+  if (server.standby) {
+    throw new PgscoreError('server_unsupported', 'this server is a standby, which only reads', {
+      remedy: 'Connect to the primary; target_session_attrs or the cluster manager says which it is.',
+    });
+  }
+}

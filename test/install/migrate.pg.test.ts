@@ -1,0 +1,147 @@
+import { expect, test } from '@jest/globals';
+
+import { PgscoreError } from '../../src/errors.ts';
+import { migrate } from '../../src/install/migrate.ts';
+import { migrationFiles } from '../../src/install/migrations.ts';
+import { ROLES } from '../../src/install/roles.ts';
+import { freshCluster, query } from './fresh-cluster.ts';
+
+const cluster = await freshCluster();
+const ROLE_NAMES = ROLES.map(({ name }) => name);
+const MIGRATIONS = (await migrationFiles()).map(({ name }) => name);
+
+async function dropRoles(): Promise<void> {
+  const databases = await cluster.run("select datname from pg_database where datname like 'database%'");
+  for (const { datname } of databases) await cluster.run(`drop database "${String(datname)}" with (force)`);
+  await cluster.run(`drop role if exists ${ROLE_NAMES.join(', ')}`);
+}
+
+async function migratedAs(database: string, user?: string): Promise<PgscoreError | undefined> {
+  return migrate({ url: cluster.url(database, user) }).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof PgscoreError) return error;
+      throw error;
+    },
+  );
+}
+
+test('ten at once in one database install it once', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  const all = await Promise.all(Array.from({ length: 10 }, () => migrate({ url: cluster.url(database) })));
+  expect(all.flatMap(({ applied }) => applied)).toEqual(MIGRATIONS);
+  expect(all.flatMap(({ createdRoles }) => createdRoles)).toEqual(ROLE_NAMES);
+});
+
+test('several databases of one server install at once, though roles are the server’s', async () => {
+  await dropRoles();
+  const databases = await Promise.all(Array.from({ length: 4 }, () => cluster.createDatabase()));
+  const passwords = { servicePassword: 'service', readerPassword: 'reader' };
+  const all = await Promise.all(databases.map((name) => migrate({ url: cluster.url(name), ...passwords })));
+  expect(all.map(({ applied }) => applied)).toEqual(databases.map(() => MIGRATIONS));
+  expect(all.flatMap(({ createdRoles }) => createdRoles).toSorted()).toEqual(ROLE_NAMES.toSorted());
+});
+
+test('a second install changes nothing', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  await migrate({ url: cluster.url(database) });
+  const again = await migrate({ url: cluster.url(database) });
+  expect(again).toMatchObject({ createdRoles: [], applied: [], passwords: [], state: 'original' });
+});
+
+test('the owner of a database who may create roles needs no superuser', async () => {
+  await dropRoles();
+  const installer = await cluster.createLogin('createrole');
+  const database = await cluster.createDatabase(installer);
+  expect(
+    await migrate({ url: cluster.url(database, installer), servicePassword: 'a', readerPassword: 'b' }),
+  ).toMatchObject({
+    createdRoles: ROLE_NAMES,
+    passwords: ['pgscore_service', 'pgscore_reader'],
+  });
+});
+
+test('a role without rights is told each line to run, and running them is enough', async () => {
+  await dropRoles();
+  const installer = await cluster.createLogin();
+  const database = await cluster.createDatabase();
+  const told: string[] = [];
+  for (let error = await migratedAs(database, installer); error; error = await migratedAs(database, installer)) {
+    const line = error.remedy?.split('run: ')[1] ?? '';
+    expect(error.code).toBe('missing_right');
+    expect(told).not.toContain(line);
+    told.push(line);
+    await cluster.run(line, database);
+  }
+  expect(told).toEqual([
+    ...ROLES.map(({ name, login }) => `create role "${name}" ${login ? 'login' : 'nologin'};`),
+    'grant "pgscore_user" to "pgscore_deployer";',
+    `grant "pgscore_owner" to "${installer}";`,
+    `grant create on database "${database}" to "${installer}";`,
+  ]);
+});
+
+test('roles that a DBA made beforehand are taken as they are', async () => {
+  await dropRoles();
+  const installer = await cluster.createLogin();
+  const database = await cluster.createDatabase(installer);
+  await cluster.run(`
+    create role pgscore_owner; create role pgscore_user; create role pgscore_analyst;
+    create role pgscore_deployer in role pgscore_user;
+    create role pgscore_service login connection limit 50; create role pgscore_reader login;
+    grant pgscore_owner to ${installer}`);
+  expect(await migrate({ url: cluster.url(database, installer) })).toMatchObject({ createdRoles: [] });
+  const [service] = await cluster.run("select rolconnlimit from pg_roles where rolname = 'pgscore_service'");
+  expect(service).toEqual({ rolconnlimit: 50 });
+});
+
+test('an owner who is a superuser is refused, since every function would run as one', async () => {
+  await dropRoles();
+  await cluster.run('create role pgscore_owner superuser');
+  const error = await migratedAs(await cluster.createDatabase());
+  expect(error).toMatchObject({ code: 'missing_right', remedy: expect.stringContaining('nosuperuser') });
+});
+
+test('a schema of the same name that belongs to somebody else is left alone', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  await cluster.run('create schema pgscore; create table pgscore.theirs ()', database);
+  const error = await migratedAs(database);
+  expect(error).toMatchObject({ code: 'missing_right', message: 'schema "pgscore" exists and belongs to "postgres"' });
+});
+
+test('a database that a newer pgscore installed is refused', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  await migrate({ url: cluster.url(database) });
+  await cluster.run("insert into pgscore_data.migration values ('9999_of_the_future', now()::text)", database);
+  const error = await migratedAs(database);
+  expect(error).toMatchObject({ code: 'not_installed', message: expect.stringContaining('9999_of_the_future') });
+});
+
+test('settings that a DBA gave the installer do not stop it', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  const installer = await cluster.createLogin('superuser');
+  await cluster.run(`
+    alter role ${installer} set statement_timeout = '1ms';
+    alter role ${installer} set default_transaction_isolation = serializable;
+    alter role ${installer} set default_transaction_read_only = on;
+    alter role ${installer} set search_path = theirs`);
+  expect(await migratedAs(database, installer)).toBeUndefined();
+});
+
+test('passwords reach the server as verifiers that log in', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  const password = 'Pässwort mit\u00a0Leerzeichen ²';
+  await migrate({ url: cluster.url(database), servicePassword: password });
+  const url = new URL(cluster.url(database));
+  url.username = 'pgscore_service';
+  url.password = encodeURIComponent(password);
+  expect(await query(url.href, 'select current_user as me')).toEqual([{ me: 'pgscore_service' }]);
+  const [stored] = await cluster.run("select rolpassword from pg_authid where rolname = 'pgscore_service'");
+  expect(stored).toEqual({ rolpassword: expect.stringMatching(/^SCRAM-SHA-256\$4096:/) });
+});
