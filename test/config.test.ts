@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+
+import { describe, expect, test } from '@jest/globals';
+
+import { OPTIONS, serviceConfig, type OptionSpec } from '../src/config.ts';
+
+const PAGE = new URL('../docs/configuration.md', import.meta.url);
+
+function table(): string {
+  const rows = Object.values(OPTIONS).map(
+    ({ flag, env, kind, fallback, help }: OptionSpec) =>
+      `| \`${flag}\` | \`${env}\` | ${kind} | ${fallback ?? ''} | ${help} |`,
+  );
+  return ['| flag | environment | kind | default | meaning |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+test('the page on configuration holds the table of settings', async () => {
+  expect(await readFile(PAGE, 'utf8')).toContain(table());
+});
+
+describe('settings of the service', () => {
+  test('come from flags, with defaults', () => {
+    expect(serviceConfig({ pollSeconds: '0.5', scorers: '3' }, 8)).toMatchObject({
+      pollMs: 500,
+      scorers: 3,
+      leaseMs: 15_000,
+      httpHost: '127.0.0.1',
+    });
+  });
+
+  test('are one scorer a core unless said otherwise', () => {
+    expect(serviceConfig({}, 8).scorers).toBe(8);
+  });
+
+  test.each(['', 'many', '0', '1.5', '-2', 'Infinity'])('refuse "%s" scorers and name flag and variable', (scorers) => {
+    expect(() => serviceConfig({ scorers }, 8)).toThrow(/--scorers \(PGSCORE_SCORERS\)/);
+  });
+});
