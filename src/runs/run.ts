@@ -10,6 +10,7 @@ export type PlannedColumn = {
 
 /** How the service reads the source with the requester's rights. */
 export type Handle = {
+  readonly handleId: number;
   readonly name: string;
   readonly kind: 'view' | 'function';
   readonly guardKey: string;
@@ -69,6 +70,7 @@ export type RunRow = {
   rows_expected: string | null;
   handle: Handle | null;
   handle_owner: string | null;
+  newly_secured: boolean;
   target: Target | null;
 };
 
@@ -77,17 +79,19 @@ export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
   (select m.name from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = c.version_id) as model,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
-  case when h.handle_id is not null then jsonb_build_object('name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
+  case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
     when 'view' then (select pg_get_userbyid(x.relowner) from pg_class x where x.relname = h.name and x.relnamespace = 'pgscore_sources'::regnamespace)
     when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace)
   end as handle_owner,
+  h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
+    where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentRows', t.current_rows) end as target`;
 
 /** Why a claimed run cannot be scored at all; undefined where it can. */
 export type RunDefect = {
-  readonly code: 'handle_missing' | 'handle_foreign' | 'target_missing';
+  readonly code: 'handle_missing' | 'handle_foreign' | 'target_missing' | 'source_changed';
   readonly message: string;
   readonly remedy: string;
 };
@@ -103,6 +107,9 @@ export function runFrom(row: RunRow): Run | RunDefect {
       `the read handle belongs to "${row.handle_owner}", not to the requester "${row.requested_by}"`,
     );
   }
+  // A view handle reads past policies' functions; they must run as the requester, which only a function handle does.
+  if (row.newly_secured)
+    return defect('source_changed', 'row-level security was enabled on the source after the run was submitted');
   return {
     runId: row.run_id,
     attempt: row.attempt,

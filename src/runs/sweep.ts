@@ -28,3 +28,9 @@ export const dropHandles = statement<[], { handle_id: string; dropped: boolean }
    )
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
 );
+
+/** Drops one read handle, if no open run needs it and nobody reads through it just now; else the sweep does. */
+export const dropHandle = statement<[handleId: number], { dropped: boolean }>(
+  'drop_handle',
+  'select pgscore_data._drop_handle($1) as dropped',
+);

@@ -9,7 +9,12 @@ import type { Tools } from './tools.ts';
 import { writePredictions } from './write-predictions.ts';
 
 /** Copies the predictions of a run in one piece into a generation of its own, which is to be published afterwards. */
-export async function loadGeneration(job: Job, snapshotAt: string, scored: ScoredStream, tools: Tools): Promise<Outcome> {
+export async function loadGeneration(
+  job: Job,
+  snapshotAt: string,
+  scored: ScoredStream,
+  tools: Tools,
+): Promise<Outcome> {
   const client = await tools.writer.client();
   const { run, worker } = job;
   const [created] = await createGeneration(client, run.runId, run.attempt);

@@ -28,7 +28,7 @@ class Scorer {
     this.#aborted.add(jobId);
   }
 
-  async release(runId: string): Promise<void> {
+  async release(runId?: string): Promise<void> {
     await this.#reader.release(runId).catch(() => this.#reader.destroy());
   }
 
@@ -66,7 +66,11 @@ function send(message: FromScorer): void {
   process.send?.(message);
 }
 
+/** A scorer that gets no further shard of a run gives its snapshot up, though nobody tells it that none is left. */
+const IDLE_MS = 500;
+
 let scorer: Scorer | undefined;
+let idle: NodeJS.Timeout | undefined;
 let work: Promise<void> = Promise.resolve();
 
 function receive(message: ToScorer): void {
@@ -82,8 +86,12 @@ function receive(message: ToScorer): void {
 
 async function handle(message: Extract<ToScorer, { type: 'score' | 'release' }>): Promise<void> {
   if (scorer === undefined) return;
+  clearTimeout(idle);
   if (message.type === 'release') await scorer.release(message.runId);
   else send({ type: 'outcome', jobId: message.job.id, outcome: await scorer.score(message.job) });
+  idle = setTimeout(() => {
+    work = work.then(() => scorer?.release());
+  }, IDLE_MS);
 }
 
 process.on('message', receive);

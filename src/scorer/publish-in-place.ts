@@ -4,6 +4,7 @@ import { beginPublication } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
 import type { Run } from '../runs/run.ts';
+import { dropHandle } from '../runs/sweep.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
 import { supersede } from './predictions-table.ts';
@@ -16,7 +17,12 @@ import { writePredictions } from './write-predictions.ts';
 const HISTORY = 0;
 
 /** Publishes a small run in one transaction: what the current generation held becomes history, the new rows take its place. */
-export async function publishInPlace(job: Job, snapshotAt: string, scored: ScoredStream, tools: Tools): Promise<Outcome> {
+export async function publishInPlace(
+  job: Job,
+  snapshotAt: string,
+  scored: ScoredStream,
+  tools: Tools,
+): Promise<Outcome> {
   const client = await tools.writer.client();
   const { run, worker } = job;
   const problem = tooManyFailed(run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
@@ -32,6 +38,7 @@ export async function publishInPlace(job: Job, snapshotAt: string, scored: Score
     await writePredictions(client, run, generation, scored);
     await recordRowErrors(client, run, 0, scored.failed);
     await finishRun(client, run.runId, mine.latest, generation, scored.rowsDone, scored.rowsFailed, scored.cpuSeconds);
+    if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
   });
   return { kind: 'published', ...scored.counts };
 }

@@ -30,7 +30,10 @@ export class Reader {
     this.#requester = run.requestedBy;
     if (shard !== null) await importSnapshot(client, shard.snapshotId);
     this.#snapshotOf = snapshot;
-    const guarded = await client.query<{ at: string }>(GUARD, [run.handle.guardKey, run.rls === 'filter' ? 'on' : 'off']);
+    const guarded = await client.query<{ at: string }>(GUARD, [
+      run.handle.guardKey,
+      run.rls === 'filter' ? 'on' : 'off',
+    ]);
     return { client, snapshotAt: shard === null ? (guarded.rows[0]?.at ?? null) : null };
   }
 

@@ -20,6 +20,8 @@ export type Conducting = {
   readonly readerUrl: string | undefined;
   /** Shards are open: scorers may claim them. */
   readonly onOpened: () => void;
+  /** No shard of the run is left to be read. */
+  readonly onScored: (runId: string) => void;
 };
 
 /** Something ended the run from outside: it was cancelled, failed, or belongs to another service by now. */
@@ -56,6 +58,7 @@ export class ConductedRun {
       const generation = await this.#open(snapshot);
       this.#with.onOpened();
       const counts = await this.#allDone(snapshot);
+      this.#with.onScored(this.run.runId);
       await snapshot.close();
       const client = await this.#link.client();
       const mine = await publishRun(client, this.#with.worker, this.run, {

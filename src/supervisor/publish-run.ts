@@ -4,6 +4,7 @@ import { beginPublication } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
 import { indexGeneration } from '../runs/generation.ts';
+import { dropHandle } from '../runs/sweep.ts';
 import type { Run } from '../runs/run.ts';
 import type { Counts } from '../scorer/job.ts';
 
@@ -29,6 +30,8 @@ export async function publishRun(client: pg.Client, worker: string, run: Run, lo
       loaded.rowsFailed,
       loaded.cpuSeconds,
     );
+    // A table whose run is done can be dropped: no view of ours depends on it any more.
+    if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
     return true;
   });
 }

@@ -83,7 +83,14 @@ class Supervisor implements Service {
     this.#desk = new RunDesk(
       this.#links.settle,
       this.#scorers,
-      { worker: this.worker, scorers: config.scorers, databaseUrl: config.databaseUrl, readerUrl, onOpened: wakeWork },
+      {
+        worker: this.worker,
+        scorers: config.scorers,
+        databaseUrl: config.databaseUrl,
+        readerUrl,
+        onOpened: wakeWork,
+        onScored: (runId) => this.#scorers.release(runId),
+      },
       this.#metrics,
       wakeWork,
       log,
