@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { connectionProblem } from './connection-problem.ts';
+import { disconnect } from './disconnect.ts';
 
 export type ConnectOptions = {
   /** A postgresql:// URL; without it the PG* variables and the password file decide. */
@@ -8,7 +9,12 @@ export type ConnectOptions = {
   readonly applicationName: string;
   /** Server settings of the session, sent at start-up. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** How long a query may go without its answer before it, and with it the connection, counts as lost; for ever, unless given. */
+  readonly patienceMs?: number;
 };
+
+/** Seconds of silence before either side asks whether the other still lives, when no packet says that it does not. */
+const KEEPALIVE_SECONDS = 10;
 
 /** Settings that our sessions must not inherit from a role or database that a DBA tuned for people. */
 const SESSION: Readonly<Record<string, string>> = {
@@ -23,6 +29,10 @@ const SESSION: Readonly<Record<string, string>> = {
   extra_float_digits: '1',
   client_encoding: 'UTF8',
   standard_conforming_strings: 'on',
+  // A host that vanished must not keep its locks and snapshots for the two hours that are the default.
+  tcp_keepalives_idle: String(KEEPALIVE_SECONDS),
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '5',
 };
 
 /** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
@@ -40,20 +50,22 @@ export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Prom
   return open(options, {});
 }
 
-async function open({ url, applicationName }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
+async function open({ url, applicationName, patienceMs }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
   const client = new pg.Client({
     ...(url === undefined ? {} : { connectionString: checkedUrl(url) }),
     ...config,
     application_name: applicationName,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
     connectionTimeoutMillis: 10_000,
+    ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
   });
   // A lost connection is told to whoever awaits a query; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await disconnect(client);
     throw connectionProblem(error, url);
   }
   return client;

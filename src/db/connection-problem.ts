@@ -1,11 +1,11 @@
 import { PgscoreError } from '../errors.ts';
-import { sqlState } from './sqlstate.ts';
+import { isPassing, sqlState } from './sqlstate.ts';
 
 /** Why a connection could not be made, without the password that may stand in its URL. */
 export function connectionProblem(error: unknown, url: string | undefined): PgscoreError {
   const where = url === undefined ? 'the database of the PG* variables' : withoutPassword(url);
   const reason = error instanceof Error ? error.message || error.name : String(error);
-  if (sqlState(error) === undefined) {
+  if (sqlState(error) === undefined || isPassing(error)) {
     return new PgscoreError('database_unreachable', `cannot reach ${where}: ${reason}`, {
       remedy: 'Check that PostgreSQL runs there and that the host and port are right.',
       cause: error,

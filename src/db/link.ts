@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { connect, type ConnectOptions } from './connect.ts';
+import { disconnect } from './disconnect.ts';
 import { isConnectionLoss } from './sqlstate.ts';
 
 /** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
@@ -13,8 +14,14 @@ export class Link {
   }
 
   client(): Promise<pg.Client> {
-    this.#client ??= this.#open();
-    return this.#client;
+    if (this.#client !== undefined) return this.#client;
+    const opening = connect(this.#options);
+    this.#client = opening;
+    void opening.then(
+      (client) => client.once('end', () => this.#forget(opening)),
+      () => this.#forget(opening),
+    );
+    return opening;
   }
 
   /** Runs `work` on the connection, after all work that came before; gives the connection up where it was lost meanwhile. */
@@ -25,32 +32,28 @@ export class Link {
   }
 
   async #run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const client = await this.client();
+    const opening = this.client();
+    const client = await opening;
     try {
       return await work(client);
     } catch (error) {
-      if (isConnectionLoss(error)) await this.close();
+      if (isConnectionLoss(error)) {
+        this.#forget(opening);
+        await disconnect(client);
+      }
       throw error;
     }
   }
 
   /** Ends the connection, also one whose state is not known. */
   async close(): Promise<void> {
-    const client = this.#client;
+    const opening = this.#client;
     this.#client = undefined;
-    await client?.then((open) => open.end()).catch(() => undefined);
+    await opening?.then(disconnect, () => undefined);
   }
 
-  async #open(): Promise<pg.Client> {
-    try {
-      const client = await connect(this.#options);
-      client.once('end', () => {
-        this.#client = undefined;
-      });
-      return client;
-    } catch (error) {
-      this.#client = undefined;
-      throw error;
-    }
+  /** The next user gets a new connection, unless another has made one already. */
+  #forget(opening: Promise<pg.Client>): void {
+    if (this.#client === opening) this.#client = undefined;
   }
 }

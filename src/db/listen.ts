@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Logger } from '../log.ts';
 import { backoff } from '../lib/retrying.ts';
 import { connect, type ConnectOptions } from './connect.ts';
+import { disconnect } from './disconnect.ts';
 
 const CHANNEL = 'pgscore_work';
 const PROBE_MS = 10_000;
@@ -34,14 +35,7 @@ export class Listener {
 
   async start(): Promise<void> {
     try {
-      const client = await connect(this.#options);
-      client.on('notification', this.#wake);
-      client.once('end', () => this.#lost(client));
-      await client.query('listen pgscore_work');
-      this.#client = client;
-      this.#failures = 0;
-      this.#wake();
-      this.#probeLater(client);
+      await this.#listen(await connect(this.#options));
     } catch (error) {
       this.#log.warn({ err: error }, 'listening failed; polling goes on');
       this.#again();
@@ -53,7 +47,23 @@ export class Listener {
     clearTimeout(this.#timer);
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => undefined);
+    if (client !== undefined) await disconnect(client);
+  }
+
+  async #listen(client: pg.Client): Promise<void> {
+    client.on('notification', this.#wake);
+    client.once('end', () => this.#lost(client));
+    try {
+      await client.query('listen pgscore_work');
+    } catch (error) {
+      await disconnect(client);
+      throw error;
+    }
+    if (this.#stopped) return disconnect(client);
+    this.#client = client;
+    this.#failures = 0;
+    this.#wake();
+    this.#probeLater(client);
   }
 
   #lost(client: pg.Client): void {
@@ -71,7 +81,7 @@ export class Listener {
   }
 
   #probeLater(client: pg.Client): void {
-    this.#timer = setTimeout(() => void this.#probe(client), PROBE_MS);
+    if (this.#client === client) this.#timer = setTimeout(() => void this.#probe(client), PROBE_MS);
   }
 
   /** A half-open socket says nothing by itself: ask, and take silence for a loss. */
@@ -84,7 +94,7 @@ export class Listener {
       this.#probeLater(client);
     } catch (error) {
       this.#log.warn({ err: error }, 'the LISTEN connection does not answer');
-      await client.end().catch(() => undefined);
+      await disconnect(client);
       this.#lost(client);
     } finally {
       clearTimeout(silence);

@@ -1,3 +1,5 @@
+import { PgscoreError } from '../errors.ts';
+
 /** SQLSTATE of an error that PostgreSQL raised; undefined for any other, such as a broken connection. */
 export function sqlState(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
@@ -6,26 +8,29 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 const PASSING_CLASSES = ['08', '53', '57', '58'];
-const PASSING_STATES = ['40001', '40P01', '55P03', '25006', 'XX000'];
+const PASSING_STATES = ['40001', '40P01', '55P03', '25006', '25P03', '25P04', 'XX000'];
 
 /**
  * Whether the same statement may succeed later: the connection broke, the server stops, is full or stands by, or it was
  * a deadlock, a serialisation failure or a lock that took too long.
  */
 export function isPassing(error: unknown): boolean {
+  if (error instanceof PgscoreError) return error.retry;
   const state = sqlState(error);
   if (state === undefined) return isConnectionLoss(error);
   return state !== '57014' && (PASSING_STATES.includes(state) || PASSING_CLASSES.includes(state.slice(0, 2)));
 }
 
-const LOST = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
+/** With these PostgreSQL ends the session: it shuts down, crashed, starts up, or the session was idle in its transaction. */
+const ENDING_STATES = ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '08006', '08P01'];
+const SOCKET_ERRORS = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 /** Whether the connection, rather than the statement, failed. node-pg marks some of these by message alone. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string') return LOST.includes(code) || code === '57P01' || code === '57P02' || code === '57P03';
-  return /^Connection terminated|^Client has encountered a connection error|^Client was closed|^timeout expired/.test(
+  if (typeof code === 'string') return SOCKET_ERRORS.includes(code) || ENDING_STATES.includes(code);
+  return /^Connection terminated|^Client has encountered a connection error|^Client was closed|^timeout expired|^Query read timeout/.test(
     error.message,
   );
 }
