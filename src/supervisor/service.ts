@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type pg from 'pg';
 import { connect, urlFor } from '../db/connect.ts';
 import { Link } from '../db/link.ts';
 import { Listener } from '../db/listen.ts';
@@ -7,7 +8,8 @@ import type { ServiceConfig } from '../config.ts';
 import { PgscoreError } from '../errors.ts';
 import { installationState } from '../install/installation.ts';
 import type { Logger } from '../log.ts';
-// import { fireDue } from '../schedule/fire-due.ts';
+import { fireDue } from '../schedule/fire-due.ts';
+import { startTicker, type Ticker } from '../schedule/ticker.ts';
 import { VERSION } from '../version.ts';
 import { startWeb, type Web } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
@@ -53,9 +55,10 @@ class Supervisor implements Service {
   readonly #metrics = new RunMetrics();
   readonly #scorers: ScorerPool;
   readonly #desk: RunDesk;
-  readonly #links: { work: Link; settle: Link; check: Link; beat: Link; sweep: Link };
-  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; schedule: Wakeable };
+  readonly #links: { work: Link; settle: Link; check: Link; beat: Link; sweep: Link; schedule: Link };
+  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable };
   readonly #listener: Listener;
+  #ticker: Ticker | undefined;
   #web: Web | undefined;
   #state: WorkerState = 'running';
   #stopping: Promise<void> | undefined;
@@ -71,6 +74,7 @@ class Supervisor implements Service {
       check: link('check'),
       beat: link('heartbeat'),
       sweep: link('sweep'),
+      schedule: link('schedule'),
     };
     const settings = {
       databaseUrl: config.databaseUrl,
@@ -106,7 +110,6 @@ class Supervisor implements Service {
       ),
       beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
       sweep: new Wakeable('sweeping', config.pollMs, () => this.#unlessPaused(() => this.#sweep()), log),
-      schedule: new Wakeable('schedules', MOST_BEAT_MS, () => Promise.resolve(), log),
     };
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
@@ -130,6 +133,7 @@ class Supervisor implements Service {
     await this.#beat();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
+    this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs that scorers work on or have at hand', () => this.#scorers.busy);
     this.#web = await startWeb({
       host: this.#config.httpHost,
@@ -152,7 +156,7 @@ class Supervisor implements Service {
     this.#state = 'draining';
     await this.#listener.stop();
     await Promise.all([
-      this.#loops.schedule.stop(),
+      this.#ticker?.stop(),
       this.#loops.work.stop(),
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
@@ -220,6 +224,12 @@ class Supervisor implements Service {
   async #sweep(): Promise<void> {
     const { recovered } = await sweep(this.#links.sweep, this.#log);
     if (recovered > 0) this.#loops.work.wake();
+  }
+
+  async #fireSchedules(): Promise<void> {
+    const openReader = (): Promise<pg.Client> =>
+      connect({ url: readerUrlOf(this.#config), applicationName: 'pgscore schedule' });
+    await this.#links.schedule.use((service) => fireDue({ service, openReader, log: this.#log }));
   }
 
   #checking(): Parameters<typeof checkVersions>[0] {
