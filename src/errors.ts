@@ -106,6 +106,15 @@ export type ErrorKind = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** A code that was stored, such as a run's, if this version knows it; else `fallback`. */
+export function codeOr(fallback: ErrorCode, stored: string | null): ErrorCode {
+  return stored !== null && isErrorCode(stored) ? stored : fallback;
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
 export type ErrorDetails = { remedy?: string; cause?: unknown };
 
 /** An error that names the thing and the reason in its message, and the next step in `remedy`. */

@@ -43,8 +43,8 @@ export function failureText({ code, message, detail, remedy, sqlstate, stack }: 
 }
 
 /** For programs: one JSON object on one line. */
-export function failureJson({ stack: _, ...failure }: Failure): string {
-  return JSON.stringify({ error: failure });
+export function failureJson(failure: Failure): string {
+  return JSON.stringify({ error: { ...failure, stack: undefined } });
 }
 
 function statementFailure(error: unknown): Failure {

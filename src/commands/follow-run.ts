@@ -1,90 +1,59 @@
-import { Presets, SingleBar } from 'cli-progress';
-import type pg from 'pg';
-import { PgscoreError } from '../errors.ts';
+import { catalog, rowsOf } from '../db/catalog.ts';
+import type { RunRow } from '../db/schema.ts';
+import type { Queryable } from '../db/statement.ts';
+import { codeOr, PgscoreError } from '../errors.ts';
 import { pause } from '../lib/retrying.ts';
+import { holdInterrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
-
-/** A run as pgscore.runs shows it. */
-export type RunView = {
-  readonly run: number;
-  readonly state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
-  readonly phase: string | null;
-  readonly rows_done: number;
-  readonly rows_failed: number;
-  readonly rows_total: number | null;
-  readonly rows_per_second: number | null;
-  readonly error_code: string | null;
-  readonly error: string | null;
-  readonly remedy: string | null;
-};
+import { runProgress } from './run-progress.ts';
+import { ServiceWatch } from './service-watch.ts';
 
 const POLL_MS = 100;
-const LINE_EVERY_MS = 5000;
-const FORMAT = '{bar} {percentage}% | {value}/{total} rows | {rate} rows/s | {eta_formatted} left';
 
-/** Shows the progress of a run until it ends: a bar on a terminal, a line now and then elsewhere. Raises `run_failed` where it failed. */
-export async function followRun(client: pg.ClientBase, run: number, output: Output): Promise<RunView> {
-  const show = output.terminal ? barProgress() : lineProgress(output);
+/**
+ * Shows the progress of a run until it is done, and returns it. Ctrl-C asks for its cancellation.
+ *
+ * @throws PgscoreError the run's own error where it failed; `interrupted` or `aborted` where it was cancelled; `no_service`
+ */
+export async function followRun(client: Queryable, number: number, output: Output): Promise<RunRow> {
+  const progress = runProgress(output);
+  const services = new ServiceWatch(output);
+  const interrupt = holdInterrupt();
+  let interrupted = false;
   try {
     for (;;) {
-      const view = await readRun(client, run);
-      show.update(view);
-      if (view.state === 'done') return view;
-      if (view.state === 'failed' || view.state === 'cancelled') throw ended(view);
+      const run = await readRun(client, number);
+      progress.update(run);
+      if (run.state === 'done') return run;
+      if (run.state === 'failed') throw failed(run);
+      if (run.state === 'cancelled') throw cancelled(run, interrupted);
+      if (interrupt.take()) {
+        interrupted = true;
+        output.note(`Cancelling run ${number}; Ctrl-C again leaves without waiting.`);
+        await client.query('select pgscore.cancel_run($1)', [number]);
+      }
+      if (run.state === 'queued') await services.expectService(client, `run ${number}`);
       await pause(POLL_MS);
     }
   } finally {
-    show.end();
+    progress.end();
+    interrupt.release();
   }
 }
 
-async function readRun(client: pg.ClientBase, run: number): Promise<RunView> {
-  const { rows } = await client.query<RunView>('select * from pgscore.runs where run = $1', [run]);
-  const [view] = rows;
-  if (view !== undefined) return view;
-  throw new PgscoreError('usage', `run ${run} does not exist, or is not yours`, {
+/** A run of the caller. Raises `usage` where there is none. */
+export async function readRun(client: Queryable, number: number): Promise<RunRow> {
+  const [run] = await rowsOf(client, catalog.selectFrom('pgscore.runs').selectAll().where('run', '=', number));
+  if (run !== undefined) return run;
+  throw new PgscoreError('usage', `run ${number} does not exist, or is not yours`, {
     remedy: 'pgscore runs lists your runs.',
   });
 }
 
-function ended(view: RunView): PgscoreError {
-  if (view.state === 'cancelled') return new PgscoreError('aborted', `run ${view.run} was cancelled`);
-  return new PgscoreError(
-    'run_failed',
-    `run ${view.run} failed: ${view.error} (${view.error_code})`,
-    view.remedy === null ? {} : { remedy: view.remedy },
-  );
+function failed({ run, error, error_code: code, remedy }: RunRow): PgscoreError {
+  return new PgscoreError(codeOr('run_failed', code), `run ${run} failed: ${error}`, remedy === null ? {} : { remedy });
 }
 
-type Progress = { update(view: RunView): void; end(): void };
-
-function barProgress(): Progress {
-  const bar = new SingleBar({ format: FORMAT, hideCursor: true, etaBuffer: 30 }, Presets.shades_classic);
-  let started = false;
-  return {
-    update: (view) => {
-      const total = Math.max(view.rows_total ?? 0, view.rows_done, 1);
-      const rate = Math.round(view.rows_per_second ?? 0).toLocaleString('en');
-      if (!started) bar.start(total, view.rows_done, { rate });
-      started = true;
-      bar.setTotal(total);
-      bar.update(view.rows_done, { rate });
-    },
-    end: () => bar.stop(),
-  };
-}
-
-function lineProgress(output: Output): Progress {
-  let told = performance.now();
-  return {
-    update: (view) => {
-      const final = view.state === 'done';
-      if (!final && performance.now() - told < LINE_EVERY_MS) return;
-      told = performance.now();
-      output.note(
-        `run ${view.run} ${view.state}: ${view.rows_done} of ${view.rows_total ?? '?'} rows, ${Math.round(view.rows_per_second ?? 0)} rows/s`,
-      );
-    },
-    end: () => undefined,
-  };
+function cancelled({ run }: RunRow, interrupted: boolean): PgscoreError {
+  return new PgscoreError(interrupted ? 'interrupted' : 'aborted', `run ${run} was cancelled`);
 }

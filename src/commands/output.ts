@@ -8,6 +8,8 @@ export type Output = {
   result(value: unknown, text: () => string): void;
   /** Something to know on the way to the result; people see it, programs do not. */
   note(line: string): void;
+  /** Writes to the terminal where it stands, without a line break. */
+  draw(text: string): void;
 };
 
 export type Streams = { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
@@ -18,6 +20,7 @@ export function outputTo({ stdout, stderr }: Streams, json: boolean): Output {
     json,
     terminal: !json && stderr.isTTY === true,
     result: (value, text) => void stdout.write(`${json ? JSON.stringify(value, replacer) : text()}\n`),
+    draw: (text) => void stderr.write(text),
     note: (line) => void (json || stderr.write(`${line}\n`)),
   };
 }

@@ -1,4 +1,4 @@
-import { formatTable } from './table.ts';
+import { formatTable, visible } from './table.ts';
 import type { Cell } from './table.ts';
 
 /** A row of plain values under its column names. */
@@ -27,10 +27,12 @@ function layOut(rows: readonly Row[], titled: (name: string) => string): string 
 export function listOf(row: Row): string {
   const entries = Object.entries(row).flatMap(([name, value]) => {
     const cell = cellOf(value);
-    return cell === null || cell === '' ? [] : [[title(name), cell] as const];
+    return cell === null || cell === '' ? [] : [[title(name), visible(cell)] as const];
   });
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, cell]) => `${name.padEnd(width)}  ${cell.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`).join('\n');
+  return entries
+    .map(([name, cell]) => `${name.padEnd(width)}  ${cell.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)
+    .join('\n');
 }
 
 /** A value as people read it: instants in UTC to the second, lists with commas. */
@@ -43,7 +45,10 @@ export function cellOf(value: unknown): Cell {
 }
 
 function instant(date: Date): string {
-  return date.toISOString().replace('T', ' ').replace(/\.\d+Z$/, 'Z');
+  return date
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z');
 }
 
 function isNumber(value: unknown): boolean {

@@ -3,6 +3,7 @@ import { setting } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { connect, connectAsPerson } from '../db/connect.ts';
 import { PgscoreError } from '../errors.ts';
+import { notInstalled } from '../install/installation.ts';
 import { ident } from '../lib/ident.ts';
 
 /** Works in a database that has pgscore, with settings of our own. Raises `not_installed` or `missing_right` with the remedy. */
@@ -24,7 +25,10 @@ export function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => 
 }
 
 /** Works on a connection, and ends it. */
-export async function withClient<T>(connecting: Promise<pg.Client>, work: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  connecting: Promise<pg.Client>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = await connecting;
   client.setTypeParser(INT8, Number);
   try {
@@ -50,11 +54,5 @@ async function checkUsable(client: pg.Client): Promise<void> {
   if (found.usable) return;
   throw new PgscoreError('missing_right', `role "${found.role}" may not use pgscore in database "${found.database}"`, {
     remedy: `As the role that installed it, or a superuser, run: grant pgscore_user to ${ident(found.role)};`,
-  });
-}
-
-export function notInstalled(database: string): PgscoreError {
-  return new PgscoreError('not_installed', `database "${database}" has no pgscore`, {
-    remedy: 'Install it as the owner of the database: pgscore migrate',
   });
 }

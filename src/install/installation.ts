@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { statement } from '../db/statement.ts';
 import { sqlState } from '../db/sqlstate.ts';
+import { PgscoreError } from '../errors.ts';
+import { asOwner } from './as-owner.ts';
 
 /** Records, at the first install, which cluster and database this is, and at every one the version of pgscore. */
 export const recordInstallation = statement<[version: string]>(
@@ -38,4 +40,19 @@ export async function installationState(client: pg.ClientBase): Promise<Installa
     if (['42P01', '3F000'].includes(sqlState(error) ?? '')) return 'missing';
     throw error;
   }
+}
+
+/** Makes a restored copy the installation; nothing changes in an original. Raises `not_installed` or `missing_right`. */
+export async function adopt(client: pg.Client): Promise<void> {
+  await asOwner(client, async () => {
+    if ((await installationState(client)) === 'missing') throw notInstalled(client.database ?? '');
+    await adoptInstallation(client);
+  });
+}
+
+/** Where a database has no pgscore, and what to do about it. */
+export function notInstalled(database: string): PgscoreError {
+  return new PgscoreError('not_installed', `database "${database}" has no pgscore`, {
+    remedy: 'Install it as the owner of the database: pgscore migrate',
+  });
 }

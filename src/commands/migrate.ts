@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { setting } from '../config.ts';
+import { migrate } from '../install/migrate.ts';
+import type { Migrated } from '../install/migrate.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { settingOption } from './options.ts';
+
+const DESCRIPTION = `Installs pgscore in a database, or brings it up to date. Safe to run again, and from several places at once.
+
+Run it as the owner of the database, or as a role with CREATE on it. The role needs CREATEROLE only where the six roles
+of pgscore do not exist yet; no superuser is needed. What is missing is named with the line that a DBA can run.`;
+
+export function addMigrate(program: Command): void {
+  databaseCommand(program, 'migrate')
+    .summary('install pgscore in a database, or bring it up to date')
+    .description(DESCRIPTION)
+    .addOption(settingOption('servicePassword'))
+    .addOption(settingOption('readerPassword'))
+    .action(async (_options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const migrated = await migrate({
+        url: setting('databaseUrl', flags),
+        servicePassword: setting('servicePassword', flags),
+        readerPassword: setting('readerPassword', flags),
+      });
+      output.result(migrated, () => migratedText(migrated));
+    });
+}
+
+/** What was done, and what is left to do. */
+export function migratedText({ database, version, createdRoles, applied, passwords, state }: Migrated): string {
+  const fresh = createdRoles.length > 0 || applied.length > 0;
+  return [
+    ...listed('Created roles', createdRoles),
+    ...listed('Applied', applied),
+    ...listed('Set the passwords of', passwords),
+    `pgscore ${version} is ${fresh ? 'installed' : 'up to date'} in database "${database}".`,
+    ...(state === 'copy'
+      ? ['', 'This database is a restored copy of another: pgscore adopt makes it the installation.']
+      : []),
+    ...(fresh ? ['', 'Next:', ...nextSteps(createdRoles, passwords)] : []),
+  ].join('\n');
+}
+
+function listed(what: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`${what} ${names.join(', ')}.`];
+}
+
+function nextSteps(createdRoles: readonly string[], passwords: readonly string[]): string[] {
+  const unset = ['pgscore_service', 'pgscore_reader'].filter(
+    (role) => createdRoles.includes(role) && !passwords.includes(role),
+  );
+  return [
+    ...unset.map((role) => `  alter role ${role} password '…';  -- pgscore serve logs in with it`),
+    '  grant pgscore_user to …;  -- may score; pgscore_deployer may deploy as well, pgscore_analyst reads the monitoring views',
+    '  pgscore serve  -- with PGSCORE_DATABASE_URL=postgresql://pgscore_service@host/database',
+  ];
+}

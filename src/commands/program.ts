@@ -1,0 +1,62 @@
+import { Command, Help } from 'commander';
+import type { Option } from 'commander';
+import { VERSION } from '../version.ts';
+import { addAdopt } from './adopt.ts';
+import { addCancel } from './cancel.ts';
+import { addDemo } from './demo.ts';
+import { addDeploy } from './deploy.ts';
+import { addMigrate } from './migrate.ts';
+import { addModels } from './models.ts';
+import { addRuns } from './runs.ts';
+import { addSchedule } from './schedule.ts';
+import { addScore } from './score.ts';
+import { addServe } from './serve.ts';
+import { addVersionCommands } from './versions.ts';
+
+const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.
+
+Begin with pgscore demo, or with a database of your own: pgscore migrate, then pgscore serve. Every option can be given
+by its environment variable instead; the variable is named in parentheses.`;
+
+type Group = readonly [heading: string, commands: readonly ((program: Command) => void)[]];
+
+const GROUPS: readonly Group[] = [
+  ['Begin:', [addDemo, addMigrate, addServe]],
+  ['Models:', [addDeploy, addModels, addVersionCommands]],
+  ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
+  ['Care:', [addAdopt]],
+];
+
+/** The whole command line. It raises what is wrong instead of printing it and leaving. */
+export function buildProgram(): Command {
+  const program = new Command('pgscore')
+    .description(DESCRIPTION)
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ commandDescription: (command) => unwrapped(command.description()), visibleOptions })
+    .configureOutput({ outputError: () => undefined });
+  for (const [heading, commands] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const add of commands) add(program);
+  }
+  return program;
+}
+
+/** Descriptions are wrapped for the source; the help wraps them for the terminal. */
+function unwrapped(text: string): string {
+  return text
+    .split('\n\n')
+    .map((paragraph) => paragraph.replaceAll('\n', ' '))
+    .join('\n\n');
+}
+
+const COMMON = ['--database-url', '--json', '--help'];
+
+/** What is special to a command comes first. */
+function visibleOptions(command: Command): Option[] {
+  const rank = ({ long }: Option): number => COMMON.indexOf(long ?? '');
+  return new Help().visibleOptions(command).toSorted((one, other) => rank(one) - rank(other));
+}

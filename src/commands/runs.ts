@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { catalog, rowsOf } from '../db/catalog.ts';
+import type { RunRow } from '../db/schema.ts';
+import { readRun } from './follow-run.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { numberOption, runArgument } from './options.ts';
+import { listOf, tableOf } from './records.ts';
+import type { Row } from './records.ts';
+import { inDatabase } from './session.ts';
+
+const DESCRIPTION = `Lists your runs, newest first, or shows one of them. Members of pgscore_owner see everybody's.`;
+
+type Options = { errors?: boolean; limit: number };
+
+export function addRuns(program: Command): void {
+  databaseCommand(program, 'runs')
+    .summary('list your runs, or show one')
+    .description(DESCRIPTION)
+    .argument('[run]', 'number of a run', runArgument)
+    .option('--errors', 'show the rows of the run that could not be scored, and why')
+    .option('--limit <n>', 'most rows to show', numberOption('--limit'), 50)
+    .action(async (run: number | undefined, options: Options, command: Command) => {
+      const { flags, output } = invocation(command);
+      if (run === undefined) {
+        const runs = await inDatabase(flags, (client) => listRuns(client, options.limit));
+        output.result(runs, () => tableOf(runs.map(briefly), 'No runs yet: pgscore score MODEL SOURCE'));
+      } else if (options.errors === true) {
+        const errors = await inDatabase(flags, (client) => listErrors(client, run, options.limit));
+        output.result(errors, () => tableOf(errors, `Every row of run ${run} was scored.`));
+      } else {
+        const view = await inDatabase(flags, (client) => readRun(client, run));
+        output.result(view, () => listOf({ ...view }));
+      }
+    });
+}
+
+function listRuns(client: pg.Client, limit: number): Promise<RunRow[]> {
+  return rowsOf(client, catalog.selectFrom('pgscore.runs').selectAll().orderBy('run', 'desc').limit(limit));
+}
+
+async function listErrors(client: pg.Client, run: number, limit: number): Promise<Row[]> {
+  await readRun(client, run);
+  const errors = catalog.selectFrom('pgscore.run_errors').select(['key', 'code', 'reason', 'feature', 'input']);
+  return rowsOf(client, errors.where('run', '=', run).limit(limit));
+}
+
+function briefly(run: RunRow): Row {
+  const { model, source, target, state, rows_done, rows_failed, requested_by, requested_at, error } = run;
+  return { run: run.run, model, source, target, state, rows_done, rows_failed, requested_by, requested_at, error };
+}

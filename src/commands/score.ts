@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import type { RunRow } from '../db/schema.ts';
+import { followRun } from './follow-run.ts';
+import { callFunction } from './function-call.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { listOf } from './records.ts';
+import { inPersonsDatabase } from './session.ts';
+import { addSourceOptions, sourceArguments } from './source-options.ts';
+import type { SourceOptions } from './source-options.ts';
+
+const DESCRIPTION = `Scores every row of a table or view, and waits until the run is done.
+
+The columns of the source are matched to the features of the model by name. The predictions are in the view that
+--target names, and every one ever made in the view of that name and _history. Ctrl-C asks for the run to be cancelled.`;
+
+const EXAMPLES = `
+Examples:
+  pgscore score churn customers
+  pgscore score churn@challenger crm.customers --target challenger_scores --key customer_id
+  pgscore score churn customers --column-map '{"MonthlyCharges": "monthly_charges"}' --no-wait`;
+
+export function addScore(program: Command): void {
+  const command = databaseCommand(program, 'score')
+    .summary('score every row of a table or view')
+    .description(DESCRIPTION)
+    .argument('<model>', 'churn (its champion), churn@3 or churn@challenger')
+    .argument(
+      '<source>',
+      'table, view, materialised view or foreign table; schema.name where it is not on your search path',
+    );
+  addSourceOptions(command)
+    .option('--no-wait', 'return at once with the number of the run')
+    .addHelpText('after', EXAMPLES)
+    .action((model: string, source: string, options: SourceOptions & { wait: boolean }) =>
+      score(model, source, options, command),
+    );
+}
+
+async function score(
+  model: string,
+  source: string,
+  options: SourceOptions & { wait: boolean },
+  command: Command,
+): Promise<void> {
+  const { flags, output } = invocation(command);
+  await inPersonsDatabase(flags, async (client) => {
+    const args = sourceArguments(model, source, options);
+    const run = Number(await callFunction(client, 'pgscore.score_table', args));
+    if (options.wait) {
+      const done = await followRun(client, run, output);
+      output.result(done, () => summary(done));
+    } else {
+      output.result({ run, state: 'queued' }, () => `Run ${run} is queued: pgscore runs ${run}`);
+    }
+  });
+}
+
+function summary(run: RunRow): string {
+  const { model, source, target, rows_done, rows_failed, rows_per_second, cpu_seconds, published } = run;
+  const failed = rows_failed === 0 ? '' : `\n\npgscore runs ${run.run} --errors says why rows failed.`;
+  return `${listOf({ run: run.run, model, source, target, rows_done, rows_failed, rows_per_second, cpu_seconds, published })}${failed}`;
+}

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { callFunction } from './function-call.ts';
+import type { Argument } from './function-call.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { inDatabase } from './session.ts';
+
+/** The commands that change which version of a model serves. */
+export function addVersionCommands(program: Command): void {
+  databaseCommand(program, 'promote')
+    .summary('make a version the champion of its model')
+    .description('Makes a ready version the champion of its model: the one that a bare model name means, from now on.')
+    .argument('<version>', 'such as churn@2')
+    .action((version: string, _options, command: Command) =>
+      change(command, 'pgscore.promote', [['version', 'text', version]], (name) => `${name} is the champion.`),
+    );
+  databaseCommand(program, 'rollback')
+    .summary('go back to the champion before')
+    .description('Makes the champion before the present one champion again. Called again, it goes further back.')
+    .argument('<model>', 'such as churn')
+    .action((model: string, _options, command: Command) =>
+      change(command, 'pgscore.rollback', [['model', 'text', model]], (name) => `${name} is the champion again.`),
+    );
+  databaseCommand(program, 'alias')
+    .summary('give a version a name that can move')
+    .description('Points an alias at a ready version: after `pgscore alias churn@3 challenger` it is churn@challenger.')
+    .argument('<version>', 'such as churn@3')
+    .argument('<alias>', 'such as challenger')
+    .action((version: string, alias: string, _options, command: Command) =>
+      change(command, 'pgscore.set_alias', aliasArguments(version, alias), (name) => `${name} is now "${alias}".`),
+    );
+}
+
+function aliasArguments(version: string, alias: string): Argument[] {
+  return [
+    ['version', 'text', version],
+    ['alias', 'text', alias],
+  ];
+}
+
+async function change(
+  command: Command,
+  name: string,
+  args: readonly Argument[],
+  told: (version: string) => string,
+): Promise<void> {
+  const { flags, output } = invocation(command);
+  const version = await inDatabase(flags, (client) => callFunction(client, name, args));
+  output.result({ version }, () => told(String(version)));
+}
