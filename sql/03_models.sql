@@ -169,9 +169,9 @@ begin
   select m.model_id into this_model from pgscore_data.model m where m.name = base for update;
   if new.action in ('promote', 'set_alias', 'drop_version') or this_model is null then
     version := pgscore._find_version(new.model);
-  end if;
-  if new.action in ('promote', 'set_alias') and version.state <> 'ready' then
-    perform pgscore._ready_version(new.model);
+    if new.action in ('promote', 'set_alias') and version.state <> 'ready' then
+      perform pgscore._ready_version(new.model);
+    end if;
   end if;
   new.outcome := base;
   case new.action
