@@ -20,7 +20,8 @@ create table pgscore_data.schedule (
   created_at timestamptz not null default clock_timestamp()
 );
 comment on table pgscore_data.schedule is 'A run to be submitted again and again, as its owner, by the function `handle` in pgscore_sources.';
-comment on column pgscore_data.schedule.decided_until is 'Every fire time up to here has a row in schedule_fire.';
+comment on column pgscore_data.schedule.error is 'Why the schedule can never fire, such as a cron expression that no service understands. Of a fire, the error is in schedule_fire.';
+comment on column pgscore_data.schedule.decided_until is 'Every fire time up to here is decided: it has a row in schedule_fire, but for the older ones of a gap of more than a thousand.';
 
 create table pgscore_data.schedule_fire (
   schedule_id int not null references pgscore_data.schedule on delete cascade,

@@ -37,15 +37,98 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  fields text[] := regexp_split_to_array(btrim(cron), '\s+');
+  fields text[] := regexp_split_to_array(lower(btrim(cron)), ' +');
+  plain text := regexp_replace(lower(btrim(cron)), '\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)\M', '', 'g');
+  wrong record;
 begin
-  if cron is null or btrim(cron) !~ '^(@(yearly|annually|monthly|weekly|daily|hourly))$' and not (cardinality(fields) = 5 and btrim(cron) ~* '^[0-9a-z*/,#?L -]+$') then
+  if btrim(cron) ~ '^@(yearly|annually|monthly|weekly|daily|hourly)$' then
+    return;
+  end if;
+  if cron is null or cardinality(fields) <> 5 or plain !~ '^[0-9*/,#?l -]+$' then
     raise exception 'cron => % is not a cron expression', coalesce(quote_literal(cron), 'NULL') using
       errcode = 'invalid_parameter_value', hint = 'Five fields: minute hour day-of-month month day-of-week, such as ''0 2 * * *'' for two o''clock every night; or @hourly, @daily, @weekly, @monthly.';
+  end if;
+  -- A number after / is a step, after # a week of the month.
+  select f.what, f.least, f.most, m[1] as number into wrong
+    from (values (1, 'minute', 0, 59), (2, 'hour', 0, 23), (3, 'day of month', 1, 31), (4, 'month', 1, 12), (5, 'day of week', 0, 7)) as f (n, what, least, most)
+    cross join regexp_matches(fields[f.n], '(?<![0-9/#])[0-9]+', 'g') m
+   where m[1]::numeric not between f.least and f.most limit 1;
+  if wrong.number is not null then
+    raise exception 'cron => % has % as its %', quote_literal(cron), wrong.number, wrong.what using
+      errcode = 'invalid_parameter_value', hint = format('The %s goes from %s to %s.', wrong.what, wrong.least, wrong.most);
   end if;
 end
 $$;
 comment on function pgscore._check_cron(text) is 'Refuses what cannot be a cron expression; the service checks the rest and says so in pgscore.schedules.';
+
+create or replace function pgscore._check_schedule(cron text, time_zone text, overlap text, catch_up text, rls text, error_limit bigint) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore._check_cron(cron);
+  if time_zone is null or time_zone ~ '^(posix/|right/|posixrules$|localtime$|Factory$)' or not exists (select from pg_timezone_names z where z.name = time_zone) then
+    raise exception 'time_zone => % is not known', coalesce(quote_literal(time_zone), 'NULL') using errcode = 'invalid_parameter_value', hint = 'Use a name of pg_timezone_names, such as Europe/Berlin.';
+  end if;
+  if overlap is null or overlap not in ('skip', 'queue') then
+    raise exception 'overlap => % is not known', coalesce(quote_literal(overlap), 'NULL') using errcode = 'invalid_parameter_value', hint = '''skip'' leaves a fire out while the last run still goes on; ''queue'' submits it all the same.';
+  end if;
+  if catch_up is null or catch_up not in ('skip', 'latest', 'all') then
+    raise exception 'catch_up => % is not known', coalesce(quote_literal(catch_up), 'NULL') using errcode = 'invalid_parameter_value', hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
+  end if;
+  -- The run would say so, but only in the night.
+  if rls is null or rls not in ('error', 'filter') then
+    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using errcode = 'invalid_parameter_value', hint = '''error'' fails a run if a policy would hide rows; ''filter'' scores the rows that you may see.';
+  end if;
+  if error_limit < 0 then
+    raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which a run fails.';
+  end if;
+end
+$$;
+comment on function pgscore._check_schedule(text, text, text, text, text, bigint) is 'Refuses the options of a schedule that would fail at each fire.';
+
+create or replace function pgscore._fire_body(schedule_id int, guard_hash text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('select pgscore._fire(%s, fire_at) where pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
+    schedule_id, guard_hash)
+$$;
+comment on function pgscore._fire_body(int, text) is 'The body of the function that submits a schedule''s runs. Functions with exactly this text stand in databases and are refused with any other.';
+
+create or replace function pgscore._create_schedule(
+  name text, cron text, model text, source regclass, key text[], target name, target_schema name, event_time text, column_map jsonb,
+  publish boolean, rls text, error_limit bigint, time_zone text, overlap text, catch_up text
+) returns text
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  reserved record;
+  version record := pgscore._ready_version(model);
+  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+  view_name name := coalesce(target, (plan ->> 'name') || '_scores');
+  view_schema name := coalesce(target_schema, 'public');
+begin
+  perform pgscore._check_schedule(cron, time_zone, overlap, catch_up, rls, error_limit);
+  perform pgscore._ensure_target(view_schema, view_name, version.signature,
+    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+  insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
+  values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model, format('%I.%I', plan ->> 'schema', plan ->> 'name'),
+    jsonb_build_object('target', view_name, 'target_schema', view_schema, 'key', key, 'event_time', event_time,
+      'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
+    _create_schedule.overlap, _create_schedule.catch_up)
+  returning schedule_id, handle, guard_hash into reserved;
+  execute format(
+    'create function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as %L',
+    reserved.handle, pgscore._fire_body(reserved.schedule_id, reserved.guard_hash));
+  execute format('revoke execute on function pgscore_sources.%I(timestamp with time zone) from public', reserved.handle);
+  execute format('grant execute on function pgscore_sources.%I(timestamp with time zone) to pgscore_reader', reserved.handle);
+  return _create_schedule.name;
+end
+$$;
+comment on function pgscore._create_schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text, text) is
+'Checks a schedule by planning its first run, stores it, and makes the function that submits its runs, owned by the caller.';
 
 create or replace function pgscore.schedule(
   name text,
@@ -54,7 +137,7 @@ create or replace function pgscore.schedule(
   source regclass,
   target name default null,
   target_schema name default current_schema(),
-  key text[] default null,
+  key text default null,
   event_time text default null,
   column_map jsonb default null,
   publish boolean default null,
@@ -64,48 +147,42 @@ create or replace function pgscore.schedule(
   overlap text default 'skip',
   catch_up text default 'latest'
 ) returns text
-language plpgsql volatile security invoker
+language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  reserved record;
-  version record := pgscore._ready_version(model);
-  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
-begin
-  perform pgscore._check_cron(cron);
-  if not exists (select from pg_timezone_names z where z.name = schedule.time_zone) then
-    raise exception 'time_zone => % is not known', quote_literal(time_zone) using errcode = 'invalid_parameter_value', hint = 'Use a name of pg_timezone_names, such as Europe/Berlin.';
-  end if;
-  if overlap is null or overlap not in ('skip', 'queue') then
-    raise exception 'overlap => % is not known', coalesce(quote_literal(overlap), 'NULL') using errcode = 'invalid_parameter_value', hint = '''skip'' leaves a fire out while the last run still goes on; ''queue'' submits it all the same.';
-  end if;
-  if catch_up is null or catch_up not in ('skip', 'latest', 'all') then
-    raise exception 'catch_up => % is not known', coalesce(quote_literal(catch_up), 'NULL') using errcode = 'invalid_parameter_value', hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
-  end if;
-  perform pgscore._ensure_target(coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
-    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
-  insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
-  values (schedule.name, btrim(schedule.cron), schedule.time_zone, schedule.model, format('%I.%I', plan ->> 'schema', plan ->> 'name'),
-    jsonb_build_object('target', coalesce(target, (plan ->> 'name') || '_scores'), 'target_schema', coalesce(target_schema, 'public'), 'key', key, 'event_time', event_time,
-      'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
-    schedule.overlap, schedule.catch_up)
-  returning schedule_id, handle, guard_hash into reserved;
-  execute format(
-    'create function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as %L',
-    reserved.handle,
-    format('select pgscore._fire(%s, fire_at) where pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
-      reserved.schedule_id, reserved.guard_hash));
-  execute format('revoke execute on function pgscore_sources.%I(timestamp with time zone) from public', reserved.handle);
-  execute format('grant execute on function pgscore_sources.%I(timestamp with time zone) to pgscore_reader', reserved.handle);
-  return schedule.name;
-end
+  select pgscore._create_schedule($1, $2, $3, $4, case when $7 is not null then array[$7] end, $5, $6, $8, $9, $10, $11, $12, $13, $14, $15)
 $$;
-comment on function pgscore.schedule(text, text, text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, text, text, text) is
+comment on function pgscore.schedule(text, text, text, regclass, name, name, text, text, jsonb, boolean, text, bigint, text, text, text) is
 'Scores a source again and again, with your rights at each time. Returns the name.
-name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, @monthly.
+name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, @monthly, @yearly. Where both day fields are restricted, either may match.
 model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare model name are looked up anew each time.
-time_zone: default this session''s. A local time that a clock change leaves out fires at the change; one that comes twice fires once.
+time_zone: default this session''s. A local time that a clock change leaves out fires at the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
 overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, latest fires once, all every missed time, skip none.';
+
+create or replace function pgscore.schedule(
+  name text,
+  cron text,
+  model text,
+  source regclass,
+  key text[],
+  target name default null,
+  target_schema name default current_schema(),
+  event_time text default null,
+  column_map jsonb default null,
+  publish boolean default null,
+  rls text default 'error',
+  error_limit bigint default null,
+  time_zone text default current_setting('TimeZone'),
+  overlap text default 'skip',
+  catch_up text default 'latest'
+) returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore._create_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+$$;
+comment on function pgscore.schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text, text) is
+'As schedule with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace function pgscore._fire(schedule_id int, fire_at timestamptz) returns bigint
 language plpgsql volatile security invoker
@@ -152,14 +229,48 @@ end
 $$;
 comment on function pgscore_data._claim_fire(int, timestamptz, name) is 'Claims a fire time in the transaction that submits its run: the primary key lets one of ten services through. NULL where the overlap rule skips it.';
 
+create or replace function pgscore_data._fire_function(this_schedule int) returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws('/', p.oid, p.xmin, p.ctid)
+    from pgscore_data.schedule s
+    join pg_roles o on o.rolname = s.owner
+    join pg_language l on l.lanname = 'sql'
+    join pg_proc p on p.proname = s.handle and p.pronamespace = 'pgscore_sources'::regnamespace and p.pronargs = 1 and p.proargtypes[0] = 'timestamptz'::regtype
+   where s.schedule_id = this_schedule
+     and p.proowner = o.oid and p.prosecdef and p.prolang = l.oid and p.prokind = 'f' and not p.proretset and p.prorettype = 'int8'::regtype
+     and p.proconfig = array['search_path=pg_catalog, pg_temp'] and p.prosqlbody is null
+     and p.prosrc = pgscore._fire_body(s.schedule_id, encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex'))
+$$;
+comment on function pgscore_data._fire_function(int) is
+'Which version of a schedule''s function stands there, if it is as pgscore.schedule() made it; NULL where its owner dropped or changed it. Changed again and back, it is another version.';
+
 create or replace view pgscore.schedules with (security_barrier) as
 select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_schema' || '.' || (s.arguments ->> 'target') as target,
-       case when s.paused then 'paused' else 'active' end as state,
-       s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at, s.next_fire_at
+       case when s.paused then 'paused' when s.error is not null then 'broken' else 'active' end as state,
+       s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at,
+       case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
 from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
 where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
-comment on view pgscore.schedules is 'Your schedules, with what became of the last fire.';
+comment on view pgscore.schedules is 'Your schedules, with what became of the last fire. Members of pgscore_owner see everybody''s.';
+comment on column pgscore.schedules.name is 'Name of the schedule.';
+comment on column pgscore.schedules.cron is 'When it fires: minute hour day-of-month month day-of-week.';
+comment on column pgscore.schedules.time_zone is 'Whose clock cron means.';
+comment on column pgscore.schedules.model is 'What scores; a bare name is its champion at each time.';
+comment on column pgscore.schedules.source is 'What is scored, looked up by name at each time.';
+comment on column pgscore.schedules.target is 'View with the latest predictions.';
+comment on column pgscore.schedules.state is 'active, paused, or broken: last_error says why it cannot fire.';
+comment on column pgscore.schedules.overlap is 'What becomes of a fire while the last run still goes on: skip or queue.';
+comment on column pgscore.schedules.catch_up is 'What becomes of the times that no service was there for: latest, all or skip.';
+comment on column pgscore.schedules.last_fire_at is 'The last fire time that was decided.';
+comment on column pgscore.schedules.last_outcome is 'submitted, skipped, missed or failed.';
+comment on column pgscore.schedules.last_run is 'The run that it submitted.';
+comment on column pgscore.schedules.last_error is 'Why it was not submitted, or why the schedule is broken.';
+comment on column pgscore.schedules.owner is 'The role whose rights it fires with.';
+comment on column pgscore.schedules.created_at is 'When it was made.';
+comment on column pgscore.schedules.next_fire_at is 'When it fires next; NULL while paused, broken, or not seen by a service yet.';
 
 create or replace view pgscore.schedule_history with (security_barrier) as
 select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.state as run_state
@@ -167,7 +278,14 @@ from pgscore_data.schedule_fire f
 join pgscore_data.schedule s using (schedule_id)
 left join pgscore_data.run r using (run_id)
 where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
-comment on view pgscore.schedule_history is 'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service ran) or failed (the submission raised an error).';
+comment on view pgscore.schedule_history is 'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service submitted it in time) or failed (the submission raised an error).';
+comment on column pgscore.schedule_history.name is 'Name of the schedule.';
+comment on column pgscore.schedule_history.fire_at is 'The fire time; of run_schedule(), when it was called.';
+comment on column pgscore.schedule_history.outcome is 'submitted, skipped, missed or failed.';
+comment on column pgscore.schedule_history.run is 'The run that it submitted.';
+comment on column pgscore.schedule_history.error is 'Why it was not submitted.';
+comment on column pgscore.schedule_history.decided_at is 'When that was decided.';
+comment on column pgscore.schedule_history.run_state is 'What became of the run: queued, running, done, failed or cancelled.';
 
 create or replace view pgscore._schedule_control as
 select s.schedule_id, s.name, s.paused, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(s.owner, 'usage');
@@ -223,12 +341,14 @@ as $$
 begin
   if old.paused and not new.paused then
     new.decided_until := clock_timestamp();
+    new.next_fire_at := null;
+    new.error := null;
   end if;
   perform pgscore_data._wake();
   return new;
 end
 $$;
-comment on function pgscore_data._control_schedule() is 'A resumed schedule begins at now: what it slept through is not missed.';
+comment on function pgscore_data._control_schedule() is 'A resumed schedule begins at now: what it slept through is not missed, and a broken one is tried again.';
 
 create or replace trigger control before update of paused on pgscore_data.schedule
 for each row when (old.paused is distinct from new.paused) execute function pgscore_data._control_schedule();
