@@ -1,5 +1,6 @@
 import type pg from 'pg';
 
+import { disconnect } from '../db/disconnect.ts';
 import { qualified } from '../lib/ident.ts';
 import type { DueSchedule } from './due-schedules.ts';
 
@@ -64,6 +65,6 @@ export class FireSession {
     const client = this.#client;
     this.#client = undefined;
     this.#owner = undefined;
-    await client?.end().catch(() => undefined);
+    if (client !== undefined) await disconnect(client);
   }
 }
