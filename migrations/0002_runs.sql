@@ -53,6 +53,7 @@ create table pgscore_data.run (
   state text not null default 'queued' check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
   phase text check (phase in ('reading', 'scoring', 'publishing')),
   attempt int not null default 0,
+  handed_back int not null default 0,
   claimed_by uuid,
   lease_until timestamptz,
   cancel_requested_at timestamptz,
@@ -72,6 +73,8 @@ create table pgscore_data.run (
   check (state <> 'failed' or error is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
+comment on column pgscore_data.run.attempt is 'Fence: it goes up with every claim and never down, so that nothing an earlier holder does can count.';
+comment on column pgscore_data.run.handed_back is 'Claims that a service gave back when it was stopped; they do not count as tries.';
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;
@@ -96,6 +99,7 @@ create table pgscore_data.shard (
   block_to bigint,
   state text not null default 'queued' check (state in ('queued', 'running', 'done')),
   fence int not null default 0,
+  handed_back int not null default 0,
   claimed_by uuid,
   lease_until timestamptz,
   rows_done bigint not null default 0,

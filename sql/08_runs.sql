@@ -13,7 +13,7 @@ select
   r.rows_expected as rows_total,
   case when p.seconds > 0 then round((p.rows_done / p.seconds)::numeric, 1)::float8 end as rows_per_second,
   case when r.state = 'running' and p.rows_done > 0 and r.rows_expected >= p.rows_done then make_interval(secs => p.seconds * (r.rows_expected - p.rows_done) / p.rows_done) end as eta,
-  r.attempt,
+  r.attempt - r.handed_back as attempt,
   p.cpu_seconds,
   case when p.rows_done > 0 then p.cpu_seconds * 1e6 / p.rows_done end as cpu_seconds_per_million_rows,
   r.error_code,
@@ -53,7 +53,7 @@ comment on column pgscore.runs.rows_failed is 'Rows that could not be scored; pg
 comment on column pgscore.runs.rows_total is 'Rows of the source: the planner''s estimate until the run is done, then exact.';
 comment on column pgscore.runs.rows_per_second is 'Rows done by seconds since the start.';
 comment on column pgscore.runs.eta is 'Time left at this rate.';
-comment on column pgscore.runs.attempt is 'How often the run was begun; it goes up when a service dies.';
+comment on column pgscore.runs.attempt is 'How often the run was tried; it goes up when a service or a connection dies, not when a service is stopped.';
 comment on column pgscore.runs.cpu_seconds is 'CPU time of the scorer processes.';
 comment on column pgscore.runs.cpu_seconds_per_million_rows is 'What a million rows cost at this rate, in CPU seconds of the scorers.';
 comment on column pgscore.runs.error_code is 'Stable code of the reason.';

@@ -16,6 +16,7 @@ export const ERRORS = {
   too_many_failed_rows: { exit: 65, retry: false, meaning: 'more rows failed than the error limit allows' },
   version_missing: { exit: 65, retry: false, meaning: 'the version was dropped' },
   scorer_lost: { exit: 70, retry: true, meaning: 'a scorer process died or was killed' },
+  snapshot_lost: { exit: 75, retry: true, meaning: 'the snapshot that the shards of a run share is gone' },
   aborted: { exit: 75, retry: false, meaning: 'the work was cancelled' },
   http_unavailable: { exit: 71, retry: false, meaning: 'the address for HTTP can not be used' },
   restored_copy: { exit: 4, retry: false, meaning: 'the database is a copy of another installation' },

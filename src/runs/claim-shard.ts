@@ -4,19 +4,24 @@ import { RUN_COLUMNS, type RunRow } from './run.ts';
 export type ShardRow = RunRow & {
   shard: number;
   fence: number;
+  /** Claims so far, without those that were handed back. */
+  tries: number;
   block_from: string;
   block_to: string | null;
   snapshot_id: string;
   generation: number;
 };
 
-/** Claims one open shard of any run for a worker; its fence goes up, so that an earlier holder can no longer commit. */
-export const claimShard = statement<[worker: string, leaseMs: number], ShardRow>(
+/**
+ * Claims one open shard for a worker, of any run or only of those that the worker conducts; its fence goes up, so that an
+ * earlier holder can no longer commit.
+ */
+export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ShardRow>(
   'claim_shard',
   `with open as materialized (
      select s.run_id, s.attempt, s.shard
        from pgscore_data.shard s
-       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and r.cancel_requested_at is null
+       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and r.cancel_requested_at is null and ($3 or r.claimed_by = $1)
       where s.state = 'queued'
       order by s.run_id, s.shard limit 1 for update of s skip locked
    ), taken as (
@@ -25,7 +30,7 @@ export const claimShard = statement<[worker: string, leaseMs: number], ShardRow>
        from open o where (s.run_id, s.attempt, s.shard) = (o.run_id, o.attempt, o.shard)
      returning s.*
    )
-   select ${RUN_COLUMNS}, s.shard, s.fence, s.block_from, s.block_to, c.snapshot_id, c.generation
+   select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from, s.block_to, c.snapshot_id, c.generation
      from taken s
      join pgscore_data.run c on c.run_id = s.run_id
      left join pgscore_data.handle h on h.handle_id = c.handle_id

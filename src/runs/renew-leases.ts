@@ -14,22 +14,26 @@ export const renewRuns = statement<
    returning r.run_id, r.cancel_requested_at is not null as cancelled`,
 );
 
+/** The same for shards; one of a run that has ended or was begun anew does not come back. */
 export const renewShards = statement<
   [
     worker: string,
     leaseMs: number,
     runIds: string[],
+    attempts: number[],
     shards: number[],
     fences: number[],
     rowsDone: number[],
     rowsFailed: number[],
   ],
-  { run_id: string; shard: number }
+  { run_id: string; attempt: number; shard: number }
 >(
   'renew_shards',
   `update pgscore_data.shard s
       set lease_until = clock_timestamp() + $2 * interval '1 millisecond', rows_done = h.rows_done, rows_failed = h.rows_failed
-     from (select * from unnest($3::bigint[], $4::int[], $5::int[], $6::bigint[], $7::bigint[]) as u (run_id, shard, fence, rows_done, rows_failed) order by run_id, shard) h
-    where s.run_id = h.run_id and s.shard = h.shard and s.fence = h.fence and s.claimed_by = $1 and s.state = 'running'
-   returning s.run_id, s.shard`,
+     from (select * from unnest($3::bigint[], $4::int[], $5::int[], $6::int[], $7::bigint[], $8::bigint[]) as u (run_id, attempt, shard, fence, rows_done, rows_failed)
+            order by run_id, attempt, shard) h
+    where s.run_id = h.run_id and s.attempt = h.attempt and s.shard = h.shard and s.fence = h.fence and s.claimed_by = $1 and s.state = 'running'
+      and exists (select from pgscore_data.run r where r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running')
+   returning s.run_id, s.attempt, s.shard`,
 );

@@ -1,21 +1,27 @@
 import { statement } from '../db/statement.ts';
 
 /**
- * Gives a run back after a failure that may pass: queued again, or failed where it has been begun `most` times. What
- * the attempt loaded is discarded; no row comes back where the run had ended or changed hands meanwhile.
+ * Gives a run back after a failure that may pass: queued again, cancelled where that was asked for, or failed where it has
+ * been tried `most` times. What the attempt loaded is discarded; no row comes back where the run had ended or changed hands
+ * meanwhile.
  */
 export const requeueRun = statement<
-  [runId: string, attempt: number, most: number, code: string, error: string],
-  { state: 'queued' | 'failed' }
+  [runId: string, attempt: number, most: number, code: string, error: string, remedy: string | null],
+  { state: 'queued' | 'cancelled' | 'failed' }
 >(
   'requeue_run',
-  `with given as (
-     update pgscore_data.run
-        set state = case when attempt < $3 then 'queued' else 'failed' end, phase = null, claimed_by = null, lease_until = null,
-            finished_at = case when attempt < $3 then null else clock_timestamp() end,
-            error_code = $4, error = case when attempt < $3 then $5 else format('%s (tried %s times)', $5::text, attempt) end
-      where run_id = $1 and attempt = $2 and state = 'running'
-     returning run_id, state
+  `with ending as materialized (
+     select run_id, attempt - handed_back as tries,
+            case when cancel_requested_at is not null then 'cancelled' when attempt - handed_back < $3 then 'queued' else 'failed' end as state
+       from pgscore_data.run where run_id = $1 and attempt = $2 and state = 'running'
+        for update
+   ), given as (
+     update pgscore_data.run r
+        set state = ending.state, phase = null, claimed_by = null, lease_until = null,
+            finished_at = case when ending.state = 'queued' then null else clock_timestamp() end,
+            error_code = $4, error = case when ending.state = 'failed' then format('%s (tried %s times)', $5::text, tries) else $5 end, remedy = $6
+       from ending where r.run_id = ending.run_id
+     returning r.run_id, r.state
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
    )

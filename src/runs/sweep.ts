@@ -1,11 +1,12 @@
 import { statement } from '../db/statement.ts';
 
-/** Drops discarded generations, and published ones beyond the newest 40 of a target. One that readers hold waits for the next sweep. */
+/** Drops generations that no run loads any more, and published ones beyond the newest 40 of a target. One that readers hold waits for the next sweep. */
 export const dropGenerations = statement<[], { target_id: number; generation: number; dropped: boolean }>(
   'drop_generations',
   `with spare as materialized (
      select g.target_id, g.generation from pgscore_data.generation g
       where g.state = 'discarded'
+         or g.state = 'loading' and not exists (select from pgscore_data.run r where r.run_id = g.run_id and r.attempt = g.attempt and r.state = 'running')
      union
      select target_id, generation from (
        select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age
@@ -33,4 +34,15 @@ export const dropHandles = statement<[], { handle_id: string; dropped: boolean }
 export const dropHandle = statement<[handleId: number], { dropped: boolean }>(
   'drop_handle',
   'select pgscore_data._drop_handle($1) as dropped',
+);
+
+/** Forgets the shards of runs that have ended, so that claims need not pass them by. One that its holder is about to end waits for the next sweep. */
+export const dropShards = statement<[]>(
+  'drop_shards',
+  `with spare as materialized (
+     select s.run_id, s.attempt, s.shard from pgscore_data.shard s join pgscore_data.run r using (run_id)
+      where r.state in ('done', 'failed', 'cancelled')
+      order by s.run_id, s.attempt, s.shard limit 10000 for update of s skip locked
+   )
+   delete from pgscore_data.shard s using spare where (s.run_id, s.attempt, s.shard) = (spare.run_id, spare.attempt, spare.shard)`,
 );

@@ -4,6 +4,8 @@ import type { Run } from '../runs/run.ts';
 export type Shard = {
   readonly shard: number;
   readonly fence: number;
+  /** How often it was claimed, this time included. */
+  readonly tries: number;
   readonly from: number;
   readonly to: number | null;
   readonly snapshotId: string;

@@ -1,16 +1,16 @@
 import { Link } from '../db/link.ts';
+import { isPassing } from '../db/sqlstate.ts';
 import { createGeneration } from '../runs/generation.ts';
 import { measureSource } from '../runs/measure-source.ts';
 import { openShards } from '../runs/open-shards.ts';
 import type { Run } from '../runs/run.ts';
 import { shardRanges } from '../runs/shard-ranges.ts';
 import { shardsDone } from '../runs/shards-done.ts';
+import type { Counts } from '../scorer/job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
 import { publishRun } from './publish-run.ts';
 import { Signal } from './signal.ts';
 
-/** A shard that failed so often takes its run with it. */
-export const MOST_ATTEMPTS = 3;
 const POLL_MS = 1000;
 
 export type Conducting = {
@@ -95,7 +95,7 @@ export class ConductedRun {
     return created.generation;
   }
 
-  async #allDone(snapshot: ExportedSnapshot): Promise<{ rowsDone: number; rowsFailed: number; cpuSeconds: number }> {
+  async #allDone(snapshot: ExportedSnapshot): Promise<Counts> {
     let lost: Error | undefined;
     void snapshot.lost.then((error) => {
       lost = error;
@@ -103,16 +103,27 @@ export class ConductedRun {
     });
     for (;;) {
       if (this.#ended) throw new RunEnded();
-      const [shards] = await shardsDone(await this.#link.client(), this.run.runId, this.run.attempt);
-      if (shards !== undefined && Number(shards.open) === 0) {
-        return {
-          rowsDone: Number(shards.rows_done),
-          rowsFailed: Number(shards.rows_failed),
-          cpuSeconds: shards.cpu_seconds,
-        };
-      }
+      const counts = await this.#countsWhenDone();
+      if (counts !== undefined) return counts;
       if (lost !== undefined) throw lost;
       await this.#signal.wait(POLL_MS);
     }
+  }
+
+  /** Undefined while shards are open, and while the database does not say: the snapshot, which is what counts, may live on. */
+  async #countsWhenDone(): Promise<Counts | undefined> {
+    const [shards] = await this.#link
+      .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
+      .catch((error: unknown) => {
+        if (isPassing(error)) return [];
+        throw error;
+      });
+    if (shards === undefined || Number(shards.open) > 0) return undefined;
+    if (Number(shards.shards) === 0) throw new RunEnded();
+    return {
+      rowsDone: Number(shards.rows_done),
+      rowsFailed: Number(shards.rows_failed),
+      cpuSeconds: shards.cpu_seconds,
+    };
   }
 }

@@ -12,6 +12,9 @@ const LARGE_PAGES = 512;
 /** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
 const MOST_CONDUCTED = 4;
 
+/** What may be claimed: anything; only shards of runs conducted here, so that they can end; nothing. */
+type Intake = 'open' | 'own' | 'closed';
+
 /** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
 export class Dispatcher {
   readonly #worker: string;
@@ -22,6 +25,7 @@ export class Dispatcher {
   readonly #log: Logger;
   #nextJob = 1;
   #shardsTurn = false;
+  #intake: Intake = 'open';
 
   constructor(worker: string, leaseMs: number, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
     this.#worker = worker;
@@ -32,10 +36,20 @@ export class Dispatcher {
     this.#log = log;
   }
 
+  /** From now on claims only what runs in hand need. */
+  drain(): void {
+    this.#intake = 'own';
+  }
+
+  /** From now on claims nothing. */
+  close(): void {
+    this.#intake = 'closed';
+  }
+
   /** Claims until no scorer is free or no work is left. */
   async dispatch(): Promise<void> {
     let idle = 0;
-    while (this.#scorers.free > 0 && idle < 2) {
+    while (this.#scorers.free > 0 && idle < 2 && this.#intake !== 'closed') {
       this.#shardsTurn = !this.#shardsTurn;
       const found = await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
       idle = found ? 0 : idle + 1;
@@ -43,6 +57,7 @@ export class Dispatcher {
   }
 
   async #dispatchRuns(): Promise<boolean> {
+    if (this.#intake !== 'open') return false;
     const large = this.#desk.conducted < MOST_CONDUCTED;
     const rows = await this.#link.use((client) =>
       claimRuns(client, this.#worker, this.#leaseMs, this.#scorers.free, large, LARGE_PAGES),
@@ -63,7 +78,9 @@ export class Dispatcher {
   }
 
   async #dispatchShard(): Promise<boolean> {
-    const [row] = await this.#link.use((client) => claimShard(client, this.#worker, this.#leaseMs));
+    const [row] = await this.#link.use((client) =>
+      claimShard(client, this.#worker, this.#leaseMs, this.#intake === 'open'),
+    );
     if (row === undefined) return false;
     const run = await this.#sound(row);
     if (run !== undefined) this.#desk.score(this.#job(run, shardFrom(row)));
@@ -89,6 +106,7 @@ function shardFrom(row: ShardRow): Shard {
   return {
     shard: row.shard,
     fence: row.fence,
+    tries: row.tries,
     from: Number(row.block_from),
     to: row.block_to === null ? null : Number(row.block_to),
     snapshotId: row.snapshot_id,

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
+import { disconnect } from '../db/disconnect.ts';
+import { PgscoreError } from '../errors.ts';
 import { qualified } from '../lib/ident.ts';
 import type { Run } from '../runs/run.ts';
 
@@ -22,12 +24,12 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
   let closing = false;
   const lost = new Promise<Error>((resolve) => {
     client.once('end', () => {
-      if (!closing) resolve(new Error('the session that held the snapshot was lost'));
+      if (!closing) resolve(snapshotLost());
     });
   });
   const close = async (): Promise<void> => {
     closing = true;
-    await client.end().catch(() => undefined);
+    await disconnect(client);
   };
   try {
     return { ...(await begin(client, run)), lost, close };
@@ -57,4 +59,10 @@ async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: str
 function lockingRead(run: Run): string {
   const name = qualified('pgscore_sources', run.handle.name);
   return run.handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)') limit 0`;
+}
+
+function snapshotLost(): PgscoreError {
+  return new PgscoreError('snapshot_lost', 'the session that held the snapshot of the run was lost', {
+    remedy: 'Submit the run again when the database is well.',
+  });
 }

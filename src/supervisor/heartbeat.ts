@@ -40,20 +40,24 @@ async function renewHeldRuns({ worker, leaseMs, link, scorers, desk }: Beating, 
 }
 
 async function renewHeldShards({ worker, leaseMs, link, scorers }: Beating): Promise<void> {
-  const held = scorers.progress.flatMap(({ job, rowsDone, rowsFailed }) =>
-    job.shard === null ? [] : [{ runId: job.run.runId, ...job.shard, rowsDone, rowsFailed }],
+  const held = scorers.progress.flatMap(({ job: { id, run, shard }, rowsDone, rowsFailed }) =>
+    shard === null ? [] : [{ jobId: id, runId: run.runId, attempt: run.attempt, ...shard, rowsDone, rowsFailed }],
   );
   if (held.length === 0) return;
-  await link.use((client) =>
+  const renewed = await link.use((client) =>
     renewShards(
       client,
       worker,
       leaseMs,
       held.map((s) => s.runId),
+      held.map((s) => s.attempt),
       held.map((s) => s.shard),
       held.map((s) => s.fence),
       held.map((s) => s.rowsDone),
       held.map((s) => s.rowsFailed),
     ),
   );
+  const mine = new Set(renewed.map((row) => `${row.run_id}/${row.attempt}/${row.shard}`));
+  const lost = held.filter(({ runId, attempt, shard }) => !mine.has(`${runId}/${attempt}/${shard}`));
+  scorers.abort(({ id }) => lost.some(({ jobId }) => jobId === id));
 }

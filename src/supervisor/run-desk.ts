@@ -1,41 +1,36 @@
-import type { Link } from '../db/link.ts';
+import { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
-import { failRun } from '../runs/fail-run.ts';
-import { handBackRun } from '../runs/hand-back-run.ts';
-import { releaseShard } from '../runs/release-shard.ts';
-import { requeueRun } from '../runs/requeue-run.ts';
 import type { Run } from '../runs/run.ts';
 import { failureOf } from '../scorer/failure.ts';
 import type { Job, Outcome, Shard } from '../scorer/job.ts';
-import { ConductedRun, MOST_ATTEMPTS, RunEnded, type Conducting } from './conduct-run.ts';
-import { publishRun } from './publish-run.ts';
+import { ConductedRun, RunEnded, type Conducting } from './conduct-run.ts';
+import { publishRun, type Loaded } from './publish-run.ts';
 import type { RunMetrics } from './run-metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
-
-type Failed = Extract<Outcome, { kind: 'failed' }>;
-type Claimed = Pick<Run, 'runId' | 'attempt' | 'model'>;
-type Reason = { readonly code: string; readonly message: string; readonly remedy: string | null };
+import { MOST_TRIES, type Failed, type Settlement } from './settlement.ts';
 
 /** Keeps the runs of a service from their claim to their end: gives jobs to scorers and settles what becomes of them. */
 export class RunDesk {
-  readonly #link: Link;
+  readonly #settlement: Settlement;
   readonly #scorers: ScorerPool;
   readonly #conducting: Conducting;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;
-  readonly #conducted = new Map<string, ConductedRun>();
+  readonly #conducted = new Set<ConductedRun>();
+  readonly #publishing = new Set<Run>();
   readonly #open = new Set<Promise<void>>();
   readonly #onFree: () => void;
+  #handedBack = false;
 
   constructor(
-    link: Link,
+    settlement: Settlement,
     scorers: ScorerPool,
     conducting: Conducting,
     metrics: RunMetrics,
     onFree: () => void,
     log: Logger,
   ) {
-    this.#link = link;
+    this.#settlement = settlement;
     this.#scorers = scorers;
     this.#conducting = conducting;
     this.#metrics = metrics;
@@ -47,10 +42,10 @@ export class RunDesk {
     return this.#conducted.size;
   }
 
-  /** The runs in hand: in one piece with a scorer, or conducted. */
+  /** The runs in hand: in one piece with a scorer, loaded and being published, or conducted. */
   get runs(): Run[] {
     const whole = this.#scorers.progress.flatMap(({ job }) => (job.shard === null ? [job.run] : []));
-    return [...whole, ...[...this.#conducted.values()].map(({ run }) => run)];
+    return [...whole, ...this.#publishing, ...[...this.#conducted].map(({ run }) => run)];
   }
 
   score(job: Job): void {
@@ -61,24 +56,19 @@ export class RunDesk {
   conduct(run: Run): void {
     this.#metrics.claimed(run);
     const conducted = new ConductedRun(run, this.#conducting);
-    this.#conducted.set(run.runId, conducted);
+    this.#conducted.add(conducted);
     this.#track(this.#conduct(conducted));
   }
 
   /** A run was cancelled, or turned out to be another service's. */
   drop(runId: string): void {
-    this.#conducted.get(runId)?.end();
-    this.#scorers.abort(runId);
+    for (const conducted of this.#conducted) if (conducted.run.runId === runId) conducted.end();
+    this.#scorers.abort(({ run }) => run.runId === runId);
   }
 
-  async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<void> {
-    const failed = await this.#link.use((client) =>
-      failRun(client, runId, attempt, reason.code, reason.message, reason.remedy, rowsDone, rowsFailed),
-    );
-    if (failed.length === 0) return;
-    this.#metrics.ended(model, 'failed');
-    this.#log.warn({ run: runId, code: reason.code }, `run failed: ${reason.message}`);
-    this.drop(runId);
+  /** Ends a run that cannot go on. */
+  async fail(...failure: Parameters<Settlement['fail']>): Promise<void> {
+    if (await this.#settlement.fail(...failure)) this.drop(failure[0].runId);
   }
 
   /** Resolves when nothing is in hand any more. */
@@ -86,12 +76,11 @@ export class RunDesk {
     while (this.#open.size > 0) await Promise.all(this.#open);
   }
 
-  /** Gives what is still in hand back to the queue, without costing it an attempt. */
+  /** Gives what is still in hand back to the queue, without costing it a try; what becomes of it here counts no more. */
   async handBack(): Promise<void> {
-    for (const run of this.runs) {
-      await this.#link.use((client) => handBackRun(client, run.runId, run.attempt, this.#conducting.worker));
-      this.drop(run.runId);
-    }
+    this.#handedBack = true;
+    for (const { runId } of this.runs) this.drop(runId);
+    await this.#settlement.handBack(this.#conducting.worker);
   }
 
   #track(work: Promise<void>): void {
@@ -112,22 +101,28 @@ export class RunDesk {
     if (outcome.kind === 'lost')
       this.#log.warn({ run: run.runId, attempt: run.attempt }, 'lease lost: another service has the run');
     if (outcome.kind === 'published') this.#metrics.ended(run.model, 'done');
-    if (shard !== null) this.#conducted.get(run.runId)?.shardEnded();
+    if (shard !== null) this.#shardEnded(run);
     else if (outcome.kind === 'loaded' && outcome.snapshotAt !== null)
       await this.#publish(run, { ...outcome, snapshotAt: outcome.snapshotAt });
   }
 
-  async #publish(run: Run, loaded: Parameters<typeof publishRun>[3]): Promise<void> {
+  #shardEnded({ runId }: Run): void {
+    for (const conducted of this.#conducted) if (conducted.run.runId === runId) conducted.shardEnded();
+  }
+
+  /** Publishes a run that was scored in one piece, on a connection of its own: its index may take minutes. */
+  async #publish(run: Run, loaded: Loaded): Promise<void> {
+    const link = new Link({ url: this.#conducting.databaseUrl, applicationName: 'pgscore conductor' });
+    this.#publishing.add(run);
     try {
-      const mine = await this.#link.use((client) => publishRun(client, this.#conducting.worker, run, loaded));
+      const mine = await link.use((client) => publishRun(client, this.#conducting.worker, run, loaded));
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
-      await this.#failWhole(run, {
-        kind: 'failed',
-        ...failureOf(error, run),
-        rowsDone: loaded.rowsDone,
-        rowsFailed: loaded.rowsFailed,
-      });
+      const { rowsDone, rowsFailed } = loaded;
+      await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });
+    } finally {
+      this.#publishing.delete(run);
+      await link.close();
     }
   }
 
@@ -140,35 +135,25 @@ export class RunDesk {
       if (!(error instanceof RunEnded))
         await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone: 0, rowsFailed: 0 });
     } finally {
-      this.#conducted.delete(run.runId);
+      this.#conducted.delete(conducted);
       this.#scorers.release(run.runId);
     }
   }
 
   /** A failure that may pass puts the run back into the queue; any other ends it. */
   async #failWhole(run: Run, failed: Failed): Promise<void> {
+    if (this.#handedBack) return;
     if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
-    const [given] = await this.#link.use((client) =>
-      requeueRun(client, run.runId, run.attempt, MOST_ATTEMPTS, failed.code, failed.message),
-    );
-    if (given === undefined) return;
-    this.#log.warn(
-      { run: run.runId, attempt: run.attempt, code: failed.code },
-      `run ${given.state}: ${failed.message}`,
-    );
-    if (given.state === 'failed') this.#metrics.ended(run.model, 'failed');
-    this.drop(run.runId);
+    if (await this.#settlement.requeue(run, failed)) this.drop(run.runId);
   }
 
-  /** A shard that may succeed is opened again; one that cannot, or failed too often, takes the run with it. */
+  /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
-    if (!failed.retry || shard.fence >= MOST_ATTEMPTS) {
-      const message = failed.retry ? `${failed.message} (tried ${shard.fence} times)` : failed.message;
-      return this.fail(run, { ...failed, message }, failed.rowsDone, failed.rowsFailed);
-    }
-    await this.#link.use((client) =>
-      releaseShard(client, run.runId, run.attempt, shard.shard, shard.fence, failed.message),
-    );
-    this.#log.warn({ run: run.runId, shard: shard.shard, code: failed.code }, `shard opened again: ${failed.message}`);
+    if (this.#handedBack) return;
+    // Without its snapshot no shard of the attempt can be read any more, whoever tries.
+    if (failed.code === 'snapshot_lost') return this.#failWhole(run, failed);
+    if (failed.retry && shard.tries < MOST_TRIES) return this.#settlement.reopen(run, shard, failed);
+    const message = failed.retry ? `${failed.message} (tried ${shard.tries} times)` : failed.message;
+    return this.fail(run, { ...failed, message }, failed.rowsDone, failed.rowsFailed);
   }
 }

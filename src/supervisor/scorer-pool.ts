@@ -2,7 +2,7 @@ import type { Logger } from '../log.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Job, Outcome } from '../scorer/job.ts';
 import type { ScorerSettings } from '../scorer/messages.ts';
-import { ScorerProcess } from './scorer-process.ts';
+import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
 /** A scorer works on one job and has the next at hand, so that it never waits for a claim. */
 const JOBS_EACH = 2;
@@ -52,20 +52,11 @@ export class ScorerPool {
   /** Gives a job to the scorer with the least to do. */
   score(job: Job): Promise<Outcome> {
     const [idlest] = [...this.#scorers].toSorted((a, b) => a.assigned - b.assigned);
-    if (idlest !== undefined) return idlest.score(job);
-    return Promise.resolve({
-      kind: 'failed',
-      code: 'scorer_lost',
-      message: 'no scorer process is running',
-      remedy: null,
-      retry: true,
-      rowsDone: 0,
-      rowsFailed: 0,
-    });
+    return idlest?.score(job) ?? Promise.resolve(lostScorer('no scorer process is running'));
   }
 
-  abort(runId: string): void {
-    for (const scorer of this.#scorers) scorer.abort(runId);
+  abort(which: (job: Job) => boolean): void {
+    for (const scorer of this.#scorers) scorer.abort(which);
   }
 
   /** Tells every scorer that no shard of a run is left. */

@@ -19,6 +19,7 @@ export class ScorerProcess {
   readonly #watch: NodeJS.Timeout;
   readonly exited: Promise<void>;
   #killedFor: string | undefined;
+  #end: string | undefined;
 
   constructor(settings: ScorerSettings, batchTimeoutMs: number) {
     this.#batchTimeoutMs = batchTimeoutMs;
@@ -30,11 +31,14 @@ export class ScorerProcess {
     });
     this.#child.on('message', (message: FromScorer) => this.#receive(message));
     this.exited = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => {
-        this.#ended(signal ?? `exit code ${code}`);
+      const ended = (how: string): void => {
+        this.#ended(how);
         resolve();
+      };
+      this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) ended(error.message);
       });
-      this.#child.once('error', resolve);
     });
     this.#watch = setInterval(() => this.#checkProgress(), Math.min(1000, batchTimeoutMs / 4));
     this.#watch.unref();
@@ -54,15 +58,16 @@ export class ScorerProcess {
   }
 
   score(job: Job): Promise<Outcome> {
+    if (this.#end !== undefined) return Promise.resolve(lostScorer(this.#end));
     return new Promise((settle) => {
-      this.#jobs.push({ job, settle, since: Date.now(), rowsDone: 0, rowsFailed: 0 });
+      this.#jobs.push({ job, settle, since: performance.now(), rowsDone: 0, rowsFailed: 0 });
       this.#send({ type: 'score', job });
     });
   }
 
-  /** Stops the jobs of a run after their present batch. */
-  abort(runId: string): void {
-    for (const { job } of this.#jobs) if (job.run.runId === runId) this.#send({ type: 'abort', jobId: job.id });
+  /** Stops some of its jobs after their present batch. */
+  abort(which: (job: Job) => boolean): void {
+    for (const { job } of this.#jobs) if (which(job)) this.#send({ type: 'abort', jobId: job.id });
   }
 
   release(runId: string): void {
@@ -84,28 +89,34 @@ export class ScorerProcess {
     const assigned = this.#jobs[at];
     if (assigned === undefined) return;
     if (message.type === 'progress') {
-      Object.assign(assigned, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: Date.now() });
+      Object.assign(assigned, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: performance.now() });
       return;
     }
     this.#jobs.splice(at, 1);
     const next = this.#jobs[0];
-    if (next !== undefined) next.since = Date.now();
+    if (next !== undefined) next.since = performance.now();
     assigned.settle(message.outcome);
   }
 
   #checkProgress(): void {
     const current = this.#jobs[0];
-    if (current === undefined || Date.now() - current.since < this.#batchTimeoutMs) return;
+    if (current === undefined || performance.now() - current.since < this.#batchTimeoutMs) return;
     this.kill(`it made no progress for ${this.#batchTimeoutMs / 1000} s`);
   }
 
   #ended(how: string): void {
     clearInterval(this.#watch);
-    const message = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
-    const remedy =
-      'If it happens again, look at the log of the service; a slow model may need a longer --batch-timeout.';
-    for (const { settle, rowsDone, rowsFailed } of this.#jobs.splice(0)) {
-      settle({ kind: 'failed', code: 'scorer_lost', message, remedy, retry: true, rowsDone, rowsFailed });
-    }
+    this.#end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
+    for (const { settle, ...progress } of this.#jobs.splice(0)) settle(lostScorer(this.#end, progress));
   }
+}
+
+const REMEDY = 'If it happens again, look at the log of the service; a slow model may need a longer --batch-timeout.';
+
+/** The outcome of a job whose scorer is gone. */
+export function lostScorer(
+  message: string,
+  { rowsDone, rowsFailed }: Progress = { rowsDone: 0, rowsFailed: 0 },
+): Outcome {
+  return { kind: 'failed', code: 'scorer_lost', message, remedy: REMEDY, retry: true, rowsDone, rowsFailed };
 }

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
-import { connect, urlFor } from '../db/connect.ts';
+import { connect } from '../db/connect.ts';
 import { Link } from '../db/link.ts';
 import { Listener } from '../db/listen.ts';
+import { isPassing } from '../db/sqlstate.ts';
 import type { ServiceConfig } from '../config.ts';
-import { PgscoreError } from '../errors.ts';
-import { installationState } from '../install/installation.ts';
 import type { Logger } from '../log.ts';
 import { fireDue } from '../schedule/fire-due.ts';
 import { startTicker, type Ticker } from '../schedule/ticker.ts';
@@ -19,11 +18,17 @@ import { reportWorker, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
 import { ScorerPool } from './scorer-pool.ts';
+import { Settlement } from './settlement.ts';
 import { sweep } from './sweep.ts';
 import { Wakeable } from './wakeable.ts';
+import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
 
 const MOST_BEAT_MS = 1000;
+/** No statement of these connections takes so long: without an answer by then, the connection is dead. */
+const PATIENCE_MS = 60_000;
+/** For each of the last things that a service says to the database. */
+const LAST_WORDS_MS = 5000;
 
 /** A running pgscore service. */
 export type Service = {
@@ -32,7 +37,7 @@ export type Service = {
   readonly url: string;
   /** Process ids of the scorers. */
   readonly scorerPids: readonly number[];
-  /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child. */
+  /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child; called again, it does not wait. */
   stop(): Promise<void>;
 };
 
@@ -55,19 +60,22 @@ class Supervisor implements Service {
   readonly #metrics = new RunMetrics();
   readonly #scorers: ScorerPool;
   readonly #desk: RunDesk;
+  readonly #dispatcher: Dispatcher;
   readonly #links: { work: Link; settle: Link; check: Link; beat: Link; sweep: Link; schedule: Link };
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable };
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
-  #state: WorkerState = 'running';
+  #state: WorkerState | 'starting' = 'starting';
   #stopping: Promise<void> | undefined;
+  #hurry: () => void = () => undefined;
 
   constructor(config: ServiceConfig, log: Logger) {
     this.#config = config;
     this.#log = log;
     const readerUrl = readerUrlOf(config);
-    const link = (name: string): Link => new Link({ url: config.databaseUrl, applicationName: `pgscore ${name}` });
+    const link = (name: string): Link =>
+      new Link({ url: config.databaseUrl, applicationName: `pgscore ${name}`, patienceMs: PATIENCE_MS });
     this.#links = {
       work: link('claim'),
       settle: link('settle'),
@@ -85,7 +93,7 @@ class Supervisor implements Service {
     this.#scorers = new ScorerPool(config.scorers, settings, config.batchTimeoutMs, log);
     const wakeWork = (): void => this.#loops.work.wake();
     this.#desk = new RunDesk(
-      this.#links.settle,
+      new Settlement(this.#links.settle, this.#metrics, log),
       this.#scorers,
       {
         worker: this.worker,
@@ -99,9 +107,9 @@ class Supervisor implements Service {
       wakeWork,
       log,
     );
-    const dispatcher = new Dispatcher(this.worker, config.leaseMs, this.#links.work, this.#scorers, this.#desk, log);
+    this.#dispatcher = new Dispatcher(this.worker, config.leaseMs, this.#links.work, this.#scorers, this.#desk, log);
     this.#loops = {
-      work: new Wakeable('claiming work', config.pollMs, () => this.#unlessPaused(() => dispatcher.dispatch()), log),
+      work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
       check: new Wakeable(
         'checking versions',
         config.pollMs,
@@ -127,10 +135,8 @@ class Supervisor implements Service {
   }
 
   async start(): Promise<void> {
-    await this.#checkDatabase();
-    await this.#checkReader();
+    await this.#firstBeat();
     this.#scorers.start();
-    await this.#beat();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
@@ -148,30 +154,47 @@ class Supervisor implements Service {
   }
 
   stop(): Promise<void> {
+    this.#hurry();
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   async #stop(): Promise<void> {
+    const began = this.#state !== 'starting';
     this.#state = 'draining';
-    await this.#listener.stop();
-    await Promise.all([
+    this.#dispatcher.drain();
+    const hurried = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+    });
+    const idle = Promise.all([
+      this.#listener.stop(),
       this.#ticker?.stop(),
-      this.#loops.work.stop(),
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
+      this.#desk.drained(),
     ]);
-    await within(this.#desk.drained(), this.#config.graceMs);
-    await this.#desk
-      .handBack()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
+    await within(Promise.race([idle, hurried]), this.#config.graceMs);
+    this.#dispatcher.close();
+    if (began) await within(this.#handBack(), LAST_WORDS_MS);
     await this.#scorers.stop();
-    await this.#loops.beat.stop();
-    this.#state = 'stopped';
-    await this.#report().catch(() => undefined);
+    await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#links).map((link) => link.close()));
     await this.#web?.stop();
     this.#log.info('pgscore has stopped');
+  }
+
+  async #handBack(): Promise<void> {
+    await this.#loops.work.stop();
+    await this.#desk
+      .handBack()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
+  }
+
+  async #farewell(): Promise<void> {
+    await this.#desk.drained();
+    await this.#loops.beat.stop();
+    this.#state = 'stopped';
+    await this.#report().catch(() => undefined);
   }
 
   #wakeAll(): void {
@@ -180,29 +203,41 @@ class Supervisor implements Service {
     this.#loops.beat.wake();
   }
 
-  async #checkDatabase(): Promise<void> {
-    const state = await this.#links.work.use(installationState);
-    if (state === 'missing') {
-      throw new PgscoreError('not_installed', 'this database has no pgscore', {
-        remedy: 'Run pgscore migrate as the owner of the database.',
-      });
-    }
-    this.#state = state === 'copy' ? 'paused' : 'running';
-    if (state === 'copy')
-      this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
+  /** Goes on while the service drains, for what is in hand. */
+  async #dispatch(): Promise<void> {
+    if (!this.#waits) await this.#dispatcher.dispatch();
   }
 
-  async #checkReader(): Promise<void> {
-    const client = await connect({ url: readerUrlOf(this.#config), applicationName: 'pgscore reader' });
-    await client.end();
+  /** Goes on as soon as the database is there and, where it is a restored copy, adopted. */
+  async #askForWelcome(): Promise<void> {
+    const begins = this.#state === 'starting';
+    if (begins) await checkReader(this.#config);
+    const state = await welcome(this.#links.beat);
+    if (begins && state === 'paused')
+      this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
+    if (this.#waits) this.#state = state;
   }
 
   async #unlessPaused(work: () => Promise<unknown>): Promise<void> {
     if (this.#state === 'running') await work();
   }
 
+  get #waits(): boolean {
+    return this.#state === 'starting' || this.#state === 'paused';
+  }
+
+  /** A database that is down comes up one day; one that refuses the service, or has no pgscore, is a mistake to be told of. */
+  async #firstBeat(): Promise<void> {
+    try {
+      await this.#beat();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#log.warn({ err: error }, 'the database does not answer yet; the service goes on trying');
+    }
+  }
+
   async #beat(): Promise<void> {
-    if (this.#state === 'paused') await this.#checkDatabase();
+    if (this.#waits) await this.#askForWelcome();
     await this.#report();
     const { beat: link } = this.#links;
     await beat({
@@ -216,8 +251,10 @@ class Supervisor implements Service {
   }
 
   async #report(): Promise<void> {
+    const state = this.#state;
+    if (state === 'starting') return;
     await this.#links.beat.use((client) =>
-      reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, this.#state),
+      reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, state),
     );
   }
 
@@ -252,10 +289,4 @@ class Supervisor implements Service {
       listening: this.#listener.listening,
     };
   }
-}
-
-/** The database as pgscore_reader sees it: as set, else the service's URL with that user. */
-function readerUrlOf(config: ServiceConfig): string | undefined {
-  if (config.readerUrl !== undefined || config.databaseUrl === undefined) return config.readerUrl;
-  return urlFor(config.databaseUrl, 'pgscore_reader', config.readerPassword);
 }

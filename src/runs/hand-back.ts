@@ -1,0 +1,30 @@
+import { statement } from '../db/statement.ts';
+
+/** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. */
+export const handBackRuns = statement<[worker: string], { run_id: string }>(
+  'hand_back_runs',
+  `with held as materialized (
+     select run_id from pgscore_data.run where claimed_by = $1 and state = 'running' order by run_id for update
+   ), given as (
+     update pgscore_data.run r
+        set state = case when r.cancel_requested_at is null then 'queued' else 'cancelled' end,
+            finished_at = case when r.cancel_requested_at is null then null else clock_timestamp() end,
+            phase = null, claimed_by = null, lease_until = null, handed_back = r.handed_back + 1
+       from held where r.run_id = held.run_id
+     returning r.run_id
+   ), discarded as (
+     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
+   )
+   select run_id from given`,
+);
+
+/** The same for its shards of runs that another worker conducts. */
+export const handBackShards = statement<[worker: string], { run_id: string; shard: number }>(
+  'hand_back_shards',
+  `with held as materialized (
+     select run_id, attempt, shard from pgscore_data.shard where claimed_by = $1 and state = 'running' order by run_id, attempt, shard for update
+   )
+   update pgscore_data.shard s set state = 'queued', claimed_by = null, lease_until = null, handed_back = s.handed_back + 1
+     from held where (s.run_id, s.attempt, s.shard) = (held.run_id, held.attempt, held.shard)
+   returning s.run_id, s.shard`,
+);

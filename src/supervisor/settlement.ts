@@ -1,0 +1,73 @@
+import type { Link } from '../db/link.ts';
+import { isPassing } from '../db/sqlstate.ts';
+import type { Queryable } from '../db/statement.ts';
+import { retrying } from '../lib/retrying.ts';
+import type { Logger } from '../log.ts';
+import { failRun } from '../runs/fail-run.ts';
+import { handBackRuns, handBackShards } from '../runs/hand-back.ts';
+import { releaseShard } from '../runs/release-shard.ts';
+import { requeueRun } from '../runs/requeue-run.ts';
+import type { Run } from '../runs/run.ts';
+import type { Outcome, Shard } from '../scorer/job.ts';
+import type { RunMetrics } from './run-metrics.ts';
+
+/** A run that was tried so often is not tried again; a shard that was takes its run with it. */
+export const MOST_TRIES = 3;
+
+export type Failed = Extract<Outcome, { kind: 'failed' }>;
+type Claimed = Pick<Run, 'runId' | 'attempt' | 'model'>;
+type Reason = Pick<Failed, 'code' | 'message' | 'remedy'>;
+
+/**
+ * Writes down what becomes of work that did not succeed. Every statement is under the fence of that work: where it went
+ * through after all, or belongs to another by now, nothing changes. That is why each can be tried again.
+ */
+export class Settlement {
+  readonly #link: Link;
+  readonly #metrics: RunMetrics;
+  readonly #log: Logger;
+
+  constructor(link: Link, metrics: RunMetrics, log: Logger) {
+    this.#link = link;
+    this.#metrics = metrics;
+    this.#log = log;
+  }
+
+  /** Ends a run; resolves with whether it was still going on. */
+  async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<boolean> {
+    const failed = await this.#write((client) =>
+      failRun(client, runId, attempt, reason.code, reason.message, reason.remedy, rowsDone, rowsFailed),
+    );
+    if (failed.length === 0) return false;
+    this.#metrics.ended(model, 'failed');
+    this.#log.warn({ run: runId, code: reason.code }, `run failed: ${reason.message}`);
+    return true;
+  }
+
+  /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
+  async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
+    const [given] = await this.#write((client) =>
+      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, message, remedy),
+    );
+    if (given === undefined) return false;
+    if (given.state !== 'queued') this.#metrics.ended(run.model, given.state);
+    this.#log.warn({ run: run.runId, attempt: run.attempt, code }, `run ${given.state}: ${message}`);
+    return true;
+  }
+
+  /** Opens a shard again. */
+  async reopen({ runId, attempt }: Run, { shard, fence }: Shard, { code, message }: Reason): Promise<void> {
+    const [now] = await this.#write((client) => releaseShard(client, runId, attempt, shard, fence, message));
+    if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
+  }
+
+  /** Gives all that a worker holds back to the queue, without costing it a try. */
+  async handBack(worker: string): Promise<void> {
+    await this.#write((client) => handBackRuns(client, worker));
+    await this.#write((client) => handBackShards(client, worker));
+  }
+
+  #write<T>(statement: (client: Queryable) => Promise<T>): Promise<T> {
+    return retrying(() => this.#link.use(statement), { attempts: 5, pauseMs: 100, again: isPassing });
+  }
+}

@@ -1,0 +1,28 @@
+import type { ServiceConfig } from '../config.ts';
+import { connect, urlFor } from '../db/connect.ts';
+import { disconnect } from '../db/disconnect.ts';
+import type { Link } from '../db/link.ts';
+import { PgscoreError } from '../errors.ts';
+import { installationState } from '../install/installation.ts';
+
+/** Whether a service may work on a database: `paused` on a restored copy, until it is adopted. Raises `not_installed`. */
+export async function welcome(link: Link): Promise<'running' | 'paused'> {
+  const state = await link.use(installationState);
+  if (state === 'missing') {
+    throw new PgscoreError('not_installed', 'this database has no pgscore', {
+      remedy: 'Run pgscore migrate as the owner of the database.',
+    });
+  }
+  return state === 'copy' ? 'paused' : 'running';
+}
+
+/** Raises what keeps the service from reading sources. */
+export async function checkReader(config: ServiceConfig): Promise<void> {
+  await disconnect(await connect({ url: readerUrlOf(config), applicationName: 'pgscore reader' }));
+}
+
+/** The database as pgscore_reader sees it: as set, else the service's URL with that user. */
+export function readerUrlOf(config: ServiceConfig): string | undefined {
+  if (config.readerUrl !== undefined || config.databaseUrl === undefined) return config.readerUrl;
+  return urlFor(config.databaseUrl, 'pgscore_reader', config.readerPassword);
+}
