@@ -17,10 +17,14 @@ export function addAdopt(program: Command): void {
     .action(async (_options, command: Command) => {
       const { flags, output } = invocation(command);
       const connecting = connect({ url: setting('databaseUrl', flags), applicationName: 'pgscore adopt' });
-      const database = await withClient(connecting, async (client) => {
-        await adopt(client);
-        return client.database ?? '';
-      });
-      output.result({ database, state: 'original' }, () => `Database "${database}" is now an installation of its own.`);
+      const { database, was } = await withClient(connecting, async (client) => ({
+        was: await adopt(client),
+        database: client.database ?? '',
+      }));
+      output.result({ database, was }, () =>
+        was === 'copy'
+          ? `Database "${database}" is now an installation of its own; its service goes on.`
+          : `Database "${database}" is no copy; there was nothing to do.`,
+      );
     });
 }

@@ -34,12 +34,16 @@ export function failureOf(error: unknown): Failure {
 export function failureText({ code, message, detail, remedy, sqlstate, stack }: Failure): string {
   const lines = [
     `pgscore: ${message}`,
-    ...(detail === undefined ? [] : [`  ${detail}`]),
-    ...(remedy === undefined ? [] : [`  ${remedy}`]),
+    ...indented(detail),
+    ...indented(remedy),
     `  [${code}${sqlstate === undefined ? '' : `, SQLSTATE ${sqlstate}`}]`,
     ...(stack === undefined ? [] : [stack]),
   ];
   return lines.map(visible).join('\n');
+}
+
+function indented(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split('\n').map((line) => `  ${line}`);
 }
 
 /** For programs: one JSON object on one line. */

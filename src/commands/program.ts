@@ -11,6 +11,7 @@ import { addRuns } from './runs.ts';
 import { addSchedule } from './schedule.ts';
 import { addScore } from './score.ts';
 import { addServe } from './serve.ts';
+import { addSql } from './sql.ts';
 import { addVersionCommands } from './versions.ts';
 
 const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.
@@ -24,7 +25,7 @@ const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
-  ['Care:', [addAdopt]],
+  ['Care:', [addSql, addAdopt]],
 ];
 
 /** The whole command line. It raises what is wrong instead of printing it and leaving. */

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import { formatTable, visible } from './table.ts';
 import type { Cell } from './table.ts';
 
@@ -27,20 +28,29 @@ function layOut(rows: readonly Row[], titled: (name: string) => string): string 
 export function listOf(row: Row): string {
   const entries = Object.entries(row).flatMap(([name, value]) => {
     const cell = cellOf(value);
-    return cell === null || cell === '' ? [] : [[title(name), visible(cell)] as const];
+    return cell === null || cell === '' ? [] : [[title(name), cell] as const];
   });
-  const width = Math.max(...entries.map(([name]) => name.length));
+  return pairs(entries);
+}
+
+/** Names and values in two columns. */
+export function pairs(entries: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(0, ...entries.map(([name]) => stringWidth(name)));
+  const hanging = `\n${' '.repeat(width + 2)}`;
   return entries
-    .map(([name, cell]) => `${name.padEnd(width)}  ${cell.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)
+    .map(
+      ([name, value]) => `${name}${' '.repeat(width - stringWidth(name))}  ${visible(value).replaceAll('\n', hanging)}`,
+    )
     .join('\n');
 }
 
-/** A value as people read it: instants in UTC to the second, lists with commas. */
+/** A value as people read it: instants in UTC to the second, lists with commas, fractions to seven digits. */
 export function cellOf(value: unknown): Cell {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return instant(value);
   if (Array.isArray(value)) return value.map((item) => cellOf(item) ?? '').join(', ');
   if (typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(7)));
   return typeof value === 'string' ? value : String(value as number | bigint | boolean);
 }
 
