@@ -2,7 +2,7 @@
 
 create or replace view pgscore.feature_casts as
 select * from (values
-  ('boolean', 'float32, float64, bool', 'false is 0, true is 1'),
+  ('boolean', 'float32, float64, int32, int64, bool', 'false is 0, true is 1'),
   ('smallint, integer', 'float32, float64, int32, int64', 'exact, but for float32 beyond 2^24, which rounds'),
   ('bigint', 'float32, float64, int64', 'exact in int64; float64 rounds beyond 2^53, float32 beyond 2^24'),
   ('real', 'float32, float64', 'exact'),
@@ -50,8 +50,8 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when width > 1 then wire_type in ('_float4', '_float8', 'vector')
-    when wire_type = 'bool' then tensor_type in ('bool', 'float32', 'float64')
+    when width > 1 then wire_type in ('_float4', '_float8', 'vector') and tensor_type in ('float32', 'float64')
+    when wire_type = 'bool' then tensor_type in ('bool', 'int32', 'int64', 'float32', 'float64')
     when wire_type in ('int2', 'int4') then tensor_type in ('int32', 'int64', 'float32', 'float64')
     when wire_type = 'int8' then tensor_type in ('int64', 'float32', 'float64')
     when wire_type in ('float4', 'float8', 'numeric') then tensor_type in ('float32', 'float64')
@@ -66,12 +66,17 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select 'Score a view that gives ' || case
+    when width > 1 and t.typcategory = 'A' then format('%I as real[]: %I::real[] as %I', wanted, column_name, wanted)
     when width > 1 then format('%I as an array: array[...]::real[] as %I', wanted, wanted)
+    when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, case tensor_type when 'string' then 'text' else 'real' end, wanted)
+    when tensor_type = 'string' then format('%I::text as %I', column_name, wanted)
+    when t.typcategory = 'A' then format('one element: %I[1] as %I', column_name, wanted)
     when t.typname in ('date', 'timestamp', 'timestamptz') then format('the part the model was trained on: extract(month from %I)::real as %I', column_name, wanted)
     when t.typname in ('interval', 'time', 'timetz') then format('seconds: extract(epoch from %I)::real as %I', column_name, wanted)
-    when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, case tensor_type when 'string' then 'text' else 'real' end, wanted)
-    else format('%I::%s as %I', column_name,
-      case tensor_type when 'string' then 'text' when 'bool' then 'boolean' when 'int32' then 'integer' when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end, wanted)
+    when tensor_type = 'bool' and t.typcategory = 'N' then format('%I <> 0 as %I', column_name, wanted)
+    when t.typcategory in ('N', 'S') then format('%I::%s as %I', column_name,
+      case tensor_type when 'bool' then 'boolean' when 'int32' then 'integer' when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end, wanted)
+    else format('%I as the number that the model was trained on', wanted)
   end || '; select * from pgscore.feature_casts; lists what is taken.'
   from pg_type t where t.oid = base
 $$;

@@ -50,10 +50,21 @@ function distribute(
   let taken = 0;
   return inputs.flatMap((input, index) => {
     const count = share[index] ?? 0;
+    if (count === 1) checkArray(input);
     const own = count === 0 ? [input.name] : names.slice(taken, taken + count);
     taken += count;
     return own.map((name, position) => featureOf(input, name, position, own.length));
   });
+}
+
+/** An array column is real[], double precision[] or vector: what else a matrix takes has no column of its own. */
+function checkArray({ name, type, width }: ModelInput): void {
+  if (width === 1 || type === 'float32' || type === 'float64') return;
+  throw new PgscoreError(
+    'model_feature_names_wrong',
+    `input '${name}' takes ${width} values of ${type}, but has one name: an array column holds real numbers only`,
+    { remedy: 'Give one name for each of its columns, in the order of training, or export it with a float32 input.' },
+  );
 }
 
 function featureOf(

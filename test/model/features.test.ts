@@ -41,6 +41,12 @@ describe('features', () => {
     ]);
   });
 
+  test.each(['int64', 'bool', 'string'] as const)('are no array column where the matrix takes %s', (type) => {
+    const error = caught(() => map([{ ...input('X', 3), type }], ['tokens']));
+    expect(error.code).toBe('model_feature_names_wrong');
+    expect(error.message).toContain(`3 values of ${type}`);
+  });
+
   test('close a width that the file leaves open', () => {
     expect(mapFeatures([input('X', null)], ['a', 'b']).inputs).toEqual([
       { name: 'X', type: 'float32', width: 2, shape: [null, 2] },
