@@ -1,0 +1,33 @@
+import { Field, FixedSizeList, makeData } from 'apache-arrow';
+import type { Data, Float32, Float64 } from 'apache-arrow';
+import type { ColumnBuilder } from './column-builder.ts';
+import { NumberColumn } from './number-column.ts';
+import { Validity } from './validity.ts';
+
+/** A column of vectors of one width, held as a row-major matrix [rows, width]. */
+export class ListColumn<T extends Float32 | Float64> implements ColumnBuilder {
+  readonly width: number;
+  readonly #type: FixedSizeList<T>;
+  readonly #validity: Validity;
+  readonly elements: NumberColumn<T>;
+
+  constructor(type: T, width: number, capacity: number) {
+    this.width = width;
+    this.#type = new FixedSizeList(width, new Field('item', type, false));
+    this.#validity = new Validity(capacity);
+    this.elements = new NumberColumn(type, capacity * width);
+  }
+
+  begin(): void {
+    this.elements.begin();
+  }
+
+  setNull(row: number): void {
+    this.#validity.setNull(row);
+  }
+
+  finish(rows: number): Data<FixedSizeList<T>> {
+    const child = this.elements.finish(rows * this.width);
+    return makeData({ type: this.#type, length: rows, child, ...this.#validity.take() });
+  }
+}

@@ -1,0 +1,76 @@
+import { Binary } from 'apache-arrow';
+import type { Data } from 'apache-arrow';
+import { recordBatch } from '../arrow/record-batch.ts';
+import type { RowError } from '../model/row-error.ts';
+import { batchCapacity } from './batch-limits.ts';
+import type { BatchLimits } from './batch-limits.ts';
+import type { DecodedBatch } from './decoded-batch.ts';
+import type { SourceColumn } from './source-column.ts';
+import { planTuple } from './tuple-plan.ts';
+import type { TuplePlan } from './tuple-plan.ts';
+import type { TupleStep } from './tuple-step.ts';
+
+/** Fills one batch after the other: knows which row is being read, and when a batch is full. */
+export class BatchAssembler {
+  readonly #columns: readonly SourceColumn[];
+  readonly #capacity: number;
+  readonly #maxBytes: number;
+  readonly #plan: TuplePlan;
+  #rows = 0;
+  #bytes = 0;
+  #badRows = new Map<number, RowError>();
+
+  constructor(columns: readonly SourceColumn[], limits: BatchLimits) {
+    this.#columns = columns;
+    this.#capacity = batchCapacity(columns, limits);
+    this.#maxBytes = limits.bytes;
+    this.#plan = planTuple(columns, { capacity: this.#capacity, maxBytes: limits.bytes }, (row, error) => {
+      if (!this.#badRows.has(row)) this.#badRows.set(row, error);
+    });
+  }
+
+  get steps(): readonly TupleStep[] {
+    return this.#plan.steps;
+  }
+
+  /** The row of the batch that is being read. */
+  get row(): number {
+    return this.#rows;
+  }
+
+  beginRow(): void {
+    if (this.#rows === 0) for (const step of this.steps) step.begin();
+  }
+
+  /** Ends a row that came as `bytes` bytes. Returns the batch where it is full now. */
+  endRow(bytes: number): DecodedBatch | undefined {
+    this.#rows += 1;
+    this.#bytes += bytes;
+    const full = this.#rows === this.#capacity || this.#bytes >= this.#maxBytes;
+    return full ? this.take() : undefined;
+  }
+
+  /** The rows read so far; nothing where there are none. */
+  take(): DecodedBatch | undefined {
+    const rows = this.#rows;
+    if (rows === 0) return undefined;
+    const data = this.#plan.builders.map((builder) => builder.finish(rows));
+    const badRows = this.#badRows;
+    this.#rows = 0;
+    this.#bytes = 0;
+    this.#badRows = new Map();
+    const ofRole = (role: SourceColumn['role']) => data.filter((_, index) => this.#columns[index]?.role === role);
+    const names = this.#columns.filter(({ role }) => role === 'feature').map(({ name }) => name);
+    return {
+      rows,
+      batch: recordBatch(names, ofRole('feature'), rows),
+      keys: ofRole('key').filter(isBinary),
+      eventTime: ofRole('event_time').find(isBinary) ?? null,
+      badRows,
+    };
+  }
+}
+
+function isBinary(data: Data): data is Data<Binary> {
+  return data.type instanceof Binary;
+}

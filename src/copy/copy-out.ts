@@ -1,0 +1,103 @@
+import type { Connection, Submittable } from 'pg';
+import { BorrowedSocket } from './borrowed-socket.ts';
+import { CopyFrames } from './copy-frames.ts';
+import type { CopyDecoder } from './decode.ts';
+import type { DecodedBatch } from './decoded-batch.ts';
+import { protocolError } from './protocol-error.ts';
+
+type Outcome = { readonly done: true } | { readonly done: false; readonly error: unknown };
+
+/**
+ * A COPY TO as a query of node-pg that decodes each CopyData in the buffer it came in. pg-copy-streams slices every
+ * message out and joins them again, which costs 0.25 CPU-seconds more per million rows.
+ */
+export class CopyOut implements Submittable {
+  readonly #sql: string;
+  readonly #decoder: CopyDecoder;
+  readonly #frames: CopyFrames;
+  #socket: BorrowedSocket | undefined;
+  #sent: string | undefined;
+  #answered = false;
+  #outcome: Outcome | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(sql: string, decoder: CopyDecoder) {
+    this.#sql = sql;
+    this.#decoder = decoder;
+    this.#frames = new CopyFrames(decoder, (message) => this.#socket?.forward(message));
+  }
+
+  /** The next batch; undefined after the last. The socket is read only while a batch is waited for. */
+  async next(): Promise<DecodedBatch | undefined> {
+    while (this.#outcome === undefined && !this.#decoder.ready) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#socket?.resume();
+      await woken;
+    }
+    if (this.#outcome?.done === false) throw this.#outcome.error;
+    return this.#decoder.take();
+  }
+
+  /** Whether the driver has its socket back, so that the connection can take another query. */
+  get released(): boolean {
+    return this.#answered && this.#socket === undefined;
+  }
+
+  /** Makes `next` raise `error`. */
+  fail(error: unknown): void {
+    this.#settle({ done: false, error });
+  }
+
+  submit(connection: Connection): void {
+    this.#socket = new BorrowedSocket(connection.stream, (bytes) => this.#receive(bytes));
+    connection.query(this.#sql);
+  }
+
+  handleError(error: unknown): void {
+    this.#answered = true;
+    this.fail(error);
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.#sent = message.text;
+  }
+
+  handleReadyForQuery(): void {
+    this.#answered = true;
+    try {
+      this.#decoder.finish();
+      const decoded = `COPY ${this.#decoder.rows}`;
+      if (this.#sent !== decoded) throw protocolError(`the server says ${this.#sent}, it holds ${decoded}`);
+      this.#settle({ done: true });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#outcome !== undefined) return;
+    try {
+      const rest = this.#frames.read(bytes);
+      if (rest !== undefined) return this.#release(rest);
+      if (!this.#decoder.ready) return;
+      this.#socket?.pause();
+      this.#wake();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #release(unread: Buffer): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.giveBack(unread);
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#outcome ??= outcome;
+    this.#socket?.pause();
+    this.#wake();
+  }
+}

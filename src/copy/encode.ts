@@ -1,0 +1,97 @@
+import { PgscoreError } from '../errors.ts';
+import type { ViewedBytes } from '../lib/viewed-bytes.ts';
+import type { Predictions } from '../model/predictions.ts';
+import type { RowErrorCode } from '../model/row-error.ts';
+import type { DecodedBatch } from './decoded-batch.ts';
+import { encodedField, FieldWriter } from './field-writer.ts';
+import { PassedFields } from './passed-fields.ts';
+import { probabilityFields } from './probability-fields.ts';
+import type { ProbabilityFields } from './probability-fields.ts';
+
+export type PredictionTarget = {
+  readonly generation: number;
+  /** A bigint, in decimal digits. */
+  readonly runId: string;
+  /** None for a regression, which has neither label nor probabilities. */
+  readonly classLabels: readonly string[];
+  /** One float8 column a class; null: all of them as one jsonb. */
+  readonly probabilityColumns: readonly string[] | null;
+};
+
+type Keys = Pick<DecodedBatch, 'rows' | 'keys' | 'eventTime'>;
+
+/** Bytes of a tuple besides its keys, label, probabilities and error code. */
+const FIXED_BYTES = 2 + 8 + 12 + 12 + 12 + 4 * 3;
+const LONGEST_ERROR_CODE = 64;
+
+/**
+ * Predictions as tuples of binary COPY. Columns: generation int4, the key columns, event_time timestamptz, score float8,
+ * and of classifiers label text and the probabilities, then error_code text, run_id int8. A row that could not be scored
+ * has only its key, event time and error code; raises `internal` for any other that has no finite prediction.
+ */
+export class PredictionEncoder {
+  readonly #generation: ViewedBytes;
+  readonly #runId: ViewedBytes;
+  readonly #labels: readonly ViewedBytes[];
+  readonly #probabilities: ProbabilityFields;
+  /** Most bytes of a row besides its keys. */
+  readonly #rowBytes: number;
+  readonly #errorCodes = new Map<string, ViewedBytes>();
+
+  constructor({ generation, runId, classLabels, probabilityColumns }: PredictionTarget) {
+    const generationBytes = Buffer.alloc(4);
+    generationBytes.writeInt32BE(generation);
+    this.#generation = encodedField(generationBytes);
+    const runIdBytes = Buffer.alloc(8);
+    runIdBytes.writeBigInt64BE(BigInt(runId));
+    this.#runId = encodedField(runIdBytes);
+    this.#labels = classLabels.map((label) => encodedField(Buffer.from(label)));
+    this.#probabilities = probabilityFields(classLabels, probabilityColumns);
+    const longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
+    this.#rowBytes = FIXED_BYTES + LONGEST_ERROR_CODE + longestLabel + this.#probabilities.maxBytes;
+  }
+
+  /** The tuples of one batch. */
+  encode({ rows, keys, eventTime }: Keys, predictions: Predictions): Buffer {
+    const { errors } = predictions;
+    const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
+    const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
+    const fields = 5 + keys.length + ofClasses;
+    const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, rows * this.#rowBytes));
+    for (let row = 0; row < rows; row += 1) {
+      writer.beginTuple(fields);
+      writer.encoded(this.#generation);
+      for (const column of passed) column.write(writer, row);
+      if (eventTime === null) writer.null();
+      const error = errors.size === 0 ? undefined : errors.get(row);
+      if (error === undefined) {
+        this.#writePrediction(writer, predictions, row);
+        writer.null();
+      } else {
+        for (let field = 0; field <= ofClasses; field += 1) writer.null();
+        writer.encoded(this.#errorCode(error.code));
+      }
+      writer.encoded(this.#runId);
+    }
+    return writer.written();
+  }
+
+  #writePrediction(writer: FieldWriter, { score, label, probabilities }: Predictions, row: number): void {
+    const value = score[row] ?? Number.NaN;
+    if (Number.isFinite(value)) writer.float8(value);
+    else if (label !== null && probabilities === null) writer.null();
+    else throw new PgscoreError('internal', `row ${row} has the score ${value} and no error`);
+    if (label === null) return;
+    const text = this.#labels[label[row] ?? -1];
+    if (text === undefined) throw new PgscoreError('internal', `row ${row} has the label ${label[row]} and no error`);
+    writer.encoded(text);
+    if (probabilities !== null) return this.#probabilities.write(writer, probabilities, row);
+    for (let field = 0; field < this.#probabilities.count; field += 1) writer.null();
+  }
+
+  #errorCode(code: RowErrorCode): ViewedBytes {
+    const known = this.#errorCodes.get(code) ?? encodedField(Buffer.from(code));
+    this.#errorCodes.set(code, known);
+    return known;
+  }
+}

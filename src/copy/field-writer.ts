@@ -1,0 +1,65 @@
+import { copyBytes, viewed } from '../lib/viewed-bytes.ts';
+import type { ViewedBytes } from '../lib/viewed-bytes.ts';
+
+/**
+ * Writes the fields of binary COPY tuples one after the other. The buffer is uninitialised memory, sized by a bound on
+ * what will be written; only what was written leaves it.
+ */
+export class FieldWriter {
+  readonly #buffer: Buffer;
+  readonly #target: ViewedBytes;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(maxBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(maxBytes);
+    this.#target = viewed(this.#buffer);
+    this.#view = this.#target.view;
+  }
+
+  beginTuple(fields: number): void {
+    this.#view.setInt16(this.#at, fields);
+    this.#at += 2;
+  }
+
+  null(): void {
+    this.#view.setInt32(this.#at, -1);
+    this.#at += 4;
+  }
+
+  float8(value: number): void {
+    this.#view.setInt32(this.#at, 8);
+    this.#view.setFloat64(this.#at + 4, value);
+    this.#at += 12;
+  }
+
+  /** The bytes of `source` from `start` to `end` as a field. */
+  value(source: ViewedBytes, start: number, end: number): void {
+    this.#view.setInt32(this.#at, end - start);
+    this.#at += 4;
+    this.#copy(source, start, end);
+  }
+
+  /** A field made by `encodedField`. */
+  encoded(field: ViewedBytes): void {
+    this.#copy(field, 0, field.bytes.length);
+  }
+
+  /** What was written. */
+  written(): Buffer {
+    return this.#buffer.subarray(0, this.#at);
+  }
+
+  #copy(source: ViewedBytes, start: number, end: number): void {
+    copyBytes(source, start, end, this.#target, this.#at);
+    this.#at += end - start;
+  }
+}
+
+/** A value with its length before it, for fields that are written often. */
+export function encodedField(value: Uint8Array): ViewedBytes {
+  const field = Buffer.alloc(4 + value.length);
+  field.writeInt32BE(value.length);
+  field.set(value, 4);
+  return viewed(field);
+}
