@@ -85,6 +85,12 @@ begin
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
     raise exception 'threshold => % is not between 0 and 1', threshold using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
   end if;
+  if jsonb_typeof(deploy.null_values) <> 'object' then
+    raise exception 'null_values => % is no object', null_values using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
+  end if;
+  if jsonb_typeof(deploy.expect) <> 'array' or jsonb_path_exists(deploy.expect, '$[*] ? (@.type() != "object")') then
+    raise exception 'expect is no array of rows' using errcode = 'invalid_parameter_value', hint = 'Give rows as expect => ''[{"feature": 1, "expected_score": 0.5}]''.';
+  end if;
   insert into pgscore._deployment (model, bytes, options, expect)
   values (deploy.model, deploy.bytes,
     jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
