@@ -5,6 +5,7 @@ import { addAdopt } from './adopt.ts';
 import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
+import { addDoctor } from './doctor.ts';
 import { addMigrate } from './migrate.ts';
 import { addModels } from './models.ts';
 import { addRuns } from './runs.ts';
@@ -12,6 +13,7 @@ import { addSchedule } from './schedule.ts';
 import { addScore } from './score.ts';
 import { addServe } from './serve.ts';
 import { addSql } from './sql.ts';
+import { addUninstall } from './uninstall.ts';
 import { addVersionCommands } from './versions.ts';
 
 const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.
@@ -25,7 +27,7 @@ const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
-  ['Care:', [addSql, addAdopt]],
+  ['Care:', [addSql, addDoctor, addAdopt, addUninstall]],
 ];
 
 /** The whole command line. It raises what is wrong instead of printing it and leaving. */

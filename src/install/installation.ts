@@ -42,11 +42,17 @@ export async function installationState(client: pg.ClientBase): Promise<Installa
   }
 }
 
-/** Makes a restored copy the installation; nothing changes in an original. Raises `not_installed` or `missing_right`. */
-export async function adopt(client: pg.Client): Promise<void> {
-  await asOwner(client, async () => {
-    if ((await installationState(client)) === 'missing') throw notInstalled(client.database ?? '');
-    await adoptInstallation(client);
+/**
+ * Makes a restored copy the installation, and tells what the database was before; nothing changes in an original.
+ *
+ * @throws PgscoreError `not_installed`, or `missing_right` to a role that is no member of pgscore_owner
+ */
+export function adopt(client: pg.Client): Promise<InstallationState> {
+  return asOwner(client, async () => {
+    const state = await installationState(client);
+    if (state === 'missing') throw notInstalled(client.database ?? '');
+    if (state === 'copy') await adoptInstallation(client);
+    return state;
   });
 }
 

@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { setting } from '../config.ts';
+import type { Flags } from '../config.ts';
+import { connect } from '../db/connect.ts';
+import { PgscoreError } from '../errors.ts';
+import { fail, ok } from './doctor/finding.ts';
+import type { Finding } from './doctor/finding.ts';
+import { checkInstallation } from './doctor/installation.ts';
+import { checkLogins } from './doctor/logins.ts';
+import { checkLocale, checkNode, checkOnnxRuntime } from './doctor/machine.ts';
+import { checkRoles } from './doctor/roles.ts';
+import { checkNotify, checkServer } from './doctor/server.ts';
+import { failureOf } from './failure.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { settingOption } from './options.ts';
+import { visible } from './table.ts';
+
+const DESCRIPTION = `Checks this machine, the server, the installation and its roles, and says what to run where something is wrong.
+
+Each check is ok, warn or fail. The exit status is 0 unless one fails. Give the passwords of the service to try its two
+logins as well.`;
+
+export function addDoctor(program: Command): void {
+  databaseCommand(program, 'doctor')
+    .summary('check everything that pgscore needs')
+    .description(DESCRIPTION)
+    .addOption(settingOption('readerUrl'))
+    .addOption(settingOption('servicePassword'))
+    .addOption(settingOption('readerPassword'))
+    .action(async (_options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const findings = [...(await checkMachine()), ...(await checkDatabase(flags))];
+      output.result(findings, () => findingsText(findings));
+      refuseFailed(findings);
+    });
+}
+
+async function checkMachine(): Promise<Finding[]> {
+  return [checkNode(), ...(await Promise.all([checkOnnxRuntime(), checkLocale()]))];
+}
+
+type Check = (client: pg.Client) => Promise<Finding | Finding[]>;
+
+async function checkDatabase(flags: Flags): Promise<Finding[]> {
+  const url = setting('databaseUrl', flags);
+  let client: pg.Client;
+  try {
+    client = await connect({ url, applicationName: 'pgscore doctor' });
+  } catch (error) {
+    return [failed('database', error)];
+  }
+  const checks: [name: string, check: Check][] = [
+    ['PostgreSQL', checkServer],
+    ['NOTIFY', checkNotify],
+    ['roles', checkRoles],
+    ['installation', checkInstallation],
+  ];
+  try {
+    const findings: Finding[] = [ok('database', `"${client.database ?? ''}" at ${client.host}:${client.port}`)];
+    for (const [name, check] of checks) {
+      findings.push(...[await check(client).catch((error: unknown) => failed(name, error))].flat());
+    }
+    return [...findings, ...(await checkLogins(flags))];
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function failed(check: string, error: unknown): Finding {
+  const { message, remedy } = failureOf(error);
+  return fail(check, message, remedy ?? 'Correct it, then run pgscore doctor again.');
+}
+
+/** A line for each finding, with its remedy beneath. */
+export function findingsText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const margin = ' '.repeat('warn  '.length + width + 2);
+  return findings
+    .map(({ check, status, detail, remedy }) => {
+      const line = `${status.padEnd(4)}  ${check.padEnd(width)}  ${visible(detail)}`;
+      return remedy === undefined ? line : `${line}\n${margin}${visible(remedy)}`;
+    })
+    .join('\n');
+}
+
+function refuseFailed(findings: readonly Finding[]): void {
+  const checks = findings.filter(({ status }) => status === 'fail').map(({ check }) => check);
+  if (checks.length === 0) return;
+  throw new PgscoreError('doctor_failed', `failed: ${[...new Set(checks)].join(', ')}`, {
+    remedy: 'Do what stands beneath each, then run pgscore doctor again.',
+  });
+}
