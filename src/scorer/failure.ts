@@ -3,7 +3,7 @@ import { PgscoreError, type ErrorCode } from '../errors.ts';
 import type { Run } from '../runs/run.ts';
 
 export type Failure = {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly remedy: string | null;
   readonly retry: boolean;
@@ -66,10 +66,9 @@ export function failureOf(error: unknown, run: Run): Failure {
   const reason = error instanceof Error ? error.message : String(error);
   const known = state === undefined ? undefined : BY_STATE[state];
   if (known !== undefined) {
-    const detail = detailOf(error);
     return {
       code: known.code,
-      message: `${known.what(run)}: ${reason}${detail}`,
+      message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
       remedy: known.remedy,
       retry: state === '55P03',
     };
@@ -98,6 +97,7 @@ function isLostSnapshot(state: string | undefined): boolean {
   return state === '22023' || state === '42704';
 }
 
+/** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */
 function detailOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('detail' in error) || typeof error.detail !== 'string')
     return '';

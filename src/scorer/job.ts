@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.ts';
 import type { Run } from '../runs/run.ts';
 
 /** Blocks of a source under the snapshot that all shards of a run share. */
@@ -33,7 +34,7 @@ export type Outcome =
   | { readonly kind: 'aborted' }
   | {
       readonly kind: 'failed';
-      readonly code: string;
+      readonly code: ErrorCode;
       readonly message: string;
       readonly remedy: string | null;
       readonly retry: boolean;

@@ -1,6 +1,5 @@
 import { PgscoreError } from '../errors.ts';
 import { Link } from '../db/link.ts';
-import { isConnectionLoss } from '../db/sqlstate.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
@@ -57,8 +56,6 @@ class Scorer {
 function outcomeOf(error: unknown, job: Job, counts: { rowsDone: number; rowsFailed: number }): Outcome {
   if (error instanceof LostFence) return { kind: 'lost' };
   if (error instanceof PgscoreError && error.code === 'aborted') return { kind: 'aborted' };
-  if (isConnectionLoss(error))
-    return { kind: 'failed', code: 'database_lost', message: String(error), remedy: null, retry: true, ...counts };
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
 }
 
