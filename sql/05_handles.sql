@@ -1,6 +1,6 @@
 -- Read handles: how the service reads a source with the requester's rights and nobody else's.
 
-create or replace view pgscore._handle_request as
+create or replace view pgscore._handle_request with (security_barrier) as
 select h.digest, h.kind, h.name, encode(sha256(convert_to(h.guard_key, 'UTF8')), 'hex') as guard_hash, h.handle_id, h.owner
 from pgscore_data.handle h where h.owner = current_user;
 comment on view pgscore._handle_request is 'The caller''s own read handles; inserting one reserves its name and guard. owner is the caller, and nobody can write it.';

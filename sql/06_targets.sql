@@ -1,8 +1,8 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
-create or replace view pgscore._target_request as
+create or replace view pgscore._target_request with (security_barrier) as
 select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.probability_columns, t.target_id, t.owner
-from pgscore_data.target t where pg_has_role(t.owner, 'usage');
+from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is 'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
 alter view pgscore._target_request alter column owner set default current_user;
 
@@ -44,6 +44,26 @@ end
 $$;
 comment on function pgscore_data._storage_view(pgscore_data.target, text, text) is 'Makes one of the two views over a target''s storage and lets its owner read it.';
 
+create or replace function pgscore_data._key_types(key_columns jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  k record;
+  checked jsonb := '[]';
+begin
+  for k in select x ->> 'name' as name, to_regtype(x ->> 'sql_type') as type from jsonb_array_elements(key_columns) with ordinality as x (x, n) order by n loop
+    if k.name is null or not coalesce(pgscore._key_type_allowed(k.type), false) then
+      raise exception 'key column % cannot be stored', coalesce(quote_literal(k.name), 'NULL') using
+        errcode = 'datatype_mismatch', hint = 'Submit runs with pgscore.score_table().';
+    end if;
+    checked := checked || jsonb_build_object('name', k.name, 'sql_type', format_type(k.type, -1));
+  end loop;
+  return checked;
+end
+$$;
+comment on function pgscore_data._key_types(jsonb) is 'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
+
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -54,8 +74,12 @@ declare
   keys text;
   key_names text;
 begin
+  if not has_schema_privilege(new.owner, new.view_schema, 'create') then
+    raise exception 'permission denied for schema %', new.view_schema using
+      errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant create on schema %I to %I;', new.view_schema, new.owner);
+  end if;
   insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, probability_columns)
-  values (new.owner, new.view_schema, new.view_name, new.task, new.key_columns, new.class_labels, new.probability_columns)
+  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels, new.probability_columns)
   returning * into t;
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n), string_agg(quote_ident(k ->> 'name'), ', ' order by n)

@@ -1,25 +1,53 @@
 -- Asking for a table to be scored.
 
-create or replace view pgscore._run_request as
+create or replace view pgscore._run_request with (security_barrier) as
 select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls, r.publish, r.error_limit,
        r.schedule_id, r.fire_at, r.requested_by
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._run_request alter column requested_by set default current_user;
 
+create or replace function pgscore_data._plan_fits(plan jsonb, signature jsonb, t pgscore_data.target) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with planned as (
+    select c ->> 'name' as name, c ->> 'role' as role, c ->> 'sql_type' as sql_type, c ->> 'feature' as feature, c ->> 'type' as type, c ->> 'width' as width,
+           row_number() over (partition by c ->> 'role' order by n) as n
+      from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n)
+  )
+  select coalesce(plan ->> 'pages' ~ '^[0-9]{1,15}$', false)
+     and signature ->> 'task' = t.task and signature -> 'classLabels' = to_jsonb(t.class_labels)
+     and not exists (select from planned p where p.role is null or p.name is null or p.role not in ('key', 'event_time', 'feature') or p.role = 'event_time' and p.n > 1)
+     and (select jsonb_agg(jsonb_build_object('name', p.name, 'sql_type', p.sql_type) order by p.n) from planned p where p.role = 'key') = t.key_columns
+     and not exists (
+       select from (select f.*, row_number() over () as n from jsonb_to_recordset(signature -> 'features') as f (name text, type text, width int)) f
+         full join (select p.* from planned p where p.role = 'feature') p using (n)
+        where p.feature is distinct from f.name or p.width is distinct from f.width::text or not coalesce(pgscore._cast_allowed(p.type, f.type, f.width), false))
+$$;
+comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is 'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
+
 create or replace function pgscore_data._accept_run() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  signature jsonb;
+  t pgscore_data.target;
 begin
-  if not exists (select from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready') then
+  select v.signature into signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready';
+  if not found then
     raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
     raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
-  if not exists (select from pgscore_data.target t where t.target_id = new.target_id and pg_has_role(new.requested_by, t.owner, 'usage')) then
+  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, x.owner, 'usage');
+  if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  if not pgscore_data._plan_fits(new.plan, signature, t) then
+    raise exception 'the plan does not fit the version and the target' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if new.schedule_id is not null then
     new.run_id := pgscore_data._claim_fire(new.schedule_id, new.fire_at, new.requested_by);

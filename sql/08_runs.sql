@@ -40,7 +40,7 @@ cross join lateral (
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
-where pg_has_role(r.requested_by, 'usage') or pg_has_role('pgscore_owner', 'usage');
+where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.runs is 'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';
 comment on column pgscore.runs.model is 'The version that scores, such as churn@3.';
@@ -72,7 +72,7 @@ create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input
 from pgscore_data.run_error e
 join pgscore_data.run r on r.run_id = e.run_id and r.attempt = e.attempt
-where pg_has_role(r.requested_by, 'usage');
+where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage');
 comment on view pgscore.run_errors is 'The rows of your runs that could not be scored, with the reason and the input. As many as the run''s error limit are kept.';
 comment on column pgscore.run_errors.run is 'The run.';
 comment on column pgscore.run_errors.key is 'Key of the source row.';
@@ -81,8 +81,8 @@ comment on column pgscore.run_errors.reason is 'Why the row could not be scored.
 comment on column pgscore.run_errors.feature is 'The feature at fault, where it was one.';
 comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
 
-create or replace view pgscore._run_control as
-select r.run_id, r.state, r.cancel_requested_at from pgscore_data.run r where pg_has_role(r.requested_by, 'usage');
+create or replace view pgscore._run_control with (security_barrier) as
+select r.run_id, r.state, r.cancel_requested_at from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage');
 comment on view pgscore._run_control is 'The caller''s runs, to ask for their cancellation.';
 
 create or replace function pgscore.cancel_run(run bigint) returns boolean
@@ -185,11 +185,11 @@ comment on view pgscore.workers is 'The services that share the queue of this da
 create or replace view pgscore.targets with (security_barrier) as
 select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
        t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
-from pgscore_data.target t where pg_has_role(t.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';
 
-create or replace view pgscore._target_drop as
-select t.target_id, t.view_schema, t.view_name, t.owner from pgscore_data.target t where pg_has_role(t.owner, 'usage');
+create or replace view pgscore._target_drop with (security_barrier) as
+select t.target_id, t.view_schema, t.view_name, t.owner from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_drop is 'The caller''s targets; deleting one drops its storage.';
 
 create or replace function pgscore_data._drop_storage() returns trigger

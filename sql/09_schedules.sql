@@ -1,6 +1,6 @@
 -- Runs again and again. The service decides when; the submission happens as the schedule's owner.
 
-create or replace view pgscore._schedule_request as
+create or replace view pgscore._schedule_request with (security_barrier) as
 select s.schedule_id, s.name, s.cron, s.time_zone, s.model, s.source, s.arguments, s.overlap, s.catch_up, s.handle,
        encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex') as guard_hash, s.owner
 from pgscore_data.schedule s where s.owner = current_user;
@@ -253,7 +253,7 @@ select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_s
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
 from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
-where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.schedules is 'Your schedules, with what became of the last fire. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.schedules.name is 'Name of the schedule.';
 comment on column pgscore.schedules.cron is 'When it fires: minute hour day-of-month month day-of-week.';
@@ -277,7 +277,7 @@ select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.s
 from pgscore_data.schedule_fire f
 join pgscore_data.schedule s using (schedule_id)
 left join pgscore_data.run r using (run_id)
-where pg_has_role(s.owner, 'usage') or pg_has_role('pgscore_owner', 'usage');
+where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.schedule_history is 'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service submitted it in time) or failed (the submission raised an error).';
 comment on column pgscore.schedule_history.name is 'Name of the schedule.';
 comment on column pgscore.schedule_history.fire_at is 'The fire time; of run_schedule(), when it was called.';
@@ -287,8 +287,8 @@ comment on column pgscore.schedule_history.error is 'Why it was not submitted.';
 comment on column pgscore.schedule_history.decided_at is 'When that was decided.';
 comment on column pgscore.schedule_history.run_state is 'What became of the run: queued, running, done, failed or cancelled.';
 
-create or replace view pgscore._schedule_control as
-select s.schedule_id, s.name, s.paused, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(s.owner, 'usage');
+create or replace view pgscore._schedule_control with (security_barrier) as
+select s.schedule_id, s.name, s.paused, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage');
 comment on view pgscore._schedule_control is 'The caller''s schedules, to pause and to drop.';
 
 create or replace function pgscore._my_schedule(schedule_name text) returns pgscore._schedule_control

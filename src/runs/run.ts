@@ -82,7 +82,8 @@ export const RUN_COLUMNS = `
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
     when 'view' then (select pg_get_userbyid(x.relowner) from pg_class x where x.relname = h.name and x.relnamespace = 'pgscore_sources'::regnamespace)
-    when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace)
+    when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace
+      and oidvectortypes(x.proargtypes) = 'tid, tid' and x.prosecdef)
   end as handle_owner,
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
@@ -100,7 +101,7 @@ export type RunDefect = {
 export function runFrom(row: RunRow): Run | RunDefect {
   if (row.target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
   if (row.handle === null || row.handle_owner === null)
-    return defect('handle_missing', 'the read handle of the run was dropped after it was submitted');
+    return defect('handle_missing', 'the read handle of the run was dropped or altered after it was submitted');
   if (row.handle_owner !== row.requested_by) {
     return defect(
       'handle_foreign',
@@ -129,6 +130,14 @@ export function runFrom(row: RunRow): Run | RunDefect {
     pages: row.plan.pages,
     target: row.target,
   };
+}
+
+/**
+ * Whether the reading session applies row-level policies or raises where one would hide rows. A view stands for a table
+ * that had none; policies that came later would judge pgscore_reader, whom the view asks as, not the requester.
+ */
+export function rowSecurity({ rls, handle }: Run): 'on' | 'off' {
+  return rls === 'filter' && handle.kind === 'function' ? 'on' : 'off';
 }
 
 function defect(code: RunDefect['code'], message: string): RunDefect {

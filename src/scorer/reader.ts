@@ -1,19 +1,22 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { PgscoreError } from '../errors.ts';
+import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';
 
 const GUARD = `select set_config('pgscore.guard', $1, false), set_config('row_security', $2, false), set_config('lock_timeout', '10s', false), clock_timestamp()::text as at`;
 
 /**
  * The connection that reads sources as pgscore_reader. It carries one requester at a time: what a hostile view may have
- * left in the session is discarded before the next one's key is set.
+ * left in the session is discarded before the next one's key is set. It reads in transactions that cannot write, because
+ * a role may change its own password and settings, and a requester can make her handle run her code as pgscore_reader.
  */
 export class Reader {
   readonly #url: string | undefined;
   #client: pg.Client | undefined;
   #requester: string | undefined;
-  #snapshotOf: string | undefined;
+  /** The attempt of a run whose transaction is open. */
+  #readingFor: string | undefined;
 
   constructor(url: string | undefined) {
     this.#url = url;
@@ -23,24 +26,21 @@ export class Reader {
   async open(job: Job): Promise<{ client: pg.Client; snapshotAt: string | null }> {
     const client = await this.#connected();
     const { run, shard } = job;
-    const snapshot = shard === null ? undefined : `${run.runId}/${run.attempt}`;
-    if (snapshot !== undefined && snapshot === this.#snapshotOf) return { client, snapshotAt: null };
+    const attempt = `${run.runId}/${run.attempt}`;
+    if (shard !== null && attempt === this.#readingFor) return { client, snapshotAt: null };
     await this.release();
     if (this.#requester !== run.requestedBy) await client.query('discard all');
     this.#requester = run.requestedBy;
-    if (shard !== null) await importSnapshot(client, shard.snapshotId);
-    this.#snapshotOf = snapshot;
-    const guarded = await client.query<{ at: string }>(GUARD, [
-      run.handle.guardKey,
-      run.rls === 'filter' ? 'on' : 'off',
-    ]);
+    this.#readingFor = attempt;
+    await (shard === null ? client.query('begin read only') : importSnapshot(client, shard.snapshotId));
+    const guarded = await client.query<{ at: string }>(GUARD, [run.handle.guardKey, rowSecurity(run)]);
     return { client, snapshotAt: shard === null ? (guarded.rows[0]?.at ?? null) : null };
   }
 
-  /** Ends the transaction that holds a run's snapshot; of `runId` only, where it is given. */
+  /** Ends the transaction of a run; of `runId` only, where it is given. */
   async release(runId?: string): Promise<void> {
-    if (this.#snapshotOf === undefined || (runId !== undefined && !this.#snapshotOf.startsWith(`${runId}/`))) return;
-    this.#snapshotOf = undefined;
+    if (this.#readingFor === undefined || (runId !== undefined && !this.#readingFor.startsWith(`${runId}/`))) return;
+    this.#readingFor = undefined;
     await this.#client?.query('rollback');
   }
 
@@ -49,7 +49,7 @@ export class Reader {
     const client = this.#client;
     this.#client = undefined;
     this.#requester = undefined;
-    this.#snapshotOf = undefined;
+    this.#readingFor = undefined;
     await client?.end().catch(() => undefined);
   }
 

@@ -33,11 +33,22 @@ function insertion(run: Run, rows: number): string {
   let parameter = 3;
   const next = (type: string): string => `$${(parameter += 1)}::${type}`;
   const tuple = (): string => {
-    const key = run.target.keys.map((column) => `${literal(column.name)}, ${next(column.sql_type)}`).join(', ');
+    const key = run.target.keys.map((column) => `${literal(column.name)}, ${asJson(column.sql_type, next)}`).join(', ');
     return `($1::bigint, $2::int, $3::int, jsonb_build_object(${key}), ${next('text')}, ${next('text')}, ${next('text')}, ${next('jsonb')})`;
   };
   const tuples = Array.from({ length: rows }, tuple).join(', ');
   return `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason, feature, input) values ${tuples}`;
+}
+
+/** Types whose values JSON has. */
+const PLAIN = new Set(['boolean', 'smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision']);
+
+/**
+ * A key value as its JSON number or truth value, else as text by the type's own output function: an owner of an enum can
+ * give it a cast to json or text, which jsonb_build_object() and :: would call, as us.
+ */
+function asJson(sqlType: string, next: (type: string) => string): string {
+  return PLAIN.has(sqlType) ? next(sqlType) : `concat(${next(sqlType)})`;
 }
 
 /** A column's name as a text constant; our sessions keep standard_conforming_strings on. */

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
@@ -21,13 +22,18 @@ const IN_PLACE_ROWS = 10_000;
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const session = await loadModel(job, tools);
   const { client, snapshotAt } = await tools.reader.open(job);
-  const batches = readBatches(client, sourceQuery(job), sourceColumns(job.run), {});
-  const scored = new ScoredStream(job, tools, infer(batches, session));
+  const scored = new ScoredStream(job, tools, infer(readSource(job, client, tools), session));
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   if (snapshotAt === null) throw new Error('a run in one piece has its own snapshot');
   return (await fitsInPlace(job, scored))
     ? publishInPlace(job, snapshotAt, scored, tools)
     : loadGeneration(job, snapshotAt, scored, tools);
+}
+
+/** Ends the reading transaction with the last row, unless further shards of the run are to read its snapshot. */
+async function* readSource(job: Job, client: pg.Client, tools: Tools): AsyncGenerator<DecodedBatch> {
+  yield* readBatches(client, sourceQuery(job), sourceColumns(job.run), {});
+  if (job.shard === null) await tools.reader.release();
 }
 
 async function* infer(batches: AsyncIterable<DecodedBatch>, session: ModelSession): AsyncGenerator<Scored> {

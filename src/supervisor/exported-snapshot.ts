@@ -3,7 +3,7 @@ import { connect } from '../db/connect.ts';
 import { disconnect } from '../db/disconnect.ts';
 import { PgscoreError } from '../errors.ts';
 import { qualified } from '../lib/ident.ts';
-import type { Run } from '../runs/run.ts';
+import { rowSecurity, type Run } from '../runs/run.ts';
 
 /** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
 export type ExportedSnapshot = {
@@ -43,7 +43,7 @@ async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: str
   await client.query('begin isolation level repeatable read read only');
   await client.query(`select set_config('pgscore.guard', $1, false), set_config('row_security', $2, false)`, [
     run.handle.guardKey,
-    run.rls === 'filter' ? 'on' : 'off',
+    rowSecurity(run),
   ]);
   const lock = lockingRead(run);
   await client.query(lock);
@@ -55,10 +55,10 @@ async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: str
   return row;
 }
 
-/** Reads nothing, yet takes the lock that a reader takes. */
+/** Reads no row, yet takes the lock that a reader takes. A function takes it only when it is called, which LIMIT 0 would spare. */
 function lockingRead(run: Run): string {
   const name = qualified('pgscore_sources', run.handle.name);
-  return run.handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)') limit 0`;
+  return run.handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)')`;
 }
 
 function snapshotLost(): PgscoreError {

@@ -40,7 +40,8 @@ export class Settlement {
     );
     if (failed.length === 0) return false;
     this.#metrics.ended(model, 'failed');
-    this.#log.warn({ run: runId, code: reason.code }, `run failed: ${reason.message}`);
+    // The reason may quote a row, which is the requester's to read.
+    this.#log.warn({ run: runId, code: reason.code }, 'run failed; pgscore.runs says why');
     return true;
   }
 
