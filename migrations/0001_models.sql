@@ -1,5 +1,8 @@
 -- Models, their versions and aliases, and the log of who changed what.
 
+comment on table pgscore_data.migration is 'The files of migrations/ that were run here.';
+comment on table pgscore_data.migration_lock is 'Held while migrations run.';
+
 create table pgscore_data.installation (
   singleton boolean primary key default true check (singleton),
   system_identifier bigint not null,
