@@ -48,6 +48,13 @@ comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
 comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
+comment on column pgscore.audit.at is 'When it was done.';
+comment on column pgscore.audit.actor is 'The role that did it.';
+comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model or drop_model.';
+comment on column pgscore.audit.model is 'Name of the model at that time.';
+comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
+comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';
+comment on column pgscore.audit.detail is 'What else was said: the options of a deploy, the alias, the new name.';
 
 create or replace view pgscore._command as
 select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;

@@ -181,12 +181,28 @@ select w.worker_id as worker, w.host, w.pid, w.version,
        w.scorers, w.started_at, w.heartbeat_at
 from pgscore_data.worker w;
 comment on view pgscore.workers is 'The services that share the queue of this database. lost means no sign of life for 30 seconds.';
+comment on column pgscore.workers.worker is 'Identity of the process.';
+comment on column pgscore.workers.host is 'Name of its host.';
+comment on column pgscore.workers.pid is 'Its process id on that host.';
+comment on column pgscore.workers.version is 'Version of pgscore that it runs.';
+comment on column pgscore.workers.state is 'running, draining (it finishes what it has), paused (a restored copy), stopped or lost.';
+comment on column pgscore.workers.scorers is 'Scorer processes that it may run.';
+comment on column pgscore.workers.started_at is 'When it started.';
+comment on column pgscore.workers.heartbeat_at is 'Its last sign of life.';
 
 create or replace view pgscore.targets with (security_barrier) as
 select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
        t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';
+comment on column pgscore.targets.target is 'View with the latest prediction for each key; its name and _history has every one.';
+comment on column pgscore.targets.task is 'binary, multiclass or regression.';
+comment on column pgscore.targets.owner is 'The role that owns it.';
+comment on column pgscore.targets.key is 'Columns that identify a row, with their types.';
+comment on column pgscore.targets.rows is 'Keys in the latest view.';
+comment on column pgscore.targets.snapshot_at is 'The instant whose rows the latest view shows.';
+comment on column pgscore.targets.storage is 'The partitioned table behind it.';
+comment on column pgscore.targets.created_at is 'When it was made.';
 
 create or replace view pgscore._target_drop with (security_barrier) as
 select t.target_id, t.view_schema, t.view_name, t.owner from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');

@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { SCHEMAS } from '../../src/install/schemas.ts';
+import { cloneDatabase } from '../support/database.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const OURS = Object.keys(SCHEMAS);
+
+/** Asks the catalogue for what must not be there. */
+async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {
+  const { rows } = await superuser.query<{ offender: string }>(query, values);
+  return rows.map(({ offender }) => offender);
+}
+
+const FUNCTIONS = `select p.oid::regprocedure::text as offender
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1)`;
+
+describe('functions', () => {
+  test('all pin their search path, with pg_temp last, where no caller can put a table in front', async () => {
+    const unpinned = `${FUNCTIONS} and not exists (
+      select from unnest(p.proconfig) c where c = 'search_path=pg_catalog, pg_temp')`;
+    expect(await offenders(unpinned)).toEqual([]);
+  });
+
+  test('none can be executed by PUBLIC', async () => {
+    const open = `${FUNCTIONS} and (p.proacl is null or exists (select from aclexplode(p.proacl) a where a.grantee = 0))`;
+    expect(await offenders(open)).toEqual([]);
+  });
+
+  test('none that is made later can be executed by PUBLIC', async () => {
+    await superuser.query('set role pgscore_owner');
+    await superuser.query('create function pgscore.later() returns int language sql return 1');
+    await superuser.query('reset role');
+    const alice = await database.client('alice');
+    const { rows } = await alice.query("select has_function_privilege('pgscore.later()', 'execute') as may");
+    await superuser.query('drop function pgscore.later()');
+    expect(rows).toEqual([{ may: false }]);
+  });
+
+  test('those of dblink cannot be executed by PUBLIC, where it is there', async () => {
+    const open = `select p.oid::regprocedure::text as offender
+      from pg_proc p join pg_depend d on d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e'
+      join pg_extension e on e.oid = d.refobjid and e.extname = 'dblink'
+      where has_schema_privilege('alice', p.pronamespace, 'usage') and has_function_privilege('alice', p.oid, 'execute')`;
+    expect(await offenders(open, [])).toEqual([]);
+  });
+
+  test('of those that act as the owner, users call only three, which look things up', async () => {
+    const definers = `${FUNCTIONS} and p.prosecdef and has_function_privilege('pgscore_deployer', p.oid, 'execute') order by 1`;
+    expect(await offenders(definers)).toEqual([
+      'pgscore._find_version(text)',
+      'pgscore._is_uncommitted(bigint)',
+      'pgscore._ready_version(text)',
+    ]);
+  });
+});
+
+describe('tables, views and schemas', () => {
+  test('PUBLIC has no right on any of them', async () => {
+    const open = `select c.oid::regclass::text as offender
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join lateral aclexplode(c.relacl) a
+       where n.nspname = any ($1) and a.grantee = 0
+      union all
+      select c.oid::regclass || '.' || t.attname from pg_attribute t
+        join pg_class c on c.oid = t.attrelid join pg_namespace n on n.oid = c.relnamespace cross join lateral aclexplode(t.attacl) a
+       where n.nspname = any ($1) and a.grantee = 0
+      union all
+      select n.nspname from pg_namespace n cross join lateral aclexplode(n.nspacl) a where n.nspname = any ($1) and a.grantee = 0`;
+    expect(await offenders(open)).toEqual([]);
+  });
+
+  test('nobody but the owner can create in them, apart from read handles', async () => {
+    const creators = `select r.rolname || ' in ' || n.nspname as offender
+      from pg_namespace n cross join (values ('alice'), ('ada'), ('pgscore_service'), ('pgscore_reader'), ('pgscore_analyst')) r (rolname)
+      where n.nspname = any ($1) and has_schema_privilege(r.rolname, n.oid, 'create') order by 1`;
+    expect(await offenders(creators)).toEqual(['ada in pgscore_sources', 'alice in pgscore_sources']);
+  });
+
+  test('views that choose rows for the caller are security barriers', async () => {
+    const leaky = `select c.oid::regclass::text as offender from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = any ($1) and c.relkind = 'v' and pg_get_viewdef(c.oid) ~ 'pg_has_role|CURRENT_USER'
+        and not coalesce('security_barrier=true' = any (c.reloptions), false)`;
+    expect(await offenders(leaky)).toEqual([]);
+  });
+
+  test('users hold no right on a table of pgscore_data', async () => {
+    const open = `select c.oid::regclass::text as offender from pg_class c
+      where c.relnamespace = 'pgscore_data'::regnamespace and c.relkind in ('r', 'p', 'S')
+        and (has_table_privilege('ada', c.oid, 'select, insert, update, delete, truncate, references, trigger'))`;
+    const kinds = open.replace("in ('r', 'p', 'S')", "in ('r', 'p')");
+    expect(await offenders(kinds, [])).toEqual([]);
+  });
+
+  test('nobody can write who makes a request', async () => {
+    const writable = `select c.oid::regclass || '.' || a.attname || ' by ' || r.rolname as offender
+      from pg_attribute a join pg_class c on c.oid = a.attrelid
+      cross join (values ('alice'), ('ada'), ('pgscore_service')) r (rolname)
+      where c.relnamespace = 'pgscore'::regnamespace and a.attname in ('requested_by', 'owner', 'deployed_by', 'actor')
+        and (has_column_privilege(r.rolname, c.oid, a.attnum, 'insert') or has_column_privilege(r.rolname, c.oid, a.attnum, 'update'))`;
+    expect(await offenders(writable, [])).toEqual([]);
+  });
+});
+
+describe('ownership', () => {
+  test('everything belongs to pgscore_owner', async () => {
+    const foreign = `select pg_describe_object(classid, objid, 0) as offender from (
+        select 'pg_class'::regclass::oid as classid, oid as objid, relnamespace as namespace, relowner as owner from pg_class
+        union all select 'pg_proc'::regclass, oid, pronamespace, proowner from pg_proc
+        union all select 'pg_type'::regclass, oid, typnamespace, typowner from pg_type
+        union all select 'pg_namespace'::regclass, oid, oid, nspowner from pg_namespace
+      ) o join pg_namespace n on n.oid = o.namespace
+      where n.nspname = any ($1) and o.owner <> 'pgscore_owner'::regrole`;
+    expect(await offenders(foreign)).toEqual([]);
+  });
+
+  test('nothing of ours stands in public', async () => {
+    const strays = `select c.oid::regclass::text as offender from pg_class c
+      where c.relnamespace = 'public'::regnamespace and c.relowner = 'pgscore_owner'::regrole`;
+    expect(await offenders(strays, [])).toEqual([]);
+  });
+
+  test('the service and the reader own nothing', async () => {
+    const owned = `select pg_describe_object(d.classid, d.objid, 0) as offender from pg_shdepend d
+      where d.deptype = 'o' and d.refobjid in ('pgscore_service'::regrole, 'pgscore_reader'::regrole)`;
+    expect(await offenders(owned, [])).toEqual([]);
+  });
+});
+
+describe('roles', () => {
+  test('none has a power beyond an ordinary role', async () => {
+    const powerful = `select rolname as offender from pg_roles
+      where rolname like 'pgscore\\_%' and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)`;
+    expect(await offenders(powerful, [])).toEqual([]);
+  });
+
+  test('only the two of the service can log in', async () => {
+    const logins = `select rolname as offender from pg_roles
+      where rolname = any ($1) and rolcanlogin order by rolname`;
+    const names = ['owner', 'service', 'reader', 'user', 'deployer', 'analyst'].map((name) => `pgscore_${name}`);
+    expect(await offenders(logins, [names])).toEqual(['pgscore_reader', 'pgscore_service']);
+  });
+
+  test('the service and the reader are members of nothing', async () => {
+    const groups = `select m.roleid::regrole::text as offender from pg_auth_members m
+      where m.member in ('pgscore_service'::regrole, 'pgscore_reader'::regrole)`;
+    expect(await offenders(groups, [])).toEqual([]);
+  });
+
+  test('the reader can read no table or view of pgscore', async () => {
+    const readable = `select c.oid::regclass::text as offender from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = any ($1) and c.relkind in ('r', 'p', 'v', 'm') and has_any_column_privilege('pgscore_reader', c.oid, 'select')`;
+    expect(await offenders(readable)).toEqual([]);
+  });
+
+  test('the service can read no table of users', async () => {
+    const alice = await database.client('alice');
+    await alice.query('create table alice.secrets (id int primary key)');
+    const readable = `select c.oid::regclass::text as offender from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname <> all ($1) and n.nspname not in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        and has_any_column_privilege('pgscore_service', c.oid, 'select')`;
+    expect(await offenders(readable)).toEqual([]);
+  });
+});
+
+describe('comments', () => {
+  test('every function, table, view and schema says what it is', async () => {
+    const silent = `
+      ${FUNCTIONS} and obj_description(p.oid, 'pg_proc') is null
+      union all
+      select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where n.nspname = any ($1) and c.relkind in ('r', 'p', 'v', 'm') and obj_description(c.oid, 'pg_class') is null
+      union all
+      select n.nspname from pg_namespace n where n.nspname = any ($1) and obj_description(n.oid, 'pg_namespace') is null`;
+    expect(await offenders(silent)).toEqual([]);
+  });
+
+  test('every column of a view that users read says what it holds', async () => {
+    const silent = `select c.relname || '.' || a.attname as offender from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relnamespace in ('pgscore'::regnamespace, 'pgscore_bi'::regnamespace) and c.relkind = 'v' and c.relname !~ '^_'
+        and a.attnum > 0 and col_description(c.oid, a.attnum) is null order by c.relname, a.attnum`;
+    expect(await offenders(silent, [])).toEqual([]);
+  });
+});
