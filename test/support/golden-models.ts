@@ -14,12 +14,16 @@ type SqlOptions = {
   positive_class?: string;
 };
 
+type Column = { name: string; type: string };
+
 /** One model of test/models/models.json. */
 export type GoldenModel = {
   name: string;
   file: string;
   rows: string;
   task: string;
+  key: Column;
+  features: Column[];
   class_labels: string[];
   deploy: SqlOptions;
 };

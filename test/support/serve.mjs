@@ -8,9 +8,8 @@ const service = await startService(
   serviceConfig({}, Math.min(2, availableParallelism())),
   createLogger('debug', false),
 );
-process.on('SIGTERM', async () => {
-  await service.stop();
-  process.exit(0);
+process.on('SIGTERM', () => {
+  void service.stop().then(() => process.exit(0));
 });
 process.on('message', () =>
   process.send?.({ worker: service.worker, url: service.url, scorerPids: [...service.scorerPids] }),

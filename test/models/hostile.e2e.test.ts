@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployModel, submitDeploy } from '../support/deploy.ts';
+import { hostileBytes, hostileModels } from '../support/golden-models.ts';
+import { childrenOf } from '../support/processes.ts';
+import { refusal } from '../support/refusal.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** Milliseconds from a deploy to its verdict, for any file of the corpus: the limit on the check is set to 10 s. */
+const BOUND = 20_000;
+
+const database = await cloneDatabase();
+const service = await startTestService(database, { PGSCORE_CHECK_TIMEOUT: '10' });
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+/** pgscore reads a list with commas as well as JSON. */
+const READABLE = new Set(['names_not_json.onnx']);
+const nameOf = (file: string): string => file.replace('.onnx', '');
+const usable = ({ file, outcome }: (typeof hostileModels)[number]): boolean =>
+  outcome === 'usable' || READABLE.has(file);
+
+type Verdict = { state: string; reason_code: string | null; reason: string | null; remedy: string | null };
+
+/** What the check said of a deployed file, in bounded time. */
+async function verdictOn(file: string, options: Record<string, unknown> = {}): Promise<Verdict> {
+  const began = performance.now();
+  const version = await submitDeploy(ada, nameOf(file), hostileBytes(file), options);
+  const verdict = await waitFor(
+    async () => {
+      const { rows } = await alice.query<Verdict>(
+        `select state, reason_code, reason, remedy from pgscore.models where model || '@' || version = $1`,
+        [version],
+      );
+      return rows.find(({ state }) => state !== 'checking');
+    },
+    { timeout: BOUND, message: `a verdict on ${file}` },
+  );
+  expect(performance.now() - began).toBeLessThan(BOUND);
+  return verdict;
+}
+
+describe('a model with one thing wrong', () => {
+  const refused = hostileModels.filter((model) => !usable(model) && model.file !== 'empty.onnx');
+  test.each(refused.map(({ file, wrong }) => [file, wrong]))('is rejected with a reason: %s, %s', async (file) => {
+    const verdict = await verdictOn(file);
+    expect(verdict).toMatchObject({
+      state: 'rejected',
+      reason_code: expect.stringMatching(/^model_/),
+      reason: expect.stringMatching(/.{10}/),
+      remedy: expect.stringMatching(/.{10}/),
+    });
+  });
+
+  test('is refused at once where there are no bytes at all', async () => {
+    const refusedDeploy = await refusal(ada, `select pgscore.deploy('empty', '')`);
+    expect(refusedDeploy).toMatchObject({ code: '22023', message: 'the model file for "empty" is empty' });
+  });
+
+  const withOptions = hostileModels.filter(({ outcome }) => outcome === 'refused_without_options');
+  test.each(withOptions.map((model) => [model.file, model] as const))(
+    'is ready once it is said: %s',
+    async (file, model) => {
+      expect(await verdictOn(file, model.options)).toMatchObject({ state: 'ready', reason: null });
+    },
+  );
+
+  test.each(hostileModels.filter(usable).map(({ file }) => [file]))(
+    'is ready though it looks strange: %s',
+    async (file) => {
+      expect(await verdictOn(file)).toMatchObject({ state: 'ready', reason: null });
+    },
+  );
+});
+
+describe('afterwards the service', () => {
+  test('has no child left but its scorers', async () => {
+    await waitFor(async () => (await childrenOf(service.pid)).length === (await service.scorerPids()).length, {
+      message: 'probes to be gone',
+    });
+    expect(new Set(await childrenOf(service.pid))).toEqual(new Set(await service.scorerPids()));
+  });
+
+  test('is healthy and scores', async () => {
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+    await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx');
+    await alice.query(
+      'create table iris as select 1 as id, 5.1::real as sepal_length, 3.5::real as sepal_width, 1.4::real as petal_length, 0.2::real as petal_width',
+    );
+    expect(await scoreTable(alice, 'iris', 'iris', { key: 'id' })).toMatchObject({ state: 'done', rows_failed: '0' });
+    expect((await alice.query('select label from iris_scores')).rows).toEqual([{ label: 'setosa' }]);
+  });
+
+  test('stops as it should', async () => {
+    expect(await service.stop()).toBe(0);
+  });
+});

@@ -1,0 +1,122 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployModel } from '../support/deploy.ts';
+import { goldenModels, goldenRows } from '../support/golden-models.ts';
+import { loadRows } from '../support/load-rows.ts';
+import { refusal } from '../support/refusal.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+const january = goldenModels.find(({ name }) => name === 'air_time_january');
+if (january === undefined) throw new Error('air_time_january is not in models.json');
+const rows = goldenRows(january);
+await loadRows(alice, 'flights', [january.key, ...january.features], rows);
+await deployModel(ada, 'air_time', 'demo/models/air_time_january.onnx');
+await deployModel(ada, 'air_time', 'demo/models/air_time_spring.onnx');
+
+async function aliases(): Promise<Record<string, string[]>> {
+  const found = await alice.query<{ version: number; aliases: string[] }>(
+    `select version, aliases from pgscore.models where model = 'air_time'`,
+  );
+  return Object.fromEntries(found.rows.map((row) => [row.version, row.aliases]));
+}
+
+async function versionsIn(view: string): Promise<string[]> {
+  const text = `select model_version, count(*) from ${view} group by 1 order by 1`;
+  const found = await alice.query<{ model_version: string; count: string }>(text);
+  return found.rows.map((row) => `${row.count} by ${row.model_version}`);
+}
+
+const target = { target: 'air_times' };
+
+test('the first ready version is champion, and a bare name means it', async () => {
+  expect(await aliases()).toEqual({ 1: ['champion'], 2: [] });
+  expect(await scoreTable(alice, 'air_time', 'flights', target)).toMatchObject({
+    model: 'air_time@1',
+    published: true,
+  });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@1']);
+});
+
+test('a version that is not champion goes to the history only', async () => {
+  const run = await scoreTable(alice, 'air_time@2', 'flights', target);
+  expect(run).toMatchObject({ model: 'air_time@2', state: 'done', published: false });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@1']);
+  expect(await versionsIn('air_times_history')).toEqual(['200 by air_time@1', '200 by air_time@2']);
+});
+
+test('unless its publication is asked for; and a champion may be kept out', async () => {
+  expect(await scoreTable(alice, 'air_time@2', 'flights', { ...target, publish: true })).toMatchObject({
+    published: true,
+  });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@2']);
+  expect(await scoreTable(alice, 'air_time', 'flights', { ...target, publish: false })).toMatchObject({
+    published: false,
+  });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@2']);
+  expect(await versionsIn('air_times_history')).toEqual(['400 by air_time@1', '400 by air_time@2']);
+});
+
+test('an alias names a version, and moves', async () => {
+  await ada.query(`select pgscore.set_alias('air_time@2', 'challenger')`);
+  expect(await aliases()).toEqual({ 1: ['champion'], 2: ['challenger'] });
+  expect(await scoreTable(alice, 'air_time@challenger', 'flights', target)).toMatchObject({ model: 'air_time@2' });
+  await ada.query(`select pgscore.set_alias('air_time@1', 'challenger')`);
+  expect(await aliases()).toEqual({ 1: ['challenger', 'champion'], 2: [] });
+});
+
+test('a promoted version is champion from then on, and a rollback goes back', async () => {
+  expect((await ada.query(`select pgscore.promote('air_time@2') as version`)).rows).toEqual([
+    { version: 'air_time@2' },
+  ]);
+  expect(await scoreTable(alice, 'air_time', 'flights', target)).toMatchObject({
+    model: 'air_time@2',
+    published: true,
+  });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@2']);
+  expect((await ada.query(`select pgscore.rollback('air_time') as version`)).rows).toEqual([{ version: 'air_time@1' }]);
+  expect(await scoreTable(alice, 'air_time', 'flights', target)).toMatchObject({
+    model: 'air_time@1',
+    published: true,
+  });
+  expect(await versionsIn('air_times')).toEqual(['200 by air_time@1']);
+  const refused = await refusal(ada, `select pgscore.rollback('air_time')`);
+  expect(refused.message).toBe('model "air_time" has no earlier champion to go back to');
+});
+
+test('the two versions predict what their frameworks did, which differs', async () => {
+  const text = `select abs(a.score - b.score) as difference from air_times_history a join air_times_history b using (flight_id)
+    where a.model_version = 'air_time@1' and b.model_version = 'air_time@2'`;
+  const { rows: differences } = await alice.query<{ difference: number }>(text);
+  expect(Math.max(...differences.map(({ difference }) => difference))).toBeGreaterThan(1);
+});
+
+test('what is in use is not dropped; what is not goes, and its predictions stay', async () => {
+  expect((await refusal(ada, `select pgscore.drop_version('air_time@1')`)).code).toBe('2BP01');
+  await ada.query(`select pgscore.drop_version('air_time@2')`);
+  expect(await aliases()).toEqual({ 1: ['challenger', 'champion'] });
+  expect(await versionsIn('air_times_history')).toEqual(
+    expect.arrayContaining([expect.stringMatching(/by air_time@2$/)]),
+  );
+  expect((await refusal(alice, `select pgscore.score_table('air_time@2', 'flights')`)).code).toBe('42704');
+});
+
+test('every step is in the audit with its actor and the digest of the file', async () => {
+  const { rows: steps } = await ada.query(
+    `select actor, action, version, length(sha256) as digest from pgscore.audit where model = 'air_time' order by at`,
+  );
+  expect(steps.map(({ actor, action, version, digest }) => `${actor} ${action} ${version} ${digest}`)).toEqual([
+    'ada deploy 1 64',
+    'ada deploy 2 64',
+    'ada set_alias 2 64',
+    'ada set_alias 1 64',
+    'ada promote 2 64',
+    'ada rollback 1 64',
+    'ada drop_version 2 64',
+  ]);
+});
