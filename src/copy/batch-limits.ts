@@ -7,8 +7,8 @@ export type BatchLimits = {
   readonly bytes: number;
 };
 
-/** 8,192 rows reach ONNX Runtime's full speed; more only cost memory. */
-export const BATCH_LIMITS: BatchLimits = { rows: 8192, bytes: 16 * 1024 * 1024 };
+/** Between 4,096 and 32,768 rows nothing measurable changes but the memory. */
+export const BATCH_LIMITS: BatchLimits = { rows: 16_384, bytes: 16 * 1024 * 1024 };
 
 /** Rows for which arrays are allocated at once, so that fixed widths alone can't pass the limit. */
 export function batchCapacity(columns: readonly SourceColumn[], limits: BatchLimits): number {
