@@ -13,6 +13,8 @@ const project = {
 /** A project's server is started only when one of its tests is to run, so that unit tests never wait for one. */
 export default {
   maxWorkers: 2,
+  // Jest takes no testTimeout from a project.
+  testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
   projects: [
     {
@@ -25,7 +27,6 @@ export default {
       ...project,
       displayName: 'database',
       testMatch: ['<rootDir>/test/**/*.{pg,e2e,page}.test.ts'],
-      testTimeout: 60_000,
       globalSetup: '<rootDir>/test/support/global-setup.js',
       globalTeardown: '<rootDir>/test/support/global-teardown.js',
     },

@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+
+import { describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployModel } from '../support/deploy.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+
+async function get(path: string): Promise<{ status: number; body: string }> {
+  const response = await fetch(service.url + path);
+  return { status: response.status, body: await response.text() };
+}
+
+describe('the HTTP side of a service', () => {
+  test('says that the process lives and that it takes work', async () => {
+    expect(await get('/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' });
+    expect(JSON.parse((await get('/readyz')).body)).toEqual({ ready: true, state: 'running', listening: true });
+  });
+
+  test('counts runs, rows, queue and compute time for each model', async () => {
+    const ada = await database.client('ada');
+    const alice = await database.client('alice');
+    await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx', { features: ['a', 'b', 'c', 'd'] });
+    await alice.query('create table counted (id int primary key, a real, b real, c real, d real)');
+    await alice.query('insert into counted select i, i, i, i, nullif(i, 7) from generate_series(1, 10) i');
+    await scoreTable(alice, 'iris', 'counted');
+    const { body } = await get('/metrics');
+    expect(body).toContain('pgscore_runs_total{model="iris",state="done"} 1');
+    expect(body).toContain('pgscore_rows_total{model="iris",result="scored"} 9');
+    expect(body).toContain('pgscore_rows_total{model="iris",result="failed"} 1');
+    expect(body).toMatch(/pgscore_compute_seconds_total\{model="iris"\} 0\.\d+/);
+    expect(body).toContain('pgscore_queue_seconds_count{model="iris"} 1');
+    expect(body).toContain('pgscore_check_seconds_count{verdict="ready"} 1');
+  });
+
+  test('is reachable on loopback only', () => {
+    const port = new URL(service.url).port;
+    const listeners = execFileSync('node', ['-e', `console.log(require('fs').readFileSync('/proc/net/tcp', 'utf8'))`], {
+      encoding: 'utf8',
+    });
+    const hex = Number(port).toString(16).toUpperCase().padStart(4, '0');
+    const addresses = listeners.split('\n').flatMap((line) => {
+      const [, local, , state] = line.trim().split(/\s+/);
+      return state === '0A' && local?.endsWith(`:${hex}`) === true ? [local] : [];
+    });
+    expect(addresses).toEqual([`0100007F:${hex}`]);
+  });
+
+  test('answers nothing else', async () => {
+    expect((await get('/')).status).toBe(404);
+    expect(
+      (await fetch(`${service.url}/healthz`, { method: 'POST', body: 'x'.repeat(5000) })).status,
+    ).toBeGreaterThanOrEqual(400);
+  });
+});
