@@ -1,0 +1,43 @@
+import { expect, test } from '@jest/globals';
+import { Command } from 'commander';
+
+import {
+  flagsOf,
+  jsonOption,
+  namesOption,
+  numberOption,
+  runArgument,
+  settingOption,
+} from '../../src/commands/options.ts';
+import { caught } from '../support/caught.ts';
+
+test('a setting of config.ts is an option that says its variable and its default', () => {
+  const option = settingOption('batchSeconds');
+  expect(option.flags).toBe('--batch-timeout <seconds>');
+  expect(option.description).toMatch(/PGSCORE_BATCH_TIMEOUT, else 60/);
+});
+
+test('the settings among the options reach config.ts by their names there', () => {
+  const command = new Command().addOption(settingOption('batchSeconds')).addOption(settingOption('logPretty'));
+  command.option('--other').parse(['--batch-timeout', '5', '--log-pretty', '--other'], { from: 'user' });
+  expect(flagsOf(command)).toEqual({ batchSeconds: '5', logPretty: true });
+});
+
+test.each([
+  ['a,b', ['a', 'b']],
+  ['a, b ', ['a', 'b']],
+  ['["a,b", "c"]', ['a,b', 'c']],
+])('%s is the names %j', (text, names) => {
+  expect(namesOption('--key')(text)).toEqual(names);
+});
+
+test.each([
+  [() => namesOption('--key')('[1]'), '--key is not an array of names'],
+  [() => namesOption('--key')('[a'), '--key is not JSON: [a'],
+  [() => jsonOption('--column-map')('{a: b}'), '--column-map is not JSON: {a: b}'],
+  [() => numberOption('--limit')('many'), '--limit is "many"'],
+  [() => numberOption('--limit')(''), '--limit is ""'],
+  [() => runArgument('-1'), '"-1" is not the number of a run'],
+])('what is wrong with an argument is named: %#', (parse, message) => {
+  expect(caught(parse)).toMatchObject({ code: 'usage', message });
+});

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+export type Said = { readonly exit: number | null; readonly stdout: string; readonly stderr: string };
+
+export type CallOptions = {
+  /** The database, by the environment. */
+  url?: string;
+  /** Standard input; empty by default. */
+  input?: string;
+  env?: Record<string, string>;
+  /** The folder that it runs in. */
+  cwd?: string;
+};
+
+/** Runs the built command line, without a terminal, and returns what it said. */
+export async function runCli(args: readonly string[], options: CallOptions = {}): Promise<Said> {
+  const { url, input = '', env = {}, cwd } = options;
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      ...(url === undefined ? {} : { PGSCORE_DATABASE_URL: url }),
+      ...env,
+    },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin.on('error', () => undefined).end(input);
+  const exit = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { exit, stdout, stderr };
+}
