@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  array,
+  copyStream,
+  decodePieces,
+  feature,
+  float8,
+  int4,
+  int8,
+  key,
+  plainRows,
+  text,
+  vector,
+} from '../support/copy-stream.ts';
+
+const FLOAT8_OID = 701;
+
+describe('a row that cannot be scored does not stop the others', () => {
+  const vectorColumn = feature('v', '_float8', 2);
+  const good = array(FLOAT8_OID, [float8(1), float8(2)]);
+
+  test.each<[string, Buffer, string]>([
+    ['a short array', array(FLOAT8_OID, [float8(1)]), 'wrong_length'],
+    ['a long array', array(FLOAT8_OID, [float8(1), float8(2), float8(3)]), 'wrong_length'],
+    ['an empty array', array(FLOAT8_OID, []), 'wrong_length'],
+    ['an array of two dimensions', array(FLOAT8_OID, [float8(1), float8(2)], [1, 2]), 'wrong_length'],
+    ['a NULL among the elements', array(FLOAT8_OID, [float8(1), null]), 'null_feature'],
+  ])('%s', (_, bad, code) => {
+    const rows = [good, bad, good].map((value, row) => [int8(BigInt(row)), value, int4(row)]);
+    const [batch] = decodePieces([key('id'), vectorColumn, feature('x', 'int4')], [copyStream(rows)]);
+    expect([...batch!.badRows]).toEqual([[1, expect.objectContaining({ code, feature: 'v' })]]);
+    expect(plainRows(batch!).map((row) => row.slice(1))).toEqual([
+      [[1, 2], 0],
+      [null, 1],
+      [[1, 2], 2],
+    ]);
+  });
+
+  test('a vector of another length', () => {
+    const [batch] = decodePieces([feature('v', 'vector', 2)], [copyStream([[vector([1])], [vector([1, 2])]])]);
+    expect(batch!.badRows.get(0)).toEqual({
+      code: 'wrong_length',
+      message: 'v has 1 elements, the model takes 2',
+      feature: 'v',
+    });
+    expect(plainRows(batch!)).toEqual([[null], [[1, 2]]]);
+  });
+
+  test('a text past the limit, wherever the stream is cut', () => {
+    const columns = [key('id'), feature('t', 'text'), feature('x', 'int4')];
+    const bytes = copyStream([
+      [int8(1n), text('long'.repeat(20)), int4(1)],
+      [int8(2n), text('short'), int4(2)],
+    ]);
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      const batches = decodePieces(columns, [bytes.subarray(0, cut), bytes.subarray(cut)], { rows: 8, bytes: 50 });
+      expect(batches.flatMap(plainRows).map((row) => row.slice(1))).toEqual([
+        [null, 1],
+        ['short', 2],
+      ]);
+      expect(batches[0]!.badRows.get(0)).toMatchObject({ code: 'value_too_large', feature: 't' });
+    }
+  });
+
+  test('the first of two reasons is told', () => {
+    const columns = [feature('v', 'vector', 2), feature('w', 'vector', 2)];
+    const [batch] = decodePieces(columns, [copyStream([[vector([1]), vector([1])]])]);
+    expect([...batch!.badRows].map(([row, { feature: name }]) => [row, name])).toEqual([[0, 'v']]);
+  });
+});
