@@ -73,7 +73,7 @@ export function failureOf(error: unknown, run: Run): Failure {
       retry: state === '55P03',
     };
   }
-  if (isPassing(error) || isLostSnapshot(state)) {
+  if (isPassing(error)) {
     return {
       code: 'database_lost',
       message: `the database broke off: ${reason}`,
@@ -90,11 +90,6 @@ export function failureOf(error: unknown, run: Run): Failure {
     };
   }
   return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
-}
-
-/** 22023 on 15, 42704 on 16 and later: the session that exported the snapshot is gone. */
-function isLostSnapshot(state: string | undefined): boolean {
-  return state === '22023' || state === '42704';
 }
 
 /** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */

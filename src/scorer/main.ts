@@ -59,8 +59,9 @@ function outcomeOf(error: unknown, job: Job, counts: { rowsDone: number; rowsFai
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
 }
 
+/** A parent that is gone hears nothing; 'disconnect' ends this process. */
 function send(message: FromScorer): void {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** A scorer that gets no further shard of a run gives its snapshot up, though nobody tells it that none is left. */

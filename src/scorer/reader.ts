@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
+import { sqlState } from '../db/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';
@@ -63,5 +64,14 @@ async function importSnapshot(client: pg.Client, snapshotId: string): Promise<vo
   if (!/^[0-9A-F-]+$/.test(snapshotId)) throw new PgscoreError('internal', `"${snapshotId}" is not a snapshot`);
   const line = `set transaction snapshot '${snapshotId}'`;
   await client.query('begin isolation level repeatable read read only');
-  await client.query(line);
+  await client.query(line).catch(snapshotProblem);
+}
+
+/** 22023 on 15, 42704 on 16 and later: the session that exported the snapshot is gone, and nobody can read it any more. */
+function snapshotProblem(cause: unknown): never {
+  if (!['22023', '42704'].includes(sqlState(cause) ?? '')) throw cause;
+  throw new PgscoreError('snapshot_lost', 'the service that held the snapshot of the run is gone', {
+    remedy: 'Look at the log of the service; then submit the run again.',
+    cause,
+  });
 }
