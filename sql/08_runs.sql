@@ -137,7 +137,7 @@ begin
   end if;
   if pgscore._is_uncommitted(run) then
     raise exception 'run % is not committed yet', run using
-      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = 'Commit, then call pgscore.wait_for_run(%).';
+      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
   end if;
   loop
     select x.state, x.phase, x.rows_done, x.rows_failed, x.rows_total, x.rows_per_second, x.eta, x.error_code, x.error, x.remedy into r from pgscore.runs x where x.run = wait_for_run.run;

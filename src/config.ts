@@ -42,7 +42,7 @@ export const OPTIONS = {
     'password of pgscore_reader; migrate sets it',
   ),
   scorers: spec('--scorers', 'PGSCORE_SCORERS', 'integer', undefined, 'scorer processes; default: one a core'),
-  batchRows: spec('--batch-rows', 'PGSCORE_BATCH_ROWS', 'integer', '8192', 'rows a batch'),
+  batchRows: spec('--batch-rows', 'PGSCORE_BATCH_ROWS', 'integer', '16384', 'rows a batch'),
   batchSeconds: spec(
     '--batch-timeout',
     'PGSCORE_BATCH_TIMEOUT',

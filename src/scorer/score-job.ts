@@ -32,7 +32,7 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
 
 /** Ends the reading transaction with the last row, unless further shards of the run are to read its snapshot. */
 async function* readSource(job: Job, client: pg.Client, tools: Tools): AsyncGenerator<DecodedBatch> {
-  yield* readBatches(client, sourceQuery(job), sourceColumns(job.run), {});
+  yield* readBatches(client, sourceQuery(job), sourceColumns(job.run), { rows: tools.batchRows });
   if (job.shard === null) await tools.reader.release();
 }
 
