@@ -1,0 +1,55 @@
+-- What a data scientist (ada) and a data engineer (alice) do with pgscore, top to bottom, for psql.
+-- Neither is a superuser; alice owns flight_features.
+
+-- as ada
+-- deploy: bytes in, checked by the service, never trusted before that
+\lo_import demo/models/arrival_delay.onnx
+select pgscore.deploy('arrival_delay', lo_get(:LASTOID));
+call pgscore.wait_for_version('arrival_delay@1');
+select * from pgscore.models;
+select * from pgscore.describe_model('arrival_delay');
+
+-- as alice
+-- a whole table, as a durable request picked up through NOTIFY
+select pgscore.score_table('arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at') as run \gset
+call pgscore.wait_for_run(:run);
+select * from flight_delay_scores limit 5;
+select * from pgscore.runs;
+select * from pgscore.run_errors;
+select pgscore.cancel_run(:run) as too_late;
+select pgscore.score_table('arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at') as run \gset
+select pgscore.cancel_run(:run) as cancelled;
+
+-- again and again
+select pgscore.schedule('nightly', '0 2 * * *', 'arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at');
+select * from pgscore.schedules;
+select pgscore.pause_schedule('nightly');
+select pgscore.resume_schedule('nightly');
+select pgscore.run_schedule('nightly') as run \gset
+call pgscore.wait_for_run(:run);
+select name, outcome, run from pgscore.schedule_history;
+select pgscore.unschedule('nightly');
+
+-- as ada
+-- change models without fear
+\lo_import demo/models/arrival_delay.onnx
+select pgscore.deploy('arrival_delay', lo_get(:LASTOID), positive_class => '0');
+call pgscore.wait_for_version('arrival_delay@2');
+\lo_import demo/models/arrival_delay.onnx
+select pgscore.deploy('arrival_delay', lo_get(:LASTOID), threshold => 0.4);
+call pgscore.wait_for_version('arrival_delay@3');
+select pgscore.promote('arrival_delay@2');
+select pgscore.rollback('arrival_delay');
+select pgscore.set_alias('arrival_delay@3', 'challenger');
+select pgscore.drop_version('arrival_delay@2');
+
+-- as alice
+select pgscore.score_table('arrival_delay@challenger', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at') as run \gset
+call pgscore.wait_for_run(:run);
+select model_version, count(*) as flights, count(*) filter (where label = '1') as late from flight_delay_scores_history group by 1 order by 1;
+select model_version, count(*) as flights from flight_delay_scores group by 1;
+select pgscore.drop_target('flight_delay_scores');
+select * from pgscore.targets;
+
+-- as ada
+select action, actor, version from pgscore.audit order by at;
