@@ -33,7 +33,7 @@ describe('numeric is read as the nearest double', () => {
     fc.assert(
       fc.property(fc.boolean(), digits(9), digits(9), (negative, whole, fraction) => {
         const decimal = `${negative ? '-' : ''}${whole}.${fraction}`;
-        expect(read(numericWire(decimal))).toBe(Number(decimal) + 0);
+        expect(read(numericWire(decimal))).toBe(Number(decimal));
       }),
       { numRuns: 2000 },
     );
