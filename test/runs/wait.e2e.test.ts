@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { submitRun } from '../support/run.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 
 const database = await cloneDatabase();
@@ -28,5 +28,5 @@ test('waiting where no progress can be seen raises at once', async () => {
   await alice.query('begin isolation level repeatable read');
   expect(await refusal(alice, `call pgscore.wait_for_run(${run})`)).toMatchObject({ code: '25000' });
   await alice.query('rollback');
-  await alice.query(`call pgscore.wait_for_run(${run})`);
+  await endOfRun(alice, run);
 });
