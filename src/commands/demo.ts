@@ -4,7 +4,6 @@ import type pg from 'pg';
 import { serviceConfig, setting } from '../config.ts';
 import { connectAsPerson } from '../db/connect.ts';
 import { createLogger } from '../log.ts';
-import { startService } from '../supervisor/service.ts';
 import { loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
 import { STORY } from './demo/story.ts';
@@ -39,6 +38,7 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
       { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0' },
       availableParallelism(),
     );
+    const { startService } = await import('../supervisor/service.ts');
     const service = await startService(config, createLogger('error', true));
     output.note(
       `PostgreSQL ${server.version} and ${config.scorers} scorers are up after ${seconds(began)} s; /healthz and /metrics at ${service.url}`,

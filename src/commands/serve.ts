@@ -4,7 +4,6 @@ import { logConfig, serviceConfig } from '../config.ts';
 import type { OptionName } from '../config.ts';
 import { createLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
-import { startService } from '../supervisor/service.ts';
 import type { Service } from '../supervisor/service.ts';
 import { flagsOf, settingOption } from './options.ts';
 
@@ -39,6 +38,8 @@ export function addServe(program: Command): void {
     const flags = flagsOf(command);
     const { level, pretty } = logConfig(flags, process.stderr.isTTY);
     const log = createLogger(level, pretty);
+    // What the service is made of would double the start of every other command.
+    const { startService } = await import('../supervisor/service.ts');
     await serveUntilSignal(await startService(serviceConfig(flags, availableParallelism()), log), log);
   });
 }

@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, describe, expect, test } from '@jest/globals';
+
+import { recordDemo } from '../../src/commands/demo-location.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+const database = await cloneDatabase();
+const url = database.url('alice');
+const folder = await mkdtemp(join(tmpdir(), 'pgscore-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+test('a statement is run with the caller’s own settings and printed as a table', async () => {
+  const said = await runCli(['sql', '-c', 'select current_schema() as schema, 7 as n'], { url });
+  expect(said).toEqual({ exit: 0, stderr: '', stdout: ' schema | n\n--------+---\n alice  | 7\n(1 row)\n' });
+});
+
+test('a script is run from standard input until its first error, which it points at', async () => {
+  const input = 'create table t (id int);\ninsert into t values (1), (2);\nselect nope from t;\ndrop table t;';
+  const { exit, stdout, stderr } = await runCli(['sql'], { url, input });
+  expect(exit).toBe(1);
+  expect(stdout).toBe('CREATE\nINSERT 2\n');
+  expect(stderr.split('\n').slice(0, 3)).toEqual([
+    'pgscore: column "nope" does not exist',
+    '  LINE 1: select nope from t',
+    '                 ^',
+  ]);
+  expect(await runCli(['sql', '-c', 'drop table t'], { url })).toMatchObject({ exit: 0 });
+});
+
+test('variables carry a value from one statement to the next', async () => {
+  const input =
+    "select 6 * 7 as n, 'it''s' as word \\gset\nselect :n + 1 as m, :'word' as w;\n\\echo :word\n\\q\nselect 1;";
+  const { exit, stdout } = await runCli(['sql'], { url, input });
+  expect(exit).toBe(0);
+  expect(stdout).toContain(" 43 | it's\n");
+  expect(stdout.endsWith("it's\n")).toBe(true);
+});
+
+test('notices are told apart from results', async () => {
+  const { stdout, stderr } = await runCli(['sql', '-c', "do $$ begin raise notice 'half done'; end $$"], { url });
+  expect(stdout).toBe('DO\n');
+  expect(stderr).toBe('NOTICE:  half done\n');
+});
+
+describe('the catalogue', () => {
+  test('\\dt lists what the caller may read, and hides what is private', async () => {
+    const { stdout } = await runCli(['sql', '-c', '\\dt'], { url });
+    expect(stdout).toContain(' pgscore | models ');
+    expect(stdout).not.toMatch(/_handle_request|pgscore_data/);
+  });
+
+  test('\\df lists the functions with their arguments', async () => {
+    const { stdout } = await runCli(['sql', '-c', '\\df'], { url });
+    expect(stdout).toMatch(/pgscore\.cancel_run +\| run bigint/);
+    expect(stdout).not.toContain('_submit_run');
+  });
+
+  test('\\d names the columns of a view', async () => {
+    const { stdout } = await runCli(['sql', '-c', '\\d pgscore.workers'], { url });
+    expect(stdout).toMatch(/heartbeat_at +\| timestamp with time zone +\|.*Its last sign of life/);
+  });
+});
+
+test('JSON has the rows of the last statement, with numbers as numbers', async () => {
+  const { stdout } = await runCli(['sql', '--json', '-c', 'select 1; select 2::bigint as n, null as x'], { url });
+  expect(JSON.parse(stdout)).toEqual([{ n: 2, x: null }]);
+});
+
+test('COPY with the client is refused before anything is lost', async () => {
+  const said = await runCli(['sql', '-c', 'copy (select 1) to stdout'], { url });
+  expect(said).toMatchObject({ exit: 2, stdout: '' });
+  expect(said.stderr).toContain('Use psql');
+});
+
+test('a file becomes a large object, as with psql', async () => {
+  const input = `\\lo_import package.json\nselect length(lo_get(:LASTOID)) > 100 as long;`;
+  const { stdout } = await runCli(['sql'], { url, input });
+  expect(stdout).toMatch(/lo_import \d+\n.*\n.*\n t\n/);
+});
+
+describe('without a database', () => {
+  test('it connects to the demo of this folder', async () => {
+    await recordDemo(join(folder, '.pgscore'), url);
+    const { stdout } = await runCli(['sql', '-c', 'select current_user as me'], { cwd: folder });
+    expect(stdout).toContain(' alice\n');
+  });
+
+  test('or of the folder that the environment names', async () => {
+    await mkdir(join(folder, 'elsewhere'));
+    await recordDemo(join(folder, 'elsewhere'), url);
+    const env = { PGSCORE_DATA_DIR: 'elsewhere' };
+    const { stdout } = await runCli(['sql', '-c', 'select current_user as me'], { cwd: folder, env });
+    expect(stdout).toContain(' alice\n');
+  });
+
+  test('a database that is named goes before the demo', async () => {
+    const env = { PGHOST: '127.0.0.1', PGPORT: '1' };
+    const said = await runCli(['sql', '-c', 'select 1'], { cwd: folder, env });
+    expect(said).toMatchObject({ exit: 3, stderr: expect.stringContaining('cannot reach') });
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { startTestService } from '../support/service.ts';
+import { runCli } from './run-cli.ts';
+
+const database = await cloneDatabase();
+const ada = { url: database.url('ada') };
+const alice = { url: database.url('alice') };
+const MODEL = 'test/models/iris_multiclass.onnx';
+const REJECTED = 'test/models/hostile/no_feature_names.onnx';
+const EXPECTED = 'test/models/iris_multiclass.csv.gz';
+
+const FLOWERS = `create table flowers as
+  select i as id, 5.1::real as sepal_length, 3.5::real as sepal_width, 1.4::real as petal_length, 0.2::real as petal_width
+    from generate_series(1, 1000) i`;
+
+const json = async (args: string[], options = alice) => JSON.parse((await runCli([...args, '--json'], options)).stdout);
+
+const early = await runCli(['deploy', MODEL, '--model', 'early', '--no-wait'], ada);
+await startTestService(database);
+
+test('a deploy that is not waited for is stored, though no service runs', () => {
+  expect(early.stdout).toBe('early@1 is being checked: pgscore models early@1\n');
+});
+
+describe('with a service', () => {
+  test('a model is deployed, checked against its training framework, and described', async () => {
+    const { exit, stdout, stderr } = await runCli(['deploy', MODEL, '--model', 'iris', '--expect', EXPECTED], ada);
+    expect({ exit, stderr }).toEqual({ exit: 0, stderr: 'Checking iris@1 …\n' });
+    expect(stdout).toMatch(/^version +iris@1\naliases +champion\nstate +ready\n/);
+  });
+
+  test('a second version is pointed at by an alias, promoted, and rolled back', async () => {
+    expect((await json(['deploy', MODEL, '--model', 'iris', '--alias', 'challenger'], ada)).aliases).toBe('challenger');
+    expect(await json(['promote', 'iris@challenger'], ada)).toEqual({ version: 'iris@2' });
+    expect(await json(['rollback', 'iris'], ada)).toEqual({ version: 'iris@1' });
+    expect(await json(['alias', 'iris@1', 'safe'], ada)).toEqual({ version: 'iris@1' });
+    const models: { model: string; version: number; aliases: string[] }[] = await json(['models']);
+    expect(models.filter(({ model }) => model === 'iris').map(({ aliases }) => aliases)).toEqual([
+      ['champion', 'safe'],
+      ['challenger'],
+    ]);
+  });
+
+  test('a model that is rejected ends with status 65, the reason and the remedy', async () => {
+    const { exit, stdout, stderr } = await runCli(['deploy', REJECTED, '--model', 'iris'], ada);
+    expect({ exit, stdout }).toEqual({ exit: 65, stdout: '' });
+    expect(stderr).toMatch(
+      /pgscore: iris@3 was rejected: .+--features a,b,c.+\n {2}\[model_feature_names_missing\]\n$/s,
+    );
+  });
+
+  test('who may not deploy is told what is missing', async () => {
+    const { exit, stderr } = await runCli(['deploy', MODEL, '--model', 'iris'], alice);
+    expect(exit).toBe(1);
+    expect(stderr).toContain('pgscore_deployer');
+  });
+
+  test('a table is scored, and the run can be looked at', async () => {
+    await runCli(['sql', '-c', FLOWERS], alice);
+    const { exit, stdout } = await runCli(['score', 'iris', 'flowers', '--key', 'id', '--target', 'species'], alice);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/rows done +1000\nrows failed +0\n/);
+    const [run] = await json(['runs']);
+    expect(run).toMatchObject({ state: 'done', rows_done: 1000, target: 'alice.species' });
+    expect(await json(['runs', String(run.run)])).toMatchObject({ run: run.run, model: 'iris@1' });
+    expect(await json(['runs', String(run.run), '--errors'])).toEqual([]);
+    expect(await json(['cancel', String(run.run)])).toEqual({ run: run.run, cancelling: false });
+  });
+
+  test('a schedule is added, paused, resumed, run and dropped', async () => {
+    const added = ['schedule', 'add', 'nightly', '0 2 * * *', 'iris', 'flowers', '--key', 'id', '--target', 'species'];
+    expect(await json(added)).toEqual({ name: 'nightly' });
+    await json(['schedule', 'pause', 'nightly']);
+    expect(await json(['schedule', 'list'])).toMatchObject([{ name: 'nightly', state: 'paused' }]);
+    await json(['schedule', 'resume', 'nightly']);
+    expect(await json(['schedule', 'run', 'nightly'])).toEqual({ name: 'nightly', run: expect.any(Number) });
+    expect(await json(['schedule', 'history', 'nightly'])).toMatchObject([{ name: 'nightly', outcome: 'submitted' }]);
+    await json(['schedule', 'drop', 'nightly']);
+    expect(await json(['schedule', 'list'])).toEqual([]);
+  });
+});
