@@ -16,7 +16,7 @@ let observer: Client;
 beforeAll(async () => {
   observer = await database.client();
   await observer.query(`
-    create table numbered as select id::int8, id::real as x, repeat('x', 100) as t from generate_series(1, ${ROWS}) id;
+    create table numbered as select id::int8, id::real as x, repeat('x', 100) as t from generate_series(1, 100000) id;
     create function shout(int8) returns int8 language plpgsql as $$ begin raise notice 'row %', $1; return $1; end $$`);
 });
 
