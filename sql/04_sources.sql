@@ -153,6 +153,7 @@ declare
   planned jsonb := '[]';
   column_name text;
   found record;
+  closed_schema name;
 begin
   if wanted is null then
     select array_agg(a.attname::text order by k.n) into wanted
@@ -163,6 +164,9 @@ begin
   if coalesce(cardinality(wanted), 0) = 0 then
     raise exception 'source % has no primary key', source using
       errcode = 'invalid_parameter_value', hint = 'Say what identifies a row: key => ''id'', or key => array[''a'', ''b''].';
+  end if;
+  if (select count(distinct w) from unnest(wanted) w) < cardinality(wanted) then
+    raise exception 'the key names a column twice: %', array_to_string(wanted, ', ') using errcode = 'duplicate_column', hint = 'Name each column once.';
   end if;
   foreach column_name in array wanted loop
     select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base into found
@@ -180,6 +184,14 @@ begin
         errcode = 'datatype_mismatch',
         detail = 'A key has a built-in or enum type with a btree order.',
         hint = format('Score a view that casts it: %I::text.', column_name);
+    end if;
+    -- Storage has a column of the type, and naming a type takes USAGE on its schema.
+    select n.nspname into closed_schema from pg_type t join pg_namespace n on n.oid = t.typnamespace
+     where t.oid = found.base and not (has_schema_privilege('pgscore_owner', n.oid, 'usage') and has_schema_privilege('pgscore_service', n.oid, 'usage'));
+    if closed_schema is not null then
+      raise exception 'key column "%" is %, a type that pgscore may not use', column_name, format_type(found.atttypid, null) using
+        errcode = 'insufficient_privilege',
+        hint = format('grant usage on schema %I to pgscore_owner, pgscore_service; or score a view that casts it: %I::text.', closed_schema, column_name);
     end if;
     planned := planned || jsonb_build_object('name', column_name, 'role', 'key', 'type', 'raw', 'width', 1, 'sql_type', format_type(found.base, -1));
   end loop;
