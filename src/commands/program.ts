@@ -18,8 +18,8 @@ import { addVersionCommands } from './versions.ts';
 
 const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.
 
-Begin with pgscore demo, or with a database of your own: pgscore migrate, then pgscore serve. Every option can be given
-by its environment variable instead; the variable is named in parentheses.`;
+Begin with pgscore demo, or with a database of your own: pgscore migrate, then pgscore serve. An option that names an
+environment variable in parentheses can be given by it instead.`;
 
 type Group = readonly [heading: string, commands: readonly ((program: Command) => void)[]];
 

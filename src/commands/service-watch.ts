@@ -16,11 +16,13 @@ export async function serviceRuns(client: Queryable): Promise<boolean> {
 /** Asks now and then whether a service runs while something waits for one; says so where none does, and gives up after 30 s. */
 export class ServiceWatch {
   readonly #output: Output;
+  readonly #patienceMs: number;
   #asked = Number.NEGATIVE_INFINITY;
   #missingSince: number | undefined;
 
-  constructor(output: Output) {
+  constructor(output: Output, patienceMs = PATIENCE_MS) {
     this.#output = output;
+    this.#patienceMs = patienceMs;
   }
 
   /** `what` is stored and waits, such as "run 7". */
@@ -36,7 +38,7 @@ export class ServiceWatch {
       this.#missingSince = now;
       this.#output.note(`No service is running; ${what} waits for one: pgscore serve`);
     }
-    if (now - this.#missingSince > PATIENCE_MS) throw noService(what);
+    if (now - this.#missingSince >= this.#patienceMs) throw noService(what);
   }
 }
 
