@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import { MAX_MODEL_BYTES } from './gate.ts';
+import { checkFile, MAX_MODEL_BYTES } from './gate.ts';
 import { CHILDREN, ENTRY, TENSOR } from './onnx-layout.ts';
 import type { MessageKind } from './onnx-layout.ts';
 import { lengthPrefix } from './rewrite.ts';
@@ -16,9 +16,10 @@ type Place = { location: string; offset: number; length: number | undefined };
  * The model with the values of every external tensor taken in: one file instead of the model.onnx and model.onnx.data
  * that PyTorch's exporter writes. Only files beside the model are read, each once. A model without external data comes
  * back as it is.
- * @throws PgscoreError model_data_file where a file is missing, lies elsewhere or is too short; model_too_large
+ * @throws PgscoreError model_data_file where a file is missing, lies elsewhere or is too short; what `checkFile` throws
  */
 export async function inlineExternalData(model: Uint8Array, readFile: ReadDataFile): Promise<Uint8Array> {
+  checkFile(model);
   const locations = new Set(externalTensors('model', whole(model)).map((tensor) => placeOf(tensor).location));
   if (locations.size === 0) return model;
   const files = new Map<string, Uint8Array>();

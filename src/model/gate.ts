@@ -29,7 +29,11 @@ export function gate(bytes: Uint8Array): void {
   new Walk(localFunctions(bytes)).visit('model', model, 0);
 }
 
-function checkFile(bytes: Uint8Array): void {
+/**
+ * Refuses a file that is no ONNX model, by its size, its first bytes and the fields that every model has.
+ * @throws PgscoreError model_empty, model_too_large, model_unreadable, model_truncated
+ */
+export function checkFile(bytes: Uint8Array): void {
   if (bytes.length === 0) {
     throw new PgscoreError('model_empty', 'the model file is empty', {
       remedy: 'Write the bytes of the export to the file: `open(path, "wb").write(model.SerializeToString())`.',

@@ -75,6 +75,15 @@ describe('external data', () => {
     },
   );
 
+  test('is not looked for in a file that is no model: what it is instead is said', async () => {
+    const pickle = inlineExternalData(Uint8Array.of(0x80, 0x04, 0x95, 0, 0), readWeights);
+    await expect(pickle).rejects.toMatchObject({
+      code: 'model_unreadable',
+      message: 'the file is a Python pickle, not an ONNX model',
+      remedy: expect.stringContaining('skl2onnx'),
+    });
+  });
+
   test('whose file is missing names the file', async () => {
     const error = await inlineExternalData(modelWith({ location: 'gone.data' }), readWeights).catch(
       (thrown: PgscoreError) => thrown,
