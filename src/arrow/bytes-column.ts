@@ -8,30 +8,33 @@ import { Validity } from './validity.ts';
 /** A column of byte strings: one buffer that grows, and where each row ends in it. */
 export class BytesColumn<T extends Binary | Utf8> implements ColumnBuilder {
   readonly #type: T;
-  readonly #capacity: number;
-  readonly #validity: Validity;
+  readonly #validity = new Validity();
   #offsets = new Int32Array(0);
   #target = viewed(new Uint8Array(0));
   #used = 0;
-  #expected: number;
+  #rowBytes = 8;
 
-  constructor(type: T, capacity: number) {
+  constructor(type: T) {
     this.#type = type;
-    this.#capacity = capacity;
-    this.#validity = new Validity(capacity);
-    this.#expected = capacity * 8;
   }
 
-  begin(): void {
-    this.#offsets = new Int32Array(this.#capacity + 1);
-    this.#target = viewed(new Uint8Array(this.#expected));
+  begin(rows: number): void {
+    this.#offsets = new Int32Array(rows + 1);
+    this.#target = viewed(new Uint8Array(rows * this.#rowBytes));
     this.#used = 0;
+  }
+
+  grow(rows: number): void {
+    const offsets = new Int32Array(rows + 1);
+    offsets.set(this.#offsets);
+    this.#offsets = offsets;
+    this.#makeRoom(rows * this.#rowBytes);
   }
 
   /** Copies `length` bytes of `source` in as the value of `row`. Rows come in order. */
   append(row: number, source: ViewedBytes, start: number, length: number): void {
     const used = this.#used + length;
-    if (used > this.#target.bytes.length) this.#grow(used);
+    if (used > this.#target.bytes.length) this.#makeRoom(Math.max(used, this.#target.bytes.length * 2));
     copyBytes(source, start, start + length, this.#target, this.#used);
     this.#used = used;
     this.#offsets[row + 1] = used;
@@ -44,15 +47,16 @@ export class BytesColumn<T extends Binary | Utf8> implements ColumnBuilder {
 
   finish(rows: number): Data<T> {
     // The next batch of the same column will hold about as much.
-    this.#expected = Math.max(this.#expected >> 1, this.#used + (this.#used >> 3));
+    this.#rowBytes = Math.max(1, Math.ceil((1.125 * this.#used) / Math.max(1, rows)));
     const valueOffsets = this.#offsets.subarray(0, rows + 1);
     const data = this.#target.bytes.subarray(0, this.#used);
-    const parts = { type: this.#type, length: rows, valueOffsets, data, ...this.#validity.take() };
+    const parts = { type: this.#type, length: rows, valueOffsets, data, ...this.#validity.take(rows) };
     return makeData<T>(parts);
   }
 
-  #grow(needed: number): void {
-    const grown = viewed(new Uint8Array(Math.max(needed, this.#target.bytes.length * 2)));
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#target.bytes.length) return;
+    const grown = viewed(new Uint8Array(bytes));
     grown.bytes.set(this.#target.bytes.subarray(0, this.#used));
     this.#target = grown;
   }

@@ -8,18 +8,21 @@ import { Validity } from './validity.ts';
 export class ListColumn<T extends Float32 | Float64> implements ColumnBuilder {
   readonly width: number;
   readonly #type: FixedSizeList<T>;
-  readonly #validity: Validity;
+  readonly #validity = new Validity();
   readonly elements: NumberColumn<T>;
 
-  constructor(type: T, width: number, capacity: number) {
+  constructor(type: T, width: number) {
     this.width = width;
     this.#type = new FixedSizeList(width, new Field('item', type, false));
-    this.#validity = new Validity(capacity);
-    this.elements = new NumberColumn(type, capacity * width);
+    this.elements = new NumberColumn(type);
   }
 
-  begin(): void {
-    this.elements.begin();
+  begin(rows: number): void {
+    this.elements.begin(rows * this.width);
+  }
+
+  grow(rows: number): void {
+    this.elements.grow(rows * this.width);
   }
 
   setNull(row: number): void {
@@ -28,6 +31,6 @@ export class ListColumn<T extends Float32 | Float64> implements ColumnBuilder {
 
   finish(rows: number): Data<FixedSizeList<T>> {
     const child = this.elements.finish(rows * this.width);
-    return makeData({ type: this.#type, length: rows, child, ...this.#validity.take() });
+    return makeData({ type: this.#type, length: rows, child, ...this.#validity.take(rows) });
   }
 }

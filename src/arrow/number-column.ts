@@ -8,24 +8,27 @@ export type NumberType = Uint8 | Int32 | Int64 | Float32 | Float64;
 /** A column of numbers of one width. `words` are the same bytes as `values`, for readers that move bits. */
 export class NumberColumn<T extends NumberType> implements ColumnBuilder {
   readonly #type: T;
-  readonly #capacity: number;
-  readonly #validity: Validity;
+  readonly #validity = new Validity();
   values: T['TArray'];
   words: Int32Array;
 
-  constructor(type: T, capacity: number) {
+  constructor(type: T) {
     this.#type = type;
-    this.#capacity = capacity;
-    this.#validity = new Validity(capacity);
     this.values = new type.ArrayType(0);
     this.words = new Int32Array(0);
   }
 
-  begin(): void {
-    // Whole words, so that a Uint8 column of any capacity can be viewed as Int32.
-    const buffer = new ArrayBuffer((this.#capacity * this.#type.ArrayType.BYTES_PER_ELEMENT + 3) & ~3);
-    this.values = new this.#type.ArrayType(buffer, 0, this.#capacity);
+  begin(rows: number): void {
+    // Whole words, so that a Uint8 column of any length can be viewed as Int32.
+    const buffer = new ArrayBuffer((rows * this.#type.ArrayType.BYTES_PER_ELEMENT + 3) & ~3);
+    this.values = new this.#type.ArrayType(buffer, 0, rows);
     this.words = new Int32Array(buffer);
+  }
+
+  grow(rows: number): void {
+    const written = this.words;
+    this.begin(rows);
+    this.words.set(written);
   }
 
   setNull(row: number): void {
@@ -34,7 +37,7 @@ export class NumberColumn<T extends NumberType> implements ColumnBuilder {
 
   finish(rows: number): Data<T> {
     const data = this.values.subarray(0, rows);
-    const parts = { type: this.#type, length: rows, data, ...this.#validity.take() };
+    const parts = { type: this.#type, length: rows, data, ...this.#validity.take(rows) };
     return makeData<T>(parts);
   }
 }

@@ -25,10 +25,9 @@ export type ElementLayout<T extends Float32 | Float64> = {
 export function arrayReader<T extends Float32 | Float64>(
   feature: FeatureColumn,
   element: ElementLayout<T>,
-  capacity: number,
 ): ValueReader {
   const { name, width } = feature;
-  const column = new ListColumn(element.type, width, capacity);
+  const column = new ListColumn(element.type, width);
   return {
     column,
     read({ view }, at, length, row) {

@@ -16,6 +16,8 @@ export class BatchAssembler {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #plan: TuplePlan;
+  /** Rows that the arrays have room for: few until a batch turns out to need more. */
+  #room: number;
   #rows = 0;
   #bytes = 0;
   #badRows = new Map<number, RowError>();
@@ -23,8 +25,9 @@ export class BatchAssembler {
   constructor(columns: readonly SourceColumn[], limits: BatchLimits) {
     this.#columns = columns;
     this.#capacity = batchCapacity(columns, limits);
+    this.#room = Math.min(FIRST_ROOM, this.#capacity);
     this.#maxBytes = limits.bytes;
-    this.#plan = planTuple(columns, { capacity: this.#capacity, maxBytes: limits.bytes }, (row, error) => {
+    this.#plan = planTuple(columns, limits.bytes, (row, error) => {
       if (!this.#badRows.has(row)) this.#badRows.set(row, error);
     });
   }
@@ -39,7 +42,13 @@ export class BatchAssembler {
   }
 
   beginRow(): void {
-    if (this.#rows === 0) for (const step of this.steps) step.begin();
+    if (this.#rows === 0) for (const step of this.steps) step.begin(this.#room);
+    else if (this.#rows === this.#room) this.#grow();
+  }
+
+  #grow(): void {
+    this.#room = Math.min(4 * this.#room, this.#capacity);
+    for (const step of this.steps) step.grow(this.#room);
   }
 
   /** Ends a row that came as `bytes` bytes. Returns the batch where it is full now. */
@@ -70,6 +79,9 @@ export class BatchAssembler {
     };
   }
 }
+
+/** Arrays for 8,192 rows cost 0.5 ms to make and to collect, which a run of one row would pay each time. */
+const FIRST_ROOM = 128;
 
 function isBinary(data: Data): data is Data<Binary> {
   return data.type instanceof Binary;

@@ -3,8 +3,8 @@ import { BytesColumn } from '../arrow/bytes-column.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /** Bytes as they are: text, whose encoding the server has checked, and whatever passes through undecoded. */
-export function bytesReader(type: Binary | Utf8, capacity: number): ValueReader {
-  const column = new BytesColumn(type, capacity);
+export function bytesReader(type: Binary | Utf8): ValueReader {
+  const column = new BytesColumn(type);
   return {
     column,
     read(chunk, at, length, row) {

@@ -24,26 +24,26 @@ const FLOAT8: ElementLayout<Float64> = {
   get: (view, at) => view.getFloat64(at),
 };
 
-/** The reader of a feature of `type` that belongs to no run, for batches of up to `capacity` rows. */
-export function featureReader(type: Exclude<SqlType, RunType>, feature: FeatureColumn, capacity: number): ValueReader {
+/** The reader of a feature of `type` that belongs to no run. */
+export function featureReader(type: Exclude<SqlType, RunType>, feature: FeatureColumn): ValueReader {
   switch (type) {
     case 'bool':
-      return boolReader(feature.name, capacity);
+      return boolReader(feature.name);
     case 'int2':
-      return int2Reader(feature.name, capacity);
+      return int2Reader(feature.name);
     case 'numeric':
-      return numericReader(feature.name, capacity);
+      return numericReader(feature.name);
     case '_float4':
-      return arrayReader(feature, FLOAT4, capacity);
+      return arrayReader(feature, FLOAT4);
     case '_float8':
-      return arrayReader(feature, FLOAT8, capacity);
+      return arrayReader(feature, FLOAT8);
     case 'vector':
-      return vectorReader(feature, capacity);
+      return vectorReader(feature);
     case 'text':
     case 'varchar':
     case 'bpchar':
     case 'name':
     case 'enum':
-      return bytesReader(new Utf8(), capacity);
+      return bytesReader(new Utf8());
   }
 }

@@ -24,8 +24,12 @@ export class FieldStep implements TupleStep {
     this.#reject = reject;
   }
 
-  begin(): void {
-    this.#reader.column.begin();
+  begin(rows: number): void {
+    this.#reader.column.begin(rows);
+  }
+
+  grow(rows: number): void {
+    this.#reader.column.grow(rows);
   }
 
   read(chunk: ViewedBytes, start: number, end: number, row: number): number {

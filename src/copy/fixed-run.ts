@@ -24,8 +24,13 @@ abstract class FixedRun implements TupleStep {
   /** Reads whole values from the column `first` on, as far as they go; returns how many. */
   protected abstract readValues(view: DataView, start: number, end: number, row: number, first: number): number;
 
-  begin(): void {
-    for (const { column } of this.#columns) column.begin();
+  begin(rows: number): void {
+    for (const { column } of this.#columns) column.begin(rows);
+    this.words = this.#columns.map(({ column }) => column.words);
+  }
+
+  grow(rows: number): void {
+    for (const { column } of this.#columns) column.grow(rows);
     this.words = this.#columns.map(({ column }) => column.words);
   }
 

@@ -5,8 +5,8 @@ import { protocolError } from './protocol-error.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /** boolean as Uint8: 0 or 1, which is what a bool tensor wants. */
-export function boolReader(name: string, capacity: number): ValueReader {
-  const column = new NumberColumn(new Uint8(), capacity);
+export function boolReader(name: string): ValueReader {
+  const column = new NumberColumn(new Uint8());
   return {
     column,
     read({ view }, at, length, row) {
@@ -18,8 +18,8 @@ export function boolReader(name: string, capacity: number): ValueReader {
 }
 
 /** smallint as Int32. */
-export function int2Reader(name: string, capacity: number): ValueReader {
-  const column = new NumberColumn(new Int32(), capacity);
+export function int2Reader(name: string): ValueReader {
+  const column = new NumberColumn(new Int32());
   return {
     column,
     read({ view }, at, length, row) {
@@ -31,8 +31,8 @@ export function int2Reader(name: string, capacity: number): ValueReader {
 }
 
 /** numeric as Float64, correctly rounded. */
-export function numericReader(name: string, capacity: number): ValueReader {
-  const column = new NumberColumn(new Float64(), capacity);
+export function numericReader(name: string): ValueReader {
+  const column = new NumberColumn(new Float64());
   return {
     column,
     read({ view }, at, length, row) {

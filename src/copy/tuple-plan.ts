@@ -22,8 +22,6 @@ const RUNS: Readonly<Record<RunType, { step: RunStep; type: NumberType }>> = {
   float8: { step: EightByteRun, type: new Float64() },
 };
 
-export type TupleLimits = { readonly capacity: number; readonly maxBytes: number };
-
 /** How a tuple is read: the steps in wire order, and the builder behind each source column. */
 export type TuplePlan = { readonly steps: readonly TupleStep[]; readonly builders: readonly ColumnBuilder[] };
 
@@ -33,20 +31,20 @@ type Planned =
   | { readonly run: undefined; readonly step: TupleStep; readonly column: ColumnBuilder };
 
 /** Decides once how each column is read; neighbours of one width become one run. */
-export function planTuple(columns: readonly SourceColumn[], limits: TupleLimits, reject: RejectRow): TuplePlan {
-  const planned = columns.map((source) => planColumn(source, limits, reject));
+export function planTuple(columns: readonly SourceColumn[], maxBytes: number, reject: RejectRow): TuplePlan {
+  const planned = columns.map((source) => planColumn(source, maxBytes, reject));
   return { steps: joinRuns(planned), builders: planned.map(({ column }) => column) };
 }
 
-function planColumn(source: SourceColumn, limits: TupleLimits, reject: RejectRow): Planned {
+function planColumn(source: SourceColumn, maxBytes: number, reject: RejectRow): Planned {
   const ownStep = (reader: ValueReader): Planned => {
-    const step = new FieldStep(source, reader, limits.maxBytes, reject);
+    const step = new FieldStep(source, reader, maxBytes, reject);
     return { run: undefined, step, column: reader.column };
   };
-  if (source.role !== 'feature') return ownStep(bytesReader(new Binary(), limits.capacity));
+  if (source.role !== 'feature') return ownStep(bytesReader(new Binary()));
   const { name, type } = source;
-  if (!isRunType(type)) return ownStep(featureReader(type, source, limits.capacity));
-  return { run: RUNS[type].step, name, column: new NumberColumn(RUNS[type].type, limits.capacity) };
+  if (!isRunType(type)) return ownStep(featureReader(type, source));
+  return { run: RUNS[type].step, name, column: new NumberColumn(RUNS[type].type) };
 }
 
 function joinRuns(planned: readonly Planned[]): TupleStep[] {

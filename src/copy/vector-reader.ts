@@ -6,9 +6,9 @@ import type { FeatureColumn } from './source-column.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /** pgvector's `vector`: int16 dimension, int16 unused, then that many float4. */
-export function vectorReader(feature: FeatureColumn, capacity: number): ValueReader {
+export function vectorReader(feature: FeatureColumn): ValueReader {
   const { name, width } = feature;
-  const column = new ListColumn(new Float32(), width, capacity);
+  const column = new ListColumn(new Float32(), width);
   return {
     column,
     read({ view }, at, length, row) {

@@ -70,11 +70,11 @@ function elementsOf(value: unknown): readonly unknown[] {
 }
 
 function columnOf({ type, width }: Feature, parsed: readonly Parsed[]): Data {
-  const validity = new Validity(parsed.length);
+  const validity = new Validity();
   parsed.forEach((value, row) => {
     if (value === null) validity.setNull(row);
   });
-  const nulls = validity.take();
+  const nulls = validity.take(parsed.length);
   const { length } = parsed;
   if (type === 'string') return makeData({ type: new Utf8(), length, ...texts(parsed), ...nulls });
   const cells = parsed.flatMap((value) => (Array.isArray(value) ? value : Array.from({ length: width }, () => 0)));

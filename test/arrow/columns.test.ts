@@ -8,8 +8,8 @@ import { viewed } from '../../src/lib/viewed-bytes.ts';
 
 describe('a number column', () => {
   test('is what was written, with its NULLs', () => {
-    const column = new NumberColumn(new Float64(), 20);
-    column.begin();
+    const column = new NumberColumn(new Float64());
+    column.begin(20);
     column.values[0] = 1.5;
     column.setNull(1);
     column.values[17] = -2;
@@ -21,12 +21,12 @@ describe('a number column', () => {
   });
 
   test('hands its arrays over, so that the next batch has its own', () => {
-    const column = new NumberColumn(new Int64(), 2);
-    column.begin();
+    const column = new NumberColumn(new Int64());
+    column.begin(2);
     column.values[0] = 5n;
     column.setNull(1);
     const first = column.finish(2);
-    column.begin();
+    column.begin(2);
     column.values[0] = 6n;
     const second = column.finish(2);
     expect([...makeVector(first)]).toEqual([5n, null]);
@@ -34,9 +34,21 @@ describe('a number column', () => {
     expect(second.nullCount).toBe(0);
   });
 
-  test('of single bytes can have any capacity', () => {
-    const column = new NumberColumn(new Uint8(), 7);
-    column.begin();
+  test('keeps what was written when it grows', () => {
+    const column = new NumberColumn(new Int64());
+    column.begin(2);
+    column.values[0] = 5n;
+    column.setNull(1);
+    column.grow(300);
+    column.setNull(290);
+    column.values[299] = 7n;
+    const values = [...makeVector(column.finish(300))];
+    expect([values[0], values[1], values[2], values[290], values[299]]).toEqual([5n, null, 0n, null, 7n]);
+  });
+
+  test('of single bytes can have any length', () => {
+    const column = new NumberColumn(new Uint8());
+    column.begin(7);
     column.values[6] = 1;
     expect([...makeVector(column.finish(7))]).toEqual([0, 0, 0, 0, 0, 0, 1]);
   });
@@ -46,8 +58,8 @@ describe('a column of bytes', () => {
   const source = viewed(Buffer.from('zero one two and a text that is long '.repeat(20)));
 
   test('grows as it must', () => {
-    const column = new BytesColumn(new Utf8(), 4);
-    column.begin();
+    const column = new BytesColumn(new Utf8());
+    column.begin(4);
     column.append(0, source, 0, 4);
     column.append(1, source, 5, source.bytes.length - 5);
     column.append(2, source, 5, 0);
@@ -57,8 +69,8 @@ describe('a column of bytes', () => {
   });
 
   test('copies every length', () => {
-    const column = new BytesColumn(new Binary(), 200);
-    column.begin();
+    const column = new BytesColumn(new Binary());
+    column.begin(200);
     for (let length = 0; length < 200; length += 1) column.append(length, source, 3, length);
     const values = [...makeVector(column.finish(200))];
     values.forEach((value, length) =>
@@ -68,8 +80,8 @@ describe('a column of bytes', () => {
 });
 
 test('a column of vectors is a matrix with a row for each', () => {
-  const column = new ListColumn(new Float32(), 2, 3);
-  column.begin();
+  const column = new ListColumn(new Float32(), 2);
+  column.begin(3);
   column.elements.values.set([1, 2, 0, 0, 5, 6]);
   column.setNull(1);
   const data = column.finish(3);
@@ -78,8 +90,8 @@ test('a column of vectors is a matrix with a row for each', () => {
 });
 
 test('a record batch shares the memory of its columns', () => {
-  const column = new NumberColumn(new Float32(), 4);
-  column.begin();
+  const column = new NumberColumn(new Float32());
+  column.begin(4);
   const { values } = column;
   const batch = recordBatch(['x'], [column.finish(3)], 3);
   values[2] = 2.5;

@@ -4,9 +4,9 @@ import { recordBatch } from '../../src/arrow/record-batch.ts';
 import { Validity } from '../../src/arrow/validity.ts';
 
 function nullBitmap(rows: number, nulls: readonly number[]) {
-  const validity = new Validity(rows);
+  const validity = new Validity();
   nulls.forEach((row) => validity.setNull(row));
-  return validity.take();
+  return validity.take(rows);
 }
 
 /** Columns as the reader of a COPY stream makes them. `null` is NULL, with a slot that holds what must not be read. */
