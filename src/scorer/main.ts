@@ -8,23 +8,31 @@ import { ModelCache } from './model-cache.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
 
+/** A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them. */
+const WRITING = { idle_in_transaction_session_timeout: '15s' };
+
 /** The scorer process: takes jobs over IPC, one at a time, and ends with its parent. */
 class Scorer {
   readonly #reader: Reader;
   readonly #writer: Link;
   readonly #models: ModelCache;
   readonly #batchRows: number;
-  readonly #aborted = new Set<number>();
+  readonly #jobs = new Map<number, AbortController>();
 
   constructor(settings: ScorerSettings) {
     this.#reader = new Reader(settings.readerUrl);
-    this.#writer = new Link({ url: settings.databaseUrl, applicationName: 'pgscore scorer' });
+    this.#writer = new Link({ url: settings.databaseUrl, applicationName: 'pgscore scorer', settings: WRITING });
     this.#models = new ModelCache(settings.modelMemoryBytes);
     this.#batchRows = settings.batchRows;
   }
 
+  /** A job was given, which may have to wait for the one before. */
+  expect(jobId: number): void {
+    this.#jobs.set(jobId, new AbortController());
+  }
+
   abort(jobId: number): void {
-    this.#aborted.add(jobId);
+    this.#jobs.get(jobId)?.abort(new PgscoreError('aborted', 'the run was cancelled'));
   }
 
   async release(runId?: string): Promise<void> {
@@ -32,23 +40,30 @@ class Scorer {
   }
 
   async score(job: Job): Promise<Outcome> {
+    const { signal } = this.#jobs.get(job.id) ?? new AbortController();
     let counts = { rowsDone: 0, rowsFailed: 0 };
+    const onWait = (): void => send({ type: 'progress', jobId: job.id, ...counts });
     const onProgress = (rowsDone: number, rowsFailed: number): void => {
+      signal.throwIfAborted();
       counts = { rowsDone, rowsFailed };
-      if (this.#aborted.delete(job.id)) throw new PgscoreError('aborted', 'the run was cancelled');
-      send({ type: 'progress', jobId: job.id, rowsDone, rowsFailed });
+      onWait();
     };
     try {
+      signal.throwIfAborted();
       return await scoreJob(job, {
         reader: this.#reader,
         writer: this.#writer,
         models: this.#models,
         batchRows: this.#batchRows,
         onProgress,
+        onWait,
+        signal,
       });
     } catch (error) {
       await Promise.all([this.#reader.destroy(), this.#writer.close()]);
       return outcomeOf(error, job, counts);
+    } finally {
+      this.#jobs.delete(job.id);
     }
   }
 }
@@ -78,6 +93,7 @@ function receive(message: ToScorer): void {
   } else if (message.type === 'abort') {
     scorer?.abort(message.jobId);
   } else {
+    if (message.type === 'score') scorer?.expect(message.job.id);
     work = work.then(() => handle(message));
   }
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
+import { awaited } from './awaited.ts';
 import type { Job, Outcome } from './job.ts';
 import { loadVersion } from './load-version.ts';
 import { loadGeneration } from './load-generation.ts';
@@ -32,7 +33,8 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
 
 /** Ends the reading transaction with the last row, unless further shards of the run are to read its snapshot. */
 async function* readSource(job: Job, client: pg.Client, tools: Tools): AsyncGenerator<DecodedBatch> {
-  yield* readBatches(client, sourceQuery(job), sourceColumns(job.run), { rows: tools.batchRows });
+  const limits = { rows: tools.batchRows, signal: tools.signal };
+  yield* awaited(readBatches(client, sourceQuery(job), sourceColumns(job.run), limits), tools.onWait);
   if (job.shard === null) await tools.reader.release();
 }
 

@@ -8,6 +8,10 @@ export type Tools = {
   readonly writer: Link;
   readonly models: ModelCache;
   readonly batchRows: number;
-  /** Told after every batch; throws where the job was aborted. */
+  /** Told after every batch. */
   readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
+  /** Told again and again while the source is awaited. */
+  readonly onWait: () => void;
+  /** The job is not to go on. */
+  readonly signal: AbortSignal;
 };
