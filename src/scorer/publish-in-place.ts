@@ -16,6 +16,9 @@ import { writePredictions } from './write-predictions.ts';
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
 const HISTORY = 0;
 
+/** What is left takes milliseconds: a scorer that is stopped here must not keep the run and its target from others. */
+const SOON = "set local statement_timeout = '15s'";
+
 /** Publishes a small run in one transaction: what the current generation held becomes history, the new rows take its place. */
 export async function publishInPlace(
   job: Job,
@@ -35,6 +38,7 @@ export async function publishInPlace(
     if (mine === undefined) throw new LostFence();
     const generation = mine.latest ? mine.current_generation : HISTORY;
     if (mine.latest && Number(mine.current_rows) > 0) await supersedeCurrent(client, run, mine.current_generation);
+    await client.query(SOON);
     await writePredictions(client, run, generation, scored);
     await recordRowErrors(client, run, 0, scored.failed);
     await finishRun(client, run.runId, mine.latest, generation, scored.rowsDone, scored.rowsFailed, scored.cpuSeconds);

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
+import { disconnect } from '../db/disconnect.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
@@ -48,15 +49,24 @@ export class Reader {
   /** Ends the connection, whose state is not known after a failure; the next job gets a new one. */
   async destroy(): Promise<void> {
     const client = this.#client;
-    this.#client = undefined;
-    this.#requester = undefined;
-    this.#readingFor = undefined;
-    await client?.end().catch(() => undefined);
+    this.#forget();
+    if (client !== undefined) await disconnect(client);
   }
 
   async #connected(): Promise<pg.Client> {
-    this.#client ??= await connect({ url: this.#url, applicationName: 'pgscore reader' });
-    return this.#client;
+    if (this.#client !== undefined) return this.#client;
+    const client = await connect({ url: this.#url, applicationName: 'pgscore reader' });
+    client.once('end', () => {
+      if (this.#client === client) this.#forget();
+    });
+    this.#client = client;
+    return client;
+  }
+
+  #forget(): void {
+    this.#client = undefined;
+    this.#requester = undefined;
+    this.#readingFor = undefined;
   }
 }
 
