@@ -1,4 +1,4 @@
-import { Link } from '../db/link.ts';
+import type { Link } from '../db/link.ts';
 import { isPassing } from '../db/sqlstate.ts';
 import { createGeneration } from '../runs/generation.ts';
 import { measureSource } from '../runs/measure-source.ts';
@@ -8,6 +8,7 @@ import { shardRanges } from '../runs/shard-ranges.ts';
 import { shardsDone } from '../runs/shards-done.ts';
 import type { Counts } from '../scorer/job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
+import { controlLink } from './links.ts';
 import { publishRun } from './publish-run.ts';
 import { Signal } from './signal.ts';
 
@@ -38,7 +39,7 @@ export class ConductedRun {
   constructor(run: Run, conducting: Conducting) {
     this.run = run;
     this.#with = conducting;
-    this.#link = new Link({ url: conducting.databaseUrl, applicationName: 'pgscore conductor' });
+    this.#link = controlLink(conducting.databaseUrl, 'conductor');
   }
 
   /** A shard of the run has ended; look how far all are. */
@@ -60,12 +61,7 @@ export class ConductedRun {
       const counts = await this.#allDone(snapshot);
       this.#with.onScored(this.run.runId);
       await snapshot.close();
-      const client = await this.#link.client();
-      const mine = await publishRun(client, this.#with.worker, this.run, {
-        ...counts,
-        generation,
-        snapshotAt: snapshot.at,
-      });
+      const mine = await publishRun(this.#with, this.run, { ...counts, generation, snapshotAt: snapshot.at });
       if (!mine) throw new RunEnded();
     } finally {
       await Promise.all([snapshot.close(), this.#link.close()]);

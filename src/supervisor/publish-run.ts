@@ -7,14 +7,26 @@ import { indexGeneration } from '../runs/generation.ts';
 import { dropHandle } from '../runs/sweep.ts';
 import type { Run } from '../runs/run.ts';
 import type { Counts } from '../scorer/job.ts';
+import { publicationLink } from './links.ts';
 
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
+
+type Publisher = { readonly worker: string; readonly databaseUrl: string | undefined };
 
 /**
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
  * with whether the run was still this worker's; raises what makes it fail.
  */
-export async function publishRun(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+export async function publishRun(by: Publisher, run: Run, loaded: Loaded): Promise<boolean> {
+  const link = publicationLink(by.databaseUrl);
+  try {
+    return await link.use((client) => publish(client, by.worker, run, loaded));
+  } finally {
+    await link.close();
+  }
+}
+
+async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
   const problem = tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation);

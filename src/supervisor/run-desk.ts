@@ -1,4 +1,3 @@
-import { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
 import type { Run } from '../runs/run.ts';
 import { failureOf } from '../scorer/failure.ts';
@@ -110,19 +109,17 @@ export class RunDesk {
     for (const conducted of this.#conducted) if (conducted.run.runId === runId) conducted.shardEnded();
   }
 
-  /** Publishes a run that was scored in one piece, on a connection of its own: its index may take minutes. */
+  /** Publishes a run that was scored in one piece. */
   async #publish(run: Run, loaded: Loaded): Promise<void> {
-    const link = new Link({ url: this.#conducting.databaseUrl, applicationName: 'pgscore conductor' });
     this.#publishing.add(run);
     try {
-      const mine = await link.use((client) => publishRun(client, this.#conducting.worker, run, loaded));
+      const mine = await publishRun(this.#conducting, run, loaded);
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
       await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });
     } finally {
       this.#publishing.delete(run);
-      await link.close();
     }
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
-import { Link } from '../db/link.ts';
+import type { Link } from '../db/link.ts';
 import { Listener } from '../db/listen.ts';
 import { isPassing } from '../db/sqlstate.ts';
 import type { ServiceConfig } from '../config.ts';
@@ -14,6 +14,7 @@ import { startWeb, type Web } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { beat } from './heartbeat.ts';
+import { controlLink } from './links.ts';
 import { reportWorker, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
@@ -25,8 +26,6 @@ import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
 
 const MOST_BEAT_MS = 1000;
-/** No statement of these connections takes so long: without an answer by then, the connection is dead. */
-const PATIENCE_MS = 60_000;
 /** For each of the last things that a service says to the database. */
 const LAST_WORDS_MS = 5000;
 
@@ -74,8 +73,7 @@ class Supervisor implements Service {
     this.#config = config;
     this.#log = log;
     const readerUrl = readerUrlOf(config);
-    const link = (name: string): Link =>
-      new Link({ url: config.databaseUrl, applicationName: `pgscore ${name}`, patienceMs: PATIENCE_MS });
+    const link = (part: string): Link => controlLink(config.databaseUrl, part);
     this.#links = {
       work: link('claim'),
       settle: link('settle'),
