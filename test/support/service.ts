@@ -27,6 +27,12 @@ type Facts = { worker: string; url: string; scorerPids: number[] };
 
 const MAIN = fileURLToPath(new URL('serve.mjs', import.meta.url));
 
+const children: ChildProcess[] = [];
+
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /**
  * Starts the built service on a test database, with the environment's PGSCORE_* overridden by `settings`, such as
  * `{ PGSCORE_LEASE: '2' }`. It ends with the test file.
@@ -47,9 +53,7 @@ export async function startTestService(
   child.stderr?.on('data', (data: Buffer) => {
     log += data.toString();
   });
-  afterAll(() => {
-    child.kill('SIGKILL');
-  });
+  children.push(child);
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
   const facts = await Promise.race([
     once(child, 'message').then(([message]) => message as Facts),
