@@ -1,0 +1,50 @@
+import type { Client } from 'pg';
+
+import { deployModel } from '../support/deploy.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** Leases and polls short enough for a test, and batches so small that `LARGE` rows take seconds. */
+export const PACE = { PGSCORE_LEASE: '2', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '8' };
+
+/** Rows that fill more than 512 pages, so that they are scored in shards. */
+export const LARGE = 60_000;
+
+const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
+
+/** The model of the benchmark, 100 trees over 20 features; deployed by `ada` to a running service. */
+export async function deployTrees(ada: Client): Promise<void> {
+  await deployModel(ada, 'trees', 'bench/trees.onnx');
+}
+
+/** A table of `rows` rows with the key `id` from 1 on. */
+export async function createSource(owner: Client, name: string, rows: number): Promise<void> {
+  const columns = FEATURES.map((feature) => `${feature} real`).join(', ');
+  const values = FEATURES.map((_, n) => `sin(i * ${n + 1})`).join(', ');
+  const create = `create table ${name} (id bigint primary key, ${columns})`;
+  const fill = `insert into ${name} select i, ${values} from generate_series(1, ${rows}) i`;
+  await owner.query(create);
+  await owner.query(fill);
+}
+
+type Shards = { done: number; running: number; queued: number };
+
+/** Waits until a run over a large table has scored something and has more to do. */
+export async function midRun(superuser: Client, run: string): Promise<void> {
+  await waitFor(
+    async () => {
+      const { done, running, queued } = await shardsOf(superuser, run);
+      return done > 0 && running > 0 && queued + running > 1;
+    },
+    { timeout: 20_000, message: `run ${run} to be in its middle` },
+  );
+}
+
+async function shardsOf(superuser: Client, run: string): Promise<Shards> {
+  const { rows } = await superuser.query<Shards>(
+    `select count(*) filter (where s.state = 'done')::int as done, count(*) filter (where s.state = 'running')::int as running,
+            count(*) filter (where s.state = 'queued')::int as queued
+       from pgscore_data.run r join pgscore_data.shard s using (run_id, attempt) where r.run_id = $1 and r.state = 'running'`,
+    [run],
+  );
+  return rows[0] ?? { done: 0, running: 0, queued: 0 };
+}

@@ -1,0 +1,87 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE } from './long-run.ts';
+import { expectSound } from './oracle.ts';
+
+const LEASE_AND_POLL_MS = 2200;
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const alice = await database.client('alice');
+let survivor = await startTestService(database, PACE);
+await deployTrees(await database.client('ada'));
+await createSource(alice, 'big', LARGE);
+
+/** The service that conducts a run, of two. */
+async function conductorOf(run: string, one: TestService, other: TestService): Promise<[TestService, TestService]> {
+  const { rows } = await superuser.query<{ claimed_by: string }>(
+    'select claimed_by from pgscore_data.run where run_id = $1',
+    [run],
+  );
+  return rows[0]?.claimed_by === one.worker ? [one, other] : [other, one];
+}
+
+test('when a service is killed another takes its run over, and its scorers end by themselves', async () => {
+  const second = await startTestService(database, PACE);
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  const [victim, other] = await conductorOf(run, survivor, second);
+  const orphans = await victim.scorerPids();
+  await victim.kill();
+  const killed = performance.now();
+  survivor = other;
+  const { rows } = await superuser.query<{ state: string }>('select state from pgscore_data.run where run_id = $1', [
+    run,
+  ]);
+  expect(rows).toEqual([{ state: 'running' }]);
+  expect(await endOfRun(alice, run)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 2,
+    error: null,
+  });
+  const begun = await superuser.query<{ ms: number }>(
+    'select extract(epoch from clock_timestamp() - snapshot_at)::float8 * 1000 as ms from pgscore_data.run where run_id = $1',
+    [run],
+  );
+  expect(performance.now() - killed - (begun.rows[0]?.ms ?? 0)).toBeLessThan(LEASE_AND_POLL_MS + 1000);
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: orphans });
+});
+
+test('a service that is started again goes on where the dead one stopped', async () => {
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  const orphans = await survivor.scorerPids();
+  await survivor.kill();
+  survivor = await startTestService(database, PACE);
+  expect(await endOfRun(alice, run)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 2,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: orphans });
+});
+
+test('what a service that was stopped past its lease still writes is rolled back', async () => {
+  const zombie = survivor;
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  const pids = [zombie.pid, ...(await zombie.scorerPids())];
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  survivor = await startTestService(database, PACE);
+  expect(await endOfRun(alice, run)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 2,
+    error: null,
+  });
+  for (const pid of pids) process.kill(pid, 'SIGCONT');
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  expect(await endOfRun(alice, await submitRun(alice, 'trees', 'big'))).toMatchObject({ state: 'done', attempt: 1 });
+  expect(await zombie.stop()).toBe(0);
+  await expectSound(database, { gone: pids });
+});
