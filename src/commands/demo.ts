@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { serviceConfig, setting } from '../config.ts';
+import { serviceConfig } from '../config.ts';
 import { connectAsPerson } from '../db/connect.ts';
 import { createLogger } from '../log.ts';
+import { dataDirOf } from './demo-location.ts';
 import { loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
 import { STORY } from './demo/story.ts';
@@ -32,7 +33,7 @@ export function addDemo(program: Command): void {
 async function demo({ flags, output }: Invocation, once: boolean): Promise<void> {
   const began = performance.now();
   output.note('Starting an embedded PostgreSQL and installing pgscore …');
-  const server = await startDemoServer(setting('dataDir', flags) ?? '.pgscore', (line) => output.note(line));
+  const server = await startDemoServer(dataDirOf(flags), (line) => output.note(line));
   try {
     const config = serviceConfig(
       { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0' },

@@ -4,7 +4,6 @@ import { logConfig, serviceConfig } from '../config.ts';
 import type { OptionName } from '../config.ts';
 import { createLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
-import type { Service } from '../supervisor/service.ts';
 import { flagsOf, settingOption } from './options.ts';
 
 const DESCRIPTION = `Runs the service: it checks deployed models, scores requested runs, and fires schedules.
@@ -38,21 +37,24 @@ export function addServe(program: Command): void {
     const flags = flagsOf(command);
     const { level, pretty } = logConfig(flags, process.stderr.isTTY);
     const log = createLogger(level, pretty);
+    const asked = firstSignal(log);
     // What the service is made of would double the start of every other command.
     const { startService } = await import('../supervisor/service.ts');
-    await serveUntilSignal(await startService(serviceConfig(flags, availableParallelism()), log), log);
+    const service = await startService(serviceConfig(flags, availableParallelism()), log);
+    await asked;
+    await service.stop();
   });
 }
 
-/** Resolves when the service has stopped, which the first signal asks for. */
-function serveUntilSignal(service: Service, log: Logger): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Resolves at SIGTERM or Ctrl-C; the next one after it ends the process at once. */
+function firstSignal(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
     let stopping = false;
     const onSignal = (signal: NodeJS.Signals): void => {
       if (stopping) process.exit(1);
       stopping = true;
       log.info({ signal }, 'stopping; a second signal ends it at once');
-      service.stop().then(resolve, reject);
+      resolve();
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { addReadyModel } from '../support/ready-model.ts';
 import { runCli } from './run-cli.ts';
 
 const database = await cloneDatabase();
@@ -77,15 +79,38 @@ test('an error of PostgreSQL keeps its hint and its SQLSTATE', async () => {
   );
 });
 
-test.each([['models'], ['runs'], ['schedule', 'list'], ['schedule', 'history']])(
-  'pgscore %s %s says so where there is nothing, and gives an empty list to a program',
-  async (...args) => {
+test.each(['models', 'runs', 'schedule list', 'schedule history'])(
+  'pgscore %s says so where there is nothing, and gives an empty list to a program',
+  async (words) => {
     const url = database.url('alice');
-    const words = args.filter((word) => typeof word === 'string');
-    expect(await runCli(words, { url })).toMatchObject({
+    const args = words.split(' ');
+    expect(await runCli(args, { url })).toMatchObject({
       exit: 0,
       stdout: expect.stringMatching(/^(No|Nothing) .*\n$/),
     });
-    expect(await runCli([...words, '--json'], { url })).toEqual({ exit: 0, stdout: '[]\n', stderr: '' });
+    expect(await runCli([...args, '--json'], { url })).toEqual({ exit: 0, stdout: '[]\n', stderr: '' });
   },
 );
+
+test('the service ends with status 0 at Ctrl-C, and with 4 where there is nothing to serve', async () => {
+  const login = { user: 'pgscore_service', password: SERVICE_PASSWORD };
+  const env = { PGSCORE_READER_PASSWORD: READER_PASSWORD, PGSCORE_HTTP_PORT: '0' };
+  const served = await runCli(['serve'], { url: database.url(login), env, interruptAt: 'pgscore serves' });
+  expect(served).toMatchObject({ exit: 0, stderr: expect.stringContaining('pgscore has stopped') });
+  const nothing = await runCli(['serve'], { url: empty.url(login), env });
+  expect(nothing).toMatchObject({ exit: 4, stderr: expect.stringContaining('[not_installed]') });
+});
+
+test('Ctrl-C asks for the run to be cancelled, and ends with status 130 when it is', async () => {
+  await addReadyModel(await database.client(), 'churn');
+  const alice = await database.client('alice');
+  await alice.query('create table customers (id int primary key, x real)');
+  const url = database.url('alice');
+  const { exit, stdout, stderr } = await runCli(['score', 'churn', 'customers'], { url, interruptAt: 'No service' });
+  expect({ exit, stdout }).toEqual({ exit: 130, stdout: '' });
+  expect(stderr).toMatch(
+    /No service is running; run 1 waits for one.*\nCancelling run 1.*\npgscore: run 1 was cancelled\n/,
+  );
+  const { rows } = await alice.query('select state from pgscore.runs');
+  expect(rows).toEqual([{ state: 'cancelled' }]);
+});

@@ -11,13 +11,15 @@ export type CallOptions = {
   /** Standard input; empty by default. */
   input?: string;
   env?: Record<string, string>;
+  /** Ctrl-C is pressed when this is said on standard error. */
+  interruptAt?: string;
   /** The folder that it runs in. */
   cwd?: string;
 };
 
 /** Runs the built command line, without a terminal, and returns what it said. */
 export async function runCli(args: readonly string[], options: CallOptions = {}): Promise<Said> {
-  const { url, input = '', env = {}, cwd } = options;
+  const { url, input = '', env = {}, interruptAt, cwd } = options;
   const child = spawn(process.execPath, [CLI, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -30,7 +32,11 @@ export async function runCli(args: readonly string[], options: CallOptions = {})
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => {
+    const said = interruptAt !== undefined && stderr.includes(interruptAt);
+    stderr += chunk.toString();
+    if (interruptAt !== undefined && !said && stderr.includes(interruptAt)) child.kill('SIGINT');
+  });
   child.stdin.on('error', () => undefined).end(input);
   const exit = await new Promise<number | null>((resolve) => child.once('close', resolve));
   return { exit, stdout, stderr };

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { connect } from '../../db/connect.ts';
 import { startEmbedded } from '../../embedded/start.ts';
 import { migrate } from '../../install/migrate.ts';
 import { ident } from '../../lib/ident.ts';
+import { recordDemo } from '../demo-location.ts';
 
 const DATABASE = 'demo';
 
@@ -40,7 +40,7 @@ export async function startDemoServer(dataDir: string, notice: (line: string) =>
   });
   await createPeople(adminUrl, (user) => password(passwords, user));
   const personUrl = (person: Person): string => server.url(DATABASE, login(person));
-  await leaveNote(dataDir, personUrl('ana'));
+  await recordDemo(dataDir, personUrl('ana'));
   return {
     version: server.version,
     dataDir: server.dataDir,
@@ -85,11 +85,4 @@ async function createPerson(client: pg.Client, person: string, right: string, se
   const grant = `grant ${ident(right)} to ${ident(person)}`;
   await client.query(create);
   await client.query(grant);
-}
-
-/** `pgscore sql` finds the demo by this file; only its owner may read it, for it holds a password. */
-async function leaveNote(dataDir: string, url: string): Promise<void> {
-  const file = join(dataDir, 'demo.json');
-  await writeFile(file, `${JSON.stringify({ url }, null, 2)}\n`, { mode: 0o600 });
-  await chmod(file, 0o600);
 }
