@@ -138,6 +138,8 @@ export type ServiceConfig = {
   readonly graceMs: number;
   readonly httpHost: string;
   readonly httpPort: number;
+  /** What a child needs beside a URL to connect as this process would. */
+  readonly connecting: Readonly<Record<string, string>>;
 };
 
 /** The settings of `pgscore serve`, each checked; `cores` is the default number of scorers. */
@@ -157,7 +159,18 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     graceMs: requiredNumber('graceSeconds', flags, 0) * 1000,
     httpHost: setting('httpHost', flags) ?? '127.0.0.1',
     httpPort: requiredNumber('httpPort', flags, 0),
+    connecting: connectingVariables(),
   };
+}
+
+/** The variables that say which database to connect to and with which password: PG*, and where the password file lies. */
+function connectingVariables(): Record<string, string> {
+  const wanted = /^(?:PG(?!SCORE_).*|HOME|APPDATA|NODE_EXTRA_CA_CERTS)$/;
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || !wanted.test(name) ? [] : [[name, value]],
+    ),
+  );
 }
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { connectionProblem } from './connection-problem.ts';
 import { disconnect } from './disconnect.ts';
+import { passwordOfFile } from './password-file.ts';
 
 export type ConnectOptions = {
   /** A postgresql:// URL; without it the PG* variables and the password file decide. */
@@ -63,6 +64,7 @@ async function open({ url, applicationName, patienceMs }: ConnectOptions, config
   // A lost connection is told to whoever awaits a query; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
+    client.password ??= await passwordOfFile(client);
     await client.connect();
   } catch (error) {
     await disconnect(client);
@@ -80,8 +82,10 @@ function checkedUrl(url: string): string {
   return url;
 }
 
-/** The same URL for another user. Without a password the driver asks PGPASSWORD and the password file. */
-export function urlFor(url: string, user: string, password: string | undefined): string {
+/** The same database for another user: its URL, or one that leaves all else to the PG* variables. */
+export function urlFor(url: string | undefined, user: string, password: string | undefined): string {
+  if (url === undefined)
+    return `postgresql://${user}${password === undefined ? '' : `:${encodeURIComponent(password)}`}@/`;
   const parsed = new URL(checkedUrl(url));
   parsed.username = user;
   parsed.password = password ?? '';

@@ -3,17 +3,27 @@ import { isPassing, sqlState } from './sqlstate.ts';
 
 /** Why a connection could not be made, without the password that may stand in its URL. */
 export function connectionProblem(error: unknown, url: string | undefined): PgscoreError {
-  const where = url === undefined ? 'the database of the PG* variables' : withoutPassword(url);
+  const where = url === undefined || !URL.canParse(url) ? 'the database of the PG* variables' : withoutPassword(url);
   const reason = error instanceof Error ? error.message || error.name : String(error);
+  if (isWithoutPassword(reason)) return refused(where, 'it asks for a password, and none was given', error);
   if (sqlState(error) === undefined || isPassing(error)) {
     return new PgscoreError('database_unreachable', `cannot reach ${where}: ${reason}`, {
       remedy: 'Check that PostgreSQL runs there and that the host and port are right.',
       cause: error,
     });
   }
+  return refused(where, reason, error);
+}
+
+/** The driver notices a missing password itself, in the middle of the handshake. */
+function isWithoutPassword(reason: string): boolean {
+  return /client password must be a (?:non-empty )?string/.test(reason);
+}
+
+function refused(where: string, reason: string, cause: unknown): PgscoreError {
   return new PgscoreError('database_refused', `${where} refused the connection: ${reason}`, {
     remedy: 'Check the user, the password (PGPASSWORD or the password file), the database and pg_hba.conf.',
-    cause: error,
+    cause,
   });
 }
 

@@ -1,7 +1,8 @@
 import type { Job, Outcome } from './job.ts';
 
-/** What a scorer is started with: it reads neither flags nor environment. */
+/** What a scorer is started with: it reads no flags, and of the environment only what says how to connect. */
 export type ScorerSettings = {
+  readonly connecting: Readonly<Record<string, string>>;
   readonly databaseUrl: string | undefined;
   readonly readerUrl: string | undefined;
   readonly batchRows: number;

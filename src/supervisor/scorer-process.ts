@@ -24,7 +24,7 @@ export class ScorerProcess {
   constructor(settings: ScorerSettings, batchTimeoutMs: number) {
     this.#batchTimeoutMs = batchTimeoutMs;
     this.#child = fork(MAIN, {
-      env: {},
+      env: settings.connecting,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
       execArgv: ['--max-semi-space-size=32'],

@@ -83,6 +83,7 @@ class Supervisor implements Service {
       schedule: link('schedule'),
     };
     const settings = {
+      connecting: config.connecting,
       databaseUrl: config.databaseUrl,
       readerUrl,
       batchRows: config.batchRows,

@@ -21,8 +21,7 @@ export async function checkReader(config: ServiceConfig): Promise<void> {
   await disconnect(await connect({ url: readerUrlOf(config), applicationName: 'pgscore reader' }));
 }
 
-/** The database as pgscore_reader sees it: as set, else the service's URL with that user. */
-export function readerUrlOf(config: ServiceConfig): string | undefined {
-  if (config.readerUrl !== undefined || config.databaseUrl === undefined) return config.readerUrl;
-  return urlFor(config.databaseUrl, 'pgscore_reader', config.readerPassword);
+/** The database as pgscore_reader sees it: as set, else the service's, by its URL or by the PG* variables, with that user. */
+export function readerUrlOf({ readerUrl, databaseUrl, readerPassword }: ServiceConfig): string {
+  return readerUrl ?? urlFor(databaseUrl, 'pgscore_reader', readerPassword);
 }

@@ -1,0 +1,28 @@
+import { expect, test } from '@jest/globals';
+
+import { connectionProblem } from '../../src/db/connection-problem.ts';
+
+const URL_WITH_PASSWORD = 'postgresql://ana:secret@db.example:5432/shop';
+
+test('no password goes into the message', () => {
+  const { message } = connectionProblem(new Error('connect ECONNREFUSED'), URL_WITH_PASSWORD);
+  expect(message).toBe('cannot reach postgresql://ana@db.example:5432/shop: connect ECONNREFUSED');
+});
+
+test('a password that is missing is refused, not unreachable', () => {
+  const error = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string');
+  expect(connectionProblem(error, 'postgresql://ana@db.example/shop')).toMatchObject({
+    code: 'database_refused',
+    message: 'postgresql://ana@db.example/shop refused the connection: it asks for a password, and none was given',
+    remedy: expect.stringContaining('password file'),
+  });
+});
+
+test.each([undefined, 'postgresql://pgscore_reader@/'])(
+  'a database that the PG* variables name is called so (%s)',
+  (url) => {
+    expect(connectionProblem(new Error('connect ECONNREFUSED'), url).message).toMatch(
+      /the database of the PG\* variables/,
+    );
+  },
+);
