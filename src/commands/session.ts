@@ -19,6 +19,8 @@ export function inDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise
 export function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const options = { url: setting('databaseUrl', flags), applicationName: 'pgscore cli' };
   return withClient(connectAsPerson(options), async (client) => {
+    // The one setting that the driver cannot do without.
+    await client.query("set datestyle = 'ISO'");
     await checkUsable(client);
     return work(client);
   });
