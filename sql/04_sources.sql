@@ -89,8 +89,12 @@ as $$
 declare
   feature record;
   missing text[];
-  planned jsonb := '[]';
+  planned jsonb[] := '{}';
   stranger text;
+  decided text;
+  base oid;
+  wire text;
+  allowed boolean;
 begin
   select k into stranger from jsonb_object_keys(coalesce(column_map, '{}')) k
    where not exists (select from jsonb_array_elements(signature -> 'features') f where f ->> 'name' = k) limit 1;
@@ -101,14 +105,15 @@ begin
   for feature in
     select f.name, f.type as tensor_type, f.width, w.wanted, coalesce(exact.attname, loose.attname) as column_name,
            coalesce(exact.atttypid, loose.atttypid) as type, coalesce(loose.candidates, 0) as candidates
-      from jsonb_to_recordset(signature -> 'features') as f (name text, type text, width int)
+      from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality as f (name, type, width, n)
       cross join lateral (select coalesce(column_map ->> f.name, f.name) as wanted) w
       left join pg_attribute exact
         on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
       left join lateral (
         select min(a.attname::text)::name as attname, min(a.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
-          from pg_attribute a where a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0 and not a.attisdropped
-      ) loose on exact.attname is null
+          from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0 and not a.attisdropped
+      ) loose on true
+     order by f.n
   loop
     if feature.candidates > 1 then
       raise exception 'feature "%" matches more than one column of %', feature.wanted, source using
@@ -117,18 +122,20 @@ begin
       missing := missing || feature.wanted;
       continue;
     end if;
-    declare
-      base oid := pgscore._base_type(feature.type);
-      wire text := pgscore._wire_type(base);
-    begin
-      if not coalesce(pgscore._cast_allowed(wire, feature.tensor_type, feature.width), false) then
-        raise exception 'column "%" of % is %, and feature "%" is %', feature.column_name, source, format_type(feature.type, null), feature.name,
-          case when feature.width > 1 then format('%s numbers (%s)', feature.width, feature.tensor_type) else feature.tensor_type end using
-          errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(feature.wanted, feature.column_name, feature.tensor_type, feature.width, base);
-      end if;
-      planned := planned || jsonb_build_object('name', feature.column_name, 'role', 'feature', 'feature', feature.name,
-        'type', wire, 'width', feature.width, 'sql_type', format_type(base, -1));
-    end;
+    -- Neighbours tend to have one type, and looking into it is what takes the time.
+    if decided is distinct from concat_ws('/', feature.type, feature.tensor_type, feature.width) then
+      decided := concat_ws('/', feature.type, feature.tensor_type, feature.width);
+      base := pgscore._base_type(feature.type);
+      wire := pgscore._wire_type(base);
+      allowed := coalesce(pgscore._cast_allowed(wire, feature.tensor_type, feature.width), false);
+    end if;
+    if not allowed then
+      raise exception 'column "%" of % is %, and feature "%" is %', feature.column_name, source, format_type(feature.type, null), feature.name,
+        case when feature.width > 1 then format('%s numbers (%s)', feature.width, feature.tensor_type) else feature.tensor_type end using
+        errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(feature.wanted, feature.column_name, feature.tensor_type, feature.width, base);
+    end if;
+    planned := planned || jsonb_build_object('name', feature.column_name, 'role', 'feature', 'feature', feature.name,
+      'type', wire, 'width', feature.width, 'sql_type', format_type(base, -1));
   end loop;
   if missing is not null then
     raise exception 'source % lacks % of the model: %', source,
@@ -138,7 +145,7 @@ begin
       detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
       hint = format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]);
   end if;
-  return planned;
+  return to_jsonb(planned);
 end
 $$;
 comment on function pgscore._feature_columns(regclass, jsonb, jsonb) is
@@ -258,10 +265,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   relation record;
+  leaves record;
   columns jsonb;
   forbidden text;
 begin
-  select c.oid, c.relname, n.nspname, c.relkind, c.relpersistence, c.relowner, c.relrowsecurity, c.reltuples into relation
+  select c.oid, c.relname, n.nspname, c.relkind, c.relpersistence, c.relowner, c.relrowsecurity, c.relhassubclass into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = source;
   if relation.oid is null then
     raise exception 'the source does not exist' using errcode = 'undefined_table', hint = 'Pass a table or view: source => ''schema.name''.';
@@ -286,13 +294,14 @@ begin
     raise exception 'permission denied for column "%" of %', forbidden, source using
       errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
   end if;
+  select coalesce(bool_and(c.relkind in ('r', 'm')), true) as hold_blocks, sum(c.reltuples) filter (where c.relkind in ('r', 'm')) as rows, coalesce(sum(pg_relation_size(c.oid)), 0) as bytes into leaves
+    from pg_class c where c.oid = any (case when relation.relhassubclass or relation.relkind = 'p' then array(select l from pgscore._leaves(source) l) else array[source] end);
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
-    'kind', case when relation.relkind in ('r', 'm', 'p') and not exists (
-        select from pgscore._leaves(source) l join pg_class c on c.oid = l where c.relkind not in ('r', 'm')) then 'ctid' else 'stream' end,
+    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks then 'ctid' else 'stream' end,
     'plain', relation.relkind in ('r', 'm', 'p') and not relation.relrowsecurity,
-    'rows', nullif(greatest((select sum(c.reltuples) from pgscore._leaves(source) l join pg_class c on c.oid = l where c.relkind in ('r', 'm')), -1), -1),
-    'pages', (select (coalesce(sum(pg_relation_size(l)), 0) / current_setting('block_size')::int)::bigint from pgscore._leaves(source) l));
+    'rows', nullif(greatest(leaves.rows, -1), -1),
+    'pages', (leaves.bytes / current_setting('block_size')::int)::bigint);
 end
 $$;
 comment on function pgscore._plan_source(regclass, jsonb, text[], text, jsonb) is
