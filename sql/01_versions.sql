@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   base text := split_part(model, '@', 1);
-  wanted text := nullif(substr(model, length(base) + 2), '');
+  wanted text := case when model <> base then substr(model, length(base) + 2) end;
   reason text;
   remedy text;
 begin

@@ -30,7 +30,10 @@ export function int2Reader(name: string): ValueReader {
   };
 }
 
-/** numeric as Float64, correctly rounded. */
+/** The wire form of a numeric without digits: NaN, an infinity or zero. */
+const NO_DIGITS = 8;
+
+/** numeric as Float64, correctly rounded; a row with one too large for it can't be scored. */
 export function numericReader(name: string): ValueReader {
   const column = new NumberColumn(new Float64());
   return {
@@ -39,7 +42,8 @@ export function numericReader(name: string): ValueReader {
       const value = readNumeric(view, at, length);
       if (value === undefined) throw protocolError(`${length} bytes of ${name} are no numeric`);
       column.values[row] = value;
-      return undefined;
+      if (length === NO_DIGITS || Number.isFinite(value)) return undefined;
+      return { code: 'out_of_range', message: `${name} is a number that float64 can not hold`, feature: name };
     },
   };
 }

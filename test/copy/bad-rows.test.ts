@@ -12,6 +12,7 @@ import {
   text,
   vector,
 } from '../support/copy-stream.ts';
+import { numericSpecial, numericWire } from '../support/numeric-wire.ts';
 
 const FLOAT8_OID = 701;
 
@@ -44,6 +45,14 @@ describe('a row that cannot be scored does not stop the others', () => {
       feature: 'v',
     });
     expect(plainRows(batch!)).toEqual([[null], [[1, 2]]]);
+  });
+
+  test('a numeric that no double holds, but not an infinity that is one', () => {
+    const huge = numericWire(`1${'0'.repeat(400)}`);
+    const infinity = numericSpecial(0xd000);
+    const [batch] = decodePieces([feature('n', 'numeric')], [copyStream([[huge], [infinity], [numericWire('1.5')]])]);
+    expect([...batch!.badRows]).toEqual([[0, expect.objectContaining({ code: 'out_of_range', feature: 'n' })]]);
+    expect(plainRows(batch!).slice(1)).toEqual([[Infinity], [1.5]]);
   });
 
   test('a text past the limit, wherever the stream is cut', () => {

@@ -44,6 +44,12 @@ const doubles = fc.double().map(sqlFloat);
 const arrayOf = (elements: fc.Arbitrary<string>, width: number) =>
   fc.array(elements, { minLength: width, maxLength: width }).map((values) => `{${values.join(',')}}`);
 
+/** A row with a numeric that no double holds is a bad one. */
+function decimal(text: string): number | null {
+  const value = Number(text);
+  return Number.isFinite(value) || /^(NaN|-?Infinity)$/.test(text) ? value : null;
+}
+
 function sqlFloat(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
@@ -58,14 +64,14 @@ const TYPES: [string, SqlType, fc.Arbitrary<string>, (text: string) => unknown, 
   ['real', 'float4', floats, real],
   ['reading', 'float4', floats, real],
   ['double precision', 'float8', doubles, number],
-  ['numeric', 'numeric', decimals, number],
+  ['numeric', 'numeric', decimals, decimal],
   [
     'numeric(20,6)',
     'numeric',
     fc.oneof(fc.constant('NaN'), fc.double({ min: -1e12, max: 1e12, noNaN: true }).map(String)),
     number,
   ],
-  ['share', 'numeric', decimals, number],
+  ['share', 'numeric', decimals, decimal],
   ['text', 'text', texts, same],
   ['note', 'text', texts, same],
   ['varchar(20)', 'varchar', names, same],
@@ -82,7 +88,7 @@ const row = fc.tuple(...TYPES.map(([, , values]) => fc.option(values, { freq: 6 
 async function binaryRows(columns: SourceColumn[], copySql: string, rows: number): Promise<unknown[][]> {
   const found: unknown[][] = [];
   for await (const batch of readBatches(client, copySql, columns, { rows })) {
-    expect(batch.badRows.size).toBe(0);
+    for (const { code } of batch.badRows.values()) expect(code).toBe('out_of_range');
     found.push(...plainRows(batch));
   }
   return found;

@@ -28,16 +28,21 @@ async function predictions(source: string, options: Record<string, unknown> = {}
 
 const six = [1, 2, 3, 4, 5, 6].map((id) => [id, id + 20]);
 
-const fill = (table: string): string => `insert into ${table} (id, a, b) select i, i, 2 from generate_series(1, 6) i`;
+async function fill(table: string): Promise<void> {
+  const insert = `insert into ${table} (id, a, b) select i, i, 2 from generate_series(1, 6) i`;
+  await alice.query(insert);
+}
 
 describe('every row of the source is scored once', () => {
   test('of a table', async () => {
-    await alice.query(`create table plain (id int primary key, a real, b real); ${fill('plain')}`);
+    await alice.query('create table plain (id int primary key, a real, b real)');
+    await fill('plain');
     expect(await predictions('plain')).toEqual(six);
   });
 
   test('of an unlogged table', async () => {
-    await alice.query(`create unlogged table unlogged (id int primary key, a real, b real); ${fill('unlogged')}`);
+    await alice.query('create unlogged table unlogged (id int primary key, a real, b real)');
+    await fill('unlogged');
     expect(await predictions('unlogged')).toEqual(six);
   });
 
@@ -49,8 +54,8 @@ describe('every row of the source is scored once', () => {
       create table parted_2a partition of parted_2 for values in (3, 4);
       create table parted_2b partition of parted_2 default;
       create table parted_3 partition of parted default;
-      create table parted_4 partition of parted for values from (100) to (200);
-      ${fill('parted')}`);
+      create table parted_4 partition of parted for values from (100) to (200)`);
+    await fill('parted');
     expect(await predictions('parted')).toEqual(six);
   });
 
@@ -110,7 +115,8 @@ if (extensions.length === 0) console.log('skipped: foreign tables, as this serve
 
 describe('a foreign table', () => {
   withForeign('is scored as the requester, with her user mapping', async () => {
-    await alice.query(`create table afar (id int primary key, a real, b real); ${fill('afar')}`);
+    await alice.query('create table afar (id int primary key, a real, b real)');
+    await fill('afar');
     await superuser.query(`create extension postgres_fdw; grant usage on foreign data wrapper postgres_fdw to alice`);
     const { hostname, port, pathname, password } = new URL(database.url('alice'));
     const quoted = (text: string): string => alice.escapeLiteral(decodeURIComponent(text));
