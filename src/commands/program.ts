@@ -2,6 +2,7 @@ import { Command, Help } from 'commander';
 import type { Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { addAdopt } from './adopt.ts';
+import { addBench } from './bench.ts';
 import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
@@ -27,7 +28,7 @@ const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
-  ['Care:', [addSql, addDoctor, addAdopt, addUninstall]],
+  ['Care:', [addSql, addDoctor, addBench, addAdopt, addUninstall]],
 ];
 
 /** The whole command line. It raises what is wrong instead of printing it and leaving. */

@@ -1,0 +1,46 @@
+import { connect } from '../db/connect.ts';
+import { readBatches } from '../copy/read.ts';
+import type { SourceColumn } from '../copy/source-column.ts';
+import { buildFeeds } from '../model/feeds.ts';
+import type { Feeds } from '../model/feeds.ts';
+import { GraphSession } from '../model/graph-session.ts';
+import { neededOutputs } from '../model/read-outputs.ts';
+import { TextCache } from '../model/text-cache.ts';
+import { loadVersion } from '../scorer/load-version.ts';
+
+/** Which rows to score with which version, and how to read them. */
+export type InferenceJob = {
+  readonly url: string;
+  readonly versionId: number;
+  readonly copySql: string;
+  readonly columns: readonly SourceColumn[];
+};
+
+/** Runs ONNX Runtime, on one thread, over batches that were read and laid out before: whatever else scoring takes is left out. */
+async function prepare({ url, versionId, copySql, columns }: InferenceJob): Promise<() => Promise<number>> {
+  const client = await connect({ url, applicationName: 'pgscore bench' });
+  const { bytes, signature } = await loadVersion(client, versionId);
+  const graph = await GraphSession.load(bytes, 1);
+  const outputs = neededOutputs(signature);
+  const texts = new TextCache();
+  const batches: Feeds[] = [];
+  for await (const { batch } of readBatches(client, copySql, columns))
+    batches.push(buildFeeds(batch, signature, texts));
+  await client.end();
+  return async () => {
+    const before = process.cpuUsage();
+    for (const { rows, feeds } of batches) await graph.run(feeds, rows, outputs);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
+}
+
+async function serve(job: InferenceJob): Promise<void> {
+  const run = await prepare(job);
+  const measure = async (): Promise<void> => void process.send?.({ cpuSeconds: await run() });
+  process.on('message', () => void measure());
+  process.send?.('ready');
+}
+
+process.once('message', (job: InferenceJob) => void serve(job));
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,33 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { InferenceJob } from './inference-main.ts';
+
+const MAIN = fileURLToPath(new URL('inference-main.js', import.meta.url));
+
+/** A process that has a share of the rows ready for ONNX Runtime. */
+export type InferenceProcess = {
+  /** Scores its rows; CPU-seconds. */
+  run(): Promise<number>;
+  end(): void;
+};
+
+export async function startInference(job: InferenceJob): Promise<InferenceProcess> {
+  const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+  const died = once(child, 'exit').then((): never => {
+    throw new Error('the process that runs ONNX Runtime alone has ended');
+  });
+  const answer = (): Promise<unknown[]> => Promise.race([once(child, 'message'), died]);
+  died.catch(() => undefined);
+  const ready = answer();
+  child.send(job);
+  await ready;
+  return {
+    run: async () => {
+      const answered = answer();
+      child.send('go');
+      return ((await answered)[0] as { cpuSeconds: number }).cpuSeconds;
+    },
+    end: () => child.disconnect(),
+  };
+}

@@ -1,0 +1,76 @@
+import type { Limit } from './limit.ts';
+import type { Machine } from './machine.ts';
+import type { BenchPlan } from './plan.ts';
+import type { Latency } from './single-runs.ts';
+import type { Spread } from './spread.ts';
+import type { Sustained } from './sustained-runs.ts';
+
+/** All that one bench measured. */
+export type BenchResults = {
+  readonly measuredAt: string;
+  readonly machine: Machine;
+  readonly plan: BenchPlan;
+  readonly firstRowSeconds: number;
+  readonly rowsPerSecond: Spread;
+  readonly scorerCpuSeconds: number;
+  readonly allCpuSeconds: number;
+  /** null where the server's processes are not on this machine. */
+  readonly limit: Limit | null;
+  /** pgscore's rate by the limit's, in rounds that stand next to each other. */
+  readonly ofLimit: Spread | null;
+  readonly memoryMib: { readonly rows: number; readonly peak: number }[];
+  readonly latency: Latency;
+  readonly sustained: Sustained;
+  readonly rivals: { readonly name: string; readonly rows: number; readonly rowsPerSecond: number }[];
+  /** Why there are no rivals; null where there are. */
+  readonly rivalsMissing: string | null;
+};
+
+export type Requirement = { readonly what: string; readonly measured: string; readonly met: boolean | null };
+
+/** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
+export function requirements(results: BenchResults): Requirement[] {
+  const { ofLimit, memoryMib, latency, sustained, firstRowSeconds } = results;
+  const [small, large] = memoryMib;
+  return [
+    {
+      what: 'at least 0.85 of the limit',
+      measured: ofLimit === null ? 'not measured' : ofLimit.median.toFixed(2),
+      met: ofLimit === null ? null : ofLimit.median >= 0.85,
+    },
+    { ...against(results, 'expert', 1), what: "faster than the expert's Python" },
+    { ...against(results, 'pandas script', 7), what: 'at least 7 times the pandas script' },
+    {
+      what: 'a scorer stays under 300 MiB',
+      measured: `${Math.round(large?.peak ?? 0)} MiB`,
+      met: memoryMib.every(({ peak }) => peak < 300),
+    },
+    {
+      what: 'its memory is flat from the small to the large table',
+      measured: `${Math.round(small?.peak ?? 0)} to ${Math.round(large?.peak ?? 0)} MiB`,
+      met: small === undefined || large === undefined ? null : large.peak < 1.1 * small.peak,
+    },
+    {
+      what: 'a run of one row in under 8 ms at the median',
+      measured: `${latency.medianMs.toFixed(1)} ms`,
+      met: latency.medianMs < 8,
+    },
+    {
+      what: `${sustained.rate} runs a second without a growing backlog`,
+      measured: `${Math.round(sustained.submittedRate)} submitted, backlog ${sustained.backlog.at(-1) ?? 0} at the end`,
+      met: !sustained.grows,
+    },
+    {
+      what: 'from a model file to the first scored row in under 2 s',
+      measured: `${firstRowSeconds.toFixed(2)} s`,
+      met: firstRowSeconds < 2,
+    },
+  ];
+}
+
+function against({ rivals, rowsPerSecond }: BenchResults, name: string, times: number): Omit<Requirement, 'what'> {
+  const rival = rivals.find((candidate) => candidate.name.includes(name));
+  if (rival === undefined) return { measured: 'not measured', met: null };
+  const ratio = rowsPerSecond.median / rival.rowsPerSecond;
+  return { measured: `${ratio.toFixed(2)} times`, met: ratio > times };
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
+import { startDisposable } from '../embedded/disposable.ts';
+import { migrate } from '../install/migrate.ts';
+import { ident } from '../lib/ident.ts';
+import { startServiceProcess } from './service-process.ts';
+import type { ServiceProcess } from './service-process.ts';
+
+/** What is measured, set up: a database with pgscore, a service on it, and someone who may use it. */
+export type Stage = {
+  /** As PostgreSQL writes it. */
+  readonly version: string;
+  /** The database as the role that installed pgscore, and as the one that asks for runs. */
+  readonly ownerUrl: string;
+  readonly requesterUrl: string;
+  readonly service: ServiceProcess;
+  close(): Promise<void>;
+};
+
+export type StageOptions = {
+  /** A server to use, as a role that may create databases and roles; by default an embedded one is started. */
+  readonly url: string | undefined;
+  readonly servicePassword: string | undefined;
+  readonly readerPassword: string | undefined;
+};
+
+type Server = { readonly url: string; stop(): Promise<void> };
+
+const REQUESTER = 'pgscore_bench';
+/** A disposable server skips the disk, a production server does not. All else is PostgreSQL's default. */
+const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };
+
+/** Starts a server or takes the one given, makes a database in it, installs pgscore there and starts a service. */
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const server = options.url === undefined ? await embedded() : { url: options.url, stop: async () => undefined };
+  const database = `pgscore_bench_${randomBytes(4).toString('hex')}`;
+  const passwords = {
+    service: options.servicePassword ?? secret(),
+    reader: options.readerPassword ?? secret(),
+    requester: secret(),
+  };
+  await onServer(server.url, `create database ${ident(database)}`);
+  const as = (user: string, password: string): string => address(server.url, database, user, password);
+  const ownerUrl = address(server.url, database);
+  await migrate({ url: ownerUrl, servicePassword: passwords.service, readerPassword: passwords.reader });
+  const version = await makeRequester(ownerUrl, passwords.requester);
+  const service = await startServiceProcess({
+    databaseUrl: as('pgscore_service', passwords.service),
+    readerUrl: as('pgscore_reader', passwords.reader),
+    httpPort: '0',
+  });
+  const close = async (): Promise<void> => {
+    await service.stop();
+    await onServer(server.url, `drop database ${ident(database)} with (force)`);
+    await server.stop();
+  };
+  return { version, ownerUrl, requesterUrl: as(REQUESTER, passwords.requester), service, close };
+}
+
+async function embedded(): Promise<Server> {
+  const server = await startDisposable({ settings: DURABLE });
+  return { url: server.url(), stop: () => server.stop() };
+}
+
+/** An ordinary login that may deploy and score, with a schema of its own. */
+async function makeRequester(ownerUrl: string, password: string): Promise<string> {
+  const client = await connect({ url: ownerUrl, applicationName: 'pgscore bench' });
+  try {
+    const { rowCount } = await client.query('select from pg_roles where rolname = $1', [REQUESTER]);
+    const verb = rowCount === 0 ? 'create' : 'alter';
+    const login = `${verb} role ${REQUESTER} login password ${client.escapeLiteral(password)}`;
+    await client.query(login);
+    await client.query('grant pgscore_deployer to pgscore_bench');
+    await client.query('create schema pgscore_bench authorization pgscore_bench');
+    const { rows } = await client.query<{ server_version: string }>('show server_version');
+    return rows[0]?.server_version ?? 'unknown';
+  } finally {
+    await client.end();
+  }
+}
+
+/** A connection as the requester, whose names mean her own tables. */
+export function asRequester(stage: Stage): Promise<pg.Client> {
+  const settings = { search_path: 'pgscore_bench' };
+  return connect({ url: stage.requesterUrl, applicationName: 'pgscore bench', settings });
+}
+
+export function asOwner(stage: Stage): Promise<pg.Client> {
+  return connect({ url: stage.ownerUrl, applicationName: 'pgscore bench' });
+}
+
+async function onServer(url: string, line: string): Promise<void> {
+  const client = await connect({ url, applicationName: 'pgscore bench' });
+  try {
+    await client.query(line);
+  } finally {
+    await client.end();
+  }
+}
+
+function address(url: string, database: string, user?: string, password?: string): string {
+  const parsed = new URL(url);
+  parsed.pathname = `/${encodeURIComponent(database)}`;
+  if (user !== undefined) parsed.username = user;
+  if (password !== undefined) parsed.password = password;
+  return parsed.href;
+}
+
+function secret(): string {
+  return randomBytes(18).toString('base64url');
+}

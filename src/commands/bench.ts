@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { setting } from '../config.ts';
+import { invocation } from './invocation.ts';
+import { numberOption, settingOption } from './options.ts';
+
+const DESCRIPTION = `Measures pgscore beside its limit and beside Python, in one run, on this machine.
+
+Starts an embedded PostgreSQL, or makes a database in the one that is named, and scores a table of a bigint key and 20
+real columns with 100 trees of depth 6. The limit is the CPU time that nothing can spare - the server's COPY out of the
+table, ONNX Runtime alone, the server's COPY in with the index - spread over the cores. The Python ways need a python
+with the packages of bench/rivals/requirements.txt and are skipped without. Needs a quiet machine and some minutes.`;
+
+type BenchFlags = { rows?: number; quick?: boolean; python: string; out?: string };
+
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .summary('measure how fast it is here')
+    .description(DESCRIPTION)
+    .option('--rows <n>', 'rows of the table (default: 1,000,000)', numberOption('--rows'))
+    .option('--quick', 'a smoke test over 100,000 rows: whether it runs, not how fast')
+    .option('--python <path>', 'python for the rivals', 'python3')
+    .option('--out <file>', 'also write the results to this file, as JSON')
+    .option('--json', 'print the results as one JSON document')
+    .addOption(settingOption('databaseUrl'))
+    .addOption(settingOption('servicePassword'))
+    .addOption(settingOption('readerPassword'))
+    .action(runBench);
+}
+
+async function runBench(options: BenchFlags, command: Command): Promise<void> {
+  const { flags, output } = invocation(command);
+  // Loaded here, so that no other command waits for it.
+  const { bench } = await import('../bench/bench.ts');
+  const { FULL, QUICK, withRows } = await import('../bench/plan.ts');
+  const { reportOf } = await import('../bench/report.ts');
+  const plan = options.quick === true ? QUICK : FULL;
+  const results = await bench({
+    url: setting('databaseUrl', flags),
+    servicePassword: setting('servicePassword', flags),
+    readerPassword: setting('readerPassword', flags),
+    plan: options.rows === undefined ? plan : withRows(plan, options.rows),
+    python: options.python,
+    tell: (line) => output.note(`bench: ${line}`),
+  });
+  if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(results, null, 2)}\n`);
+  output.result(results, () => reportOf(results));
+}
