@@ -33,9 +33,9 @@ test('hundreds of models are served by one scorer, whose memory stays bounded', 
      insert into pgscore_data.artifact (version_id, original) select c.version_id, a.original from copies c, pgscore_data.artifact a`,
     [MODELS],
   );
-  await alice.query(
-    'create table wide as select 1 as id, ' + Array.from({ length: 20 }, (_, n) => `${n}::real as f${n}`).join(', '),
-  );
+  const features = Array.from({ length: 20 }, (_, n) => `${n}::real as f${n}`).join(', ');
+  const create = `create table wide as select 1 as id, ${features}`;
+  await alice.query(create);
   const [pid = 0] = await service.scorerPids();
   await scoreTable(alice, 'trees@1', 'wide', { key: 'id' });
   const before = await residentBytes(pid);
