@@ -243,7 +243,9 @@ begin
     raise exception 'event_time column "%" is %', event_time, format_type(found.atttypid, null) using
       errcode = 'datatype_mismatch', hint = 'It must be timestamptz, timestamp or date.';
   end if;
-  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', 'timestamp with time zone'));
+  -- A time without a zone is the requester's, whatever zone the session has that reads it.
+  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', 'timestamp with time zone')
+    || case when found.base = 'timestamptz'::regtype then '{}' else jsonb_build_object('time_zone', current_setting('TimeZone')) end);
 end
 $$;
 comment on function pgscore._event_time_column(regclass, text) is 'The column that says what time a prediction is for.';

@@ -30,6 +30,7 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(case
+      when c ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', c ->> 'name', c ->> 'time_zone')
       when c ->> 'role' = 'event_time' then format('(t.%I)::timestamp with time zone', c ->> 'name')
       when c ->> 'sql_type' = 'bpchar' and c ->> 'role' = 'feature' then format('(t.%I)::text', c ->> 'name')
       else format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type')

@@ -101,6 +101,10 @@ begin
   return new;
 exception
   when unique_violation then
+    if exists (select from pgscore_data.target x where x.view_schema = new.view_schema and x.view_name = new.view_name and x.owner = new.owner) then
+      raise exception 'target %.% was made by another session of yours just now', new.view_schema, new.view_name using
+        errcode = 'object_in_use', hint = 'Submit the run again.';
+    end if;
     raise exception 'target %.% belongs to another role', new.view_schema, new.view_name using
       errcode = 'insufficient_privilege', hint = 'Choose another name: target => ''...''.';
 end
@@ -127,7 +131,7 @@ declare
   col text;
 begin
   if to_regclass(format('%I.%I', target_schema, view_name)) is not null then
-    raise exception '"%.%" already exists', target_schema, view_name using
+    raise exception '"%.%" already exists and is not a target', target_schema, view_name using
       errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands there.';
   end if;
   execute format('create view %I.%I as select * from pgscore_predictions.%I', target_schema, view_name, storage_view);
@@ -165,10 +169,6 @@ begin
   select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
-    if to_regclass(format('%I.%I', target_schema, target)) is not null then
-      raise exception '"%.%" already exists and is not a target', target_schema, target using
-        errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands there.';
-    end if;
     insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, probability_columns)
     values (target_schema, target, task, keys, labels, pgscore._probability_columns(labels))
     returning target_id into id;
@@ -182,10 +182,11 @@ begin
   else
     id := known.target_id;
   end if;
-  if to_regclass(format('%I.%I', target_schema, target)) is null then
+  -- What stands in place of a view of a target that she has is her doing; of a new one it is a mistake, and is said.
+  if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.');
   end if;
-  if to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
+  if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
     perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id), 'Every prediction that a finished run made.');
   end if;
   return id;

@@ -156,7 +156,7 @@ comment on function pgscore.schedule(text, text, text, regclass, name, name, tex
 'Scores a source again and again, with your rights at each time. Returns the name.
 name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, @monthly, @yearly. Where both day fields are restricted, either may match.
 model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare model name are looked up anew each time.
-time_zone: default this session''s. A local time that a clock change leaves out fires at the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
+time_zone: default this session''s; an event_time without a zone is read in it, too. A local time that a clock change leaves out fires at the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
 overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, latest fires once, all every missed time, skip none.';
 
 create or replace function pgscore.schedule(
@@ -191,6 +191,8 @@ as $$
 declare
   s record;
   source regclass;
+  zone text := current_setting('TimeZone');
+  submitted bigint;
 begin
   select r.* into s from pgscore._schedule_request r where r.schedule_id = _fire.schedule_id;
   if not found then
@@ -200,10 +202,13 @@ begin
   if source is null then
     raise exception 'source % of schedule "%" does not exist any more', s.source, s.name using errcode = 'undefined_table', hint = 'Create it again, or select pgscore.unschedule(name).';
   end if;
-  return pgscore._submit_run(s.model, source, (s.arguments ->> 'target')::name, (s.arguments ->> 'target_schema')::name,
+  perform set_config('TimeZone', s.time_zone, true);
+  submitted := pgscore._submit_run(s.model, source, (s.arguments ->> 'target')::name, (s.arguments ->> 'target_schema')::name,
     case when jsonb_typeof(s.arguments -> 'key') = 'array' then array(select jsonb_array_elements_text(s.arguments -> 'key')) end,
     s.arguments ->> 'event_time', nullif(s.arguments -> 'column_map', 'null'), (s.arguments ->> 'publish')::boolean, s.arguments ->> 'rls', (s.arguments ->> 'error_limit')::bigint,
     _fire.schedule_id, _fire.fire_at);
+  perform set_config('TimeZone', zone, true);
+  return submitted;
 end
 $$;
 comment on function pgscore._fire(int, timestamptz) is 'Submits the run of one fire time, as the schedule''s owner. NULL where the overlap rule skips it.';

@@ -17,7 +17,9 @@ export const failRun = statement<
   `with failed as (
      update pgscore_data.run
         set state = 'failed', phase = null, finished_at = clock_timestamp(), lease_until = null, error_code = $3, error = $4, remedy = $5,
-            rows_done = $6, rows_failed = $7
+            rows_done = greatest($6, shards.rows_done), rows_failed = greatest($7, shards.rows_failed)
+       from (select coalesce(sum(s.rows_done), 0) as rows_done, coalesce(sum(s.rows_failed), 0) as rows_failed
+               from pgscore_data.shard s where s.run_id = $1 and s.attempt = $2) shards
       where run_id = $1 and attempt = $2 and state = 'running'
      returning run_id
    ), discarded as (

@@ -10,6 +10,9 @@ import type { Tools } from './tools.ts';
 /** A batch of rows and what the model said of them. */
 export type Scored = { readonly decoded: DecodedBatch; readonly predictions: Predictions };
 
+/** Failed rows of a job that are kept with their input: they wait in memory until its predictions are written. */
+const MOST_KEPT = 10_000;
+
 /** The scored batches of a job, one after the other, counted; failed rows are kept up to the error limit. */
 export class ScoredStream implements AsyncIterable<Scored> {
   readonly failed: FailedRow[] = [];
@@ -68,7 +71,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
     this.rowsFailed += scored.predictions.errors.size;
     const limit = errorLimit(this.#job.run, this.rowsDone);
     for (const [row, error] of scored.predictions.errors) {
-      if (this.failed.length >= Math.max(limit, LEAST_ERROR_LIMIT)) break;
+      if (this.failed.length >= Math.min(Math.max(limit, LEAST_ERROR_LIMIT), MOST_KEPT)) break;
       this.failed.push({ key: keyBytes(scored.decoded, row), error, input: featureValues(scored.decoded.batch, row) });
     }
     this.#tools.onProgress(this.rowsDone, this.rowsFailed);
