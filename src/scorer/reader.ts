@@ -31,7 +31,7 @@ export class Reader {
     const attempt = `${run.runId}/${run.attempt}`;
     if (shard !== null && attempt === this.#readingFor) return { client, snapshotAt: null };
     await this.release();
-    if (this.#requester !== run.requestedBy) await client.query('discard all');
+    if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
     this.#readingFor = attempt;
     await (shard === null ? client.query('begin read only') : importSnapshot(client, shard.snapshotId));
@@ -68,6 +68,15 @@ export class Reader {
     this.#requester = undefined;
     this.#readingFor = undefined;
   }
+}
+
+/**
+ * Nothing of the last requester stays. The server is to look every few seconds whether we are still there, as a view that
+ * computes for hours would not notice; a server on Windows cannot, and says so.
+ */
+async function beginAnew(client: pg.Client): Promise<void> {
+  await client.query('discard all');
+  await client.query("set client_connection_check_interval = '3s'").catch(() => undefined);
 }
 
 async function importSnapshot(client: pg.Client, snapshotId: string): Promise<void> {

@@ -1,10 +1,15 @@
+import { jest } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { deployModel } from '../support/deploy.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+/** Seconds of work take minutes where the machine does other things, too. */
+export const PATIENCE_MS = 90_000;
+jest.setTimeout(2 * PATIENCE_MS);
+
 /** Leases and polls short enough for a test, and batches so small that `LARGE` rows take seconds. */
-export const PACE = { PGSCORE_LEASE: '2', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '8' };
+export const PACE = { PGSCORE_LEASE: '2', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '16' };
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
 export const LARGE = 60_000;
@@ -35,7 +40,7 @@ export async function midRun(superuser: Client, run: string): Promise<void> {
       const { done, running, queued } = await shardsOf(superuser, run);
       return done > 0 && running > 0 && queued + running > 1;
     },
-    { timeout: 20_000, message: `run ${run} to be in its middle` },
+    { timeout: PATIENCE_MS, message: `run ${run} to be in its middle` },
   );
 }
 

@@ -11,7 +11,8 @@ import { waitFor } from '../support/wait-for.ts';
 export type Scored = { readonly run: string; readonly view: string; readonly rows: number };
 
 /**
- * What must hold after every fault: one prediction a row, nothing half done, nothing left behind.
+ * What must hold after every fault, while a service runs that tidies up: one prediction a row, nothing half done, nothing
+ * left behind.
  *
  * @param scored the runs whose predictions their target shows
  * @param gone processes that must have ended
@@ -20,8 +21,9 @@ export async function expectSound(
   database: TestDatabase,
   { scored = [], gone = [] }: { scored?: Scored[]; gone?: number[] } = {},
 ): Promise<void> {
+  await expectScored(database, scored);
+  await expectEnded(gone);
   const superuser = await database.client();
-  for (const run of scored) await expectOnePredictionARow(superuser, run);
   await expectNone(
     superuser,
     'unfinished runs',
@@ -31,7 +33,17 @@ export async function expectSound(
   await expectNone(superuser, 'generations that no run shows', UNPUBLISHED);
   await expectNone(superuser, 'partitions that no generation has', STRAY_PARTITIONS);
   await expectNone(superuser, 'transactions', OPEN_TRANSACTIONS);
-  await waitFor(async () => (await alive(gone)).length === 0, { message: `processes ${gone.join(', ')} to end` });
+}
+
+/** One prediction for each row of the source. */
+export async function expectScored(database: TestDatabase, scored: Scored[]): Promise<void> {
+  const superuser = await database.client();
+  for (const run of scored) await expectOnePredictionARow(superuser, run);
+}
+
+/** Processes that nobody waits for any more end by themselves. */
+export async function expectEnded(pids: number[]): Promise<void> {
+  await waitFor(async () => (await alive(pids)).length === 0, { message: `processes ${pids.join(', ')} to end` });
 }
 
 const UNPUBLISHED = `select target_id, generation, run_id, state from pgscore_data.generation where state <> 'published'`;
@@ -41,11 +53,12 @@ const STRAY_PARTITIONS = `
    where c.relnamespace = 'pgscore_predictions'::regnamespace and c.relkind = 'r'
      and not exists (select from pgscore_data.generation g where c.relname = format('target_%s_g%s', g.target_id, g.generation))`;
 
-/** Sessions of ours that are in a transaction or hold a snapshot back, other than for the moment of a statement. */
+/** Sessions of ours that read, are in a transaction or hold a snapshot back, other than for the moment of a control statement. */
 const OPEN_TRANSACTIONS = `
   select pid, application_name, state, backend_xmin from pg_stat_activity
    where datname = current_database() and usename in ('pgscore_service', 'pgscore_reader')
-     and (state like 'idle in transaction%' or state <> 'active' and backend_xmin is not null or xact_start < clock_timestamp() - interval '2 seconds')`;
+     and (state like 'idle in transaction%' or state <> 'active' and backend_xmin is not null
+          or xact_start < clock_timestamp() - interval '2 seconds' or usename = 'pgscore_reader' and state <> 'idle')`;
 
 async function expectOnePredictionARow(superuser: Client, { run, view, rows }: Scored): Promise<void> {
   const count = `select count(*)::int as predictions, count(distinct id)::int as keys from ${view.split('.').map(ident).join('.')} where run_id = $1`;
