@@ -5,7 +5,7 @@ import { startProxy } from '../support/proxy.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
-import { createSource, deployTrees, LARGE, PACE } from './long-run.ts';
+import { createSource, deployTrees, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -25,7 +25,12 @@ test('a small run whose COMMIT went through is done, though nobody heard of it',
   const lost = proxy.loseReplyToCommit('pgscore scorer');
   const run = await submitRun(alice, 'trees', 'small');
   await lost;
-  expect(await endOfRun(alice, run)).toMatchObject({ state: 'done', rows_done: '1000', attempt: 1, error: null });
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: '1000',
+    attempt: 1,
+    error: null,
+  });
   await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1000 }] });
 });
 
@@ -33,7 +38,7 @@ test('a shard whose COMMIT went through is not scored again', async () => {
   const lost = proxy.loseReplyToCommit('pgscore scorer');
   const run = await submitRun(alice, 'trees', 'big');
   await lost;
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,
@@ -47,7 +52,7 @@ test('a publication whose COMMIT went through is not made again', async () => {
   const lost = proxy.loseReplyToCommit('pgscore publish');
   const run = await submitRun(alice, 'trees', 'big');
   await lost;
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,
@@ -59,7 +64,7 @@ test('a publication whose COMMIT went through is not made again', async () => {
 test('a network that is slow makes runs slow and nothing else', async () => {
   proxy.delay(20);
   const run = await submitRun(alice, 'trees', 'big');
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,

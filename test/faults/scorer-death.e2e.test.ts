@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE } from './long-run.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -19,7 +19,7 @@ test('a scorer that is killed costs its shard a try and the run nothing', async 
   await midRun(superuser, run);
   const [victim = 0] = await service.scorerPids();
   process.kill(victim, 'SIGKILL');
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,
@@ -34,7 +34,7 @@ test('a scorer that hangs is killed after the batch timeout, and its shard score
   await midRun(superuser, run);
   const [victim = 0] = await service.scorerPids();
   process.kill(victim, 'SIGSTOP');
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE } from './long-run.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const LEASE_AND_POLL_MS = 2200;
@@ -37,7 +37,7 @@ test('when a service is killed another takes its run over, and its scorers end b
     run,
   ]);
   expect(rows).toEqual([{ state: 'running' }]);
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 2,
@@ -57,7 +57,7 @@ test('a service that is started again goes on where the dead one stopped', async
   const orphans = await survivor.scorerPids();
   await survivor.kill();
   survivor = await startTestService(database, PACE);
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 2,
@@ -73,7 +73,7 @@ test('what a service that was stopped past its lease still writes is rolled back
   const pids = [zombie.pid, ...(await zombie.scorerPids())];
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   survivor = await startTestService(database, PACE);
-  expect(await endOfRun(alice, run)).toMatchObject({
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 2,

@@ -1,0 +1,133 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { expectEnded, expectScored, expectSound } from './oracle.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const alice = await database.client('alice');
+const first = await startTestService(database, PACE);
+await deployTrees(await database.client('ada'));
+await createSource(alice, 'big', LARGE);
+await createSource(alice, 'small', 100);
+expect(await first.stop()).toBe(0);
+
+/** A service in the middle of a run. */
+async function serviceInARun(
+  settings: Record<string, string>,
+): Promise<{ service: TestService; run: string; pids: number[] }> {
+  const service = await startTestService(database, { ...PACE, ...settings });
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  return { service, run, pids: await service.scorerPids() };
+}
+
+async function stateOf(run: string): Promise<unknown> {
+  const { rows } = await alice.query('select state, attempt from pgscore.runs where run = $1', [run]);
+  return rows[0];
+}
+
+async function workerState(service: TestService): Promise<string | undefined> {
+  const { rows } = await superuser.query<{ state: string }>(
+    'select state from pgscore_data.worker where worker_id = $1',
+    [service.worker],
+  );
+  return rows[0]?.state;
+}
+
+test('a service that is asked to stop finishes the run it is in, within its grace', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  expect(await service.stop()).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
+  await expectScored(database, [{ run, view: 'alice.big_scores', rows: LARGE }]);
+  await expectEnded(pids);
+});
+
+test('it claims nothing new while it stops', async () => {
+  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  const stopped = service.stop();
+  const late = await submitRun(alice, 'trees', 'small');
+  expect(await stopped).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
+  expect(await stateOf(late)).toEqual({ state: 'queued', attempt: 0 });
+  await alice.query('select pgscore.cancel_run($1)', [late]);
+});
+
+test('what it cannot finish within its grace it gives back, which costs no attempt', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '0' });
+  expect(await service.stop()).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
+  const next = await startTestService(database, PACE);
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 1,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: pids });
+  expect(await next.stop()).toBe(0);
+});
+
+test('a run is given back as often as services stop', async () => {
+  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '0' });
+  await service.stop();
+  for (let times = 0; times < 3; times += 1) {
+    const next = await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' });
+    await midRun(superuser, run);
+    expect(await next.stop()).toBe(0);
+  }
+  const last = await startTestService(database, PACE);
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 1,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  expect(await last.stop()).toBe(0);
+});
+
+test('shards of a run that goes on elsewhere are given back, too', async () => {
+  const conductor = await startTestService(database, PACE);
+  const run = await submitRun(alice, 'trees', 'big');
+  const other = await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' });
+  await midRun(superuser, run);
+  expect(await other.stop()).toBe(0);
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 1,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  expect(await conductor.stop()).toBe(0);
+});
+
+test('a second signal cuts the grace short', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
+  const stopped = service.stop();
+  await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
+  expect(await service.stop()).toBe(0);
+  expect(await stopped).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
+  await alice.query('select pgscore.cancel_run($1)', [run]);
+  await expectEnded(pids);
+});
+
+test('an idle service stops at once', async () => {
+  const service = await startTestService(database, { PGSCORE_GRACE: '600' });
+  const pids = await service.scorerPids();
+  expect(await service.stop()).toBe(0);
+  await expectEnded(pids);
+  expect(await workerState(service)).toBe('stopped');
+});
+
+test('what stopped services left is tidied up by the next', async () => {
+  const service = await startTestService(database, PACE);
+  await expectSound(database);
+  expect(await service.stop()).toBe(0);
+});
