@@ -160,7 +160,7 @@ class Supervisor implements Service {
 
   async #stop(): Promise<void> {
     const began = this.#state !== 'starting';
-    this.#state = 'draining';
+    if (began) this.#state = 'draining';
     this.#dispatcher.drain();
     const hurried = new Promise<void>((resolve) => {
       this.#hurry = resolve;
@@ -192,6 +192,7 @@ class Supervisor implements Service {
   async #farewell(): Promise<void> {
     await this.#desk.drained();
     await this.#loops.beat.stop();
+    if (this.#state === 'starting') return;
     this.#state = 'stopped';
     await this.#report().catch(() => undefined);
   }

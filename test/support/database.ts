@@ -24,6 +24,11 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   return database;
 }
 
+/** A copy of the template that nobody adopted, as one that was restored from a backup. To be called at the top of a test file. */
+export function restoredDatabase(): Promise<TestDatabase> {
+  return createDatabase(`${testRun().prefix}_template`);
+}
+
 /** A database with nothing in it. To be called at the top of a test file. */
 export function emptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template0');

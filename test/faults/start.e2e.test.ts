@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase, emptyDatabase, restoredDatabase } from '../support/database.ts';
+import { prepareClone } from '../support/prepare-database.ts';
+import { submitDeploy } from '../support/deploy.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createSource, PACE, PATIENCE_MS } from './long-run.ts';
+
+const database = await cloneDatabase();
+const empty = await emptyDatabase();
+const restored = await restoredDatabase();
+
+test('a service refuses a database without pgscore, and says what to run', async () => {
+  const started = startTestService(empty, {
+    PGSCORE_DATABASE_URL: empty.url(),
+    PGSCORE_READER_URL: empty.url(),
+  });
+  await expect(started).rejects.toThrow(/not_installed.*this database has no pgscore/s);
+});
+
+test.each(['PGSCORE_DATABASE_URL', 'PGSCORE_READER_URL'])('a wrong password in %s ends a start', async (setting) => {
+  const user = setting === 'PGSCORE_READER_URL' ? 'pgscore_reader' : 'pgscore_service';
+  const started = startTestService(database, { [setting]: database.url({ user, password: 'wrong' }) });
+  await expect(started).rejects.toThrow(/password authentication failed/);
+  await expect(started).rejects.not.toThrow(/:wrong@/);
+});
+
+test('a service does nothing on a restored copy until it is adopted', async () => {
+  const service = await startTestService(restored, PACE);
+  const ada = await restored.client('ada');
+  const alice = await restored.client('alice');
+  const superuser = await restored.client();
+  const bytes = await readFile(new URL('../../bench/trees.onnx', import.meta.url));
+  await submitDeploy(ada, 'trees', bytes);
+  const stateOfVersion = async (): Promise<string | undefined> =>
+    (await ada.query<{ state: string }>('select state from pgscore.models')).rows[0]?.state;
+
+  const beats = new Set<string>();
+  await waitFor(async () => {
+    const { rows } = await superuser.query<{ state: string; at: string }>(
+      'select state, heartbeat_at::text as at from pgscore_data.worker',
+    );
+    for (const { state, at } of rows) beats.add(`${state} ${at}`);
+    return beats.size > 3;
+  });
+  expect([...beats].every((beat) => beat.startsWith('paused'))).toBe(true);
+  expect(await stateOfVersion()).toBe('checking');
+  const readiness = await fetch(`${service.url}/readyz`);
+  expect([readiness.status, await readiness.json()]).toEqual([503, { ready: false, state: 'paused', listening: true }]);
+
+  await prepareClone(restored.url());
+  await waitFor(async () => (await stateOfVersion()) === 'ready', { timeout: PATIENCE_MS });
+  await createSource(alice, 'small', 100);
+  expect(await scoreTable(alice, 'trees', 'small')).toMatchObject({ state: 'done', rows_done: '100' });
+  expect(await service.stop()).toBe(0);
+});
+
+test('a start that failed leaves nothing in the database', async () => {
+  const superuser = await database.client();
+  const { rows } = await superuser.query('select count(*)::int as workers from pgscore_data.worker');
+  expect(rows).toEqual([{ workers: 0 }]);
+});
