@@ -49,7 +49,7 @@ async function makeTemplate(superuser: Client, serverUrl: string, name: string):
 }
 
 /** A schema of her own for every ordinary role, since nobody may create anything in public. */
-async function giveSchemas(superuser: Client): Promise<void> {
+export async function giveSchemas(superuser: Client): Promise<void> {
   for (const role of ORDINARY_ROLES) {
     const create = `create schema ${ident(role)} authorization ${ident(role)}`;
     await superuser.query(create);

@@ -1,0 +1,64 @@
+import { expect, test } from '@jest/globals';
+
+import { createFaultDatabase } from '../support/fault-database.ts';
+import { startFaultServer } from '../support/fault-server.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { expectSound } from './oracle.ts';
+
+const server = await startFaultServer({ fsync: 'off' });
+const database = await createFaultDatabase(server);
+let service = await startTestService(database, PACE);
+await deployTrees(await database.client('ada'));
+const owner = await database.client('alice');
+await createSource(owner, 'big', LARGE);
+await createSource(owner, 'small', 1000);
+
+async function readiness({ url }: TestService): Promise<number> {
+  return (await fetch(`${url}/readyz`)).status;
+}
+
+test('a run is finished though the server crashes in its middle', async () => {
+  const run = await submitRun(owner, 'trees', 'big');
+  await midRun(await database.client(), run);
+  await server.immediateRestart();
+  const alice = await database.client('alice');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: String(LARGE),
+    attempt: 2,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  await waitFor(async () => (await readiness(service)) === 200, { message: 'the service to listen again' });
+});
+
+test('a service outlives the time that the server is down, and says that it is not ready', async () => {
+  await server.stop();
+  await waitFor(async () => (await readiness(service)) === 503, { message: 'the loss to be noticed' });
+  await server.start();
+  const alice = await database.client('alice');
+  const run = await submitRun(alice, 'trees', 'small');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', rows_done: '1000', attempt: 1 });
+  expect(await service.stop()).toBe(0);
+});
+
+test('a service that is started while the server is down begins when it is up', async () => {
+  await server.stop();
+  service = await startTestService(database, PACE);
+  expect(await readiness(service)).toBe(503);
+  await server.start();
+  await waitFor(async () => (await readiness(service)) === 200, { message: 'the service to be ready' });
+  const alice = await database.client('alice');
+  const run = await submitRun(alice, 'trees', 'small');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', rows_done: '1000', attempt: 1 });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1000 }] });
+});
+
+test('a service stops while the server is down', async () => {
+  await server.stop();
+  expect(await service.stop()).toBe(0);
+  await server.start();
+});
