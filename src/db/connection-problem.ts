@@ -6,6 +6,13 @@ export function connectionProblem(error: unknown, url: string | undefined): Pgsc
   const where = url === undefined || !URL.canParse(url) ? 'the database of the PG* variables' : withoutPassword(url);
   const reason = error instanceof Error ? error.message || error.name : String(error);
   if (isWithoutPassword(reason)) return refused(where, 'it asks for a password, and none was given', error);
+  if (isPooler(reason)) {
+    return new PgscoreError('database_refused', `${where} is a connection pooler: ${reason}`, {
+      remedy:
+        'Give the address of PostgreSQL itself: sessions of pgscore have settings, snapshots and a LISTEN of their own.',
+      cause: error,
+    });
+  }
   if (sqlState(error) === undefined || isPassing(error)) {
     return new PgscoreError('database_unreachable', `cannot reach ${where}: ${reason}`, {
       remedy: 'Check that PostgreSQL runs there and that the host and port are right.',
@@ -18,6 +25,11 @@ export function connectionProblem(error: unknown, url: string | undefined): Pgsc
 /** The driver notices a missing password itself, in the middle of the handshake. */
 function isWithoutPassword(reason: string): boolean {
   return /client password must be a (?:non-empty )?string/.test(reason);
+}
+
+/** PostgreSQL knows every parameter that we send; pgbouncer does not. */
+function isPooler(reason: string): boolean {
+  return reason.startsWith('unsupported startup parameter');
 }
 
 function refused(where: string, reason: string, cause: unknown): PgscoreError {

@@ -18,6 +18,13 @@ test('a password that is missing is refused, not unreachable', () => {
   });
 });
 
+test('a pooler is called so, and not tried again', () => {
+  const reason = 'unsupported startup parameter: options';
+  const problem = connectionProblem(Object.assign(new Error(reason), { code: '08P01', severity: 'FATAL' }), undefined);
+  expect(problem).toMatchObject({ code: 'database_refused', retry: false, remedy: expect.stringContaining('itself') });
+  expect(problem.message).toBe(`the database of the PG* variables is a connection pooler: ${reason}`);
+});
+
 test.each([undefined, 'postgresql://pgscore_reader@/'])(
   'a database that the PG* variables name is called so (%s)',
   (url) => {
