@@ -1,12 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 
 import { expect, test } from '@jest/globals';
 
 import { ERRORS, type ErrorKind } from '../src/errors.ts';
 import { ROW_ERRORS } from '../src/model/row-error.ts';
+import { expectCommitted } from './support/committed.ts';
 
 const PAGE = new URL('../docs/errors.md', import.meta.url);
-const RENEW = 'UPDATE_PAGES=1 npm test -- test/errors.test.ts';
 
 type Table = { readonly heading: string; readonly head: string; readonly rows: readonly string[] };
 
@@ -41,10 +41,8 @@ function renewed(page: string): string {
   }, page);
 }
 
-test(`the page on errors holds the tables of the code; to renew it: ${RENEW}`, async () => {
-  const page = await readFile(PAGE, 'utf8');
-  if (process.env['UPDATE_PAGES'] === '1') await writeFile(PAGE, renewed(page));
-  expect(await readFile(PAGE, 'utf8')).toBe(renewed(page));
+test('the page on errors holds the tables of the code', async () => {
+  await expectCommitted('docs/errors.md', renewed(await readFile(PAGE, 'utf8')));
 });
 
 test('a code is a word that stays: lower case, without spaces', () => {
