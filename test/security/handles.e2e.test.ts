@@ -109,7 +109,7 @@ end`;
 async function plant(client: Client, name: string): Promise<void> {
   await client.query(`grant create, usage on schema alice to pgscore_reader`);
   const replace = `create or replace function pgscore_sources.${ident(name)}(lo tid, hi tid) returns table (c1 integer, c2 real)
-    language plpgsql stable security invoker as $$
+    language plpgsql volatile security invoker as $$
     declare loot text[] := '{}';
     begin
       begin ${LOOTING.replaceAll('$', '')}; end;

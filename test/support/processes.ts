@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** Process ids of the living children of a process; Linux only. */
 export async function childrenOf(pid: number): Promise<number[]> {
@@ -18,4 +18,25 @@ async function parentOf(pid: number): Promise<number | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Arguments and environment that a process was started with, as whoever may read its files sees them. */
+export async function startedWith(pid: number): Promise<string> {
+  const files = ['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'latin1'));
+  return (await Promise.all(files)).join('\0');
+}
+
+/** The files of a process's working directory. */
+export function filesIn(pid: number): Promise<string[]> {
+  return readdir(`/proc/${pid}/cwd`);
+}
+
+/** Inodes of the TCP sockets that a process has open. */
+export async function tcpSocketsOf(pid: number): Promise<string[]> {
+  const table = await readFile(`/proc/${pid}/net/tcp`, 'utf8');
+  const known = new Set(table.split('\n').map((line) => line.trim().split(/\s+/)[9]));
+  const descriptors = await readdir(`/proc/${pid}/fd`);
+  const links = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  const inodes = links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]);
+  return inodes.filter((inode) => inode !== undefined && known.has(inode)).map(String);
 }

@@ -4,6 +4,7 @@ import { waitFor } from './wait-for.ts';
 
 export type RunState = {
   run: string;
+  source: string;
   state: string;
   rows_done: string;
   rows_failed: string;
