@@ -74,16 +74,24 @@ async function predictedBatches() {
   return batches;
 }
 
-function encode(batches) {
+function* encoded(batches) {
   const probabilityColumns = CLASS_LABELS.map((label) => `probability_${label}`);
   const encoder = new PredictionEncoder({ generation: 1, runId: '1', classLabels: CLASS_LABELS, probabilityColumns });
-  return batches.map(({ keys, predictions }) => encoder.encode(keys, predictions));
+  for (const { keys, predictions } of batches) yield encoder.encode(keys, predictions);
 }
 
-async function write(encoded) {
+/** Keeps nothing of what it encodes, like a scorer. */
+function encode(batches) {
+  let bytes = 0;
+  for (const { length } of encoded(batches)) bytes += length;
+  if (bytes === 0) throw new Error('nothing was encoded');
+  return batches.reduce((rows, { keys }) => rows + keys.rows, 0);
+}
+
+async function write(tuples) {
   await client.query('truncate target');
   const writer = await CopyWriter.open(client, COPY_IN);
-  for (const bytes of encoded) await writer.write(bytes);
+  for (const bytes of tuples) await writer.write(bytes);
   return writer.finish();
 }
 
@@ -92,11 +100,8 @@ const WAYS = {
   decode: { given: copiedChunks, work: (chunks) => decodeChunks(chunks) },
   read: { given: () => undefined, work: read },
   'read-by-library': { given: () => undefined, work: () => decodeChunks(client.query(to(COPY_OUT)), infer) },
-  encode: {
-    given: predictedBatches,
-    work: (batches) => (encode(batches), batches.reduce((rows, { keys }) => rows + keys.rows, 0)),
-  },
-  write: { given: async () => encode(await predictedBatches()), work: write },
+  encode: { given: predictedBatches, work: encode },
+  write: { given: async () => [...encoded(await predictedBatches())], work: write },
 };
 
 const { given, work } = WAYS[way];
