@@ -37,16 +37,28 @@ language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  fields text[] := regexp_split_to_array(lower(btrim(cron)), ' +');
+  fields text[] := regexp_split_to_array(lower(btrim(cron, E' \t\n')), '\s+');
   plain text := regexp_replace(lower(btrim(cron)), '\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)\M', '', 'g');
   wrong record;
+  empty_or_still text;
+  backwards text;
 begin
   if btrim(cron) ~ '^@(yearly|annually|monthly|weekly|daily|hourly)$' then
     return;
   end if;
-  if cron is null or cardinality(fields) <> 5 or plain !~ '^[0-9*/,#?l -]+$' then
+  if cron is null or cardinality(fields) <> 5 or plain !~ '^[0-9*/,#?l\s-]+$' then
     raise exception 'cron => % is not a cron expression', coalesce(quote_literal(cron), 'NULL') using
       errcode = 'invalid_parameter_value', hint = 'Five fields: minute hour day-of-month month day-of-week, such as ''0 2 * * *'' for two o''clock every night; or @hourly, @daily, @weekly, @monthly.';
+  end if;
+  select f into empty_or_still from unnest(fields) f where f ~ '(^|,)(,|$)' or f ~ '/(0*([^0-9]|$))' limit 1;
+  if empty_or_still is not null then
+    raise exception 'cron => % has the field %', quote_literal(cron), quote_literal(empty_or_still) using
+      errcode = 'invalid_parameter_value', hint = 'Between commas stands a value, and after / a step of at least 1: 1,15 or */10.';
+  end if;
+  select r[1] || '-' || r[2] into backwards from unnest(fields) f cross join regexp_matches(f, '([0-9]+)-([0-9]+)', 'g') r where r[1]::numeric > r[2]::numeric limit 1;
+  if backwards is not null then
+    raise exception 'cron => % has the range %, which goes backwards', quote_literal(cron), backwards using
+      errcode = 'invalid_parameter_value', hint = 'Write two ranges: 22-23,0-5 instead of 22-5.';
   end if;
   -- A number after / is a step, after # a week of the month.
   select f.what, f.least, f.most, m[1] as number into wrong
@@ -252,7 +264,7 @@ comment on function pgscore_data._fire_function(int) is
 'Which version of a schedule''s function stands there, if it is as pgscore.schedule() made it; NULL where its owner dropped or changed it. Changed again and back, it is another version.';
 
 create or replace view pgscore.schedules with (security_barrier) as
-select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_schema' || '.' || (s.arguments ->> 'target') as target,
+select s.name, s.cron, s.time_zone, s.model, s.source, format('%I.%I', s.arguments ->> 'target_schema', s.arguments ->> 'target') as target,
        case when s.paused then 'paused' when s.error is not null then 'broken' else 'active' end as state,
        s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at,
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at

@@ -1,6 +1,6 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setting } from '../config.ts';
+import { databaseNamed, setting } from '../config.ts';
 import type { Flags } from '../config.ts';
 
 /** Where the embedded PostgreSQL and the note of a running demo are. */
@@ -8,7 +8,12 @@ export function dataDirOf(flags: Flags): string {
   return setting('dataDir', flags) ?? '.pgscore';
 }
 
-/** Leaves word of a demo for `pgscore sql`. Only the owner may read it, for the URL holds a password. */
+/** The database that was named, else the demo that runs in this folder; undefined leaves it to the PG* variables. */
+export async function urlOrDemo(flags: Flags): Promise<string | undefined> {
+  return databaseNamed(flags) ? setting('databaseUrl', flags) : recordedDemo(dataDirOf(flags));
+}
+
+/** Leaves word of a demo for the other commands. Only the owner may read it, for the URL holds a password. */
 export async function recordDemo(dataDir: string, url: string): Promise<void> {
   const file = fileIn(dataDir);
   await mkdir(dataDir, { recursive: true });
@@ -16,7 +21,12 @@ export async function recordDemo(dataDir: string, url: string): Promise<void> {
   await chmod(file, 0o600);
 }
 
-/** The URL of the demo that was last started there, or undefined. */
+/** The demo has stopped. */
+export async function forgetDemo(dataDir: string): Promise<void> {
+  await rm(fileIn(dataDir), { force: true });
+}
+
+/** The URL of the demo that runs there, or undefined. */
 export async function recordedDemo(dataDir: string): Promise<string | undefined> {
   try {
     const note: unknown = JSON.parse(await readFile(fileIn(dataDir), 'utf8'));

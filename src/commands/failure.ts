@@ -66,7 +66,7 @@ function statementFailure(error: unknown): Failure {
 }
 
 const MEMBERSHIP =
-  'Ask for membership: scoring needs pgscore_user, deploying and promoting pgscore_deployer (grant pgscore_user to you).';
+  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer.';
 
 function connectionFailure(error: unknown): Failure {
   return {

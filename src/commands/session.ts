@@ -1,14 +1,14 @@
 import type pg from 'pg';
-import { setting } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { connect, connectAsPerson } from '../db/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { notInstalled } from '../install/installation.ts';
 import { ident } from '../lib/ident.ts';
+import { urlOrDemo } from './demo-location.ts';
 
 /** Works in a database that has pgscore, with settings of our own. Raises `not_installed` or `missing_right` with the remedy. */
-export function inDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const options = { url: setting('databaseUrl', flags), applicationName: 'pgscore cli' };
+export async function inDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const options = { url: await urlOrDemo(flags), applicationName: 'pgscore cli' };
   return withClient(connect(options), async (client) => {
     await checkUsable(client);
     return work(client);
@@ -16,8 +16,8 @@ export function inDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise
 }
 
 /** The same where names of tables and schemas must mean what they mean to the caller. */
-export function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const options = { url: setting('databaseUrl', flags), applicationName: 'pgscore cli' };
+export async function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const options = { url: await urlOrDemo(flags), applicationName: 'pgscore cli' };
   return withClient(connectAsPerson(options), async (client) => {
     // The one setting that the driver cannot do without.
     await client.query("set datestyle = 'ISO'");

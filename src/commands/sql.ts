@@ -1,12 +1,10 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { databaseNamed, setting } from '../config.ts';
-import type { Flags } from '../config.ts';
 import { connectAsPerson } from '../db/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { VERSION } from '../version.ts';
-import { dataDirOf, recordedDemo } from './demo-location.ts';
+import { urlOrDemo } from './demo-location.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
@@ -39,7 +37,7 @@ export function addSql(program: Command): void {
 }
 
 async function sql(statements: string | undefined, { flags, output }: Invocation): Promise<void> {
-  const url = await urlOf(flags);
+  const url = await urlOrDemo(flags);
   const connect = () => connectAsPerson({ url, applicationName: 'pgscore sql' });
   const interactive = statements === undefined && process.stdin.isTTY;
   await withClient(connect(), async (client) => {
@@ -57,10 +55,6 @@ async function sql(statements: string | undefined, { flags, output }: Invocation
       for (const input of allInputs(statements ?? (await text(process.stdin)))) await shell.run(input);
     }
   });
-}
-
-async function urlOf(flags: Flags): Promise<string | undefined> {
-  return databaseNamed(flags) ? setting('databaseUrl', flags) : recordedDemo(dataDirOf(flags));
 }
 
 /** The rows of the last statement, with values as JSON has them. */

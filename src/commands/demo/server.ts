@@ -5,7 +5,7 @@ import { connect } from '../../db/connect.ts';
 import { startEmbedded } from '../../embedded/start.ts';
 import { migrate } from '../../install/migrate.ts';
 import { ident } from '../../lib/ident.ts';
-import { recordDemo } from '../demo-location.ts';
+import { forgetDemo, recordDemo } from '../demo-location.ts';
 
 const DATABASE = 'demo';
 
@@ -47,7 +47,10 @@ export async function startDemoServer(dataDir: string, notice: (line: string) =>
     serviceUrl: server.url(DATABASE, login('pgscore_service')),
     readerUrl: server.url(DATABASE, login('pgscore_reader')),
     personUrl,
-    stop: () => server.stop(),
+    stop: async () => {
+      await forgetDemo(dataDir);
+      await server.stop();
+    },
   };
 }
 
