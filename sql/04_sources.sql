@@ -300,7 +300,8 @@ begin
     from pg_class c where c.oid = any (case when relation.relhassubclass or relation.relkind = 'p' then array(select l from pgscore._leaves(source) l) else array[source] end);
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
-    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks then 'ctid' else 'stream' end,
+    -- A grant on columns does not cover ctid, by which a table is cut into shards.
+    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks and has_table_privilege(source, 'select') then 'ctid' else 'stream' end,
     'plain', relation.relkind in ('r', 'm', 'p') and not relation.relrowsecurity,
     'rows', nullif(greatest(leaves.rows, -1), -1),
     'pages', (leaves.bytes / current_setting('block_size')::int)::bigint);
