@@ -43,17 +43,17 @@ end
 $$;
 comment on function pgscore_data._accept_deployment() is 'Stores a deployed model as a version in state checking and wakes the service.';
 
-create or replace function pgscore_data._wake() returns void
+create or replace function pgscore_data._wake(hint text default '') returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('pgscore.notify', true) is distinct from 'off' then
-    perform pg_notify('pgscore_work', '');
+    perform pg_notify('pgscore_work', hint);
   end if;
 end
 $$;
-comment on function pgscore_data._wake() is 'Tells every listening service to look for work. Only a hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
+comment on function pgscore_data._wake(text) is 'Tells every listening service to look for work; the hint run, for runs only. No more than a hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
 
 create or replace trigger accept instead of insert on pgscore._deployment
 for each row execute function pgscore_data._accept_deployment();

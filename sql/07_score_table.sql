@@ -62,7 +62,7 @@ begin
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
   end if;
-  perform pgscore_data._wake();
+  perform pgscore_data._wake('run');
   return new;
 end
 $$;
@@ -124,7 +124,7 @@ comment on function pgscore.score_table(text, regclass, name, name, text, text, 
 'Asks for every row of a source to be scored and returns the run. The service picks it up at commit; call pgscore.wait_for_run(run) waits for it.
 model: churn (its champion), churn@3 or churn@challenger.  source: a table, partitioned table, view, materialised or foreign table; its columns are matched to the model''s features by name.
 target: name of the view with the latest prediction for each key (default: the source''s name and _scores); <target>_history shows every prediction. Made on first use, owned by you.  target_schema: where (default: your current schema).
-key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.  event_time: the column that says what time a prediction is for (default: the time of the snapshot).
+key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.  event_time: the column that says what time a prediction is for (default: the time of the snapshot); one without a time zone is read in your session''s.
 column_map: columns for features that have another name, as {"feature": "column"}.  publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
 rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.  error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).';
 

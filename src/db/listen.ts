@@ -11,19 +11,19 @@ const MOST_BACKOFF_MS = 30_000;
 
 /**
  * The one LISTEN connection of a service. A notification is only a hint to look for work: whatever its payload says, and
- * whoever sent it, `wake` is called and nothing else. After each (re)connect it listens first and wakes once then, so
+ * whoever sent it, `wake` is called with it and nothing else. After each (re)connect it listens first and wakes once then, so
  * that work committed in between is found.
  */
 export class Listener {
   readonly #options: ConnectOptions;
-  readonly #wake: () => void;
+  readonly #wake: (hint: string) => void;
   readonly #log: Logger;
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #stopped = false;
 
-  constructor(options: ConnectOptions, wake: () => void, log: Logger) {
+  constructor(options: ConnectOptions, wake: (hint: string) => void, log: Logger) {
     this.#options = options;
     this.#wake = wake;
     this.#log = log;
@@ -51,7 +51,7 @@ export class Listener {
   }
 
   async #listen(client: pg.Client): Promise<void> {
-    client.on('notification', this.#wake);
+    client.on('notification', ({ payload }) => this.#wake(payload ?? ''));
     client.once('end', () => this.#lost(client));
     try {
       await client.query('listen pgscore_work');
@@ -62,7 +62,7 @@ export class Listener {
     if (this.#stopped) return disconnect(client);
     this.#client = client;
     this.#failures = 0;
-    this.#wake();
+    this.#wake('');
     this.#probeLater(client);
   }
 

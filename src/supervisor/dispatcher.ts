@@ -15,6 +15,11 @@ const MOST_CONDUCTED = 4;
 /** What may be claimed: anything; only shards of runs conducted here, so that they can end; nothing. */
 type Intake = 'open' | 'own' | 'closed';
 
+/** What there may be to claim: runs that somebody asked for; those and shards; no more than the last look left. */
+export type Expected = 'runs' | 'all' | 'known';
+
+export type Claiming = { readonly worker: string; readonly leaseMs: number; readonly pollMs: number };
+
 /** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
 export class Dispatcher {
   readonly #worker: string;
@@ -23,13 +28,19 @@ export class Dispatcher {
   readonly #scorers: ScorerPool;
   readonly #desk: RunDesk;
   readonly #log: Logger;
+  readonly #pollMs: number;
   #nextJob = 1;
   #shardsTurn = false;
   #intake: Intake = 'open';
+  /** Whether there may be more than the last look found. */
+  #runsExpected = true;
+  #shardsExpected = true;
+  #expectedAllAt = 0;
 
-  constructor(worker: string, leaseMs: number, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
+  constructor({ worker, leaseMs, pollMs }: Claiming, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
     this.#worker = worker;
     this.#leaseMs = leaseMs;
+    this.#pollMs = pollMs;
     this.#link = link;
     this.#scorers = scorers;
     this.#desk = desk;
@@ -46,24 +57,32 @@ export class Dispatcher {
     this.#intake = 'closed';
   }
 
-  /** Claims until no scorer is free or no work is left. */
+  expect(expected: Expected): void {
+    if (expected !== 'known') this.#runsExpected = true;
+    if (expected !== 'all') return;
+    this.#shardsExpected = true;
+    this.#expectedAllAt = performance.now();
+  }
+
+  /** Claims until no scorer is free or no work is expected. */
   async dispatch(): Promise<void> {
-    let idle = 0;
-    while (this.#scorers.free > 0 && idle < 2 && this.#intake !== 'closed') {
-      this.#shardsTurn = !this.#shardsTurn;
-      const found = await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
-      idle = found ? 0 : idle + 1;
+    if (performance.now() - this.#expectedAllAt > 0.8 * this.#pollMs) this.expect('all');
+    while (this.#scorers.free > 0 && this.#intake !== 'closed' && (this.#runsExpected || this.#shardsExpected)) {
+      this.#shardsTurn = this.#shardsExpected && !(this.#shardsTurn && this.#runsExpected);
+      await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
     }
   }
 
-  async #dispatchRuns(): Promise<boolean> {
-    if (this.#intake !== 'open') return false;
+  async #dispatchRuns(): Promise<void> {
+    this.#runsExpected = false;
+    if (this.#intake !== 'open') return;
     const large = this.#desk.conducted < MOST_CONDUCTED;
+    const most = this.#scorers.free;
     const rows = await this.#link.use((client) =>
-      claimRuns(client, this.#worker, this.#leaseMs, this.#scorers.free, large, LARGE_PAGES),
+      claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
     );
+    if (rows.length === most) this.#runsExpected = true;
     for (const row of rows) await this.#begin(row);
-    return rows.length > 0;
   }
 
   async #begin(row: RunRow): Promise<void> {
@@ -77,14 +96,15 @@ export class Dispatcher {
     else this.#desk.score(this.#job(run, null));
   }
 
-  async #dispatchShard(): Promise<boolean> {
+  async #dispatchShard(): Promise<void> {
+    this.#shardsExpected = false;
     const [row] = await this.#link.use((client) =>
       claimShard(client, this.#worker, this.#leaseMs, this.#intake === 'open'),
     );
-    if (row === undefined) return false;
+    if (row === undefined) return;
+    this.#shardsExpected = true;
     const run = await this.#sound(row);
     if (run !== undefined) this.#desk.score(this.#job(run, shardFrom(row)));
-    return true;
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */

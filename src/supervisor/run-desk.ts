@@ -8,6 +8,13 @@ import type { RunMetrics } from './run-metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { MOST_TRIES, type Failed, type Settlement } from './settlement.ts';
 
+export type Told = {
+  /** A scorer has ended a job. */
+  readonly onFree: () => void;
+  /** Work is in the queue again, or there is room for another large run. */
+  readonly onReturned: () => void;
+};
+
 /** Keeps the runs of a service from their claim to their end: gives jobs to scorers and settles what becomes of them. */
 export class RunDesk {
   readonly #settlement: Settlement;
@@ -18,7 +25,7 @@ export class RunDesk {
   readonly #conducted = new Set<ConductedRun>();
   readonly #publishing = new Set<Run>();
   readonly #open = new Set<Promise<void>>();
-  readonly #onFree: () => void;
+  readonly #told: Told;
   #handedBack = false;
 
   constructor(
@@ -26,14 +33,14 @@ export class RunDesk {
     scorers: ScorerPool,
     conducting: Conducting,
     metrics: RunMetrics,
-    onFree: () => void,
+    told: Told,
     log: Logger,
   ) {
     this.#settlement = settlement;
     this.#scorers = scorers;
     this.#conducting = conducting;
     this.#metrics = metrics;
-    this.#onFree = onFree;
+    this.#told = told;
     this.#log = log;
   }
 
@@ -87,7 +94,7 @@ export class RunDesk {
       .catch((error: unknown) => this.#log.error({ err: error }, 'settling a run failed; its lease will run out'))
       .finally(() => {
         this.#open.delete(tracked);
-        this.#onFree();
+        this.#told.onFree();
       });
     this.#open.add(tracked);
   }
@@ -134,6 +141,7 @@ export class RunDesk {
     } finally {
       this.#conducted.delete(conducted);
       this.#scorers.release(run.runId);
+      this.#told.onReturned();
     }
   }
 
@@ -142,6 +150,7 @@ export class RunDesk {
     if (this.#handedBack) return;
     if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
     if (await this.#settlement.requeue(run, failed)) this.drop(run.runId);
+    this.#told.onReturned();
   }
 
   /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
@@ -149,7 +158,10 @@ export class RunDesk {
     if (this.#handedBack) return;
     // Without its snapshot no shard of the attempt can be read any more, whoever tries.
     if (failed.code === 'snapshot_lost') return this.#failWhole(run, failed);
-    if (failed.retry && shard.tries < MOST_TRIES) return this.#settlement.reopen(run, shard, failed);
+    if (failed.retry && shard.tries < MOST_TRIES) {
+      await this.#settlement.reopen(run, shard, failed);
+      return this.#told.onReturned();
+    }
     const message = failed.retry ? `${failed.message} (tried ${shard.tries} times)` : failed.message;
     return this.fail(run, { ...failed, message }, failed.rowsDone, failed.rowsFailed);
   }

@@ -12,7 +12,7 @@ import { startTicker, type Ticker } from '../schedule/ticker.ts';
 import { VERSION } from '../version.ts';
 import { startWeb, type Web } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type Expected } from './dispatcher.ts';
 import { beat } from './heartbeat.ts';
 import { controlLink } from './links.ts';
 import { reportWorker, type WorkerState } from './registry.ts';
@@ -90,7 +90,7 @@ class Supervisor implements Service {
       modelMemoryBytes: config.modelMemoryBytes,
     };
     this.#scorers = new ScorerPool(config.scorers, settings, config.batchTimeoutMs, log);
-    const wakeWork = (): void => this.#loops.work.wake();
+    const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
       new Settlement(this.#links.settle, this.#metrics, log),
       this.#scorers,
@@ -99,14 +99,15 @@ class Supervisor implements Service {
         scorers: config.scorers,
         databaseUrl: config.databaseUrl,
         readerUrl,
-        onOpened: wakeWork,
+        onOpened: lookForAll,
         onScored: (runId) => this.#scorers.release(runId),
       },
       this.#metrics,
-      wakeWork,
+      { onFree: () => this.#lookFor('known'), onReturned: lookForAll },
       log,
     );
-    this.#dispatcher = new Dispatcher(this.worker, config.leaseMs, this.#links.work, this.#scorers, this.#desk, log);
+    const claiming = { worker: this.worker, ...config };
+    this.#dispatcher = new Dispatcher(claiming, this.#links.work, this.#scorers, this.#desk, log);
     this.#loops = {
       work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
       check: new Wakeable(
@@ -120,7 +121,7 @@ class Supervisor implements Service {
     };
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
-      () => this.#wakeAll(),
+      (hint) => this.#wakeFor(hint),
       log,
     );
   }
@@ -197,8 +198,14 @@ class Supervisor implements Service {
     await this.#report().catch(() => undefined);
   }
 
-  #wakeAll(): void {
+  #lookFor(expected: Expected): void {
+    this.#dispatcher.expect(expected);
     this.#loops.work.wake();
+  }
+
+  #wakeFor(hint: string): void {
+    this.#lookFor(hint === 'run' ? 'runs' : 'all');
+    if (hint === 'run') return;
     this.#loops.check.wake();
     this.#loops.beat.wake();
   }
@@ -260,7 +267,7 @@ class Supervisor implements Service {
 
   async #sweep(): Promise<void> {
     const { recovered } = await sweep(this.#links.sweep, this.#log);
-    if (recovered > 0) this.#loops.work.wake();
+    if (recovered > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {
