@@ -6,18 +6,24 @@ import { protocolError } from './protocol-error.ts';
 /** Messages of the wire protocol: a letter, then an int32 length that counts itself but not the letter. */
 const FRAME_BYTES = 5;
 const COPY_OUT_RESPONSE = 'H'.charCodeAt(0);
+const ERROR_RESPONSE = 'E'.charCodeAt(0);
+const READY_FOR_QUERY = 'Z'.charCodeAt(0);
 const COPY_DATA = 'd'.charCodeAt(0);
 const BINARY = 1;
 
 /** Notices, notifications and changed settings may come at any time; they don't end the COPY. */
 const ASIDES = new Set(['N', 'A', 'S'].map((letter) => letter.charCodeAt(0)));
 
-/** What the socket says during a COPY TO: tuples go to the decoder where they lie, all else is the driver's. */
+/**
+ * What the socket says during a COPY TO: tuples go to the decoder where they lie, all else is the driver's, as are the
+ * replies to what was sent before the COPY.
+ */
 export class CopyFrames {
   readonly #decoder: CopyDecoder;
   readonly #forward: (message: Buffer) => void;
   #unread: Buffer = Buffer.alloc(0);
   #dataLeft = 0;
+  #begun = false;
 
   /** `forward` gets each aside whole. */
   constructor(decoder: CopyDecoder, forward: (message: Buffer) => void) {
@@ -38,7 +44,7 @@ export class CopyFrames {
       if (type === COPY_DATA) {
         this.#dataLeft = end - at - FRAME_BYTES;
         at = this.#pushData(chunk, at + FRAME_BYTES);
-      } else if (type !== COPY_OUT_RESPONSE && !ASIDES.has(type)) {
+      } else if (this.#endsCopy(type)) {
         return bytes.subarray(at);
       } else if (end > bytes.length) {
         break;
@@ -58,8 +64,14 @@ export class CopyFrames {
     return end;
   }
 
+  #endsCopy(type: number): boolean {
+    if (!this.#begun) return type === ERROR_RESPONSE || type === READY_FOR_QUERY;
+    return type !== COPY_OUT_RESPONSE && !ASIDES.has(type);
+  }
+
   #readWhole(type: number, message: Buffer): void {
-    if (type !== COPY_OUT_RESPONSE) this.#forward(message);
-    else if (message[FRAME_BYTES] !== BINARY) throw protocolError('the server sends text, not binary');
+    if (type !== COPY_OUT_RESPONSE) return this.#forward(message);
+    if (message[FRAME_BYTES] !== BINARY) throw protocolError('the server sends text, not binary');
+    this.#begun = true;
   }
 }

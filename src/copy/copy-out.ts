@@ -79,9 +79,9 @@ export class CopyOut implements Submittable {
     this.#trip.handleCommandComplete(message, connection);
   }
 
-  handleReadyForQuery(connection: Connection): void {
+  handleReadyForQuery(): void {
     this.#answered = true;
-    this.#trip.handleReadyForQuery(connection);
+    this.#trip.handleReadyForQuery();
     try {
       this.#decoder.finish();
       const decoded = `COPY ${this.#decoder.rows}`;

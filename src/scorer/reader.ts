@@ -1,12 +1,21 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
+import type { Around } from '../copy/copy-out.ts';
 import { disconnect } from '../db/disconnect.ts';
 import { sqlState } from '../db/sqlstate.ts';
+import { Step } from '../db/trip.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';
 
 const GUARD = `select set_config('pgscore.guard', $1, false), set_config('row_security', $2, false), set_config('lock_timeout', '10s', false), clock_timestamp()::text as at`;
+
+/** A session of pgscore_reader, and the steps that go around the COPY of a job. */
+export type Reading = Around & {
+  readonly client: pg.Client;
+  /** Time of the snapshot of a run in one piece, known with its first row; a shard has that of its run. */
+  readonly snapshotAt?: () => string | undefined;
+};
 
 /**
  * The connection that reads sources as pgscore_reader. It carries one requester at a time: what a hostile view may have
@@ -24,19 +33,20 @@ export class Reader {
     this.#url = url;
   }
 
-  /** A session that may read the job's source, and the time of the snapshot it reads. */
-  async open(job: Job): Promise<{ client: pg.Client; snapshotAt: string | null }> {
+  /** A session that may read the source of a job, once the steps before its COPY are taken. */
+  async open({ run, shard }: Job): Promise<Reading> {
     const client = await this.#connected();
-    const { run, shard } = job;
     const attempt = `${run.runId}/${run.attempt}`;
-    if (shard !== null && attempt === this.#readingFor) return { client, snapshotAt: null };
+    if (shard !== null && attempt === this.#readingFor) return { client, before: [], after: [] };
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
+    const guard = [run.handle.guardKey, rowSecurity(run)];
+    if (shard === null) return inOneTrip(client, guard);
     this.#readingFor = attempt;
-    await (shard === null ? client.query('begin read only') : importSnapshot(client, shard.snapshotId));
-    const guarded = await client.query<{ at: string }>(GUARD, [run.handle.guardKey, rowSecurity(run)]);
-    return { client, snapshotAt: shard === null ? (guarded.rows[0]?.at ?? null) : null };
+    await importSnapshot(client, shard.snapshotId);
+    await client.query(GUARD, guard);
+    return { client, before: [], after: [] };
   }
 
   /** Ends the transaction of a run; of `runId` only, where it is given. */
@@ -77,6 +87,13 @@ export class Reader {
 async function beginAnew(client: pg.Client): Promise<void> {
   await client.query('discard all');
   await client.query("set client_connection_check_interval = '3s'").catch(() => undefined);
+}
+
+/** The transaction of a run in one piece begins, reads and ends in one trip. */
+function inOneTrip(client: pg.Client, values: readonly string[]): Reading {
+  const guarded = new Step<{ at: string }>({ text: GUARD, values });
+  const before = [new Step({ text: 'begin read only' }), guarded];
+  return { client, before, after: [new Step({ text: 'rollback' })], snapshotAt: () => guarded.rows[0]?.at };
 }
 
 async function importSnapshot(client: pg.Client, snapshotId: string): Promise<void> {

@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
@@ -8,6 +7,7 @@ import { loadVersion } from './load-version.ts';
 import { loadGeneration } from './load-generation.ts';
 import { loadShard } from './load-shard.ts';
 import { publishInPlace } from './publish-in-place.ts';
+import type { Reading } from './reader.ts';
 import { ScoredStream, type Scored } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';
@@ -22,20 +22,18 @@ const IN_PLACE_ROWS = 10_000;
  */
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const session = await loadModel(job, tools);
-  const { client, snapshotAt } = await tools.reader.open(job);
-  const scored = new ScoredStream(job, tools, infer(readSource(job, client, tools), session));
+  const reading = await tools.reader.open(job);
+  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session));
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
-  if (snapshotAt === null) throw new Error('a run in one piece has its own snapshot');
-  return (await fitsInPlace(job, scored))
-    ? publishInPlace(job, snapshotAt, scored, tools)
-    : loadGeneration(job, snapshotAt, scored, tools);
+  const inPlace = await fitsInPlace(job, scored);
+  const snapshotAt = reading.snapshotAt?.();
+  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
+  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, tools);
 }
 
-/** Ends the reading transaction with the last row, unless further shards of the run are to read its snapshot. */
-async function* readSource(job: Job, client: pg.Client, tools: Tools): AsyncGenerator<DecodedBatch> {
-  const limits = { rows: tools.batchRows, signal: tools.signal };
-  yield* awaited(readBatches(client, sourceQuery(job), sourceColumns(job.run), limits), tools.onWait);
-  if (job.shard === null) await tools.reader.release();
+function readSource(job: Job, { client, before, after }: Reading, tools: Tools): AsyncIterable<DecodedBatch> {
+  const options = { rows: tools.batchRows, signal: tools.signal, before, after };
+  return awaited(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 
 async function* infer(batches: AsyncIterable<DecodedBatch>, session: ModelSession): AsyncGenerator<Scored> {
@@ -45,7 +43,7 @@ async function* infer(batches: AsyncIterable<DecodedBatch>, session: ModelSessio
 }
 
 async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
-  return job.run.target.currentRows <= IN_PLACE_ROWS && (await scored.isOneBatch());
+  return (await scored.isOneBatch()) && job.run.target.currentRows <= IN_PLACE_ROWS;
 }
 
 function loadModel(job: Job, tools: Tools): Promise<ModelSession> {

@@ -1,0 +1,115 @@
+import pg from 'pg';
+import type { Connection, Submittable } from 'pg';
+
+export type StepConfig = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
+
+/** The driver's own query, which knows how a statement is sent and its replies are read. */
+type DriverQuery = pg.Query & {
+  handleRowDescription(message: unknown): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: Connection): void;
+  handleReadyForQuery(connection: Connection): void;
+};
+
+/** One statement of a trip; its rows are there once the server has run it. */
+export class Step<Row extends object = object> {
+  rows: readonly Row[] = [];
+  readonly query: DriverQuery;
+  readonly #data: readonly Uint8Array[];
+
+  /** `data` is what a COPY FROM STDIN reads. */
+  constructor(config: StepConfig, data: readonly Uint8Array[] = []) {
+    const extended = { ...config, values: [...(config.values ?? [])], queryMode: 'extended' };
+    this.query = new pg.Query<Row & pg.QueryResultRow>(extended, (_error, { rows }) => {
+      this.rows = rows;
+    }) as DriverQuery;
+    this.#data = data;
+  }
+
+  send(connection: Connection): void {
+    this.query.submit(connection);
+    for (const bytes of this.#data) connection.stream.write(copyData(bytes));
+    if (this.#data.length > 0) connection.stream.write(COPY_DONE);
+  }
+}
+
+export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });
+export const commit = (): Step => new Step({ name: 'commit', text: 'commit' });
+
+/**
+ * Statements that go to the server at once: each waits for the one before it, none for the network. With the first that
+ * fails the trip ends, those behind it are not run, and the connection is not to be used again.
+ */
+export class Trip implements Submittable {
+  readonly done: Promise<void>;
+  readonly #steps: readonly Step[];
+  #at = 0;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(steps: readonly Step[]) {
+    this.#steps = steps;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** The driver wraps this to learn of the end, where queries have a time limit. */
+  callback(_error: unknown): void {}
+
+  submit(connection: Connection): void {
+    const unsynced = Object.create(connection, { sync: { value: () => undefined } }) as Connection;
+    connection.stream.cork();
+    for (const step of this.#steps) step.send(unsynced);
+    connection.sync();
+    connection.stream.uncork();
+  }
+
+  handleRowDescription(message: unknown): void {
+    this.#step?.query.handleRowDescription(message);
+  }
+
+  handleDataRow(message: unknown): void {
+    this.#step?.query.handleDataRow(message);
+  }
+
+  handleCommandComplete(message: unknown, connection: Connection): void {
+    const query = this.#step?.query;
+    query?.handleCommandComplete(message, connection);
+    query?.handleReadyForQuery(connection);
+    this.#at += 1;
+  }
+
+  /** The data is on its way already. */
+  handleCopyInResponse(): void {}
+
+  handleReadyForQuery(): void {
+    this.callback(null);
+    this.#resolve();
+  }
+
+  handleError(error: unknown): void {
+    this.callback(error);
+    this.#reject(error);
+  }
+
+  get #step(): Step | undefined {
+    return this.#steps[this.#at];
+  }
+}
+
+/** Runs steps in one trip; their rows are in them afterwards. */
+export async function together(client: pg.ClientBase, steps: readonly Step[]): Promise<void> {
+  await client.query(new Trip(steps)).done;
+}
+
+const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
+
+function copyData(bytes: Uint8Array): Buffer {
+  const message = Buffer.allocUnsafe(5 + bytes.length);
+  message.writeUInt8(0x64, 0);
+  message.writeUInt32BE(4 + bytes.length, 1);
+  message.set(bytes, 5);
+  return message;
+}
