@@ -163,10 +163,6 @@ declare
   known record;
   id int;
 begin
-  if position('.' in target) > 0 then
-    raise exception 'target name "%" has a dot', target using
-      errcode = 'invalid_name', hint = format('Name the schema apart: target_schema => %L, target => %L.', split_part(target, '.', 1), split_part(target, '.', 2));
-  end if;
   if octet_length(target) > 55 then
     raise exception 'target name "%" is longer than 55 bytes', target using errcode = 'name_too_long', hint = 'The history view appends _history to it.';
   end if;

@@ -5,7 +5,7 @@ select
   r.run_id as run,
   m.name || '@' || v.number as model,
   r.source_schema || '.' || r.source_name as source,
-  case when t.target_id is not null then format('%I.%I', t.view_schema, t.view_name) end as target,
+  t.view_schema || '.' || t.view_name as target,
   r.state,
   r.phase,
   p.rows_done,
@@ -191,7 +191,7 @@ comment on column pgscore.workers.started_at is 'When it started.';
 comment on column pgscore.workers.heartbeat_at is 'Its last sign of life.';
 
 create or replace view pgscore.targets with (security_barrier) as
-select case when t.target_id is not null then format('%I.%I', t.view_schema, t.view_name) end as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
+select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
        t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';

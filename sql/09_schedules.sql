@@ -264,7 +264,7 @@ comment on function pgscore_data._fire_function(int) is
 'Which version of a schedule''s function stands there, if it is as pgscore.schedule() made it; NULL where its owner dropped or changed it. Changed again and back, it is another version.';
 
 create or replace view pgscore.schedules with (security_barrier) as
-select s.name, s.cron, s.time_zone, s.model, s.source, format('%I.%I', s.arguments ->> 'target_schema', s.arguments ->> 'target') as target,
+select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_schema' || '.' || (s.arguments ->> 'target') as target,
        case when s.paused then 'paused' when s.error is not null then 'broken' else 'active' end as state,
        s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at,
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
