@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
@@ -98,6 +100,15 @@ describe('what score_table() lets through and what a scorer takes', () => {
       }),
     );
     expect([...new Set(said)].toSorted()).toEqual([...allowed].toSorted());
+  });
+
+  test('is what the page on scoring says', async () => {
+    const page = await readFile(new URL('../../docs/scoring.md', import.meta.url), 'utf8');
+    const { rows } = await client.query<Record<'sql_type' | 'tensor_types' | 'rule', string>>(
+      'select * from pgscore.feature_casts',
+    );
+    for (const { sql_type, tensor_types, rule } of rows)
+      expect(page).toContain(`| ${sql_type} | ${tensor_types} | ${rule} |`);
   });
 
   test('refuse a type that has no wire type', async () => {
