@@ -18,14 +18,17 @@ export const dropGenerations = statement<[], { target_id: number; generation: nu
    select target_id, generation, pgscore_data._drop_generation(target_id, generation) as dropped from spare`,
 );
 
-/** Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. */
+/**
+ * Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. In any
+ * order, so that those which something of their owner's holds do not keep the others from their turn.
+ */
 export const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
   'drop_handles',
   `with spare as materialized (
      select h.handle_id from pgscore_data.handle h
       where h.created_at < clock_timestamp() - case h.kind when 'view' then interval '0' else interval '1 day' end
         and not exists (select from pgscore_data.run r where r.handle_id = h.handle_id and r.state in ('queued', 'running'))
-      limit 50
+      order by random() limit 50
    )
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
 );

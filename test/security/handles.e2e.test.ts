@@ -93,7 +93,6 @@ begin
     'create temp table pg_class (x int)',
     'create function pg_temp.f() returns int language sql as ''select 1''',
     'create table alice.made (x int)',
-    'select lo_from_bytea(0, ''x'')::text',
     'grant pgscore_reader to alice'
   ] loop
     begin

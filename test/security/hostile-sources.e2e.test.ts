@@ -79,7 +79,8 @@ beforeAll(async () => {
   );
   await alice.query(hostile);
   await alice.query(`
-    create function alice.attack_as_policy() returns boolean language plpgsql as $$ begin return alice.attack() >= 0; end $$;
+    create function alice.attack_as_policy() returns boolean language plpgsql as $$
+      begin if alice.attack() > 0 then raise exception 'something worked'; end if; return true; end $$;
     create view hostile_view as select id, alice.attack() as a from plain;
     create table guarded (id int primary key, a float8); insert into guarded values (1, 0), (2, 0);
     alter table guarded enable row level security; alter table guarded force row level security;

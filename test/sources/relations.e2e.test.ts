@@ -16,6 +16,11 @@ const [superuser, ada, alice] = await Promise.all([
 ]);
 await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
 
+const { rows: settings } = await superuser.query<{ version: number }>(
+  `select current_setting('server_version_num')::int as version`,
+);
+const serverVersion = settings[0]?.version ?? 0;
+
 /** Scores a source with ids 1 to 6, a = id and b = 2, and gives the predictions by id. */
 async function predictions(source: string, options: Record<string, unknown> = {}): Promise<[number, number][]> {
   const run = await scoreTable(alice, 'sum', source, { target: `${source}_p`, ...options });
@@ -90,6 +95,12 @@ describe('every row of the source is scored once', () => {
     await alice.query(`create table generated (id int primary key, base real, a real generated always as (base * 2) stored, b real default 2);
       insert into generated (id, base) select i, i / 2.0 from generate_series(1, 6) i`);
     expect(await predictions('generated')).toEqual(six);
+  });
+
+  (serverVersion >= 180_000 ? test : test.skip)('of a table with virtual generated columns', async () => {
+    await alice.query(`create table imagined (id int primary key, base real, a real generated always as (base * 2) virtual, b real default 2);
+      insert into imagined (id, base) select i, i / 2.0 from generate_series(1, 6) i`);
+    expect(await predictions('imagined')).toEqual(six);
   });
 
   test('of a table with dropped columns and columns that were added', async () => {
