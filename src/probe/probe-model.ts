@@ -33,7 +33,7 @@ export async function probeModel(
   options: ProbeOptions = {},
   limits: ProbeLimits = {},
 ): Promise<ProbeReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'pgscore-probe-'));
+  const directory = await mkdtemp(join(tmpdir(), `pgscore-probe-${process.pid}-`));
   try {
     return await probeIn(directory, model, options, limits);
   } finally {

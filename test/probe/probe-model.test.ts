@@ -51,7 +51,8 @@ function probesOf(parent: number): number[] {
     });
 }
 
-const probeDirectories = () => readdirSync(tmpdir()).filter((name) => name.startsWith('pgscore-probe-'));
+// By process: other test files have services that check models at the same time.
+const probeDirectories = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`pgscore-probe-${process.pid}-`));
 const before = new Set(probeDirectories());
 
 afterAll(() => {
