@@ -6,6 +6,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database);
@@ -28,7 +29,14 @@ describe('the HTTP side of a service', () => {
     await alice.query('create table counted (id int primary key, a real, b real, c real, d real)');
     await alice.query('insert into counted select i, i, i, i, nullif(i, 7) from generate_series(1, 10) i');
     await scoreTable(alice, 'iris', 'counted');
-    const { body } = await get('/metrics');
+    // A run is done in the database a moment before its service has heard so.
+    const body = await waitFor(
+      async () => {
+        const metrics = (await get('/metrics')).body;
+        return metrics.includes('pgscore_runs_total{model="iris"') ? metrics : undefined;
+      },
+      { message: 'the run to be counted' },
+    );
     expect(body).toContain('pgscore_runs_total{model="iris",state="done"} 1');
     expect(body).toContain('pgscore_rows_total{model="iris",result="scored"} 9');
     expect(body).toContain('pgscore_rows_total{model="iris",result="failed"} 1');
