@@ -14,9 +14,6 @@ import { predictionsStep } from './write-predictions.ts';
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
 const HISTORY = 0;
 
-/** What is left takes milliseconds: a scorer that is stopped here must not keep the run and its target from others. */
-const SOON = "set local statement_timeout = '15s'";
-
 /**
  * Publishes a small run in one transaction and two trips: what the current generation held becomes history, the new rows
  * take its place. On an error the transaction is left open and the connection is not to be used again.
@@ -43,7 +40,6 @@ export async function publishInPlace(
   await recordRowErrors(client, run, 0, scored.failed);
   await together(client, [
     ...(replaces ? [new Step({ text: supersede(run.target, generation) })] : []),
-    new Step({ text: SOON }),
     await predictionsStep(run, generation, scored),
     finishRun.step(run.runId, mine.latest, generation, scored.rowsDone, scored.rowsFailed, scored.cpuSeconds),
     ...(run.handle.kind === 'view' ? [dropHandle.step(run.handle.handleId)] : []),

@@ -1,5 +1,6 @@
 import type { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
+import { evictHolders } from '../runs/evict-holders.ts';
 import { recoverRuns } from '../runs/recover-runs.ts';
 import { recoverShards } from '../runs/recover-shards.ts';
 import { dropGenerations, dropHandles, dropShards } from '../runs/sweep.ts';
@@ -9,6 +10,8 @@ import { MOST_TRIES } from './settlement.ts';
 /** Takes over what silent services held, and drops storage and handles that nothing needs any more. */
 export async function sweep(link: Link, log: Logger): Promise<{ recovered: number }> {
   return link.use(async (client) => {
+    for (const { run_id: run, pid } of await evictHolders(client))
+      log.warn({ run, backend: pid }, 'a session of a stopped service, which held a run, was ended');
     const runs = await recoverRuns(client, MOST_TRIES);
     for (const { run_id: run, state, attempt } of runs)
       log.warn({ run, state, attempt }, 'a run of a lost service was taken over');

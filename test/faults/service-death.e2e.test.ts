@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { endOfRun, submitRun } from '../support/run.ts';
+import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
@@ -84,4 +85,31 @@ test('what a service that was stopped past its lease still writes is rolled back
   expect(await endOfRun(alice, await submitRun(alice, 'trees', 'big'))).toMatchObject({ state: 'done', attempt: 1 });
   expect(await zombie.stop()).toBe(0);
   await expectSound(database, { gone: pids });
+});
+
+test('a run whose publication a stopped service holds half-way is taken over all the same', async () => {
+  await createSource(alice, 'small', 10);
+  await scoreTable(alice, 'trees', 'small');
+  const blocker = await database.client();
+  await blocker.query('begin');
+  await blocker.query("select from pgscore_data.target where view_name = 'small_scores' for no key update");
+  const run = await submitRun(alice, 'trees', 'small');
+  await waitFor(
+    async () => {
+      const { rows } = await superuser.query(
+        `select from pg_stat_activity where application_name = 'pgscore scorer' and wait_event_type = 'Lock' and datname = current_database()`,
+      );
+      return rows.length > 0;
+    },
+    { message: 'the publication to wait for its target' },
+  );
+  const zombie = survivor;
+  const pids = [zombie.pid, ...(await zombie.scorerPids())];
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await blocker.query('rollback');
+  survivor = await startTestService(database, PACE);
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 2, error: null });
+  for (const pid of pids) process.kill(pid, 'SIGCONT');
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 10 }] });
+  expect(await zombie.stop()).toBe(0);
 });
