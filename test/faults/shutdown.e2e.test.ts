@@ -47,6 +47,14 @@ test('a service that is asked to stop finishes the run it is in, within its grac
   await expectEnded(pids);
 });
 
+test('a signal to all of its processes at once, as systemd sends it, is one to the service', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  for (const pid of pids) process.kill(pid, 'SIGTERM');
+  expect(await service.stop()).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
+  expect(service.log()).not.toContain('scorer_lost');
+});
+
 test('it claims nothing new while it stops', async () => {
   const { service, run } = await serviceInARun({ PGSCORE_GRACE: '60' });
   const stopped = service.stop();
