@@ -219,9 +219,9 @@ as $$
           and o.opcintype in (t.oid, case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
             when t.oid = 'varchar'::regtype then 'text'::regtype else t.oid end))
     from pg_type t left join pg_type e on e.oid = t.typelem
-   where t.oid = $1
+   where t.oid = $1 and t.typnamespace <> pg_my_temp_schema()
 $$;
-comment on function pgscore._key_type_allowed(oid) is 'Whether a base type can identify predictions: a btree order, and no code of a user in its input.';
+comment on function pgscore._key_type_allowed(oid) is 'Whether a base type can identify predictions: a btree order, no code of a user in its input, and not gone with the session.';
 
 create or replace function pgscore._event_time_column(source regclass, event_time text) returns jsonb
 language plpgsql stable security invoker

@@ -217,7 +217,8 @@ begin
     raise exception 'target %.% is in use by a run that has not ended', old.view_schema, old.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
-  execute format('drop view pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || old.target_id || '_latest', 'target_' || old.target_id || '_history');
+  -- A type of hers that she dropped with CASCADE took the key and these views along.
+  execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || old.target_id || '_latest', 'target_' || old.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || old.target_id);
   delete from pgscore_data.target t where t.target_id = old.target_id;
   return old;

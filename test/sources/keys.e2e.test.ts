@@ -177,6 +177,13 @@ describe('a key is refused at once', () => {
     },
   );
 
+  test('where its type goes with the session', async () => {
+    await alice.query(`create type pg_temp.passing as enum ('x')`);
+    const insert = `insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels)
+      values ('alice', 'passing', 'regression', '[{"name": "k", "sql_type": "pg_temp.passing"}]', '{}')`;
+    expect(await refusal(alice, insert)).toMatchObject({ code: '42804', message: `key column 'k' cannot be stored` });
+  });
+
   test('where its type is one that pgscore may not use', async () => {
     await alice.query(
       `revoke usage on schema alice from pgscore_service; create table moody (k mood primary key, a real)`,

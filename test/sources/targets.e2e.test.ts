@@ -145,6 +145,15 @@ describe('a dropped target', () => {
     ]);
   });
 
+  test('goes also where she dropped the type of its key', async () => {
+    await alice.query(`grant usage on schema alice to pgscore_owner, pgscore_service; create type mood as enum ('good', 'bad');
+      create table moods (k mood primary key, x real); insert into moods values ('good', 1)`);
+    expect(await scoreTable(alice, 'sum', 'moods')).toMatchObject({ state: 'done' });
+    await alice.query('drop table moods; drop type mood cascade');
+    await alice.query(`select pgscore.drop_target('moods_scores')`);
+    expect((await alice.query(`select target from pgscore.targets where target like '%moods%'`)).rows).toEqual([]);
+  });
+
   test.each(['nothing', 'alice.nothing', 'a.b.c', '', '"'])('that is not there is said so: %j', async (target) => {
     const refused = await refusal(alice, 'select pgscore.drop_target($1)', [target]);
     expect(refused.code).toMatch(/^(42704|22023|42602)$/);
