@@ -74,7 +74,8 @@ create table pgscore_data.run (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
 comment on column pgscore_data.run.attempt is 'Fence: it goes up with every claim and never down, so that nothing an earlier holder does can count.';
-comment on column pgscore_data.run.handed_back is 'Claims that a service gave back when it was stopped; they do not count as tries.';
+comment on column pgscore_data.run.handed_back is 'Claims that came to nothing because the service was stopped or could not connect; they do not count as tries.';
+comment on column pgscore_data.run.lease_until is 'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;

@@ -1,7 +1,8 @@
 import type pg from 'pg';
+import { retrying } from '../lib/retrying.ts';
 import { connect, type ConnectOptions } from './connect.ts';
 import { disconnect } from './disconnect.ts';
-import { isConnectionLoss } from './sqlstate.ts';
+import { isConnectionLoss, isPassing } from './sqlstate.ts';
 
 /** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
 export class Link {
@@ -29,6 +30,11 @@ export class Link {
     const mine = this.#turn.then(() => this.#run(work));
     this.#turn = mine.catch(() => undefined);
     return mine;
+  }
+
+  /** As `use`, tried again a few times where the database could not take it: for work that may be done twice. */
+  insist<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    return retrying(() => this.use(work), { attempts: 5, pauseMs: 100, again: isPassing });
   }
 
   async #run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {

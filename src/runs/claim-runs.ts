@@ -11,7 +11,10 @@ export const claimRuns = statement<
 >(
   'claim_runs',
   `with queued as materialized (
-     select run_id from pgscore_data.run where state = 'queued' and ($4 or source_kind = 'stream' or (plan ->> 'pages')::bigint <= $5) order by run_id limit $3 for update skip locked
+     select run_id from pgscore_data.run
+      where state = 'queued' and (lease_until is null or lease_until < clock_timestamp())
+        and ($4 or source_kind = 'stream' or (plan ->> 'pages')::bigint <= $5)
+      order by run_id limit $3 for update skip locked
    ), claimed as (
      update pgscore_data.run r
         set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,

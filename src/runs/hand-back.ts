@@ -28,3 +28,9 @@ export const handBackShards = statement<[worker: string], { run_id: string; shar
      from held where (s.run_id, s.attempt, s.shard) = (held.run_id, held.attempt, held.shard)
    returning s.run_id, s.shard`,
 );
+
+/** The same for a version whose check is under way. */
+export const handBackVersions = statement<[worker: string]>(
+  'hand_back_versions',
+  `update pgscore_data.version set claimed_by = null, lease_until = null where claimed_by = $1 and state = 'checking'`,
+);

@@ -2,22 +2,31 @@ import { statement } from '../db/statement.ts';
 
 /**
  * Gives a run back after a failure that may pass: queued again, cancelled where that was asked for, or failed where it has
- * been tried `most` times. What the attempt loaded is discarded; no row comes back where the run had ended or changed hands
+ * been tried `most` times. Where `waitMs` is given, it is not claimed before that time, and this was no try. What the attempt loaded is discarded; no row comes back where the run had ended or changed hands
  * meanwhile.
  */
 export const requeueRun = statement<
-  [runId: string, attempt: number, most: number, code: string, error: string, remedy: string | null],
+  [
+    runId: string,
+    attempt: number,
+    most: number,
+    code: string,
+    error: string,
+    remedy: string | null,
+    waitMs: number | null,
+  ],
   { state: 'queued' | 'cancelled' | 'failed' }
 >(
   'requeue_run',
   `with ending as materialized (
      select run_id, attempt - handed_back as tries,
-            case when cancel_requested_at is not null then 'cancelled' when attempt - handed_back < $3 then 'queued' else 'failed' end as state
+            case when cancel_requested_at is not null then 'cancelled' when attempt - handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
        from pgscore_data.run where run_id = $1 and attempt = $2 and state = 'running'
         for update
    ), given as (
      update pgscore_data.run r
-        set state = ending.state, phase = null, claimed_by = null, lease_until = null,
+        set state = ending.state, phase = null, claimed_by = null,
+            lease_until = clock_timestamp() + $7 * interval '1 millisecond', handed_back = r.handed_back + ($7::float8 is not null)::int,
             finished_at = case when ending.state = 'queued' then null else clock_timestamp() end,
             error_code = $4, error = case when ending.state = 'failed' then format('%s (tried %s times)', $5::text, tries) else $5 end, remedy = $6
        from ending where r.run_id = ending.run_id

@@ -18,11 +18,13 @@ export type Checking = {
   readonly leaseMs: number;
   readonly metrics: RunMetrics;
   readonly log: Logger;
+  /** False when the service stops. */
+  readonly goesOn: () => boolean;
 };
 
-/** Checks deployed versions, one after the other, until none waits. */
+/** Checks deployed versions, one after the other, until none waits or the service stops. */
 export async function checkVersions(checking: Checking): Promise<void> {
-  for (;;) {
+  while (checking.goesOn()) {
     const [claimed] = await checking.link.use((client) => claimVersion(client, checking.worker, checking.leaseMs));
     if (claimed === undefined) return;
     await checkVersion(claimed, checking);
@@ -40,7 +42,7 @@ async function checkVersion(version: ClaimedVersion, { link, limits, metrics, lo
       { ...deployOptions(version.options), expect: version.expect ?? undefined },
       limits,
     );
-    const [accepted] = await link.use((client) =>
+    const [accepted] = await link.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, facts),
     );
     if (accepted !== undefined)
@@ -49,7 +51,7 @@ async function checkVersion(version: ClaimedVersion, { link, limits, metrics, lo
   } catch (error) {
     if (!(error instanceof PgscoreError) || error.code.startsWith('database_')) throw error;
     const { code, message, remedy } = toPgscoreError(error);
-    await link.use((client) =>
+    await link.insist((client) =>
       rejectVersion(client, version.version_id, version.attempt, code, message, remedy ?? null),
     );
     log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${message}`);

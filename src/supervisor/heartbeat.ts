@@ -18,7 +18,7 @@ export type Beating = {
 /** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
 export async function beat(beating: Beating): Promise<void> {
   const { desk, link, metrics, worker } = beating;
-  const cancelled = await link.use((client) => cancelRuns(client, worker));
+  const cancelled = await link.insist((client) => cancelRuns(client, worker));
   for (const { run_id: runId, model } of cancelled) {
     metrics.ended(model, 'cancelled');
     desk.drop(runId);
@@ -33,7 +33,7 @@ async function renewHeldRuns({ worker, leaseMs, link, scorers, desk }: Beating, 
   const ids = runs.map(({ runId }) => runId);
   const done = ids.map((id) => whole.get(id)?.rowsDone ?? 0);
   const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
-  const held = await link.use((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
+  const held = await link.insist((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
   const mine = new Set(held.map((row) => row.run_id));
   const stillHeld = new Set(desk.runs.map(({ runId }) => runId));
   for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) desk.drop(id);
@@ -44,7 +44,7 @@ async function renewHeldShards({ worker, leaseMs, link, scorers }: Beating): Pro
     shard === null ? [] : [{ jobId: id, runId: run.runId, attempt: run.attempt, ...shard, rowsDone, rowsFailed }],
   );
   if (held.length === 0) return;
-  const renewed = await link.use((client) =>
+  const renewed = await link.insist((client) =>
     renewShards(
       client,
       worker,

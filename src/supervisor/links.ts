@@ -1,11 +1,29 @@
+import type { ServiceConfig } from '../config.ts';
 import { Link } from '../db/link.ts';
 
-/** No statement of a control connection takes so long: without an answer by then, the connection is dead. */
+/** No statement of a control connection takes so long, even where it must wait for a lock. */
 const PATIENCE_MS = 60_000;
+/** Claims wait for no lock. */
+const CLAIM_PATIENCE_MS = 15_000;
 
-/** A connection for the short statements of one part of the service. */
-export function controlLink(url: string | undefined, part: string): Link {
-  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs: PATIENCE_MS });
+/** The connections of the parts of a service, each for its own short statements. */
+export type ControlLinks = Readonly<Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'schedule', Link>>;
+
+export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
+  return {
+    work: controlLink(databaseUrl, 'claim', CLAIM_PATIENCE_MS),
+    settle: controlLink(databaseUrl, 'settle'),
+    check: controlLink(databaseUrl, 'check'),
+    // A connection that has died without a word must be replaced while there is still something to renew.
+    beat: controlLink(databaseUrl, 'heartbeat', leaseMs / 3),
+    sweep: controlLink(databaseUrl, 'sweep'),
+    schedule: controlLink(databaseUrl, 'schedule'),
+  };
+}
+
+/** A connection for short statements; without an answer within `patienceMs` it is given up. */
+export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
+  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs });
 }
 
 /** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */

@@ -73,15 +73,18 @@ export class ScorerPool {
 
   async #keepOne(): Promise<void> {
     for (let quick = 0; !this.#stopped;) {
-      const born = Date.now();
-      const scorer = new ScorerProcess(this.#settings, this.#batchTimeoutMs);
-      this.#scorers.add(scorer);
-      await scorer.exited;
-      this.#scorers.delete(scorer);
-      if (this.#stopped) return;
-      this.#log.warn({ pid: scorer.pid }, 'a scorer process ended and is replaced');
-      quick = Date.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
-      if (quick > 1) await pause(backoff(quick, 200, 10_000));
+      const born = performance.now();
+      await this.#oneLife().catch((error: unknown) => this.#log.error({ err: error }, 'a scorer could not be started'));
+      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
+      if (quick > 1 && !this.#stopped) await pause(backoff(quick, 200, 10_000));
     }
+  }
+
+  async #oneLife(): Promise<void> {
+    const scorer = new ScorerProcess(this.#settings, this.#batchTimeoutMs);
+    this.#scorers.add(scorer);
+    await scorer.exited;
+    this.#scorers.delete(scorer);
+    if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, 'a scorer process ended and is replaced');
   }
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
-import type { Link } from '../db/link.ts';
 import { Listener } from '../db/listen.ts';
 import { isPassing } from '../db/sqlstate.ts';
 import type { ServiceConfig } from '../config.ts';
@@ -14,12 +13,13 @@ import { startWeb, type Web } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
 import { beat } from './heartbeat.ts';
-import { controlLink } from './links.ts';
+import { controlLinks, type ControlLinks } from './links.ts';
 import { reportWorker, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
+import { surviveStrayRejections } from './stray-rejections.ts';
 import { sweep } from './sweep.ts';
 import { Wakeable } from './wakeable.ts';
 import { checkReader, readerUrlOf, welcome } from './welcome.ts';
@@ -60,7 +60,7 @@ class Supervisor implements Service {
   readonly #scorers: ScorerPool;
   readonly #desk: RunDesk;
   readonly #dispatcher: Dispatcher;
-  readonly #links: { work: Link; settle: Link; check: Link; beat: Link; sweep: Link; schedule: Link };
+  readonly #links: ControlLinks;
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable };
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
@@ -68,20 +68,14 @@ class Supervisor implements Service {
   #state: WorkerState | 'starting' = 'starting';
   #stopping: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
+  readonly #dieOfStrayRejections: () => void;
 
   constructor(config: ServiceConfig, log: Logger) {
     this.#config = config;
     this.#log = log;
+    this.#dieOfStrayRejections = surviveStrayRejections(log);
     const readerUrl = readerUrlOf(config);
-    const link = (part: string): Link => controlLink(config.databaseUrl, part);
-    this.#links = {
-      work: link('claim'),
-      settle: link('settle'),
-      check: link('check'),
-      beat: link('heartbeat'),
-      sweep: link('sweep'),
-      schedule: link('schedule'),
-    };
+    this.#links = controlLinks(config);
     const settings = {
       connecting: config.connecting,
       databaseUrl: config.databaseUrl,
@@ -180,6 +174,7 @@ class Supervisor implements Service {
     await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#links).map((link) => link.close()));
     await this.#web?.stop();
+    this.#dieOfStrayRejections();
     this.#log.info('pgscore has stopped');
   }
 
@@ -286,6 +281,7 @@ class Supervisor implements Service {
       leaseMs: checkTimeoutMs + this.#config.leaseMs,
       metrics: this.#metrics,
       log: this.#log,
+      goesOn: () => this.#state === 'running',
     };
   }
 

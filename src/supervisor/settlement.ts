@@ -1,10 +1,7 @@
 import type { Link } from '../db/link.ts';
-import { isPassing } from '../db/sqlstate.ts';
-import type { Queryable } from '../db/statement.ts';
-import { retrying } from '../lib/retrying.ts';
 import type { Logger } from '../log.ts';
 import { failRun } from '../runs/fail-run.ts';
-import { handBackRuns, handBackShards } from '../runs/hand-back.ts';
+import { handBackRuns, handBackShards, handBackVersions } from '../runs/hand-back.ts';
 import { releaseShard } from '../runs/release-shard.ts';
 import { requeueRun } from '../runs/requeue-run.ts';
 import type { Run } from '../runs/run.ts';
@@ -35,7 +32,7 @@ export class Settlement {
 
   /** Ends a run; resolves with whether it was still going on. */
   async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<boolean> {
-    const failed = await this.#write((client) =>
+    const failed = await this.#link.insist((client) =>
       failRun(client, runId, attempt, reason.code, reason.message, reason.remedy, rowsDone, rowsFailed),
     );
     if (failed.length === 0) return false;
@@ -47,8 +44,8 @@ export class Settlement {
 
   /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
   async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
-    const [given] = await this.#write((client) =>
-      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, message, remedy),
+    const [given] = await this.#link.insist((client) =>
+      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, message, remedy, waitAfter(code)),
     );
     if (given === undefined) return false;
     if (given.state !== 'queued') this.#metrics.ended(run.model, given.state);
@@ -58,17 +55,23 @@ export class Settlement {
 
   /** Opens a shard again. */
   async reopen({ runId, attempt }: Run, { shard, fence }: Shard, { code, message }: Reason): Promise<void> {
-    const [now] = await this.#write((client) => releaseShard(client, runId, attempt, shard, fence, message));
+    const [now] = await this.#link.insist((client) =>
+      releaseShard(client, runId, attempt, shard, fence, message, waitAfter(code)),
+    );
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
   }
 
   /** Gives all that a worker holds back to the queue, without costing it a try. */
   async handBack(worker: string): Promise<void> {
-    await this.#write((client) => handBackRuns(client, worker));
-    await this.#write((client) => handBackShards(client, worker));
+    await this.#link.insist((client) => handBackRuns(client, worker));
+    await this.#link.insist((client) => handBackShards(client, worker));
+    await this.#link.insist((client) => handBackVersions(client, worker));
   }
+}
 
-  #write<T>(statement: (client: Queryable) => Promise<T>): Promise<T> {
-    return retrying(() => this.#link.use(statement), { attempts: 5, pauseMs: 100, again: isPassing });
-  }
+const UNREACHABLE_WAIT_MS = 2000;
+
+/** Work for which no connection could be had, because the server is full or away, waits for one; it was not tried. */
+function waitAfter(code: string): number | null {
+  return code === 'database_unreachable' ? UNREACHABLE_WAIT_MS : null;
 }

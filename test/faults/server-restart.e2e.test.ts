@@ -6,6 +6,7 @@ import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { MOST_TRIES } from '../../src/supervisor/settlement.ts';
 import { expectSound } from './oracle.ts';
 
 const server = await startFaultServer({ fsync: 'off' });
@@ -33,6 +34,34 @@ test('a run is finished though the server crashes in its middle', async () => {
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
   await waitFor(async () => (await readiness(service)) === 200, { message: 'the service to listen again' });
+});
+
+test('a run waits for a connection while the server is full, and was not tried', async () => {
+  const superuser = await database.client();
+  await superuser.query('alter role pgscore_reader connection limit 0');
+  await superuser.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pgscore_reader'`);
+  const alice = await database.client('alice');
+  const run = await submitRun(alice, 'trees', 'small');
+  await waitFor(
+    async () => {
+      const { rows } = await superuser.query<{ claims: number }>(
+        'select attempt as claims from pgscore_data.run where run_id = $1',
+        [run],
+      );
+      return (rows[0]?.claims ?? 0) > MOST_TRIES;
+    },
+    { timeout: PATIENCE_MS, message: 'the run to be claimed again and again' },
+  );
+  const { rows } = await alice.query('select attempt, error_code from pgscore.runs where run = $1', [run]);
+  expect(rows).toEqual([{ attempt: expect.any(Number), error_code: 'database_unreachable' }]);
+  await superuser.query('alter role pgscore_reader connection limit -1');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+    state: 'done',
+    rows_done: '1000',
+    attempt: 1,
+    error: null,
+  });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1000 }] });
 });
 
 test('a service outlives the time that the server is down, and says that it is not ready', async () => {

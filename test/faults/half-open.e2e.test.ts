@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { startProxy } from '../support/proxy.ts';
+import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { expectSound } from './oracle.ts';
+
+const HALF_OPEN_MS = 15_000;
+
+const database = await cloneDatabase();
+const proxy = await startProxy(database.url());
+const service = await startTestService(database, {
+  ...PACE,
+  PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
+  PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
+});
+const superuser = await database.client();
+const alice = await database.client('alice');
+await deployTrees(await database.client('ada'));
+await createSource(alice, 'small', 100);
+await createSource(alice, 'big', LARGE);
+
+async function listening(): Promise<boolean> {
+  const answer = await fetch(`${service.url}/readyz`);
+  return ((await answer.json()) as { listening: boolean }).listening;
+}
+
+test('a heartbeat that gets no answer is sent on another connection before the lease runs out', async () => {
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  expect(proxy.blackhole('pgscore heartbeat')).toBe(1);
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+});
+
+test('a half-open LISTEN connection is noticed and replaced; polling goes on meanwhile', async () => {
+  await waitFor(listening);
+  const cut = performance.now();
+  expect(proxy.blackhole('pgscore listen')).toBe(1);
+  expect(await scoreTable(alice, 'trees', 'small')).toMatchObject({ state: 'done', rows_done: '100', attempt: 1 });
+  await waitFor(async () => !(await listening()), { timeout: PATIENCE_MS, message: 'the silence to be noticed' });
+  expect(performance.now() - cut).toBeLessThan(HALF_OPEN_MS + 1000);
+  await waitFor(listening, { message: 'the service to listen again' });
+});
+
+test('a service stops though no connection answers any more', async () => {
+  for (const part of ['listen', 'claim', 'settle', 'check', 'heartbeat', 'sweep', 'schedule', 'reader', 'scorer'])
+    proxy.blackhole(`pgscore ${part}`);
+  proxy.refuse(true);
+  expect(await service.stop()).toBe(0);
+});
