@@ -9,7 +9,7 @@ import { flagsOf, settingOption } from './options.ts';
 const DESCRIPTION = `Runs the service: it checks deployed models, scores requested runs, and fires schedules.
 
 Everything it knows is in the database: stop it at any time, or run as many as you like, on as many hosts, against the
-same database. The first SIGTERM or Ctrl-C lets it finish or give back what it has in hand; a second one ends it at once.`;
+same database. The first SIGTERM or Ctrl-C lets it finish or give back what it has in hand; a second one makes it give all back at once.`;
 
 const SETTINGS: readonly OptionName[] = [
   'databaseUrl',
@@ -37,26 +37,31 @@ export function addServe(program: Command): void {
     const flags = flagsOf(command);
     const { level, pretty } = logConfig(flags, process.stderr.isTTY);
     const log = createLogger(level, pretty);
-    const asked = firstSignal(log);
+    const { first, second } = stopSignals(log);
     // What the service is made of would double the start of every other command.
     const { startService } = await import('../supervisor/service.ts');
     const service = await startService(serviceConfig(flags, availableParallelism()), log);
-    await asked;
+    await first;
+    void second.then(() => service.stop());
     await service.stop();
   });
 }
 
-/** Resolves at SIGTERM or Ctrl-C; the next one after it ends the process at once. */
-function firstSignal(log: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    let stopping = false;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info({ signal }, 'stopping; a second signal ends it at once');
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
+/** Each resolves at a SIGTERM or Ctrl-C of its own; a third one ends the process. */
+function stopSignals(log: Logger): { first: Promise<void>; second: Promise<void> } {
+  const steps: { say: string; go: () => void }[] = [];
+  const step = (say: string): Promise<void> => new Promise((go) => steps.push({ say, go }));
+  const signals = {
+    first: step('stopping; a second signal gives back at once what is in hand'),
+    second: step('giving back what is in hand; a third signal ends the process'),
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const next = steps.shift();
+    if (next === undefined) process.exit(1);
+    log.info({ signal }, next.say);
+    next.go();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return signals;
 }
