@@ -6,6 +6,7 @@ import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
 import { acceptVersion } from '../versions/accept-version.ts';
 import { claimVersion, type ClaimedVersion } from '../versions/claim-version.ts';
 import { readOriginal } from '../versions/read-artifact.ts';
+import { renewVersion } from '../versions/renew-version.ts';
 import { rejectVersion } from '../versions/reject-version.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
@@ -14,6 +15,8 @@ const MOST_ATTEMPTS = 3;
 export type Checking = {
   readonly worker: string;
   readonly link: Link;
+  /** Renews leases while `link` carries a large model. */
+  readonly beat: Link;
   readonly limits: ProbeLimits;
   readonly leaseMs: number;
   readonly metrics: RunMetrics;
@@ -27,8 +30,14 @@ export async function checkVersions(checking: Checking): Promise<void> {
   while (checking.goesOn()) {
     const [claimed] = await checking.link.use((client) => claimVersion(client, checking.worker, checking.leaseMs));
     if (claimed === undefined) return;
-    await checkVersion(claimed, checking);
+    const renewing = setInterval(() => void renew(claimed, checking), checking.leaseMs / 3);
+    await checkVersion(claimed, checking).finally(() => clearInterval(renewing));
   }
+}
+
+/** A lease that cannot be renewed runs out: the check is made again, and one verdict counts. */
+async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Promise<void> {
+  await beat.use((client) => renewVersion(client, version.version_id, version.attempt, leaseMs)).catch(() => undefined);
 }
 
 async function checkVersion(version: ClaimedVersion, { link, limits, metrics, log }: Checking): Promise<void> {

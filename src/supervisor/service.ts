@@ -129,11 +129,6 @@ class Supervisor implements Service {
   }
 
   async start(): Promise<void> {
-    await this.#firstBeat();
-    this.#scorers.start();
-    await this.#listener.start();
-    for (const loop of Object.values(this.#loops)) loop.start();
-    this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs that scorers work on or have at hand', () => this.#scorers.busy);
     this.#web = await startWeb({
       host: this.#config.httpHost,
@@ -141,6 +136,11 @@ class Supervisor implements Service {
       registry: this.#metrics.registry,
       ready: () => this.#readiness(),
     });
+    await this.#firstBeat();
+    this.#scorers.start();
+    await this.#listener.start();
+    for (const loop of Object.values(this.#loops)) loop.start();
+    this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       { worker: this.worker, scorers: this.#config.scorers, http: this.url, state: this.#state },
       'pgscore serves',
@@ -272,13 +272,14 @@ class Supervisor implements Service {
   }
 
   #checking(): Parameters<typeof checkVersions>[0] {
-    const { checkTimeoutMs, checkMemoryBytes } = this.#config;
+    const { checkTimeoutMs, checkMemoryBytes, leaseMs } = this.#config;
     const limits = { timeMs: checkTimeoutMs, memoryBytes: checkMemoryBytes };
     return {
       worker: this.worker,
       link: this.#links.check,
+      beat: this.#links.beat,
       limits,
-      leaseMs: checkTimeoutMs + this.#config.leaseMs,
+      leaseMs,
       metrics: this.#metrics,
       log: this.#log,
       goesOn: () => this.#state === 'running',

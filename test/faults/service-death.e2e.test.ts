@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
+import { submitDeploy } from '../support/deploy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -112,4 +115,24 @@ test('a run whose publication a stopped service holds half-way is taken over all
   for (const pid of pids) process.kill(pid, 'SIGCONT');
   await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 10 }] });
   expect(await zombie.stop()).toBe(0);
+});
+
+test('a model whose check a dead service held is checked by another', async () => {
+  const version = await submitDeploy(await database.client('ada'), 'again', await readFile('bench/trees.onnx'));
+  await waitFor(async () => {
+    const { rows } = await superuser.query(
+      `select from pgscore_data.version where state = 'checking' and claimed_by = $1`,
+      [survivor.worker],
+    );
+    return rows.length > 0;
+  });
+  await survivor.kill();
+  survivor = await startTestService(database, PACE);
+  await waitFor(
+    async () => {
+      const { rows } = await superuser.query("select from pgscore.models where model = 'again' and state = 'ready'");
+      return rows.length > 0;
+    },
+    { timeout: PATIENCE_MS, message: `${version} to be ready` },
+  );
 });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 
 import { expect, test } from '@jest/globals';
 
@@ -27,6 +29,14 @@ test.each(['PGSCORE_DATABASE_URL', 'PGSCORE_READER_URL'])('a wrong password in %
   const started = startTestService(database, { [setting]: database.url({ user, password: 'wrong' }) });
   await expect(started).rejects.toThrow(/password authentication failed/);
   await expect(started).rejects.not.toThrow(/:wrong@/);
+});
+
+test('a port that is taken ends a start before anything is claimed', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  await expect(startTestService(database, { PGSCORE_HTTP_PORT: String(port) })).rejects.toThrow(/EADDRINUSE/);
+  other.close();
 });
 
 test('a service does nothing on a restored copy until it is adopted', async () => {
