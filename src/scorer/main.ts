@@ -11,6 +11,9 @@ import { scoreJob } from './score-job.ts';
 /** A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them. */
 const WRITING = { idle_in_transaction_session_timeout: '15s' };
 
+/** How often to tell of progress: a message costs both sides more than a small batch does. */
+const TELL_MS = 50;
+
 /** The scorer process: takes jobs over IPC, one at a time, and ends with its parent. */
 class Scorer {
   readonly #reader: Reader;
@@ -42,11 +45,15 @@ class Scorer {
   async score(job: Job): Promise<Outcome> {
     const { signal } = this.#jobs.get(job.id) ?? new AbortController();
     let counts = { rowsDone: 0, rowsFailed: 0 };
-    const onWait = (): void => send({ type: 'progress', jobId: job.id, ...counts });
+    let told = performance.now();
+    const onWait = (): void => {
+      told = performance.now();
+      send({ type: 'progress', jobId: job.id, ...counts });
+    };
     const onProgress = (rowsDone: number, rowsFailed: number): void => {
       signal.throwIfAborted();
       counts = { rowsDone, rowsFailed };
-      onWait();
+      if (performance.now() - told > TELL_MS) onWait();
     };
     try {
       signal.throwIfAborted();

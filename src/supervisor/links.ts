@@ -11,7 +11,7 @@ export type ControlLinks = Readonly<Record<'work' | 'settle' | 'check' | 'beat' 
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
   return {
-    work: controlLink(databaseUrl, 'claim', CLAIM_PATIENCE_MS),
+    work: claimLink(databaseUrl),
     settle: controlLink(databaseUrl, 'settle'),
     check: controlLink(databaseUrl, 'check'),
     // A connection that has died without a word must be replaced while there is still something to renew.
@@ -24,6 +24,19 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
 /** A connection for short statements; without an answer within `patienceMs` it is given up. */
 export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
   return new Link({ url, applicationName: `pgscore ${part}`, patienceMs });
+}
+
+/**
+ * The connection that claims, which need not wait for the disk: a claim that a crash of the server forgets is work still in
+ * the queue, and nothing done with it can have been committed without the claim, which comes before it in the log.
+ */
+function claimLink(url: string | undefined): Link {
+  return new Link({
+    url,
+    applicationName: 'pgscore claim',
+    patienceMs: CLAIM_PATIENCE_MS,
+    settings: { synchronous_commit: 'off' },
+  });
 }
 
 /** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
