@@ -48,7 +48,7 @@ export class PredictionEncoder {
     this.#labels = classLabels.map((label) => encodedField(Buffer.from(label)));
     this.#probabilities = probabilityFields(classLabels, probabilityColumns);
     const longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
-    this.#rowBytes = FIXED_BYTES + LONGEST_ERROR_CODE + longestLabel + this.#probabilities.maxBytes;
+    this.#rowBytes = FIXED_BYTES + longestLabel + this.#probabilities.maxBytes;
   }
 
   /** The tuples of one batch. */
@@ -57,7 +57,8 @@ export class PredictionEncoder {
     const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
     const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
     const fields = 5 + keys.length + ofClasses;
-    const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, rows * this.#rowBytes));
+    const ownBytes = rows * this.#rowBytes + errors.size * LONGEST_ERROR_CODE;
+    const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
       writer.encoded(this.#generation);

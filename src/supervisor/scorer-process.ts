@@ -5,6 +5,12 @@ import type { FromScorer, ScorerSettings, ToScorer } from '../scorer/messages.ts
 
 const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
 
+/**
+ * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer a core: helper threads that mark that
+ * heap again and again as the arrays come and go took 0.3 CPU-seconds a million rows from the scorers.
+ */
+const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
+
 type Progress = { rowsDone: number; rowsFailed: number };
 type Assigned = Progress & { readonly job: Job; readonly settle: (outcome: Outcome) => void; since: number };
 
@@ -27,7 +33,7 @@ export class ScorerProcess {
       env: settings.connecting,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
-      execArgv: ['--max-semi-space-size=32'],
+      execArgv: V8_FLAGS,
     });
     this.#child.on('message', (message: FromScorer) => this.#receive(message));
     this.exited = new Promise((resolve) => {
