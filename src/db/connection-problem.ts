@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import { isPassing, sqlState } from './sqlstate.ts';
+import { isPassing } from './sqlstate.ts';
 
 /** Why a connection could not be made, without the password that may stand in its URL. */
 export function connectionProblem(error: unknown, url: string | undefined): PgscoreError {
@@ -13,7 +13,7 @@ export function connectionProblem(error: unknown, url: string | undefined): Pgsc
       cause: error,
     });
   }
-  if (sqlState(error) === undefined || isPassing(error)) {
+  if (isPassing(error)) {
     return new PgscoreError('database_unreachable', `cannot reach ${where}: ${reason}`, {
       remedy: 'Check that PostgreSQL runs there and that the host and port are right.',
       cause: error,

@@ -23,7 +23,19 @@ export function isPassing(error: unknown): boolean {
 
 /** With these PostgreSQL ends the session: it shuts down, crashed, starts up, or the session was idle in its transaction. */
 const ENDING_STATES = ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '08006', '08P01'];
-const SOCKET_ERRORS = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
+/** ENOENT: the server's Unix socket is not there. */
+const SOCKET_ERRORS = [
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+];
 
 /** Whether the connection, rather than the statement, failed. node-pg marks some of these by message alone. */
 export function isConnectionLoss(error: unknown): boolean {

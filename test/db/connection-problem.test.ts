@@ -4,8 +4,10 @@ import { connectionProblem } from '../../src/db/connection-problem.ts';
 
 const URL_WITH_PASSWORD = 'postgresql://ana:secret@db.example:5432/shop';
 
+const ECONNREFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+
 test('no password goes into the message', () => {
-  const { message } = connectionProblem(new Error('connect ECONNREFUSED'), URL_WITH_PASSWORD);
+  const { message } = connectionProblem(ECONNREFUSED, URL_WITH_PASSWORD);
   expect(message).toBe('cannot reach postgresql://ana@db.example:5432/shop: connect ECONNREFUSED');
 });
 
@@ -33,3 +35,12 @@ test.each([undefined, 'postgresql://pgscore_reader@/'])(
     );
   },
 );
+
+test('what only a person can put right is refused, not unreachable, so that nobody waits for it', () => {
+  const certificate = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  expect(connectionProblem(certificate, URL_WITH_PASSWORD)).toMatchObject({ code: 'database_refused', retry: false });
+  expect(connectionProblem(ECONNREFUSED, URL_WITH_PASSWORD)).toMatchObject({
+    code: 'database_unreachable',
+    retry: true,
+  });
+});

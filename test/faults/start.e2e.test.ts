@@ -31,6 +31,11 @@ test.each(['PGSCORE_DATABASE_URL', 'PGSCORE_READER_URL'])('a wrong password in %
   await expect(started).rejects.not.toThrow(/:wrong@/);
 });
 
+test('a password that is missing ends a start', async () => {
+  const url = new URL(database.url({ user: 'pgscore_service', password: '' }));
+  await expect(startTestService(database, { PGSCORE_DATABASE_URL: url.href })).rejects.toThrow(/database_refused/);
+});
+
 test('a port that is taken ends a start before anything is claimed', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
