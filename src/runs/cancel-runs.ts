@@ -1,13 +1,17 @@
 import { statement } from '../db/statement.ts';
 
-/** Ends the runs of a worker whose cancellation was asked for; their generations are discarded. */
+/** Ends the runs of a worker whose cancellation was asked for; their generations are discarded. One that is locked is passed by until the next time. */
 export const cancelRuns = statement<[worker: string], { run_id: string; model: string }>(
   'cancel_runs',
-  `with cancelled as (
-     update pgscore_data.run
-        set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null
+  `with asked as materialized (
+     select run_id from pgscore_data.run
       where claimed_by = $1 and state = 'running' and cancel_requested_at is not null
-     returning run_id, version_id
+      order by run_id for update skip locked
+   ), cancelled as (
+     update pgscore_data.run r
+        set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null
+       from asked where r.run_id = asked.run_id
+     returning r.run_id, r.version_id
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from cancelled where g.run_id = cancelled.run_id and g.state = 'loading'
    )

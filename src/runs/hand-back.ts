@@ -1,10 +1,10 @@
 import { statement } from '../db/statement.ts';
 
-/** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. */
+/** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
 export const handBackRuns = statement<[worker: string], { run_id: string }>(
   'hand_back_runs',
   `with held as materialized (
-     select run_id from pgscore_data.run where claimed_by = $1 and state = 'running' order by run_id for update
+     select run_id from pgscore_data.run where claimed_by = $1 and state = 'running' order by run_id for update skip locked
    ), given as (
      update pgscore_data.run r
         set state = case when r.cancel_requested_at is null then 'queued' else 'cancelled' end,
@@ -22,7 +22,7 @@ export const handBackRuns = statement<[worker: string], { run_id: string }>(
 export const handBackShards = statement<[worker: string], { run_id: string; shard: number }>(
   'hand_back_shards',
   `with held as materialized (
-     select run_id, attempt, shard from pgscore_data.shard where claimed_by = $1 and state = 'running' order by run_id, attempt, shard for update
+     select run_id, attempt, shard from pgscore_data.shard where claimed_by = $1 and state = 'running' order by run_id, attempt, shard for update skip locked
    )
    update pgscore_data.shard s set state = 'queued', claimed_by = null, lease_until = null, handed_back = s.handed_back + 1
      from held where (s.run_id, s.attempt, s.shard) = (held.run_id, held.attempt, held.shard)

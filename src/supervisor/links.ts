@@ -7,16 +7,17 @@ const PATIENCE_MS = 60_000;
 const CLAIM_PATIENCE_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
-export type ControlLinks = Readonly<Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'schedule', Link>>;
+export type ControlLinks = Readonly<Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule', Link>>;
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
   return {
     work: claimLink(databaseUrl),
-    settle: controlLink(databaseUrl, 'settle'),
-    check: controlLink(databaseUrl, 'check'),
+    settle: unheldLink(databaseUrl, 'settle'),
+    check: unheldLink(databaseUrl, 'check'),
     // A connection that has died without a word must be replaced while there is still something to renew.
     beat: controlLink(databaseUrl, 'heartbeat', leaseMs / 3),
     sweep: controlLink(databaseUrl, 'sweep'),
+    tidy: controlLink(databaseUrl, 'tidy'),
     schedule: controlLink(databaseUrl, 'schedule'),
   };
 }
@@ -36,6 +37,16 @@ function claimLink(url: string | undefined): Link {
     applicationName: 'pgscore claim',
     patienceMs: CLAIM_PATIENCE_MS,
     settings: { synchronous_commit: 'off' },
+  });
+}
+
+/** A connection for what all users need done: somebody who keeps a lock on what is hers must not hold up the others. */
+function unheldLink(url: string | undefined, part: string): Link {
+  return new Link({
+    url,
+    applicationName: `pgscore ${part}`,
+    patienceMs: PATIENCE_MS,
+    settings: { lock_timeout: '500ms' },
   });
 }
 

@@ -20,7 +20,7 @@ import { RunMetrics } from './run-metrics.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
-import { sweep } from './sweep.ts';
+import { recover, tidy } from './sweep.ts';
 import { Wakeable } from './wakeable.ts';
 import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
@@ -61,7 +61,7 @@ class Supervisor implements Service {
   readonly #desk: RunDesk;
   readonly #dispatcher: Dispatcher;
   readonly #links: ControlLinks;
-  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable };
+  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
@@ -111,7 +111,8 @@ class Supervisor implements Service {
         log,
       ),
       beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
-      sweep: new Wakeable('sweeping', config.pollMs, () => this.#unlessPaused(() => this.#sweep()), log),
+      sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
+      tidy: new Wakeable('tidying up', config.pollMs, () => this.#unlessPaused(() => tidy(this.#links.tidy)), log),
     };
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
@@ -165,6 +166,7 @@ class Supervisor implements Service {
       this.#ticker?.stop(),
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
+      this.#loops.tidy.stop(),
       this.#desk.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
@@ -260,9 +262,8 @@ class Supervisor implements Service {
     );
   }
 
-  async #sweep(): Promise<void> {
-    const { recovered } = await sweep(this.#links.sweep, this.#log);
-    if (recovered > 0) this.#lookFor('all');
+  async #recover(): Promise<void> {
+    if ((await recover(this.#links.sweep, this.#log)) > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {

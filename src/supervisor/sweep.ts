@@ -7,8 +7,8 @@ import { dropGenerations, dropHandles, dropShards } from '../runs/sweep.ts';
 import { forgetWorkers } from './registry.ts';
 import { MOST_TRIES } from './settlement.ts';
 
-/** Takes over what silent services held, and drops storage and handles that nothing needs any more. */
-export async function sweep(link: Link, log: Logger): Promise<{ recovered: number }> {
+/** Takes over what silent services held; resolves with how much. */
+export async function recover(link: Link, log: Logger): Promise<number> {
   return link.use(async (client) => {
     for (const { run_id: run, pid } of await evictHolders(client))
       log.warn({ run, backend: pid }, 'a session of a stopped service, which held a run, was ended');
@@ -16,10 +16,16 @@ export async function sweep(link: Link, log: Logger): Promise<{ recovered: numbe
     for (const { run_id: run, state, attempt } of runs)
       log.warn({ run, state, attempt }, 'a run of a lost service was taken over');
     const shards = await recoverShards(client);
+    return runs.length + shards.length;
+  });
+}
+
+/** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
+export async function tidy(link: Link): Promise<void> {
+  await link.use(async (client) => {
     await dropShards(client);
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);
-    return { recovered: runs.length + shards.length };
   });
 }

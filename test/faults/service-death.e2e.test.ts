@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 import { expect, test } from '@jest/globals';
 
@@ -117,6 +117,13 @@ test('a run whose publication a stopped service holds half-way is taken over all
   expect(await zombie.stop()).toBe(0);
 });
 
+/** Process ids of the probes that a service started. */
+async function probesOf(service: number): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return pids.filter((_, at) => lines[at]?.endsWith(`/probe/main.js\0${service}\0`));
+}
+
 test('a model whose check a dead service held is checked by another', async () => {
   const version = await submitDeploy(await database.client('ada'), 'again', await readFile('bench/trees.onnx'));
   await waitFor(async () => {
@@ -126,7 +133,9 @@ test('a model whose check a dead service held is checked by another', async () =
     );
     return rows.length > 0;
   });
+  const { pid } = survivor;
   await survivor.kill();
+  await waitFor(async () => (await probesOf(pid)).length === 0, { message: 'the probe to end by itself' });
   survivor = await startTestService(database, PACE);
   await waitFor(
     async () => {
