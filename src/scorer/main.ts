@@ -8,8 +8,11 @@ import { ModelCache } from './model-cache.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
 
-/** A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them. */
-const WRITING = { idle_in_transaction_session_timeout: '15s' };
+/**
+ * A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them.
+ * Its statements are look-ups by key, which need no plan for each value.
+ */
+const WRITING = { idle_in_transaction_session_timeout: '15s', plan_cache_mode: 'force_generic_plan' };
 
 /** How often to tell of progress: a message costs both sides more than a small batch does. */
 const TELL_MS = 50;

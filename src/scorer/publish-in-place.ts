@@ -38,12 +38,13 @@ export async function publishInPlace(
   const generation = mine.latest ? mine.current_generation : HISTORY;
   const replaces = mine.latest && Number(mine.current_rows) > 0;
   await recordRowErrors(client, run, 0, scored.failed);
+  const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
   await together(client, [
     ...(replaces ? [new Step({ text: supersede(run.target, generation) })] : []),
     await predictionsStep(run, generation, scored),
-    finishRun.step(run.runId, mine.latest, generation, scored.rowsDone, scored.rowsFailed, scored.cpuSeconds),
+    finishRun.step(run.runId, snapshotAt, mine.latest, generation, rowsDone, rowsFailed, cpuSeconds),
     ...(run.handle.kind === 'view' ? [dropHandle.step(run.handle.handleId)] : []),
     commit(),
   ]);
-  return { kind: 'published', ...scored.counts };
+  return { kind: 'published', rowsDone, rowsFailed, cpuSeconds };
 }

@@ -36,6 +36,7 @@ async function publish(client: pg.Client, worker: string, run: Run, loaded: Load
     await finishRun(
       client,
       run.runId,
+      loaded.snapshotAt,
       mine.latest,
       loaded.generation,
       loaded.rowsDone,
