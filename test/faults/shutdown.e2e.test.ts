@@ -40,7 +40,7 @@ async function workerState(service: TestService): Promise<string | undefined> {
 }
 
 test('a service that is asked to stop finishes the run it is in, within its grace', async () => {
-  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600' });
   expect(await service.stop()).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
   await expectScored(database, [{ run, view: 'alice.big_scores', rows: LARGE }]);
@@ -48,7 +48,7 @@ test('a service that is asked to stop finishes the run it is in, within its grac
 });
 
 test('a signal to all of its processes at once, as systemd sends it, is one to the service', async () => {
-  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600' });
   for (const pid of pids) process.kill(pid, 'SIGTERM');
   expect(await service.stop()).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
@@ -56,8 +56,9 @@ test('a signal to all of its processes at once, as systemd sends it, is one to t
 });
 
 test('it claims nothing new while it stops', async () => {
-  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '60' });
+  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '4' });
   const stopped = service.stop();
+  await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
   const late = await submitRun(alice, 'trees', 'small');
   expect(await stopped).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
@@ -116,7 +117,7 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
 });
 
 test('a second signal cuts the grace short', async () => {
-  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '4' });
   const stopped = service.stop();
   await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
   expect(await service.stop()).toBe(0);
