@@ -43,11 +43,20 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $$
+declare
+  base text := 'target_' || this_target;
+  partition text := format('target_%s_g%s', this_target, this_generation);
 begin
   if exists (select from pgscore_data.target t where t.target_id = this_target and t.current_generation = this_generation) or this_generation = 0 then
     return false;
   end if;
-  execute format('drop table if exists pgscore_predictions.%I', format('target_%s_g%s', this_target, this_generation));
+  -- While a lock is waited for, every new reader of the target waits behind it: wait only for what could not be had for an hour.
+  if to_regclass(format('pgscore_predictions.%I', partition)) is not null
+    and exists (select from pgscore_data.generation g where g.target_id = this_target and g.generation = this_generation and g.created_at > clock_timestamp() - interval '1 hour')
+  then
+    execute format('lock table only pgscore_predictions.%I, only pgscore_predictions.%I in access exclusive mode nowait', base, partition);
+  end if;
+  execute format('drop table if exists pgscore_predictions.%I', partition);
   delete from pgscore_data.generation g where g.target_id = this_target and g.generation = this_generation;
   return true;
 exception
