@@ -65,3 +65,28 @@ exception
 end
 $$;
 comment on function pgscore_data._drop_generation(int, int) is 'Drops a generation that is not current; false where readers hold it just now, to be tried again.';
+
+create or replace function pgscore_data._begin_publication(
+  this_run bigint, this_attempt int, worker uuid, snapshot timestamptz, expected_latest boolean, expected_generation int,
+  out latest boolean, out current_generation int, out current_rows bigint
+)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select coalesce(r.publish, exists (select from pgscore_data.alias a where a.version_id = r.version_id and a.alias = 'champion'))
+           and (t.current_snapshot_at is null or t.current_snapshot_at <= snapshot),
+         t.current_generation, t.current_rows
+    into latest, _begin_publication.current_generation, _begin_publication.current_rows
+    from pgscore_data.run r join pgscore_data.target t using (target_id)
+   where r.run_id = this_run and r.attempt = this_attempt and r.claimed_by = worker and r.state = 'running' and r.cancel_requested_at is null
+     for no key update of r, t;
+  if not found then
+    raise exception 'run % is not in these hands any more', this_run using errcode = 'PS001';
+  elsif expected_latest <> latest or expected_generation <> _begin_publication.current_generation then
+    raise exception 'the target of run % is not as it was', this_run using errcode = 'PS002';
+  end if;
+end
+$$;
+comment on function pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int) is
+'First step of a publishing transaction: locks the run, if it is still this worker''s and not cancelled (else PS001), and its target, which must be as expected where that is given (else PS002). latest: whether the run becomes what the latest view shows, because its version is champion or publication was asked for, and no newer snapshot was published before.';

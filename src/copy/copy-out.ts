@@ -68,9 +68,9 @@ export class CopyOut implements Submittable {
     this.#trip.handleDataRow(message);
   }
 
-  handleError(error: unknown): void {
+  handleError(error: unknown, connection: Connection): void {
     this.#answered = true;
-    this.#trip.handleError(error);
+    this.#trip.handleError(error, connection);
     this.fail(error);
   }
 

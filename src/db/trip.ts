@@ -5,11 +5,16 @@ export type StepConfig = { readonly name?: string; readonly text: string; readon
 
 /** The driver's own query, which knows how a statement is sent and its replies are read. */
 type DriverQuery = pg.Query & {
+  readonly name?: string;
+  readonly text?: string;
   handleRowDescription(message: unknown): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: Connection): void;
   handleReadyForQuery(connection: Connection): void;
 };
+
+/** Statements that were sent to be prepared, and of which the server has not said that they are. */
+type DriverConnection = Connection & { readonly submittedNamedStatements: Record<string, string> };
 
 /** One statement of a trip; its rows are there once the server has run it. */
 export class Step<Row extends object = object> {
@@ -35,10 +40,11 @@ export class Step<Row extends object = object> {
 
 export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });
 export const commit = (): Step => new Step({ name: 'commit', text: 'commit' });
+export const rollback = (): Step => new Step({ name: 'rollback', text: 'rollback' });
 
 /**
- * Statements that go to the server at once: each waits for the one before it, none for the network. With the first that
- * fails the trip ends, those behind it are not run, and the connection is not to be used again.
+ * Statements that go to the server at once: each waits for the one before it, none for the network. Without a begin among
+ * them they are one transaction. With the first that fails the trip ends, and those behind it are not run.
  */
 export class Trip implements Submittable {
   readonly done: Promise<void>;
@@ -53,6 +59,15 @@ export class Trip implements Submittable {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  /** By these the driver keeps account of what is prepared. */
+  get name(): string | undefined {
+    return this.#step?.query.name;
+  }
+
+  get text(): string | undefined {
+    return this.#step?.query.text;
   }
 
   /** The driver wraps this to learn of the end, where queries have a time limit. */
@@ -89,7 +104,9 @@ export class Trip implements Submittable {
     this.#resolve();
   }
 
-  handleError(error: unknown): void {
+  handleError(error: unknown, connection: Connection): void {
+    const { submittedNamedStatements: submitted } = connection as DriverConnection;
+    for (const { query } of this.#steps.slice(this.#at)) if (query.name !== undefined) delete submitted[query.name];
     this.callback(error);
     this.#reject(error);
   }
@@ -101,7 +118,7 @@ export class Trip implements Submittable {
 
 /** Runs steps in one trip; their rows are in them afterwards. */
 export async function together(client: pg.ClientBase, steps: readonly Step[]): Promise<void> {
-  await client.query(new Trip(steps)).done;
+  if (steps.length > 0) await client.query(new Trip(steps)).done;
 }
 
 const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);

@@ -1,19 +1,27 @@
 import { statement } from '../db/statement.ts';
 
+/** SQLSTATE of a run that is another worker's by now, was cancelled, or has ended. */
+export const RUN_LOST = 'PS001';
+/** SQLSTATE of a target that is not as it was expected to be. */
+export const TARGET_CHANGED = 'PS002';
+
 /**
- * First step of a publishing transaction: locks the run, if it is still this worker's and not cancelled, and the target.
- * The run itself is changed once, at the end: a second change in one transaction checks its foreign keys again. `latest` says whether the run becomes what the latest view shows: its version is champion or publication was
- * asked for, and no newer snapshot was published before.
+ * First step of a publishing transaction: locks the run and its target. `latest` says whether the run becomes what the
+ * latest view shows. Where `expected` values are given and differ, it raises TARGET_CHANGED, so that steps which rely on
+ * them can follow in the same trip. The run is changed once, at the end: a second change in one transaction would check
+ * its foreign keys again.
  */
 export const beginPublication = statement<
-  [runId: string, attempt: number, worker: string, snapshotAt: string],
+  [
+    runId: string,
+    attempt: number,
+    worker: string,
+    snapshotAt: string,
+    expectedLatest: boolean | null,
+    expectedGeneration: number | null,
+  ],
   { latest: boolean; current_generation: number; current_rows: string }
 >(
   'begin_publication',
-  `select coalesce(r.publish, exists (select from pgscore_data.alias a where a.version_id = r.version_id and a.alias = 'champion'))
-            and (t.current_snapshot_at is null or t.current_snapshot_at <= $4) as latest,
-          t.current_generation, t.current_rows
-     from pgscore_data.run r join pgscore_data.target t using (target_id)
-    where r.run_id = $1 and r.attempt = $2 and r.claimed_by = $3 and r.state = 'running' and r.cancel_requested_at is null
-      for no key update of r, t`,
+  'select latest, current_generation, current_rows from pgscore_data._begin_publication($1, $2, $3, $4, $5, $6)',
 );

@@ -24,6 +24,7 @@ export type Target = {
   readonly classLabels: readonly string[];
   /** NULL where the probabilities are one jsonb column, or where there are none. */
   readonly probabilityColumns: readonly string[] | null;
+  readonly currentGeneration: number;
   readonly currentRows: number;
 };
 
@@ -45,6 +46,8 @@ export type Run = {
   readonly sourceName: string;
   readonly rls: 'error' | 'filter';
   readonly publish: boolean | null;
+  /** Whether it was to become what the latest view shows, when it was claimed. */
+  readonly latest: boolean;
   readonly errorLimit: number | null;
   readonly rowsExpected: number | null;
   /** Pages of the source when the run was submitted. */
@@ -66,6 +69,7 @@ export type RunRow = {
   source_name: string;
   rls: 'error' | 'filter';
   publish: boolean | null;
+  latest: boolean;
   error_limit: string | null;
   rows_expected: string | null;
   handle: Handle | null;
@@ -88,7 +92,8 @@ export const RUN_COLUMNS = `
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
-    'probabilityColumns', to_jsonb(t.probability_columns), 'currentRows', t.current_rows) end as target`;
+    'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', t.current_generation, 'currentRows', t.current_rows) end as target,
+  coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 
 /** Why a claimed run cannot be scored at all; undefined where it can. */
 export type RunDefect = {
@@ -125,6 +130,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     sourceName: row.source_name,
     rls: row.rls,
     publish: row.publish,
+    latest: row.latest,
     errorLimit: row.error_limit === null ? null : Number(row.error_limit),
     rowsExpected: row.rows_expected === null ? null : Number(row.rows_expected),
     pages: row.plan.pages,

@@ -1,9 +1,10 @@
 import { createGeneration } from '../runs/generation.ts';
 import { recordGeneration } from '../runs/record-generation.ts';
 import { transaction } from '../db/transaction.ts';
+import { together } from '../db/trip.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
-import { recordRowErrors } from './row-errors.ts';
+import { rowErrorSteps } from './row-errors.ts';
 import type { ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 import { writePredictions } from './write-predictions.ts';
@@ -22,7 +23,7 @@ export async function loadGeneration(
   const { generation } = created;
   await transaction(client, async () => {
     await writePredictions(client, run, generation, scored);
-    await recordRowErrors(client, run, 0, scored.failed);
+    await together(client, rowErrorSteps(run, 0, scored.failed));
     const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
     const mine = await recordGeneration(
       client,

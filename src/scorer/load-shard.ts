@@ -1,8 +1,9 @@
 import { finishShard } from '../runs/finish-shard.ts';
 import { transaction } from '../db/transaction.ts';
+import { together } from '../db/trip.ts';
 import type { Job, Outcome, Shard } from './job.ts';
 import { LostFence } from './lost-fence.ts';
-import { recordRowErrors } from './row-errors.ts';
+import { rowErrorSteps } from './row-errors.ts';
 import type { ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 import { writePredictions } from './write-predictions.ts';
@@ -18,7 +19,7 @@ export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, to
     client,
     async () => {
       await writePredictions(client, run, shard.generation, scored);
-      await recordRowErrors(client, run, shard.shard, scored.failed);
+      await together(client, rowErrorSteps(run, shard.shard, scored.failed));
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(
         client,

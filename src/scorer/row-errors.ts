@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/statement.ts';
+import { Step } from '../db/trip.ts';
 import type { Run } from '../runs/run.ts';
 import type { RowError } from '../model/row-error.ts';
 
@@ -12,17 +12,14 @@ export type FailedRow = {
 const ROWS_A_STATEMENT = 50;
 
 /** Writes failed rows down, in the transaction that commits their predictions. The keys go back as the bytes they came as. */
-export async function recordRowErrors(
-  client: Queryable,
-  run: Run,
-  shard: number,
-  rows: readonly FailedRow[],
-): Promise<void> {
+export function rowErrorSteps(run: Run, shard: number, rows: readonly FailedRow[]): Step[] {
+  const steps: Step[] = [];
   for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
     const some = rows.slice(at, at + ROWS_A_STATEMENT);
     const text = insertion(run, some.length);
-    await client.query(text, [run.runId, run.attempt, shard, ...some.flatMap(values)]);
+    steps.push(new Step({ text, values: [run.runId, run.attempt, shard, ...some.flatMap(values)] }));
   }
+  return steps;
 }
 
 function values(row: FailedRow): unknown[] {

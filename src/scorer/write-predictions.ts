@@ -5,7 +5,7 @@ import { PredictionEncoder } from '../copy/encode.ts';
 import { Step } from '../db/trip.ts';
 import type { Run } from '../runs/run.ts';
 import { copyPredictions } from './predictions-table.ts';
-import type { ScoredStream } from './scored-stream.ts';
+import type { Scored, ScoredStream } from './scored-stream.ts';
 
 /** Writes the predictions of a stream into one generation, as fast as the server takes them. */
 export async function writePredictions(
@@ -16,7 +16,8 @@ export async function writePredictions(
 ): Promise<void> {
   const writer = await CopyWriter.open(client, copyPredictions(run.target, generation));
   try {
-    for await (const tuples of encoded(run, generation, scored)) await writer.write(tuples);
+    const encoder = encoderOf(run, generation);
+    for await (const { decoded, predictions } of scored) await writer.write(encoder.encode(decoded, predictions));
     await writer.finish();
   } catch (error) {
     await writer.abort(error);
@@ -25,14 +26,13 @@ export async function writePredictions(
 }
 
 /** The same for the few predictions of a small run, as a step of the trip that publishes them. */
-export async function predictionsStep(run: Run, generation: number, scored: ScoredStream): Promise<Step> {
-  const data: Buffer[] = [HEADER];
-  for await (const tuples of encoded(run, generation, scored)) data.push(tuples);
-  return new Step({ text: copyPredictions(run.target, generation) }, [...data, TRAILER]);
+export function predictionsStep(run: Run, generation: number, batches: readonly Scored[]): Step {
+  const encoder = encoderOf(run, generation);
+  const data = batches.map(({ decoded, predictions }) => encoder.encode(decoded, predictions));
+  return new Step({ text: copyPredictions(run.target, generation) }, [HEADER, ...data, TRAILER]);
 }
 
-async function* encoded({ runId, target }: Run, generation: number, scored: ScoredStream): AsyncGenerator<Buffer> {
+function encoderOf({ runId, target }: Run, generation: number): PredictionEncoder {
   const { classLabels, probabilityColumns } = target;
-  const encoder = new PredictionEncoder({ generation, runId, classLabels, probabilityColumns });
-  for await (const { decoded, predictions } of scored) yield encoder.encode(decoded, predictions);
+  return new PredictionEncoder({ generation, runId, classLabels, probabilityColumns });
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import { sqlState } from '../db/sqlstate.ts';
 import { transaction } from '../db/transaction.ts';
-import { beginPublication } from '../runs/begin-publication.ts';
+import { beginPublication, RUN_LOST } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
 import { indexGeneration } from '../runs/generation.ts';
@@ -30,8 +31,8 @@ async function publish(client: pg.Client, worker: string, run: Run, loaded: Load
   const problem = tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation);
-  return transaction(client, async () => {
-    const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt);
+  const published = transaction(client, async () => {
+    const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt, null, null);
     if (mine === undefined) return false;
     await finishRun(
       client,
@@ -46,6 +47,10 @@ async function publish(client: pg.Client, worker: string, run: Run, loaded: Load
     // A table whose run is done can be dropped: no view of ours depends on it any more.
     if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
     return true;
+  });
+  return published.catch((error: unknown) => {
+    if (sqlState(error) === RUN_LOST) return false;
+    throw error;
   });
 }
 

@@ -52,6 +52,16 @@ describe('statements in one trip', () => {
     expect(rows).toEqual([{ never: null }]);
   });
 
+  test('leave the connection as it was where one failed, prepared statements included', async () => {
+    const client = await database.client();
+    const fails = new Step({ name: 'fails', text: 'select 1 / $1::int', values: [0] });
+    await expect(together(client, [fails, double.step(1)])).rejects.toMatchObject({ code: '22012' });
+    const works = new Step<{ '?column?': number }>({ name: 'fails', text: 'select 1 / $1::int', values: [1] });
+    const after = double.step(2);
+    await together(client, [works, after]);
+    expect([works.rows, after.rows]).toEqual([[{ '?column?': 1 }], [{ doubled: 4 }]]);
+  });
+
   test('fail where their COPY is refused', async () => {
     const client = await database.client();
     await client.query('create table strict (n int check (n < 7))');
