@@ -82,8 +82,9 @@ comment on column pgscore.run_errors.feature is 'The feature at fault, where it 
 comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
 
 create or replace view pgscore._run_control with (security_barrier) as
-select r.run_id, r.state, r.cancel_requested_at from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage');
-comment on view pgscore._run_control is 'The caller''s runs, to ask for their cancellation.';
+select r.run_id, r.state, r.cancel_requested_at, r.rows_done, r.rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
+from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
+comment on view pgscore._run_control is 'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end and to ask for their cancellation; pgscore.runs has their progress.';
 
 create or replace function pgscore.cancel_run(run bigint) returns boolean
 language plpgsql volatile security invoker
@@ -121,60 +122,6 @@ comment on function pgscore_data._cancel_queued() is 'Ends a cancelled run that 
 create or replace trigger cancel before update of cancel_requested_at on pgscore_data.run
 for each row execute function pgscore_data._cancel_queued();
 
-create or replace procedure pgscore.wait_for_run(run bigint, timeout interval default null)
-language plpgsql security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  r record;
-  told timestamptz := clock_timestamp();
-  give_up timestamptz := clock_timestamp() + timeout;
-  pause float8 := 0.002;
-begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'wait_for_run cannot see the run''s progress in a % transaction', current_setting('transaction_isolation') using
-      errcode = 'invalid_transaction_state', hint = 'Call it in a READ COMMITTED transaction, or outside of one.';
-  end if;
-  if pgscore._is_uncommitted(run) then
-    raise exception 'run % is not committed yet', run using
-      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
-  end if;
-  loop
-    select x.state, x.phase, x.rows_done, x.rows_failed, x.rows_total, x.rows_per_second, x.eta, x.error_code, x.error, x.remedy into r from pgscore.runs x where x.run = wait_for_run.run;
-    if not found then
-      raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
-    end if;
-    exit when r.state in ('done', 'failed', 'cancelled');
-    if clock_timestamp() > give_up then
-      raise exception 'run % is still % after %', run, r.state, timeout using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
-    end if;
-    if clock_timestamp() > told + interval '1 second' then
-      told := clock_timestamp();
-      raise notice '%', case
-        when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running') then format('run %s waits for a service: none is running (pgscore serve)', run)
-        when r.state = 'queued' then format('run %s waits for its turn', run)
-        else format('run %s: %s of %s rows, %s rows/s%s', run, r.rows_done, coalesce(r.rows_total::text, '?'), coalesce(round(r.rows_per_second::numeric)::text, '?'), coalesce(', ' || date_trunc('second', r.eta)::text || ' left', '')) end;
-    end if;
-    perform pg_sleep(pause);
-    pause := least(pause * 1.5, 0.1);
-  end loop;
-  if r.state = 'failed' then
-    raise exception 'run % failed: %', run, r.error using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'), hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');
-  elsif r.state = 'cancelled' then
-    raise exception 'run % was cancelled', run using errcode = 'query_canceled';
-  end if;
-  raise notice 'run % is done: % rows, % failed, % rows/s', run, r.rows_done, r.rows_failed, coalesce(round(r.rows_per_second::numeric)::text, '?');
-end
-$$;
-comment on procedure pgscore.wait_for_run(bigint, interval) is
-'Waits for a run to end, with progress as notices; raises the run''s error if it failed. run: what score_table() returned. timeout: how long to wait (default: as long as it takes).';
-
-create or replace function pgscore._is_uncommitted(run bigint) returns boolean
-language sql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$ select exists (select from pgscore_data.run r where r.run_id = $1 and r.submitted_xid = pg_current_xact_id_if_assigned()) $$;
-comment on function pgscore._is_uncommitted(bigint) is 'Whether a run was submitted by the transaction that asks.';
-
 create or replace view pgscore.workers with (security_barrier) as
 select w.worker_id as worker, w.host, w.pid, w.version,
        case when w.state <> 'stopped' and w.heartbeat_at < clock_timestamp() - interval '30 seconds' then 'lost' else w.state end as state,
@@ -189,6 +136,71 @@ comment on column pgscore.workers.state is 'running, draining (it finishes what 
 comment on column pgscore.workers.scorers is 'Scorer processes that it may run.';
 comment on column pgscore.workers.started_at is 'When it started.';
 comment on column pgscore.workers.heartbeat_at is 'Its last sign of life.';
+
+create or replace function pgscore._progress(run bigint) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running') then format('run %s waits for a service: none is running (pgscore serve)', $1)
+    when r.state = 'queued' then format('run %s waits for its turn', $1)
+    else format('run %s: %s of %s rows, %s rows/s%s', $1, r.rows_done, coalesce(r.rows_total::text, '?'), coalesce(round(r.rows_per_second::numeric)::text, '?'), coalesce(', ' || date_trunc('second', r.eta)::text || ' left', '')) end
+  from pgscore.runs r where r.run = $1
+$$;
+comment on function pgscore._progress(bigint) is 'A line on how far a run is, for whoever waits for it.';
+
+create or replace procedure pgscore.wait_for_run(run bigint, timeout interval default null)
+language plpgsql security invoker
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  r record;
+  began timestamptz := clock_timestamp();
+  told timestamptz := began;
+  give_up timestamptz := began + timeout;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'wait_for_run cannot see the run''s progress in a % transaction', current_setting('transaction_isolation') using
+      errcode = 'invalid_transaction_state', hint = 'Call it in a READ COMMITTED transaction, or outside of one.';
+  end if;
+  if pgscore._is_uncommitted(run) then
+    raise exception 'run % is not committed yet', run using
+      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
+  end if;
+  loop
+    -- pgscore.runs says how far a run is, which takes as long as a tenth of a run of one row.
+    select c.* into r from pgscore._run_control c where c.run_id = run;
+    if not found then
+      raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+    end if;
+    exit when r.state in ('done', 'failed', 'cancelled');
+    if clock_timestamp() > give_up then
+      raise exception 'run % is still % after %', run, r.state, timeout using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
+    end if;
+    if clock_timestamp() > told + interval '1 second' then
+      told := clock_timestamp();
+      raise notice '%', pgscore._progress(run);
+    end if;
+    perform pg_sleep(greatest(0.0005, least(0.1, extract(epoch from clock_timestamp() - began) / 200)));
+  end loop;
+  if r.state = 'failed' then
+    raise exception 'run % failed: %', run, r.error using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'), hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');
+  elsif r.state = 'cancelled' then
+    raise exception 'run % was cancelled', run using errcode = 'query_canceled';
+  end if;
+  raise notice 'run % is done: % rows, % failed, % rows/s', run, r.rows_done, r.rows_failed,
+    coalesce(round(r.rows_done / nullif(extract(epoch from r.finished_at - r.started_at), 0))::text, '?');
+end
+$$;
+comment on procedure pgscore.wait_for_run(bigint, interval) is
+'Waits for a run to end, with progress as notices; raises the run''s error if it failed. run: what score_table() returned. timeout: how long to wait (default: as long as it takes).';
+
+create or replace function pgscore._is_uncommitted(run bigint) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$ select exists (select from pgscore_data.run r where r.run_id = $1 and r.submitted_xid = pg_current_xact_id_if_assigned()) $$;
+comment on function pgscore._is_uncommitted(bigint) is 'Whether a run was submitted by the transaction that asks.';
 
 create or replace view pgscore.targets with (security_barrier) as
 select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,

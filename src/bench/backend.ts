@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { cpuSecondsOf, nameOf } from './process-usage.ts';
+import { cpuSecondsOfFamily, nameOf, parentOf } from './process-usage.ts';
 
 /** The process that serves a connection; undefined where it is not one of this machine. */
 export async function backendOf(client: pg.Client): Promise<number | undefined> {
@@ -8,11 +8,10 @@ export async function backendOf(client: pg.Client): Promise<number | undefined> 
   return nameOf(pid)?.startsWith('postgres') === true ? pid : undefined;
 }
 
-/** CPU time that the backends of some connections spend on `work`. */
-export async function backendCpuSeconds(clients: readonly pg.Client[], work: () => Promise<unknown>): Promise<number> {
-  const pids = await Promise.all(clients.map(backendOf));
-  const spent = (): number => pids.reduce<number>((sum, pid) => sum + (cpuSecondsOf(pid ?? 0) ?? 0), 0);
-  const before = spent();
+/** CPU time that a server on this machine spends during `work`: its backends, and those that read and write for them. */
+export async function serverCpuSeconds(client: pg.Client, work: () => Promise<unknown>): Promise<number> {
+  const postmaster = parentOf((await backendOf(client)) ?? 0) ?? 0;
+  const before = cpuSecondsOfFamily(postmaster);
   await work();
-  return spent() - before;
+  return cpuSecondsOfFamily(postmaster) - before;
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { backendCpuSeconds } from './backend.ts';
+import { serverCpuSeconds } from './backend.ts';
 import { copiedBytes, copyIn } from './copied-bytes.ts';
 import { copyShare } from './shares.ts';
 import type { Share } from './shares.ts';
@@ -40,11 +40,11 @@ export async function copyInCost(clients: readonly pg.Client[], written: Written
   const [first] = clients;
   if (first === undefined) return 0;
   await makeGeneration(first, written);
-  // Workers that help with an index end with it, and their CPU time would be lost.
+  // Workers that help with an index save time, at the price of more work.
   await first.query('set max_parallel_maintenance_workers = 0');
   const copy = `copy ${SCHEMA}.generation (${written.columns.join(', ')}) from stdin (format binary)`;
   const index = `create unique index on ${SCHEMA}.generation (id)`;
-  const seconds = await backendCpuSeconds(clients, async () => {
+  const seconds = await serverCpuSeconds(first, async () => {
     await Promise.all(clients.map((client, core) => copyIn(client, copy, written.parts[core] ?? [])));
     await first.query(index);
   });

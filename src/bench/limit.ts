@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
-import { backendCpuSeconds, backendOf } from './backend.ts';
+import { backendOf, serverCpuSeconds } from './backend.ts';
 import { copyInCost, writtenBytes } from './copy-in-cost.ts';
 import type { WrittenBytes } from './copy-in-cost.ts';
 import { discardCopy } from './copied-bytes.ts';
@@ -90,9 +90,11 @@ export class LimitMeter {
     await Promise.all(this.#clients.map((client) => client.end()));
   }
 
-  #copyOut(): Promise<number> {
+  async #copyOut(): Promise<number> {
+    const [first] = this.#clients;
+    if (first === undefined) return 0;
     const { source } = this.#scored;
-    return backendCpuSeconds(this.#clients, () =>
+    return serverCpuSeconds(first, () =>
       Promise.all(
         this.#clients.map((client, core) =>
           discardCopy(client, copyShare(source, COLUMNS, this.#shares[core] ?? { from: 0, to: 0 })),

@@ -1,10 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** The name under which bench/trees.onnx is deployed. */
 export const MODEL = 'trees';
-
-const POLL_MS = 20;
 
 export type EndedRun = { readonly run: string; readonly seconds: number; readonly scorerCpuSeconds: number };
 
@@ -16,22 +13,11 @@ export async function scoreTable(client: pg.Client, source: string): Promise<End
     source,
   ]);
   const run = submitted.rows[0]?.run ?? '';
-  for (;;) {
-    const { rows } = await client.query<Seen>('select state, error, cpu_seconds from pgscore.runs where run = $1', [
-      run,
-    ]);
-    if (isDone(run, rows[0])) break;
-    await sleep(POLL_MS);
-  }
+  const wait = `call pgscore.wait_for_run(${Number(run)})`;
+  await client.query(wait);
   const seconds = (performance.now() - began) / 1000;
-  const { rows } = await client.query<Seen>('select cpu_seconds from pgscore.runs where run = $1', [run]);
+  const { rows } = await client.query<{ cpu_seconds: number }>('select cpu_seconds from pgscore.runs where run = $1', [
+    run,
+  ]);
   return { run, seconds, scorerCpuSeconds: rows[0]?.cpu_seconds ?? 0 };
-}
-
-type Seen = { readonly state: string; readonly error: string | null; readonly cpu_seconds: number };
-
-function isDone(run: string, seen: Seen | undefined): boolean {
-  if (seen?.state === 'queued' || seen?.state === 'running') return false;
-  if (seen?.state === 'done') return true;
-  throw new Error(`run ${run} is ${seen?.state}: ${seen?.error ?? 'no reason given'}`);
 }

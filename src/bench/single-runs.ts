@@ -5,7 +5,8 @@ import { quantile } from './spread.ts';
 /** How long a run of one row takes, from its submission to the prediction in the user's hands, in milliseconds. */
 export type Latency = { readonly runs: number; readonly medianMs: number; readonly p99Ms: number };
 
-const WARM_UP = 20;
+/** By then both sides have compiled what they run often, as in a service that has worked for some seconds. */
+const WARM_UP = 300;
 
 /** Submits runs over a table of one row, one after the other: each waits for the last to be visible. */
 export async function measureLatency(client: pg.Client, source: string, runs: number): Promise<Latency> {

@@ -1,12 +1,12 @@
 /** Blocks [from, to) of every relation of the source; `to` is null for the last range, which stays open. */
 export type BlockRange = { readonly from: number; readonly to: number | null };
 
-const LEAST_PAGES = 256;
+const LEAST_PAGES = 128;
 const MOST_PAGES = 8192;
 
 /**
  * Cuts the blocks of a source so that all scorers end together: each range is half of what is left, divided by the
- * scorers, between 2 and 64 MiB.
+ * scorers, between 1 and 64 MiB.
  *
  * @param longest blocks of the largest relation; the ranges cut all of them alike
  * @param total blocks of all relations

@@ -8,7 +8,7 @@ import { shardRanges } from '../runs/shard-ranges.ts';
 import { shardsDone } from '../runs/shards-done.ts';
 import type { Counts } from '../scorer/job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
-import { controlLink } from './links.ts';
+import { controlLink, publicationLink } from './links.ts';
 import { publishRun } from './publish-run.ts';
 import { Signal } from './signal.ts';
 
@@ -34,12 +34,14 @@ export class ConductedRun {
   readonly #with: Conducting;
   readonly #signal = new Signal();
   readonly #link: Link;
+  readonly #publication: Link;
   #ended = false;
 
   constructor(run: Run, conducting: Conducting) {
     this.run = run;
     this.#with = conducting;
     this.#link = controlLink(conducting.databaseUrl, 'conductor');
+    this.#publication = publicationLink(conducting.databaseUrl);
   }
 
   /** A shard of the run has ended; look how far all are. */
@@ -54,6 +56,7 @@ export class ConductedRun {
   }
 
   async conduct(): Promise<void> {
+    connectAhead(this.#link);
     const snapshot = await exportSnapshot(this.#with.readerUrl, this.run);
     try {
       const generation = await this.#open(snapshot);
@@ -61,10 +64,11 @@ export class ConductedRun {
       const counts = await this.#allDone(snapshot);
       this.#with.onScored(this.run.runId);
       await snapshot.close();
-      const mine = await publishRun(this.#with, this.run, { ...counts, generation, snapshotAt: snapshot.at });
+      const loaded = { ...counts, generation, snapshotAt: snapshot.at };
+      const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
       if (!mine) throw new RunEnded();
     } finally {
-      await Promise.all([snapshot.close(), this.#link.close()]);
+      await Promise.all([snapshot.close(), this.#link.close(), this.#publication.close()]);
     }
   }
 
@@ -114,7 +118,9 @@ export class ConductedRun {
         if (isPassing(error)) return [];
         throw error;
       });
-    if (shards === undefined || Number(shards.open) > 0) return undefined;
+    if (shards === undefined) return undefined;
+    if (Number(shards.open) <= this.#with.scorers) connectAhead(this.#publication);
+    if (Number(shards.open) > 0) return undefined;
     if (Number(shards.shards) === 0) throw new RunEnded();
     return {
       rowsDone: Number(shards.rows_done),
@@ -122,4 +128,9 @@ export class ConductedRun {
       cpuSeconds: shards.cpu_seconds,
     };
   }
+}
+
+/** Connects before the connection is needed; where that fails, its first use says why. */
+function connectAhead(link: Link): void {
+  void link.client().catch(() => undefined);
 }

@@ -9,6 +9,9 @@ import type { ScorerPool } from './scorer-pool.ts';
 
 /** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
 const LARGE_PAGES = 512;
+/** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
+const SHARDS_EACH = 2;
+const RUNS_EACH = 3;
 /** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
 const MOST_CONDUCTED = 4;
 
@@ -32,6 +35,8 @@ export class Dispatcher {
   #nextJob = 1;
   #shardsTurn = false;
   #intake: Intake = 'open';
+  /** The last look found as many runs as it asked for: the next asks for several at once. */
+  #backlog = false;
   /** Whether there may be more than the last look found. */
   #runsExpected = true;
   #shardsExpected = true;
@@ -67,21 +72,30 @@ export class Dispatcher {
   /** Claims until no scorer is free or no work is expected. */
   async dispatch(): Promise<void> {
     if (performance.now() - this.#expectedAllAt > 0.8 * this.#pollMs) this.expect('all');
-    while (this.#scorers.free > 0 && this.#intake !== 'closed' && (this.#runsExpected || this.#shardsExpected)) {
-      this.#shardsTurn = this.#shardsExpected && !(this.#shardsTurn && this.#runsExpected);
+    while (this.#intake !== 'closed' && (this.#wantsRuns || this.#wantsShards)) {
+      this.#shardsTurn = this.#wantsShards && !(this.#shardsTurn && this.#wantsRuns);
       await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
     }
+  }
+
+  get #wantsShards(): boolean {
+    return this.#shardsExpected && this.#scorers.roomFor(SHARDS_EACH) > 0;
+  }
+
+  get #wantsRuns(): boolean {
+    return this.#runsExpected && this.#scorers.roomFor(RUNS_EACH) >= (this.#backlog ? this.#scorers.size : 1);
   }
 
   async #dispatchRuns(): Promise<void> {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
     const large = this.#desk.conducted < MOST_CONDUCTED;
-    const most = this.#scorers.free;
+    const most = this.#scorers.roomFor(RUNS_EACH);
     const rows = await this.#link.use((client) =>
       claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
     );
-    if (rows.length === most) this.#runsExpected = true;
+    this.#backlog = rows.length === most;
+    if (this.#backlog) this.#runsExpected = true;
     for (const row of rows) await this.#begin(row);
   }
 

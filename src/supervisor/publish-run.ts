@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Link } from '../db/link.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { transaction } from '../db/transaction.ts';
 import { beginPublication, RUN_LOST } from '../runs/begin-publication.ts';
@@ -8,20 +9,16 @@ import { indexGeneration } from '../runs/generation.ts';
 import { dropHandle } from '../runs/sweep.ts';
 import type { Run } from '../runs/run.ts';
 import type { Counts } from '../scorer/job.ts';
-import { publicationLink } from './links.ts';
 
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
 
-type Publisher = { readonly worker: string; readonly databaseUrl: string | undefined };
-
 /**
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
- * with whether the run was still this worker's; raises what makes it fail.
+ * with whether the run was still this worker's; raises what makes it fail. Ends the connection.
  */
-export async function publishRun(by: Publisher, run: Run, loaded: Loaded): Promise<boolean> {
-  const link = publicationLink(by.databaseUrl);
+export async function publishRun(link: Link, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
   try {
-    return await link.use((client) => publish(client, by.worker, run, loaded));
+    return await link.use((client) => publish(client, worker, run, loaded));
   } finally {
     await link.close();
   }

@@ -3,6 +3,7 @@ import type { Run } from '../runs/run.ts';
 import { failureOf } from '../scorer/failure.ts';
 import type { Job, Outcome, Shard } from '../scorer/job.ts';
 import { ConductedRun, RunEnded, type Conducting } from './conduct-run.ts';
+import { publicationLink } from './links.ts';
 import { publishRun, type Loaded } from './publish-run.ts';
 import type { RunMetrics } from './run-metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
@@ -120,7 +121,8 @@ export class RunDesk {
   async #publish(run: Run, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
     try {
-      const mine = await publishRun(this.#conducting, run, loaded);
+      const { databaseUrl, worker } = this.#conducting;
+      const mine = await publishRun(publicationLink(databaseUrl), worker, run, loaded);
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;

@@ -4,17 +4,21 @@ import type { Job, Outcome } from '../scorer/job.ts';
 import type { ScorerSettings } from '../scorer/messages.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
-/** A scorer works on one job and has the next at hand, so that it never waits for a claim. */
-const JOBS_EACH = 2;
 const SHORT_LIFE_MS = 5000;
 
-/** The scorer children of a service: kept at their number, given jobs, replaced when they die. */
+type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
+
+/**
+ * The scorer children of a service: kept at their number, replaced when they die. Each works on one job; others wait for
+ * the first that is idle, so that no job waits behind a long one while another scorer has nothing to do.
+ */
 export class ScorerPool {
   readonly size: number;
   readonly #settings: ScorerSettings;
   readonly #batchTimeoutMs: number;
   readonly #log: Logger;
   readonly #scorers = new Set<ScorerProcess>();
+  readonly #waiting: Waiting[] = [];
   #stopped = false;
 
   constructor(size: number, settings: ScorerSettings, batchTimeoutMs: number, log: Logger) {
@@ -28,34 +32,38 @@ export class ScorerPool {
     for (let n = 0; n < this.size; n += 1) void this.#keepOne();
   }
 
-  /** How many more jobs can be taken now. */
-  get free(): number {
-    let free = 0;
-    for (const scorer of this.#scorers) free += JOBS_EACH - scorer.assigned;
-    return free;
+  /** Jobs that are worked on or wait. */
+  get inHand(): number {
+    return this.progress.length;
   }
 
-  get busy(): number {
-    let busy = 0;
-    for (const scorer of this.#scorers) busy += scorer.assigned;
-    return busy;
+  /** How many more jobs can be taken, where there are to be at most `each` for a scorer that lives. */
+  roomFor(each: number): number {
+    return this.#scorers.size * each - this.inHand;
   }
 
   get pids(): number[] {
     return [...this.#scorers].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
-  get progress(): ScorerProcess['progress'] {
-    return [...this.#scorers].flatMap((scorer) => scorer.progress);
+  get progress(): NonNullable<ScorerProcess['progress']>[] {
+    const working = [...this.#scorers].flatMap(({ progress }) => (progress === undefined ? [] : [progress]));
+    return [...working, ...this.#waiting.map(({ job }) => ({ job, rowsDone: 0, rowsFailed: 0 }))];
   }
 
-  /** Gives a job to the scorer with the least to do. */
   score(job: Job): Promise<Outcome> {
-    const [idlest] = [...this.#scorers].toSorted((a, b) => a.assigned - b.assigned);
-    return idlest?.score(job) ?? Promise.resolve(lostScorer('no scorer process is running'));
+    if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
+    return new Promise((settle) => {
+      this.#waiting.push({ job, settle });
+      this.#assign();
+    });
   }
 
   abort(which: (job: Job) => boolean): void {
+    for (const waiting of this.#waiting.filter(({ job }) => which(job))) {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      waiting.settle({ kind: 'aborted' });
+    }
     for (const scorer of this.#scorers) scorer.abort(which);
   }
 
@@ -66,6 +74,7 @@ export class ScorerPool {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#loseWaiting('the service stops');
     const scorers = [...this.#scorers];
     for (const scorer of scorers) scorer.kill();
     await Promise.all(scorers.map((scorer) => scorer.exited));
@@ -76,6 +85,7 @@ export class ScorerPool {
       const born = performance.now();
       await this.#oneLife().catch((error: unknown) => this.#log.error({ err: error }, 'a scorer could not be started'));
       quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
+      if (quick > 1 && this.#scorers.size === 0) this.#loseWaiting('scorer processes end as soon as they are started');
       if (quick > 1 && !this.#stopped) await pause(backoff(quick, 200, 10_000));
     }
   }
@@ -83,8 +93,26 @@ export class ScorerPool {
   async #oneLife(): Promise<void> {
     const scorer = new ScorerProcess(this.#settings, this.#batchTimeoutMs);
     this.#scorers.add(scorer);
+    this.#assign();
     await scorer.exited;
     this.#scorers.delete(scorer);
     if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, 'a scorer process ended and is replaced');
+  }
+
+  /** Gives those who wait longest to scorers that are idle. */
+  #assign(): void {
+    for (const scorer of this.#scorers) {
+      if (!scorer.idle) continue;
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      void scorer
+        .score(next.job)
+        .then((outcome) => next.settle(outcome))
+        .finally(() => this.#assign());
+    }
+  }
+
+  #loseWaiting(why: string): void {
+    for (const { settle } of this.#waiting.splice(0)) settle(lostScorer(why));
   }
 }

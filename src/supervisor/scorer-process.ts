@@ -12,18 +12,18 @@ const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
 type Progress = { rowsDone: number; rowsFailed: number };
-type Assigned = Progress & { readonly job: Job; readonly settle: (outcome: Outcome) => void; since: number };
+type Working = Progress & { readonly job: Job; readonly settle: (outcome: Outcome) => void; since: number };
 
 /**
- * One scorer child and the jobs it was given; the first is the one it works on. A child that makes no progress in time is
- * killed, since a native call cannot be cancelled; then, and when it dies of itself, its jobs fail and may be tried again.
+ * One scorer child and the job that it works on. A child that makes no progress in time is killed, since a native call
+ * cannot be cancelled; then, and when it dies of itself, its job fails and may be tried again.
  */
 export class ScorerProcess {
   readonly #child: ChildProcess;
-  readonly #jobs: Assigned[] = [];
   readonly #batchTimeoutMs: number;
   readonly #watch: NodeJS.Timeout;
   readonly exited: Promise<void>;
+  #working: Working | undefined;
   #killedFor: string | undefined;
   #end: string | undefined;
 
@@ -55,25 +55,26 @@ export class ScorerProcess {
     return this.#child.pid;
   }
 
-  get assigned(): number {
-    return this.#jobs.length;
+  get idle(): boolean {
+    return this.#working === undefined && this.#end === undefined;
   }
 
-  get progress(): readonly (Progress & { readonly job: Job })[] {
-    return this.#jobs;
+  get progress(): (Progress & { readonly job: Job }) | undefined {
+    return this.#working;
   }
 
+  /** Gives it a job; it must be idle. */
   score(job: Job): Promise<Outcome> {
-    if (this.#end !== undefined) return Promise.resolve(lostScorer(this.#end));
     return new Promise((settle) => {
-      this.#jobs.push({ job, settle, since: performance.now(), rowsDone: 0, rowsFailed: 0 });
+      this.#working = { job, settle, since: performance.now(), rowsDone: 0, rowsFailed: 0 };
       this.#send({ type: 'score', job });
     });
   }
 
-  /** Stops some of its jobs after their present batch. */
+  /** Stops its job after the present batch, if it is meant. */
   abort(which: (job: Job) => boolean): void {
-    for (const { job } of this.#jobs) if (which(job)) this.#send({ type: 'abort', jobId: job.id });
+    const job = this.#working?.job;
+    if (job !== undefined && which(job)) this.#send({ type: 'abort', jobId: job.id });
   }
 
   release(runId: string): void {
@@ -91,29 +92,27 @@ export class ScorerProcess {
 
   #receive(message: FromScorer): void {
     if (message.type === 'ready') return;
-    const at = this.#jobs.findIndex(({ job }) => job.id === message.jobId);
-    const assigned = this.#jobs[at];
-    if (assigned === undefined) return;
+    const working = this.#working;
+    if (working?.job.id !== message.jobId) return;
     if (message.type === 'progress') {
-      Object.assign(assigned, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: performance.now() });
+      Object.assign(working, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: performance.now() });
       return;
     }
-    this.#jobs.splice(at, 1);
-    const next = this.#jobs[0];
-    if (next !== undefined) next.since = performance.now();
-    assigned.settle(message.outcome);
+    this.#working = undefined;
+    working.settle(message.outcome);
   }
 
   #checkProgress(): void {
-    const current = this.#jobs[0];
-    if (current === undefined || performance.now() - current.since < this.#batchTimeoutMs) return;
+    if (this.#working === undefined || performance.now() - this.#working.since < this.#batchTimeoutMs) return;
     this.kill(`it made no progress for ${this.#batchTimeoutMs / 1000} s`);
   }
 
   #ended(how: string): void {
     clearInterval(this.#watch);
     this.#end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
-    for (const { settle, ...progress } of this.#jobs.splice(0)) settle(lostScorer(this.#end, progress));
+    const working = this.#working;
+    this.#working = undefined;
+    working?.settle(lostScorer(this.#end, working));
   }
 }
 

@@ -130,7 +130,7 @@ class Supervisor implements Service {
   }
 
   async start(): Promise<void> {
-    this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs that scorers work on or have at hand', () => this.#scorers.busy);
+    this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
     this.#web = await startWeb({
       host: this.#config.httpHost,
       port: this.#config.httpPort,
