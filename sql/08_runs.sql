@@ -153,6 +153,8 @@ create or replace procedure pgscore.wait_for_run(run bigint, timeout interval de
 language plpgsql security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+-- A plan made while few runs were known would read all of them, each time.
+set enable_seqscan = off
 as $$
 declare
   r record;

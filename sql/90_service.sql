@@ -15,7 +15,8 @@ begin
   update pgscore_data.target x set next_generation = x.next_generation + 1 where x.target_id = t.target_id;
   base := 'target_' || t.target_id;
   execute format('create table pgscore_predictions.%I (like pgscore_predictions.%I including defaults)', base || '_g' || t.next_generation, base);
-  execute format('alter table pgscore_predictions.%I replica identity full', base || '_g' || t.next_generation);
+  execute format('alter table pgscore_predictions.%I replica identity full, alter generation set default %s, alter run_id set default %s',
+    base || '_g' || t.next_generation, t.next_generation, this_run);
   -- Attached empty and committed before a row goes in: attaching a full one would show a reader half a run.
   execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g' || t.next_generation, t.next_generation);
   execute format('grant select, insert, update, delete on pgscore_predictions.%I to pgscore_service', base || '_g' || t.next_generation);

@@ -7,7 +7,7 @@ import numpy
 import onnxruntime
 import psycopg
 
-from rival import FEATURES, arguments, report
+from rival import FEATURES, arguments, make_target, report
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -19,7 +19,12 @@ READ = numpy.dtype(
     [("fields", ">i2"), ("id_length", ">i4"), ("id", ">i8")]
     + [part for name in FEATURES for part in ((f"{name}_length", ">i4"), (name, ">f4"))]
 )
-WRITTEN = numpy.dtype([("fields", ">i2"), ("id_length", ">i4"), ("id", ">i8"), ("score_length", ">i4"), ("score", ">f8")])
+# The labels are 0 and 1, one byte each as text.
+WRITTEN = numpy.dtype(
+    [("fields", ">i2"), ("id_length", ">i4"), ("id", ">i8"), ("score_length", ">i4"), ("score", ">f8")]
+    + [("label_length", ">i4"), ("label", "u1")]
+    + [part for name in ("p0", "p1") for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
+)
 
 
 def matrices(chunks):
@@ -44,7 +49,7 @@ def score(task):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(args.model, options)
-    name, output = session.get_inputs()[0].name, session.get_outputs()[1].name
+    name = session.get_inputs()[0].name
     rows = 0
     with psycopg.connect(args.url) as reading, psycopg.connect(args.url) as writing:
         reading.execute("begin isolation level repeatable read")
@@ -59,11 +64,14 @@ def score(task):
                 features = numpy.empty((len(tuples), len(FEATURES)), numpy.float32)
                 for column, feature in enumerate(FEATURES):
                     features[:, column] = tuples[feature]
-                predictions = session.run([output], {name: features})[0]
+                labels, probabilities = session.run(None, {name: features})
                 out = numpy.empty(len(tuples), WRITTEN)
-                out["fields"], out["id_length"], out["score_length"] = 2, 8, 8
+                out["fields"], out["id_length"], out["label_length"] = 5, 8, 1
+                out["score_length"] = out["p0_length"] = out["p1_length"] = 8
                 out["id"] = tuples["id"]
-                out["score"] = predictions[:, 1] if isinstance(predictions, numpy.ndarray) else [row[1] for row in predictions]
+                out["label"] = labels + ord("0")
+                out["p0"] = probabilities[:, 0]
+                out["score"] = out["p1"] = probabilities[:, 1]
                 target.write(out.tobytes())
                 rows += len(tuples)
             target.write(TRAILER)
@@ -74,7 +82,7 @@ def main():
     args = arguments()
     began = time.perf_counter()
     with psycopg.connect(args.url) as owner, psycopg.connect(args.url) as exporter:
-        owner.execute(f"create table {args.schema}.{args.target} (id bigint not null, score double precision)")
+        make_target(owner, args, key="bigint not null")
         owner.commit()
         exporter.execute("begin isolation level repeatable read")
         snapshot = exporter.execute("select pg_export_snapshot()").fetchone()[0]

@@ -6,7 +6,7 @@ import onnxruntime
 import pandas
 import psycopg
 
-from rival import FEATURES, arguments, report
+from rival import FEATURES, arguments, make_target, report
 
 BATCH = 10_000
 
@@ -17,16 +17,16 @@ def main():
     name = session.get_inputs()[0].name
     began, rows = time.perf_counter(), 0
     with psycopg.connect(args.url) as reading, psycopg.connect(args.url) as writing:
-        writing.execute(f"create table {args.schema}.{args.target} (id bigint primary key, score double precision)")
+        make_target(writing, args)
         cursor = reading.cursor(name="source")
         cursor.itersize = BATCH
         cursor.execute(f"select id, {', '.join(FEATURES)} from {args.schema}.{args.source}")
         with writing.cursor().copy(f"copy {args.schema}.{args.target} from stdin") as copy:
             while batch := cursor.fetchmany(BATCH):
                 frame = pandas.DataFrame(batch, columns=["id", *FEATURES])
-                probabilities = session.run(None, {name: frame[FEATURES].to_numpy("float32")})[1]
-                for key, row in zip(frame["id"].tolist(), probabilities):
-                    copy.write_row((key, float(row[1])))
+                labels, probabilities = session.run(None, {name: frame[FEATURES].to_numpy("float32")})
+                for key, label, p in zip(frame["id"].tolist(), labels, probabilities):
+                    copy.write_row((key, p[1], str(label), p[0], p[1]))
                 rows += len(batch)
         writing.commit()
     report(began, rows)

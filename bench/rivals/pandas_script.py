@@ -6,7 +6,7 @@ import onnxruntime
 import pandas
 import psycopg
 
-from rival import FEATURES, arguments, report
+from rival import FEATURES, arguments, make_target, report
 
 BATCH = 10_000
 
@@ -17,17 +17,18 @@ def main():
     name = session.get_inputs()[0].name
     began, rows = time.perf_counter(), 0
     with psycopg.connect(args.url) as reading, psycopg.connect(args.url) as writing:
-        writing.execute(f"create table {args.schema}.{args.target} (id bigint primary key, score double precision)")
+        make_target(writing, args)
         cursor = reading.cursor(name="source")
         cursor.itersize = BATCH
         cursor.execute(f"select id, {', '.join(FEATURES)} from {args.schema}.{args.source}")
         while batch := cursor.fetchmany(BATCH):
             frame = pandas.DataFrame(batch, columns=["id", *FEATURES])
-            probabilities = session.run(None, {name: frame[FEATURES].to_numpy("float32")})[1]
-            scores = [row[1] for row in probabilities]
+            labels, probabilities = session.run(None, {name: frame[FEATURES].to_numpy("float32")})
+            scored = [(p[1], str(label), p[0], p[1]) for label, p in zip(labels, probabilities)]
             with writing.cursor() as insert:
                 insert.executemany(
-                    f"insert into {args.schema}.{args.target} values (%s, %s)", list(zip(frame["id"].tolist(), map(float, scores)))
+                    f"insert into {args.schema}.{args.target} values (%s, %s, %s, %s, %s)",
+                    [(key, *row) for key, row in zip(frame["id"].tolist(), scored)],
                 )
             rows += len(batch)
         writing.commit()

@@ -1,4 +1,4 @@
-"""What the rivals share: arguments in, one line of JSON out."""
+"""What the rivals share: arguments in, the table they fill, one line of JSON out."""
 
 import argparse
 import json
@@ -16,6 +16,15 @@ def arguments():
     parser.add_argument("--model", required=True)
     parser.add_argument("--cores", type=int, default=1)
     return parser.parse_args()
+
+
+def make_target(connection, args, key="bigint primary key"):
+    """The columns of a prediction as pgscore keeps it, without its book-keeping: run, generation, times, errors."""
+    connection.execute(f"drop table if exists {args.schema}.{args.target}")
+    connection.execute(
+        f"create table {args.schema}.{args.target} "
+        f"(id {key}, score double precision, label text, probability_0 double precision, probability_1 double precision)"
+    )
 
 
 def report(began, rows):

@@ -14,7 +14,7 @@ export type WrittenBytes = {
   readonly parts: readonly (readonly Buffer[])[];
 };
 
-/** Reads the predictions of one generation back, cut into shares. `target` is the storage's number. */
+/** Reads the predictions of one generation back as they were sent, without what is the table's default, cut into shares. `target` is the storage's number. */
 export async function writtenBytes(
   client: pg.Client,
   target: { readonly id: number; readonly generation: number },
@@ -23,7 +23,7 @@ export async function writtenBytes(
   const parent = `pgscore_predictions.target_${target.id}`;
   const leaf = `${parent}_g${target.generation}`;
   const { rows } = await client.query<{ attname: string }>(
-    'select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 order by attnum',
+    `select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 and attname not in ('generation', 'event_time', 'run_id') order by attnum`,
     [leaf],
   );
   const columns = rows.map(({ attname }) => `"${attname}"`);
@@ -57,7 +57,7 @@ async function makeGeneration(client: pg.Client, { parent, generation }: Written
     `create schema ${SCHEMA}`,
     `create table ${SCHEMA}.parent (like ${parent} including defaults) partition by list (generation)`,
     `create table ${SCHEMA}.generation (like ${parent} including defaults)`,
-    `alter table ${SCHEMA}.generation replica identity full`,
+    `alter table ${SCHEMA}.generation replica identity full, alter generation set default ${generation}, alter run_id set default 1`,
     `alter table ${SCHEMA}.parent attach partition ${SCHEMA}.generation for values in (${generation})`,
   ];
   for (const line of lines) await client.query(line);

@@ -19,7 +19,7 @@ export const FULL: BenchPlan = {
   rows: 1_000_000,
   largeRows: 5_000_000,
   fewRows: 200_000,
-  rounds: 3,
+  rounds: 5,
   singleRuns: 200,
   rate: 300,
   rateSeconds: 20,

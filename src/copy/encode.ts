@@ -9,9 +9,8 @@ import { probabilityFields } from './probability-fields.ts';
 import type { ProbabilityFields } from './probability-fields.ts';
 
 export type PredictionTarget = {
-  readonly generation: number;
-  /** A bigint, in decimal digits. */
-  readonly runId: string;
+  /** The generation and the run (a bigint, in decimal digits) of every row; null: the table has them as its defaults. */
+  readonly constants: { readonly generation: number; readonly runId: string } | null;
   /** None for a regression, which has neither label nor probabilities. */
   readonly classLabels: readonly string[];
   /** One float8 column a class; null: all of them as one jsonb. */
@@ -21,30 +20,25 @@ export type PredictionTarget = {
 type Keys = Pick<DecodedBatch, 'rows' | 'keys' | 'eventTime'>;
 
 /** Bytes of a tuple besides its keys, label, probabilities and error code. */
-const FIXED_BYTES = 2 + 8 + 12 + 12 + 12 + 4 * 3;
+const FIXED_BYTES = 2 + 8 + 12 + 12 + 4 * 3;
 const LONGEST_ERROR_CODE = 64;
 
 /**
- * Predictions as tuples of binary COPY. Columns: generation int4, the key columns, event_time timestamptz, score float8,
- * and of classifiers label text and the probabilities, then error_code text, run_id int8. A row that could not be scored
- * has only its key, event time and error code; raises `internal` for any other that has no finite prediction.
+ * Predictions as tuples of binary COPY. Columns: generation int4 and run_id int8, unless they are defaults; the key columns;
+ * event_time timestamptz, if the source has one; score float8; of classifiers label text and the probabilities; error_code
+ * text. A row that could not be scored has only its key, event time and error code; raises `internal` for any other that
+ * has no finite prediction.
  */
 export class PredictionEncoder {
-  readonly #generation: ViewedBytes;
-  readonly #runId: ViewedBytes;
+  readonly #constants: readonly ViewedBytes[];
   readonly #labels: readonly ViewedBytes[];
   readonly #probabilities: ProbabilityFields;
   /** Most bytes of a row besides its keys. */
   readonly #rowBytes: number;
   readonly #errorCodes = new Map<string, ViewedBytes>();
 
-  constructor({ generation, runId, classLabels, probabilityColumns }: PredictionTarget) {
-    const generationBytes = Buffer.alloc(4);
-    generationBytes.writeInt32BE(generation);
-    this.#generation = encodedField(generationBytes);
-    const runIdBytes = Buffer.alloc(8);
-    runIdBytes.writeBigInt64BE(BigInt(runId));
-    this.#runId = encodedField(runIdBytes);
+  constructor({ constants, classLabels, probabilityColumns }: PredictionTarget) {
+    this.#constants = constants === null ? [] : encodedConstants(constants);
     this.#labels = classLabels.map((label) => encodedField(Buffer.from(label)));
     this.#probabilities = probabilityFields(classLabels, probabilityColumns);
     const longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
@@ -56,14 +50,13 @@ export class PredictionEncoder {
     const { errors } = predictions;
     const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
     const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
-    const fields = 5 + keys.length + ofClasses;
+    const fields = this.#constants.length + passed.length + 2 + ofClasses;
     const ownBytes = rows * this.#rowBytes + errors.size * LONGEST_ERROR_CODE;
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
-      writer.encoded(this.#generation);
+      for (const constant of this.#constants) writer.encoded(constant);
       for (const column of passed) column.write(writer, row);
-      if (eventTime === null) writer.null();
       const error = errors.size === 0 ? undefined : errors.get(row);
       if (error === undefined) {
         this.#writePrediction(writer, predictions, row);
@@ -72,7 +65,6 @@ export class PredictionEncoder {
         for (let field = 0; field <= ofClasses; field += 1) writer.null();
         writer.encoded(this.#errorCode(error.code));
       }
-      writer.encoded(this.#runId);
     }
     return writer.written();
   }
@@ -95,4 +87,11 @@ export class PredictionEncoder {
     this.#errorCodes.set(code, known);
     return known;
   }
+}
+
+function encodedConstants({ generation, runId }: NonNullable<PredictionTarget['constants']>): ViewedBytes[] {
+  const [generationBytes, runIdBytes] = [Buffer.alloc(4), Buffer.alloc(8)];
+  generationBytes.writeInt32BE(generation);
+  runIdBytes.writeBigInt64BE(BigInt(runId));
+  return [encodedField(generationBytes), encodedField(runIdBytes)];
 }

@@ -1,5 +1,5 @@
 import { statement } from '../db/statement.ts';
-import { RUN_COLUMNS, type RunRow } from './run.ts';
+import { RUN_COLUMNS, RUN_PARTS, type RunRow } from './run.ts';
 
 /**
  * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
@@ -20,12 +20,10 @@ export const claimRuns = statement<
         set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,
             lease_until = clock_timestamp() + $2 * interval '1 millisecond', started_at = coalesce(r.started_at, clock_timestamp()),
             rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null
-       from queued q where r.run_id = q.run_id
+      where r.run_id = any (array(select run_id from queued))
      returning r.*
    )
    select ${RUN_COLUMNS}
-     from claimed c
-     left join pgscore_data.handle h on h.handle_id = c.handle_id
-     left join pgscore_data.target t on t.target_id = c.target_id
+     from claimed c ${RUN_PARTS}
     order by c.run_id`,
 );

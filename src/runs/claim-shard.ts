@@ -1,5 +1,5 @@
 import { statement } from '../db/statement.ts';
-import { RUN_COLUMNS, type RunRow } from './run.ts';
+import { RUN_COLUMNS, RUN_PARTS, type RunRow } from './run.ts';
 
 export type ShardRow = RunRow & {
   shard: number;
@@ -27,12 +27,10 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
    ), taken as (
      update pgscore_data.shard s
         set state = 'running', fence = s.fence + 1, claimed_by = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-       from open o where (s.run_id, s.attempt, s.shard) = (o.run_id, o.attempt, o.shard)
+      where (s.run_id, s.attempt, s.shard) = (select o.run_id, o.attempt, o.shard from open o)
      returning s.*
    )
    select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from, s.block_to, c.snapshot_id, c.generation
      from taken s
-     join pgscore_data.run c on c.run_id = s.run_id
-     left join pgscore_data.handle h on h.handle_id = c.handle_id
-     left join pgscore_data.target t on t.target_id = c.target_id`,
+     cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );

@@ -25,9 +25,9 @@ export const finishRun = statement<
      returning run_id, target_id
    ), shown as (
      update pgscore_data.target t set current_generation = $4, current_snapshot_at = $2, current_rows = $5
-       from done where t.target_id = done.target_id and $3
+      where t.target_id = (select target_id from done) and $3
    ), history as (
-     update pgscore_data.generation g set state = 'published' from done where g.target_id = done.target_id and g.generation = $4 and g.state = 'loading'
+     update pgscore_data.generation g set state = 'published' where g.target_id = (select target_id from done) and g.generation = $4 and g.state = 'loading'
    )
    select run_id from done`,
 );

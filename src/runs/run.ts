@@ -78,10 +78,10 @@ export type RunRow = {
   target: Target | null;
 };
 
-/** The select list that RunRow describes, over `claimed c`, `handle h` and `target t`. */
+/** The select list that RunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
-  (select m.name from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = c.version_id) as model,
+  (select m.name from pgscore_data.model m where m.model_id = (select v.model_id from pgscore_data.version v where v.version_id = c.version_id)) as model,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
@@ -94,6 +94,11 @@ export const RUN_COLUMNS = `
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', t.current_generation, 'currentRows', t.current_rows) end as target,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
+
+/** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
+export const RUN_PARTS = `
+  left join lateral (select x.* from pgscore_data.handle x where x.handle_id = c.handle_id offset 0) h on true
+  left join lateral (select x.* from pgscore_data.target x where x.target_id = c.target_id offset 0) t on true`;
 
 /** Why a claimed run cannot be scored at all; undefined where it can. */
 export type RunDefect = {

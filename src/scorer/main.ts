@@ -1,5 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { Link } from '../db/link.ts';
+import { LOOKING_UP } from '../db/looking-up.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
@@ -12,7 +13,7 @@ import { scoreJob } from './score-job.ts';
  * A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them.
  * Its statements are look-ups by key, which need no plan for each value.
  */
-const WRITING = { idle_in_transaction_session_timeout: '15s', plan_cache_mode: 'force_generic_plan' };
+const WRITING = { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s', plan_cache_mode: 'force_generic_plan' };
 
 /** How often to tell of progress: a message costs both sides more than a small batch does. */
 const TELL_MS = 50;

@@ -1,27 +1,33 @@
 import { ident, qualified } from '../lib/ident.ts';
-import type { Target } from '../runs/run.ts';
+import type { Run, Target } from '../runs/run.ts';
 
 /** The partition of a target that holds one generation. */
 export function partition(target: Target, generation: number): string {
   return qualified('pgscore_predictions', `target_${target.targetId}_g${generation}`);
 }
 
-/** Columns of a prediction after the generation, in the order that the encoder writes them. */
-function columnsAfterGeneration(target: Target): string[] {
+/** Columns of a prediction in their order, but for its generation and run. */
+function ownColumns(target: Target): string[] {
   const keys = target.keys.map((key) => ident(key.name));
-  if (target.task === 'regression') return [...keys, 'event_time', 'score', 'error_code', 'run_id'];
+  if (target.task === 'regression') return [...keys, 'event_time', 'score', 'error_code'];
   const probabilities = target.probabilityColumns === null ? ['probabilities'] : target.probabilityColumns.map(ident);
-  return [...keys, 'event_time', 'score', 'label', ...probabilities, 'error_code', 'run_id'];
+  return [...keys, 'event_time', 'score', 'label', ...probabilities, 'error_code'];
 }
 
-export function copyPredictions(target: Target, generation: number): string {
-  const columns = ['generation', ...columnsAfterGeneration(target)].join(', ');
-  return `copy ${partition(target, generation)} (${columns}) from stdin (format binary)`;
+/**
+ * COPY of a run's predictions as the encoder writes them. What is the same for all rows and can be left to the table is:
+ * an event time that the source does not have, and, in a generation that is the run's own, its number and the run's.
+ */
+export function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
+  const timed = run.columns.some(({ role }) => role === 'event_time');
+  const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
+  const columns = constants === 'written' ? ['generation', 'run_id', ...own] : own;
+  return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 
 /** Moves every row of a generation to the superseded ones, which are generation 0. */
 export function supersede(target: Target, generation: number): string {
-  const columns = columnsAfterGeneration(target).join(', ');
+  const columns = [...ownColumns(target), 'run_id'].join(', ');
   return `with gone as (delete from ${partition(target, generation)} returning *)
     insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
 }

@@ -7,16 +7,16 @@ import type { Run } from '../runs/run.ts';
 import { copyPredictions } from './predictions-table.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
 
-/** Writes the predictions of a stream into one generation, as fast as the server takes them. */
+/** Writes the predictions of a stream into a generation of the run's own, as fast as the server takes them. */
 export async function writePredictions(
   client: pg.Client,
   run: Run,
   generation: number,
   scored: ScoredStream,
 ): Promise<void> {
-  const writer = await CopyWriter.open(client, copyPredictions(run.target, generation));
+  const writer = await CopyWriter.open(client, copyPredictions(run, generation, 'default'));
   try {
-    const encoder = encoderOf(run, generation);
+    const encoder = encoderOf(run, null);
     for await (const { decoded, predictions } of scored) await writer.write(encoder.encode(decoded, predictions));
     await writer.finish();
   } catch (error) {
@@ -25,14 +25,15 @@ export async function writePredictions(
   }
 }
 
-/** The same for the few predictions of a small run, as a step of the trip that publishes them. */
+/** Writes the few predictions of a small run into a generation that others share, as a step of the trip that publishes them. */
 export function predictionsStep(run: Run, generation: number, batches: readonly Scored[]): Step {
   const encoder = encoderOf(run, generation);
   const data = batches.map(({ decoded, predictions }) => encoder.encode(decoded, predictions));
-  return new Step({ text: copyPredictions(run.target, generation) }, [HEADER, ...data, TRAILER]);
+  return new Step({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
 }
 
-function encoderOf({ runId, target }: Run, generation: number): PredictionEncoder {
+function encoderOf({ runId, target }: Run, generation: number | null): PredictionEncoder {
   const { classLabels, probabilityColumns } = target;
-  return new PredictionEncoder({ generation, runId, classLabels, probabilityColumns });
+  const constants = generation === null ? null : { generation, runId };
+  return new PredictionEncoder({ constants, classLabels, probabilityColumns });
 }

@@ -1,5 +1,6 @@
 import type { ServiceConfig } from '../config.ts';
 import { Link } from '../db/link.ts';
+import { LOOKING_UP } from '../db/looking-up.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
 const PATIENCE_MS = 60_000;
@@ -24,7 +25,7 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
 
 /** A connection for short statements; without an answer within `patienceMs` it is given up. */
 export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
-  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs });
+  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
 }
 
 /**
@@ -36,7 +37,7 @@ function claimLink(url: string | undefined): Link {
     url,
     applicationName: 'pgscore claim',
     patienceMs: CLAIM_PATIENCE_MS,
-    settings: { synchronous_commit: 'off' },
+    settings: { ...LOOKING_UP, synchronous_commit: 'off' },
   });
 }
 
@@ -46,7 +47,7 @@ function unheldLink(url: string | undefined, part: string): Link {
     url,
     applicationName: `pgscore ${part}`,
     patienceMs: PATIENCE_MS,
-    settings: { lock_timeout: '500ms' },
+    settings: { ...LOOKING_UP, lock_timeout: '500ms' },
   });
 }
 
@@ -55,6 +56,6 @@ export function publicationLink(url: string | undefined): Link {
   return new Link({
     url,
     applicationName: 'pgscore publish',
-    settings: { idle_in_transaction_session_timeout: '15s' },
+    settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },
   });
 }

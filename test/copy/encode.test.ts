@@ -8,7 +8,7 @@ import { PgscoreError } from '../../src/errors.ts';
 import { float8, int4, int8, text, tuple } from '../support/copy-stream.ts';
 
 const NONE = new Map<number, RowError>();
-const TARGET = { generation: 7, runId: '9007199254740993' };
+const TARGET = { constants: { generation: 7, runId: '9007199254740993' } };
 const GENERATION = int4(7);
 const RUN_ID = int8(9_007_199_254_740_993n);
 
@@ -56,6 +56,7 @@ describe('a prediction is written as one tuple', () => {
       Buffer.concat([
         tuple([
           GENERATION,
+          RUN_ID,
           int8(1n),
           text('a'),
           int8(5n),
@@ -64,10 +65,10 @@ describe('a prediction is written as one tuple', () => {
           float8(0.75),
           float8(0.25),
           null,
-          RUN_ID,
         ]),
         tuple([
           GENERATION,
+          RUN_ID,
           int8(2n),
           text('long key '.repeat(20)),
           null,
@@ -76,7 +77,6 @@ describe('a prediction is written as one tuple', () => {
           float8(0.1),
           float8(0.9),
           null,
-          RUN_ID,
         ]),
       ]),
     );
@@ -87,8 +87,8 @@ describe('a prediction is written as one tuple', () => {
     const predictions = { rows: 2, score: Float64Array.of(1.5, -0), label: null, probabilities: null, errors: NONE };
     expect(encoder.encode(batchOf([binary([int8(1n), null])]), predictions)).toEqual(
       Buffer.concat([
-        tuple([GENERATION, int8(1n), null, float8(1.5), null, RUN_ID]),
-        tuple([GENERATION, null, null, float8(-0), null, RUN_ID]),
+        tuple([GENERATION, RUN_ID, int8(1n), float8(1.5), null]),
+        tuple([GENERATION, RUN_ID, null, float8(-0), null]),
       ]),
     );
   });
@@ -97,7 +97,7 @@ describe('a prediction is written as one tuple', () => {
     const encoder = new PredictionEncoder({ ...TARGET, classLabels: ['a"b', 'c'], probabilityColumns: null });
     const json = text('\u0001{"a\\"b":1.5e-7,"c":0.25}');
     expect(encoder.encode(batchOf([binary([int8(1n)])]), classified([1], [1.5e-7, 0.25]))).toEqual(
-      tuple([GENERATION, int8(1n), null, float8(0.25), text('c'), json, null, RUN_ID]),
+      tuple([GENERATION, RUN_ID, int8(1n), float8(0.25), text('c'), json, null]),
     );
   });
 
@@ -110,7 +110,7 @@ describe('a prediction is written as one tuple', () => {
       errors: NONE,
     };
     expect(classifier.encode(batchOf([binary([int8(1n)])]), predictions)).toEqual(
-      tuple([GENERATION, int8(1n), null, null, text('ja ✓'), null, null, null, RUN_ID]),
+      tuple([GENERATION, RUN_ID, int8(1n), null, text('ja ✓'), null, null, null]),
     );
   });
 });
@@ -120,11 +120,17 @@ test('a row that could not be scored has its key and the code of its error alone
   const predictions = classified([0, -1, 1], [1, 0, Number.NaN, Number.NaN, 0, 1], errors);
   expect(classifier.encode(batchOf([binary([int8(1n), int8(2n), int8(3n)])]), predictions)).toEqual(
     Buffer.concat([
-      tuple([GENERATION, int8(1n), null, float8(1), text('no'), float8(1), float8(0), null, RUN_ID]),
-      tuple([GENERATION, int8(2n), null, null, null, null, null, text('null_feature'), RUN_ID]),
-      tuple([GENERATION, int8(3n), null, float8(1), text('ja ✓'), float8(0), float8(1), null, RUN_ID]),
+      tuple([GENERATION, RUN_ID, int8(1n), float8(1), text('no'), float8(1), float8(0), null]),
+      tuple([GENERATION, RUN_ID, int8(2n), null, null, null, null, text('null_feature')]),
+      tuple([GENERATION, RUN_ID, int8(3n), float8(1), text('ja ✓'), float8(0), float8(1), null]),
     ]),
   );
+});
+
+test('what the table has as its defaults is left out', () => {
+  const encoder = new PredictionEncoder({ constants: null, classLabels: [], probabilityColumns: null });
+  const predictions = { rows: 1, score: Float64Array.of(1.5), label: null, probabilities: null, errors: NONE };
+  expect(encoder.encode(batchOf([binary([int8(1n)])]), predictions)).toEqual(tuple([int8(1n), float8(1.5), null]));
 });
 
 describe('a row without an error and without a prediction is a defect, and is not written', () => {

@@ -61,7 +61,7 @@ describe('predictions come back from their table as they were', () => {
   ) {
     const client = await database.client();
     const [create, source] = [
-      `drop table if exists target; create table target (generation int not null, id ${keyType}, event_time timestamptz, ${columns}, error_code text, run_id int8 not null)`,
+      `drop table if exists target; create table target (generation int not null, run_id int8 not null, id ${keyType}, event_time timestamptz, ${columns}, error_code text)`,
       `copy (select k::${keyType}, t::timestamptz from (values ${values}) v (k, t)) to stdout (format binary)`,
     ];
     await client.query(create);
@@ -83,8 +83,7 @@ describe('predictions come back from their table as they were', () => {
     };
     const probabilityColumns = ['p0', 'p1', 'p2'];
     const encoder = new PredictionEncoder({
-      generation: 3,
-      runId: '9223372036854775807',
+      constants: { generation: 3, runId: '9223372036854775807' },
       classLabels: CLASSES,
       probabilityColumns,
     });
@@ -93,9 +92,9 @@ describe('predictions come back from their table as they were', () => {
     expect(
       await copied('text', times, 'score float8, label text, p0 float8, p1 float8, p2 float8', encoder, said),
     ).toEqual([
-      [3, 'a', 0.5, 'ja "✓"', 0.25, 0.5, 0.25, null, '9223372036854775807', expect.stringMatching('2013-07-04')],
-      [3, '', null, null, null, null, null, null, 'out_of_range', '9223372036854775807', null],
-      [3, '🦊', Number.POSITIVE_INFINITY, 0.1, '', 1e-300, 0.9, 0.1, null, '9223372036854775807', 'infinity'],
+      [3, '9223372036854775807', 'a', 0.5, 'ja "✓"', 0.25, 0.5, 0.25, null, expect.stringMatching('2013-07-04')],
+      [3, '9223372036854775807', '', null, null, null, null, null, null, 'out_of_range', null],
+      [3, '9223372036854775807', '🦊', Number.POSITIVE_INFINITY, 0.1, '', 1e-300, 0.9, 0.1, null, 'infinity'],
     ]);
   });
 
@@ -108,28 +107,31 @@ describe('predictions come back from their table as they were', () => {
       errors: new Map<number, RowError>(),
     };
     const encoder = new PredictionEncoder({
-      generation: 3,
-      runId: '1',
+      constants: { generation: 3, runId: '1' },
       classLabels: CLASSES,
       probabilityColumns: null,
     });
     expect(
       await copied('numeric', '(12.50, null)', 'score float8, label text, probabilities jsonb', encoder, said),
     ).toEqual([
-      [3, '12.50', null, 0.1, 'ja "✓"', { nein: 5e-324, 'ja "✓"': 0.1, '': 0.30000000000000004 }, null, '1', null],
+      [3, '1', '12.50', null, 0.1, 'ja "✓"', { nein: 5e-324, 'ja "✓"': 0.1, '': 0.30000000000000004 }, null, null],
     ]);
   });
 
   test('of a regression', async () => {
     const score = Float64Array.of(Math.PI, Number.NaN, -Number.MAX_VALUE);
     const said = { rows: 3, score, label: null, probabilities: null, errors };
-    const encoder = new PredictionEncoder({ generation: 3, runId: '1', classLabels: [], probabilityColumns: null });
+    const encoder = new PredictionEncoder({
+      constants: { generation: 3, runId: '1' },
+      classLabels: [],
+      probabilityColumns: null,
+    });
     expect(
       await copied('int8', '(1, null), (2, null), (-9223372036854775808, null)', 'score float8', encoder, said),
     ).toEqual([
-      [3, '1', null, Math.PI, null, '1', null],
-      [3, '2', null, null, 'out_of_range', '1', null],
-      [3, '-9223372036854775808', null, -Number.MAX_VALUE, null, '1', null],
+      [3, '1', '1', null, Math.PI, null, null],
+      [3, '1', '2', null, null, 'out_of_range', null],
+      [3, '1', '-9223372036854775808', null, -Number.MAX_VALUE, null, null],
     ]);
   });
 });

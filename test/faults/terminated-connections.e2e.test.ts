@@ -15,11 +15,12 @@ const ada = await database.client('ada');
 await deployTrees(ada);
 await createSource(alice, 'big', LARGE);
 
-/** Ends the sessions of a part of the service; gives how many there were. */
-async function terminate(part: string): Promise<number> {
+/** Ends the sessions of a part of the service, all or those that wait for a lock; gives how many there were. */
+async function terminate(part: string, which: 'all' | 'waiting' = 'all'): Promise<number> {
   const { rows } = await superuser.query(
-    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = $1',
-    [`pgscore ${part}`],
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = $1
+        and ($2 = 'all' or wait_event_type = 'Lock')`,
+    [`pgscore ${part}`, which],
   );
   return rows.length;
 }
@@ -57,7 +58,10 @@ test('a publication that is terminated is made again, from a new snapshot', asyn
   await midRun(superuser, run);
   await blocker.query('begin');
   await blocker.query('select from pgscore_data.target for update');
-  await waitFor(() => terminate('publish'), { timeout: 20_000, message: 'the publication to wait for the target' });
+  await waitFor(() => terminate('publish', 'waiting'), {
+    timeout: 20_000,
+    message: 'the publication to wait for the target',
+  });
   await blocker.query('rollback');
   await expectDone(run, 2);
 });
