@@ -6,7 +6,7 @@ import type { Feeds } from '../model/feeds.ts';
 import { GraphSession } from '../model/graph-session.ts';
 import { neededOutputs } from '../model/read-outputs.ts';
 import { TextCache } from '../model/text-cache.ts';
-import { loadVersion } from '../scorer/load-version.ts';
+import { loadVersion } from '../versions/load-version.ts';
 
 /** Which rows to score with which version, and how to read them. */
 export type InferenceJob = {

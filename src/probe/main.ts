@@ -10,7 +10,7 @@ import type { Verdict } from './verdict.ts';
 const VERDICT_DESCRIPTOR = 3;
 
 // ONNX Runtime blocks this thread, for ever where a model never ends: another one must see that the parent is gone.
-new Worker(new URL('./parent-watch.js', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
+new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
 
 const request = await readRequest();
 if (request !== undefined) writeFrame(VERDICT_DESCRIPTOR, await judge(request));

@@ -5,7 +5,7 @@ import { failureOf } from './failure.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from './messages.ts';
-import { ModelCache } from './model-cache.ts';
+import { ModelCache } from '../model/model-cache.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
 

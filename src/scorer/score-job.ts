@@ -3,7 +3,7 @@ import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
 import { awaited } from './awaited.ts';
 import type { Job, Outcome } from './job.ts';
-import { loadVersion } from './load-version.ts';
+import { loadVersion } from '../versions/load-version.ts';
 import { loadGeneration } from './load-generation.ts';
 import { loadShard } from './load-shard.ts';
 import { publishInPlace } from './publish-in-place.ts';

@@ -1,5 +1,5 @@
 import type { Link } from '../db/link.ts';
-import type { ModelCache } from './model-cache.ts';
+import type { ModelCache } from '../model/model-cache.ts';
 import type { Reader } from './reader.ts';
 
 /** What a scorer keeps from job to job. */

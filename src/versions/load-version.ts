@@ -2,7 +2,7 @@ import type { Queryable } from '../db/statement.ts';
 import { statement } from '../db/statement.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Signature } from '../model/signature.ts';
-import { readServed } from '../versions/read-artifact.ts';
+import { readServed } from './read-artifact.ts';
 
 export type LoadedVersion = { readonly bytes: Buffer; readonly signature: Signature };
 

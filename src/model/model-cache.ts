@@ -1,8 +1,8 @@
-import type { ModelSession } from '../model/session.ts';
+import type { ModelSession } from './session.ts';
 
 type Entry = { readonly session: ModelSession; readonly bytes: number };
 
-/** Loaded models of a scorer, the least recently used given up first. Memory is what loading one took, or its file's size if that is more. */
+/** Loaded models of a process, the least recently used given up first. Memory is what loading one took, or its file's size if that is more. */
 export class ModelCache {
   readonly #limit: number;
   readonly #entries = new Map<number, Entry>();
