@@ -22,6 +22,7 @@ export class CopyOut implements Submittable {
   #socket: BorrowedSocket | undefined;
   #sent: string | undefined;
   #answered = false;
+  #unended = false;
   #outcome: Outcome | undefined;
   #wake: () => void = () => undefined;
 
@@ -45,9 +46,9 @@ export class CopyOut implements Submittable {
     return this.#decoder.take();
   }
 
-  /** Whether the driver has its socket back, so that the connection can take another query. */
+  /** Whether the connection can take another query: the driver has its socket back, and the steps after the COPY ended what they should. */
   get released(): boolean {
-    return this.#answered && this.#socket === undefined;
+    return this.#answered && this.#socket === undefined && !this.#unended;
   }
 
   /** Makes `next` raise `error`. */
@@ -71,7 +72,10 @@ export class CopyOut implements Submittable {
   handleError(error: unknown, connection: Connection): void {
     this.#answered = true;
     this.#trip.handleError(error, connection);
-    this.fail(error);
+    if (this.#sent === undefined) return this.fail(error);
+    // All rows are here. A source may have set its session a time limit that what comes after it does not keep.
+    this.#unended = true;
+    this.#finish();
   }
 
   handleCommandComplete(message: { text: string }, connection: Connection): void {
@@ -82,6 +86,10 @@ export class CopyOut implements Submittable {
   handleReadyForQuery(): void {
     this.#answered = true;
     this.#trip.handleReadyForQuery();
+    this.#finish();
+  }
+
+  #finish(): void {
     try {
       this.#decoder.finish();
       const decoded = `COPY ${this.#decoder.rows}`;

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { readBatches } from '../../src/copy/read.ts';
 import type { ReadOptions } from '../../src/copy/read.ts';
+import { Step } from '../../src/db/trip.ts';
 import { feature, key } from '../support/copy-stream.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -89,6 +90,14 @@ describe('a COPY ends its connection', () => {
     }
     await backendGone(pid);
     await expect(works(client)).rejects.toThrow('Client was closed');
+  });
+
+  test('where it read all rows, but the statement after them failed', async () => {
+    const client = await database.client();
+    const pid = await backendOf(client);
+    const after = [new Step({ text: 'select 1 / 0' })];
+    expect(await count(client, COPY, { after })).toBe(ROWS);
+    await backendGone(pid);
   });
 
   test('where the consumer fails', async () => {

@@ -93,7 +93,7 @@ beforeAll(async () => {
 /** What of the attempts worked, by the scores of alice's predictions. */
 async function looted(source: string, options: Record<string, unknown> = {}): Promise<string[]> {
   const run = await scoreTable(alice, 'same', source, { key: 'id', target: `${source}_p`, ...options });
-  expect(run).toMatchObject({ state: 'done', rows_done: '2', rows_failed: '0' });
+  expect(run).toMatchObject({ error: null, state: 'done', rows_done: '2', rows_failed: '0' });
   const text = `select max(score) as worked from ${source}_p`;
   const { rows } = await alice.query<{ worked: number }>(text);
   const worked = rows[0]?.worked ?? 0;
