@@ -29,6 +29,9 @@ begin
   end if;
   insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
   select m.model_id into this_model from pgscore_data.model m where m.name = new.model for update;
+  if not exists (select from pgscore_data.version v where v.model_id = this_model) then
+    insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
+  end if;
   select coalesce(max(v.number), 0) + 1 into next_number from pgscore_data.version v where v.model_id = this_model;
   insert into pgscore_data.version (model_id, number, options, expect, sha256, size_bytes, deployed_by)
   values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes), new.deployed_by)

@@ -14,7 +14,7 @@ select
     when 'regression' then 'value'
     else 'label, probability of ' || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
   end as outputs,
-  case when v.state = 'ready' then 'batch' end as execution,
+  case when v.state = 'ready' then 'batch, online' || case when e.native then ', native' else '' end end as execution,
   v.sha256,
   v.deployed_by,
   v.deployed_at,
@@ -22,9 +22,11 @@ select
   v.reason_code,
   v.remedy,
   v.warnings,
-  v.size_bytes
+  v.size_bytes,
+  e.reason as not_native
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
+left join pgscore_data.execution e using (version_id)
 where v.state <> 'dropped';
 comment on view pgscore.models is 'Every version of every model: what it takes and gives, which aliases point at it, and why it was rejected if it was.';
 comment on column pgscore.models.model is 'Name of the model.';
@@ -35,7 +37,7 @@ comment on column pgscore.models.reason is 'Why the check rejected the version.'
 comment on column pgscore.models.task is 'binary, multiclass or regression.';
 comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
 comment on column pgscore.models.outputs is 'What a prediction holds.';
-comment on column pgscore.models.execution is 'The ways to score with it.';
+comment on column pgscore.models.execution is 'The ways to score with it: batch (score_table), online (score() asks the service), native (score() computes it in the query).';
 comment on column pgscore.models.sha256 is 'Digest of the ONNX file as deployed.';
 comment on column pgscore.models.deployed_by is 'The role that deployed it.';
 comment on column pgscore.models.deployed_at is 'When its bytes arrived.';
@@ -44,17 +46,18 @@ comment on column pgscore.models.reason_code is 'Stable code of the reason.';
 comment on column pgscore.models.remedy is 'What to do about the reason.';
 comment on column pgscore.models.warnings is 'What the check noticed and accepted.';
 comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
+comment on column pgscore.models.not_native is 'Why it is not compiled to a function, where it is not.';
 
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
 comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
 comment on column pgscore.audit.at is 'When it was done.';
 comment on column pgscore.audit.actor is 'The role that did it.';
-comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model or drop_model.';
+comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind or unbind.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';
-comment on column pgscore.audit.detail is 'What else was said: the options of a deploy, the alias, the new name.';
+comment on column pgscore.audit.detail is 'What else was said: the options of a deploy, the alias, the new name, the role, the table.';
 
 create or replace view pgscore._command as
 select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;
@@ -121,6 +124,9 @@ begin
   end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
+  delete from pgscore_data.execution e where e.version_id = this_version;
+  perform pgscore_data._drop_functions(this_version);
+  perform pgscore_data._drop_bound_version(split_part(model_and_number, '@', 1), split_part(model_and_number, '@', 2)::int);
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
 end
 $$;
@@ -132,6 +138,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgscore_data.model m set name = new_name where m.model_id = this_model;
+  if exists (select from pgscore_data.binding b where b.model_id = this_model) then
+    perform pgscore_data._drop_bound(old_name::name, null);
+  end if;
+  perform pgscore_data._renew_bindings(this_model);
   update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
    where split_part(s.model, '@', 1) = old_name;
 exception
@@ -157,6 +167,7 @@ begin
       errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); first.';
   end if;
   delete from pgscore_data.alias a where a.model_id = this_model;
+  perform pgscore_data._unbind_all(this_model, base);
   for version in select v.version_id, v.number from pgscore_data.version v where v.model_id = this_model and v.state <> 'dropped' loop
     perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
   end loop;
@@ -184,6 +195,7 @@ begin
   case new.action
     when 'promote' then
       perform pgscore_data._set_alias(version.version_id, 'champion');
+      perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'set_alias' then
       if new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
@@ -191,9 +203,11 @@ begin
           errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
+      perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'rollback' then
       new.outcome := base || '@' || pgscore_data._rollback(this_model);
+      perform pgscore_data._renew_bindings(this_model);
     when 'drop_version' then
       perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
       new.outcome := base || '@' || version.number;
@@ -202,6 +216,10 @@ begin
       new.outcome := new.argument;
     when 'drop_model' then
       perform pgscore_data._drop_model(this_model, base);
+    when 'grant_model' then
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, true);
+    when 'revoke_model' then
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, false);
     else
       raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
   end case;
@@ -270,11 +288,12 @@ as $$
     (7, 'inputs', v.inputs),
     (8, 'outputs', v.outputs),
     (9, 'execution', v.execution),
-    (10, 'warnings', nullif(array_to_string(v.warnings, '; '), '')),
-    (11, 'size', pg_size_pretty(v.size_bytes)),
-    (12, 'sha256', v.sha256),
-    (13, 'deployed by', v.deployed_by::text),
-    (14, 'deployed at', v.deployed_at::text)
+    (10, 'not native', v.not_native),
+    (11, 'warnings', nullif(array_to_string(v.warnings, '; '), '')),
+    (12, 'size', pg_size_pretty(v.size_bytes)),
+    (13, 'sha256', v.sha256),
+    (14, 'deployed by', v.deployed_by::text),
+    (15, 'deployed at', v.deployed_at::text)
   ) as p (position, property, value)
   where p.value is not null order by p.position
 $$;

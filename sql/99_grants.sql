@@ -2,9 +2,11 @@
 
 revoke all on all functions in schema pgscore, pgscore_data from public;
 revoke all on all procedures in schema pgscore from public;
+revoke all on all functions in schema pgscore_models from public;
 alter default privileges for role pgscore_owner revoke execute on functions from public;
 
 grant usage on schema pgscore to pgscore_user, pgscore_deployer, pgscore_service;
+grant usage on schema pgscore_models to pgscore_user, pgscore_service;
 grant usage on schema pgscore_bi to pgscore_analyst;
 grant usage, create on schema pgscore_sources to pgscore_user;
 grant usage on schema pgscore_sources to pgscore_reader;
@@ -16,17 +18,18 @@ grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
-  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text)
+  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name)
 from pgscore_user;
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
-  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text)
+  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name)
 to pgscore_deployer;
 
-grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts to pgscore_user;
+grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
 
+grant select (outcome), insert (model, relation, bound) on pgscore._binding_request to pgscore_user;
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
@@ -46,3 +49,21 @@ grant execute on function
   pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint),
   pgscore_data._wake(text), pgscore_data._fire_function(int), pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
 to pgscore_service;
+
+-- What every call of score() goes through; the functions of a version are granted with its model.
+do $$
+declare
+  this regprocedure;
+begin
+  for this in
+    select p.oid::regprocedure from pg_proc p
+     where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]'
+  loop
+    execute format('grant execute on function %s to pgscore_user, pgscore_service', this);
+  end loop;
+end
+$$;
+
+grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int) to pgscore_service;
+grant insert, update, delete on pgscore_data.gateway to pgscore_service;
+grant insert, delete on pgscore_data.online_prediction to pgscore_service;

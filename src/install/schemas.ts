@@ -12,6 +12,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   pgscore_models: 'Functions generated for models.',
   pgscore_predictions: 'Managed storage of predictions, one table a target.',
   pgscore_sources: "Read handles: how the service reads a source with the requester's rights.",
+  pgscore_dblink: 'The extension dblink, where nobody but pgscore can call it.',
   pgscore_data: 'Everything else that pgscore keeps. Not an interface.',
 };
 

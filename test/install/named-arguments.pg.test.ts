@@ -7,7 +7,7 @@ const superuser = await database.client();
 
 const { rows: routines } = await superuser.query<{ name: string; kind: string; arguments: string }>(
   `select p.oid::regprocedure::text as name, p.prokind as kind,
-          p.oid::regproc || '(' || (select string_agg(n || ' => null::' || format_type(p.proargtypes[i - 1], null), ', ' order by i)
+          p.oid::regproc || '(' || (select string_agg(n || ' => null::' || replace(format_type(p.proargtypes[i - 1], null), 'anyelement', 'pgscore.models'), ', ' order by i)
              from unnest(p.proargnames[1:p.pronargs]) with ordinality as a (n, i)) || ')' as arguments
      from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname !~ '^_' order by 1`,
 );

@@ -1,0 +1,78 @@
+-- Who may call a model: EXECUTE on the functions of its versions is the grant; the table keeps it for versions to come.
+
+create or replace function pgscore_data._functions_of(this_model int) returns table (function regprocedure)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select p.oid::regprocedure
+    from pg_proc p, pgscore_data.version v, pgscore_data.model m
+   where p.pronamespace = 'pgscore_models'::regnamespace and v.model_id = this_model and m.model_id = this_model
+     and (p.proname = '_v' || v.version_id or starts_with(p.proname, '_v' || v.version_id || '_')
+       or p.proname = pgscore_data._version_function(m.name, v.number))
+  union
+  select p.oid::regprocedure
+    from pg_proc p, pgscore_data.model m
+   where p.pronamespace = 'pgscore_models'::regnamespace and m.model_id = this_model and p.proname = m.name
+$$;
+comment on function pgscore_data._functions_of(int) is 'Every generated function of a model.';
+
+create or replace function pgscore_data._version_function(model name, number int) returns name
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select (model || '_v' || number)::name $$;
+comment on function pgscore_data._version_function(name, int) is 'Name of the typed function of a version, such as churn_v3.';
+
+create or replace function pgscore_data._renew_grants(this_model int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  grantees text := (select string_agg(quote_ident(g.grantee), ', ') from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = this_model);
+  others text;
+  this regprocedure;
+begin
+  for this in select f.function from pgscore_data._functions_of(this_model) f loop
+    select string_agg(distinct case a.grantee when 0 then 'public' else quote_ident(r.rolname) end, ', ') into others
+      from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles r on r.oid = a.grantee
+     where p.oid = this and a.grantee <> p.proowner;
+    if others is not null then
+      execute format('revoke all on function %s from %s', this, others);
+    end if;
+    execute format('grant execute on function %s to %s', this, concat_ws(', ', 'pgscore_service', grantees));
+  end loop;
+end
+$$;
+comment on function pgscore_data._renew_grants(int) is 'Gives EXECUTE on a model''s functions to the roles that it is granted to, and to nobody else but the service.';
+
+create or replace function pgscore_data._change_grant(this_model int, base text, role text, actor name, granted boolean) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from pg_roles r where r.rolname = role) then
+    raise exception 'role "%" does not exist', role using errcode = 'undefined_object', hint = 'select rolname from pg_roles; lists the roles.';
+  end if;
+  if granted then
+    insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, role, actor) on conflict do nothing;
+  else
+    delete from pgscore_data.model_grant g where g.model_id = this_model and g.grantee = role;
+    if not found then
+      raise exception 'model "%" is not granted to "%"', base, role using errcode = 'undefined_object',
+        hint = coalesce('It is granted to ' || (select string_agg(g.grantee, ', ' order by g.grantee) from pgscore_data.model_grant g where g.model_id = this_model) || '.', 'It is granted to nobody.');
+    end if;
+  end if;
+  perform pgscore_data._renew_grants(this_model);
+end
+$$;
+comment on function pgscore_data._change_grant(int, text, text, name, boolean) is 'Grants a model to a role, or takes the grant back.';
+
+create or replace function pgscore.grant_model(model text, role name) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('grant_model', model, role::text) $$;
+comment on function pgscore.grant_model(text, name) is
+'Lets a role call score() with a model. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
+
+create or replace function pgscore.revoke_model(model text, role name) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('revoke_model', model, role::text) $$;
+comment on function pgscore.revoke_model(text, name) is 'Takes a model back from a role that it was granted to. Returns the model.';

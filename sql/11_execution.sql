@@ -1,0 +1,264 @@
+-- The functions of a version: compiled ones where it is native, and how they take a row as jsonb.
+
+do $$
+begin
+  if to_regtype('pgscore_models._prediction') is null then
+    create type pgscore_models._prediction as (score double precision, label text, probabilities double precision[]);
+  end if;
+end
+$$;
+comment on type pgscore_models._prediction is 'What a model says of one row; probabilities in the order of its class labels.';
+
+-- `value` keeps the planner from computing a call of constants ahead: an immutable function alone lets its caller be inlined.
+create or replace function pgscore_models._null_feature(feature text, value anyelement) returns double precision
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'feature % is NULL, and the model cannot take that', quote_ident(feature) using
+    errcode = 'null_value_not_allowed', hint = format('Leave such rows out (where %I is not null), give a value (coalesce), or deploy with null_values or nulls => ''nan''.', feature);
+end
+$$;
+comment on function pgscore_models._null_feature(text, anyelement) is 'Raises that a feature is NULL where the model handles no NULL.';
+
+create or replace function pgscore_models._mistyped_feature(feature text, value jsonb, wanted text) returns void
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'feature % is %, not %', quote_ident(feature), left(value::text, 80), wanted using
+    errcode = 'datatype_mismatch', hint = case when jsonb_typeof(value) = 'string' and wanted <> 'a text' then format('A text is never taken for a number: cast it, as in %I::double precision.', feature) else 'Give the feature as the model was trained on it: select inputs from pgscore.models.' end;
+end
+$$;
+comment on function pgscore_models._mistyped_feature(text, jsonb, text) is 'Raises that a feature has a value of another type.';
+
+create or replace function pgscore_models._other_number(value jsonb, feature text) returns double precision
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case
+    when value is null or value = 'null' then return null;
+    when value in ('true', 'false') then return value::boolean::int;
+    when value in ('"NaN"', '"Infinity"', '"-Infinity"') then return (value #>> '{}')::double precision;
+    else perform pgscore_models._mistyped_feature(feature, value, 'a number');
+  end case;
+end
+$$;
+comment on function pgscore_models._other_number(jsonb, text) is 'A numeric feature whose JSON value is no plain number: NULL, NaN, an infinity or a boolean; raises for others.';
+
+create or replace function pgscore_models._other_integer(value jsonb, feature text) returns bigint
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case
+    when value is null or value = 'null' then return null;
+    when value in ('true', 'false') then return value::boolean::int;
+    else perform pgscore_models._mistyped_feature(feature, value, 'a whole number');
+  end case;
+end
+$$;
+comment on function pgscore_models._other_integer(jsonb, text) is 'An integer feature whose JSON value is no whole number: NULL or a boolean; raises for others.';
+
+create or replace function pgscore_models._other_boolean(value jsonb, feature text) returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case
+    when value is null or value = 'null' then return null;
+    else perform pgscore_models._mistyped_feature(feature, value, 'a boolean');
+  end case;
+end
+$$;
+comment on function pgscore_models._other_boolean(jsonb, text) is 'A boolean feature whose JSON value is no boolean: NULL; raises for others.';
+
+create or replace function pgscore_models._other_text(value jsonb, feature text) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case
+    when value is null or value = 'null' then return null;
+    else perform pgscore_models._mistyped_feature(feature, value, 'a text');
+  end case;
+end
+$$;
+comment on function pgscore_models._other_text(jsonb, text) is 'A text feature whose JSON value is no string: NULL; raises for others.';
+
+create or replace function pgscore_models._numbers(value jsonb, feature text, width int) returns double precision[]
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if value is null or value = 'null' then
+    return null;
+  elsif jsonb_typeof(value) <> 'array' or jsonb_array_length(value) <> width then
+    perform pgscore_models._mistyped_feature(feature, value, format('an array of %s numbers', width));
+  end if;
+  return (select array_agg(case jsonb_typeof(e) when 'number' then e::double precision else pgscore_models._other_number(e, feature) end order by n)
+            from jsonb_array_elements(value) with ordinality as x (e, n));
+end
+$$;
+comment on function pgscore_models._numbers(jsonb, text, int) is 'An array feature out of its JSON value; raises where it is no array of that many numbers.';
+
+create or replace function pgscore_models._match_features(features text[], given jsonb) returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  feature text;
+  found text[];
+  renamed jsonb := '{}';
+begin
+  if jsonb_typeof(given) <> 'object' then
+    raise exception 'score() takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
+      hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
+  end if;
+  if given ? 'f1' and not features @> '{f1}' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$') then
+    raise exception 'the row has no column names' using errcode = 'undefined_column',
+      hint = 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
+  end if;
+  foreach feature in array features loop
+    found := array(select k from jsonb_object_keys(given) k where k = feature);
+    if found = '{}' then
+      found := array(select k from jsonb_object_keys(given) k where lower(k) = lower(feature));
+    end if;
+    if cardinality(found) <> 1 then
+      raise exception 'the row has % column "%", which the model needs', case cardinality(found) when 0 then 'no' else 'more than one' end, feature using
+        errcode = case cardinality(found) when 0 then 'undefined_column' else 'ambiguous_column' end,
+        detail = 'The row has: ' || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
+        hint = format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature);
+    end if;
+    renamed := renamed || jsonb_build_object(feature, given -> found[1]);
+  end loop;
+  return renamed;
+end
+$$;
+comment on function pgscore_models._match_features(text[], jsonb) is 'A row with its keys as the model names its features: exact, else case-insensitive where unique; raises for what is missing.';
+
+create or replace function pgscore_data._argument_type(tensor_type text, width int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when width > 1 then 'double precision[]'
+    when tensor_type in ('float32', 'float64') then 'double precision'
+    when tensor_type in ('int32', 'int64') then 'bigint'
+    when tensor_type = 'bool' then 'boolean'
+    else 'text'
+  end
+$$;
+comment on function pgscore_data._argument_type(text, int) is 'SQL type of the argument that takes a feature in a compiled function.';
+
+create or replace function pgscore_data._json_argument(feature text, tensor_type text, width int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(case
+      when width > 1 then 'pgscore_models._numbers(f -> %1$L, %1$L, ' || width || ')'
+      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''number'' then (f -> %1$L)::double precision else pgscore_models._other_number(f -> %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f -> %1$L) = ''number'' and (f -> %1$L)::numeric %% 1 = 0 then (f -> %1$L)::bigint else pgscore_models._other_integer(f -> %1$L, %1$L) end'
+      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''boolean'' then (f -> %1$L)::boolean else pgscore_models._other_boolean(f -> %1$L, %1$L) end'
+      else 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''string'' then f ->> %1$L else pgscore_models._other_text(f -> %1$L, %1$L) end'
+    end, feature)
+$$;
+comment on function pgscore_data._json_argument(text, text, int) is 'The SQL that takes a feature out of the jsonb f for a compiled function.';
+
+create or replace function pgscore_data._create_function(name name, arguments text, result text, language text, volatility text, body text, comment text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('create or replace function pgscore_models.%I(%s) returns %s language %I %s as %L', name, arguments, result, language, volatility, body);
+  execute format('comment on function pgscore_models.%I(%s) is %L', name, arguments, comment);
+end
+$$;
+comment on function pgscore_data._create_function(name, text, text, text, text, text, text) is 'Creates a generated function in pgscore_models. The body is quoted: whatever it holds, it is one function.';
+
+create or replace function pgscore_data._create_native(this_version int, features jsonb, bodies jsonb) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  from_json text := (select string_agg(pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int), E',\n    ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  base text := '_v' || this_version;
+  parts constant jsonb := '{"score": "", "label": "_label", "probabilities": "_probabilities"}';
+  results constant jsonb := '{"score": "double precision", "label": "int", "probabilities": "double precision[]"}';
+  version_name text := (select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = this_version);
+  part text;
+begin
+  for part in select k from jsonb_object_keys(bodies) k loop
+    perform pgscore_data._create_function(base || (parts ->> part), types, results ->> part, bodies -> part ->> 'language',
+      'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then 10 else 2000 end, bodies -> part ->> 'body',
+      format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, version_name));
+    perform pgscore_data._create_function(base || (parts ->> part) || '_json', 'f jsonb', results ->> part, 'plpgsql', 'immutable parallel safe cost 5000',
+      format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return pgscore_models.%2$I(\n    %3$s);\nend',
+        names, base || (parts ->> part), from_json),
+      format('The %s of %s for a row as jsonb.', part, version_name));
+  end loop;
+  perform pgscore_data._renew_grants((select v.model_id from pgscore_data.version v where v.version_id = this_version));
+end
+$$;
+comment on function pgscore_data._create_native(int, jsonb, jsonb) is
+'Creates the compiled functions of a version in check: _v<id> and, where bodies has them, _v<id>_label and _v<id>_probabilities, each by arguments and by jsonb. features: as in the signature to be. Used once the version is ready and native.';
+
+create or replace function pgscore_data._drop_functions(this_version int) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this regprocedure;
+begin
+  for this in select p.oid::regprocedure from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace
+      and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_')) loop
+    execute format('drop function %s', this);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_functions(int) is 'Drops the generated functions of a version, but for those bound to tables.';
+
+create or replace function pgscore_data._describe_execution(this_version int) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, features, native, reason, evidence)
+  select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'), (v.signature ->> 'threshold')::double precision,
+         array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
+         coalesce((v.facts -> 'native' ->> 'native')::boolean, false),
+         case when v.facts ? 'native' then v.facts -> 'native' ->> 'reason' else 'it was deployed before pgscore compiled models: deploy it again' end,
+         coalesce(v.facts -> 'native' -> 'evidence', '{}')
+    from pgscore_data.version v
+    cross join lateral (select array(select l from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (l, n) order by n)) labels ("all")
+   where v.version_id = this_version and v.state = 'ready'
+  on conflict (version_id) do nothing
+$$;
+comment on function pgscore_data._describe_execution(int) is 'Notes of a ready version what score() must know at every call.';
+
+create or replace function pgscore_data._version_ready() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_data._describe_execution(new.version_id);
+  if not (select e.native from pgscore_data.execution e where e.version_id = new.version_id) then
+    perform pgscore_data._drop_functions(new.version_id);
+  end if;
+  perform pgscore_data._create_online(new.version_id);
+  begin
+    perform pgscore_data._renew_bindings(new.model_id);
+  exception when others then
+    -- The first champion of a model that was bound, dropped and deployed anew need not fit the table any more.
+    raise warning 'the typed functions of version % were not made: %', new.version_id, sqlerrm;
+    perform pgscore_data._renew_grants(new.model_id);
+  end;
+  return null;
+end
+$$;
+comment on function pgscore_data._version_ready() is 'Makes a version that passed its check callable from SQL.';
+
+create or replace trigger ready after update of state on pgscore_data.version
+for each row when (new.state = 'ready' and old.state = 'checking') execute function pgscore_data._version_ready();

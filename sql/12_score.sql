@@ -1,0 +1,259 @@
+-- score(), predict() and classify(): one row, inside any query.
+
+create or replace function pgscore_models._route(model text, out version_id int, out version text, out task text, out class_labels text[], out positive_class int, out native boolean, out reason text)
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted int;
+begin
+  -- The champion by its bare name is the common case, and has no time for the general one.
+  select a.version_id into wanted from pgscore_data.model m join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion' where m.name = $1;
+  if not found then
+    wanted := (pgscore._ready_version($1)).version_id;
+  end if;
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.native, e.reason
+    into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.native, _route.reason
+    from pgscore_data.execution e where e.version_id = wanted;
+  if not native or current_setting('pgscore.execution', true) in ('native', 'online') then
+    select m.name || '@' || v.number into _route.version from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = wanted;
+  end if;
+end
+$$;
+comment on function pgscore_models._route(text) is 'Which version a notation means just now, and how it is executed.';
+
+create or replace function pgscore_models._is_native(version text, native boolean, reason text) returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted text := coalesce(nullif(current_setting('pgscore.execution', true), ''), 'auto');
+begin
+  if wanted not in ('auto', 'native', 'online') then
+    raise exception 'pgscore.execution = % is not known', quote_literal(wanted) using errcode = 'invalid_parameter_value', hint = 'Set it to auto, native or online.';
+  elsif wanted = 'native' and not native then
+    raise exception 'version "%" is not native: %', version, reason using
+      errcode = 'object_not_in_prerequisite_state', hint = 'set pgscore.execution = auto; lets the service answer.';
+  end if;
+  return native and wanted <> 'online';
+end
+$$;
+comment on function pgscore_models._is_native(text, boolean, text) is 'Whether the setting pgscore.execution (auto, native, online) and the version let a compiled function answer.';
+
+create or replace function pgscore_models._score(model text, features jsonb) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  route record;
+  answer double precision;
+begin
+  if features is null or features = 'null' then
+    return null;
+  end if;
+  select * into route from pgscore_models._route(model);
+  if route.task = 'multiclass' then
+    raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
+      errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
+      hint = format('score(%L, row, class => %L), or pgscore.classify(%L, row) for the label.', model, route.class_labels[1], model);
+  end if;
+  if pgscore_models._is_native(route.version, route.native, route.reason) then
+    execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
+  else
+    execute 'select (pgscore_models._v' || route.version_id || '_online($1)).score' into answer using features;
+  end if;
+  return answer;
+end
+$$;
+comment on function pgscore_models._score(text, jsonb) is 'score() of a row as jsonb, or of a row of a table that is not bound.';
+
+create or replace function pgscore_models._score(model text, features record) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+-- What to_jsonb makes of a number depends on it.
+set extra_float_digits = 1
+as $$
+begin
+  -- A row of NULLs is what an outer join gives where it found no row.
+  return case when not features is null then pgscore_models._score(model, to_jsonb(features)) end;
+end
+$$;
+comment on function pgscore_models._score(text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';
+
+create or replace function pgscore_models._refuse_scalar(value text) returns double precision
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'score() takes a row, not the value %', quote_literal(left(value, 80)) using errcode = 'datatype_mismatch',
+    hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
+end
+$$;
+comment on function pgscore_models._refuse_scalar(text) is 'Raises that score() was given a value instead of a row, and how to write the row.';
+
+create or replace function pgscore_models._json_row(value text) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return value::jsonb;
+exception
+  when invalid_text_representation then
+    perform pgscore_models._refuse_scalar(value);
+end
+$$;
+comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no JSON.';
+
+do $$
+declare
+  scalar text;
+begin
+  foreach scalar in array '{boolean,double precision,date,timestamp with time zone,uuid}'::text[] loop
+    execute format('create or replace function pgscore_models._score(model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
+      scalar, 'select pgscore_models._refuse_scalar($2::text)');
+    execute format('comment on function pgscore_models._score(text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
+  end loop;
+end
+$$;
+
+create or replace function pgscore_models._features(features anyelement) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
+as $$
+begin
+  return case when not features is null then to_jsonb(features) end;
+end
+$$;
+comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
+
+create or replace function pgscore_models._predict(model text, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  route record;
+  label int;
+  base text;
+begin
+  if features is null or features = 'null' then
+    return;
+  end if;
+  select * into route from pgscore_models._route(model);
+  base := 'pgscore_models._v' || route.version_id;
+  if not pgscore_models._is_native(route.version, route.native, route.reason) then
+    execute 'select (' || base || '_online($1)).*' into prediction using features;
+  else
+    execute 'select ' || base || '_json($1)' into prediction.score using features;
+    if route.task <> 'regression' then
+      execute 'select ' || base || '_label_json($1), ' || base || '_probabilities_json($1)' into label, prediction.probabilities using features;
+      prediction.label := route.class_labels[label + 1];
+    end if;
+  end if;
+  task := route.task;
+  class_labels := route.class_labels;
+  version := coalesce(route.version, pgscore_models._version_name(route.version_id));
+end
+$$;
+comment on function pgscore_models._predict(text, jsonb) is 'All that a model says of one row.';
+
+create or replace function pgscore_models._version_name(version_id int) returns text
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
+comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
+
+create or replace function pgscore_models._predict_json(model text, features jsonb) returns jsonb
+language sql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+      when p.task is null then null
+      when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
+      else jsonb_build_object('label', (p.prediction).label,
+        'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
+        'version', p.version)
+    end
+    from pgscore_models._predict(model, features) p
+$$;
+comment on function pgscore_models._predict_json(text, jsonb) is 'predict() of a row as jsonb.';
+
+create or replace function pgscore_models._classify(model text, features jsonb) returns text
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p record;
+begin
+  select * into p from pgscore_models._predict(model, features);
+  if p.task = 'regression' then
+    raise exception 'model "%" is a regression: it has no labels', model using
+      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
+  end if;
+  return (p.prediction).label;
+end
+$$;
+comment on function pgscore_models._classify(text, jsonb) is 'classify() of a row as jsonb.';
+
+create or replace function pgscore_models._score_class(model text, features jsonb, class text) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p record;
+begin
+  select * into p from pgscore_models._predict(model, features);
+  if p.task is not null and array_position(p.class_labels, class) is null then
+    raise exception 'model "%" has no class "%"', model, class using errcode = 'invalid_parameter_value',
+      hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
+  end if;
+  return (p.prediction).probabilities[array_position(p.class_labels, class)];
+end
+$$;
+comment on function pgscore_models._score_class(text, jsonb, text) is 'score() with class => ... of a row as jsonb.';
+
+-- These inline into the query: that is what makes a constant model on a bound table cost no more than the model. Hence no
+-- SET and every name qualified. VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
+
+create or replace function pgscore.score(model text, features anyelement) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score($1, $2) $$;
+comment on function pgscore.score(text, anyelement) is
+'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
+model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
+Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist.';
+
+create or replace function pgscore.score(model text, features text) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score($1, pgscore_models._json_row($2)) $$;
+comment on function pgscore.score(text, text) is 'score() of a row written as JSON: select score(''churn'', ''{"age": 41}'').';
+
+create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_class($1, pgscore_models._features($2), $3) $$;
+comment on function pgscore.score(text, anyelement, text) is 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
+
+create or replace function pgscore.predict(model text, features anyelement) returns jsonb
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._predict_json($1, pgscore_models._features($2)) $$;
+comment on function pgscore.predict(text, anyelement) is 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression. Arguments as of score().';
+
+create or replace function pgscore.classify(model text, features anyelement) returns text
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._classify($1, pgscore_models._features($2)) $$;
+comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
+
+create or replace function pgscore.score(model text, features text, class text) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_class($1, pgscore_models._json_row($2), $3) $$;
+comment on function pgscore.score(text, text, text) is 'The probability of one class of a row written as JSON.';
+
+create or replace function pgscore.predict(model text, features text) returns jsonb
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._predict_json($1, pgscore_models._json_row($2)) $$;
+comment on function pgscore.predict(text, text) is 'predict() of a row written as JSON.';
+
+create or replace function pgscore.classify(model text, features text) returns text
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._classify($1, pgscore_models._json_row($2)) $$;
+comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
