@@ -257,3 +257,32 @@ create or replace function pgscore.classify(model text, features text) returns t
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._classify($1, pgscore_models._json_row($2)) $$;
 comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
+
+create or replace function pgscore_data._create_public_score() returns boolean
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this record;
+begin
+  if exists (
+    select from pg_proc theirs join pg_proc ours on ours.proargtypes = theirs.proargtypes and ours.proname = theirs.proname
+     where ours.pronamespace = 'pgscore'::regnamespace and ours.proname = 'score'
+       and theirs.pronamespace = 'public'::regnamespace and theirs.proowner <> 'pgscore_owner'::regrole
+  ) then
+    return false;
+  end if;
+  for this in
+    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment
+      from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname = 'score'
+  loop
+    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+      this.arguments, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
+    execute format('comment on function public.score(%s) is %L', this.identity, this.comment);
+    execute format('revoke all on function public.score(%s) from public', this.identity);
+    execute format('grant execute on function public.score(%s) to pgscore_user', this.identity);
+  end loop;
+  return true;
+end
+$$;
+comment on function pgscore_data._create_public_score() is 'Makes public.score(), so that score() is found without a schema; false where somebody else has one.';

@@ -16,30 +16,40 @@ export function addMigrate(program: Command): void {
     .description(DESCRIPTION)
     .addOption(settingOption('servicePassword'))
     .addOption(settingOption('readerPassword'))
-    .action(async (_options, command: Command) => {
+    .option('--no-public-score', 'do not make public.score(): score() is then called as pgscore.score()')
+    .action(async (options: { publicScore: boolean }, command: Command) => {
       const { flags, output } = invocation(command);
       const migrated = await migrate({
         url: setting('databaseUrl', flags),
         servicePassword: setting('servicePassword', flags),
         readerPassword: setting('readerPassword', flags),
+        publicScore: options.publicScore,
       });
       output.result(migrated, () => migratedText(migrated));
     });
 }
 
 /** What was done, and what is left to do. */
-export function migratedText({ database, version, createdRoles, applied, passwords, state }: Migrated): string {
+export function migratedText(migrated: Migrated): string {
+  const { database, version, createdRoles, applied, passwords, state } = migrated;
   const fresh = createdRoles.length > 0 || applied.length > 0;
   return [
     ...listed('Created roles', createdRoles),
     ...listed('Applied', applied),
     ...listed('Set the passwords of', passwords),
     `pgscore ${version} is ${fresh ? 'installed' : 'up to date'} in database "${database}".`,
+    ...publicScoreText(migrated),
     ...(state === 'copy'
       ? ['', 'This database is a restored copy of another: pgscore adopt makes it the installation.']
       : []),
     ...(fresh ? ['', 'Next:', ...nextSteps(createdRoles, passwords)] : []),
   ].join('\n');
+}
+
+function publicScoreText({ publicScore }: Migrated): string[] {
+  if (publicScore === 'created' || publicScore === 'not asked for') return [];
+  const why = publicScore === 'name taken' ? 'public has a score() of its own' : 'this role may not add to schema public';
+  return [`Call pgscore.score() with its schema: ${why}.`];
 }
 
 function listed(what: string, names: readonly string[]): string[] {

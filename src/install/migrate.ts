@@ -7,6 +7,7 @@ import { installationState, recordInstallation } from './installation.ts';
 import type { InstallationState } from './installation.ts';
 import { runMigrations } from './migrations.ts';
 import { setPassword } from './password.ts';
+import { createPublicScore, type PublicScore } from './public-score.ts';
 import { ensureRoles } from './roles.ts';
 import { ensureSchemas } from './schemas.ts';
 import { checkServer } from './server.ts';
@@ -15,6 +16,8 @@ export type MigrateOptions = {
   readonly url: string | undefined;
   readonly servicePassword?: string | undefined;
   readonly readerPassword?: string | undefined;
+  /** Also makes public.score(); true by default. */
+  readonly publicScore?: boolean | undefined;
 };
 
 /** What an install changed; nothing, where the database was up to date. */
@@ -25,6 +28,7 @@ export type Migrated = {
   readonly applied: string[];
   readonly passwords: string[];
   readonly state: InstallationState;
+  readonly publicScore: PublicScore | 'not asked for';
 };
 
 /** Arbitrary, but the same for every installer of a database. */
@@ -39,7 +43,8 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     const createdRoles = await ensureRoles(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
-    return { ...installed, createdRoles, passwords: await setPasswords(client, options) };
+    const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);
+    return { ...installed, createdRoles, publicScore, passwords: await setPasswords(client, options) };
   } finally {
     await client.end();
   }
