@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { Listener } from '../db/listen.ts';
-import { isPassing } from '../db/sqlstate.ts';
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { fireDue } from '../schedule/fire-due.ts';
@@ -21,6 +20,7 @@ import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover, tidy } from './sweep.ts';
+import { unlessDown } from './unless-down.ts';
 import { Wakeable } from './wakeable.ts';
 import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
@@ -76,14 +76,7 @@ class Supervisor implements Service {
     this.#dieOfStrayRejections = surviveStrayRejections(log);
     const readerUrl = readerUrlOf(config);
     this.#links = controlLinks(config);
-    const settings = {
-      connecting: config.connecting,
-      databaseUrl: config.databaseUrl,
-      readerUrl,
-      batchRows: config.batchRows,
-      modelMemoryBytes: config.modelMemoryBytes,
-    };
-    this.#scorers = new ScorerPool(config.scorers, settings, config.batchTimeoutMs, log);
+    this.#scorers = new ScorerPool(config, readerUrl, log);
     const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
       new Settlement(this.#links.settle, this.#metrics, log),
@@ -137,7 +130,7 @@ class Supervisor implements Service {
       registry: this.#metrics.registry,
       ready: () => this.#readiness(),
     });
-    await this.#firstBeat();
+    await unlessDown(() => this.#beat(), this.#log);
     this.#scorers.start();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
@@ -228,16 +221,6 @@ class Supervisor implements Service {
 
   get #waits(): boolean {
     return this.#state === 'starting' || this.#state === 'paused';
-  }
-
-  /** A database that is down comes up one day; one that refuses the service, or has no pgscore, is a mistake to be told of. */
-  async #firstBeat(): Promise<void> {
-    try {
-      await this.#beat();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      this.#log.warn({ err: error }, 'the database does not answer yet; the service goes on trying');
-    }
   }
 
   async #beat(): Promise<void> {
