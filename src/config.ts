@@ -1,4 +1,5 @@
 import { PgscoreError } from './errors.ts';
+import { isLoopback } from './lib/loopback.ts';
 import type { LogLevel } from './log.ts';
 import { OPTIONS } from './option-table.ts';
 import type { OptionName, OptionSpec } from './option-table.ts';
@@ -35,6 +36,24 @@ function requiredNumber(name: OptionName, flags: Flags, least: number): number {
   return value;
 }
 
+/** What the gateway of a service is set to. */
+export type GatewayConfig = {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly password: string | undefined;
+  readonly mostConnections: number;
+  readonly queueRows: number;
+  readonly batchRows: number;
+  readonly messageBytes: number;
+  /** 0: no limit. */
+  readonly idleMs: number;
+  readonly silenceMs: number;
+  readonly deadlineMs: number;
+  readonly mostDeadlineMs: number;
+};
+
 /** What a running service is set to. */
 export type ServiceConfig = {
   readonly databaseUrl: string | undefined;
@@ -51,6 +70,7 @@ export type ServiceConfig = {
   readonly graceMs: number;
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly gateway: GatewayConfig;
   /** What a child needs beside a URL to connect as this process would. */
   readonly connecting: Readonly<Record<string, string>>;
 };
@@ -72,8 +92,47 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     graceMs: requiredNumber('graceSeconds', flags, 0) * 1000,
     httpHost: setting('httpHost', flags) ?? '127.0.0.1',
     httpPort: requiredNumber('httpPort', flags, 0),
+    gateway: gatewayConfig(flags),
     connecting: connectingVariables(),
   };
+}
+
+function gatewayConfig(flags: Flags): GatewayConfig {
+  const host = setting('gatewayHost', flags) ?? '127.0.0.1';
+  const tls = tlsFiles(flags);
+  if (tls === undefined && !isLoopback(host)) {
+    throw new PgscoreError(
+      'usage',
+      `${OPTIONS.gatewayHost.flag} is ${host}, which others can reach, but there is no TLS`,
+      {
+        remedy: `Give ${OPTIONS.gatewayTlsCert.flag} and ${OPTIONS.gatewayTlsKey.flag}, or listen on 127.0.0.1.`,
+      },
+    );
+  }
+  const deadlineMs = Math.ceil(requiredNumber('onlineDeadlineSeconds', flags, 0.001) * 1000);
+  return {
+    host,
+    port: requiredNumber('gatewayPort', flags, 0),
+    tls,
+    password: setting('gatewayPassword', flags),
+    mostConnections: requiredNumber('gatewayConnections', flags, 1),
+    queueRows: requiredNumber('gatewayQueueRows', flags, 1),
+    batchRows: requiredNumber('gatewayBatchRows', flags, 1),
+    messageBytes: requiredNumber('gatewayMessage', flags, 1) * 2 ** 20,
+    idleMs: requiredNumber('gatewayIdleSeconds', flags, 0) * 1000,
+    silenceMs: requiredNumber('gatewaySilenceSeconds', flags, 1) * 1000,
+    deadlineMs,
+    mostDeadlineMs: Math.max(deadlineMs, requiredNumber('onlineDeadlineLimitSeconds', flags, 0.001) * 1000),
+  };
+}
+
+function tlsFiles(flags: Flags): GatewayConfig['tls'] {
+  const [cert, key] = [setting('gatewayTlsCert', flags), setting('gatewayTlsKey', flags)];
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === key) return undefined;
+  throw new PgscoreError('usage', `${OPTIONS.gatewayTlsCert.flag} and ${OPTIONS.gatewayTlsKey.flag} go together`, {
+    remedy: 'Give both files, or neither.',
+  });
 }
 
 /** The variables that say which database to connect to and with which password: PG*, and where the password file lies. */

@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls';
 import { VERSION } from '../version.ts';
 import type { Connection } from './connection.ts';
 import type { Message } from './frame-reader.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import * as replies from './replies.ts';
 import { MECHANISM, type ScramLogin } from './scram.ts';
 import { readStartPacket, type StartPacket } from './start-packet.ts';

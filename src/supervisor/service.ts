@@ -8,9 +8,11 @@ import type { Logger } from '../log.ts';
 import { fireDue } from '../schedule/fire-due.ts';
 import { startTicker, type Ticker } from '../schedule/ticker.ts';
 import { VERSION } from '../version.ts';
-import { startWeb, type Web } from '../web/server.ts';
+import { startWeb, type Web, type WebOptions } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
+import { GatewayKeeper, type GatewayLogin } from './gateway-keeper.ts';
+import { showGateway } from './gateway-metrics.ts';
 import { beat } from './heartbeat.ts';
 import { controlLinks, type ControlLinks } from './links.ts';
 import { reportWorker, type WorkerState } from './registry.ts';
@@ -36,6 +38,8 @@ export type Service = {
   readonly url: string;
   /** Process ids of the scorers. */
   readonly scorerPids: readonly number[];
+  /** The process that answers score(), and how to log in there; undefined while there is none. */
+  readonly gateway: (GatewayLogin & { readonly pid: number }) | undefined;
   /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child; called again, it does not wait. */
   stop(): Promise<void>;
 };
@@ -58,6 +62,7 @@ class Supervisor implements Service {
   readonly #log: Logger;
   readonly #metrics = new RunMetrics();
   readonly #scorers: ScorerPool;
+  readonly #gateway: GatewayKeeper;
   readonly #desk: RunDesk;
   readonly #dispatcher: Dispatcher;
   readonly #links: ControlLinks;
@@ -77,6 +82,7 @@ class Supervisor implements Service {
     const readerUrl = readerUrlOf(config);
     this.#links = controlLinks(config);
     this.#scorers = new ScorerPool(config, readerUrl, log);
+    this.#gateway = new GatewayKeeper(config, () => this.#loops.beat.wake(), log);
     const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
       new Settlement(this.#links.settle, this.#metrics, log),
@@ -122,7 +128,12 @@ class Supervisor implements Service {
     return this.#scorers.pids;
   }
 
+  get gateway(): Service['gateway'] {
+    return this.#gateway.current;
+  }
+
   async start(): Promise<void> {
+    showGateway(this.#metrics.registry, () => this.#gateway.statistics);
     this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
     this.#web = await startWeb({
       host: this.#config.httpHost,
@@ -132,11 +143,18 @@ class Supervisor implements Service {
     });
     await unlessDown(() => this.#beat(), this.#log);
     this.#scorers.start();
+    await this.#gateway.start();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
-      { worker: this.worker, scorers: this.#config.scorers, http: this.url, state: this.#state },
+      {
+        worker: this.worker,
+        scorers: this.#config.scorers,
+        http: this.url,
+        port: this.gateway?.port,
+        state: this.#state,
+      },
       'pgscore serves',
     );
   }
@@ -155,6 +173,7 @@ class Supervisor implements Service {
       this.#hurry = resolve;
     });
     const idle = Promise.all([
+      this.#gateway.stop(this.#config.graceMs),
       this.#listener.stop(),
       this.#ticker?.stop(),
       this.#loops.check.stop(),
@@ -165,7 +184,7 @@ class Supervisor implements Service {
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
     this.#dispatcher.close();
     if (began) await within(this.#handBack(), LAST_WORDS_MS);
-    await this.#scorers.stop();
+    await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
     await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#links).map((link) => link.close()));
     await this.#web?.stop();
@@ -270,11 +289,9 @@ class Supervisor implements Service {
     };
   }
 
-  #readiness(): { ready: boolean; state: string; listening: boolean } {
-    return {
-      ready: this.#state === 'running' && this.#listener.listening,
-      state: this.#state,
-      listening: this.#listener.listening,
-    };
+  #readiness(): ReturnType<WebOptions['ready']> {
+    const { listening } = this.#listener;
+    const gateway = this.#gateway.current !== undefined;
+    return { ready: this.#state === 'running' && listening && gateway, state: this.#state, listening, gateway };
   }
 }
