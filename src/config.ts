@@ -1,98 +1,12 @@
 import { PgscoreError } from './errors.ts';
+import { isLoopback } from './lib/loopback.ts';
 import type { LogLevel } from './log.ts';
+import { OPTIONS } from './option-table.ts';
+import type { OptionName, OptionSpec } from './option-table.ts';
 
-type OptionKind = 'text' | 'integer' | 'seconds' | 'megabytes' | 'boolean';
-
-export type OptionSpec = {
-  readonly flag: string;
-  readonly env: string;
-  readonly kind: OptionKind;
-  readonly fallback: string | undefined;
-  readonly help: string;
-};
-
-/** Every setting of pgscore: flag, environment variable, kind, default and meaning. `docs/configuration.md` is made from it. */
-export const OPTIONS = {
-  databaseUrl: spec(
-    '--database-url',
-    'PGSCORE_DATABASE_URL',
-    'text',
-    undefined,
-    'PostgreSQL to connect to; without it, the PG* variables and the password file',
-  ),
-  readerUrl: spec(
-    '--reader-url',
-    'PGSCORE_READER_URL',
-    'text',
-    undefined,
-    'the same database as pgscore_reader; default: the database URL with that user',
-  ),
-  servicePassword: spec(
-    '--service-password',
-    'PGSCORE_SERVICE_PASSWORD',
-    'text',
-    undefined,
-    'password of pgscore_service; migrate sets it',
-  ),
-  readerPassword: spec(
-    '--reader-password',
-    'PGSCORE_READER_PASSWORD',
-    'text',
-    undefined,
-    'password of pgscore_reader; migrate sets it',
-  ),
-  scorers: spec('--scorers', 'PGSCORE_SCORERS', 'integer', undefined, 'scorer processes; default: one a core'),
-  batchRows: spec('--batch-rows', 'PGSCORE_BATCH_ROWS', 'integer', '16384', 'rows a batch'),
-  batchSeconds: spec(
-    '--batch-timeout',
-    'PGSCORE_BATCH_TIMEOUT',
-    'seconds',
-    '60',
-    'a scorer that makes no progress for so long is killed',
-  ),
-  checkSeconds: spec(
-    '--check-timeout',
-    'PGSCORE_CHECK_TIMEOUT',
-    'seconds',
-    '60',
-    'a model check that takes longer is killed and the version rejected',
-  ),
-  checkMemory: spec(
-    '--check-memory',
-    'PGSCORE_CHECK_MEMORY',
-    'megabytes',
-    '4096',
-    'memory that a model check may take',
-  ),
-  modelMemory: spec(
-    '--model-memory',
-    'PGSCORE_MODEL_MEMORY',
-    'megabytes',
-    '1024',
-    'memory for loaded models in each scorer; the least recently used go first',
-  ),
-  pollSeconds: spec('--poll', 'PGSCORE_POLL', 'seconds', '2', 'how often to look for work that no NOTIFY told of'),
-  leaseSeconds: spec(
-    '--lease',
-    'PGSCORE_LEASE',
-    'seconds',
-    '15',
-    'work of a service that is silent for so long goes to another',
-  ),
-  graceSeconds: spec('--grace', 'PGSCORE_GRACE', 'seconds', '30', 'time to finish what runs after SIGTERM'),
-  httpHost: spec('--http-host', 'PGSCORE_HTTP_HOST', 'text', '127.0.0.1', 'address of /healthz, /readyz and /metrics'),
-  httpPort: spec('--http-port', 'PGSCORE_HTTP_PORT', 'integer', '8432', 'port of the same; 0 picks a free one'),
-  logLevel: spec('--log-level', 'PGSCORE_LOG_LEVEL', 'text', 'info', 'debug, info, warn, error or silent'),
-  logPretty: spec('--log-pretty', 'PGSCORE_LOG_PRETTY', 'boolean', undefined, 'readable logs; default: on a terminal'),
-  dataDir: spec('--data-dir', 'PGSCORE_DATA_DIR', 'text', undefined, 'where the embedded PostgreSQL keeps its data'),
-} as const satisfies Record<string, OptionSpec>;
-
-export type OptionName = keyof typeof OPTIONS;
+export { OPTIONS };
+export type { OptionName, OptionSpec };
 export type Flags = Partial<Record<OptionName, string | boolean>>;
-
-function spec(flag: string, env: string, kind: OptionKind, fallback: string | undefined, help: string): OptionSpec {
-  return { flag, env, kind, fallback, help };
-}
 
 /** A setting as text: the flag, else the environment, else the default. */
 export function setting(name: OptionName, flags: Flags = {}): string | undefined {
@@ -122,6 +36,24 @@ function requiredNumber(name: OptionName, flags: Flags, least: number): number {
   return value;
 }
 
+/** What the gateway of a service is set to. */
+export type GatewayConfig = {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly password: string | undefined;
+  readonly mostConnections: number;
+  readonly queueRows: number;
+  readonly batchRows: number;
+  readonly messageBytes: number;
+  /** 0: no limit. */
+  readonly idleMs: number;
+  readonly silenceMs: number;
+  readonly deadlineMs: number;
+  readonly mostDeadlineMs: number;
+};
+
 /** What a running service is set to. */
 export type ServiceConfig = {
   readonly databaseUrl: string | undefined;
@@ -138,6 +70,7 @@ export type ServiceConfig = {
   readonly graceMs: number;
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly gateway: GatewayConfig;
   /** What a child needs beside a URL to connect as this process would. */
   readonly connecting: Readonly<Record<string, string>>;
 };
@@ -159,8 +92,47 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     graceMs: requiredNumber('graceSeconds', flags, 0) * 1000,
     httpHost: setting('httpHost', flags) ?? '127.0.0.1',
     httpPort: requiredNumber('httpPort', flags, 0),
+    gateway: gatewayConfig(flags),
     connecting: connectingVariables(),
   };
+}
+
+function gatewayConfig(flags: Flags): GatewayConfig {
+  const host = setting('gatewayHost', flags) ?? '127.0.0.1';
+  const tls = tlsFiles(flags);
+  if (tls === undefined && !isLoopback(host)) {
+    throw new PgscoreError(
+      'usage',
+      `${OPTIONS.gatewayHost.flag} is ${host}, which others can reach, but there is no TLS`,
+      {
+        remedy: `Give ${OPTIONS.gatewayTlsCert.flag} and ${OPTIONS.gatewayTlsKey.flag}, or listen on 127.0.0.1.`,
+      },
+    );
+  }
+  const deadlineMs = Math.ceil(requiredNumber('onlineDeadlineSeconds', flags, 0.001) * 1000);
+  return {
+    host,
+    port: requiredNumber('gatewayPort', flags, 0),
+    tls,
+    password: setting('gatewayPassword', flags),
+    mostConnections: requiredNumber('gatewayConnections', flags, 1),
+    queueRows: requiredNumber('gatewayQueueRows', flags, 1),
+    batchRows: requiredNumber('gatewayBatchRows', flags, 1),
+    messageBytes: requiredNumber('gatewayMessage', flags, 1) * 2 ** 20,
+    idleMs: requiredNumber('gatewayIdleSeconds', flags, 0) * 1000,
+    silenceMs: requiredNumber('gatewaySilenceSeconds', flags, 1) * 1000,
+    deadlineMs,
+    mostDeadlineMs: Math.max(deadlineMs, requiredNumber('onlineDeadlineLimitSeconds', flags, 0.001) * 1000),
+  };
+}
+
+function tlsFiles(flags: Flags): GatewayConfig['tls'] {
+  const [cert, key] = [setting('gatewayTlsCert', flags), setting('gatewayTlsKey', flags)];
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === key) return undefined;
+  throw new PgscoreError('usage', `${OPTIONS.gatewayTlsCert.flag} and ${OPTIONS.gatewayTlsKey.flag} go together`, {
+    remedy: 'Give both files, or neither.',
+  });
 }
 
 /** The variables that say which database to connect to and with which password: PG*, and where the password file lies. */

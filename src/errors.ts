@@ -28,6 +28,7 @@ export const ERRORS = {
   database_lost: { exit: 75, retry: true, meaning: 'the database broke off in the middle of a run' },
   aborted: { exit: 75, retry: false, meaning: 'the work was cancelled' },
   http_unavailable: { exit: 71, retry: false, meaning: 'the address for HTTP can not be used' },
+  gateway_unavailable: { exit: 71, retry: false, meaning: 'the address for score() can not be used' },
   usage: { exit: 2, retry: false, meaning: 'the command line or a setting is wrong' },
   internal: { exit: 70, retry: false, meaning: 'a defect in pgscore; please report it' },
   embedded_unavailable: { exit: 69, retry: false, meaning: 'no embedded PostgreSQL can run here' },

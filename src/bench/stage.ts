@@ -49,6 +49,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     databaseUrl: as('pgscore_service', passwords.service),
     readerUrl: as('pgscore_reader', passwords.reader),
     httpPort: '0',
+    gatewayPort: '0',
   });
   const close = async (): Promise<void> => {
     await service.stop();

@@ -36,7 +36,7 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
   const server = await startDemoServer(dataDirOf(flags), (line) => output.note(line));
   try {
     const config = serviceConfig(
-      { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0' },
+      { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0', gatewayPort: '0' },
       availableParallelism(),
     );
     const { startService } = await import('../supervisor/service.ts');

@@ -14,12 +14,8 @@ export class ModelCache {
 
   /** The session of a version, from the cache or by `load`, which also tells the size of the model's file. */
   async get(versionId: number, load: () => Promise<{ session: ModelSession; size: number }>): Promise<ModelSession> {
-    const known = this.#entries.get(versionId);
-    if (known !== undefined) {
-      this.#entries.delete(versionId);
-      this.#entries.set(versionId, known);
-      return known.session;
-    }
+    const known = this.known(versionId);
+    if (known !== undefined) return known;
     const before = process.memoryUsage.rss();
     const { session, size } = await load();
     const bytes = Math.max(process.memoryUsage.rss() - before, size);
@@ -27,6 +23,15 @@ export class ModelCache {
     this.#entries.set(versionId, { session, bytes });
     this.#used += bytes;
     return session;
+  }
+
+  /** The session of a version, where it is loaded; it counts as used. */
+  known(versionId: number): ModelSession | undefined {
+    const known = this.#entries.get(versionId);
+    if (known === undefined) return undefined;
+    this.#entries.delete(versionId);
+    this.#entries.set(versionId, known);
+    return known.session;
   }
 
   async #makeRoom(bytes: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Job, Outcome } from '../scorer/job.ts';
@@ -21,10 +22,11 @@ export class ScorerPool {
   readonly #waiting: Waiting[] = [];
   #stopped = false;
 
-  constructor(size: number, settings: ScorerSettings, batchTimeoutMs: number, log: Logger) {
-    this.size = size;
-    this.#settings = settings;
-    this.#batchTimeoutMs = batchTimeoutMs;
+  constructor(config: ServiceConfig, readerUrl: string | undefined, log: Logger) {
+    const { connecting, databaseUrl, batchRows, modelMemoryBytes } = config;
+    this.size = config.scorers;
+    this.#settings = { connecting, databaseUrl, readerUrl, batchRows, modelMemoryBytes };
+    this.#batchTimeoutMs = config.batchTimeoutMs;
     this.#log = log;
   }
 

@@ -3,15 +3,16 @@ import { hostname } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { Listener } from '../db/listen.ts';
-import { isPassing } from '../db/sqlstate.ts';
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { fireDue } from '../schedule/fire-due.ts';
 import { startTicker, type Ticker } from '../schedule/ticker.ts';
 import { VERSION } from '../version.ts';
-import { startWeb, type Web } from '../web/server.ts';
+import { startWeb, type Web, type WebOptions } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
+import { GatewayKeeper, type GatewayLogin } from './gateway-keeper.ts';
+import { showGateway } from './gateway-metrics.ts';
 import { beat } from './heartbeat.ts';
 import { controlLinks, type ControlLinks } from './links.ts';
 import { reportWorker, type WorkerState } from './registry.ts';
@@ -21,6 +22,7 @@ import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover, tidy } from './sweep.ts';
+import { unlessDown } from './unless-down.ts';
 import { Wakeable } from './wakeable.ts';
 import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
@@ -36,6 +38,8 @@ export type Service = {
   readonly url: string;
   /** Process ids of the scorers. */
   readonly scorerPids: readonly number[];
+  /** The process that answers score(), and how to log in there; undefined while there is none. */
+  readonly gateway: (GatewayLogin & { readonly pid: number }) | undefined;
   /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child; called again, it does not wait. */
   stop(): Promise<void>;
 };
@@ -58,6 +62,7 @@ class Supervisor implements Service {
   readonly #log: Logger;
   readonly #metrics = new RunMetrics();
   readonly #scorers: ScorerPool;
+  readonly #gateway: GatewayKeeper;
   readonly #desk: RunDesk;
   readonly #dispatcher: Dispatcher;
   readonly #links: ControlLinks;
@@ -76,14 +81,8 @@ class Supervisor implements Service {
     this.#dieOfStrayRejections = surviveStrayRejections(log);
     const readerUrl = readerUrlOf(config);
     this.#links = controlLinks(config);
-    const settings = {
-      connecting: config.connecting,
-      databaseUrl: config.databaseUrl,
-      readerUrl,
-      batchRows: config.batchRows,
-      modelMemoryBytes: config.modelMemoryBytes,
-    };
-    this.#scorers = new ScorerPool(config.scorers, settings, config.batchTimeoutMs, log);
+    this.#scorers = new ScorerPool(config, readerUrl, log);
+    this.#gateway = new GatewayKeeper(config, () => this.#loops.beat.wake(), log);
     const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
       new Settlement(this.#links.settle, this.#metrics, log),
@@ -129,7 +128,12 @@ class Supervisor implements Service {
     return this.#scorers.pids;
   }
 
+  get gateway(): Service['gateway'] {
+    return this.#gateway.current;
+  }
+
   async start(): Promise<void> {
+    showGateway(this.#metrics.registry, () => this.#gateway.statistics);
     this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
     this.#web = await startWeb({
       host: this.#config.httpHost,
@@ -137,13 +141,20 @@ class Supervisor implements Service {
       registry: this.#metrics.registry,
       ready: () => this.#readiness(),
     });
-    await this.#firstBeat();
+    await unlessDown(() => this.#beat(), this.#log);
     this.#scorers.start();
+    await this.#gateway.start();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
-      { worker: this.worker, scorers: this.#config.scorers, http: this.url, state: this.#state },
+      {
+        worker: this.worker,
+        scorers: this.#config.scorers,
+        http: this.url,
+        port: this.gateway?.port,
+        state: this.#state,
+      },
       'pgscore serves',
     );
   }
@@ -162,6 +173,7 @@ class Supervisor implements Service {
       this.#hurry = resolve;
     });
     const idle = Promise.all([
+      this.#gateway.stop(this.#config.graceMs),
       this.#listener.stop(),
       this.#ticker?.stop(),
       this.#loops.check.stop(),
@@ -172,7 +184,7 @@ class Supervisor implements Service {
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
     this.#dispatcher.close();
     if (began) await within(this.#handBack(), LAST_WORDS_MS);
-    await this.#scorers.stop();
+    await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
     await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#links).map((link) => link.close()));
     await this.#web?.stop();
@@ -230,16 +242,6 @@ class Supervisor implements Service {
     return this.#state === 'starting' || this.#state === 'paused';
   }
 
-  /** A database that is down comes up one day; one that refuses the service, or has no pgscore, is a mistake to be told of. */
-  async #firstBeat(): Promise<void> {
-    try {
-      await this.#beat();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      this.#log.warn({ err: error }, 'the database does not answer yet; the service goes on trying');
-    }
-  }
-
   async #beat(): Promise<void> {
     if (this.#waits) await this.#askForWelcome();
     await this.#report();
@@ -287,11 +289,9 @@ class Supervisor implements Service {
     };
   }
 
-  #readiness(): { ready: boolean; state: string; listening: boolean } {
-    return {
-      ready: this.#state === 'running' && this.#listener.listening,
-      state: this.#state,
-      listening: this.#listener.listening,
-    };
+  #readiness(): ReturnType<WebOptions['ready']> {
+    const { listening } = this.#listener;
+    const gateway = this.#gateway.current !== undefined;
+    return { ready: this.#state === 'running' && listening && gateway, state: this.#state, listening, gateway };
   }
 }

@@ -7,7 +7,7 @@ export type WebOptions = {
   readonly host: string;
   readonly port: number;
   readonly registry: Registry;
-  readonly ready: () => { ready: boolean; state: string; listening: boolean };
+  readonly ready: () => { ready: boolean; state: string; listening: boolean; gateway: boolean };
 };
 
 export type Web = { readonly url: string; stop(): Promise<void> };

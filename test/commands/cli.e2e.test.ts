@@ -94,7 +94,7 @@ test.each(['models', 'runs', 'schedule list', 'schedule history'])(
 
 test('the service ends with status 0 at Ctrl-C, and with 4 where there is nothing to serve', async () => {
   const login = { user: 'pgscore_service', password: SERVICE_PASSWORD };
-  const env = { PGSCORE_READER_PASSWORD: READER_PASSWORD, PGSCORE_HTTP_PORT: '0' };
+  const env = { PGSCORE_READER_PASSWORD: READER_PASSWORD, PGSCORE_HTTP_PORT: '0', PGSCORE_GATEWAY_PORT: '0' };
   const served = await runCli(['serve'], { url: database.url(login), env, interruptAt: 'pgscore serves' });
   expect(served).toMatchObject({ exit: 0, stderr: expect.stringContaining('pgscore has stopped') });
   const nothing = await runCli(['serve'], { url: empty.url(login), env });

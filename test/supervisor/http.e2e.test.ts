@@ -19,7 +19,12 @@ async function get(path: string): Promise<{ status: number; body: string }> {
 describe('the HTTP side of a service', () => {
   test('says that the process lives and that it takes work', async () => {
     expect(await get('/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' });
-    expect(JSON.parse((await get('/readyz')).body)).toEqual({ ready: true, state: 'running', listening: true });
+    expect(JSON.parse((await get('/readyz')).body)).toEqual({
+      ready: true,
+      state: 'running',
+      listening: true,
+      gateway: true,
+    });
   });
 
   test('counts runs, rows, queue and compute time for each model', async () => {

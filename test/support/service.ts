@@ -46,6 +46,7 @@ export async function startTestService(
     PGSCORE_DATABASE_URL: database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD }),
     PGSCORE_READER_URL: database.url({ user: 'pgscore_reader', password: READER_PASSWORD }),
     PGSCORE_HTTP_PORT: '0',
+    PGSCORE_GATEWAY_PORT: '0',
     ...settings,
   };
   const child = fork(MAIN, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });

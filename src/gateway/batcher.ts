@@ -1,0 +1,108 @@
+import { setImmediate as afterInput } from 'node:timers/promises';
+import { batchOfRows, type JsonRow } from '../model/json-rows.ts';
+import type { Predictions } from '../model/predictions.ts';
+import type { ModelSession } from '../model/session.ts';
+import type { Call } from './call.ts';
+import { FairTurns, type Turn } from './fair-turns.ts';
+import type { OneAtATime } from './one-at-a-time.ts';
+import { rowRefusal } from './row-refusal.ts';
+import { WireError } from './wire-error.ts';
+
+export type Models = {
+  loaded(versionId: number): ModelSession | undefined;
+  load(versionId: number): Promise<ModelSession>;
+};
+
+export type BatcherOptions = {
+  readonly models: Models;
+  readonly thread: OneAtATime;
+  /** Most rows of one run. */
+  readonly batchRows: number;
+  readonly onRun: (rows: number) => void;
+};
+
+/**
+ * Runs calls of the same version together. A call that finds the version idle is run at once; what arrives during a run
+ * goes into the next.
+ */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #waiting = new Map<number, FairTurns<JsonRow, Call>>();
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  add(call: Call): void {
+    const { versionId } = call.request;
+    const waiting = this.#waiting.get(versionId);
+    const turns = waiting ?? new FairTurns<JsonRow, Call>();
+    turns.add(call);
+    call.onSettled(() => turns.delete(call));
+    if (waiting !== undefined) return;
+    this.#waiting.set(versionId, turns);
+    void this.#work(versionId, turns);
+  }
+
+  /** The thread is blocked by a run; afterwards all that came in meanwhile is read before the next is put together. */
+  async #work(versionId: number, turns: FairTurns<JsonRow, Call>): Promise<void> {
+    await afterInput();
+    while (!turns.empty) {
+      await this.#runNext(versionId, turns).catch((error: unknown) => {
+        for (const call of turns.calls) call.fail(runFailure(error));
+      });
+      await afterInput();
+    }
+    this.#waiting.delete(versionId);
+  }
+
+  async #runNext(versionId: number, turns: FairTurns<JsonRow, Call>): Promise<void> {
+    const { models, thread, batchRows, onRun } = this.#options;
+    if (models.loaded(versionId) === undefined) await models.load(versionId);
+    await thread.run(async () => {
+      const session = models.loaded(versionId);
+      if (session === undefined) return;
+      for (const call of turns.calls) if (!call.waits) turns.delete(call);
+      const batch = turns.take(batchRows);
+      if (batch.length === 0) return;
+      const rows = batch.flatMap((turn) => turn.rows);
+      onRun(rows.length);
+      try {
+        deal(batch, await predict(session, rows), session);
+      } catch (error) {
+        for (const { call } of batch) call.fail(runFailure(error));
+      }
+    });
+  }
+}
+
+function predict(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {
+  const { batch, unread } = batchOfRows(session.signature.features, rows);
+  return session.predict(batch, unread);
+}
+
+/** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */
+function deal(batch: readonly Turn<Call, JsonRow>[], predictions: Predictions, { signature }: ModelSession): void {
+  let from = 0;
+  for (const { call, rows } of batch) {
+    const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows.length);
+    const error = predictions.errors.get(from + bad);
+    if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.request.rows.length));
+    else call.add({ predictions, from, rows: rows.length }, signature);
+    from += rows.length;
+  }
+}
+
+function firstBad({ errors }: Predictions, from: number, rows: number): number {
+  for (let row = 0; row < rows; row += 1) if (errors.has(from + row)) return row;
+  return -1;
+}
+
+function runFailure(error: unknown): WireError {
+  if (error instanceof WireError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new WireError('XX000', `the model could not be run: ${reason}`, {
+    hint: 'The log of the service says more.',
+    cause: error,
+  });
+}

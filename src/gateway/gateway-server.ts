@@ -1,0 +1,132 @@
+import { randomInt, timingSafeEqual } from 'node:crypto';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Connection, Gone } from './connection.ts';
+import { greeting, shakeHands, type CancelKey, type HandshakeOptions } from './handshake.ts';
+import { errorResponse, int32 } from './replies.ts';
+import { asWireError } from './score-desk.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { WireError } from './wire-error.ts';
+
+export type ServerOptions = HandshakeOptions & {
+  readonly host: string;
+  readonly port: number;
+  readonly mostConnections: number;
+  readonly authenticationMs: number;
+  readonly session: SessionOptions;
+  /** An error of ours rather than of a client. */
+  readonly onDefect: (error: unknown) => void;
+};
+
+const BACKLOG = 1024;
+
+/** Listens, keeps connections within their limits, and knows the sessions by the keys that cancel their calls. */
+export class GatewayServer {
+  readonly #options: ServerOptions;
+  readonly #server: Server;
+  readonly #pending = new Set<Connection>();
+  readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
+  #lastPid = 0;
+  #idle: () => void = () => undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => void this.#accept(socket));
+  }
+
+  /** Connections, logged in or not. */
+  get connections(): number {
+    return this.#pending.size + this.#sessions.size;
+  }
+
+  async listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Takes no more connections, and resolves when every session has had its answer. */
+  async drain(): Promise<void> {
+    this.#server.close();
+    for (const connection of this.#pending) connection.close();
+    for (const { session } of this.#sessions.values()) session.drain();
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  async #accept(socket: Socket): Promise<void> {
+    const connection = new Connection(socket);
+    try {
+      await this.#serve(connection);
+      connection.close();
+    } catch (error) {
+      if (error instanceof Gone) return;
+      const told = asWireError(error);
+      if (!(error instanceof WireError)) this.#options.onDefect(error);
+      this.#options.session.onError(told);
+      connection.close(errorResponse(WireError.fatal(told.sqlstate, told.message, told)));
+    }
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const { mostConnections } = this.#options;
+    // Clients that never log in must leave room for those that have.
+    if (this.connections >= mostConnections || this.#pending.size >= Math.ceil(mostConnections / 2)) throw tooMany();
+    const wish = await this.#authenticated(connection);
+    if (wish === 'login') await this.#logIn(connection);
+    else this.#cancel(wish);
+  }
+
+  async #authenticated(connection: Connection): Promise<'login' | CancelKey> {
+    const late = setTimeout(() => connection.close(errorResponse(tooSlow())), this.#options.authenticationMs);
+    this.#pending.add(connection);
+    try {
+      return await shakeHands(connection, this.#options);
+    } finally {
+      clearTimeout(late);
+      this.#pending.delete(connection);
+    }
+  }
+
+  async #logIn(connection: Connection): Promise<void> {
+    const key = { pid: this.#nextPid(), secret: randomInt(-(2 ** 31), 2 ** 31) };
+    const session = new Session(connection, this.#options.session);
+    this.#sessions.set(key.pid, { secret: key.secret, session });
+    try {
+      await connection.write(greeting(key));
+      await session.serve();
+    } finally {
+      this.#sessions.delete(key.pid);
+      this.#checkIdle();
+    }
+  }
+
+  #cancel({ pid, secret }: CancelKey): void {
+    const found = this.#sessions.get(pid);
+    if (found !== undefined && timingSafeEqual(int32(found.secret), int32(secret))) found.session.cancel();
+  }
+
+  #nextPid(): number {
+    do this.#lastPid = (this.#lastPid % (2 ** 31 - 1)) + 1;
+    while (this.#sessions.has(this.#lastPid));
+    return this.#lastPid;
+  }
+
+  #checkIdle(): void {
+    if (this.#sessions.size === 0) this.#idle();
+  }
+}
+
+function tooMany(): WireError {
+  return WireError.fatal('53300', 'too many connections to the gateway', {
+    hint: 'The option --gateway-max-connections of the service sets how many there may be.',
+  });
+}
+
+function tooSlow(): WireError {
+  return WireError.fatal('08P01', 'canceling authentication due to timeout');
+}

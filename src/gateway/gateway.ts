@@ -1,0 +1,132 @@
+import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { readFile } from 'node:fs/promises';
+import { Link } from '../db/link.ts';
+import { LOOKING_UP } from '../db/looking-up.ts';
+import { PgscoreError } from '../errors.ts';
+import { ModelCache } from '../model/model-cache.ts';
+import { Batcher } from './batcher.ts';
+import type { Call } from './call.ts';
+import { GatewayServer } from './gateway-server.ts';
+import { permissionOf } from './may-score.ts';
+import type { GatewaySettings } from './messages.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { OnlineModels } from './online-models.ts';
+import { Permissions } from './permissions.ts';
+import { Recorder, type KeepCalls } from './record.ts';
+import { ScoreDesk } from './score-desk.ts';
+import { ScramLogin } from './scram.ts';
+import type { SessionOptions } from './session.ts';
+import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
+
+const PATIENCE_MS = 10_000;
+
+export type GatewayPorts = {
+  readonly keep: KeepCalls;
+  readonly warn: (message: string, error: unknown) => void;
+};
+
+/** Everything that answers score(), put together. */
+export class Gateway {
+  readonly #statistics = noStatistics();
+  readonly #links: Link[];
+  readonly #recorder: Recorder;
+  readonly #desk: ScoreDesk;
+  readonly #settings: GatewaySettings;
+  readonly #warn: GatewayPorts['warn'];
+  #server: GatewayServer | undefined;
+
+  constructor(settings: GatewaySettings, { keep, warn }: GatewayPorts) {
+    this.#settings = settings;
+    this.#warn = warn;
+    const link = (applicationName: string): Link =>
+      new Link({ url: settings.databaseUrl, applicationName, patienceMs: PATIENCE_MS, settings: LOOKING_UP });
+    // A large model on its way must not hold up who asks for a permission.
+    const [asking, loading] = [link('pgscore gateway'), link('pgscore gateway models')];
+    this.#links = [asking, loading];
+    this.#recorder = new Recorder(keep, (error) => warn('calls of score() could not be recorded', error));
+    const thread = new OneAtATime();
+    const models = new OnlineModels(loading, new ModelCache(settings.modelMemoryBytes), thread);
+    const onRun = (rows: number): void => countBatch(this.#statistics, rows);
+    this.#desk = new ScoreDesk({
+      permissions: new Permissions(permissionOf(asking)),
+      models,
+      batcher: new Batcher({ models, thread, batchRows: settings.batchRows, onRun }),
+      mostRows: settings.queueRows,
+      onSettled: (call) => this.#settled(call),
+    });
+  }
+
+  get statistics(): GatewayStatistics {
+    return Object.assign(this.#statistics, {
+      connections: this.#server?.connections ?? 0,
+      queuedCalls: this.#desk.calls,
+      queuedRows: this.#desk.rows,
+      unrecorded: this.#recorder.dropped,
+    });
+  }
+
+  /** @throws PgscoreError gateway_unavailable, file_unreadable */
+  async listen(): Promise<AddressInfo> {
+    const { tls, ...settings } = this.#settings;
+    this.#server = new GatewayServer({
+      host: settings.host,
+      port: settings.port,
+      login: new ScramLogin(settings.user, settings.password),
+      tls: tls && (await secureContext(tls)),
+      mostConnections: settings.mostConnections,
+      authenticationMs: settings.authenticationMs,
+      session: this.#sessionOptions(),
+      onDefect: (error) => this.#warn('a connection of the gateway failed', error),
+    });
+    return this.#server.listen().catch((error: unknown) => {
+      throw addressTaken(this.#settings, error);
+    });
+  }
+
+  /** Answers what is in hand, and ends. */
+  async drain(): Promise<void> {
+    await this.#server?.drain();
+    await this.#recorder.drained();
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  #settled(call: Call): void {
+    countCall(this.#statistics, call);
+    if (call.request.log) this.#recorder.record(call);
+  }
+
+  #sessionOptions(): SessionOptions {
+    const { messageBytes, idleMs, deadlineMs, mostDeadlineMs, queueRows } = this.#settings;
+    return {
+      messageBytes,
+      idleMs,
+      limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
+      score: (request) => this.#desk.score(request),
+      onError: (error) => countError(this.#statistics, error),
+    };
+  }
+}
+
+async function secureContext(
+  files: NonNullable<GatewaySettings['tls']>,
+): Promise<ReturnType<typeof createSecureContext>> {
+  try {
+    const [cert, key] = await Promise.all([readFile(files.cert), readFile(files.key)]);
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PgscoreError('file_unreadable', `the certificate of the gateway can not be used: ${reason}`, {
+      remedy: 'Give PEM files with --gateway-tls-cert and --gateway-tls-key that the service may read.',
+      cause,
+    });
+  }
+}
+
+function addressTaken({ host, port }: GatewaySettings, cause: unknown): PgscoreError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PgscoreError('gateway_unavailable', `cannot answer score() on ${host}:${port}: ${reason}`, {
+    remedy: 'Choose another port with --gateway-port; 0 takes a free one.',
+    cause,
+  });
+}

@@ -1,0 +1,56 @@
+/** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
+import { Worker } from 'node:worker_threads';
+import { toPgscoreError } from '../errors.ts';
+import { Gateway } from './gateway.ts';
+import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
+import type { KeepCalls } from './record.ts';
+
+const ALIVE_EVERY_MS = 250;
+
+// A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
+new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: process.ppid }).unref();
+
+const keep: KeepCalls = () => Promise.resolve();
+
+let gateway: Gateway | undefined;
+
+/** A parent that is gone hears nothing; 'disconnect' ends this process. */
+function send(message: FromGateway): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}
+
+function warn(message: string, error: unknown): void {
+  send({ type: 'warning', message, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}
+
+async function start(settings: GatewaySettings): Promise<void> {
+  gateway = new Gateway(settings, { keep, warn });
+  try {
+    const { address: host, port } = await gateway.listen();
+    send({ type: 'listening', host, port });
+  } catch (error) {
+    const { code, message, remedy } = toPgscoreError(error);
+    process.send?.({ type: 'refused', code, message, remedy } satisfies FromGateway, () => process.exit(1));
+  }
+  setInterval(tellAlive, ALIVE_EVERY_MS);
+}
+
+function tellAlive(): void {
+  if (gateway !== undefined) send({ type: 'alive', statistics: gateway.statistics });
+}
+
+async function drain(): Promise<void> {
+  await gateway?.drain();
+  tellAlive();
+  process.exit(0);
+}
+
+process.on('message', (message: ToGateway) => {
+  if (message.type === 'start') void start(message.settings);
+  else void drain();
+});
+process.on('disconnect', () => process.exit(0));
+// One client's trouble must not cost the others their connections.
+process.on('unhandledRejection', (error) => warn('a stray rejection in the gateway', error));
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when a gateway ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

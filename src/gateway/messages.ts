@@ -1,0 +1,40 @@
+import type { ErrorCode } from '../errors.ts';
+import type { GatewayStatistics } from './statistics.ts';
+
+/** What a gateway is started with: it reads no flags, and of the environment only what says how to connect. */
+export type GatewaySettings = {
+  readonly connecting: Readonly<Record<string, string>>;
+  readonly databaseUrl: string | undefined;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly user: string;
+  readonly password: string;
+  readonly modelMemoryBytes: number;
+  readonly mostConnections: number;
+  readonly authenticationMs: number;
+  readonly idleMs: number;
+  readonly messageBytes: number;
+  readonly queueRows: number;
+  readonly batchRows: number;
+  readonly deadlineMs: number;
+  readonly mostDeadlineMs: number;
+};
+
+export type ToGateway =
+  | { readonly type: 'start'; readonly settings: GatewaySettings }
+  /** Take no more calls, answer those in hand, and end. */
+  | { readonly type: 'drain' };
+
+export type FromGateway =
+  | { readonly type: 'listening'; readonly host: string; readonly port: number }
+  | {
+      readonly type: 'refused';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly remedy: string | undefined;
+    }
+  /** Sent again and again: a gateway that is silent hangs in a model. */
+  | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
+  | { readonly type: 'warning'; readonly message: string; readonly reason: string };

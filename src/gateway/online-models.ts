@@ -1,0 +1,81 @@
+import type { Link } from '../db/link.ts';
+import { PgscoreError } from '../errors.ts';
+import { batchOfRows } from '../model/json-rows.ts';
+import type { ModelCache } from '../model/model-cache.ts';
+import { ModelSession } from '../model/session.ts';
+import type { Feature } from '../model/signature.ts';
+import { loadVersion } from '../versions/load-version.ts';
+import type { OneAtATime } from './one-at-a-time.ts';
+import { WireError } from './wire-error.ts';
+
+/** The versions that calls ask for: loaded at the first call, kept as long as the memory for models allows. */
+export class OnlineModels {
+  readonly #link: Link;
+  readonly #cache: ModelCache;
+  readonly #thread: OneAtATime;
+  readonly #loading = new Map<number, Promise<ModelSession>>();
+
+  /** `thread` keeps a model from being given up in the middle of its run. */
+  constructor(link: Link, cache: ModelCache, thread: OneAtATime) {
+    this.#link = link;
+    this.#cache = cache;
+    this.#thread = thread;
+  }
+
+  loaded(versionId: number): ModelSession | undefined {
+    return this.#cache.known(versionId);
+  }
+
+  /** Loads a version, once for all who ask meanwhile. */
+  load(versionId: number): Promise<ModelSession> {
+    const loading = this.#loading.get(versionId) ?? this.#load(versionId);
+    this.#loading.set(versionId, loading);
+    const forget = (): boolean => this.#loading.delete(versionId);
+    loading.then(forget, forget);
+    return loading;
+  }
+
+  async #load(versionId: number): Promise<ModelSession> {
+    try {
+      const { bytes, signature } = await this.#link.insist((client) => loadVersion(client, versionId));
+      return await this.#thread.run(() =>
+        this.#cache.get(versionId, async () => {
+          const session = await ModelSession.load(bytes, signature);
+          await warmUp(session);
+          return { session, size: bytes.length };
+        }),
+      );
+    } catch (error) {
+      throw loadFailure(error, versionId);
+    }
+  }
+}
+
+/** The first run allocates what later ones use. What the model says of such a row is nothing to us. */
+async function warmUp(session: ModelSession): Promise<void> {
+  const { features } = session.signature;
+  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
+  const { batch } = batchOfRows(features, [row]);
+  await session.predict(batch).catch(() => undefined);
+}
+
+function sample({ type, width }: Feature): unknown {
+  if (width > 1) return Array.from({ length: width }, () => 0);
+  return type === 'string' ? '' : 0;
+}
+
+function loadFailure(error: unknown, versionId: number): WireError {
+  if (!(error instanceof PgscoreError)) {
+    return new WireError('58000', `version ${versionId} could not be read from the database`, {
+      hint: 'The log of the service says why; the call may succeed when tried again.',
+      cause: error,
+    });
+  }
+  if (error.code === 'version_missing') {
+    return new WireError('42704', `version ${versionId} is not ready or was dropped`, {
+      hint: 'pgscore.models lists the versions that can be scored with.',
+      cause: error,
+    });
+  }
+  return new WireError(error.retry ? '58000' : '55000', error.message, { hint: error.remedy, cause: error });
+}

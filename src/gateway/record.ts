@@ -1,0 +1,71 @@
+import type { Call } from './call.ts';
+
+/** Takes calls that are settled, to keep them; what it throws is logged, and the calls are lost. */
+export type KeepCalls = (calls: readonly Call[]) => Promise<void>;
+
+const MOST_ROWS = 100_000;
+const MOST_AT_A_TIME_ROWS = 10_000;
+
+/**
+ * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
+ * past it calls are dropped and counted.
+ */
+export class Recorder {
+  readonly #keep: KeepCalls;
+  readonly #onError: (error: unknown) => void;
+  #calls: Call[] = [];
+  #rows = 0;
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+
+  constructor(keep: KeepCalls, onError: (error: unknown) => void) {
+    this.#keep = keep;
+    this.#onError = onError;
+  }
+
+  /** Calls that were dropped so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(call: Call): void {
+    const { length } = call.request.rows;
+    if (this.#rows + length > MOST_ROWS) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#calls.push(call);
+    this.#rows += length;
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves when all that was recorded is kept. */
+  async drained(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    while (this.#calls.length > 0) {
+      const calls = this.#next();
+      await this.#keep(calls).catch((error: unknown) => {
+        this.#dropped += calls.length;
+        this.#onError(error);
+      });
+      this.#rows -= rowsOf(calls);
+    }
+    this.#writing = undefined;
+  }
+
+  #next(): Call[] {
+    let rows = 0;
+    const end = this.#calls.findIndex(({ request }) => (rows += request.rows.length) > MOST_AT_A_TIME_ROWS);
+    return this.#calls.splice(0, end < 0 ? this.#calls.length : Math.max(1, end));
+  }
+}
+
+function rowsOf(calls: readonly Call[]): number {
+  return calls.reduce((sum, { request }) => sum + request.rows.length, 0);
+}

@@ -1,0 +1,77 @@
+import type { Batcher, Models } from './batcher.ts';
+import { Call } from './call.ts';
+import type { Permissions } from './permissions.ts';
+import type { ScoreRequest } from './score-request.ts';
+import { checkFeatures } from './row-refusal.ts';
+import { WireError } from './wire-error.ts';
+
+export type ScoreDeskOptions = {
+  readonly permissions: Permissions;
+  readonly models: Models;
+  readonly batcher: Batcher;
+  /** Rows of all calls in hand. Calls need no limit of their own: a connection has one at a time. */
+  readonly mostRows: number;
+  readonly onSettled: (call: Call) => void;
+};
+
+/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, run. */
+export class ScoreDesk {
+  readonly #options: ScoreDeskOptions;
+  #calls = 0;
+  #rows = 0;
+
+  constructor(options: ScoreDeskOptions) {
+    this.#options = options;
+  }
+
+  get calls(): number {
+    return this.#calls;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The call, whose answer is to be awaited. */
+  score(request: ScoreRequest): Call {
+    const call = new Call(request);
+    const { length } = request.rows;
+    this.#calls += 1;
+    this.#rows += length;
+    call.onSettled(() => {
+      this.#calls -= 1;
+      this.#rows -= length;
+      this.#options.onSettled(call);
+    });
+    if (this.#rows > this.#options.mostRows) call.fail(queueFull(this.#rows - length));
+    else this.#proceed(call).catch((error: unknown) => call.fail(asWireError(error)));
+    return call;
+  }
+
+  async #proceed(call: Call): Promise<void> {
+    const { permissions, models, batcher } = this.#options;
+    const { role, versionId, rows } = call.request;
+    if (!(permissions.known(role, versionId) ?? (await permissions.ask(role, versionId)))) throw notPermitted(role);
+    const session = models.loaded(versionId) ?? (await models.load(versionId));
+    if (!call.waits) return;
+    checkFeatures(rows, session.signature.features);
+    batcher.add(call);
+  }
+}
+
+function queueFull(rows: number): WireError {
+  return new WireError('53300', `too many rows wait to be scored: ${rows}`, {
+    hint: 'Score whole tables with pgscore.score_table() or pgscore.score_rows(), or try again later.',
+  });
+}
+
+function notPermitted(role: string): WireError {
+  return new WireError('42501', `role "${role}" may not score with this model`, {
+    hint: 'Whoever deployed the model can grant it.',
+  });
+}
+
+export function asWireError(error: unknown): WireError {
+  if (error instanceof WireError) return error;
+  return new WireError('XX000', 'the gateway failed; its log says why', { cause: error });
+}

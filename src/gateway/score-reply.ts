@@ -1,0 +1,69 @@
+import type { Answer, Part } from './call.ts';
+import { commandComplete, READY, rowDescription } from './replies.ts';
+
+const COLUMNS = rowDescription([
+  { name: 'score', type: 'float8' },
+  { name: 'label', type: 'text' },
+  { name: 'probabilities', type: 'text' },
+]);
+const PIECE_BYTES = 64 * 1024;
+/** Type and length of the message, number of columns, length of each. */
+const ROW_HEAD_BYTES = 1 + 4 + 2 + 3 * 4;
+
+/** The whole reply to a call: one piece, unless it is long. */
+export function* scoreReply({ signature, parts }: Answer): Generator<Buffer> {
+  const labels = signature.classLabels;
+  let pieces: Buffer[] = [COLUMNS];
+  let size = 0;
+  let rows = 0;
+  for (const part of parts) {
+    for (let row = part.from; row < part.from + part.rows; row += 1, rows += 1) {
+      const piece = predictionRow(part, row, labels);
+      pieces.push(piece);
+      size += piece.length;
+      if (size < PIECE_BYTES) continue;
+      yield Buffer.concat(pieces);
+      pieces = [];
+      size = 0;
+    }
+  }
+  yield Buffer.concat([...pieces, commandComplete(`SCORE ${rows}`), READY]);
+}
+
+function predictionRow({ predictions }: Part, row: number, labels: readonly string[]): Buffer {
+  const { score, label, probabilities } = predictions;
+  const value = score[row] ?? Number.NaN;
+  // A classifier that gives labels only has no score.
+  const scoreText = Number.isNaN(value) && label !== null && probabilities === null ? null : String(value);
+  const labelText = label === null ? null : (labels[label[row] ?? -1] ?? null);
+  return threeFields(scoreText, labelText, probabilities && probabilityList(probabilities, row, labels.length));
+}
+
+/** JSON has no NaN and no infinity: there they are strings. */
+function probabilityList(probabilities: Float64Array, row: number, classes: number): string {
+  let list = '';
+  for (let at = row * classes; at < (row + 1) * classes; at += 1) {
+    const value = probabilities[at] ?? Number.NaN;
+    list += `${list === '' ? '' : ','}${Number.isFinite(value) ? value : `"${value}"`}`;
+  }
+  return `[${list}]`;
+}
+
+/** A DataRow, of which only the label may hold more than ASCII. */
+function threeFields(score: string | null, label: string | null, probabilities: string | null): Buffer {
+  const labelBytes = label === null ? 0 : Buffer.byteLength(label);
+  const row = Buffer.alloc(ROW_HEAD_BYTES + (score?.length ?? 0) + labelBytes + (probabilities?.length ?? 0));
+  row.write('D', 0, 'latin1');
+  row.writeInt32BE(row.length - 1, 1);
+  row.writeInt16BE(3, 5);
+  let at = field(row, 7, score, score?.length ?? 0);
+  at = field(row, at, label, labelBytes);
+  field(row, at, probabilities, probabilities?.length ?? 0);
+  return row;
+}
+
+function field(row: Buffer, at: number, value: string | null, bytes: number): number {
+  row.writeInt32BE(value === null ? -1 : bytes, at);
+  if (value !== null) row.write(value, at + 4, 'utf8');
+  return at + 4 + bytes;
+}

@@ -1,0 +1,97 @@
+import type { JsonRow } from '../model/json-rows.ts';
+import { isSeveral, notSupported } from './verb.ts';
+import { WireError } from './wire-error.ts';
+
+/** One call of score(): who asks which version about which rows. */
+export type ScoreRequest = {
+  readonly versionId: number;
+  /** Who asks; pgscore's function says so, which alone knows the password of this port. */
+  readonly role: string;
+  readonly deadlineMs: number;
+  /** Whether the call is to be recorded. */
+  readonly log: boolean;
+  readonly id: string | null;
+  readonly rows: readonly JsonRow[];
+};
+
+export type RequestLimits = {
+  readonly deadlineMs: number;
+  readonly mostDeadlineMs: number;
+  readonly mostRows: number;
+};
+
+const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'id', 'rows']);
+const LONGEST_ID = 200;
+/** A name of PostgreSQL. */
+const LONGEST_ROLE_BYTES = 63;
+
+/** Reads `{"version": 17, "role": "alice", "rows": [{…}, …]}` and, where given, "deadline" in ms, "log" and "id". */
+export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequest {
+  const request = parse(text);
+  const stranger = Object.keys(request).find((name) => !MEMBERS.has(name));
+  if (stranger !== undefined) throw invalid(`"${stranger.slice(0, 63)}" is not known`);
+  const { version, role, deadline = limits.deadlineMs, log = false, id = null, rows } = request;
+  if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
+  if (!isName(role)) throw invalid('"role" is not the name of a role');
+  if (typeof log !== 'boolean') throw invalid('"log" is not true or false');
+  if (id !== null && (typeof id !== 'string' || id.length > LONGEST_ID))
+    throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
+  return {
+    versionId: version,
+    role,
+    deadlineMs: checkDeadline(deadline, limits),
+    log,
+    id,
+    rows: checkRows(rows, limits),
+  };
+}
+
+function parse(text: string): Record<string, unknown> {
+  let request: unknown;
+  try {
+    request = JSON.parse(text);
+  } catch (cause) {
+    if (isSeveral(text)) throw notSupported('this port answers one statement at a time');
+    throw new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
+  }
+  if (!isObject(request)) throw invalid('it is not an object');
+  return request;
+}
+
+function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): number {
+  if (isInteger(deadline, mostDeadlineMs)) return deadline;
+  throw new WireError('22023', `the deadline of a call is a whole number of milliseconds from 1 to ${mostDeadlineMs}`, {
+    hint: 'The option --online-deadline-limit of the service sets how long a call may wait.',
+  });
+}
+
+function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {
+  if (!Array.isArray(rows) || rows.length === 0) throw invalid('"rows" is not a list of at least one row');
+  if (rows.length > mostRows) {
+    throw new WireError('54000', `a call of ${rows.length} rows is past the limit of ${mostRows}`, {
+      hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
+    });
+  }
+  if (!rows.every(isObject)) throw invalid('a row is not an object');
+  return rows;
+}
+
+const OTHER_RELEASE = {
+  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate.',
+};
+
+function invalid(reason: string): WireError {
+  return new WireError('22023', `the request of score is not valid: ${reason}`, OTHER_RELEASE);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isInteger(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= LONGEST_ROLE_BYTES;
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import type { ServiceConfig } from '../config.ts';
+import type { GatewaySettings } from '../gateway/messages.ts';
+import type { GatewayStatistics } from '../gateway/statistics.ts';
+import { backoff, pause } from '../lib/retrying.ts';
+import type { Logger } from '../log.ts';
+import { GatewayProcess, type GatewayAddress } from './gateway-process.ts';
+
+const AUTHENTICATION_MS = 10_000;
+const SHORT_LIFE_MS = 5000;
+
+/** What the database needs to know to call a gateway. */
+export type GatewayLogin = GatewayAddress & { readonly user: string; readonly password: string };
+
+/** Keeps one gateway: replaces it when it dies or hangs, on the same port, and tells each time where it listens. */
+export class GatewayKeeper {
+  readonly #settings: GatewaySettings;
+  readonly #silenceMs: number;
+  readonly #onListening: (login: GatewayLogin) => void;
+  readonly #log: Logger;
+  #gateway: GatewayProcess | undefined;
+  #address: GatewayAddress | undefined;
+  #lastPort = 0;
+  #stopped = false;
+  #wake: () => void = () => undefined;
+
+  constructor(config: ServiceConfig, onListening: (login: GatewayLogin) => void, log: Logger) {
+    this.#settings = settingsOf(config);
+    this.#silenceMs = config.gateway.silenceMs;
+    this.#onListening = onListening;
+    this.#log = log;
+  }
+
+  /** The one that listens; undefined while none does. */
+  get current(): (GatewayLogin & { readonly pid: number }) | undefined {
+    const pid = this.#gateway?.pid;
+    const { user, password } = this.#settings;
+    return this.#address === undefined || pid === undefined ? undefined : { ...this.#address, user, password, pid };
+  }
+
+  get statistics(): GatewayStatistics | undefined {
+    return this.#gateway?.statistics;
+  }
+
+  /**
+   * Resolves when the first gateway listens. A port that is taken is a mistake to be told of at the start.
+   * @throws PgscoreError gateway_unavailable, file_unreadable
+   */
+  async start(): Promise<void> {
+    const first = this.#begin();
+    await first.listening;
+    void this.#keep(first);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#gateway?.stop(graceMs);
+    this.#address = undefined;
+  }
+
+  #begin(): GatewayProcess {
+    const port = this.#lastPort === 0 ? this.#settings.port : this.#lastPort;
+    const gateway = new GatewayProcess({ ...this.#settings, port }, this.#silenceMs, this.#log);
+    this.#gateway = gateway;
+    const { user, password } = this.#settings;
+    gateway.listening.then(
+      (address) => {
+        this.#address = address;
+        this.#lastPort = address.port;
+        this.#onListening({ ...address, user, password });
+      },
+      () => {
+        // Another may have taken a port that was picked at random.
+        this.#lastPort = 0;
+      },
+    );
+    return gateway;
+  }
+
+  async #keep(first: GatewayProcess): Promise<void> {
+    let gateway = first;
+    for (let quick = 0; ;) {
+      const born = performance.now();
+      await gateway.exited;
+      this.#address = undefined;
+      if (this.#stopped) return;
+      await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
+      this.#log.warn({ pid: gateway.pid }, 'the gateway process ended and is replaced');
+      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
+      if (quick > 1) await Promise.race([pause(backoff(quick, 200, 10_000)), this.#stopping()]);
+      if (this.#stopped) return;
+      gateway = this.#begin();
+    }
+  }
+
+  #stopping(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+function settingsOf({ gateway, connecting, databaseUrl, modelMemoryBytes }: ServiceConfig): GatewaySettings {
+  const { silenceMs: _, ...limits } = gateway;
+  return {
+    ...limits,
+    connecting,
+    databaseUrl,
+    modelMemoryBytes,
+    user: 'pgscore',
+    password: gateway.password ?? randomBytes(24).toString('base64url'),
+    authenticationMs: AUTHENTICATION_MS,
+  };
+}

@@ -1,0 +1,105 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { PgscoreError } from '../errors.ts';
+import type { FromGateway, GatewaySettings, ToGateway } from '../gateway/messages.ts';
+import type { GatewayStatistics } from '../gateway/statistics.ts';
+import { within } from '../lib/within.ts';
+import type { Logger } from '../log.ts';
+
+const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
+
+export type GatewayAddress = { readonly host: string; readonly port: number };
+
+/** One gateway child. One that is silent for too long hangs in a model, which nothing but SIGKILL ends. */
+export class GatewayProcess {
+  /** Resolves with the address that it listens on; raises where it can not. */
+  readonly listening: Promise<GatewayAddress>;
+  readonly exited: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #silenceMs: number;
+  readonly #log: Logger;
+  readonly #watch: NodeJS.Timeout;
+  #heard = performance.now();
+  #statistics: GatewayStatistics | undefined;
+  #resolve: (address: GatewayAddress) => void = () => undefined;
+  #reject: (error: PgscoreError) => void = () => undefined;
+
+  constructor(settings: GatewaySettings, silenceMs: number, log: Logger) {
+    this.#silenceMs = silenceMs;
+    this.#log = log;
+    this.listening = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.listening.catch(() => undefined);
+    this.#child = fork(MAIN, {
+      env: settings.connecting,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      execArgv: [],
+    });
+    this.#child.on('message', (message: FromGateway) => this.#receive(message));
+    this.exited = new Promise((resolve) => {
+      const ended = (how: string): void => {
+        clearInterval(this.#watch);
+        this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
+        resolve();
+      };
+      this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) ended(error.message);
+      });
+    });
+    this.#watch = setInterval(() => this.#checkSilence(), Math.min(1000, silenceMs / 4));
+    this.#watch.unref();
+    this.#send({ type: 'start', settings });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** As it last told them; undefined until it does. */
+  get statistics(): GatewayStatistics | undefined {
+    return this.#statistics;
+  }
+
+  /** Lets it answer the calls in hand, for so long, and ends it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#send({ type: 'drain' });
+    await within(this.exited, graceMs);
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #send(message: ToGateway): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(message: FromGateway): void {
+    this.#heard = performance.now();
+    switch (message.type) {
+      case 'listening':
+        return this.#resolve({ host: message.host, port: message.port });
+      case 'refused':
+        return this.#reject(
+          new PgscoreError(
+            message.code,
+            message.message,
+            message.remedy === undefined ? {} : { remedy: message.remedy },
+          ),
+        );
+      case 'warning':
+        return this.#log.warn({ reason: message.reason }, message.message);
+      case 'alive':
+        this.#statistics = message.statistics;
+    }
+  }
+
+  #checkSilence(): void {
+    const silentMs = performance.now() - this.#heard;
+    if (silentMs < this.#silenceMs) return;
+    this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
+    this.#child.kill('SIGKILL');
+  }
+}
