@@ -36,24 +36,19 @@ create table pgscore_data.binding (
 comment on table pgscore_data.binding is 'Tables that have typed functions of a model.';
 
 create table pgscore_data.gateway (
-  worker_id uuid primary key,
+  worker_id uuid primary key references pgscore_data.worker on delete cascade,
   host text not null,
   port int not null,
   tls boolean not null,
-  started_at timestamptz not null default clock_timestamp()
+  login text not null,
+  password text not null,
+  since timestamptz not null default clock_timestamp()
 );
-comment on table pgscore_data.gateway is 'Where the services that are alive answer score().';
-
-create table pgscore_data.gateway_secret (
-  singleton boolean primary key default true check (singleton),
-  password text not null default replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
-);
-comment on table pgscore_data.gateway_secret is 'The password by which this database is known to the gateways of its services. Made here, never seen by anybody else.';
-insert into pgscore_data.gateway_secret default values;
+comment on table pgscore_data.gateway is 'Where the services that are alive answer score(), and the password that each made for it when it started.';
 
 create table pgscore_data.call_log (
   model_id int primary key references pgscore_data.model,
-  sampling real not null default 1 check (sampling between 0 and 1),
+  sampling double precision not null default 1 check (sampling between 0 and 1),
   inputs boolean not null default true
 );
 comment on table pgscore_data.call_log is 'Which share of its online predictions a model keeps, and whether with their inputs; no row means all, with inputs.';

@@ -5,10 +5,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  hosts text;
-  ports text;
-  tls boolean;
-  secret text := (select s.password from pgscore_data.gateway_secret s);
+  gateway record;
+  problem text;
 begin
   if to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null then
     raise exception 'this model is scored by the service, and the extension dblink is missing in schema pgscore_dblink' using
@@ -20,20 +18,29 @@ begin
     raise exception 'this database is a restored copy of another and asks no service yet' using
       errcode = 'object_not_in_prerequisite_state', hint = 'pgscore adopt makes it an installation of its own.';
   end if;
-  select string_agg(g.host, ',' order by g.started_at desc), string_agg(g.port::text, ',' order by g.started_at desc), bool_or(g.tls)
-    into hosts, ports, tls
-    from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
-   where w.state = 'running' and w.heartbeat_at > clock_timestamp() - interval '30 seconds';
-  if hosts is null then
+  for gateway in
+    select g.* from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
+     where w.state = 'running' and w.heartbeat_at > clock_timestamp() - interval '30 seconds' order by random()
+  loop
+    begin
+      perform pgscore_dblink.dblink_connect('pgscore', format(
+        'host=%s port=%s user=%s dbname=pgscore password=%s sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
+        gateway.host, gateway.port, gateway.login, gateway.password, case when gateway.tls then 'require' else 'disable' end));
+      return;
+    exception
+      when sqlclient_unable_to_establish_sqlconnection then
+        problem := sqlerrm;
+    end;
+  end loop;
+  if problem is null then
     raise exception 'no service is running that could score' using
       errcode = 'sqlclient_unable_to_establish_sqlconnection', hint = 'Start one with pgscore serve; select * from pgscore.workers shows which there are. Native models need none.';
   end if;
-  perform pgscore_dblink.dblink_connect('pgscore', format(
-    'host=%s port=%s user=pgscore dbname=pgscore password=%s sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
-    hosts, ports, secret, case when tls then 'require' else 'disable' end));
+  raise exception 'the service does not answer' using
+    errcode = 'sqlclient_unable_to_establish_sqlconnection', detail = problem, hint = 'Look at its log. Native models need none; score_table() waits for it.';
 end
 $$;
-comment on function pgscore_data._connect_gateway() is 'Connects this session to a gateway of a service that is alive.';
+comment on function pgscore_data._connect_gateway() is 'Connects this session to the gateway of a service that is alive.';
 
 create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
 language plpgsql volatile
@@ -102,27 +109,42 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
-create or replace function pgscore_data._online_deadline() returns int
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return coalesce(nullif(current_setting('pgscore.deadline_ms', true), ''), '5000')::int;
-end
-$$;
-comment on function pgscore_data._online_deadline() is 'Milliseconds after which the gateway gives a call up: the setting pgscore.deadline_ms, by default 5000.';
-
 create or replace function pgscore_data._ask_rows(this_version int, rows jsonb, asked_by name) returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  request text := '{"version":' || this_version || ',"role":' || to_json(asked_by::text);
+  deadline text := current_setting('pgscore.deadline', true);
+  id text := current_setting('pgscore.request_id', true);
+  log record;
 begin
-  return pgscore_data._ask(
-    'score {"version":' || this_version || ',"role":' || to_json(asked_by::text) || ',"deadline":' || pgscore_data._online_deadline()
-    || ',"id":' || coalesce(to_json(nullif(current_setting('pgscore.request_id', true), ''))::text, 'null') || ',"rows":' || rows || '}');
+  if deadline <> '' then
+    if deadline !~ '^[0-9]{1,9}$' then
+      raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
+    end if;
+    request := request || ',"deadline":' || deadline;
+  end if;
+  if id <> '' then
+    request := request || ',"id":' || to_json(left(id, 200));
+  end if;
+  select l.sampling, l.inputs into log from pgscore_data.call_log l join pgscore_data.version v using (model_id) where v.version_id = this_version;
+  if not found or random() < log.sampling then
+    request := request || ',"log":true,"inputs":' || coalesce(log.inputs, true);
+  end if;
+  return pgscore_data._ask('score ' || request || ',"rows":' || rows || '}');
 end
 $$;
 comment on function pgscore_data._ask_rows(int, jsonb, name) is 'Asks the gateway for the predictions of rows, an array of objects with a key for each feature.';
+
+create or replace function pgscore._may_score(role name, version_id int) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select has_function_privilege(r.oid, p.oid, 'execute')
+    from pg_roles r, pg_proc p where r.rolname = role and p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_online', version_id)
+$$;
+comment on function pgscore._may_score(name, int) is 'Whether a role may score with a version: the gateway asks it for every caller. NULL where there is no such role or version.';
 
 create or replace function pgscore_data._create_online(this_version int) returns void
 language plpgsql volatile security definer
@@ -141,3 +163,55 @@ comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online, 
 
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
+
+create or replace view pgscore._call_log_request as
+select null::text as model, null::double precision as sampling, null::boolean as inputs, null::name as requested_by where false;
+comment on view pgscore._call_log_request is 'Where log_calls() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._call_log_request alter column requested_by set default current_user;
+
+create or replace function pgscore_data._accept_call_log() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_model record;
+begin
+  select f.model_id, f.model_name into this_model from pgscore._find_version(new.model) f;
+  if new.sampling is null or not new.sampling between 0 and 1 then
+    raise exception 'sampling => % is not between 0 and 1', coalesce(new.sampling::text, 'NULL') using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
+  end if;
+  insert into pgscore_data.call_log (model_id, sampling, inputs) values (this_model.model_id, new.sampling, coalesce(new.inputs, true))
+  on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs;
+  insert into pgscore_data.audit (actor, action, model, detail)
+  values (new.requested_by, 'log_calls', this_model.model_name, jsonb_build_object('sampling', new.sampling, 'inputs', coalesce(new.inputs, true)));
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_call_log() is 'Stores which calls of a model are kept.';
+
+create or replace trigger accept instead of insert on pgscore._call_log_request
+for each row execute function pgscore_data._accept_call_log();
+
+create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._call_log_request (model, sampling, inputs) values ($1, $2, $3) $$;
+comment on function pgscore.log_calls(text, double precision, boolean) is
+'Which of the online predictions of a model are kept in pgscore.online_predictions: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given. Native predictions are made in the caller''s query and are not kept.';
+
+create or replace view pgscore.online_predictions with (security_barrier) as
+select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms, p.inputs, p.score, p.label, p.probabilities, p.error
+  from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
+ where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
+comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';
+comment on column pgscore.online_predictions.prediction_id is 'Number of the prediction.';
+comment on column pgscore.online_predictions.model is 'Name of the model.';
+comment on column pgscore.online_predictions.version is 'Number of the version.';
+comment on column pgscore.online_predictions.requested_by is 'Who asked.';
+comment on column pgscore.online_predictions.request_id is 'What the setting pgscore.request_id was when it was asked.';
+comment on column pgscore.online_predictions.asked_at is 'When the question arrived.';
+comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
+comment on column pgscore.online_predictions.inputs is 'The features that were given.';
+comment on column pgscore.online_predictions.score is 'The probability of the positive class, or the value.';
+comment on column pgscore.online_predictions.label is 'The label.';
+comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels.';
+comment on column pgscore.online_predictions.error is 'Why there is no prediction.';

@@ -1,4 +1,7 @@
+import { hostname } from 'node:os';
+import type { Queryable } from '../db/statement.ts';
 import { statement } from '../db/statement.ts';
+import type { GatewayLogin } from './gateway-keeper.ts';
 
 export type WorkerState = 'running' | 'draining' | 'paused' | 'stopped';
 
@@ -11,8 +14,41 @@ export const reportWorker = statement<
    on conflict (worker_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
 );
 
+const registerGateway = statement<
+  [worker: string, host: string, port: number, tls: boolean, login: string, password: string]
+>(
+  'register_gateway',
+  `insert into pgscore_data.gateway (worker_id, host, port, tls, login, password) values ($1, $2, $3, $4, $5, $6)
+   on conflict (worker_id) do update
+      set host = excluded.host, port = excluded.port, tls = excluded.tls, login = excluded.login, password = excluded.password, since = clock_timestamp()
+    where (gateway.host, gateway.port, gateway.password) is distinct from (excluded.host, excluded.port, excluded.password)`,
+);
+
+const forgetGateway = statement<[worker: string]>(
+  'forget_gateway',
+  'delete from pgscore_data.gateway where worker_id = $1',
+);
+
+/** Tells the database where this service answers score(), or that it does not. */
+export async function reportGateway(
+  client: Queryable,
+  worker: string,
+  gateway: (GatewayLogin & { readonly tls: boolean }) | undefined,
+): Promise<void> {
+  if (gateway === undefined) {
+    await forgetGateway(client, worker);
+    return;
+  }
+  const { host, port, tls, user, password } = gateway;
+  await registerGateway(client, worker, isAnyAddress(host) ? hostname() : host, port, tls, user, password);
+}
+
 /** Takes services off the list that ended or fell silent a day ago. */
 export const forgetWorkers = statement<[]>(
   'forget_workers',
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
+
+function isAnyAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

@@ -15,7 +15,7 @@ import { GatewayKeeper, type GatewayLogin } from './gateway-keeper.ts';
 import { showGateway } from './gateway-metrics.ts';
 import { beat } from './heartbeat.ts';
 import { controlLinks, type ControlLinks } from './links.ts';
-import { reportWorker, type WorkerState } from './registry.ts';
+import { reportGateway, reportWorker, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
 import { ScorerPool } from './scorer-pool.ts';
@@ -259,9 +259,11 @@ class Supervisor implements Service {
   async #report(): Promise<void> {
     const state = this.#state;
     if (state === 'starting') return;
-    await this.#links.beat.use((client) =>
-      reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, state),
-    );
+    const gateway = this.gateway && { ...this.gateway, tls: this.#config.gateway.tls !== undefined };
+    await this.#links.beat.use(async (client) => {
+      await reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, state);
+      await reportGateway(client, this.worker, gateway);
+    });
   }
 
   async #recover(): Promise<void> {
