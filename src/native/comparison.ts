@@ -1,0 +1,78 @@
+import { firstRoundedTo, lastRoundedTo } from './float32.ts';
+import { untypedNumber } from './literal.ts';
+import { exactly } from './rounding.ts';
+import { bool, build, constant, isFloat } from './term.ts';
+import type { Term } from './term.ts';
+
+/**
+ * PostgreSQL takes NaN as equal to itself and greater than all else; ONNX Runtime, as IEEE 754 has it, as neither less,
+ * equal nor greater. These say what ONNX Runtime says.
+ */
+export type Comparison = '<' | '<=' | '>' | '>=' | '=';
+
+const NOT_A_NUMBER = constant('float64', Number.NaN);
+
+/** Whether a value is in this relation to a constant. */
+export function compareTo(term: Term, relation: Comparison, limit: number): Term {
+  const value = exactly(term);
+  const double = value.traits.rounds;
+  if (double === undefined) return plain(value, relation, limit, limit);
+  return plain(double, relation, firstRoundedTo(limit), lastRoundedTo(limit));
+}
+
+/** Whether a value is NaN or in this relation to a constant; not for equality. */
+export function passesOrNaN(term: Term, relation: Exclude<Comparison, '='>, limit: number): Term {
+  const value = exactly(term);
+  const double = value.traits.rounds ?? value;
+  const [first, last] = double === value ? [limit, limit] : [firstRoundedTo(limit), lastRoundedTo(limit)];
+  if (relation === '>') return against(double, '>', last);
+  if (relation === '>=') return against(double, '>=', first);
+  if (relation === '<=') return against(lowered(double), '<=', last);
+  return first === -Infinity ? against(double, '=', Number.NaN) : against(lowered(double), '<', first);
+}
+
+/** Compares a double with the doubles `first` to `last`, all of which mean the same limit. */
+function plain(value: Term, relation: Comparison, first: number, last: number): Term {
+  if (relation === '<') return against(value, '<', first);
+  if (relation === '<=') return against(value, '<=', last);
+  if (relation === '>') return against(lowered(value), '>', last);
+  if (relation === '>=')
+    return first === -Infinity ? against(value, '<', Number.NaN) : against(lowered(value), '>=', first);
+  if (first === last) return against(value, '=', first);
+  return { ...bool`${value}`, pieces: ['', ` between ${untypedNumber(first)} and ${untypedNumber(last)}`] };
+}
+
+/** A literal without a type takes that of the other side, and a tree of thousands is read the faster for it. */
+function against(value: Term, relation: Comparison, limit: number): Term {
+  return { ...bool`${value}`, pieces: ['', ` ${relation} ${untypedNumber(limit)}`] };
+}
+
+const lower = new WeakMap<Term, Term>();
+
+/** The same with NaN below all numbers. */
+export function lowered(value: Term): Term {
+  if (value.traits.range === 'finite') return value;
+  const known = lower.get(value);
+  if (known !== undefined) return known;
+  const made = build(value.kind)`coalesce(nullif(${value}, ${NOT_A_NUMBER}), ${constant('float64', -Infinity)})`;
+  lower.set(value, made);
+  return made;
+}
+
+/** Whether two values are in this relation. */
+export function compare(a: Term, relation: Comparison, b: Term): Term {
+  if (relation === '<') return compare(b, '>', a);
+  if (relation === '<=') return compare(b, '>=', a);
+  const [left, right] = [exactly(a), exactly(b)];
+  if (!isFloat(a.kind)) return related(left, relation, right);
+  return bool`${related(left, relation, right)} and ${left} < ${NOT_A_NUMBER}`;
+}
+
+function related(left: Term, relation: '>' | '>=' | '=', right: Term): Term {
+  if (relation === '>') return bool`${left} > ${right}`;
+  return relation === '=' ? bool`${left} = ${right}` : bool`${left} >= ${right}`;
+}
+
+export function isNaNTerm(value: Term): Term {
+  return bool`${value} = ${NOT_A_NUMBER}`;
+}

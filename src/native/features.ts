@@ -1,0 +1,114 @@
+import type { Feature } from '../model/signature.ts';
+import { OVERFLOWS } from './float32.ts';
+import { quoteText } from './literal.ts';
+import { nearestFloat } from './rounding.ts';
+import { argument, build, constant } from './term.ts';
+import type { Kind, Term } from './term.ts';
+
+const KINDS = {
+  float32: 'float32',
+  float64: 'float64',
+  int32: 'int64',
+  int64: 'int64',
+  bool: 'bool',
+  string: 'string',
+};
+
+export function kindOf(type: Feature['type']): Kind {
+  return KINDS[type] as Kind;
+}
+
+/** The values of one feature as the model gets them, its missing ones settled. */
+export function featureTerms(feature: Feature, index: number): Term[] {
+  if (feature.width === 1) return [named(scalar(feature, argument(columnKind(feature), index)), index, 0)];
+  const array = wholeArray(feature, index);
+  return Array.from({ length: feature.width }, (_, element) => {
+    const column = { ...build('float64')`${array}`, pieces: ['', `[${element + 1}]`] };
+    return named(scalar(feature, column), index, element);
+  });
+}
+
+function named(term: Term, feature: number, element: number): Term {
+  const { filled } = term.traits;
+  const again = filled && { filled: (otherwise: number) => named(filled(otherwise), feature, element) };
+  return { ...term, traits: { ...term.traits, column: { feature, element }, ...again } };
+}
+
+function columnKind({ type }: Feature): Kind {
+  return type === 'float32' ? 'float64' : kindOf(type);
+}
+
+function scalar(feature: Feature, column: Term): Term {
+  const { type } = feature;
+  if (type === 'float32') return float32Feature(feature, column);
+  if (type === 'int32') return build('int64')`${settled(feature, column)}::integer::bigint`;
+  return settled(feature, column);
+}
+
+function float32Feature(feature: Feature, column: Term): Term {
+  const term = float32(settled(feature, column));
+  if (feature.nulls !== 'nan') return term;
+  const filled = (otherwise: number) => float32(settled({ ...feature, nulls: 'default', default: otherwise }, column));
+  return { ...term, traits: { ...term.traits, filled } };
+}
+
+/**
+ * The float32 of a double. Past the range of float32 the row is bad, and the cast says so. Adding 1e-37 changes nothing
+ * above 1e-21, and spares what is below 7e-46 the cast's complaint; a guard would cost five times as much.
+ */
+function float32(value: Term): Term {
+  const real = build('float32', { propagates: true })`(${value} + ${constant('float64', 1e-37)})::real`;
+  const limit = constant('float64', OVERFLOWS);
+  const inRange = build('float64', { propagates: true })`case when ${value} < ${limit} and ${value} > -${limit}
+    then ${value} else ${value}::real end`;
+  const traits = { propagates: true, real, sharper: nearestFloat(inRange) };
+  return build('float32', traits)`${real}::double precision`;
+}
+
+/** What a version says of NULL, and of NaN in a float column. */
+function settled(feature: Feature, column: Term): Term {
+  const { kind } = column;
+  const float = kind === 'float64';
+  if (feature.nulls === 'nan') return build(kind)`coalesce(${column}, ${constant(kind, Number.NaN)})`;
+  const present = float ? build(kind)`nullif(${column}, ${constant(kind, Number.NaN)})` : column;
+  const otherwise = feature.nulls === 'default' ? defaultOf(feature, kind) : refused(feature, column);
+  const traits = kind === 'string' || kind === 'bool' ? {} : { unchecked: column };
+  const checked = build(kind, traits)`coalesce(${present}, ${otherwise})`;
+  return kind === 'string' ? build(kind)`${checked} collate "C"` : checked;
+}
+
+function defaultOf({ default: value = 0 }: Feature, kind: Kind): Term {
+  return constant(kind, kind === 'float64' ? Number(value) : value);
+}
+
+const RESULT: Record<Kind, string> = {
+  floats: '',
+  float32: '',
+  float64: '',
+  int64: '::bigint',
+  bool: ' is null',
+  string: '::pg_catalog.text',
+};
+
+/**
+ * Raises. The name depends on the column, so that the planner, which computes immutable functions of constants ahead,
+ * does not raise for rows that have a value.
+ */
+function refused({ name }: Feature, column: Term): Term {
+  const text = quoteText(name);
+  const call = (end: string) => [
+    'pgscore_models._null_feature(case when ',
+    ` is null then ${text} else ${text} end)${end}`,
+  ];
+  return { ...build(column.kind)`${column}`, pieces: call(RESULT[column.kind]) };
+}
+
+/** The array where it is NULL or has its elements, each of them; any other makes the row bad. */
+function wholeArray(feature: Feature, index: number): Term {
+  const array = argument('floats', index);
+  const width = constant('int64', feature.width);
+  const bad = refused(feature, array);
+  return build('floats')`case when ${array} is null or pg_catalog.array_ndims(${array}) = 1
+    and pg_catalog.array_lower(${array}, 1) = 1 and pg_catalog.cardinality(${array}) = ${width}
+    and pg_catalog.array_position(${array}, null) is null then ${array} else array[${bad}] end`;
+}

@@ -1,0 +1,104 @@
+import { exactly } from './rounding.ts';
+import { build, constant, over } from './term.ts';
+import type { Kind, Term } from './term.ts';
+import { balanced } from './sums.ts';
+
+const number = (value: number) => constant('float64', value);
+const ZERO = number(0);
+const INFINITY = number(Infinity);
+const NOT_A_NUMBER = number(Number.NaN);
+
+/** e to the power of x, where PostgreSQL's raises for what is past a double. */
+export function exponential(kind: Kind, x: Term): Term {
+  const [low, high] = [number(-740), number(kind === 'float32' ? 88.7228390520684 : 709)];
+  return build(kind)`case when ${x} < ${high} then pg_catalog.exp(greatest(${x}, ${low})) else ${x} + ${INFINITY} end`;
+}
+
+/** 1 / (1 + e^-x), by the hyperbolic tangent, which neither overflows nor underflows. */
+export function sigmoid(kind: Kind, x: Term): Term {
+  const half = number(0.5);
+  const traits = { range: x.traits.range === 'finite' ? 'finite' : 'bounded', origin: originOf(x) } as const;
+  return build(kind, traits)`${half} + ${half} * pg_catalog.tanh(${half} * ${x})`;
+}
+
+export function negated(x: Term): Term {
+  return build(x.kind, {
+    ...(x.traits.range && { range: x.traits.range }),
+    origin: originOf(x),
+    propagates: true,
+  })`- ${x}`;
+}
+
+/** What a term's being finite depends on: terms of one origin are finite together. */
+export function originOf(term: Term): Term {
+  return term.traits.origin ?? term;
+}
+
+/** Softmax of a row, the largest value taken off first. */
+export function softmax(kind: Kind, row: readonly Term[]): Term[] {
+  const powers = powersOf(kind, row);
+  const total = totalOf(kind, powers);
+  return powers.map((power) => build(kind, { range: 'bounded', origin: total })`${power} / ${total}`);
+}
+
+export function logSoftmax(kind: Kind, row: readonly Term[]): Term[] {
+  const top = largest(row);
+  const log = build(kind)`pg_catalog.ln(${totalOf(kind, powersOf(kind, row))})`;
+  return row.map((value) => build(kind)`${value} - ${top} - ${log}`);
+}
+
+function powersOf(kind: Kind, row: readonly Term[]): Term[] {
+  const top = largest(row);
+  return row.map((value) => build(kind)`pg_catalog.exp(greatest(${value} - ${top}, ${number(-700)}))`);
+}
+
+function totalOf(kind: Kind, powers: readonly Term[]): Term {
+  return balanced(powers, (left, right) => build(kind)`${left} + ${right}`) ?? ZERO;
+}
+
+/** The largest of some values, NaN where one of them is. */
+export function largest(row: readonly Term[]): Term {
+  return listed('greatest', row);
+}
+
+/** The smallest of some values; a NaN counts for more than any. */
+export function smallest(row: readonly Term[]): Term {
+  return listed('least', row);
+}
+
+function listed(name: string, row: readonly Term[]): Term {
+  const [only] = row;
+  if (only !== undefined && row.length === 1) return only;
+  const finite = row.every(({ traits }) => traits.range === 'finite') ? { range: 'finite' as const } : {};
+  return {
+    kind: row[0]?.kind ?? 'float32',
+    pieces: [`${name}(`, ...row.slice(1).map(() => ', '), ')'],
+    operands: row,
+    traits: { picks: true, ...finite },
+  };
+}
+
+/** The quotient of IEEE 754, where PostgreSQL's raises for a divisor of zero. */
+export function quotient(kind: Kind, a: Term, b: Term): Term {
+  const divisor = b.constant;
+  if (divisor !== undefined && divisor !== 0) return build(kind, { propagates: true })`${a} / ${b}`;
+  return build(kind)`case when ${b} <> 0 then ${a} / ${b} else ${a} * ${INFINITY} end`;
+}
+
+export function logarithm(kind: Kind, x: Term): Term {
+  const value = exactly(x);
+  return build(kind)`case when ${value} > 0 then pg_catalog.ln(${value})
+    when ${value} = 0 then -${INFINITY} else ${NOT_A_NUMBER} end`;
+}
+
+export function squareRoot(kind: Kind, x: Term): Term {
+  return build(kind)`case when ${x} >= 0 then pg_catalog.sqrt(${x}) else ${NOT_A_NUMBER} end`;
+}
+
+export function absolute(x: Term): Term {
+  return { ...over(build(x.kind)`pg_catalog.abs(${x})`, [x]), traits: { picks: true, propagates: true, ...range(x) } };
+}
+
+function range({ traits }: Term) {
+  return traits.range === undefined ? {} : { range: traits.range };
+}

@@ -1,0 +1,59 @@
+import { elementwise } from '../broadcast.ts';
+import { exponential, largest, logarithm, logSoftmax, quotient, absolute, sigmoid, softmax } from '../functions.ts';
+import { inputOf, unsupported } from '../operator.ts';
+import type { OperatorCall, Operators } from '../operator.ts';
+import { axisOf } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+import { build, constant, isFloat } from '../term.ts';
+import type { Kind, Term } from '../term.ts';
+
+type Activation = (x: Term, call: OperatorCall) => Term;
+
+const number = (value: number) => constant('float64', value);
+
+export const activations: Operators = {
+  Sigmoid: each((x) => sigmoid(x.kind, x)),
+  Tanh: each((x) => build(x.kind, { range: 'bounded' })`pg_catalog.tanh(${x})`),
+  Relu: each((x) => largest([x, constant(x.kind, 0)])),
+  LeakyRelu: each((x, { attributes }) => leaking(x, attributes.float('alpha') ?? 0.01)),
+  Elu: each((x, { attributes }) => elu(x, attributes.float('alpha') ?? 1)),
+  Softplus: each(softplus),
+  Softsign: each((x) => quotient(x.kind, x, build(x.kind)`1 + ${absolute(x)}`)),
+  Softmax: (call) => [alongLast(call, softmax)],
+  LogSoftmax: (call) => [alongLast(call, logSoftmax)],
+};
+
+function each(activation: Activation) {
+  return (call: OperatorCall): Tensor[] => {
+    const input = inputOf(call, 0);
+    if (!isFloat(input.kind)) throw unsupported(call, `of ${input.kind}`);
+    return [elementwise(call.op, [input], (x) => activation(x, call), input.kind)];
+  };
+}
+
+function leaking(x: Term, alpha: number): Term {
+  return build(x.kind)`case when ${x} >= 0 then ${x} else ${x} * ${number(alpha)} end`;
+}
+
+function elu(x: Term, alpha: number): Term {
+  return build(x.kind)`case when ${x} >= 0 then ${x} else (${exponential(x.kind, x)} - 1) * ${number(alpha)} end`;
+}
+
+/** ln(1 + e^x), by what can't overflow. */
+function softplus(x: Term): Term {
+  const small = exponential(x.kind, build(x.kind)`- ${absolute(x)}`);
+  return build(x.kind)`${largest([x, constant(x.kind, 0)])} + ${logarithm('float64', build('float64')`1 + ${small}`)}`;
+}
+
+/** Before version 13 all dimensions from the axis on counted as one, by default all but the rows. */
+function alongLast(call: OperatorCall, rowwise: (kind: Kind, row: readonly Term[]) => Term[]): Tensor {
+  const input = inputOf(call, 0);
+  const axis = axisOf(input, call.attributes.integer('axis') ?? (call.opset < 13 ? 1 : -1));
+  const last = input.shape.length - 1;
+  if (axis !== last && !(call.opset < 13 && axis === 0)) throw unsupported(call, 'along another axis than the last');
+  const size = call.opset < 13 && axis === 0 ? input.cells.length : (input.shape[last] ?? 1);
+  const rows = Array.from({ length: input.cells.length / size }, (_, row) =>
+    input.cells.slice(row * size, (row + 1) * size),
+  );
+  return { ...input, cells: rows.flatMap((row) => rowwise(input.kind, row)) };
+}

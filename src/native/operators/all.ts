@@ -1,0 +1,27 @@
+import type { Operators } from '../operator.ts';
+import { activations } from './activations.ts';
+import { arithmetic } from './arithmetic.ts';
+import { columnOperators } from './columns.ts';
+import { encoders } from './encoders.ts';
+import { linear } from './linear.ts';
+import { logic } from './logic.ts';
+import { products } from './products.ts';
+import { reductions } from './reductions.ts';
+import { scaling } from './scaling.ts';
+import { shapes } from './shapes.ts';
+import { treeEnsembles } from './tree-ensembles.ts';
+
+/** Every operator that is compiled, by its name: the two domains of ONNX share none. */
+export const OPERATORS: Operators = {
+  ...activations,
+  ...arithmetic,
+  ...columnOperators,
+  ...encoders,
+  ...linear,
+  ...logic,
+  ...products,
+  ...reductions,
+  ...scaling,
+  ...shapes,
+  ...treeEnsembles,
+};

@@ -1,0 +1,68 @@
+import { elementwise } from '../broadcast.ts';
+import { absolute, exponential, largest, logarithm, negated, quotient, squareRoot } from '../functions.ts';
+import { inputOf, unsupported } from '../operator.ts';
+import type { Operator, OperatorCall, Operators } from '../operator.ts';
+import { power } from '../power.ts';
+import { exactly, nearestFloat } from '../rounding.ts';
+import { sum } from '../sums.ts';
+import type { Tensor } from '../tensor.ts';
+import { build, constant, isFloat } from '../term.ts';
+import type { Term } from '../term.ts';
+
+export const arithmetic: Operators = {
+  Add: binary((a, b) => sum(a.kind, [a, b])),
+  Sub: binary((a, b) => build(a.kind, { propagates: true })`${a} - ${b}`),
+  Mul: binary(product),
+  Div: binary((a, b) => quotient(a.kind, a, b)),
+  Pow: binary(power),
+  Sum: variadic((row) => sum(row[0]?.kind ?? 'float32', row)),
+  Mean: variadic(
+    (row) =>
+      build(row[0]?.kind ?? 'float32')`${sum(row[0]?.kind ?? 'float32', row)} / ${constant('float64', row.length)}`,
+  ),
+  Max: variadic(largest),
+  Min: variadic(minimum),
+  Neg: unary(negated),
+  Abs: unary(absolute),
+  Sqrt: unary((x) => squareRoot(x.kind, x)),
+  Exp: unary((x) => exponential(x.kind, x)),
+  Log: unary((x) => logarithm(x.kind, x)),
+  Reciprocal: unary((x) => quotient(x.kind, constant(x.kind, 1), x)),
+  Floor: unary((x) => build(x.kind)`pg_catalog.floor(${exactly(x)})`),
+  Ceil: unary((x) => build(x.kind)`pg_catalog.ceil(${exactly(x)})`),
+  Round: unary((x) => build(x.kind)`pg_catalog.round(${exactly(x)})`),
+};
+
+function unary(apply: (x: Term) => Term): Operator {
+  return variadic(([x]) => apply(x as Term));
+}
+
+function binary(apply: (a: Term, b: Term) => Term): Operator {
+  return variadic(([a, b]) => apply(a as Term, b as Term));
+}
+
+function variadic(apply: (row: Term[]) => Term): Operator {
+  return (call) => {
+    const inputs = floats(call);
+    return [elementwise(call.op, inputs, (...row) => apply(row), inputs[0]?.kind)];
+  };
+}
+
+function floats(call: OperatorCall): Tensor[] {
+  const inputs = call.inputs.map((_, index) => inputOf(call, index));
+  const other = inputs.find(({ kind }) => !isFloat(kind));
+  if (other !== undefined) throw unsupported(call, `of ${other.kind}`);
+  return inputs;
+}
+
+/** Of two values of the row, rounded: the product of many could leave the range of doubles, where PostgreSQL raises. */
+function product(a: Term, b: Term): Term {
+  const made = build(a.kind, { propagates: true })`${a} * ${b}`;
+  const safe = a.constant !== undefined || b.constant !== undefined || a.kind === 'float64';
+  return safe ? made : nearestFloat(build('float64')`${exactly(a)} * ${exactly(b)}`);
+}
+
+/** NaN where one of them is, which PostgreSQL's least() would pass over. */
+function minimum(row: readonly Term[]): Term {
+  return negated(largest(row.map(negated)));
+}

@@ -1,0 +1,55 @@
+import { elementwise } from '../broadcast.ts';
+import { compare, compareTo, isNaNTerm } from '../comparison.ts';
+import type { Comparison } from '../comparison.ts';
+import { inputOf } from '../operator.ts';
+import type { Operator, OperatorCall, Operators } from '../operator.ts';
+import { exactly } from '../rounding.ts';
+import { bool, build, constant, isFloat } from '../term.ts';
+import type { Term } from '../term.ts';
+
+export const logic: Operators = {
+  Less: comparison('<'),
+  LessOrEqual: comparison('<='),
+  Greater: comparison('>'),
+  GreaterOrEqual: comparison('>='),
+  Equal: comparison('='),
+  And: of((a, b) => bool`${a} and ${b}`),
+  Or: of((a, b) => bool`${a} or ${b}`),
+  Xor: of((a, b) => bool`${a} <> ${b}`),
+  Not: of((a) => bool`not ${a}`),
+  IsNaN: of((a) => isNaNTerm(exactly(a))),
+  IsInf: of((a) => bool`pg_catalog.abs(${exactly(a)}) = ${constant('float64', Infinity)}`),
+  Where: of(choice),
+};
+
+function of(apply: (a: Term, b: Term, c: Term) => Term): Operator {
+  return (call) => {
+    const inputs = call.inputs.map((_, index) => inputOf(call, index));
+    return [
+      elementwise(call.op, inputs, (...cells) => {
+        noteConstants(call, cells);
+        return apply(...(cells as [Term, Term, Term]));
+      }),
+    ];
+  };
+}
+
+function noteConstants({ critical }: OperatorCall, cells: readonly Term[]): void {
+  const constants = cells.flatMap(({ constant: value }) => value ?? []);
+  cells.forEach((cell) => critical.add(cell, constants));
+}
+
+function choice(condition: Term, a: Term, b: Term): Term {
+  const finite = a.traits.range === 'finite' && b.traits.range === 'finite' ? { range: 'finite' as const } : {};
+  return build(a.kind, { picks: true, ...finite })`case when ${condition} then ${a} else ${b} end`;
+}
+
+const MIRRORED: Record<Comparison, Comparison> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '=': '=' };
+
+function comparison(relation: Comparison): Operator {
+  return of((a, b) => {
+    if (!isFloat(a.kind)) return compare(a, relation, b);
+    if (b.constant !== undefined) return compareTo(a, relation, Number(b.constant));
+    return a.constant === undefined ? compare(a, relation, b) : compareTo(b, MIRRORED[relation], Number(a.constant));
+  });
+}

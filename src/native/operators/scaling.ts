@@ -1,0 +1,65 @@
+import { absolute, largest, quotient, squareRoot } from '../functions.ts';
+import { inputOf, unsupported } from '../operator.ts';
+import type { OperatorCall, Operators } from '../operator.ts';
+import { asFloat32 } from '../conversion.ts';
+import { sum } from '../sums.ts';
+import { perRow } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+import { build, constant } from '../term.ts';
+import type { Term } from '../term.ts';
+
+export const scaling: Operators = { Scaler, Normalizer };
+
+const float32 = build('float32', { propagates: true });
+
+function Scaler(call: OperatorCall): Tensor[] {
+  const { shape, cells } = inputOf(call, 0);
+  const offsets = call.attributes.floats('offset');
+  const scales = call.attributes.floats('scale');
+  if (shape.length !== 1 || !fits(offsets, cells) || !fits(scales, cells))
+    throw unsupported(call, 'with offsets for other columns');
+  const scaled = cells.map((cell, column) => {
+    const offset = constant('float32', offsets[offsets.length === 1 ? 0 : column] ?? 0);
+    const scale = constant('float32', scales[scales.length === 1 ? 0 : column] ?? 1);
+    const value = asFloat32(cell);
+    return float32`${float32`${value} - ${offset}`} * ${scale}`;
+  });
+  return [perRow('float32', shape, scaled)];
+}
+
+function fits(values: readonly number[], cells: readonly Term[]): boolean {
+  return values.length === 1 || values.length === cells.length;
+}
+
+const NORMS: Readonly<Record<string, (row: readonly Term[]) => Term>> = {
+  MAX: largest,
+  L1: (row) => sum('float32', row.map(absolute)),
+  L2: (row) =>
+    squareRoot(
+      'float32',
+      sum(
+        'float32',
+        row.map((value) => float32`${value} * ${value}`),
+      ),
+    ),
+};
+
+function Normalizer(call: OperatorCall): Tensor[] {
+  const { shape, cells } = inputOf(call, 0);
+  const norm = NORMS[call.attributes.text('norm') ?? 'MAX'];
+  if (norm === undefined || shape.length !== 1) throw unsupported(call, 'of this kind');
+  const row = cells.map(asFloat32);
+  return [perRow('float32', shape, normalised(row, norm(row)))];
+}
+
+/** A row of zeros stays as it is. */
+function normalised(row: readonly Term[], size: Term): Term[] {
+  return row.map((value) => {
+    const share = quotient('float32', value, size);
+    return build('float32', sameRange(row, size))`case when ${size} <> 0 then ${share} else ${value} end`;
+  });
+}
+
+function sameRange(row: readonly Term[], origin: Term) {
+  return row.every(({ traits }) => traits.range !== undefined) ? { range: 'bounded' as const, origin } : {};
+}

@@ -1,0 +1,136 @@
+import { converted } from '../conversion.ts';
+import { largest, negated, originOf, sigmoid } from '../functions.ts';
+import { labelOfLargest, labelsOf } from '../labels.ts';
+import { inputOf, unsupported } from '../operator.ts';
+import type { OperatorCall, Operators } from '../operator.ts';
+import { postTransform } from '../post-transform.ts';
+import { exactly } from '../rounding.ts';
+import { sum } from '../sums.ts';
+import { columns, perRow } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+import { bool, build, constant } from '../term.ts';
+import type { Term } from '../term.ts';
+import { readTrees, realNumbers } from '../trees/read-trees.ts';
+import { leavesOf } from '../trees/tree.ts';
+import type { Tree } from '../trees/tree.ts';
+import { treeTerm } from '../trees/tree-term.ts';
+
+export const treeEnsembles: Operators = { TreeEnsembleClassifier, TreeEnsembleRegressor };
+
+const float32 = build('float32');
+
+/** The columns that the trees test: an ensemble of floats takes integers as floats, one of doubles takes doubles. */
+function inputColumns(call: OperatorCall): Term[] {
+  const { cells, kind } = inputOf(call, 0);
+  return kind === 'float64' ? [...cells] : cells.map((cell) => converted(cell, 'float32'));
+}
+
+function TreeEnsembleRegressor(call: OperatorCall): Tensor[] {
+  const { attributes } = call;
+  const trees = readTrees(call, 'target');
+  const inputs = inputColumns(call);
+  const count = attributes.integer('n_targets') ?? 1;
+  const bases = realNumbers(call, 'base_values');
+  const transform = attributes.text('post_transform');
+  const scores = Array.from({ length: count }, (_, target) => {
+    const total = aggregated(call, trees, target, inputs);
+    const base = bases.length === count ? bases[target] : undefined;
+    return base === undefined || base === 0 ? total : sum('float32', [total, constant('float32', base)]);
+  });
+  // ONNX Runtime transforms a single target only where the transform is PROBIT.
+  const applied = count === 1 && transform !== 'PROBIT' ? 'NONE' : transform;
+  return [columns(postTransform(applied)(scores))];
+}
+
+function aggregated(call: OperatorCall, trees: readonly Tree[], target: number, inputs: readonly Term[]): Term {
+  const how = call.attributes.text('aggregate_function') ?? 'SUM';
+  if (how === 'SUM') return totalOf(call, trees, target, inputs);
+  if (how === 'AVERAGE') {
+    return build('float32', {
+      range: 'finite',
+    })`${totalOf(call, trees, target, inputs)} / ${constant('float64', trees.length)}`;
+  }
+  const saying = trees.filter((tree) => leavesOf(tree).some(({ weights }) => weights.has(target)));
+  if (saying.length === 0) return constant('float32', 0);
+  if (!saying.every((tree) => alwaysSays(tree, target)))
+    throw unsupported(call, `with ${how} of leaves without a value`);
+  const terms = saying.map((tree) => treeTerm(call, tree, target, inputs));
+  return how === 'MAX' ? largest(terms) : negated(largest(terms.map(negated)));
+}
+
+function totalOf(call: OperatorCall, trees: readonly Tree[], target: number, inputs: readonly Term[]): Term {
+  const terms = trees.map((tree) => treeTerm(call, tree, target, inputs));
+  return sum(
+    'float32',
+    terms.filter((term) => term.constant !== 0),
+  );
+}
+
+function alwaysSays(tree: Tree, target: number): boolean {
+  return leavesOf(tree).every(({ weights }) => weights.has(target));
+}
+
+function TreeEnsembleClassifier(call: OperatorCall): Tensor[] {
+  const labels = labelsOf(call, 'classlabels_strings', 'classlabels_int64s');
+  const trees = readTrees(call, 'class');
+  const inputs = inputColumns(call);
+  if (labels.length < 2) throw unsupported(call, 'with fewer than two classes');
+  const totals = labels.map((_, target) => totalOf(call, trees, target, inputs));
+  if (labels.length === 2) return twoClasses(call, labels, trees, totals);
+  const bases = realNumbers(call, 'base_values');
+  const scores = totals.map((total, target) => sum('float32', [total, constant('float32', bases[target] ?? 0)]));
+  return [labelOfLargest(labels, scores), columns(postTransform(call.attributes.text('post_transform'))(scores))];
+}
+
+/** Two classes are often told apart by the weights of one, whose sum stands for the second. */
+function twoClasses(
+  call: OperatorCall,
+  labels: readonly Term[],
+  trees: readonly Tree[],
+  totals: readonly Term[],
+): Tensor[] {
+  const [first, second] = totals as [Term, Term];
+  const classes = new Set(call.attributes.integers('class_ids'));
+  const bases = realNumbers(call, 'base_values');
+  if (classes.has(1) && !trees.some((tree) => alwaysSays(tree, 1)))
+    throw unsupported(call, 'with leaves without a value');
+  if (bases.length > 2) throw unsupported(call, 'with more base values than classes');
+  const based = (total: Term, index: number) => sum('float32', [total, constant('float32', bases[index] ?? 0)]);
+  if (!classes.has(1) && bases.length < 2) return oneSum(call, labels, based(first, 0));
+  if (bases.length === 2 && classes.has(1)) return bothSums(call, labels, mirrored(based(first, 1)));
+  return bothSums(call, labels, bases.length === 2 ? [based(first, 0), based(second, 1)] : [based(first, 0), second]);
+}
+
+/** With two base values, ONNX Runtime adds the second to the sum of the first class, and takes the rest for granted. */
+function mirrored(score: Term): [Term, Term] {
+  return [negated(score), score];
+}
+
+function bothSums(call: OperatorCall, labels: readonly Term[], scores: readonly Term[]): Tensor[] {
+  const probabilities = postTransform(call.attributes.text('post_transform'))(scores);
+  return [labelAbove(labels, scores[1] as Term, 0), columns(probabilities)];
+}
+
+function oneSum(call: OperatorCall, labels: readonly Term[], score: Term): Tensor[] {
+  const transform = call.attributes.text('post_transform');
+  if (transform === 'PROBIT') throw unsupported(call, 'with PROBIT of one class');
+  const allPositive = realNumbers(call, 'class_weights').every((weight) => weight >= 0);
+  const label = labelAbove(labels, score, allPositive ? 0.5 : 0);
+  return [label, columns(allPositive ? shares(score) : sides(transform, score))];
+}
+
+function shares(score: Term): Term[] {
+  return [build('float32', { range: 'finite', origin: originOf(score) })`1 - ${score}`, score];
+}
+
+function sides(transform: string | undefined, score: Term): Term[] {
+  const [negative, positive] = mirrored(score);
+  return transform === 'LOGISTIC' ? [sigmoid('float32', negative), sigmoid('float32', positive)] : [negative, positive];
+}
+
+function labelAbove(labels: readonly Term[], score: Term, limit: number): Tensor {
+  const [negative, positive] = labels as [Term, Term];
+  const above = bool`${exactly(score)} > ${constant('float64', limit)}`;
+  const label = { ...float32`case when ${above} then ${positive} else ${negative} end`, kind: positive.kind };
+  return perRow(label.kind, [], [{ ...label, traits: { picks: true } }]);
+}

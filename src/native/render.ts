@@ -1,0 +1,111 @@
+import type { NativeProgram } from './compile.ts';
+import { NativeRefusal } from './refusal.ts';
+import type { Kind, Term } from './term.ts';
+
+export type NativeBody = { readonly language: 'sql' | 'plpgsql'; readonly body: string };
+
+/** An expression up to this length is planned with each statement that calls it, in less time than a call takes to set up. */
+const MAX_INLINED = 16_000;
+/** Where naming what is shared shortens an expression more than so many times, naming it is faster. */
+const MAX_REPETITION = 3;
+/** Past this, the first call of a session takes seconds. */
+const MAX_BODY = 4_000_000;
+
+/**
+ * The body of a function that answers one question about a row. `argument` gives the SQL for a feature: double precision
+ * for float32 and float64, bigint for int32 and int64, boolean for bool, text for string, double precision[] for arrays.
+ * An sql body is one expression that PostgreSQL puts in the place of a call. Names that begin with `_s` are the body's own.
+ * @throws NativeRefusal for a body that is too large
+ */
+export function renderNative(
+  { answers }: NativeProgram,
+  wanted: 'score' | 'label' | 'probabilities',
+  argument: (featureIndex: number) => string,
+): NativeBody {
+  const term = answers[wanted];
+  const size = sizes(term);
+  const inlined = size.repeated <= MAX_INLINED && size.repeated <= MAX_REPETITION * size.shared;
+  const body = inlined ? `select ${new Writer(argument, new Map()).text(term)}` : plpgsql(term, argument);
+  if (body.length > MAX_BODY) {
+    throw new NativeRefusal(
+      `a function of ${(body.length / 1e6).toFixed(1)} MB is longer than the ${MAX_BODY / 1e6} MB that it may have`,
+    );
+  }
+  return { language: inlined ? 'sql' : 'plpgsql', body };
+}
+
+/** The characters of an expression with what is shared written once, and with it written wherever it is used. */
+function sizes(root: Term): { shared: number; repeated: number } {
+  const known = new Map<Term, number>();
+  let shared = 0;
+  const sizeOf = (term: Term): number => {
+    const before = known.get(term);
+    if (before !== undefined) return before;
+    const own = term.pieces.reduce((total, piece) => total + piece.length, 0);
+    shared += own;
+    const size = term.operands.reduce((total, operand) => total + 2 + sizeOf(operand), own);
+    known.set(term, size);
+    return size;
+  };
+  return { repeated: sizeOf(root), shared };
+}
+
+const TYPES: Record<Kind, string> = {
+  float32: 'double precision',
+  float64: 'double precision',
+  int64: 'bigint',
+  bool: 'boolean',
+  string: 'pg_catalog.text collate "C"',
+  floats: 'double precision[]',
+};
+
+function plpgsql(root: Term, argument: (featureIndex: number) => string): string {
+  const names = new Map<Term, string>();
+  const writer = new Writer(argument, names);
+  const declarations = sharedTerms(root).map((term, index) => {
+    const line = `  _s${index} ${TYPES[term.kind]} := ${writer.text(term)};\n`;
+    names.set(term, `_s${index}`);
+    return line;
+  });
+  const result = names.get(root) ?? writer.text(root);
+  return `\n${declarations.length > 0 ? `declare\n${declarations.join('')}` : ''}begin\n  return ${result};\nend`;
+}
+
+/** Terms that are used more than once and compute something, those first that others build on. */
+function sharedTerms(root: Term): Term[] {
+  const uses = new Map<Term, number>();
+  const ordered: Term[] = [];
+  const visit = (term: Term): void => {
+    const before = uses.get(term) ?? 0;
+    uses.set(term, before + 1);
+    if (before > 0) return;
+    term.operands.forEach(visit);
+    ordered.push(term);
+  };
+  visit(root);
+  return ordered.filter((term) => (uses.get(term) ?? 0) > 1 && term.operands.length > 0);
+}
+
+class Writer {
+  readonly #argument: (featureIndex: number) => string;
+  readonly #names: ReadonlyMap<Term, string>;
+
+  constructor(argument: (featureIndex: number) => string, names: ReadonlyMap<Term, string>) {
+    this.#argument = argument;
+    this.#names = names;
+  }
+
+  text(term: Term): string {
+    if (term.feature !== undefined) return this.#argument(term.feature);
+    const parts = [term.pieces[0] ?? ''];
+    term.operands.forEach((operand, index) => parts.push(this.#operand(operand), term.pieces[index + 1] ?? ''));
+    return parts.join('');
+  }
+
+  #operand(term: Term): string {
+    const name = this.#names.get(term);
+    if (name !== undefined) return name;
+    const text = this.text(term);
+    return /^\$?\w+$/.test(text) || term.constant !== undefined ? text : `(${text})`;
+  }
+}

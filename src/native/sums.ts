@@ -1,0 +1,69 @@
+import { build, constant } from './term.ts';
+import type { Kind, Term } from './term.ts';
+import { lookup } from './lookup.ts';
+import type { Constant } from './term.ts';
+
+/** Halves a list until one is left: a chain of a thousand pluses nests a thousand deep, and exhausts the stack. */
+export function balanced(terms: readonly Term[], join: (left: Term, right: Term) => Term): Term | undefined {
+  if (terms.length <= 1) return terms[0];
+  const middle = Math.ceil(terms.length / 2);
+  const [left, right] = [balanced(terms.slice(0, middle), join), balanced(terms.slice(middle), join)];
+  return left === undefined || right === undefined ? (left ?? right) : join(left, right);
+}
+
+export function sum(kind: Kind, terms: readonly Term[]): Term {
+  const finite = terms.every(({ traits }) => traits.range === 'finite') ? { range: 'finite' as const } : {};
+  const add = build(kind, { propagates: true, ...finite });
+  return balanced(terms, (left, right) => add`${left} + ${right}`) ?? constant(kind, 0);
+}
+
+/**
+ * The weighted sum of a row, plus a bias, in doubles. Where features may be missing, the sum is first taken as if none
+ * were: NULL and NaN show in the result, and only then is each of them looked at.
+ */
+export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonly number[], bias: number): Term {
+  const known = new Map<Term, [Constant, number][]>();
+  const terms: Term[] = [];
+  cells.forEach((cell, index) => {
+    const weight = weights[index] ?? 0;
+    const { indicates } = cell.traits;
+    if (indicates === undefined || !Number.isFinite(weight)) terms.push(weighted(kind, cell, weight));
+    else known.set(indicates.source, [...(known.get(indicates.source) ?? []), [indicates.category, weight]]);
+  });
+  for (const [source, entries] of known) terms.push(lookup('float32', source, entries, 0));
+  const total = sum(kind, bias === 0 && terms.length > 0 ? terms : [...terms, constant(kind, bias)]);
+  return atFirstUnchecked(total);
+}
+
+function weighted(kind: Kind, cell: Term, weight: number): Term {
+  if (cell.constant !== undefined) return constant(kind, Number(cell.constant) * weight);
+  const product = build(kind, { propagates: true, ...(cell.traits.range === 'finite' ? { range: 'finite' } : {}) });
+  const operand = cell.traits.real ?? asDouble(cell);
+  return product`${operand} * ${constant('float64', weight)}`;
+}
+
+/** An integer or a boolean as a double; floats as they are. */
+export function asDouble(cell: Term): Term {
+  if (cell.kind === 'bool') return build('float64', { range: 'finite' })`${cell}::integer::double precision`;
+  return cell.kind === 'int64' ? build('float64', { range: 'finite' })`${cell}::double precision` : cell;
+}
+
+function atFirstUnchecked(total: Term): Term {
+  const fast = unchecked(total, new Map());
+  if (fast === total) return total;
+  return build(total.kind)`coalesce(nullif(${fast}, ${constant('float64', Number.NaN)}), ${total})`;
+}
+
+/** The term without its checks for missing values, or the term itself where it has none that would show in it. */
+function unchecked(term: Term, done: Map<Term, Term>): Term {
+  const { traits } = term;
+  if (traits.unchecked !== undefined) return traits.unchecked;
+  if (traits.propagates !== true) return term;
+  const known = done.get(term);
+  if (known !== undefined) return known;
+  const operands = term.operands.map((operand) => unchecked(operand, done));
+  const same = operands.every((operand, index) => operand === term.operands[index]);
+  const made = same ? term : { ...term, operands };
+  done.set(term, made);
+  return made;
+}

@@ -1,0 +1,108 @@
+import { TensorProto_DataType as DataType } from 'onnx-buf';
+import type { TensorProto } from 'onnx-buf';
+import { NativeRefusal } from './refusal.ts';
+import { constant } from './term.ts';
+import type { Constant, Kind, Term } from './term.ts';
+
+/** A tensor of one row, or a constant of the graph: row-major. */
+export type Tensor = {
+  readonly kind: Kind;
+  /** Without the dimension of the rows. */
+  readonly shape: readonly number[];
+  readonly cells: readonly Term[];
+  /** Whether a dimension of rows comes before the shape. */
+  readonly perRow: boolean;
+};
+
+export function perRow(kind: Kind, shape: readonly number[], cells: readonly Term[]): Tensor {
+  return { kind, shape, cells, perRow: true };
+}
+
+/** One value of each term's own kind in each column. */
+export function columns(cells: readonly Term[]): Tensor {
+  const kind = cells[0]?.kind ?? 'float32';
+  return perRow(kind, [cells.length], cells);
+}
+
+/** The constants of a tensor, or undefined where one of them depends on the row. */
+export function constantsOf({ cells }: Tensor): Constant[] | undefined {
+  const values = cells.flatMap(({ constant: value }) => value ?? []);
+  return values.length === cells.length ? values : undefined;
+}
+
+/** An axis of the whole tensor, rows included, as one of the shape; -1 is the dimension of the rows. */
+export function axisOf({ shape, perRow: rows }: Tensor, axis: number): number {
+  const own = rows ? 1 : 0;
+  return (axis < 0 ? axis + shape.length + own : axis) - own;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+type Reader = {
+  readonly kind: Kind;
+  readonly bytes: number;
+  readonly raw: (view: DataView, at: number) => Constant;
+  readonly listed: (tensor: TensorProto) => readonly Constant[];
+};
+
+const READERS: Partial<Record<DataType, Reader>> = {
+  [DataType.FLOAT]: {
+    kind: 'float32',
+    bytes: 4,
+    raw: (view, at) => view.getFloat32(at, true),
+    listed: ({ floatData }) => floatData,
+  },
+  [DataType.DOUBLE]: {
+    kind: 'float64',
+    bytes: 8,
+    raw: (view, at) => view.getFloat64(at, true),
+    listed: ({ doubleData }) => doubleData,
+  },
+  [DataType.INT32]: {
+    kind: 'int64',
+    bytes: 4,
+    raw: (view, at) => view.getInt32(at, true),
+    listed: ({ int32Data }) => int32Data,
+  },
+  [DataType.INT64]: {
+    kind: 'int64',
+    bytes: 8,
+    raw: (view, at) => view.getBigInt64(at, true),
+    listed: ({ int64Data }) => int64Data,
+  },
+  [DataType.BOOL]: {
+    kind: 'bool',
+    bytes: 1,
+    raw: (view, at) => view.getUint8(at) !== 0,
+    listed: ({ int32Data }) => int32Data.map(Boolean),
+  },
+};
+
+/**
+ * A tensor of the file.
+ * @throws NativeRefusal for an element type that is not compiled
+ */
+export function constantTensor(tensor: TensorProto): Tensor {
+  const shape = tensor.dims.map(Number);
+  if (tensor.dataType === DataType.STRING) {
+    const cells = tensor.stringData.map((bytes) => constant('string', Buffer.from(bytes).toString('utf8')));
+    return { kind: 'string', shape, cells, perRow: false };
+  }
+  const reader = READERS[tensor.dataType as DataType];
+  if (reader === undefined) {
+    throw new NativeRefusal(
+      `a constant of element type ${(DataType[tensor.dataType] ?? 'unknown').toLowerCase()} is not compiled`,
+    );
+  }
+  const cells = valuesOf(tensor, reader).map((value) => constant(reader.kind, value));
+  return { kind: reader.kind, shape, cells, perRow: false };
+}
+
+function valuesOf(tensor: TensorProto, { bytes, raw, listed }: Reader): readonly Constant[] {
+  const { rawData } = tensor;
+  if (rawData.length === 0) return listed(tensor);
+  const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+  return Array.from({ length: rawData.byteLength / bytes }, (_, index) => raw(view, index * bytes));
+}

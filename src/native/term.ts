@@ -1,0 +1,79 @@
+import { quoteText, typedNumber } from './literal.ts';
+
+/** What a term holds. Both floats are double precision in SQL, an int32 is a bigint, and floats are an array. */
+export type Kind = 'float32' | 'float64' | 'int64' | 'bool' | 'string' | 'floats';
+
+export type Constant = number | bigint | boolean | string;
+
+/**
+ * One value of a row: SQL with other terms in its gaps. Terms share their operands, and the renderer computes what is
+ * shared ahead: so no term may raise, even where the CASE around it would not come to it.
+ */
+export type Term = {
+  readonly kind: Kind;
+  /** One more than there are operands. */
+  readonly pieces: readonly string[];
+  readonly operands: readonly Term[];
+  readonly constant?: Constant;
+  /** The column of the feature that the pieces leave out. */
+  readonly feature?: number;
+  readonly traits: Traits;
+};
+
+export type Traits = {
+  /** Can't be infinite, or neither infinite nor NaN. */
+  readonly range?: 'bounded' | 'finite';
+  /** The value is one of the operands', or a constant that float32 holds: rounding the operands rounds it. */
+  readonly picks?: boolean;
+  /** NULL or NaN in any operand is NULL or NaN here. */
+  readonly propagates?: boolean;
+  /** The double that this is the nearest float32 of. */
+  readonly rounds?: Term;
+  /** The float32 of this, where the term itself is rounded too loosely to be compared. */
+  readonly sharper?: Term;
+  /** The same with SQL's type real, for operators that take one beside a double. */
+  readonly real?: Term;
+  /** The same with something else in the place of a missing value. */
+  readonly filled?: (otherwise: number) => Term;
+  /** The same with the missing values of its feature left in. */
+  readonly unchecked?: Term;
+  /** 1 where the source is this category, else 0. */
+  readonly indicates?: { readonly source: Term; readonly category: Constant };
+  /** The element of the feature that this is, but for its missing values. */
+  readonly column?: { readonly feature: number; readonly element: number };
+  /** Finite or not together with every other term of this origin. */
+  readonly origin?: Term;
+};
+
+/** A tag for templates: float32`${a} + ${b}`. Every term is put in parentheses where it is used. */
+export type Build = (pieces: TemplateStringsArray, ...operands: readonly Term[]) => Term;
+
+export function build(kind: Kind, traits: Traits = {}): Build {
+  return (pieces, ...operands) => ({ kind, pieces, operands, traits });
+}
+
+export const bool = build('bool');
+
+export function constant(kind: Kind, value: Constant): Term {
+  const traits: Traits = typeof value === 'number' && Number.isFinite(value) ? { range: 'finite' } : {};
+  return { kind, pieces: [literal(kind, value)], operands: [], constant: value, traits };
+}
+
+export function argument(kind: Kind, feature: number, traits: Traits = {}): Term {
+  return { kind, pieces: ['', ''], operands: [], feature, traits };
+}
+
+export function isFloat(kind: Kind): kind is 'float32' | 'float64' {
+  return kind === 'float32' || kind === 'float64';
+}
+
+/** The same SQL over other operands. */
+export function over(term: Term, operands: readonly Term[]): Term {
+  return { ...term, operands };
+}
+
+function literal(kind: Kind, value: Constant): string {
+  if (kind === 'string') return `${quoteText(String(value))}::pg_catalog.text collate "C"`;
+  if (kind === 'bool') return value === true ? 'true' : 'false';
+  return kind === 'int64' ? `'${value}'::bigint` : typedNumber(Number(value));
+}

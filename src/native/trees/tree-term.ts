@@ -1,0 +1,64 @@
+import { compareTo, isNaNTerm, passesOrNaN } from '../comparison.ts';
+import type { Comparison } from '../comparison.ts';
+import { untypedNumber, typedNumber } from '../literal.ts';
+import { unsupported } from '../operator.ts';
+import type { OperatorCall } from '../operator.ts';
+import { exactly } from '../rounding.ts';
+import { bool, constant } from '../term.ts';
+import type { Term } from '../term.ts';
+import { isLeaf } from './tree.ts';
+import type { Branch, Tree } from './tree.ts';
+
+const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exclude<Comparison, '='>> = {
+  BRANCH_LEQ: '<=',
+  BRANCH_LT: '<',
+  BRANCH_GTE: '>=',
+  BRANCH_GT: '>',
+};
+
+/** What one tree says of one target, as nested CASEs. Branches that come to the same are one. */
+export function treeTerm(call: OperatorCall, tree: Tree, target: number, columns: readonly Term[]): Term {
+  const made = nested(call, tree, target, columns);
+  return typeof made === 'number' ? constant('float32', made) : made;
+}
+
+function nested(call: OperatorCall, tree: Tree, target: number, columns: readonly Term[]): Term | number {
+  if (isLeaf(tree)) return tree.weights.get(target) ?? 0;
+  const passed = nested(call, tree.passed, target, columns);
+  const failed = nested(call, tree.failed, target, columns);
+  if (passed === failed) return passed;
+  const column = columns[tree.column];
+  if (column === undefined) throw unsupported(call, 'of columns that are not there');
+  call.critical.add(column, [tree.threshold]);
+  const condition = testOf(tree, column);
+  return tree.mode === 'BRANCH_NEQ' ? branching(condition, failed, passed) : branching(condition, passed, failed);
+}
+
+/** NaN is unequal to all, so that it always passes BRANCH_NEQ. */
+function testOf({ mode, threshold, missingPasses }: Branch, column: Term): Term {
+  const equals = compareTo(column, '=', threshold);
+  if (mode === 'BRANCH_NEQ') return equals;
+  if (mode === 'BRANCH_EQ') return missingPasses ? bool`${equals} or ${isNaNTerm(exactly(column))}` : equals;
+  return (missingPasses ? passesOrNaN : compareTo)(column, RELATIONS[mode], threshold);
+}
+
+function branching(condition: Term, passed: Term | number, failed: Term | number): Term {
+  const bothLeaves = typeof passed === 'number' && typeof failed === 'number';
+  const operands = [condition];
+  const pieces = ['case when ', ' then '];
+  const append = (branch: Term | number, typed: boolean, after: string) => {
+    if (typeof branch === 'number') pieces.push((pieces.pop() ?? '') + leaf(branch, typed) + after);
+    else {
+      operands.push(branch);
+      pieces.push(after);
+    }
+  };
+  append(passed, bothLeaves, ' else ');
+  append(failed, false, ' end');
+  return { kind: 'float32', pieces, operands, traits: { range: 'finite' } };
+}
+
+/** One branch with a type settles that of the CASE. */
+function leaf(value: number, typed: boolean): string {
+  return typed ? typedNumber(value) : untypedNumber(value);
+}
