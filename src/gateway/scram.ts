@@ -48,7 +48,8 @@ export class ScramLogin {
 }
 
 const FIRST = /^(?<header>[ny],,)(?<bare>n=[^,]*,r=(?<nonce>[!-+\--~]+)(?:,.*)?)$/s;
-const FINAL = /^(?<unproven>c=(?<channel>[^,]*),r=(?<nonce>[^,]*)(?:,[a-oq-z]=[^,]*)*),p=(?<proof>[A-Za-z0-9+/]{43}=)$/;
+const FINAL =
+  /^(?<unproven>c=(?<channel>[^,]*),r=(?<nonce>[^,]*)(?:,[a-oq-z]=[^,]*)*),p=(?<proof>[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
 
 /** One attempt to log in: the client's first message, then its final one. */
 export class ScramExchange {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Call } from './call.ts';
-import type { Connection } from './connection.ts';
+import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frame-reader.ts';
 import {
   commandComplete,
@@ -95,7 +95,7 @@ export class Session {
     try {
       for (const piece of await this.#reply(textOf(body))) await this.#connection.write(piece);
     } catch (error) {
-      if (this.#connection.gone) throw error;
+      if (this.#connection.gone) throw new Gone();
       await this.#refuse(asWireError(error));
     }
   }

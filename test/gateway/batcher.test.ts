@@ -1,0 +1,263 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { Batcher, type Models } from '../../src/gateway/batcher.ts';
+import { Call } from '../../src/gateway/call.ts';
+import { FairTurns } from '../../src/gateway/fair-turns.ts';
+import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
+import { Permissions } from '../../src/gateway/permissions.ts';
+import { ScoreDesk } from '../../src/gateway/score-desk.ts';
+import type { WireError } from '../../src/gateway/wire-error.ts';
+import type { ModelSession } from '../../src/model/session.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { SIGNATURE } from './test-server.ts';
+
+type Run = { readonly rows: number[]; finish(): void };
+
+/** A model whose runs last until the test ends them; it predicts what it is given, and can't score a negative number. */
+function slowModel() {
+  const runs: Run[] = [];
+  const session = {
+    signature: SIGNATURE,
+    predict: async (batch: { numRows: number; getChildAt(at: number): { get(row: number): number } }) => {
+      const column = batch.getChildAt(0);
+      const rows = Array.from({ length: batch.numRows }, (_, row) => column.get(row));
+      await new Promise<void>((finish) => runs.push({ rows, finish }));
+      const bad = rows.flatMap((x, row) =>
+        x < 0 ? [[row, { code: 'refused_by_model', message: 'x < 0' }] as const] : [],
+      );
+      return {
+        rows: rows.length,
+        score: Float64Array.from(rows),
+        label: null,
+        probabilities: null,
+        errors: new Map(bad),
+      };
+    },
+  } as unknown as ModelSession;
+  return { runs, session };
+}
+
+function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve(true) } = {}) {
+  const { runs, session } = slowModel();
+  const loaded = new Set<number>();
+  const models: Models = {
+    loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
+    load: (versionId) => {
+      loaded.add(versionId);
+      return Promise.resolve(session);
+    },
+  };
+  const batches: number[] = [];
+  const settled: Call[] = [];
+  const batcher = new Batcher({ models, thread: new OneAtATime(), batchRows, onRun: (rows) => batches.push(rows) });
+  const desk = new ScoreDesk({
+    permissions: new Permissions(permit),
+    models,
+    batcher,
+    mostRows,
+    onSettled: (call) => settled.push(call),
+  });
+  const score = (xs: number[], { deadlineMs = 5000, versionId = 1 } = {}): Call =>
+    desk.score({ versionId, role: 'alice', deadlineMs, log: false, id: null, rows: xs.map((x) => ({ x })) });
+  const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
+  return { runs, run, batches, settled, desk, score };
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
+
+async function scores(call: Call): Promise<number[]> {
+  const { parts } = await call.answer;
+  return parts.flatMap(({ predictions, from, rows }) => [...predictions.score.subarray(from, from + rows)]);
+}
+
+function errorOf(call: Call): Promise<WireError | undefined> {
+  return call.answer.then(
+    () => undefined,
+    (error: WireError) => error,
+  );
+}
+
+describe('calls of one version', () => {
+  test('run at once where nothing runs, and together after a run', async () => {
+    const { run, score, batches } = stage();
+    const first = score([1]);
+    const one = await run(0);
+    const others = [score([2, 3]), score([4])];
+    await new Promise(setImmediate);
+    one.finish();
+    const two = await run(1);
+    two.finish();
+    expect(await scores(first)).toEqual([1]);
+    expect(await Promise.all(others.map(scores))).toEqual([[2, 3], [4]]);
+    expect(batches).toEqual([1, 3]);
+  });
+
+  test('of which one has thousands of rows take turns', async () => {
+    const { run, runs, score } = stage({ batchRows: 10, mostRows: 5000 });
+    const big = score(range(0, 3000));
+    await run(0);
+    const small = [score([-0.5 + 1]), score([7])];
+    await new Promise(setImmediate);
+    runs[0]!.finish();
+    (await run(1)).finish();
+    expect(await Promise.all(small.map(scores))).toEqual([[0.5], [7]]);
+    expect(big.settled).toBeUndefined();
+    for (let at = 2; big.settled === undefined; at += 1) {
+      (await run(at)).finish();
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+    }
+    expect(await scores(big)).toEqual(range(0, 3000));
+  });
+
+  test('fail alone: a bad row fails its call, with its number, and no other', async () => {
+    const { run, score } = stage();
+    const calls = [score([1]), score([2, -3, 4]), score([5])];
+    (await run(0)).finish();
+    expect(await scores(calls[0]!)).toEqual([1]);
+    expect(await errorOf(calls[1]!)).toMatchObject({ sqlstate: '22023', message: 'x < 0', detail: 'Row 2 of 3.' });
+    expect(await scores(calls[2]!)).toEqual([5]);
+  });
+
+  test('are not run past their deadline', async () => {
+    const { run, runs, score, batches } = stage();
+    const first = score([1]);
+    await run(0);
+    const late = score([2], { deadlineMs: 1 });
+    expect(await errorOf(late)).toMatchObject({
+      sqlstate: '57014',
+      message: expect.stringContaining('deadline of 1 ms'),
+    });
+    const patient = score([3]);
+    await new Promise(setImmediate);
+    runs[0]!.finish();
+    (await run(1)).finish();
+    expect(await scores(patient)).toEqual([3]);
+    expect(await scores(first)).toEqual([1]);
+    expect(batches).toEqual([1, 1]);
+  });
+
+  test('that were given up leave the queue at once, in whatever run they are', async () => {
+    const { run, runs, score, desk } = stage({ batchRows: 2 });
+    const [running, waiting] = [score(range(0, 5)), score([9])];
+    await run(0);
+    for (const call of [running, waiting]) call.fail(new Error('gone') as WireError);
+    expect([desk.calls, desk.rows]).toEqual([0, 0]);
+    runs[0]!.finish();
+    const next = score([1]);
+    const { rows, finish } = await run(1);
+    expect(rows).toEqual([1]);
+    finish();
+    expect(await scores(next)).toEqual([1]);
+  });
+
+  test('past the room of the queue are refused, and taken again when there is room', async () => {
+    const { run, score, desk } = stage({ mostRows: 4 });
+    const first = score([1, 2, 3]);
+    const { finish } = await run(0);
+    const full = score([4, 5]);
+    expect(await errorOf(full)).toMatchObject({ sqlstate: '53300', hint: expect.stringContaining('score_table') });
+    expect(desk.rows).toBe(3);
+    finish();
+    await scores(first);
+    const again = score([4, 5]);
+    (await run(1)).finish();
+    expect(await scores(again)).toEqual([4, 5]);
+  });
+});
+
+describe('a call', () => {
+  test('of a role that may not is refused before anything is loaded or run', async () => {
+    const { score, runs } = stage({ permit: () => Promise.resolve(false) });
+    expect(await errorOf(score([1]))).toMatchObject({ sqlstate: '42501', message: expect.stringContaining('"alice"') });
+    expect(runs).toEqual([]);
+  });
+
+  test('whose permission can not be had in time ends at its deadline', async () => {
+    const { score } = stage({ permit: () => new Promise(() => undefined) });
+    expect(await errorOf(score([1], { deadlineMs: 5 }))).toMatchObject({ sqlstate: '57014' });
+  });
+
+  test('without a feature is told which, and that NULL is another thing', async () => {
+    const { desk } = stage();
+    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, id: null };
+    const missing = desk.score({ ...request, rows: [{ x: 1 }, { y: 1 }] });
+    expect(await errorOf(missing)).toMatchObject({
+      sqlstate: '42703',
+      message: expect.stringContaining('"x"'),
+      detail: 'Row 2 of 2.',
+    });
+  });
+
+  test.each([{ a: 1 }, [[1]], [{ a: 1 }]])('with the nested value %j is refused', async (x) => {
+    const { desk } = stage();
+    const nested = desk.score({ versionId: 1, role: 'alice', deadlineMs: 5000, log: false, id: null, rows: [{ x }] });
+    expect(await errorOf(nested)).toMatchObject({ sqlstate: '22P02', message: expect.stringContaining('x') });
+  });
+});
+
+describe('turns', () => {
+  const taker = (rows: number) => {
+    let left = rows;
+    return {
+      get rowsLeft() {
+        return left;
+      },
+      take(most: number) {
+        const taken = Math.min(most, left);
+        left -= taken;
+        return Array.from({ length: taken }, () => rows);
+      },
+    };
+  };
+
+  test('share the room evenly, and give what one does not need to the others', () => {
+    const turns = new FairTurns<number, ReturnType<typeof taker>>();
+    const calls = [taker(1000), taker(1), taker(1000)];
+    for (const call of calls) turns.add(call);
+    const shares = calls.map((call) =>
+      turns
+        .take(0)
+        .concat([])
+        .reduce((sum, turn) => sum + (turn.call === call ? turn.rows.length : 0), 0),
+    );
+    expect(shares).toEqual([0, 0, 0]);
+    const taken = turns.take(30);
+    const of = (call: object): number => taken.filter((turn) => turn.call === call).flatMap(({ rows }) => rows).length;
+    expect(of(calls[1]!)).toBe(1);
+    expect(of(calls[0]!) + of(calls[2]!)).toBe(29);
+    expect(Math.abs(of(calls[0]!) - of(calls[2]!))).toBeLessThanOrEqual(1);
+  });
+
+  test('serve more calls than there is room for one after the other', () => {
+    const turns = new FairTurns<number, ReturnType<typeof taker>>();
+    const calls = Array.from({ length: 7 }, () => taker(2));
+    for (const call of calls) turns.add(call);
+    const order = Array.from({ length: 5 }, () => turns.take(3).map(({ call }) => calls.indexOf(call))).flat();
+    expect(order.slice(0, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(turns.empty).toBe(true);
+  });
+});
+
+describe('permissions', () => {
+  test('are asked for once by all who wait, and remembered', async () => {
+    let asked = 0;
+    const permissions = new Permissions(() => {
+      asked += 1;
+      return Promise.resolve(true);
+    });
+    expect(permissions.known('alice', 1)).toBeUndefined();
+    await Promise.all([permissions.ask('alice', 1), permissions.ask('alice', 1)]);
+    expect(asked).toBe(1);
+    expect(permissions.known('alice', 1)).toBe(true);
+    expect(permissions.known('alice', 2)).toBeUndefined();
+    expect(permissions.known('bob', 1)).toBeUndefined();
+  });
+
+  test('that could not be had are asked for again', async () => {
+    const answers = [() => Promise.reject(new Error('down')), () => Promise.resolve(true)];
+    const permissions = new Permissions(() => answers.shift()!());
+    await expect(permissions.ask('alice', 1)).rejects.toThrow('down');
+    await expect(permissions.ask('alice', 1)).resolves.toBe(true);
+  });
+});
