@@ -9,17 +9,17 @@ end
 $$;
 comment on type pgscore_models._prediction is 'What a model says of one row; probabilities in the order of its class labels.';
 
--- `value` keeps the planner from computing a call of constants ahead: an immutable function alone lets its caller be inlined.
-create or replace function pgscore_models._null_feature(feature text, value anyelement) returns double precision
+create or replace function pgscore_models._null_feature(feature text) returns double precision
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception 'feature % is NULL, and the model cannot take that', quote_ident(feature) using
-    errcode = 'null_value_not_allowed', hint = format('Leave such rows out (where %I is not null), give a value (coalesce), or deploy with null_values or nulls => ''nan''.', feature);
+  raise exception 'feature % has no value that the model can take', quote_ident(feature) using
+    errcode = 'null_value_not_allowed', detail = 'It is NULL, NaN, or an array of another length.',
+    hint = format('Leave such rows out (where %I is not null), give a value (coalesce), or deploy with null_values or nulls => ''nan''.', feature);
 end
 $$;
-comment on function pgscore_models._null_feature(text, anyelement) is 'Raises that a feature is NULL where the model handles no NULL.';
+comment on function pgscore_models._null_feature(text) is 'Raises that a feature is missing where the model handles no missing value.';
 
 create or replace function pgscore_models._mistyped_feature(feature text, value jsonb, wanted text) returns void
 language plpgsql immutable parallel safe
@@ -225,10 +225,12 @@ create or replace function pgscore_data._describe_execution(this_version int) re
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, features, native, reason, evidence)
+  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts, reason, evidence)
   select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'), (v.signature ->> 'threshold')::double precision,
+         v.signature -> 'outputs' ? 'probabilities',
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
-         coalesce((v.facts -> 'native' ->> 'native')::boolean, false),
+         v.facts -> 'native' ? 'parts',
+         array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
          case when v.facts ? 'native' then v.facts -> 'native' ->> 'reason' else 'it was deployed before pgscore compiled models: deploy it again' end,
          coalesce(v.facts -> 'native' -> 'evidence', '{}')
     from pgscore_data.version v
@@ -244,9 +246,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgscore_data._describe_execution(new.version_id);
-  if not (select e.native from pgscore_data.execution e where e.version_id = new.version_id) then
-    perform pgscore_data._drop_functions(new.version_id);
-  end if;
   perform pgscore_data._create_online(new.version_id);
   begin
     perform pgscore_data._renew_bindings(new.model_id);

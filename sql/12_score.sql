@@ -1,6 +1,6 @@
 -- score(), predict() and classify(): one row, inside any query.
 
-create or replace function pgscore_models._route(model text, out version_id int, out version text, out task text, out class_labels text[], out positive_class int, out native boolean, out reason text)
+create or replace function pgscore_models._route(model text, out version_id int, out version text, out task text, out class_labels text[], out positive_class int, out threshold double precision, out probabilities boolean, out native boolean, out parts text[], out reason text)
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -12,8 +12,8 @@ begin
   if not found then
     wanted := (pgscore._ready_version($1)).version_id;
   end if;
-  select e.version_id, e.task, e.class_labels, e.positive_class, e.native, e.reason
-    into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.native, _route.reason
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
+    into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
     from pgscore_data.execution e where e.version_id = wanted;
   if not native or current_setting('pgscore.execution', true) in ('native', 'online') then
     select m.name || '@' || v.number into _route.version from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = wanted;
@@ -56,6 +56,10 @@ begin
     raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
       errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
       hint = format('score(%L, row, class => %L), or pgscore.classify(%L, row) for the label.', model, route.class_labels[1], model);
+  end if;
+  if route.task = 'binary' and not route.probabilities then
+    raise exception 'model "%" gives labels without probabilities: it has no score', model using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', model);
   end if;
   if pgscore_models._is_native(route.version, route.native, route.reason) then
     execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
@@ -144,10 +148,19 @@ begin
   if not pgscore_models._is_native(route.version, route.native, route.reason) then
     execute 'select (' || base || '_online($1)).*' into prediction using features;
   else
-    execute 'select ' || base || '_json($1)' into prediction.score using features;
-    if route.task <> 'regression' then
-      execute 'select ' || base || '_label_json($1), ' || base || '_probabilities_json($1)' into label, prediction.probabilities using features;
+    if 'score' = any (route.parts) then
+      execute 'select ' || base || '_json($1)' into prediction.score using features;
+    end if;
+    if 'label' = any (route.parts) then
+      execute 'select ' || base || '_label_json($1)' into label using features;
       prediction.label := route.class_labels[label + 1];
+    end if;
+    if 'probabilities' = any (route.parts) then
+      execute 'select ' || base || '_probabilities_json($1)' into prediction.probabilities using features;
+    end if;
+    if route.task = 'binary' and route.probabilities then
+      prediction.label := route.class_labels[case when prediction.score >= route.threshold then route.positive_class else 3 - route.positive_class end];
+      prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score] else array[1 - prediction.score, prediction.score] end;
     end if;
   end if;
   task := route.task;

@@ -19,6 +19,7 @@ export class Call {
   #resolve: (answer: Answer) => void = () => undefined;
   #reject: (error: WireError) => void = () => undefined;
   #settled: Answer | WireError | undefined;
+  #tookMs = 0;
   #taken = 0;
   #scored = 0;
   readonly #onSettled: ((call: Call) => void)[] = [];
@@ -39,6 +40,11 @@ export class Call {
 
   get elapsedMs(): number {
     return performance.now() - this.#began;
+  }
+
+  /** From its arrival until it was settled. */
+  get tookMs(): number {
+    return this.#tookMs;
   }
 
   get rowsLeft(): number {
@@ -91,6 +97,7 @@ export class Call {
   #settle(result: Answer | WireError): boolean {
     if (this.#settled !== undefined) return false;
     this.#settled = result;
+    this.#tookMs = this.elapsedMs;
     clearTimeout(this.#timer);
     for (const listener of this.#onSettled) listener(this);
     return true;

@@ -1,16 +1,16 @@
 /** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
 import { Worker } from 'node:worker_threads';
+import { Link } from '../db/link.ts';
 import { toPgscoreError } from '../errors.ts';
 import { Gateway } from './gateway.ts';
+import { keepCalls } from './keep-calls.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
-import type { KeepCalls } from './record.ts';
 
 const ALIVE_EVERY_MS = 250;
+const PATIENCE_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
 new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: process.ppid }).unref();
-
-const keep: KeepCalls = () => Promise.resolve();
 
 let gateway: Gateway | undefined;
 
@@ -24,7 +24,8 @@ function warn(message: string, error: unknown): void {
 }
 
 async function start(settings: GatewaySettings): Promise<void> {
-  gateway = new Gateway(settings, { keep, warn });
+  const log = new Link({ url: settings.databaseUrl, applicationName: 'pgscore gateway log', patienceMs: PATIENCE_MS });
+  gateway = new Gateway(settings, { keep: keepCalls(log), warn });
   try {
     const { address: host, port } = await gateway.listen();
     send({ type: 'listening', host, port });

@@ -10,6 +10,8 @@ export type ScoreRequest = {
   readonly deadlineMs: number;
   /** Whether the call is to be recorded. */
   readonly log: boolean;
+  /** Whether with its rows. */
+  readonly inputs: boolean;
   readonly id: string | null;
   readonly rows: readonly JsonRow[];
 };
@@ -20,20 +22,21 @@ export type RequestLimits = {
   readonly mostRows: number;
 };
 
-const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'id', 'rows']);
+const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'rows']);
 const LONGEST_ID = 200;
 /** A name of PostgreSQL. */
 const LONGEST_ROLE_BYTES = 63;
 
-/** Reads `{"version": 17, "role": "alice", "rows": [{…}, …]}` and, where given, "deadline" in ms, "log" and "id". */
+/** Reads `{"version": 17, "role": "alice", "rows": [{…}, …]}` and, where given, "deadline" in ms, "log", "inputs" and "id". */
 export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequest {
   const request = parse(text);
   const stranger = Object.keys(request).find((name) => !MEMBERS.has(name));
   if (stranger !== undefined) throw invalid(`"${stranger.slice(0, 63)}" is not known`);
-  const { version, role, deadline = limits.deadlineMs, log = false, id = null, rows } = request;
+  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, rows } = request;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
   if (typeof log !== 'boolean') throw invalid('"log" is not true or false');
+  if (typeof inputs !== 'boolean') throw invalid('"inputs" is not true or false');
   if (id !== null && (typeof id !== 'string' || id.length > LONGEST_ID))
     throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
   return {
@@ -41,6 +44,7 @@ export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequ
     role,
     deadlineMs: checkDeadline(deadline, limits),
     log,
+    inputs,
     id,
     rows: checkRows(rows, limits),
   };

@@ -13,6 +13,8 @@ import type { Signature } from '../model/signature.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
 import { compareExpected } from './expectation.ts';
 import type { ExpectationReport } from './expectation.ts';
+import { proofOf } from './proof.ts';
+import type { Proof } from './proof.ts';
 import { sampleRows } from './sample-rows.ts';
 import type { Preparation } from './trial.ts';
 
@@ -29,6 +31,8 @@ export type ProbeReport = {
   readonly producer: { name: string; version: string };
   /** The comparison with the framework's own predictions, where there were any. */
   readonly expectation: ExpectationReport | null;
+  /** What a compiled function is to say of rows where it may go wrong; null where the model is not compiled. */
+  readonly proof: Proof | null;
 };
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
@@ -55,6 +59,7 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
     opset,
     producer,
     expectation: options.expect === undefined ? null : await compareExpected(trial.session, options.expect),
+    proof: await proofOf(outline.bytes, trial.session),
   };
 }
 

@@ -8,6 +8,7 @@ import { claimVersion, type ClaimedVersion } from '../versions/claim-version.ts'
 import { readOriginal } from '../versions/read-artifact.ts';
 import { renewVersion } from '../versions/renew-version.ts';
 import { rejectVersion } from '../versions/reject-version.ts';
+import { makeNative } from './make-native.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
 const MOST_ATTEMPTS = 3;
@@ -46,13 +47,14 @@ async function checkVersion(version: ClaimedVersion, { link, limits, metrics, lo
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
     const bytes = await link.use((client) => readOriginal(client, version.version_id));
     if (bytes === undefined) return;
-    const { signature, served, warnings, ...facts } = await probeModel(
+    const { signature, served, warnings, proof, ...facts } = await probeModel(
       bytes,
       { ...deployOptions(version.options), expect: version.expect ?? undefined },
       limits,
     );
+    const native = await makeNative(link, version.version_id, served ?? bytes, signature, proof);
     const [accepted] = await link.insist((client) =>
-      acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, facts),
+      acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),
     );
     if (accepted !== undefined)
       log.info({ version: version.name, champion: accepted.champion, ms: Date.now() - began }, 'version is ready');

@@ -1,0 +1,68 @@
+import type { Queryable } from '../db/statement.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import type { Feature, Signature } from '../model/signature.ts';
+import type { NativeAnswer } from '../native/differences.ts';
+import type { Part } from '../native/parts.ts';
+
+type Row = {
+  readonly score: number | null;
+  readonly label: number | null;
+  readonly probabilities: readonly number[] | null;
+};
+
+/** What the compiled functions of a version say of rows; of a binary model, what follows from its score. */
+export async function nativeAnswers(
+  client: Queryable,
+  versionId: number,
+  signature: Signature,
+  parts: readonly Part[],
+  rows: readonly JsonRow[],
+): Promise<NativeAnswer[]> {
+  const text = question(versionId, signature.features, parts);
+  const values = [JSON.stringify(rows.map((row, index) => numbered(row, index, signature.features)))];
+  const { rows: answers } = await client.query<Row>(text, values);
+  return answers.map(parts.includes('score') && signature.task === 'binary' ? binary(signature) : (answer) => answer);
+}
+
+function question(versionId: number, features: readonly Feature[], parts: readonly Part[]): string {
+  const columns = features.map((feature, index) => `f${index} ${argumentType(feature)}`);
+  const names = features.map((_, index) => `r.f${index}`).join(', ');
+  const call = (part: Part, suffix: string): string =>
+    parts.includes(part) ? `pgscore_models._v${versionId}${suffix}(${names})` : 'null';
+  return (
+    `select ${call('score', '')} as score, ${call('label', '_label')} as label, ${call('probabilities', '_probabilities')} as probabilities` +
+    ` from jsonb_to_recordset($1) as r (n int, ${columns.join(', ')}) order by r.n`
+  );
+}
+
+/** As pgscore_data._argument_type() has it. */
+function argumentType({ type, width }: Feature): string {
+  if (width > 1) return 'double precision[]';
+  if (type === 'float32' || type === 'float64') return 'double precision';
+  if (type === 'int32' || type === 'int64') return 'bigint';
+  return type === 'bool' ? 'boolean' : 'text';
+}
+
+function numbered(row: JsonRow, index: number, features: readonly Feature[]): Record<string, unknown> {
+  const cells = features.map(({ name }, feature) => [`f${feature}`, cellOf(row[name])] as const);
+  return { n: index, ...Object.fromEntries(cells) };
+}
+
+/** JSON has no NaN and no infinity; as texts they are read by PostgreSQL all the same. */
+function cellOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(cellOf);
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+function binary({ classLabels, positiveClass = '', threshold = 0.5 }: Signature): (answer: Row) => NativeAnswer {
+  const positive = classLabels.indexOf(positiveClass);
+  return ({ score }) => {
+    if (score === null) return { score, label: null, probabilities: null };
+    const other = 1 - score;
+    return {
+      score,
+      label: score >= threshold ? positive : 1 - positive,
+      probabilities: positive === 1 ? [other, score] : [score, other],
+    };
+  };
+}
