@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { Batcher, type Models } from '../../src/gateway/batcher.ts';
-import { Call } from '../../src/gateway/call.ts';
+import type { Call } from '../../src/gateway/call.ts';
 import { FairTurns } from '../../src/gateway/fair-turns.ts';
 import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../src/gateway/permissions.ts';
@@ -11,7 +11,7 @@ import type { ModelSession } from '../../src/model/session.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SIGNATURE } from './test-server.ts';
 
-type Run = { readonly rows: number[]; finish(): void };
+type Run = { readonly rows: number[]; readonly finish: () => void };
 
 /** A model whose runs last until the test ends them; it predicts what it is given, and can't score a negative number. */
 function slowModel() {

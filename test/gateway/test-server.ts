@@ -5,7 +5,7 @@ import { GatewayServer, type ServerOptions } from '../../src/gateway/gateway-ser
 import { ScramLogin } from '../../src/gateway/scram.ts';
 import type { ScoreRequest } from '../../src/gateway/score-request.ts';
 import type { SessionOptions } from '../../src/gateway/session.ts';
-import { WireError } from '../../src/gateway/wire-error.ts';
+import type { WireError } from '../../src/gateway/wire-error.ts';
 import type { Signature } from '../../src/model/signature.ts';
 
 /** A regression over x, whose answer in tests is x itself. */
@@ -27,7 +27,7 @@ export type TestGateway = {
   /** Calls that came, the settled ones too. */
   readonly calls: Call[];
   /** Answers a call with the x of each row. */
-  answer(call: Call): void;
+  readonly answer: (call: Call) => void;
   readonly errors: WireError[];
   /** What must not happen. */
   readonly defects: unknown[];
@@ -93,5 +93,3 @@ export function answer(call: Call): void {
 export function scoreQuery(rows: readonly Record<string, unknown>[], members: Record<string, unknown> = {}): string {
   return `score ${JSON.stringify({ version: 1, role: 'alice', rows, ...members })}`;
 }
-
-export const REFUSED = new WireError('42501', 'refused');

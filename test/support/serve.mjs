@@ -11,9 +11,11 @@ const service = await startService(
 process.on('SIGTERM', () => {
   void service.stop().then(() => process.exit(0));
 });
-process.on('message', () =>
-  process.send?.({ worker: service.worker, url: service.url, scorerPids: [...service.scorerPids] }),
-);
-process.send?.({ worker: service.worker, url: service.url, scorerPids: [...service.scorerPids] });
+const tell = () => {
+  const { worker, url, scorerPids, gateway } = service;
+  process.send?.({ worker, url, scorerPids: [...scorerPids], gateway });
+};
+process.on('message', tell);
+tell();
 // A test that dies leaves no service behind.
 process.on('disconnect', () => process.exit(0));

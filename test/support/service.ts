@@ -15,6 +15,8 @@ export type TestService = {
   readonly url: string;
   /** Process ids of the scorers, as they are now. */
   scorerPids(): Promise<number[]>;
+  /** The process that answers score(), as it is now. */
+  gateway(): Promise<TestGatewayLogin | undefined>;
   /** Everything logged so far, one JSON object a line. */
   log(): string;
   /** SIGTERM, and its exit code. */
@@ -23,7 +25,9 @@ export type TestService = {
   kill(): Promise<void>;
 };
 
-type Facts = { worker: string; url: string; scorerPids: number[] };
+export type TestGatewayLogin = { host: string; port: number; user: string; password: string; pid: number };
+
+type Facts = { worker: string; url: string; scorerPids: number[]; gateway?: TestGatewayLogin };
 
 const MAIN = fileURLToPath(new URL('serve.mjs', import.meta.url));
 
@@ -62,16 +66,18 @@ export async function startTestService(
       throw new Error(`the service did not start:\n${log}`);
     }),
   ]);
+  const ask = async (): Promise<Facts> => {
+    const answer = once(child, 'message');
+    child.send('facts');
+    return (await answer)[0] as Facts;
+  };
   return {
     process: child,
     pid: child.pid ?? 0,
     worker: facts.worker,
     url: facts.url,
-    scorerPids: async () => {
-      const answer = once(child, 'message');
-      child.send('facts');
-      return ((await answer)[0] as Facts).scorerPids;
-    },
+    scorerPids: async () => (await ask()).scorerPids,
+    gateway: async () => (await ask()).gateway,
     log: () => log,
     stop: async () => {
       child.kill('SIGTERM');
