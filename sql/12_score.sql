@@ -1,44 +1,51 @@
 -- score(), predict() and classify(): one row, inside any query.
 
-create or replace function pgscore_models._route(model text, out version_id int, out version text, out task text, out class_labels text[], out positive_class int, out threshold double precision, out probabilities boolean, out native boolean, out parts text[], out reason text)
+create or replace function pgscore_models._route(
+  model text,
+  out version_id int, out task text, out class_labels text[], out positive_class int, out threshold double precision, out probabilities boolean,
+  out native boolean, out parts text[], out reason text
+)
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  wanted int;
 begin
   -- The champion by its bare name is the common case, and has no time for the general one.
-  select a.version_id into wanted from pgscore_data.model m join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion' where m.name = $1;
-  if not found then
-    wanted := (pgscore._ready_version($1)).version_id;
-  end if;
   select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
     into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
-    from pgscore_data.execution e where e.version_id = wanted;
-  if not native or current_setting('pgscore.execution', true) in ('native', 'online') then
-    select m.name || '@' || v.number into _route.version from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = wanted;
+    from pgscore_data.model m
+    join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
+    join pgscore_data.execution e on e.version_id = a.version_id
+   where m.name = $1;
+  if not found then
+    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
+      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      from pgscore_data.execution e where e.version_id = (pgscore._ready_version($1)).version_id;
   end if;
 end
 $$;
 comment on function pgscore_models._route(text) is 'Which version a notation means just now, and how it is executed.';
 
-create or replace function pgscore_models._is_native(version text, native boolean, reason text) returns boolean
+create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  wanted text := coalesce(nullif(current_setting('pgscore.execution', true), ''), 'auto');
 begin
-  if wanted not in ('auto', 'native', 'online') then
+  if wanted not in ('', 'auto', 'native', 'online') then
     raise exception 'pgscore.execution = % is not known', quote_literal(wanted) using errcode = 'invalid_parameter_value', hint = 'Set it to auto, native or online.';
   elsif wanted = 'native' and not native then
-    raise exception 'version "%" is not native: %', version, reason using
+    raise exception 'version "%" is not native: %', pgscore_models._version_name(version_id), reason using
       errcode = 'object_not_in_prerequisite_state', hint = 'set pgscore.execution = auto; lets the service answer.';
   end if;
   return native and wanted <> 'online';
 end
 $$;
-comment on function pgscore_models._is_native(text, boolean, text) is 'Whether the setting pgscore.execution (auto, native, online) and the version let a compiled function answer.';
+comment on function pgscore_models._execution(text, int, boolean, text) is 'Whether the setting pgscore.execution (auto, native, online) and the version let a compiled function answer.';
+
+create or replace function pgscore_models._version_name(version_id int) returns text
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
+comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
 
 create or replace function pgscore_models._score(model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
@@ -47,11 +54,12 @@ as $$
 declare
   route record;
   answer double precision;
+  setting text := current_setting('pgscore.execution', true);
 begin
   if features is null or features = 'null' then
     return null;
   end if;
-  select * into route from pgscore_models._route(model);
+  route := pgscore_models._route(model);
   if route.task = 'multiclass' then
     raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
       errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
@@ -61,7 +69,7 @@ begin
     raise exception 'model "%" gives labels without probabilities: it has no score', model using
       errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', model);
   end if;
-  if pgscore_models._is_native(route.version, route.native, route.reason) then
+  if setting is null and route.native or pgscore_models._execution(coalesce(setting, ''), route.version_id, route.native, route.reason) then
     execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
   else
     execute 'select (pgscore_models._v' || route.version_id || '_online($1)).score' into answer using features;
@@ -143,9 +151,9 @@ begin
   if features is null or features = 'null' then
     return;
   end if;
-  select * into route from pgscore_models._route(model);
+  route := pgscore_models._route(model);
   base := 'pgscore_models._v' || route.version_id;
-  if not pgscore_models._is_native(route.version, route.native, route.reason) then
+  if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
     execute 'select (' || base || '_online($1)).*' into prediction using features;
   else
     if 'score' = any (route.parts) then
@@ -165,16 +173,10 @@ begin
   end if;
   task := route.task;
   class_labels := route.class_labels;
-  version := coalesce(route.version, pgscore_models._version_name(route.version_id));
+  version := pgscore_models._version_name(route.version_id);
 end
 $$;
 comment on function pgscore_models._predict(text, jsonb) is 'All that a model says of one row.';
-
-create or replace function pgscore_models._version_name(version_id int) returns text
-language sql stable security definer parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
-comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
 
 create or replace function pgscore_models._predict_json(model text, features jsonb) returns jsonb
 language sql volatile parallel restricted cost 10000

@@ -1,11 +1,15 @@
 import type { Link } from '../db/link.ts';
 import { Step, together } from '../db/trip.ts';
+import type { JsonRow } from '../model/json-rows.ts';
 import type { Answer, Call } from './call.ts';
 import type { KeepCalls } from './record.ts';
 import { WireError } from './wire-error.ts';
 
 const COPY =
   'copy pgscore_data.online_prediction (version_id, requested_by, request_id, asked_at, duration_ms, inputs, score, label, probabilities, error) from stdin';
+
+/** Characters of a row's features. */
+const MOST_INPUT = 16_384;
 
 type Field = string | number | null;
 
@@ -29,11 +33,19 @@ function linesOf(call: Call): string[] {
       id,
       new Date(askedAt).toISOString(),
       tookMs,
-      inputs ? JSON.stringify(row) : null,
+      inputs ? inputsOf(row, settled) : null,
       ...(answers?.[index] ?? [null, null, null]),
       error,
     ]),
   );
+}
+
+/** The features of a row, and no other column of it. What is too large to keep is left out. */
+function inputsOf(row: JsonRow, settled: Call['settled']): string | null {
+  const features = settled === undefined || settled instanceof WireError ? undefined : settled.signature.features;
+  const kept = features === undefined ? row : Object.fromEntries(features.map(({ name }) => [name, row[name]]));
+  const text = JSON.stringify(kept);
+  return text.length > MOST_INPUT ? null : text;
 }
 
 type Kept = readonly [score: Field, label: Field, probabilities: Field];

@@ -5,6 +5,8 @@ export type KeepCalls = (calls: readonly Call[]) => Promise<void>;
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
+/** To write each call by itself took as much time of the process as to answer it. */
+const GATHER_MS = 250;
 
 /**
  * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
@@ -17,6 +19,7 @@ export class Recorder {
   #rows = 0;
   #dropped = 0;
   #writing: Promise<void> | undefined;
+  #hurry: () => void = () => undefined;
 
   constructor(keep: KeepCalls, onError: (error: unknown) => void) {
     this.#keep = keep;
@@ -41,13 +44,12 @@ export class Recorder {
 
   /** Resolves when all that was recorded is kept. */
   async drained(): Promise<void> {
+    this.#hurry();
     await this.#writing;
   }
 
   async #write(): Promise<void> {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await this.#gathered();
     while (this.#calls.length > 0) {
       const calls = this.#next();
       await this.#keep(calls).catch((error: unknown) => {
@@ -57,6 +59,16 @@ export class Recorder {
       this.#rows -= rowsOf(calls);
     }
     this.#writing = undefined;
+  }
+
+  #gathered(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #next(): Call[] {
