@@ -109,7 +109,7 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
-create or replace function pgscore_data._ask_rows(this_version int, rows jsonb, asked_by name) returns pgscore_models._prediction[]
+create or replace function pgscore_data._ask_rows(this_version int, rows text, asked_by name) returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -135,7 +135,7 @@ begin
   return pgscore_data._ask('score ' || request || ',"rows":' || rows || '}');
 end
 $$;
-comment on function pgscore_data._ask_rows(int, jsonb, name) is 'Asks the gateway for the predictions of rows, an array of objects with a key for each feature.';
+comment on function pgscore_data._ask_rows(int, text, name) is 'Asks the gateway for the predictions of rows, a JSON array of objects with a key for each feature.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
@@ -155,8 +155,11 @@ declare
   base text := format('_v%s_online', this_version);
 begin
   execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, jsonb_build_array(f), asked_by))[1];\nend', names, this_version));
+    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f || '']'', asked_by))[1];\nend', names, this_version));
   execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is what the log says of who asked.');
+  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+    base || '_rows', format(E'begin\n  return pgscore_data._ask_rows(%s, rows, asked_by);\nend', this_version));
+  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_rows', 'Asks the service for the predictions of many rows, a JSON array.');
 end
 $$;
 comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online, by which a version is asked of the service.';

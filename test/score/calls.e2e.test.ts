@@ -1,0 +1,173 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { classModel } from '../support/class-model.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', B: 'float32' }));
+  await deployBytes(ada, 'colour', weightedModel({ tone: 'string', big: 'int64', yes: 'bool' }));
+  await deployBytes(ada, 'kind', classModel(3), {
+    task: 'multiclass',
+    class_labels: ['small', 'middle', 'large'],
+    features: ['x'],
+  });
+  await alice.query('create table points (id int primary key, a real, b double precision)');
+  await alice.query('insert into points values (1, 1, 2), (2, 3, 4)');
+});
+
+async function value(text: string): Promise<unknown> {
+  const { rows } = await alice.query<Record<string, unknown>>(text);
+  return Object.values(rows[0] ?? {})[0];
+}
+
+/** Each way to answer gives the same values and the same errors. */
+const WAYS = ['native', 'online'] as const;
+
+describe.each(WAYS)('score() that is answered %s', (way) => {
+  beforeAll(async () => {
+    await alice.query(`set pgscore.execution = ${way}`);
+  });
+
+  test('takes a row of a table, whose further columns it ignores, by names in any case', async () => {
+    const { rows } = await alice.query(`select id, score('sum', p) as score from points p order by id`);
+    expect(rows).toEqual([
+      { id: 1, score: 21 },
+      { id: 2, score: 43 },
+    ]);
+  });
+
+  test('takes a row of a subquery, a view, values and jsonb, as text too', async () => {
+    expect(await value(`select score('sum', r) from (select 5 as a, 1 as b) r`)).toBe(15);
+    expect(await value(`with p as (select 5 as a, 2 as b) select score('sum', p) from p`)).toBe(25);
+    expect(await value(`select score('sum', v) from (values (5, 3)) v (a, b)`)).toBe(35);
+    expect(await value(`select score('sum', jsonb_build_object('a', 5, 'B', 4))`)).toBe(45);
+    expect(await value(`select score('sum', '{"a": 5, "B": 5}')`)).toBe(55);
+  });
+
+  test('sees rows that are not committed yet', async () => {
+    await alice.query('begin');
+    await alice.query('insert into points values (3, 7, 8)');
+    expect(await value(`select score('sum', p) from points p where id = 3`)).toBe(87);
+    await alice.query('rollback');
+  });
+
+  test('gives NULL for the row that an outer join did not find', async () => {
+    const { rows } = await alice.query(
+      `select n, score('sum', p) as score from (values (1), (9)) k (n) left join points p on p.id = k.n order by n`,
+    );
+    expect(rows).toEqual([
+      { n: 1, score: 21 },
+      { n: 9, score: null },
+    ]);
+  });
+
+  test('takes a version by its number or alias', async () => {
+    expect(await value(`select score('sum@1', p) from points p where id = 1`)).toBe(21);
+    expect(await value(`select score('sum@champion', p) from points p where id = 1`)).toBe(21);
+  });
+
+  test('takes texts, integers and booleans', async () => {
+    expect(await value(`select score('colour', r) from (select 'green' as tone, 3 as big, true as yes) r`)).toBe(132);
+    expect(await value(`select score('colour', '{"tone": "pink", "big": 3, "yes": false}')`)).toBe(29);
+  });
+
+  test('names the column that is missing, and what the row has', async () => {
+    expect(await refusal(alice, `select score('sum', r) from (select 1 as a, 2 as c) r`)).toMatchObject({
+      code: '42703',
+      message: 'the row has no column "B", which the model needs',
+      detail: 'The row has: a, c.',
+    });
+  });
+
+  test('names the feature that is mistyped, and never takes a text for a number', async () => {
+    const refused = await refusal(alice, `select score('sum', r) from (select '1' as a, 2 as b) r`);
+    expect(refused.code).toBe('42804');
+    expect(refused.message).toMatch(/^feature a is "1", not a number$/);
+    expect((await refusal(alice, `select score('colour', '{"tone": 1, "big": 1, "yes": true}')`)).message).toMatch(/^feature tone/);
+    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1.5, "yes": true}')`)).message).toMatch(/^feature big/);
+    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1, "yes": "maybe"}')`)).message).toMatch(/^feature yes/);
+  });
+
+  test('names the feature that is NULL where the model handles none', async () => {
+    expect(await refusal(alice, `select score('sum', r) from (select 1 as a, null::real as b) r`)).toMatchObject({
+      code: '22004',
+      message: expect.stringContaining('"B"'),
+    });
+  });
+
+  test('wants a class of a multiclass model, and gives its probability', async () => {
+    const wanting = await refusal(alice, `select score('kind', '{"x": 1}')`);
+    expect(wanting).toMatchObject({ code: '22023', message: 'model "kind" has 3 classes: score() needs to know which one' });
+    expect(wanting.hint).toContain(`score('kind', row, class => 'small')`);
+    expect(await value(`select round(score('kind', '{"x": 1}', class => 'middle')::numeric, 4)`)).toBe('0.5761');
+    expect(await refusal(alice, `select score('kind', '{"x": 1}', class => 'huge')`)).toMatchObject({
+      message: 'model "kind" has no class "huge"',
+      hint: 'Its classes are small, middle, large.',
+    });
+  });
+
+  test('predict() tells all and classify() the label', async () => {
+    expect(await value(`select pgscore.predict('sum', p) from points p where id = 1`)).toEqual({
+      value: 21,
+      version: 'sum@1',
+    });
+    expect(await value(`select pgscore.predict('kind', '{"x": 2}')`)).toMatchObject({ label: 'large', version: 'kind@1' });
+    expect(await value(`select pgscore.classify('kind', '{"x": 0}')`)).toBe('small');
+    expect(await refusal(alice, `select pgscore.classify('sum', p) from points p`)).toMatchObject({
+      message: 'model "sum" is a regression: it has no labels',
+    });
+    expect(await value(`select pgscore.predict('sum', null::points)`)).toBeNull();
+  });
+});
+
+describe('score() refuses', () => {
+  test('a value, and says how to pass the row', async () => {
+    const refused = await refusal(alice, `select score('sum', p.id) from points p`);
+    expect(refused).toMatchObject({ code: '42804', message: `score() takes a row, not the value '1'` });
+    expect(refused.hint).toContain('select score(\'model\', c) from customers c');
+    expect((await refusal(alice, `select score('sum', 'hello')`)).message).toBe(`score() takes a row, not the value 'hello'`);
+  });
+
+  test('a row without names', async () => {
+    expect(await refusal(alice, `select score('sum', row(1, 2))`)).toMatchObject({
+      code: '42703',
+      message: 'the row has no column names',
+    });
+  });
+
+  test('a model that does not exist, and lists those that do', async () => {
+    expect(await refusal(alice, `select score('sums', p) from points p`)).toMatchObject({
+      code: '42704',
+      message: 'model "sums" does not exist',
+      hint: 'Deployed models: colour, kind, sum.',
+    });
+  });
+
+  test('a setting that it does not know', async () => {
+    await alice.query(`set pgscore.execution = 'fast'`);
+    expect(await refusal(alice, `select score('sum', p) from points p`)).toMatchObject({
+      code: '22023',
+      hint: 'Set it to auto, native or online.',
+    });
+    await alice.query('reset pgscore.execution');
+  });
+});
+
+test('score_rows() gives each row its prediction, uncommitted ones too, in the order of the array', async () => {
+  await alice.query('begin');
+  await alice.query('insert into points select n, n, 1 from generate_series(10, 25000) n');
+  const { rows } = await alice.query(
+    `select count(*)::int as rows, bool_and(s.score = (s.features).a + 10 * (s.features).b) as right, min(s.version) as version
+       from pgscore.score_rows('sum', array(select p from points p order by id)) s`,
+  );
+  expect(rows).toEqual([{ rows: 24_993, right: true, version: 'sum@1' }]);
+  await alice.query('rollback');
+});
