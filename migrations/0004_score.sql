@@ -16,12 +16,14 @@ create table pgscore_data.execution (
   class_labels text[] not null,
   positive_class int,
   threshold double precision,
+  probabilities boolean not null,
   features text[] not null,
-  native boolean not null default false,
+  native boolean not null,
+  parts text[] not null,
   reason text,
   evidence jsonb not null default '{}'
 );
-comment on table pgscore_data.execution is 'How a ready version is called from SQL: what score() must know of it at every call, and whether it is compiled to a function (native) or why not (reason). evidence: what its equality with ONNX Runtime was proven on.';
+comment on table pgscore_data.execution is 'How a ready version is called from SQL: what score() must know of it at every call, and whether it is compiled to a function (native) or why not (reason). parts: which of score, label and probabilities are compiled; the others follow from them. evidence: what its equality with ONNX Runtime was proven on.';
 comment on column pgscore_data.execution.positive_class is 'Place of the positive class in class_labels, from 1.';
 
 create table pgscore_data.binding (

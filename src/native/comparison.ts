@@ -39,19 +39,32 @@ function plain(value: Term, relation: Comparison, first: number, last: number): 
   if (relation === '>=')
     return first === -Infinity ? against(value, '<', Number.NaN) : against(lowered(value), '>=', first);
   if (first === last) return against(value, '=', first);
-  return { ...bool`${value}`, pieces: ['', ` between ${untypedNumber(first)} and ${untypedNumber(last)}`] };
+  return written(
+    value,
+    `between ${untypedNumber(first)} and ${untypedNumber(last)}`,
+    `not between ${untypedNumber(first)} and ${untypedNumber(last)}`,
+  );
 }
+
+/** As PostgreSQL orders doubles, NaN included: one of the two always holds. */
+const OPPOSITES = { '<': '>=', '<=': '>', '>': '<=', '>=': '<', '=': '<>' } as const;
 
 /** A literal without a type takes that of the other side, and a tree of thousands is read the faster for it. */
 function against(value: Term, relation: Comparison, limit: number): Term {
-  return { ...bool`${value}`, pieces: ['', ` ${relation} ${untypedNumber(limit)}`] };
+  const literal = untypedNumber(limit);
+  return written(value, `${relation} ${literal}`, `${OPPOSITES[relation]} ${literal}`);
+}
+
+function written(value: Term, condition: string, opposite: string): Term {
+  const made: Term = { ...bool`${value}`, pieces: ['', ` ${condition}`] };
+  return { ...made, traits: { opposite: () => ({ ...made, pieces: ['', ` ${opposite}`] }) } };
 }
 
 const lower = new WeakMap<Term, Term>();
 
 /** The same with NaN below all numbers. */
 export function lowered(value: Term): Term {
-  if (value.traits.range === 'finite') return value;
+  if (value.traits.range === 'finite' || value.traits.ordered === true) return value;
   const known = lower.get(value);
   if (known !== undefined) return known;
   const made = build(value.kind)`coalesce(nullif(${value}, ${NOT_A_NUMBER}), ${constant('float64', -Infinity)})`;

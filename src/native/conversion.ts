@@ -40,9 +40,8 @@ export function asFloat32(term: Term): Term {
       ...(indicates && { indicates }),
     })`${term}::integer::double precision`;
   }
-  const real = build('float32', { propagates })`${term}::real`;
   const rounds = build('float64', { propagates, range: 'finite' })`${term}::double precision`;
-  return build('float32', { propagates, range: 'finite', real, rounds })`${real}::double precision`;
+  return build('float32', { propagates, range: 'finite', rounds })`${term}::real::double precision`;
 }
 
 function asFloat64(term: Term): Term {

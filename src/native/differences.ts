@@ -1,20 +1,87 @@
+import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
 
-/** What a version says of one row; null where it has nothing to say. */
+/** What the compiled functions of a version said of one row. */
 export type NativeAnswer = {
   readonly score: number | null;
   readonly label: number | null;
-  readonly probabilities: readonly number[] | null;
+  readonly probabilities: readonly (number | null)[] | null;
 };
 
-export function firstDifference(
-  _signature: Signature,
-  reference: readonly NativeAnswer[],
+/** Numbers are equal where they differ by no more than this, or this share of a reference beyond 1. */
+const TOLERANCE = 1e-5;
+
+/** The first difference between a compiled version and ONNX Runtime, in words; undefined where there is none. */
+export function differences(
+  signature: Signature,
+  reference: Predictions,
   native: readonly NativeAnswer[],
 ): string | undefined {
-  for (const [i, a] of reference.entries()) {
-    const b = native[i]!;
-    if (a.score !== null && !(Math.abs(a.score - (b.score ?? 1e300)) <= 1e-5 * Math.max(1, Math.abs(a.score)))) return `row ${i}: ${a.score} ${b.score}`;
+  if (native.length !== reference.rows) return `${native.length} answers for ${reference.rows} rows`;
+  for (const [row, answer] of native.entries()) {
+    const found = rowDifference(signature, reference, row, answer);
+    if (found !== undefined) return `row ${row + 1}: ${found}`;
   }
   return undefined;
+}
+
+function rowDifference(
+  signature: Signature,
+  reference: Predictions,
+  row: number,
+  answer: NativeAnswer,
+): string | undefined {
+  const expected = reference.errors.has(row) ? Number.NaN : (reference.score[row] ?? Number.NaN);
+  return (
+    numberDifference('the score', expected, answer.score) ??
+    probabilityDifference(reference, row, answer) ??
+    labelDifference(signature, reference, row, answer)
+  );
+}
+
+function numberDifference(what: string, expected: number, actual: number | null): string | undefined {
+  const wanted = Number.isNaN(expected) ? null : expected;
+  if (wanted === actual) return undefined;
+  const close =
+    wanted !== null && actual !== null && Math.abs(actual - wanted) <= TOLERANCE * Math.max(1, Math.abs(wanted));
+  return close ? undefined : `${what} is ${actual ?? 'NULL'}, ONNX Runtime says ${wanted ?? 'nothing'}`;
+}
+
+function probabilityDifference({ probabilities, rows, errors }: Predictions, row: number, answer: NativeAnswer) {
+  if (probabilities === null) return undefined;
+  const classes = probabilities.length / rows;
+  for (let index = 0; index < classes; index += 1) {
+    const expected = errors.has(row) ? Number.NaN : (probabilities[row * classes + index] ?? Number.NaN);
+    const found = numberDifference(`probability ${index}`, expected, answer.probabilities?.[index] ?? null);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function labelDifference(
+  signature: Signature,
+  reference: Predictions,
+  row: number,
+  { label }: NativeAnswer,
+): string | undefined {
+  if (reference.label === null) return undefined;
+  const index = reference.errors.has(row) ? -1 : (reference.label[row] ?? -1);
+  const expected = index === -1 ? null : index;
+  if (label === expected) return undefined;
+  if (label !== null && expected !== null && isCloseCall(signature, reference, row)) return undefined;
+  const named = (at: number | null) => (at === null ? 'NULL' : `'${signature.classLabels[at] ?? at}'`);
+  return `the label is ${named(label)}, ONNX Runtime says ${named(expected)}`;
+}
+
+/** Whether the numbers leave open which label it is. */
+function isCloseCall(
+  { task, threshold = 0.5 }: Signature,
+  { score, probabilities, rows }: Predictions,
+  row: number,
+): boolean {
+  if (task === 'binary') return Math.abs((score[row] ?? 0) - threshold) <= TOLERANCE;
+  if (probabilities === null) return false;
+  const classes = probabilities.length / rows;
+  const own = probabilities.slice(row * classes, (row + 1) * classes).toSorted((a, b) => b - a);
+  return (own[0] ?? 0) - (own[1] ?? 0) <= 2 * TOLERANCE;
 }

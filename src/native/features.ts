@@ -45,24 +45,21 @@ function scalar(feature: Feature, column: Term): Term {
   return settled(feature, column);
 }
 
-function float32Feature(feature: Feature, column: Term): Term {
-  const term = float32(settled(feature, column));
-  if (feature.nulls !== 'nan') return term;
-  const filled = (otherwise: number) => float32(settled({ ...feature, nulls: 'default', default: otherwise }, column));
-  return { ...term, traits: { ...term.traits, filled } };
-}
-
 /**
- * The float32 of a double. Past the range of float32 the row is bad, and the cast says so. Adding 1e-37 changes nothing
- * above 1e-21, and spares what is below 7e-46 the cast's complaint; a guard would cost five times as much.
+ * A float32 feature, left a double: rounding moves a sum by no more than float32 rounds each of its products. What
+ * compares it with a threshold rounds it. Past the range of float32 the row is bad, and the cast says so.
  */
-function float32(value: Term): Term {
-  const real = build('float32', { propagates: true })`(${value} + ${constant('float64', 1e-37)})::real`;
+function float32Feature(feature: Feature, column: Term): Term {
   const limit = constant('float64', OVERFLOWS);
-  const inRange = build('float64', { propagates: true })`case when ${value} < ${limit} and ${value} > -${limit}
-    then ${value} else ${value}::real end`;
-  const traits = { propagates: true, real, sharper: nearestFloat(inRange) };
-  return build('float32', traits)`${real}::double precision`;
+  const checked = settled(feature, column);
+  const ordered = feature.nulls !== 'nan';
+  const guards = feature.nulls === 'error' && feature.width === 1 ? { guards: column } : {};
+  const inRange = build('float64', { ordered, ...guards })`case when ${column} < ${limit} and ${column} > -${limit}
+    then ${column} else ${checked}::real end`;
+  const traits = { ...inRange.traits, unchecked: column, sharper: nearestFloat(inRange) };
+  if (ordered) return { ...inRange, kind: 'float32', traits };
+  const filled = (value: number) => float32Feature({ ...feature, nulls: 'default', default: value }, column);
+  return { ...inRange, kind: 'float32', traits: { ...traits, filled } };
 }
 
 /** What a version says of NULL, and of NaN in a float column. */
@@ -77,8 +74,9 @@ function settled(feature: Feature, column: Term): Term {
   return kind === 'string' ? build(kind)`${checked} collate "C"` : checked;
 }
 
-function defaultOf({ default: value = 0 }: Feature, kind: Kind): Term {
-  return constant(kind, kind === 'float64' ? Number(value) : value);
+function defaultOf({ type, default: value = 0 }: Feature, kind: Kind): Term {
+  const float = type === 'float32' ? Math.fround : Number;
+  return constant(kind, kind === 'float64' ? float(Number(value)) : value);
 }
 
 const RESULT: Record<Kind, string> = {

@@ -18,13 +18,28 @@ export function exponential(kind: Kind, x: Term): Term {
 export function sigmoid(kind: Kind, x: Term): Term {
   const half = number(0.5);
   const traits = { range: x.traits.range === 'finite' ? 'finite' : 'bounded', origin: originOf(x) } as const;
-  return build(kind, traits)`${half} + ${half} * pg_catalog.tanh(${half} * ${x})`;
+  return build(kind, traits)`${half} + ${half} * ${tangent(x)}`;
+}
+
+/** The hyperbolic tangent of half of x. Where a sum comes to exactly 1 or -1, it may hold what is past float32. */
+function tangent(x: Term): Term {
+  const tangentOf = (sum: Term) => build('float64')`pg_catalog.tanh(${number(0.5)} * ${sum})`;
+  const { attempt } = x.traits;
+  if (attempt === undefined) return tangentOf(x);
+  const settled = [Number.NaN, 1, -1].reduce(
+    (term, value) => build('float64')`nullif(${term}, ${number(value)})`,
+    tangentOf(attempt.fast),
+  );
+  return build('float64')`coalesce(${settled}, ${tangentOf(attempt.checked)})`;
 }
 
 export function negated(x: Term): Term {
+  const { attempt } = x.traits;
   return build(x.kind, {
-    ...(x.traits.range && { range: x.traits.range }),
+    ...rangeOf(x),
+    ...(attempt && { attempt: { fast: negated(attempt.fast), checked: negated(attempt.checked) } }),
     origin: originOf(x),
+    picks: true,
     propagates: true,
   })`- ${x}`;
 }
@@ -96,9 +111,12 @@ export function squareRoot(kind: Kind, x: Term): Term {
 }
 
 export function absolute(x: Term): Term {
-  return { ...over(build(x.kind)`pg_catalog.abs(${x})`, [x]), traits: { picks: true, propagates: true, ...range(x) } };
+  return {
+    ...over(build(x.kind)`pg_catalog.abs(${x})`, [x]),
+    traits: { picks: true, propagates: true, ...rangeOf(x) },
+  };
 }
 
-function range({ traits }: Term) {
+function rangeOf({ traits }: Term) {
   return traits.range === undefined ? {} : { range: traits.range };
 }

@@ -1,10 +1,86 @@
 import type { JsonRow } from '../model/json-rows.ts';
-import type { Signature } from '../model/signature.ts';
+import type { Feature, Signature } from '../model/signature.ts';
 import type { NativeProgram } from './compile.ts';
+import { edgesOf, oddValuesOf, ordinaryValue } from './proof-values.ts';
+import type { Cell, Random } from './proof-values.ts';
+import type { Constant } from './term.ts';
+
+const ORDINARY = 300;
+const MOST_EDGES = 1300;
+const MOST_ODD = 400;
+
+/** One element of a feature, and what it is compared with. */
+type Element = { readonly feature: Feature; readonly critical: readonly Constant[] };
+
+/**
+ * Rows to prove a compiled function equal to ONNX Runtime with, at most 2,000, the same at each call: ordinary ones; ones
+ * that hit every threshold, one for each feature at a time, and the float32 beside it; categories known and unknown;
+ * NULL and NaN where the version takes them, infinities and zeros. No row holds what the version refuses.
+ */
 export function proofRows({ critical }: NativeProgram, { features }: Signature): JsonRow[] {
-  return Array.from({ length: 500 }, (_, n) => Object.fromEntries(features.map((f, i) => {
-    const c = critical.of(i); 
-    const v = c.length ? c[n % c.length] : f.type === 'string' ? 'x' : (n * 7919 + i * 31) % 100 / 10;
-    return [f.name, f.type === 'bool' ? n % 2 === 0 : f.width > 1 ? Array.from({length: f.width}, (_, k) => (n*k%17)/17) : f.type.startsWith('int') ? Math.round(Number(v)) : v];
-  })));
+  const random = generator();
+  const elements = features.map((feature, index) =>
+    Array.from({ length: feature.width }, (_, element) => ({ feature, critical: critical.of(index, element) })),
+  );
+  const all = elements.flat();
+  const row = (cellOf: (element: Element, index: number) => Cell): JsonRow => {
+    let index = 0;
+    const valueOf = (own: readonly Element[]) => own.map((element) => cellOf(element, index++));
+    return Object.fromEntries(elements.map((own) => entryOf(own, valueOf(own))));
+  };
+  const ordinary = (element: Element) => ordinaryValue(element.feature, element.critical, random);
+  return [
+    ...Array.from({ length: ORDINARY }, () => row(ordinary)),
+    ...edgeRows(all, random).map((cells) => row((element, index) => cells[index] ?? ordinary(element))),
+    ...oddRows(all).map((cells) =>
+      row((element, index) => (index in cells ? (cells[index] as Cell) : ordinary(element))),
+    ),
+  ];
+}
+
+/** A feature of many elements is an array, which is missing as a whole. */
+function entryOf(own: readonly Element[], cells: readonly Cell[]): [string, unknown] {
+  const name = own[0]?.feature.name ?? '';
+  if (own.length === 1) return [name, cells[0]];
+  return [name, cells.includes(null) ? null : cells];
+}
+
+function edgeRows(all: readonly Element[], random: Random): (Cell | undefined)[][] {
+  const edges = all.map(({ feature, critical }) => thinned(shuffled(edgesOf(feature, critical), random)));
+  const length = Math.max(0, ...edges.map((own) => own.length));
+  return Array.from({ length }, (_, row) => edges.map((own) => own[row]));
+}
+
+function thinned(cells: readonly Cell[]): readonly Cell[] {
+  const step = cells.length / MOST_EDGES;
+  return step <= 1 ? cells : Array.from({ length: MOST_EDGES }, (_, index) => cells[Math.floor(index * step)] ?? null);
+}
+
+/** One odd value a row; where features are too many for that, one for each of them in every row. */
+function oddRows(all: readonly Element[]): Record<number, Cell>[] {
+  const values = all.map(({ feature }) => oddValuesOf(feature));
+  const most = Math.max(0, ...values.map((own) => own.length));
+  const each = values.flatMap((own, index) => own.map((value) => ({ [index]: value })));
+  const together = Array.from({ length: most * 2 }, (_, row) =>
+    Object.fromEntries(values.map((own, index) => [index, own[(row + (row < most ? 0 : index)) % own.length] ?? null])),
+  );
+  return each.length + together.length > MOST_ODD ? together : [...each, ...together];
+}
+
+function shuffled(cells: readonly Cell[], random: Random): readonly Cell[] {
+  return cells
+    .map((cell) => ({ cell, order: random() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ cell }) => cell);
+}
+
+/** Tommy Ettinger's mulberry32: 32 bits of state, the same sequence everywhere. */
+function generator(): Random {
+  let state = 7;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -1,4 +1,5 @@
 import type { NativeProgram } from './compile.ts';
+import { OVERFLOWS } from './float32.ts';
 import { NativeRefusal } from './refusal.ts';
 import type { Kind, Term } from './term.ts';
 
@@ -60,30 +61,68 @@ const TYPES: Record<Kind, string> = {
 };
 
 function plpgsql(root: Term, argument: (featureIndex: number) => string): string {
+  const terms = distinctTerms(root);
   const names = new Map<Term, string>();
   const writer = new Writer(argument, names);
-  const declarations = sharedTerms(root).map((term, index) => {
-    const line = `  _s${index} ${TYPES[term.kind]} := ${writer.text(term)};\n`;
+  const guarded = guardedColumns(terms.keys());
+  const checks = [...guarded.values()].map((check) => `    _checked := ${writer.text(check)};\n`);
+  for (const term of terms.keys()) {
+    if (term.traits.guards !== undefined) names.set(term, writer.text(term.traits.guards));
+  }
+  const shared = sharedTerms(root, names);
+  const declared = shared.map((term, index) => `  _s${index} ${TYPES[term.kind]};\n`);
+  const assigned = shared.map((term, index) => {
+    const line = `  _s${index} := ${writer.text(term)};\n`;
     names.set(term, `_s${index}`);
     return line;
   });
+  const columns = [...guarded.keys()].map((column) => writer.text(column));
+  const guard =
+    columns.length === 0 ? '' : `  if ${allInRange(columns)} is not true then\n${checks.join('')}  end if;\n`;
   const result = names.get(root) ?? writer.text(root);
-  return `\n${declarations.length > 0 ? `declare\n${declarations.join('')}` : ''}begin\n  return ${result};\nend`;
+  return `\ndeclare\n  _checked double precision;\n${declared.join('')}begin\n${guard}${assigned.join('')}  return ${result};\nend`;
 }
 
-/** Terms that are used more than once and compute something, those first that others build on. */
-function sharedTerms(root: Term): Term[] {
+/** One sum tells of most rows that nothing is missing and nothing infinite: then the columns are what they seem. */
+function allInRange(columns: readonly string[]): string {
+  return `pg_catalog.abs(${plus(columns)}) < '${OVERFLOWS}'`;
+}
+
+function plus(columns: readonly string[]): string {
+  const [only = ''] = columns;
+  if (columns.length <= 1) return only;
+  const middle = Math.ceil(columns.length / 2);
+  return `(${plus(columns.slice(0, middle))} + ${plus(columns.slice(middle))})`;
+}
+
+/** The columns that some terms are, once checked, each with a term that checks it. */
+function guardedColumns(terms: Iterable<Term>): Map<Term, Term> {
+  const columns = new Map<Term, Term>();
+  for (const term of terms) {
+    if (term.traits.guards !== undefined) columns.set(term.traits.guards, term);
+  }
+  return columns;
+}
+
+/** How often each term is used, operands before what is made of them; below a term that has a name, nothing is used. */
+function distinctTerms(root: Term, names: ReadonlyMap<Term, string> = new Map()): Map<Term, number> {
   const uses = new Map<Term, number>();
-  const ordered: Term[] = [];
+  const ordered = new Map<Term, number>();
   const visit = (term: Term): void => {
     const before = uses.get(term) ?? 0;
     uses.set(term, before + 1);
     if (before > 0) return;
-    term.operands.forEach(visit);
-    ordered.push(term);
+    if (!names.has(term)) term.operands.forEach(visit);
+    ordered.set(term, 0);
   };
   visit(root);
-  return ordered.filter((term) => (uses.get(term) ?? 0) > 1 && term.operands.length > 0);
+  return new Map([...ordered.keys()].map((term) => [term, uses.get(term) ?? 0]));
+}
+
+/** Terms that are used more than once and compute something. */
+function sharedTerms(root: Term, names: ReadonlyMap<Term, string>): Term[] {
+  const uses = [...distinctTerms(root, names)];
+  return uses.flatMap(([term, count]) => (count > 1 && term.operands.length > 0 && !names.has(term) ? [term] : []));
 }
 
 class Writer {

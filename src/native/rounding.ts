@@ -23,6 +23,11 @@ function sharpened(term: Term): Term {
   return term.traits.picks === true ? precise : nearestFloat(precise);
 }
 
+/** A feature rounded to float32, which it is left unrounded for; all else as it is. */
+export function rounded(term: Term): Term {
+  return term.traits.column === undefined ? term : exactly(term);
+}
+
 /** A double as the nearest float32, infinite past its range; a bare cast raises there, and where it comes to zero. */
 export function nearestFloat(value: Term): Term {
   const [large, small, infinity] = [OVERFLOWS, VANISHES, Infinity].map((limit) => constant('float64', limit)) as [

@@ -38,8 +38,7 @@ export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonl
 function weighted(kind: Kind, cell: Term, weight: number): Term {
   if (cell.constant !== undefined) return constant(kind, Number(cell.constant) * weight);
   const product = build(kind, { propagates: true, ...(cell.traits.range === 'finite' ? { range: 'finite' } : {}) });
-  const operand = cell.traits.real ?? asDouble(cell);
-  return product`${operand} * ${constant('float64', weight)}`;
+  return product`${asDouble(cell)} * ${constant('float64', weight)}`;
 }
 
 /** An integer or a boolean as a double; floats as they are. */
@@ -51,7 +50,8 @@ export function asDouble(cell: Term): Term {
 function atFirstUnchecked(total: Term): Term {
   const fast = unchecked(total, new Map());
   if (fast === total) return total;
-  return build(total.kind)`coalesce(nullif(${fast}, ${constant('float64', Number.NaN)}), ${total})`;
+  const attempt = { fast, checked: total };
+  return build(total.kind, { attempt })`coalesce(nullif(${fast}, ${constant('float64', Number.NaN)}), ${total})`;
 }
 
 /** The term without its checks for missing values, or the term itself where it has none that would show in it. */

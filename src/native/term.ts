@@ -31,8 +31,14 @@ export type Traits = {
   readonly rounds?: Term;
   /** The float32 of this, where the term itself is rounded too loosely to be compared. */
   readonly sharper?: Term;
-  /** The same with SQL's type real, for operators that take one beside a double. */
-  readonly real?: Term;
+  /** Never NaN. */
+  readonly ordered?: boolean;
+  /** A column that this is, unless it raises for what the column holds. */
+  readonly guards?: Term;
+  /** A condition that holds where this one does not. */
+  readonly opposite?: () => Term;
+  /** A sum as if nothing were missing, and the one that looks: the second counts where the first is NULL or NaN. */
+  readonly attempt?: { readonly fast: Term; readonly checked: Term };
   /** The same with something else in the place of a missing value. */
   readonly filled?: (otherwise: number) => Term;
   /** The same with the missing values of its feature left in. */
@@ -73,7 +79,7 @@ export function over(term: Term, operands: readonly Term[]): Term {
 }
 
 function literal(kind: Kind, value: Constant): string {
-  if (kind === 'string') return `${quoteText(String(value))}::pg_catalog.text collate "C"`;
+  if (kind === 'string') return quoteText(String(value));
   if (kind === 'bool') return value === true ? 'true' : 'false';
   return kind === 'int64' ? `'${value}'::bigint` : typedNumber(Number(value));
 }

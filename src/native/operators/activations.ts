@@ -2,6 +2,7 @@ import { elementwise } from '../broadcast.ts';
 import { exponential, largest, logarithm, logSoftmax, quotient, absolute, sigmoid, softmax } from '../functions.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
+import { rounded } from '../rounding.ts';
 import { axisOf } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { build, constant, isFloat } from '../term.ts';
@@ -27,7 +28,7 @@ function each(activation: Activation) {
   return (call: OperatorCall): Tensor[] => {
     const input = inputOf(call, 0);
     if (!isFloat(input.kind)) throw unsupported(call, `of ${input.kind}`);
-    return [elementwise(call.op, [input], (x) => activation(x, call), input.kind)];
+    return [elementwise(call.op, [input], (x) => activation(rounded(x), call), input.kind)];
   };
 }
 

@@ -3,7 +3,7 @@ import { absolute, exponential, largest, logarithm, negated, quotient, squareRoo
 import { inputOf, unsupported } from '../operator.ts';
 import type { Operator, OperatorCall, Operators } from '../operator.ts';
 import { power } from '../power.ts';
-import { exactly, nearestFloat } from '../rounding.ts';
+import { exactly, nearestFloat, rounded } from '../rounding.ts';
 import { sum } from '../sums.ts';
 import type { Tensor } from '../tensor.ts';
 import { build, constant, isFloat } from '../term.ts';
@@ -44,7 +44,7 @@ function binary(apply: (a: Term, b: Term) => Term): Operator {
 function variadic(apply: (row: Term[]) => Term): Operator {
   return (call) => {
     const inputs = floats(call);
-    return [elementwise(call.op, inputs, (...row) => apply(row), inputs[0]?.kind)];
+    return [elementwise(call.op, inputs, (...row) => apply(row.map(rounded)), inputs[0]?.kind)];
   };
 }
 

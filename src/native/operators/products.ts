@@ -1,6 +1,7 @@
 import { elementwise } from '../broadcast.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
+import { rounded } from '../rounding.ts';
 import { sum, weightedSum } from '../sums.ts';
 import { constantsOf, perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
@@ -35,7 +36,7 @@ function product(call: OperatorCall, scale: number, transposed: boolean): Tensor
     const own = rows.cells.map(
       (__, row) => scale * (weights[transposed ? column * inner + row : row * outer + column] ?? 0),
     );
-    return weightedSum(rows.kind, rows.cells, own, 0);
+    return weightedSum(rows.kind, rows.cells.map(rounded), own, 0);
   });
   return perRow(rows.kind, [outer], cells);
 }

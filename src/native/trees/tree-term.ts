@@ -31,7 +31,7 @@ function nested(call: OperatorCall, tree: Tree, target: number, columns: readonl
   if (column === undefined) throw unsupported(call, 'of columns that are not there');
   call.critical.add(column, [tree.threshold]);
   const condition = testOf(tree, column);
-  return tree.mode === 'BRANCH_NEQ' ? branching(condition, failed, passed) : branching(condition, passed, failed);
+  return tree.mode === 'BRANCH_NEQ' ? smallFirst(condition, failed, passed) : smallFirst(condition, passed, failed);
 }
 
 /** NaN is unequal to all, so that it always passes BRANCH_NEQ. */
@@ -40,6 +40,21 @@ function testOf({ mode, threshold, missingPasses }: Branch, column: Term): Term 
   if (mode === 'BRANCH_NEQ') return equals;
   if (mode === 'BRANCH_EQ') return missingPasses ? bool`${equals} or ${isNaNTerm(exactly(column))}` : equals;
   return (missingPasses ? passesOrNaN : compareTo)(column, RELATIONS[mode], threshold);
+}
+
+/** From a THEN, a jump leads to the end of its CASE, and on to the end of those around it; an ELSE is there already. */
+function smallFirst(condition: Term, passed: Term | number, failed: Term | number): Term {
+  const opposite = condition.traits.opposite?.();
+  const swapped = opposite !== undefined && branchesIn(passed) > branchesIn(failed);
+  const made = swapped ? branching(opposite, failed, passed) : branching(condition, passed, failed);
+  branchCounts.set(made, 1 + branchesIn(passed) + branchesIn(failed));
+  return made;
+}
+
+const branchCounts = new WeakMap<Term, number>();
+
+function branchesIn(branch: Term | number): number {
+  return typeof branch === 'number' ? 0 : (branchCounts.get(branch) ?? 0);
 }
 
 function branching(condition: Term, passed: Term | number, failed: Term | number): Term {

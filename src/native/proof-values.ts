@@ -1,0 +1,55 @@
+import type { Feature } from '../model/signature.ts';
+import { LARGEST, nextFloat, previousFloat } from './float32.ts';
+import type { Constant } from './term.ts';
+
+/** A number as JSON and PostgreSQL both take it: those that are not finite as text. */
+export type Cell = number | string | boolean | null;
+
+export type Random = () => number;
+
+/** The values at which a comparison may come out wrong: each threshold, the float32 before it and the one after. */
+export function edgesOf({ type }: Feature, critical: readonly Constant[]): Cell[] {
+  const numbers = critical.filter((value) => typeof value !== 'string').map(Number);
+  if (type === 'string') return critical.map(String);
+  if (type === 'bool') return [true, false];
+  if (type === 'float32') {
+    const floats = numbers.map(Math.fround);
+    return distinct(floats.flatMap((value) => [value, nextFloat(value), previousFloat(value)])).map(written);
+  }
+  if (type === 'float64') return distinct(numbers).map(written);
+  const whole = numbers.filter(Number.isFinite).map(Math.trunc);
+  return distinct(whole.flatMap((value) => [value, value + 1, value - 1])).map((value) => inRange(type, value));
+}
+
+/** Values that are treated in a way of their own: missing, infinite, zero, at the ends of what the type holds. */
+export function oddValuesOf({ type, nulls }: Feature): Cell[] {
+  const missing: Cell[] = nulls === 'error' ? [] : [null];
+  if (type === 'string') return [...missing, '', 'pgscore: no category', `it's "a" \\ b; --`];
+  if (type === 'bool') return [...missing, true, false];
+  if (type === 'int32' || type === 'int64') return [...missing, 0, 1, -1, 2 ** 31 - 1, -(2 ** 31)];
+  const numbers = [0, -0, 1, -1, Infinity, -Infinity, LARGEST, -LARGEST, 1e-40, 1e-60, -1e-60].map(written);
+  return nulls === 'error' ? numbers : [null, 'NaN', ...numbers];
+}
+
+/** An ordinary value: a known category mostly, or a number about where the thresholds are. */
+export function ordinaryValue({ type }: Feature, critical: readonly Constant[], random: Random): Cell {
+  const known = critical[Math.floor(random() * critical.length)];
+  if (type === 'bool') return random() < 0.5;
+  if (type === 'string') return known === undefined || random() < 0.05 ? 'pgscore: no category' : String(known);
+  const center = known === undefined || !Number.isFinite(Number(known)) ? 0 : Number(known);
+  if (type === 'int32' || type === 'int64') return inRange(type, Math.round(center + random() * 8 - 4));
+  const spread = center === 0 ? 10 ** Math.floor(random() * 4) : Math.abs(center);
+  return written(center + (random() - 0.5) * spread);
+}
+
+function written(value: number): Cell {
+  return Number.isFinite(value) ? value : String(value);
+}
+
+function inRange(type: Feature['type'], value: number): number {
+  return type === 'int32' ? Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value)) : value;
+}
+
+function distinct(values: readonly number[]): number[] {
+  return [...new Set(values)];
+}

@@ -1,0 +1,34 @@
+import { expect, test } from '@jest/globals';
+
+import { waitFor } from '../../support/wait-for.ts';
+import { rowsOf, WireClient } from '../wire-client.ts';
+import { attack } from './attack.ts';
+import { startGatewayToAttack } from './gateway-to-attack.ts';
+
+const PACKETS = 20_000;
+const ATTACKERS = 8;
+
+test('broken packets, twenty thousand of them, cost the gateway and its other clients nothing', async () => {
+  const seed = Number(process.env['PGSCORE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`seed ${seed}`);
+  const defects: unknown[] = [];
+  const { server, port, desk } = await startGatewayToAttack((error) => defects.push(error));
+  const bystander = await WireClient.login(port);
+  let over = false;
+  const attacks = Promise.all(
+    Array.from({ length: ATTACKERS }, (_, index) => attack(port, seed + index, PACKETS / ATTACKERS)),
+  ).finally(() => {
+    over = true;
+  });
+  while (!over) {
+    const answer = await bystander.ask('score {"version": 1, "role": "alice", "rows": [{"x": 4.5}]}');
+    expect(rowsOf(answer)).toEqual([['4.5', null, null]]);
+  }
+  expect((await attacks).reduce((sum, sent) => sum + sent)).toBeGreaterThanOrEqual(PACKETS);
+  bystander.destroy();
+  await waitFor(() => server.connections === 0 && desk.calls === 0, {
+    message: 'the end of all connections and calls',
+  });
+  await server.drain();
+  expect(defects).toEqual([]);
+});

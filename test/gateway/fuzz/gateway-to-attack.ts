@@ -1,0 +1,61 @@
+import { Batcher } from '../../../src/gateway/batcher.ts';
+import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
+import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
+import { Permissions } from '../../../src/gateway/permissions.ts';
+import { Recorder } from '../../../src/gateway/record.ts';
+import { ScoreDesk } from '../../../src/gateway/score-desk.ts';
+import { ScramLogin } from '../../../src/gateway/scram.ts';
+import type { GraphSession, RunInput, RunOutput } from '../../../src/model/graph-session.ts';
+import { ModelSession } from '../../../src/model/session.ts';
+import type { Signature } from '../../../src/model/signature.ts';
+
+const SIGNATURE: Signature = {
+  task: 'regression',
+  inputs: [{ name: 'x', type: 'float64', width: 1, shape: [null, 1] }],
+  features: [{ name: 'x', input: 'x', position: 0, type: 'float64', width: 1, nulls: 'nan' }],
+  outputs: { value: { name: 'y' } },
+  classLabels: [],
+  batch: null,
+};
+
+/** Predicts x. */
+const GRAPH = {
+  run: ([input]: readonly RunInput[], rows: number): Promise<RunOutput[]> =>
+    Promise.resolve([{ name: 'y', type: 'float64', dims: [rows, 1], data: input?.data as Float64Array }]),
+};
+
+/** All of a gateway but the database and ONNX Runtime. Whatever it calls a defect is passed on. */
+export async function startGatewayToAttack(
+  onDefect: (error: unknown) => void,
+): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
+  const session = new ModelSession(GRAPH as unknown as GraphSession, SIGNATURE);
+  const models = { loaded: () => session, load: () => Promise.resolve(session) };
+  const recorder = new Recorder(() => Promise.resolve(), onDefect);
+  const desk = new ScoreDesk({
+    permissions: new Permissions(() => Promise.resolve(true)),
+    models,
+    batcher: new Batcher({ models, thread: new OneAtATime(), batchRows: 64, onRun: () => undefined }),
+    mostRows: 10_000,
+    onSettled: (call) => recorder.record(call),
+  });
+  const server = new GatewayServer({
+    host: '127.0.0.1',
+    port: 0,
+    login: new ScramLogin('pgscore', 'secret'),
+    tls: undefined,
+    mostConnections: 500,
+    authenticationMs: 10_000,
+    onDefect,
+    session: {
+      messageBytes: 2 ** 20,
+      idleMs: 0,
+      limits: { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 1000 },
+      score: (request) => desk.score(request),
+      onError: (error) => {
+        if (error.sqlstate.startsWith('XX')) onDefect(error.cause ?? error);
+      },
+    },
+  });
+  const { port } = await server.listen();
+  return { server, port, desk };
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { serviceConfig } from '../../src/config.ts';
+import { isLoopback } from '../../src/lib/loopback.ts';
+
+describe('settings of the gateway', () => {
+  test('are this machine only, without TLS, unless said otherwise', () => {
+    expect(serviceConfig({}, 1).gateway).toMatchObject({
+      host: '127.0.0.1',
+      port: 8433,
+      tls: undefined,
+      password: undefined,
+      deadlineMs: 5000,
+      mostDeadlineMs: 60_000,
+      messageBytes: 16 * 2 ** 20,
+    });
+  });
+
+  test.each(['0.0.0.0', '::', '192.0.2.1', 'db.example.com', '127.0.0.1.example.com'])(
+    'refuse %s without TLS, and take it with',
+    (gatewayHost) => {
+      expect(() => serviceConfig({ gatewayHost }, 1)).toThrow(
+        `--gateway-host is ${gatewayHost}, which others can reach`,
+      );
+      const files = { gatewayTlsCert: 'cert.pem', gatewayTlsKey: 'key.pem' };
+      expect(serviceConfig({ gatewayHost, ...files }, 1).gateway.tls).toEqual({ cert: 'cert.pem', key: 'key.pem' });
+    },
+  );
+
+  test.each([{ gatewayTlsCert: 'cert.pem' }, { gatewayTlsKey: 'key.pem' }])(
+    'refuse half a certificate: %j',
+    (flags) => {
+      expect(() => serviceConfig(flags, 1)).toThrow('--gateway-tls-cert and --gateway-tls-key go together');
+    },
+  );
+
+  test('let no deadline be past the limit of deadlines', () => {
+    expect(serviceConfig({ onlineDeadlineSeconds: '90' }, 1).gateway).toMatchObject({
+      deadlineMs: 90_000,
+      mostDeadlineMs: 90_000,
+    });
+  });
+});
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.8.8.8', true],
+  ['::1', true],
+  ['localhost', true],
+  ['0.0.0.0', false],
+  ['::', false],
+  ['::ffff:192.0.2.1', false],
+  ['128.0.0.1', false],
+])('that %s can be reached from this machine only is %s', (host, only) => {
+  expect(isLoopback(host)).toBe(only);
+});
