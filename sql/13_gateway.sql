@@ -155,7 +155,7 @@ declare
   base text := format('_v%s_online', this_version);
 begin
   execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f || '']'', asked_by))[1];\nend', names, this_version));
+    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f::text || '']'', asked_by))[1];\nend', names, this_version));
   execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is what the log says of who asked.');
   execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     base || '_rows', format(E'begin\n  return pgscore_data._ask_rows(%s, rows, asked_by);\nend', this_version));

@@ -1,5 +1,5 @@
 import { setImmediate as afterInput } from 'node:timers/promises';
-import { batchOfRows, type JsonRow } from '../model/json-rows.ts';
+import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { ModelSession } from '../model/session.ts';
 import type { Call } from './call.ts';
@@ -68,17 +68,12 @@ export class Batcher {
       const rows = batch.flatMap((turn) => turn.rows);
       onRun(rows.length);
       try {
-        deal(batch, await predict(session, rows), session);
+        deal(batch, await session.predictRows(rows), session);
       } catch (error) {
         for (const { call } of batch) call.fail(runFailure(error));
       }
     });
   }
-}
-
-function predict(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {
-  const { batch, unread } = batchOfRows(session.signature.features, rows);
-  return session.predict(batch, unread);
 }
 
 /** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */

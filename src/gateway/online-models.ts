@@ -1,6 +1,5 @@
 import type { Link } from '../db/link.ts';
 import { PgscoreError } from '../errors.ts';
-import { batchOfRows } from '../model/json-rows.ts';
 import type { ModelCache } from '../model/model-cache.ts';
 import { ModelSession } from '../model/session.ts';
 import type { Feature } from '../model/signature.ts';
@@ -55,12 +54,12 @@ export class OnlineModels {
 async function warmUp(session: ModelSession): Promise<void> {
   const { features } = session.signature;
   const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
-  const { batch } = batchOfRows(features, [row]);
-  await session.predict(batch).catch(() => undefined);
+  await session.predictRows([row]).catch(() => undefined);
 }
 
 function sample({ type, width }: Feature): unknown {
   if (width > 1) return Array.from({ length: width }, () => 0);
+  if (type === 'bool') return false;
   return type === 'string' ? '' : 0;
 }
 

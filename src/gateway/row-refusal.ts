@@ -3,7 +3,7 @@ import type { RowError, RowErrorCode } from '../model/row-error.ts';
 import type { Feature } from '../model/signature.ts';
 import { WireError } from './wire-error.ts';
 
-const STATES: Partial<Record<RowErrorCode, string>> = { null_feature: '22004', mistyped_value: '22P02' };
+const STATES: Partial<Record<RowErrorCode, string>> = { null_feature: '22004', mistyped_value: '42804' };
 
 const REMEDIES: Readonly<Record<RowErrorCode, string>> = {
   null_feature:

@@ -51,7 +51,8 @@ function fill(batch: RecordBatch, slot: FeatureSlot, texts: TextCache): void {
   else if (feature.type !== 'string') fillNumbers(column, slot, feature.type);
 }
 
-function coverBadRows(feeds: readonly Feed[], rows: number, errors: ReadonlyMap<number, RowError>): void {
+/** Puts the values of a good row in the place of the bad ones. */
+export function coverBadRows(feeds: readonly Feed[], rows: number, errors: ReadonlyMap<number, RowError>): void {
   if (errors.size === 0 || errors.size >= rows) return;
   let good = 0;
   while (errors.has(good)) good += 1;

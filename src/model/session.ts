@@ -2,6 +2,7 @@ import type { RecordBatch } from 'apache-arrow';
 import { paddedRowsOf, rowsOf } from './feed.ts';
 import type { Feed } from './feed.ts';
 import { buildFeeds } from './feeds.ts';
+import type { Feeds } from './feeds.ts';
 import { GraphSession } from './graph-session.ts';
 import type { RunOutput } from './graph-session.ts';
 import { checkRows } from './observed-output.ts';
@@ -10,7 +11,9 @@ import { blankErrors, emptyPredictions } from './predictions.ts';
 import type { Predictions } from './predictions.ts';
 import { neededOutputs, outputReader } from './read-outputs.ts';
 import type { OutputReader } from './read-outputs.ts';
+import type { JsonRow } from './json-rows.ts';
 import type { RowError } from './row-error.ts';
+import { rowFeeds } from './row-feeds.ts';
 import type { Signature } from './signature.ts';
 import { TextCache } from './text-cache.ts';
 
@@ -52,8 +55,16 @@ export class ModelSession {
    * `errors` and spoils no other; `unread` are rows that the reader of the batch gave up.
    * @throws PgscoreError feature_column_missing, feature_column_mistyped, model_output_rows
    */
-  async predict(batch: RecordBatch, unread?: ReadonlyMap<number, RowError>): Promise<Predictions> {
-    const { rows, feeds, errors } = buildFeeds(batch, this.signature, this.#texts, unread);
+  predict(batch: RecordBatch, unread?: ReadonlyMap<number, RowError>): Promise<Predictions> {
+    return this.#predict(buildFeeds(batch, this.signature, this.#texts, unread));
+  }
+
+  /** Scores rows that came as JSON, each with a key for every feature. */
+  predictRows(rows: readonly JsonRow[]): Promise<Predictions> {
+    return this.#predict(rowFeeds(rows, this.signature));
+  }
+
+  async #predict({ rows, feeds, errors }: Feeds): Promise<Predictions> {
     const predictions = emptyPredictions(this.signature, rows, errors);
     if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
     blankErrors(predictions);

@@ -3,35 +3,52 @@ import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { RowErrorCode } from '../model/row-error.ts';
 import type { ModelSession } from '../model/session.ts';
-import type { NativeAnswer } from '../native/differences.ts';
 import { compileNative } from '../native/compile.ts';
 import { proofRows } from '../native/proof-rows.ts';
 import { NativeRefusal } from '../native/refusal.ts';
 
-/** Rows where a compiled function may go wrong, and what ONNX Runtime says of each. */
-export type Proof = { readonly rows: readonly JsonRow[]; readonly answers: readonly NativeAnswer[] };
+/**
+ * Rows where a compiled function may go wrong, and what ONNX Runtime says of each, as JSON can carry it: null for NaN.
+ * Of the rows in `silent` it says nothing.
+ */
+export type Proof = {
+  readonly rows: readonly JsonRow[];
+  readonly score: readonly (number | null)[];
+  readonly label: readonly number[] | null;
+  /** [rows, classes], row-major. */
+  readonly probabilities: readonly (number | null)[] | null;
+  readonly silent: readonly number[];
+};
 
-/** Of a row with one of these a compiled function has nothing to answer: it raises. */
-const RAISED: ReadonlySet<RowErrorCode> = new Set([
-  'null_feature',
-  'out_of_range',
-  'wrong_length',
-  'value_too_large',
-  'mistyped_value',
-  'refused_by_model',
-]);
+/** For rows with another error there is nothing that a compiled function could answer: it raises. */
+const SILENT: RowErrorCode = 'non_finite_output';
 
 /** Null for a model that is not compiled; why, says the compiler, which is asked again where the function is made. */
 export async function proofOf(bytes: Uint8Array, session: ModelSession): Promise<Proof | null> {
   const rows = rowsFor(bytes, session);
   if (rows === null) return null;
-  const { batch, unread } = batchOfRows(session.signature.features, rows);
-  const predictions = await session.predict(batch, unread);
-  const kept = rows.flatMap((row, index) => {
-    const error = predictions.errors.get(index);
-    return error !== undefined && RAISED.has(error.code) ? [] : [{ row, answer: answerOf(predictions, index) }];
-  });
-  return { rows: kept.map(({ row }) => row), answers: kept.map(({ answer }) => answer) };
+  const usable = await usableRows(session, rows);
+  const { score, label, probabilities, errors } = await predict(session, usable);
+  return {
+    rows: usable.map(asJson),
+    score: [...score].map(orNull),
+    label: label && [...label],
+    probabilities: probabilities && [...probabilities].map(orNull),
+    silent: [...errors.keys()],
+  };
+}
+
+/** The answers of ONNX Runtime as it gave them. */
+export function referenceOf({ rows, score, label, probabilities, silent }: Proof): Predictions {
+  const numbers = (values: readonly (number | null)[]): Float64Array =>
+    Float64Array.from(values, (value) => value ?? Number.NaN);
+  return {
+    rows: rows.length,
+    score: numbers(score),
+    label: label && Int32Array.from(label),
+    probabilities: probabilities && numbers(probabilities),
+    errors: new Map(silent.map((row) => [row, { code: SILENT, message: 'no finite answer' }])),
+  };
 }
 
 function rowsFor(bytes: Uint8Array, { signature }: ModelSession): readonly JsonRow[] | null {
@@ -43,17 +60,27 @@ function rowsFor(bytes: Uint8Array, { signature }: ModelSession): readonly JsonR
   }
 }
 
-function answerOf({ score, label, probabilities, rows }: Predictions, row: number): NativeAnswer {
-  const classes = probabilities === null ? 0 : probabilities.length / rows;
-  const failed = Number.isNaN(score[row] ?? Number.NaN) && (label?.[row] ?? -1) === -1;
-  return {
-    score: numberOrNull(score[row]),
-    label: label === null || (label[row] ?? -1) === -1 ? null : (label[row] ?? null),
-    probabilities:
-      probabilities === null || failed ? null : [...probabilities.subarray(row * classes, (row + 1) * classes)],
-  };
+async function usableRows(session: ModelSession, rows: readonly JsonRow[]): Promise<JsonRow[]> {
+  const { errors } = await predict(session, rows);
+  return rows.filter((_, index) => (errors.get(index)?.code ?? SILENT) === SILENT);
 }
 
-function numberOrNull(value = Number.NaN): number | null {
+function predict(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {
+  const { batch, unread } = batchOfRows(session.signature.features, rows);
+  return session.predict(batch, unread);
+}
+
+function orNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
+}
+
+/** JSON has no NaN and no infinity; as texts they are read by PostgreSQL all the same. */
+function asJson(row: JsonRow): JsonRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cellAsJson(value)]));
+}
+
+function cellAsJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(cellAsJson);
+  if (typeof value === 'bigint') return value.toString();
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

@@ -3,9 +3,9 @@ import { isPassing } from '../db/sqlstate.ts';
 import { transaction } from '../db/transaction.ts';
 import type { Signature } from '../model/signature.ts';
 import { compileApart } from '../native/compile-apart.ts';
-import { firstDifference } from '../native/differences.ts';
+import { differences } from '../native/differences.ts';
 import type { Part } from '../native/parts.ts';
-import type { Proof } from '../probe/proof.ts';
+import { referenceOf, type Proof } from '../probe/proof.ts';
 import { createNative, nativeArguments, type Bodies } from '../versions/create-native.ts';
 import { nativeAnswers } from './native-answers.ts';
 
@@ -46,20 +46,17 @@ function createProven(
   versionId: number,
   signature: Signature,
   bodies: Bodies,
-  { rows, answers }: Proof,
+  proof: Proof,
 ): Promise<NativeFacts> {
   const parts = Object.keys(bodies) as Part[];
   return link.use((client) =>
     transaction(client, async () => {
       await client.query(PROOF_LIMIT);
       await createNative(client, ...nativeArguments(versionId, signature, bodies));
-      const difference = firstDifference(
-        signature,
-        answers,
-        await nativeAnswers(client, versionId, signature, parts, rows),
-      );
+      const answers = await nativeAnswers(client, versionId, signature, parts, proof.rows);
+      const difference = differences(signature, referenceOf(proof), answers);
       if (difference !== undefined) throw new Unequal(`the compiled function differs: ${difference}`);
-      return { parts, evidence: { rows: rows.length } };
+      return { parts, evidence: { rows: proof.rows.length } };
     }),
   );
 }

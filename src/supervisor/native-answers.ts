@@ -21,7 +21,7 @@ export async function nativeAnswers(
   const text = question(versionId, signature.features, parts);
   const values = [JSON.stringify(rows.map((row, index) => numbered(row, index, signature.features)))];
   const { rows: answers } = await client.query<Row>(text, values);
-  return answers.map(parts.includes('score') && signature.task === 'binary' ? binary(signature) : (answer) => answer);
+  return answers.map(completed(signature, parts));
 }
 
 function question(versionId: number, features: readonly Feature[], parts: readonly Part[]): string {
@@ -44,14 +44,19 @@ function argumentType({ type, width }: Feature): string {
 }
 
 function numbered(row: JsonRow, index: number, features: readonly Feature[]): Record<string, unknown> {
-  const cells = features.map(({ name }, feature) => [`f${feature}`, cellOf(row[name])] as const);
+  const cells = features.map(({ name }, feature) => [`f${feature}`, row[name]] as const);
   return { n: index, ...Object.fromEntries(cells) };
 }
 
-/** JSON has no NaN and no infinity; as texts they are read by PostgreSQL all the same. */
-function cellOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(cellOf);
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+/** What is not compiled follows from what is. */
+function completed(signature: Signature, parts: readonly Part[]): (answer: Row) => NativeAnswer {
+  if (signature.task === 'regression' || !(parts.includes('score') || parts.includes('probabilities')))
+    return (answer) => answer;
+  return signature.task === 'binary' ? binary(signature) : multiclass;
+}
+
+function multiclass({ label, probabilities }: Row): NativeAnswer {
+  return { score: label === null ? null : (probabilities?.[label] ?? null), label, probabilities };
 }
 
 function binary({ classLabels, positiveClass = '', threshold = 0.5 }: Signature): (answer: Row) => NativeAnswer {

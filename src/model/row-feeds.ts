@@ -1,0 +1,113 @@
+import type { FeatureSlot } from './feature-slot.ts';
+import { settleMissing } from './feature-slot.ts';
+import { emptyFeed } from './feed.ts';
+import type { Cells } from './feed.ts';
+import { coverBadRows } from './feeds.ts';
+import type { Feeds } from './feeds.ts';
+import type { JsonRow } from './json-rows.ts';
+import type { RowError } from './row-error.ts';
+import type { Feature, Signature, TensorType } from './signature.ts';
+
+/**
+ * The tensors of rows that came as JSON, each with a key for every feature. As strict as the compiled functions are: a
+ * text is no number and a number no text. Past the detour by way of Arrow, which costs a single row more than its model.
+ */
+export function rowFeeds(
+  rows: readonly JsonRow[],
+  { inputs, features }: Pick<Signature, 'inputs' | 'features'>,
+): Feeds {
+  const errors = new Map<number, RowError>();
+  const reject = (row: number, error: RowError): void => {
+    if (!errors.has(row)) errors.set(row, error);
+  };
+  const feeds = inputs.map((input) => {
+    const feed = emptyFeed(input, rows.length);
+    for (const feature of features) {
+      if (feature.input === input.name) fill(rows, { feature, feed, rows: rows.length, reject });
+    }
+    return feed;
+  });
+  coverBadRows(feeds, rows.length, errors);
+  return { rows: rows.length, feeds, errors };
+}
+
+function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
+  const { feature, feed } = slot;
+  const cells: Cells = feed.data;
+  const put = feature.type === 'string' ? putText : feature.width > 1 ? putArray : putNumber;
+  rows.forEach((row, index) => put(slot, cells, index, row[feature.name]));
+}
+
+type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => void;
+
+const putText: Put = (slot, cells, row, value) => {
+  if (typeof value === 'string') cells[row * slot.feed.input.width + slot.feature.position] = value;
+  else if (value === null || value === undefined) settleMissing(slot, row, 0, 'NULL');
+  else slot.reject(row, mistyped(slot.feature, value));
+};
+
+const putNumber: Put = (slot, cells, row, value) => putElement(slot, cells, row, 0, value);
+
+const putArray: Put = (slot, cells, row, value) => {
+  const { width } = slot.feature;
+  if (value === null || value === undefined) {
+    for (let element = 0; element < width; element += 1) settleMissing(slot, row, element, 'NULL');
+  } else if (Array.isArray(value) && value.length === width) {
+    value.forEach((item: unknown, element) => putElement(slot, cells, row, element, item));
+  } else {
+    slot.reject(row, mistyped(slot.feature, value));
+  }
+};
+
+function putElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
+  const { feature, feed } = slot;
+  if (value === null || value === undefined) return settleMissing(slot, row, element, 'NULL');
+  const number = numberOf(feature.type, value);
+  if (number === undefined) return slot.reject(row, mistyped(feature, value));
+  if (Number.isNaN(number) && feature.nulls !== 'nan') return settleMissing(slot, row, element, 'NaN');
+  if (!holds(feature.type, number)) return slot.reject(row, outOfRange(feature));
+  cells[row * feed.input.width + feature.position + element] = feature.type === 'int64' ? BigInt(number) : number;
+}
+
+/** JSON has no NaN and no infinity: PostgreSQL writes them as texts. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+};
+
+function numberOf(type: TensorType, value: unknown): number | undefined {
+  if (typeof value === 'boolean') return Number(value);
+  if (type === 'bool') return undefined;
+  const whole = type === 'int32' || type === 'int64';
+  if (typeof value === 'number') return whole && !Number.isInteger(value) ? undefined : value;
+  return typeof value === 'string' && !whole ? NUMBERS[value] : undefined;
+}
+
+const LARGEST_FLOAT32 = 3.4028235677973366e38;
+
+/** JSON.parse has rounded a whole number beyond 2^53 already. */
+function holds(type: TensorType, value: number): boolean {
+  if (type === 'float32') return Math.abs(value) < LARGEST_FLOAT32 || !Number.isFinite(value);
+  if (type === 'int32') return (value | 0) === value;
+  return type === 'int64' ? Number.isSafeInteger(value) : true;
+}
+
+const WANTED: Readonly<Record<TensorType, string>> = {
+  float32: 'a number',
+  float64: 'a number',
+  int32: 'a whole number',
+  int64: 'a whole number',
+  bool: 'a boolean',
+  string: 'a text',
+};
+
+function mistyped({ name, type, width }: Feature, value: unknown): RowError {
+  const wanted = width > 1 ? `an array of ${width} numbers` : WANTED[type];
+  const shown = (JSON.stringify(value) ?? '').slice(0, 80);
+  return { code: 'mistyped_value', message: `feature ${name} is ${shown}, not ${wanted}`, feature: name };
+}
+
+function outOfRange({ name, type }: Feature): RowError {
+  return { code: 'out_of_range', message: `${name} is a number that ${type} can not hold`, feature: name };
+}
