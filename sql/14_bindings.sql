@@ -39,7 +39,7 @@ declare
   first text := quote_ident(columns -> 0 ->> 'name');
 begin
   -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
-  body := format('select case when ($1.%s) is null and $1 is null then null else %s end', first, body);
+  body := format('select case when ($1.%s) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', first, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, body,
     format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value' else 'The probability of the positive class' end, relation));
 end

@@ -1,0 +1,170 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice, bob] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+  database.client('bob'),
+]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await alice.query('create table points (id int primary key, a real, b double precision, note text)');
+  await alice.query('insert into points values (1, 1, 2), (2, 3, 4)');
+});
+
+async function plan(text: string): Promise<string> {
+  const { rows } = await alice.query<{ 'QUERY PLAN': string }>(`explain (verbose, costs off) ${text}`);
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+async function value(text: string): Promise<unknown> {
+  const { rows } = await alice.query<Record<string, unknown>>(text);
+  return Object.values(rows[0] ?? {})[0];
+}
+
+describe('binding a model to a table', () => {
+  test('takes a schema whose types pgscore may use, and says what to grant', async () => {
+    expect(await refusal(alice, `select pgscore.bind('sum', 'points')`)).toMatchObject({
+      code: '42501',
+      hint: 'grant usage on schema alice to pgscore_owner;',
+    });
+    await superuser.query('grant usage on schema alice to pgscore_owner');
+  });
+
+  test('is the right of its owner alone', async () => {
+    await superuser.query('grant usage on schema alice to bob');
+    expect(await refusal(bob, `select pgscore.bind('sum', 'alice.points')`)).toMatchObject({
+      code: '42501',
+      message: 'only the owner of alice.points may bind a model to it',
+    });
+  });
+
+  test('leaves nothing of score() in the plan but the model', async () => {
+    expect(await plan(`select score('sum', p) from points p`)).toContain('_score');
+    expect(await value(`select pgscore.bind('sum', 'points')`)).toBe('pgscore_models.sum(alice.points)');
+    const inlined = await plan(`select score('sum', p) from points p`);
+    expect(inlined).toContain('pgscore_models._v');
+    expect(inlined).not.toMatch(/score\(|sum/);
+    const { rows } = await alice.query(`select score('sum', p) as score from points p order by id`);
+    expect(rows).toEqual([{ score: 21 }, { score: 43 }]);
+  });
+
+  test('gives a typed function for the champion and for each version, by row and by features', async () => {
+    expect(await value(`select pgscore_models.sum(p) from points p where id = 2`)).toBe(43);
+    expect(await value(`select pgscore_models.sum_v1(p) from points p where id = 2`)).toBe(43);
+    expect(await value(`select pgscore_models.sum_v1(3, 4)`)).toBe(43);
+    expect(await value(`select pgscore_models.sum_v1(null::points)`)).toBeNull();
+    expect((await refusal(alice, `select pgscore_models.sum_v1(3, null)`)).code).toBe('22004');
+  });
+
+  test('still takes the other notations, and models that are not bound', async () => {
+    expect(await value(`select score('sum@1', p) from points p where id = 1`)).toBe(21);
+    expect(await value(`select score('sum@champion', p) from points p where id = 1`)).toBe(21);
+    expect(await value(`select score(m, p) from points p, (values ('sum')) m (m) where id = 1`)).toBe(21);
+    expect((await refusal(alice, `select score('other', p) from points p`)).message).toBe('model "other" does not exist');
+  });
+
+  test('gives NULL for the row that an outer join did not find', async () => {
+    const { rows } = await alice.query(
+      `select n, score('sum', p) as score from (values (1), (9)) k (n) left join points p on p.id = k.n order by n`,
+    );
+    expect(rows).toEqual([
+      { n: 1, score: 21 },
+      { n: 9, score: null },
+    ]);
+  });
+
+  test('serves generated columns and indexes by the functions of a version', async () => {
+    await alice.query(
+      `create table scored (a real, b real, score float8 generated always as (pgscore_models.sum_v1(a, b)) stored)`,
+    );
+    await alice.query('insert into scored values (5, 6)');
+    expect(await value('select score from scored')).toBe(65);
+    await alice.query('drop table scored');
+    await alice.query('create index points_score on points (pgscore_models.sum_v1(points))');
+    await alice.query('set enable_seqscan = off');
+    expect(await plan(`select id from points p where pgscore_models.sum_v1(p) = 43`)).toContain('points_score');
+    await alice.query('reset enable_seqscan');
+  });
+
+  test('reads as a column where its schema is on the path', async () => {
+    await alice.query('set search_path = alice, pgscore_models, public');
+    expect(await value('select p.sum_v1 from points p where id = 1')).toBe(21);
+    await alice.query('reset search_path');
+  });
+});
+
+describe('a promotion', () => {
+  test('moves the alias function and prepared plans to the new version, and leaves those of versions', async () => {
+    await alice.query(`prepare scoring as select score('sum', p) as score from points p where id = 1`);
+    expect((await alice.query('execute scoring')).rows).toEqual([{ score: 21 }]);
+    await deployBytes(ada, 'sum', weightedModel({ b: 'float32', a: 'float32' }));
+    expect(await value(`select pgscore_models.sum_v2(p) from points p where id = 1`)).toBe(12);
+    expect((await alice.query('execute scoring')).rows).toEqual([{ score: 21 }]);
+    await ada.query(`select pgscore.promote('sum@2')`);
+    expect((await alice.query('execute scoring')).rows).toEqual([{ score: 12 }]);
+    expect(await value(`select pgscore_models.sum(p) from points p where id = 1`)).toBe(12);
+    expect(await value(`select pgscore_models.sum_v1(p) from points p where id = 1`)).toBe(21);
+    await ada.query(`select pgscore.rollback('sum')`);
+    expect((await alice.query('execute scoring')).rows).toEqual([{ score: 21 }]);
+  });
+
+  test('is refused where the version takes a column that a bound table lacks', async () => {
+    await deployBytes(ada, 'sum', weightedModel({ a: 'float32', c: 'float32' }));
+    expect(await refusal(ada, `select pgscore.promote('sum@3')`)).toMatchObject({
+      code: '42703',
+      message: 'source alice.points lacks a feature of the model: "c"',
+    });
+    expect(await value(`select score('sum', p) from points p where id = 1`)).toBe(21);
+  });
+
+  test('mixes no versions inside a statement', async () => {
+    await alice.query('insert into points select n, n, n from generate_series(10, 20000) n');
+    let going = true;
+    const promoting = (async () => {
+      for (let turn = 0; going; turn += 1) await ada.query(`select pgscore.promote('sum@${(turn % 2) + 1}')`);
+    })();
+    for (let turn = 0; turn < 20; turn += 1) {
+      const { rows } = await alice.query(
+        `select count(distinct score('sum', p) = a + 10 * b)::int as versions from points p where a <> b or id < 10`,
+      );
+      expect(rows).toEqual([{ versions: 1 }]);
+    }
+    going = false;
+    await promoting;
+    await ada.query(`select pgscore.promote('sum@1')`);
+  });
+});
+
+describe('a bound table', () => {
+  test('cannot lose the version that an index uses, and can lose another', async () => {
+    expect((await refusal(alice, `select pgscore.unbind('sum', 'points')`)).code).toBe('2BP01');
+    expect(await value(`select pgscore_models.sum(p) from points p where id = 1`)).toBe(21);
+    await ada.query(`select pgscore.drop_version('sum@3')`);
+  });
+
+  test('keeps its functions when the model is renamed, under the new name', async () => {
+    await alice.query('drop index points_score');
+    await ada.query(`select pgscore.rename_model('sum', 'total')`);
+    expect(await value(`select score('total', p) from points p where id = 1`)).toBe(21);
+    expect(await value(`select pgscore_models.total_v1(p) from points p where id = 1`)).toBe(21);
+    expect((await refusal(alice, `select pgscore_models.sum(p) from points p`)).code).toBe('42883');
+    expect((await refusal(alice, `select score('sum', p) from points p`)).message).toBe('model "sum" does not exist');
+  });
+
+  test('is free again after unbind', async () => {
+    expect(await value(`select pgscore.unbind('total', 'points')`)).toBe('total');
+    expect(await value(`select score('total', p) from points p where id = 1`)).toBe(21);
+    expect((await alice.query('select * from pgscore.bindings')).rows).toEqual([]);
+    await alice.query('drop table points');
+  });
+});
