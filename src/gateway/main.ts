@@ -24,7 +24,11 @@ function warn(message: string, error: unknown): void {
 }
 
 async function start(settings: GatewaySettings): Promise<void> {
-  gateway = new Gateway(settings, { keep, warn });
+  gateway = new Gateway(settings, {
+    keep,
+    warn,
+    onStep: (versionId, step) => send({ type: 'version', versionId, step }),
+  });
   try {
     const { address: host, port } = await gateway.listen();
     send({ type: 'listening', host, port });
