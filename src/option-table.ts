@@ -66,7 +66,7 @@ export const OPTIONS = {
     'PGSCORE_MODEL_MEMORY',
     'megabytes',
     '1024',
-    'memory for loaded models in each scorer; the least recently used go first',
+    'memory for loaded models in each scorer, and in the gateway; the least recently used go first',
   ),
   pollSeconds: spec('--poll', 'PGSCORE_POLL', 'seconds', '2', 'how often to look for work that no NOTIFY told of'),
   leaseSeconds: spec(

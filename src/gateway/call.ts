@@ -1,17 +1,12 @@
-import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
+import type { Answer, Part } from './answer.ts';
 import type { ScoreRequest } from './score-request.ts';
 import { WireError } from './wire-error.ts';
-
-/** Rows of one run that belong to one call. */
-export type Part = { readonly predictions: Predictions; readonly from: number; readonly rows: number };
-
-export type Answer = { readonly signature: Signature; readonly parts: readonly Part[] };
 
 /** A score() under way, from its arrival until it is settled, once: answered, failed, past its deadline or given up. */
 export class Call {
   readonly request: ScoreRequest;
-  readonly askedAt = Date.now();
+  readonly askedAt = new Date();
   readonly #began = performance.now();
   readonly #timer: NodeJS.Timeout;
   readonly #parts: Part[] = [];
@@ -19,7 +14,7 @@ export class Call {
   #resolve: (answer: Answer) => void = () => undefined;
   #reject: (error: WireError) => void = () => undefined;
   #settled: Answer | WireError | undefined;
-  #tookMs = 0;
+  #ended: number | undefined;
   #taken = 0;
   #scored = 0;
   readonly #onSettled: ((call: Call) => void)[] = [];
@@ -39,12 +34,7 @@ export class Call {
   }
 
   get elapsedMs(): number {
-    return performance.now() - this.#began;
-  }
-
-  /** From its arrival until it was settled. */
-  get tookMs(): number {
-    return this.#tookMs;
+    return (this.#ended ?? performance.now()) - this.#began;
   }
 
   get rowsLeft(): number {
@@ -89,7 +79,7 @@ export class Call {
   #expire(): void {
     this.fail(
       new WireError('57014', `the call was not answered within its deadline of ${this.request.deadlineMs} ms`, {
-        hint: 'Allow it more time with the setting pgscore.deadline, or score many rows with pgscore.score_table().',
+        hint: 'Allow it a longer deadline, or score many rows with pgscore.score_table().',
       }),
     );
   }
@@ -97,7 +87,7 @@ export class Call {
   #settle(result: Answer | WireError): boolean {
     if (this.#settled !== undefined) return false;
     this.#settled = result;
-    this.#tookMs = this.elapsedMs;
+    this.#ended = performance.now();
     clearTimeout(this.#timer);
     for (const listener of this.#onSettled) listener(this);
     return true;

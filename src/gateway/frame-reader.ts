@@ -46,7 +46,7 @@ export class FrameReader {
     if (this.buffered < before + LENGTH_BYTES) return undefined;
     const length = this.#bytes.readInt32BE(this.#start + before);
     if (length < LENGTH_BYTES) throw protocolViolation(`a message has the impossible length ${length}`);
-    if (length > limit) throw tooLong(length, limit);
+    if (length > limit) throw WireError.fatal('54000', `a message of ${length} bytes is past the limit of ${limit}`);
     if (this.buffered < before + length) return undefined;
     const from = this.#start;
     this.#start += before + length;
@@ -62,10 +62,4 @@ export class FrameReader {
     this.#bytes = moved;
     this.#own = true;
   }
-}
-
-function tooLong(length: number, limit: number): WireError {
-  return WireError.fatal('54000', `a message of ${length} bytes is past the limit of ${limit}`, {
-    hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
-  });
 }

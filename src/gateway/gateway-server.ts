@@ -44,6 +44,7 @@ export class GatewayServer {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: BACKLOG }, resolve);
     });
+    this.#server.on('error', this.#options.onDefect);
     return this.#server.address() as AddressInfo;
   }
 

@@ -9,7 +9,7 @@ import { Batcher } from './batcher.ts';
 import type { Call } from './call.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { permissionOf } from './may-score.ts';
-import type { GatewaySettings } from './messages.ts';
+import type { GatewaySettings, VersionStep } from './messages.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { OnlineModels } from './online-models.ts';
 import { Permissions } from './permissions.ts';
@@ -18,11 +18,16 @@ import { ScoreDesk } from './score-desk.ts';
 import { ScramLogin } from './scram.ts';
 import type { SessionOptions } from './session.ts';
 import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
+import type { WireError } from './wire-error.ts';
 
 const PATIENCE_MS = 10_000;
+/** SQLSTATEs of errors in the service or its database. */
+const OURS = /^(?:58|XX|55)/;
+const QUIET_MS = 1000;
 
 export type GatewayPorts = {
   readonly keep: KeepCalls;
+  readonly onStep: (versionId: number, step: VersionStep) => void;
   readonly warn: (message: string, error: unknown) => void;
 };
 
@@ -35,8 +40,9 @@ export class Gateway {
   readonly #settings: GatewaySettings;
   readonly #warn: GatewayPorts['warn'];
   #server: GatewayServer | undefined;
+  #quietUntil = 0;
 
-  constructor(settings: GatewaySettings, { keep, warn }: GatewayPorts) {
+  constructor(settings: GatewaySettings, { keep, warn, onStep }: GatewayPorts) {
     this.#settings = settings;
     this.#warn = warn;
     const link = (applicationName: string): Link =>
@@ -46,7 +52,13 @@ export class Gateway {
     this.#links = [asking, loading];
     this.#recorder = new Recorder(keep, (error) => warn('calls of score() could not be recorded', error));
     const thread = new OneAtATime();
-    const models = new OnlineModels(loading, new ModelCache(settings.modelMemoryBytes), thread);
+    const models = new OnlineModels({
+      link: loading,
+      cache: new ModelCache(settings.modelMemoryBytes),
+      thread,
+      deadly: settings.deadly,
+      onStep,
+    });
     const onRun = (rows: number): void => countBatch(this.#statistics, rows);
     this.#desk = new ScoreDesk({
       permissions: new Permissions(permissionOf(asking)),
@@ -96,6 +108,14 @@ export class Gateway {
     if (call.request.log) this.#recorder.record(call);
   }
 
+  /** What a client can't help is for whoever runs the service to read, once a second at most. */
+  #told(error: WireError): void {
+    countError(this.#statistics, error);
+    if (error.cause === undefined || !OURS.test(error.sqlstate) || performance.now() < this.#quietUntil) return;
+    this.#quietUntil = performance.now() + QUIET_MS;
+    this.#warn(error.message, error.cause);
+  }
+
   #sessionOptions(): SessionOptions {
     const { messageBytes, idleMs, deadlineMs, mostDeadlineMs, queueRows } = this.#settings;
     return {
@@ -103,7 +123,7 @@ export class Gateway {
       idleMs,
       limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
       score: (request) => this.#desk.score(request),
-      onError: (error) => countError(this.#statistics, error),
+      onError: (error) => this.#told(error),
     };
   }
 }

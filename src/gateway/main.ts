@@ -25,7 +25,11 @@ function warn(message: string, error: unknown): void {
 
 async function start(settings: GatewaySettings): Promise<void> {
   const log = new Link({ url: settings.databaseUrl, applicationName: 'pgscore gateway log', patienceMs: PATIENCE_MS });
-  gateway = new Gateway(settings, { keep: keepCalls(log), warn });
+  gateway = new Gateway(settings, {
+    keep: keepCalls(log),
+    warn,
+    onStep: (versionId, step) => send({ type: 'version', versionId, step }),
+  });
   try {
     const { address: host, port } = await gateway.listen();
     send({ type: 'listening', host, port });

@@ -20,7 +20,11 @@ export type GatewaySettings = {
   readonly batchRows: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
+  /** Versions that made gateways before this one die. */
+  readonly deadly: readonly number[];
 };
+
+export type VersionStep = 'load' | 'try' | 'done';
 
 export type ToGateway =
   | { readonly type: 'start'; readonly settings: GatewaySettings }
@@ -37,4 +41,6 @@ export type FromGateway =
     }
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
+  /** A version is loaded, which may take long; then tried, which ends a gateway if it never ends; then ready for use, or not. */
+  | { readonly type: 'version'; readonly versionId: number; readonly step: VersionStep }
   | { readonly type: 'warning'; readonly message: string; readonly reason: string };

@@ -3,26 +3,32 @@ import { PgscoreError } from '../errors.ts';
 import type { ModelCache } from '../model/model-cache.ts';
 import { ModelSession } from '../model/session.ts';
 import type { Feature } from '../model/signature.ts';
-import { loadVersion } from '../versions/load-version.ts';
+import { loadVersion, type LoadedVersion } from '../versions/load-version.ts';
+import type { VersionStep } from './messages.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
 import { WireError } from './wire-error.ts';
 
+export type OnlineModelsOptions = {
+  readonly link: Link;
+  readonly cache: ModelCache;
+  /** Keeps a model from being given up in the middle of its run. */
+  readonly thread: OneAtATime;
+  /** Versions that are not tried again. */
+  readonly deadly: readonly number[];
+  readonly onStep: (versionId: number, step: VersionStep) => void;
+};
+
 /** The versions that calls ask for: loaded at the first call, kept as long as the memory for models allows. */
 export class OnlineModels {
-  readonly #link: Link;
-  readonly #cache: ModelCache;
-  readonly #thread: OneAtATime;
+  readonly #options: OnlineModelsOptions;
   readonly #loading = new Map<number, Promise<ModelSession>>();
 
-  /** `thread` keeps a model from being given up in the middle of its run. */
-  constructor(link: Link, cache: ModelCache, thread: OneAtATime) {
-    this.#link = link;
-    this.#cache = cache;
-    this.#thread = thread;
+  constructor(options: OnlineModelsOptions) {
+    this.#options = options;
   }
 
   loaded(versionId: number): ModelSession | undefined {
-    return this.#cache.known(versionId);
+    return this.#options.cache.known(versionId);
   }
 
   /** Loads a version, once for all who ask meanwhile. */
@@ -35,17 +41,29 @@ export class OnlineModels {
   }
 
   async #load(versionId: number): Promise<ModelSession> {
+    const { link, cache, thread, deadly } = this.#options;
+    if (deadly.includes(versionId)) throw notTriedAgain(versionId);
     try {
-      const { bytes, signature } = await this.#link.insist((client) => loadVersion(client, versionId));
-      return await this.#thread.run(() =>
-        this.#cache.get(versionId, async () => {
-          const session = await ModelSession.load(bytes, signature);
-          await warmUp(session);
-          return { session, size: bytes.length };
-        }),
-      );
+      const version = await link.insist((client) => loadVersion(client, versionId));
+      return await thread.run(() => cache.get(versionId, () => this.#begin(versionId, version)));
     } catch (error) {
       throw loadFailure(error, versionId);
+    }
+  }
+
+  async #begin(
+    versionId: number,
+    { bytes, signature }: LoadedVersion,
+  ): Promise<{ session: ModelSession; size: number }> {
+    const { onStep } = this.#options;
+    try {
+      onStep(versionId, 'load');
+      const session = await ModelSession.load(bytes, signature);
+      onStep(versionId, 'try');
+      await warmUp(session);
+      return { session, size: bytes.length };
+    } finally {
+      onStep(versionId, 'done');
     }
   }
 }
@@ -61,6 +79,12 @@ function sample({ type, width }: Feature): unknown {
   if (width > 1) return Array.from({ length: width }, () => 0);
   if (type === 'bool') return false;
   return type === 'string' ? '' : 0;
+}
+
+function notTriedAgain(versionId: number): WireError {
+  return new WireError('55000', `version ${versionId} hung or crashed the service whenever it was loaded`, {
+    hint: 'Promote another version; a restart of the service tries it again.',
+  });
 }
 
 function loadFailure(error: unknown, versionId: number): WireError {

@@ -1,4 +1,4 @@
-import type { Answer, Part } from './call.ts';
+import { answersOneByOne, type Answer } from './answer.ts';
 import { commandComplete, READY, rowDescription } from './replies.ts';
 
 const COLUMNS = rowDescription([
@@ -11,41 +11,28 @@ const PIECE_BYTES = 64 * 1024;
 const ROW_HEAD_BYTES = 1 + 4 + 2 + 3 * 4;
 
 /** The whole reply to a call: one piece, unless it is long. */
-export function* scoreReply({ signature, parts }: Answer): Generator<Buffer> {
-  const labels = signature.classLabels;
+export function* scoreReply(answer: Answer): Generator<Buffer> {
   let pieces: Buffer[] = [COLUMNS];
   let size = 0;
   let rows = 0;
-  for (const part of parts) {
-    for (let row = part.from; row < part.from + part.rows; row += 1, rows += 1) {
-      const piece = predictionRow(part, row, labels);
-      pieces.push(piece);
-      size += piece.length;
-      if (size < PIECE_BYTES) continue;
-      yield Buffer.concat(pieces);
-      pieces = [];
-      size = 0;
-    }
+  for (const { score, label, probabilities } of answersOneByOne(answer)) {
+    const piece = threeFields(score === null ? null : String(score), label, probabilities && listOf(probabilities));
+    pieces.push(piece);
+    size += piece.length;
+    rows += 1;
+    if (size < PIECE_BYTES) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    size = 0;
   }
   yield Buffer.concat([...pieces, commandComplete(`SCORE ${rows}`), READY]);
 }
 
-function predictionRow({ predictions }: Part, row: number, labels: readonly string[]): Buffer {
-  const { score, label, probabilities } = predictions;
-  const value = score[row] ?? Number.NaN;
-  // A classifier that gives labels only has no score.
-  const scoreText = Number.isNaN(value) && label !== null && probabilities === null ? null : String(value);
-  const labelText = label === null ? null : (labels[label[row] ?? -1] ?? null);
-  return threeFields(scoreText, labelText, probabilities && probabilityList(probabilities, row, labels.length));
-}
-
 /** JSON has no NaN and no infinity: there they are strings. */
-function probabilityList(probabilities: Float64Array, row: number, classes: number): string {
+function listOf(probabilities: Float64Array): string {
   let list = '';
-  for (let at = row * classes; at < (row + 1) * classes; at += 1) {
-    const value = probabilities[at] ?? Number.NaN;
+  for (const value of probabilities)
     list += `${list === '' ? '' : ','}${Number.isFinite(value) ? value : `"${value}"`}`;
-  }
   return `[${list}]`;
 }
 

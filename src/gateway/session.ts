@@ -44,6 +44,7 @@ export class Session {
   readonly #connection: Connection;
   readonly #options: SessionOptions;
   #call: Call | undefined;
+  #busy = false;
   #draining = false;
 
   constructor(connection: Connection, options: SessionOptions) {
@@ -55,7 +56,9 @@ export class Session {
   async serve(): Promise<void> {
     this.#connection.onGone = () => this.#abandon();
     for (;;) {
+      this.#busy = false;
       const { type, body } = await this.#nextMessage();
+      this.#busy = true;
       if (type === 'X') return;
       if (type === 'Q') await this.#answer(body);
       else if (EXTENDED.includes(type)) await this.#refuseExtended();
@@ -74,7 +77,7 @@ export class Session {
   /** Ends the session: at once where it is idle, else after its answer. */
   drain(): void {
     this.#draining = true;
-    if (this.#call === undefined) this.#connection.close(errorResponse(shuttingDown()));
+    if (!this.#busy) this.#connection.close(errorResponse(shuttingDown()));
   }
 
   #abandon(): void {

@@ -22,7 +22,7 @@ export function readVerb(query: string): Verb {
 
 export function notSupported(message: string): WireError {
   return new WireError('0A000', message, {
-    hint: 'Connect to the database itself, and call pgscore.score() there.',
+    hint: 'Connect to the database itself, and call score() there.',
   });
 }
 

@@ -1,6 +1,5 @@
 const view = new DataView(new ArrayBuffer(8));
 
-export const LARGEST = 3.4028234663852886e38;
 /** Doubles from here on round to infinity. */
 export const OVERFLOWS = 3.4028235677973366e38;
 /** Doubles up to here round to zero. */

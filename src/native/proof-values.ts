@@ -1,5 +1,5 @@
 import type { Feature } from '../model/signature.ts';
-import { LARGEST, nextFloat, previousFloat } from './float32.ts';
+import { nextFloat, previousFloat } from './float32.ts';
 import type { Constant } from './term.ts';
 
 /** A number as JSON and PostgreSQL both take it: those that are not finite as text. */
@@ -27,7 +27,7 @@ export function oddValuesOf({ type, nulls }: Feature): Cell[] {
   if (type === 'string') return [...missing, '', 'pgscore: no category', `it's "a" \\ b; --`];
   if (type === 'bool') return [...missing, true, false];
   if (type === 'int32' || type === 'int64') return [...missing, 0, 1, -1, 2 ** 31 - 1, -(2 ** 31)];
-  const numbers = [0, -0, 1, -1, Infinity, -Infinity, LARGEST, -LARGEST, 1e-40, 1e-60, -1e-60].map(written);
+  const numbers = [0, -0, 1, -1, Infinity, -Infinity, 1e15, -1e15, 1e-40, 1e-60, -1e-60].map(written);
   return nulls === 'error' ? numbers : [null, 'NaN', ...numbers];
 }
 

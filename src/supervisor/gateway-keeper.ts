@@ -8,6 +8,8 @@ import { GatewayProcess, type GatewayAddress } from './gateway-process.ts';
 
 const AUTHENTICATION_MS = 10_000;
 const SHORT_LIFE_MS = 5000;
+/** A version in whose first run so many gateways died is left alone, for the sake of all others. */
+const DEADLY = 2;
 
 /** What the database needs to know to call a gateway. */
 export type GatewayLogin = GatewayAddress & { readonly user: string; readonly password: string };
@@ -21,6 +23,7 @@ export class GatewayKeeper {
   #gateway: GatewayProcess | undefined;
   #address: GatewayAddress | undefined;
   #lastPort = 0;
+  readonly #deaths = new Map<number, number>();
   #stopped = false;
   #wake: () => void = () => undefined;
 
@@ -61,7 +64,7 @@ export class GatewayKeeper {
 
   #begin(): GatewayProcess {
     const port = this.#lastPort === 0 ? this.#settings.port : this.#lastPort;
-    const gateway = new GatewayProcess({ ...this.#settings, port }, this.#silenceMs, this.#log);
+    const gateway = new GatewayProcess({ ...this.#settings, port, deadly: this.#deadly() }, this.#silenceMs, this.#log);
     this.#gateway = gateway;
     const { user, password } = this.#settings;
     gateway.listening.then(
@@ -85,6 +88,7 @@ export class GatewayKeeper {
       await gateway.exited;
       this.#address = undefined;
       if (this.#stopped) return;
+      this.#blame(gateway.trying);
       await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
       this.#log.warn({ pid: gateway.pid }, 'the gateway process ended and is replaced');
       quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
@@ -92,6 +96,16 @@ export class GatewayKeeper {
       if (this.#stopped) return;
       gateway = this.#begin();
     }
+  }
+
+  #blame(version: number | undefined): void {
+    if (version === undefined) return;
+    this.#deaths.set(version, (this.#deaths.get(version) ?? 0) + 1);
+    this.#log.error({ versionId: version }, 'the gateway died while it loaded a version');
+  }
+
+  #deadly(): number[] {
+    return [...this.#deaths].filter(([, deaths]) => deaths >= DEADLY).map(([version]) => version);
   }
 
   #stopping(): Promise<void> {
@@ -111,5 +125,6 @@ function settingsOf({ gateway, connecting, databaseUrl, modelMemoryBytes }: Serv
     user: 'pgscore',
     password: gateway.password ?? randomBytes(24).toString('base64url'),
     authenticationMs: AUTHENTICATION_MS,
+    deadly: [],
   };
 }

@@ -1,12 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
-import type { FromGateway, GatewaySettings, ToGateway } from '../gateway/messages.ts';
+import type { FromGateway, GatewaySettings, ToGateway, VersionStep } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
+
+/** Loading a large model blocks the gateway for so long at most. */
+const LOADING_MS = 120_000;
 
 export type GatewayAddress = { readonly host: string; readonly port: number };
 
@@ -21,6 +24,7 @@ export class GatewayProcess {
   readonly #watch: NodeJS.Timeout;
   #heard = performance.now();
   #statistics: GatewayStatistics | undefined;
+  #version: { readonly id: number; readonly step: VersionStep } | undefined;
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
 
@@ -64,6 +68,11 @@ export class GatewayProcess {
     return this.#statistics;
   }
 
+  /** The version that was being loaded or tried when it was last heard of. */
+  get trying(): number | undefined {
+    return this.#version?.id;
+  }
+
   /** Lets it answer the calls in hand, for so long, and ends it. */
   async stop(graceMs: number): Promise<void> {
     this.#send({ type: 'drain' });
@@ -89,6 +98,9 @@ export class GatewayProcess {
             message.remedy === undefined ? {} : { remedy: message.remedy },
           ),
         );
+      case 'version':
+        this.#version = message.step === 'done' ? undefined : { id: message.versionId, step: message.step };
+        return;
       case 'warning':
         return this.#log.warn({ reason: message.reason }, message.message);
       case 'alive':
@@ -98,7 +110,8 @@ export class GatewayProcess {
 
   #checkSilence(): void {
     const silentMs = performance.now() - this.#heard;
-    if (silentMs < this.#silenceMs) return;
+    const patienceMs = this.#version?.step === 'load' ? Math.max(LOADING_MS, this.#silenceMs) : this.#silenceMs;
+    if (silentMs < patienceMs) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }

@@ -99,6 +99,19 @@ describe('a gateway that', () => {
     expect(await score(await successor(service, before))).toEqual([['2.5', null, null]]);
   });
 
+  test('hung in a model twice does not try that version again', async () => {
+    const before = await gatewayOf(service);
+    const client = await loginTo(before);
+    client.send(queryPacket(endlessCall));
+    await client.ended();
+    const after = await successor(service, before);
+    const again = await loginTo(after);
+    const [error] = await again.ask(endlessCall);
+    expect(fieldsOf(error!)).toMatchObject({ C: '55000', H: expect.stringContaining('Promote another version') });
+    expect(await score(after)).toEqual([['2.5', null, null]]);
+    again.destroy();
+  });
+
   test('hangs in a model ends with a service that was killed', async () => {
     const other = await startTestService(database, { ...QUICK, PGSCORE_GATEWAY_TIMEOUT: '600' });
     const login = await gatewayOf(other);

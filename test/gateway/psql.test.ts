@@ -20,7 +20,7 @@ const where = `host=127.0.0.1 port=${port} user=pgscore dbname=any`;
     expect(refused.exit).toBe(1);
     expect(refused.stderr).toBe(
       'ERROR:  0A000: this port answers score() only, not SQL\n' +
-        'HINT:  Connect to the database itself, and call pgscore.score() there.\n',
+        'HINT:  Connect to the database itself, and call score() there.\n',
     );
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import type { Answer } from '../../src/gateway/call.ts';
+import type { Answer } from '../../src/gateway/answer.ts';
 import { scoreReply } from '../../src/gateway/score-reply.ts';
 import type { Predictions } from '../../src/model/predictions.ts';
 import { MessageSplitter } from '../support/message-splitter.ts';

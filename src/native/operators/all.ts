@@ -1,6 +1,7 @@
 import type { Operators } from '../operator.ts';
 import { activations } from './activations.ts';
 import { arithmetic } from './arithmetic.ts';
+import { clipping } from './clipping.ts';
 import { columnOperators } from './columns.ts';
 import { encoders } from './encoders.ts';
 import { linear } from './linear.ts';
@@ -15,6 +16,7 @@ import { treeEnsembles } from './tree-ensembles.ts';
 export const OPERATORS: Operators = {
   ...activations,
   ...arithmetic,
+  ...clipping,
   ...columnOperators,
   ...encoders,
   ...linear,

@@ -89,21 +89,31 @@ function twoClasses(
   trees: readonly Tree[],
   totals: readonly Term[],
 ): Tensor[] {
-  const [first, second] = totals as [Term, Term];
   const classes = new Set(call.attributes.integers('class_ids'));
   const bases = realNumbers(call, 'base_values');
   if (classes.has(1) && !trees.some((tree) => alwaysSays(tree, 1)))
     throw unsupported(call, 'with leaves without a value');
   if (bases.length > 2) throw unsupported(call, 'with more base values than classes');
-  const based = (total: Term, index: number) => sum('float32', [total, constant('float32', bases[index] ?? 0)]);
-  if (!classes.has(1) && bases.length < 2) return oneSum(call, labels, based(first, 0));
-  if (bases.length === 2 && classes.has(1)) return bothSums(call, labels, mirrored(based(first, 1)));
-  return bothSums(call, labels, bases.length === 2 ? [based(first, 0), based(second, 1)] : [based(first, 0), second]);
+  const [first, second] = totals as [Term, Term];
+  const based = (index: number) => sum('float32', [first, constant('float32', bases[index] ?? 0)]);
+  if (!classes.has(1) && bases.length < 2) return oneSum(call, labels, based(0));
+  return bothSums(call, labels, settledSums(classes, bases.length, based, second));
 }
 
-/** With two base values, ONNX Runtime adds the second to the sum of the first class, and takes the rest for granted. */
-function mirrored(score: Term): [Term, Term] {
-  return [negated(score), score];
+/**
+ * ONNX Runtime takes a class without weights for one without a score, its base value notwithstanding; and of two base
+ * values, where the second class has weights, it adds the second to the sum of the first class and mirrors the result.
+ */
+function settledSums(
+  classes: ReadonlySet<number>,
+  bases: number,
+  based: (index: number) => Term,
+  second: Term,
+): Term[] {
+  const none = constant('float32', 0);
+  if (!classes.has(1)) return [based(0), none];
+  if (bases < 2) return [classes.has(0) ? based(0) : none, second];
+  return [classes.has(0) ? negated(based(1)) : none, based(1)];
 }
 
 function bothSums(call: OperatorCall, labels: readonly Term[], scores: readonly Term[]): Tensor[] {
@@ -116,16 +126,13 @@ function oneSum(call: OperatorCall, labels: readonly Term[], score: Term): Tenso
   if (transform === 'PROBIT') throw unsupported(call, 'with PROBIT of one class');
   const allPositive = realNumbers(call, 'class_weights').every((weight) => weight >= 0);
   const label = labelAbove(labels, score, allPositive ? 0.5 : 0);
-  return [label, columns(allPositive ? shares(score) : sides(transform, score))];
+  return [label, columns(sides(transform, score, allPositive))];
 }
 
-function shares(score: Term): Term[] {
+function sides(transform: string | undefined, score: Term, allPositive: boolean): Term[] {
+  if (transform === 'LOGISTIC') return [sigmoid('float32', negated(score)), sigmoid('float32', score)];
+  if (!allPositive) return [negated(score), score];
   return [build('float32', { range: 'finite', origin: originOf(score) })`1 - ${score}`, score];
-}
-
-function sides(transform: string | undefined, score: Term): Term[] {
-  const [negative, positive] = mirrored(score);
-  return transform === 'LOGISTIC' ? [sigmoid('float32', negative), sigmoid('float32', positive)] : [negative, positive];
 }
 
 function labelAbove(labels: readonly Term[], score: Term, limit: number): Tensor {

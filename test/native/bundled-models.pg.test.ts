@@ -1,0 +1,29 @@
+import { describe, expect, test } from '@jest/globals';
+import { inlineExternalData } from '../../src/model/external-data.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { besideGolden, deployOptions, goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import { addNullFeature, compiled, firstDifference } from './compiled.ts';
+
+const database = await cloneDatabase();
+const client = await database.client();
+await addNullFeature(client);
+
+describe('the functions of a compiled model answer as ONNX Runtime does, for its rows and those of the proof', () => {
+  test.each(goldenModels.map((model) => [model.name, model] as const))('%s', async (_, model) => {
+    const bytes = await inlineExternalData(goldenBytes(model), (name) => besideGolden(model, name));
+    const version = await compiled(client, bytes, deployOptions(model.deploy));
+    expect(await firstDifference(version, goldenRows(model))).toBeUndefined();
+  });
+});
+
+test('a logistic model is inlined into the query that calls it', async () => {
+  const model = goldenModels.find(({ name }) => name === 'bench_logistic')!;
+  const { scorer, languages, signature } = await compiled(client, goldenBytes(model), deployOptions(model.deploy));
+  const columns = signature.features.map((_, index) => `f${index}::double precision`);
+  const explain = `explain (verbose) select ${scorer}(${columns.join(', ')})
+    from (select ${signature.features.map((_, index) => `n * ${index} as f${index}`).join(', ')} from generate_series(1, 2) n) s`;
+  const plan = JSON.stringify((await client.query(explain)).rows);
+  expect(languages.score).toBe('sql');
+  expect(plan).toContain('tanh');
+  expect(plan).not.toContain(scorer);
+});

@@ -1,0 +1,118 @@
+import type { Client } from 'pg';
+import { ident } from '../../src/lib/ident.ts';
+import { batchOfRows, type JsonRow } from '../../src/model/json-rows.ts';
+import type { Predictions } from '../../src/model/predictions.ts';
+import { ModelSession } from '../../src/model/session.ts';
+import type { Feature, Signature } from '../../src/model/signature.ts';
+import { compileNative, type NativeProgram } from '../../src/native/compile.ts';
+import type { NativeAnswer } from '../../src/native/differences.ts';
+import { differences } from '../../src/native/differences.ts';
+import { proofRows } from '../../src/native/proof-rows.ts';
+import { renderNative } from '../../src/native/render.ts';
+import { checkModel } from '../../src/probe/check-model.ts';
+import type { ProbeOptions } from '../../src/probe/check-model.ts';
+
+const WANTED = { score: 'double precision', label: 'integer', probabilities: 'double precision[]' } as const;
+const COLUMN = {
+  float32: 'double precision',
+  float64: 'double precision',
+  int32: 'bigint',
+  int64: 'bigint',
+  bool: 'boolean',
+  string: 'text',
+} as const;
+
+/** The function that raises for a missing value, where the database does not have it yet. */
+export async function addNullFeature(superuser: Client): Promise<void> {
+  await superuser.query(`create schema if not exists pgscore_models`);
+  await superuser.query(`
+    do $do$
+    begin
+      if to_regprocedure('pgscore_models._null_feature(text)') is null then
+        create function pgscore_models._null_feature(feature text) returns double precision
+          language plpgsql immutable parallel safe
+          as $$ begin raise exception 'feature % is NULL', feature using errcode = 'null_value_not_allowed'; end $$;
+      end if;
+    end
+    $do$`);
+}
+
+let made = 0;
+
+/** A compiled version in a database. */
+export type Compiled = {
+  readonly signature: Signature;
+  readonly program: NativeProgram;
+  readonly served: Uint8Array;
+  readonly languages: Record<keyof typeof WANTED, string>;
+  /** The name of the function that gives a score. */
+  readonly scorer: string;
+  answers(rows: readonly JsonRow[]): Promise<NativeAnswer[]>;
+};
+
+/** Checks and compiles a model, and makes its three functions. */
+export async function compiled(client: Client, bytes: Uint8Array, options: ProbeOptions = {}): Promise<Compiled> {
+  const { served, signature } = await checkModel(bytes, options);
+  return compiledAs(client, served ?? bytes, signature);
+}
+
+export async function compiledAs(client: Client, served: Uint8Array, signature: Signature): Promise<Compiled> {
+  const program = compileNative(served, signature);
+  made += 1;
+  const name = `native_${made}`;
+  const languages = { score: '', label: '', probabilities: '' };
+  for (const [wanted, result] of Object.entries(WANTED) as [keyof typeof WANTED, string][]) {
+    const { language, body } = renderNative(program, wanted, (index) => `$${index + 1}`);
+    languages[wanted] = language;
+    const types = signature.features.map(columnType).join(', ');
+    const create = `create function ${ident(`${name}_${wanted}`)}(${types}) returns ${result}
+      language ${language} immutable parallel safe as ${client.escapeLiteral(body)}`;
+    await client.query(create);
+  }
+  const answers = (rows: readonly JsonRow[]) => answersFrom(client, name, signature, rows);
+  return { signature, program, served, languages, scorer: `${name}_score`, answers };
+}
+
+function columnType({ type, width }: Feature): string {
+  return `${COLUMN[type]}${width > 1 ? '[]' : ''}`;
+}
+
+async function answersFrom(client: Client, name: string, signature: Signature, rows: readonly JsonRow[]) {
+  const { features } = signature;
+  const args = features.map((_, index) => `f${index}`);
+  const call = (wanted: string) => `${name}_${wanted}(${args.join(', ')}) as ${wanted}`;
+  const columns = features.map((feature, index) => `f${index} ${columnType(feature)}`);
+  const select = `select ${Object.keys(WANTED).map(call).join(', ')}
+    from jsonb_to_recordset($1) as r(n integer, ${columns.join(', ')}) order by n`;
+  const values = rows.map((row, n) => ({
+    n,
+    ...Object.fromEntries(features.map((feature, index) => [`f${index}`, cell(feature, row[feature.name])])),
+  }));
+  return (await client.query<NativeAnswer>(select, [JSON.stringify(values)])).rows;
+}
+
+/** A blank number is NULL, as it is in a CSV file. */
+function cell({ type }: Feature, value: unknown): unknown {
+  if (value === '' && type !== 'string') return null;
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+export async function reference(
+  { served, signature }: Pick<Compiled, 'served' | 'signature'>,
+  rows: readonly JsonRow[],
+): Promise<Predictions> {
+  const session = await ModelSession.load(served, signature);
+  const { batch, unread } = batchOfRows(signature.features, rows);
+  const predictions = await session.predict(batch, unread);
+  await session.release();
+  return predictions;
+}
+
+/** The first difference from ONNX Runtime over these rows and the rows of the proof. */
+export async function firstDifference(version: Compiled, rows: readonly JsonRow[] = []): Promise<string | undefined> {
+  const all = [...rows, ...proofRows(version.program, version.signature)];
+  const [expected, actual] = [await reference(version, all), await version.answers(all)];
+  const found = differences(version.signature, expected, actual);
+  const row = /^row (\d+)/.exec(found ?? '')?.[1];
+  return row === undefined ? found : `${found} for ${JSON.stringify(all[Number(row) - 1])}`;
+}

@@ -1,0 +1,207 @@
+import { describe, expect, test } from '@jest/globals';
+import { cloneDatabase } from '../support/database.ts';
+import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import type { Signature } from '../../src/model/signature.ts';
+import { addNullFeature, compiled, compiledAs, firstDifference } from './compiled.ts';
+
+const database = await cloneDatabase();
+const client = await database.client();
+await addNullFeature(client);
+
+const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ'];
+const features = ['a', 'b', 'c'];
+
+type Shape = { mode?: string; missing?: number; thresholds?: number[] };
+
+/** Two trees of three tests and four leaves each. */
+function treeNodes({ mode = 'BRANCH_LEQ', missing = 0, thresholds = [0.1, -2.5, 3, 0.1, 7, 16777216] }: Shape) {
+  const each = [0, 1].flatMap((tree) => [0, 1, 2, 3, 4, 5, 6].map((number) => ({ tree, number, inner: number < 3 })));
+  return {
+    nodes_treeids: each.map(({ tree }) => tree),
+    nodes_nodeids: each.map(({ number }) => number),
+    nodes_modes: each.map(({ inner }) => (inner ? mode : 'LEAF')),
+    nodes_featureids: each.map(({ tree, number, inner }) => (inner ? (tree + number) % 3 : 0)),
+    nodes_values: each.map(({ tree, number, inner }) => (inner ? (thresholds[tree * 3 + number] ?? 0) : 0)),
+    nodes_truenodeids: each.map(({ number, inner }) => (inner ? 2 * number + 1 : 0)),
+    nodes_falsenodeids: each.map(({ number, inner }) => (inner ? 2 * number + 2 : 0)),
+    nodes_missing_value_tracks_true: each.map(({ inner }) => (inner ? missing : 0)),
+  };
+}
+
+/** A weight for each of the given targets in every leaf. */
+function weights(of: 'class' | 'target', targets: number[], sign = 1) {
+  const leaves = [0, 1].flatMap((tree) =>
+    [3, 4, 5, 6].flatMap((number) => targets.map((target) => ({ tree, number, target }))),
+  );
+  return {
+    [`${of}_treeids`]: leaves.map(({ tree }) => tree),
+    [`${of}_nodeids`]: leaves.map(({ number }) => number),
+    [`${of}_ids`]: leaves.map(({ target }) => target),
+    [`${of}_weights`]: leaves.map(
+      ({ tree, number, target }) => (0.07 * number + 0.05 * target) * (tree === 1 ? sign : 1),
+    ),
+  };
+}
+
+const regressor = (attributes: object) =>
+  onnxModel({ nodes: [classic('TreeEnsembleRegressor', ['X'], ['y'], { n_targets: 1, ...attributes })] });
+
+const classifier = (labels: number, attributes: object, inputs = [tensorValue('X', [null, 3])]) =>
+  onnxModel({
+    inputs,
+    nodes: [
+      classic('TreeEnsembleClassifier', ['X'], ['label', 'probabilities'], {
+        classlabels_int64s: Array.from({ length: labels }, (_, index) => index),
+        ...attributes,
+      }),
+    ],
+    outputs: [tensorValue('label', [null], DataType.INT64), tensorValue('probabilities', [null, labels])],
+  });
+
+/** As a probe would settle it, were these numbers probabilities. */
+function signatureOf(classes: number): Signature {
+  const classLabels = ['p', 'q', 'r'].slice(0, classes);
+  return {
+    inputs: [{ name: 'X', type: 'float32', width: 3, shape: [null, 3] }],
+    features: features.map((name, position) => ({
+      name,
+      input: 'X',
+      position,
+      type: 'float32',
+      width: 1,
+      nulls: 'nan',
+    })),
+    outputs: { probabilities: { name: 'probabilities', width: classes } },
+    classLabels,
+    batch: null,
+    ...(classes === 2 ? { task: 'binary', positiveClass: 'q', threshold: 0.5 } : { task: 'multiclass' }),
+  };
+}
+
+describe('a tree tests its columns as ONNX Runtime does, at every threshold, for NaN and for infinities', () => {
+  test.each(MODES.flatMap((mode) => [0, 1].map((missing) => [mode, missing] as const)))(
+    '%s, where missing values pass: %d',
+    async (mode, missing) => {
+      const bytes = regressor({ ...treeNodes({ mode, missing }), ...weights('target', [0]) });
+      expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+    },
+  );
+
+  test.each(MODES)('%s against an infinite threshold', async (mode) => {
+    const thresholds = [Infinity, -Infinity, 0, -Infinity, Infinity, 1];
+    const bytes = regressor({ ...treeNodes({ mode, thresholds, missing: 1 }), ...weights('target', [0]) });
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
+
+  test.each([
+    ['int64', DataType.INT64],
+    ['int32', DataType.INT32],
+    ['float64', DataType.DOUBLE],
+  ])('columns of %s', async (_, type) => {
+    const attributes = { ...treeNodes({}), ...weights('class', [0], -1), post_transform: 'LOGISTIC' };
+    const bytes = classifier(2, attributes, [tensorValue('X', [null, 3], type)]);
+    expect(await firstDifference(await compiled(client, bytes, { features }))).toBeUndefined();
+  });
+
+  test('columns that were scaled before', async () => {
+    const bytes = onnxModel({
+      nodes: [
+        classic('Scaler', ['X'], ['scaled'], { offset: [0.1, 3, -7], scale: [3, 0.1, 1.7] }),
+        classic('TreeEnsembleRegressor', ['scaled'], ['y'], {
+          n_targets: 1,
+          ...treeNodes({}),
+          ...weights('target', [0]),
+        }),
+      ],
+    });
+    const rows = Array.from({ length: 3000 }, (_, i) => ({
+      a: (0.1 / 3 + 0.1) * (1 + (i - 1500) * 2 ** -24),
+      b: 28 + i * 2 ** -19,
+      c: -7,
+    }));
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }), rows)).toBeUndefined();
+  });
+});
+
+describe('trees are put together as ONNX Runtime does it', () => {
+  test.each(['SUM', 'AVERAGE', 'MIN', 'MAX'])('%s, with a base value', async (aggregate_function) => {
+    const bytes = regressor({
+      ...treeNodes({}),
+      ...weights('target', [0], -1),
+      aggregate_function,
+      base_values: [0.4],
+    });
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
+
+  test.each(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'])('%s of one target', async (post_transform) => {
+    const bytes = regressor({ ...treeNodes({}), ...weights('target', [0]), post_transform });
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
+
+  test.each(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'])(
+    '%s of three targets',
+    async (post_transform) => {
+      const nodes = [
+        classic('TreeEnsembleRegressor', ['X'], ['probabilities'], {
+          n_targets: 3,
+          ...treeNodes({}),
+          ...weights('target', [0, 1, 2]),
+          post_transform,
+          base_values: [0.1, 0, -0.1],
+        }),
+      ];
+      const bytes = onnxModel({ nodes, outputs: [tensorValue('probabilities', [null, 3])] });
+      const options = { features, nulls: 'nan', task: 'multiclass', classLabels: ['p', 'q', 'r'] } as const;
+      expect(await firstDifference(await compiled(client, bytes, options))).toBeUndefined();
+    },
+  );
+});
+
+describe('classes are told apart as ONNX Runtime does it', () => {
+  const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO'];
+  const BASES = [[], [0.3], [0.3, -0.2]];
+  const cases = TRANSFORMS.flatMap((post_transform) => BASES.map((base_values) => ({ post_transform, base_values })));
+  const withBases = ({ base_values, ...rest }: (typeof cases)[0]) =>
+    base_values.length > 0 ? { ...rest, base_values } : rest;
+
+  test.each(cases)('two by weights of one that are all positive: $post_transform, $base_values', async (own) => {
+    const bytes = classifier(2, { ...treeNodes({}), ...weights('class', [0]), ...withBases(own) });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
+  });
+
+  test.each(cases)('two by weights of one that are mixed: $post_transform, $base_values', async (own) => {
+    const bytes = classifier(2, { ...treeNodes({}), ...weights('class', [0], -1), ...withBases(own) });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
+  });
+
+  test.each(cases)('two by weights of the second: $post_transform, $base_values', async (own) => {
+    const bytes = classifier(2, { ...treeNodes({}), ...weights('class', [1], -1), ...withBases(own) });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
+  });
+
+  test.each(cases)('two by weights of both: $post_transform, $base_values', async (own) => {
+    const bytes = classifier(2, { ...treeNodes({}), ...weights('class', [0, 1], -1), ...withBases(own) });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
+  });
+
+  test.each([...TRANSFORMS, 'PROBIT'])('three: %s', async (post_transform) => {
+    const bytes = classifier(3, { ...treeNodes({}), ...weights('class', [0, 1, 2], -1), post_transform });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(3)))).toBeUndefined();
+  });
+
+  test('by labels alone, where the graph returns no probabilities', async () => {
+    const bytes = onnxModel({
+      nodes: [
+        classic('TreeEnsembleClassifier', ['X'], ['raw', 'probabilities'], {
+          classlabels_strings: ['no', "it's"],
+          ...treeNodes({}),
+          ...weights('class', [0], -1),
+        }),
+        node('Identity', ['raw'], ['label']),
+      ],
+      outputs: [tensorValue('label', [null], DataType.STRING)],
+    });
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
+});
