@@ -48,7 +48,8 @@ export function migratedText(migrated: Migrated): string {
 
 function publicScoreText({ publicScore }: Migrated): string[] {
   if (publicScore === 'created' || publicScore === 'not asked for') return [];
-  const why = publicScore === 'name taken' ? 'public has a score() of its own' : 'this role may not add to schema public';
+  const why =
+    publicScore === 'name taken' ? 'public has a score() of its own' : 'this role may not add to schema public';
   return [`Call pgscore.score() with its schema: ${why}.`];
 }
 

@@ -35,17 +35,14 @@ export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequ
   const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, rows } = request;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
-  if (typeof log !== 'boolean') throw invalid('"log" is not true or false');
-  if (typeof inputs !== 'boolean') throw invalid('"inputs" is not true or false');
-  if (id !== null && (typeof id !== 'string' || id.length > LONGEST_ID))
-    throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
+  if (typeof log !== 'boolean' || typeof inputs !== 'boolean') throw invalid('"log" or "inputs" is not true or false');
   return {
     versionId: version,
     role,
     deadlineMs: checkDeadline(deadline, limits),
     log,
     inputs,
-    id,
+    id: checkId(id),
     rows: checkRows(rows, limits),
   };
 }
@@ -67,6 +64,11 @@ function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): nu
   throw new WireError('22023', `the deadline of a call is a whole number of milliseconds from 1 to ${mostDeadlineMs}`, {
     hint: 'The option --online-deadline-limit of the service sets how long a call may wait.',
   });
+}
+
+function checkId(id: unknown): string | null {
+  if (id === null || (typeof id === 'string' && id.length <= LONGEST_ID)) return id;
+  throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
 }
 
 function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {

@@ -22,7 +22,8 @@ beforeAll(async () => {
 });
 
 async function plan(text: string): Promise<string> {
-  const { rows } = await alice.query<{ 'QUERY PLAN': string }>(`explain (verbose, costs off) ${text}`);
+  const explain = `explain (verbose, costs off) ${text}`;
+  const { rows } = await alice.query<{ 'QUERY PLAN': string }>(explain);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }
 
@@ -70,7 +71,9 @@ describe('binding a model to a table', () => {
     expect(await value(`select score('sum@1', p) from points p where id = 1`)).toBe(21);
     expect(await value(`select score('sum@champion', p) from points p where id = 1`)).toBe(21);
     expect(await value(`select score(m, p) from points p, (values ('sum')) m (m) where id = 1`)).toBe(21);
-    expect((await refusal(alice, `select score('other', p) from points p`)).message).toBe('model "other" does not exist');
+    expect((await refusal(alice, `select score('other', p) from points p`)).message).toBe(
+      'model "other" does not exist',
+    );
   });
 
   test('gives NULL for the row that an outer join did not find', async () => {
@@ -131,7 +134,7 @@ describe('a promotion', () => {
     await alice.query('insert into points select n, n, n from generate_series(10, 20000) n');
     let going = true;
     const promoting = (async () => {
-      for (let turn = 0; going; turn += 1) await ada.query(`select pgscore.promote('sum@${(turn % 2) + 1}')`);
+      for (let turn = 0; going; turn += 1) await ada.query('select pgscore.promote($1)', [`sum@${(turn % 2) + 1}`]);
     })();
     for (let turn = 0; turn < 20; turn += 1) {
       const { rows } = await alice.query(

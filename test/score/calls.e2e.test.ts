@@ -33,7 +33,7 @@ const WAYS = ['native', 'online'] as const;
 
 describe.each(WAYS)('score() that is answered %s', (way) => {
   beforeAll(async () => {
-    await alice.query(`set pgscore.execution = ${way}`);
+    await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
   });
 
   test('takes a row of a table, whose further columns it ignores, by names in any case', async () => {
@@ -91,9 +91,15 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
     const refused = await refusal(alice, `select score('sum', r) from (select '1' as a, 2 as b) r`);
     expect(refused.code).toBe('42804');
     expect(refused.message).toMatch(/^feature a is "1", not a number$/);
-    expect((await refusal(alice, `select score('colour', '{"tone": 1, "big": 1, "yes": true}')`)).message).toMatch(/^feature tone/);
-    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1.5, "yes": true}')`)).message).toMatch(/^feature big/);
-    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1, "yes": "maybe"}')`)).message).toMatch(/^feature yes/);
+    expect((await refusal(alice, `select score('colour', '{"tone": 1, "big": 1, "yes": true}')`)).message).toMatch(
+      /^feature tone/,
+    );
+    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1.5, "yes": true}')`)).message).toMatch(
+      /^feature big/,
+    );
+    expect((await refusal(alice, `select score('colour', '{"tone": "", "big": 1, "yes": "maybe"}')`)).message).toMatch(
+      /^feature yes/,
+    );
   });
 
   test('names the feature that is NULL where the model handles none', async () => {
@@ -105,7 +111,10 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
 
   test('wants a class of a multiclass model, and gives its probability', async () => {
     const wanting = await refusal(alice, `select score('kind', '{"x": 1}')`);
-    expect(wanting).toMatchObject({ code: '22023', message: 'model "kind" has 3 classes: score() needs to know which one' });
+    expect(wanting).toMatchObject({
+      code: '22023',
+      message: 'model "kind" has 3 classes: score() needs to know which one',
+    });
     expect(wanting.hint).toContain(`score('kind', row, class => 'small')`);
     expect(await value(`select round(score('kind', '{"x": 1}', class => 'middle')::numeric, 4)`)).toBe('0.5761');
     expect(await refusal(alice, `select score('kind', '{"x": 1}', class => 'huge')`)).toMatchObject({
@@ -119,7 +128,10 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
       value: 21,
       version: 'sum@1',
     });
-    expect(await value(`select pgscore.predict('kind', '{"x": 2}')`)).toMatchObject({ label: 'large', version: 'kind@1' });
+    expect(await value(`select pgscore.predict('kind', '{"x": 2}')`)).toMatchObject({
+      label: 'large',
+      version: 'kind@1',
+    });
     expect(await value(`select pgscore.classify('kind', '{"x": 0}')`)).toBe('small');
     expect(await refusal(alice, `select pgscore.classify('sum', p) from points p`)).toMatchObject({
       message: 'model "sum" is a regression: it has no labels',
@@ -132,8 +144,10 @@ describe('score() refuses', () => {
   test('a value, and says how to pass the row', async () => {
     const refused = await refusal(alice, `select score('sum', p.id) from points p`);
     expect(refused).toMatchObject({ code: '42804', message: `score() takes a row, not the value '1'` });
-    expect(refused.hint).toContain('select score(\'model\', c) from customers c');
-    expect((await refusal(alice, `select score('sum', 'hello')`)).message).toBe(`score() takes a row, not the value 'hello'`);
+    expect(refused.hint).toContain("select score('model', c) from customers c");
+    expect((await refusal(alice, `select score('sum', 'hello')`)).message).toBe(
+      `score() takes a row, not the value 'hello'`,
+    );
   });
 
   test('a row without names', async () => {
