@@ -73,21 +73,12 @@ function totalOf(kind: Kind, powers: readonly Term[]): Term {
 
 /** The largest of some values, NaN where one of them is. */
 export function largest(row: readonly Term[]): Term {
-  return listed('greatest', row);
-}
-
-/** The smallest of some values; a NaN counts for more than any. */
-export function smallest(row: readonly Term[]): Term {
-  return listed('least', row);
-}
-
-function listed(name: string, row: readonly Term[]): Term {
   const [only] = row;
   if (only !== undefined && row.length === 1) return only;
   const finite = row.every(({ traits }) => traits.range === 'finite') ? { range: 'finite' as const } : {};
   return {
-    kind: row[0]?.kind ?? 'float32',
-    pieces: [`${name}(`, ...row.slice(1).map(() => ', '), ')'],
+    kind: only?.kind ?? 'float32',
+    pieces: ['greatest(', ...row.slice(1).map(() => ', '), ')'],
     operands: row,
     traits: { picks: true, ...finite },
   };
@@ -97,7 +88,8 @@ function listed(name: string, row: readonly Term[]): Term {
 export function quotient(kind: Kind, a: Term, b: Term): Term {
   const divisor = b.constant;
   if (divisor !== undefined && divisor !== 0) return build(kind, { propagates: true })`${a} / ${b}`;
-  return build(kind)`case when ${b} <> 0 then ${a} / ${b} else ${a} * ${INFINITY} end`;
+  return build(kind)`case when ${b} <> 0 then ${a} / ${b}
+    when ${b}::pg_catalog.text = '-0' then ${a} * -${INFINITY} else ${a} * ${INFINITY} end`;
 }
 
 export function logarithm(kind: Kind, x: Term): Term {

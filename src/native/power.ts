@@ -1,4 +1,4 @@
-import { absolute, exponential, logarithm, quotient, squareRoot } from './functions.ts';
+import { absolute, exponential, logarithm, quotient } from './functions.ts';
 import { NativeRefusal } from './refusal.ts';
 import { exactly, nearestFloat } from './rounding.ts';
 import { bool, build, constant } from './term.ts';
@@ -11,7 +11,6 @@ export function power(x: Term, y: Term): Term {
   if (exponent === 0) return constant(x.kind, 1);
   if (exponent === 1) return x;
   if (exponent === 2) return square(x);
-  if (exponent === 0.5) return squareRoot(x.kind, x);
   if (exponent === -1) return quotient(x.kind, constant(x.kind, 1), x);
   return general(x.kind, exactly(x), exponent);
 }

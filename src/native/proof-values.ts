@@ -2,7 +2,7 @@ import type { Feature } from '../model/signature.ts';
 import { nextFloat, previousFloat } from './float32.ts';
 import type { Constant } from './term.ts';
 
-/** A number as JSON and PostgreSQL both take it: those that are not finite as text. */
+/** A value as JSON and PostgreSQL both take it. */
 export type Cell = number | string | boolean | null;
 
 export type Random = () => number;
@@ -42,7 +42,9 @@ export function ordinaryValue({ type }: Feature, critical: readonly Constant[], 
   return written(center + (random() - 0.5) * spread);
 }
 
+/** JSON has no infinities and no -0. */
 function written(value: number): Cell {
+  if (Object.is(value, -0)) return '-0';
   return Number.isFinite(value) ? value : String(value);
 }
 

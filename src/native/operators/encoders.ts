@@ -1,4 +1,4 @@
-import { compareTo } from '../comparison.ts';
+import { compareTo, isNaNTerm } from '../comparison.ts';
 import { converted } from '../conversion.ts';
 import { lookup } from '../lookup.ts';
 import type { Entries } from '../lookup.ts';
@@ -138,7 +138,11 @@ function mapped(call: OperatorCall, texts: readonly string[], numbers: readonly 
 function Binarizer(call: OperatorCall): Tensor[] {
   const { shape, cells } = inputOf(call, 0);
   const threshold = call.attributes.float('threshold') ?? 0;
-  cells.forEach((cell) => call.critical.add(cell, [threshold]));
+  for (const cell of cells) {
+    call.critical.add(cell, [threshold]);
+    // ONNX Runtime refuses a NaN here.
+    call.demand(bool`not ${isNaNTerm(exactly(cell))}`);
+  }
   const flags = cells.map((cell) => converted(compareTo(cell, '>', threshold), 'float32'));
   return [perRow('float32', shape, flags)];
 }

@@ -25,11 +25,11 @@ function LinearClassifier(call: OperatorCall) {
   return [perRow(label.kind, [], [label]), columns(bothClasses(attributes.text('post_transform'), score))];
 }
 
-/** The probabilities of two classes from the score of the second. */
+/** What is said of two classes from the score of the second; no softmax is taken of one score. */
 function bothClasses(transform: string | undefined, score: Term): Term[] {
-  const [value = score] = postTransform(transform)([score]);
-  if (transform === 'PROBIT') return [value];
-  return [build('float32')`${constant('float32', 1)} - ${value}`, value];
+  if (transform === 'PROBIT') return postTransform(transform)([score]);
+  if (transform === 'LOGISTIC') return postTransform(transform)([negated(score), score]);
+  return [build('float32')`${constant('float32', 1)} - ${score}`, score];
 }
 
 function LinearRegressor(call: OperatorCall) {

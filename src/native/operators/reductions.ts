@@ -1,3 +1,4 @@
+import { compare } from '../comparison.ts';
 import { absolute, largest, negated, squareRoot } from '../functions.ts';
 import { firstEqual } from '../labels.ts';
 import { inputOf, unsupported } from '../operator.ts';
@@ -16,8 +17,8 @@ export const reductions: Operators = {
   ReduceMean: reducing(
     (kind, row) => build(kind, { propagates: true })`${sum(kind, row)} / ${constant('float64', row.length)}`,
   ),
-  ReduceMax: reducing((_, row) => largest(row)),
-  ReduceMin: reducing((_, row) => negated(largest(row.map(negated)))),
+  ReduceMax: reducing((_, row) => extreme(row)),
+  ReduceMin: reducing((_, row) => negated(extreme(row.map(negated)))),
   ReduceL1: reducing((kind, row) => sum(kind, row.map(absolute))),
   ReduceSumSquare: reducing(squares),
   ReduceL2: reducing((kind, row) => squareRoot(kind, squares(kind, row))),
@@ -30,6 +31,17 @@ function squares(kind: Kind, row: readonly Term[]): Term {
     kind,
     row.map((value) => build(kind, { propagates: true })`${exactly(value)} * ${exactly(value)}`),
   );
+}
+
+/** One after the other: a NaN that comes first stays, any other is passed over. */
+function extreme(row: readonly Term[]): Term {
+  const [first, ...others] = row.map(exactly);
+  if (first === undefined) return constant('float32', -Infinity);
+  return others.reduce((best, value) => choice(compare(value, '>', best), value, best), first);
+}
+
+function choice(condition: Term, value: Term, best: Term): Term {
+  return build(value.kind, { picks: true })`case when ${condition} then ${value} else ${best} end`;
 }
 
 function reducing(reduction: Reduction) {

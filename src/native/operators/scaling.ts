@@ -1,3 +1,4 @@
+import { lowered } from '../comparison.ts';
 import { absolute, largest, quotient, squareRoot } from '../functions.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
@@ -32,7 +33,7 @@ function fits(values: readonly number[], cells: readonly Term[]): boolean {
 }
 
 const NORMS: Readonly<Record<string, (row: readonly Term[]) => Term>> = {
-  MAX: largest,
+  MAX: largestNumber,
   L1: (row) => sum('float32', row.map(absolute)),
   L2: (row) =>
     squareRoot(
@@ -43,6 +44,11 @@ const NORMS: Readonly<Record<string, (row: readonly Term[]) => Term>> = {
       ),
     ),
 };
+
+/** NaN is passed over. */
+function largestNumber(row: readonly Term[]): Term {
+  return largest([...row.map((value) => lowered(value)), constant('float32', -3.4028234663852886e38)]);
+}
 
 function Normalizer(call: OperatorCall): Tensor[] {
   const { shape, cells } = inputOf(call, 0);
