@@ -58,7 +58,15 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
     onSettled: (call) => settled.push(call),
   });
   const score = (xs: number[], { deadlineMs = 5000, versionId = 1 } = {}): Call =>
-    desk.score({ versionId, role: 'alice', deadlineMs, log: false, id: null, rows: xs.map((x) => ({ x })) });
+    desk.score({
+      versionId,
+      role: 'alice',
+      deadlineMs,
+      log: false,
+      inputs: false,
+      id: null,
+      rows: xs.map((x) => ({ x })),
+    });
   const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
   return { runs, run, batches, settled, desk, score };
 }
@@ -180,7 +188,7 @@ describe('a call', () => {
 
   test('without a feature is told which, and that NULL is another thing', async () => {
     const { desk } = stage();
-    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, id: null };
+    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null };
     const missing = desk.score({ ...request, rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
@@ -191,7 +199,15 @@ describe('a call', () => {
 
   test.each([{ a: 1 }, [[1]], [{ a: 1 }]])('with the nested value %j is refused', async (x) => {
     const { desk } = stage();
-    const nested = desk.score({ versionId: 1, role: 'alice', deadlineMs: 5000, log: false, id: null, rows: [{ x }] });
+    const nested = desk.score({
+      versionId: 1,
+      role: 'alice',
+      deadlineMs: 5000,
+      log: false,
+      inputs: false,
+      id: null,
+      rows: [{ x }],
+    });
     expect(await errorOf(nested)).toMatchObject({ sqlstate: '22P02', message: expect.stringContaining('x') });
   });
 });

@@ -7,7 +7,7 @@ import { answer } from './test-server.ts';
 
 function settledCall(rows: number): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
-  const call = new Call({ versionId: 1, role: 'alice', deadlineMs: 5000, log: true, id: 'r', rows: xs });
+  const call = new Call({ versionId: 1, role: 'alice', deadlineMs: 5000, log: true, inputs: true, id: 'r', rows: xs });
   answer(call);
   return call;
 }
@@ -25,7 +25,7 @@ test('calls are kept in their order, some thousands of rows at a time, after the
   for (const call of calls) recorder.record(call);
   expect(kept).toEqual([]);
   await recorder.drained();
-  expect(kept.map((some) => some.map(({ rows }) => rows.length))).toEqual([[9000, 1000], [1], [20_000]]);
+  expect(kept.map((some) => some.map(({ inputs }) => inputs?.length))).toEqual([[9000, 1000], [1], [20_000]]);
   expect(kept[1]).toEqual([
     {
       versionId: 1,
@@ -33,7 +33,7 @@ test('calls are kept in their order, some thousands of rows at a time, after the
       requestId: 'r',
       askedAt: expect.any(Date),
       elapsedMs: expect.any(Number),
-      rows: [{ x: 0 }],
+      inputs: [{ x: 0 }],
       answers: [{ score: 0, label: null, probabilities: null }],
       error: null,
     },
@@ -46,13 +46,19 @@ test('a call that failed is kept with its error', async () => {
     (calls) => Promise.resolve(void kept.push(...calls)),
     () => undefined,
   );
-  const call = new Call({ versionId: 1, role: 'alice', deadlineMs: 5000, log: true, id: null, rows: [{ x: null }] });
+  const call = new Call({
+    versionId: 1,
+    role: 'alice',
+    deadlineMs: 5000,
+    log: true,
+    inputs: true,
+    id: null,
+    rows: [{ x: null }],
+  });
   call.fail(new WireError('22004', 'x is NULL'));
   recorder.record(call);
   await recorder.drained();
-  expect(kept).toMatchObject([
-    { answers: null, error: { sqlstate: '22004', message: 'x is NULL' }, rows: [{ x: null }] },
-  ]);
+  expect(kept).toMatchObject([{ answers: null, error: { sqlstate: '22004', message: 'x is NULL' }, inputs: null }]);
 });
 
 test('what is too much to remember is dropped and counted', async () => {

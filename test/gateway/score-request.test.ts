@@ -25,6 +25,7 @@ describe('a request of score', () => {
       role: 'alice',
       deadlineMs: 5000,
       log: false,
+      inputs: true,
       id: null,
       rows: [{}],
     });
