@@ -184,7 +184,9 @@ as $$
 declare
   names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
   types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  from_json text := (select string_agg(pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int), E',\n    ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  -- In variables: an expression in the place of an argument would be computed wherever the function uses it.
+  variables text := (select string_agg(format('  f%s %s := %s;', n, pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)), E'\n' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  arguments text := (select string_agg('f' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
   base text := '_v' || this_version;
   parts constant jsonb := '{"score": "", "label": "_label", "probabilities": "_probabilities"}';
   results constant jsonb := '{"score": "double precision", "label": "int", "probabilities": "double precision[]"}';
@@ -196,8 +198,8 @@ begin
       'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then 10 else 2000 end, bodies -> part ->> 'body',
       format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, version_name));
     perform pgscore_data._create_function(base || (parts ->> part) || '_json', 'f jsonb', results ->> part, 'plpgsql', 'immutable parallel safe cost 5000',
-      format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return pgscore_models.%2$I(\n    %3$s);\nend',
-        names, base || (parts ->> part), from_json),
+      format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  declare\n%2$s\n  begin\n    return pgscore_models.%3$I(%4$s);\n  end;\nend',
+        names, variables, base || (parts ->> part), arguments),
       format('The %s of %s for a row as jsonb.', part, version_name));
   end loop;
   perform pgscore_data._renew_grants((select v.model_id from pgscore_data.version v where v.version_id = this_version));

@@ -9,17 +9,26 @@ language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- The champion by its bare name is the common case, and has no time for the general one.
-  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-    into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
-    from pgscore_data.model m
-    join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
-    join pgscore_data.execution e on e.version_id = a.version_id
-   where m.name = $1;
+  -- Each notation by one look-up; where it finds nothing, the general way says why.
+  if position('@' in model) = 0 then
+    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
+      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      from pgscore_data.model m
+      join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
+      join pgscore_data.execution e on e.version_id = a.version_id
+     where m.name = model;
+  else
+    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
+      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      from pgscore_data.model m
+      join pgscore_data.version v on v.model_id = m.model_id
+      join pgscore_data.execution e on e.version_id = v.version_id
+     where m.name = split_part(model, '@', 1) and v.number::text = split_part(model, '@', 2) and split_part(model, '@', 3) = '';
+  end if;
   if not found then
     select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
       into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
-      from pgscore_data.execution e where e.version_id = (pgscore._ready_version($1)).version_id;
+      from pgscore_data.execution e where e.version_id = (pgscore._ready_version(model)).version_id;
   end if;
 end
 $$;
