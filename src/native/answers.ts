@@ -1,6 +1,7 @@
 import type { Signature } from '../model/signature.ts';
 import { converted } from './conversion.ts';
 import { largest, originOf } from './functions.ts';
+import { OVERFLOWS } from './float32.ts';
 import { firstEqual } from './labels.ts';
 import { NativeRefusal } from './refusal.ts';
 import { asDouble, balanced } from './sums.ts';
@@ -85,9 +86,10 @@ function conditions(values: readonly Term[], demands: readonly Term[]): Term[] {
     ...new Map(
       bounded.map((value) => [originOf(value), bool`${value} <> ${constant('float64', Number.NaN)}`]),
     ).values(),
-    ...any.map(
-      (value) => bool`${value} < ${constant('float64', Infinity)} and ${value} > ${constant('float64', -Infinity)}`,
-    ),
+    ...any.map((value) => {
+      const limit = constant('float64', value.kind === 'float32' ? OVERFLOWS : Infinity);
+      return bool`${value} < ${limit} and ${value} > -${limit}`;
+    }),
   ];
 }
 

@@ -19,6 +19,8 @@ import { checkTreeSize } from './trees/size.ts';
 /** A model as terms over its features: what `renderNative` writes as SQL. */
 export type NativeProgram = { readonly answers: Answers; readonly critical: CriticalValues };
 
+/** Operators of the graph, other than constants, which may each build on the one before. */
+const MAX_NODES = 1000;
 /** Weights of a network past this are no thousand operations a row any more, but millions. */
 const MAX_WEIGHTS_BYTES = 1_000_000;
 
@@ -29,6 +31,9 @@ const MAX_WEIGHTS_BYTES = 1_000_000;
 export function compileNative(bytes: Uint8Array, signature: Signature): NativeProgram {
   const outline = readOutline(bytes);
   const nodes = neededNodes(outline, neededOutputs(signature));
+  if (nodes.length > MAX_NODES) {
+    throw new NativeRefusal(`${nodes.length} operators are more than the ${MAX_NODES} that a function may have`);
+  }
   nodes.forEach(checkNode);
   const graph = new Compilation(outline, signature);
   nodes.forEach((node) => graph.compile(node));

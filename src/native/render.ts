@@ -9,14 +9,16 @@ export type NativeBody = { readonly language: 'sql' | 'plpgsql'; readonly body: 
 const MAX_INLINED = 16_000;
 /** Where naming what is shared shortens an expression more than so many times, naming it is faster. */
 const MAX_REPETITION = 3;
-/** Past this, the first call of a session takes seconds. */
-const MAX_BODY = 4_000_000;
+/** PostgreSQL reads an expression recursively, within max_stack_depth. */
+const MAX_DEPTH = 500;
+/** Past this, an expression leaves the cache of a processor, and a row costs four times as much. */
+const MAX_BODY = 1_000_000;
 
 /**
  * The body of a function that answers one question about a row. `argument` gives the SQL for a feature: double precision
  * for float32 and float64, bigint for int32 and int64, boolean for bool, text for string, double precision[] for arrays.
  * An sql body is one expression that PostgreSQL puts in the place of a call. Names that begin with `_s` are the body's own.
- * @throws NativeRefusal for a body that is too large
+ * @throws NativeRefusal for a body that is too large, or nests too deep
  */
 export function renderNative(
   { answers }: NativeProgram,
@@ -29,26 +31,40 @@ export function renderNative(
   const body = inlined ? `select ${new Writer(argument, new Map()).text(term)}` : plpgsql(term, argument);
   if (body.length > MAX_BODY) {
     throw new NativeRefusal(
-      `a function of ${(body.length / 1e6).toFixed(1)} MB is longer than the ${MAX_BODY / 1e6} MB that it may have`,
+      `a function of ${(body.length / 1e6).toFixed(1)} MB is longer than the ${(MAX_BODY / 1e6).toFixed(1)} MB that it may have`,
     );
   }
   return { language: inlined ? 'sql' : 'plpgsql', body };
 }
 
-/** The characters of an expression with what is shared written once, and with it written wherever it is used. */
+type Size = { readonly length: number; readonly depth: number };
+
+/**
+ * The characters of an expression with what is shared written once, and with it written wherever it is used.
+ * @throws NativeRefusal for one that nests too deep
+ */
 function sizes(root: Term): { shared: number; repeated: number } {
-  const known = new Map<Term, number>();
+  const known = new Map<Term, Size>();
   let shared = 0;
-  const sizeOf = (term: Term): number => {
+  const sizeOf = (term: Term, above: number): Size => {
     const before = known.get(term);
     if (before !== undefined) return before;
+    if (above > MAX_DEPTH) throw tooDeep();
     const own = term.pieces.reduce((total, piece) => total + piece.length, 0);
+    const below = term.operands.map((operand) => sizeOf(operand, above + 1));
     shared += own;
-    const size = term.operands.reduce((total, operand) => total + 2 + sizeOf(operand), own);
+    const length = below.reduce((total, size) => total + 2 + size.length, own);
+    const size = { length, depth: 1 + Math.max(0, ...below.map(({ depth }) => depth)) };
     known.set(term, size);
     return size;
   };
-  return { repeated: sizeOf(root), shared };
+  const { length, depth } = sizeOf(root, 0);
+  if (depth > MAX_DEPTH) throw tooDeep();
+  return { repeated: length, shared };
+}
+
+function tooDeep(): NativeRefusal {
+  return new NativeRefusal(`its computation nests more than ${MAX_DEPTH} deep`);
 }
 
 const TYPES: Record<Kind, string> = {

@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import { ident } from '../../src/lib/ident.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { refusal } from '../support/refusal.ts';
+import { addNullFeature, compiled, firstDifference } from './compiled.ts';
+
+const database = await cloneDatabase();
+const client = await database.client();
+await addNullFeature(client);
+
+const HOSTILE = `age'"\\ $body$ ; %`;
+const features = [HOSTILE, 'b', 'c'];
+const linear = onnxModel({
+  nodes: [classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 10, 100], intercepts: [0.5] })],
+});
+const stump = (mode: string) =>
+  onnxModel({
+    nodes: [
+      classic('TreeEnsembleRegressor', ['X'], ['y'], {
+        n_targets: 1,
+        nodes_treeids: [0, 0, 0],
+        nodes_nodeids: [0, 1, 2],
+        nodes_modes: [mode, 'LEAF', 'LEAF'],
+        nodes_featureids: [0, 0, 0],
+        nodes_values: [1.5, 0, 0],
+        nodes_truenodeids: [1, 0, 0],
+        nodes_falsenodeids: [2, 0, 0],
+        target_treeids: [0, 0],
+        target_nodeids: [1, 2],
+        target_ids: [0, 0],
+        target_weights: [3, 4],
+      }),
+    ],
+  });
+const models: [string, Uint8Array][] = [
+  ['linear', linear],
+  ['tree', stump('BRANCH_GT')],
+];
+
+async function scoreOf(scorer: string, values: string[]): Promise<number | null> {
+  const select = `select ${ident(scorer)}(${values.join(', ')}) as score from generate_series(1, 1)`;
+  return (await client.query<{ score: number | null }>(select)).rows[0]?.score ?? null;
+}
+
+describe('a missing value that the model can not take', () => {
+  test.each(models)('raises with the name of its feature, in a %s model', async (_, bytes) => {
+    const { scorer } = await compiled(client, bytes, { features });
+    for (const missing of ['null::double precision', `'NaN'::double precision`, `nullif(2, 2)::double precision`]) {
+      const { message } = await refusal(client, `select ${scorer}(${missing}, 1, 1)`);
+      expect(message).toBe(`feature ${HOSTILE} is NULL`);
+    }
+  });
+
+  test.each(models)('raises for no row that has a value, constants included, in a %s model', async (_, bytes) => {
+    const { scorer } = await compiled(client, bytes, { features });
+    expect(await scoreOf(scorer, ['2', '1', '1'])).not.toBeNull();
+  });
+});
+
+describe('a number past the range of float32', () => {
+  test.each(models)('makes the row a bad one in a %s model', async (_, bytes) => {
+    const { scorer } = await compiled(client, bytes, { features });
+    expect((await refusal(client, `select ${scorer}(n * 1e300, 1, 1) from generate_series(1, 2) n`)).code).toBe(
+      '22003',
+    );
+  });
+
+  test.each(models)('is zero where it is as small, in a %s model', async (_, bytes) => {
+    const { scorer } = await compiled(client, bytes, { features });
+    expect(await scoreOf(scorer, ['1e-60', '-1e-200', '0'])).toBe(await scoreOf(scorer, ['0', '0', '0']));
+  });
+});
+
+describe('NULL where the version says what it becomes', () => {
+  test.each(models)('is the default, and so is NaN, in a %s model', async (_, bytes) => {
+    const version = await compiled(client, bytes, { features, nullValues: { [HOSTILE]: 7 } });
+    const { scorer } = version;
+    const seven = await scoreOf(scorer, ['7', '1', '1']);
+    expect(await scoreOf(scorer, ['null', '1', '1'])).toBe(seven);
+    expect(await scoreOf(scorer, [`'NaN'`, '1', '1'])).toBe(seven);
+    expect(await firstDifference(version)).toBeUndefined();
+  });
+
+  test('is NaN, which a linear model makes nothing of', async () => {
+    const { scorer } = await compiled(client, linear, { features, nulls: 'nan' });
+    expect(await scoreOf(scorer, ['1', 'null', '1'])).toBeNull();
+    expect(await scoreOf(scorer, ['1', '1', '1'])).toBe(111.5);
+  });
+});
+
+describe('an array feature', () => {
+  const options = { features: ['v'] };
+
+  test('counts with each of its elements', async () => {
+    const model = await compiled(client, linear, options);
+    expect(await scoreOf(model.scorer, ['array[1, 2, 3]::double precision[]'])).toBe(321.5);
+    expect(await firstDifference(model)).toBeUndefined();
+  });
+
+  test.each(['null', 'array[1, 2]', 'array[1, 2, 3, 4]', 'array[1, null, 3]', `'[0:2]={1,2,3}'`, 'array[[1, 2, 3]]'])(
+    'that is %s makes the row a bad one',
+    async (array) => {
+      const model = await compiled(client, linear, options);
+      expect((await refusal(client, `select ${model.scorer}(${array}::double precision[])`)).message).toBe(
+        'feature v is NULL',
+      );
+    },
+  );
+});
+
+test('an integer past int32 makes the row a bad one', async () => {
+  const bytes = onnxModel({
+    nodes: [node('Cast', ['X'], ['y'], { to: DataType.FLOAT })],
+    inputs: [tensorValue('X', [null, 1], DataType.INT32)],
+  });
+  const { scorer } = await compiled(client, bytes, { features: ['i'] });
+  expect(await scoreOf(scorer, ['2147483647'])).toBe(2147483648);
+  expect((await refusal(client, `select ${scorer}(2147483648)`)).code).toBe('22003');
+});
+
+test('a function answers the same whatever the search_path of its caller hides', async () => {
+  const { scorer } = await compiled(client, stump('BRANCH_LEQ'), { features });
+  const before = await scoreOf(scorer, ['1', '1', '1']);
+  await client.query(`create schema evil; create function evil.abs(double precision) returns double precision
+    language sql as 'select ''NaN''::double precision'; set search_path = evil, public, pg_catalog`);
+  expect(await scoreOf(scorer, ['1', '1', '1'])).toBe(before);
+  await client.query('reset search_path');
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Signature } from '../../src/model/signature.ts';
+import { compileNative } from '../../src/native/compile.ts';
+import { NativeRefusal } from '../../src/native/refusal.ts';
+import { renderNative } from '../../src/native/render.ts';
+import { classic, floats, integers, node, onnxModel } from '../support/onnx-builder.ts';
+
+const signature: Signature = {
+  task: 'regression',
+  inputs: [{ name: 'X', type: 'float32', width: 3, shape: [null, 3] }],
+  features: ['a', 'b', 'c'].map((name, position) => ({
+    name,
+    input: 'X',
+    position,
+    type: 'float32',
+    width: 1,
+    nulls: 'error',
+  })),
+  outputs: { value: { name: 'y' } },
+  classLabels: [],
+  batch: null,
+};
+
+function reasonFor(model: Parameters<typeof onnxModel>[0]): string {
+  try {
+    const program = compileNative(onnxModel(model), signature);
+    renderNative(program, 'score', (index) => `$${index + 1}`);
+  } catch (error) {
+    if (error instanceof NativeRefusal) return error.message;
+    throw error;
+  }
+  return 'none';
+}
+
+/** So many stumps. */
+function stumps(count: number, of: 'LEAF' | 'BRANCH_ODD' = 'LEAF') {
+  const trees = Array.from({ length: count }, (_, tree) => tree);
+  return classic('TreeEnsembleRegressor', ['X'], ['y'], {
+    n_targets: 1,
+    nodes_treeids: trees.flatMap((tree) => [tree, tree, tree]),
+    nodes_nodeids: trees.flatMap(() => [0, 1, 2]),
+    nodes_modes: trees.flatMap(() => [of === 'LEAF' ? 'BRANCH_LEQ' : of, 'LEAF', 'LEAF']),
+    nodes_featureids: trees.flatMap((tree) => [tree % 3, 0, 0]),
+    nodes_values: trees.flatMap((tree) => [tree / 7, 0, 0]),
+    nodes_truenodeids: trees.flatMap(() => [1, 0, 0]),
+    nodes_falsenodeids: trees.flatMap(() => [2, 0, 0]),
+    target_treeids: trees.flatMap((tree) => [tree, tree]),
+    target_nodeids: trees.flatMap(() => [1, 2]),
+    target_ids: trees.flatMap(() => [0, 0]),
+    target_weights: trees.flatMap((tree) => [tree / 3, -tree / 3]),
+  });
+}
+
+const square = (size: number) =>
+  floats(
+    'W',
+    [3, size],
+    Array.from({ length: 3 * size }, (_, index) => Math.sin(index)),
+  );
+
+const REFUSED: [string, Parameters<typeof onnxModel>[0]][] = [
+  ['operator Erf is not compiled', { nodes: [node('Erf', ['X'], ['y'])] }],
+  ['operator SVMRegressor is not compiled', { nodes: [classic('SVMRegressor', ['X'], ['y'])] }],
+  ['20,001 tree nodes are more than the 20,000 that a function may have', { nodes: [stumps(6667)] }],
+  ['operator TreeEnsembleRegressor with nodes BRANCH_ODD is not compiled', { nodes: [stumps(1, 'BRANCH_ODD')] }],
+  ['operator ReduceSum over all rows is not compiled', { nodes: [node('ReduceSum', ['X'], ['y'])] }],
+  ['operator Concat of rows is not compiled', { nodes: [node('Concat', ['X', 'X'], ['y'], { axis: 0 })] }],
+  [
+    'operator Reshape across rows is not compiled',
+    { nodes: [node('Reshape', ['X', 'shape'], ['y'])], tensors: [integers('shape', [2], [-1, 1])] },
+  ],
+  [
+    'operator Add across rows is not compiled',
+    { nodes: [node('Add', ['X', 'W'], ['y'])], tensors: [floats('W', [2, 3], [1, 2, 3, 4, 5, 6])] },
+  ],
+  [
+    '1.2 MB of weights are more than the 1.0 MB that a function may have',
+    { nodes: [node('MatMul', ['X', 'W'], ['y'])], tensors: [square(100_000)] },
+  ],
+  ['an output of 3 values where 1 are read is not compiled', { nodes: [node('Identity', ['X'], ['y'])] }],
+  [
+    'a category or a name of the model holds a zero byte',
+    {
+      nodes: [
+        node('Cast', ['X'], ['n'], { to: 7 }),
+        classic('LabelEncoder', ['n'], ['t'], { keys_int64s: [1], values_strings: ['a\0b'] }),
+        classic('LabelEncoder', ['t'], ['e'], { keys_strings: ['a\0b'], values_floats: [1] }),
+        node('ReduceSum', ['e', 'axis'], ['y'], { keepdims: 1 }),
+      ],
+      tensors: [integers('axis', [1], [1])],
+    },
+  ],
+];
+
+describe('a model that is not compiled says why', () => {
+  test.each(REFUSED)('%s', (reason, model) => {
+    expect(reasonFor(model)).toBe(reason);
+  });
+
+  test('what has as many tree nodes as a function may have is compiled', () => {
+    expect(reasonFor({ nodes: [stumps(6666)] })).toBe('none');
+  });
+
+  test('a body that came out too long is refused', () => {
+    const nodes = [
+      node('MatMul', ['X', 'W'], ['h']),
+      node('Tanh', ['h'], ['g']),
+      node('ReduceMean', ['g'], ['y'], { axes: [1] }),
+    ];
+    expect(reasonFor({ nodes, tensors: [square(20_000)] })).toMatch(
+      /^a function of \d\.\d MB is longer than the 1.0 MB/,
+    );
+  });
+
+  test('a computation that nests too deep for PostgreSQL is refused', () => {
+    const nodes = [node('MatMul', ['X', 'W'], ['h']), node('ReduceMax', ['h'], ['y'], { axes: [1] })];
+    expect(reasonFor({ nodes, tensors: [square(600)] })).toBe('its computation nests more than 500 deep');
+  });
+
+  test('more operators than a function may have are refused', () => {
+    const nodes = Array.from({ length: 1001 }, (_, index) =>
+      node('Tanh', [index === 0 ? 'X' : `h${index}`], [index === 1000 ? 'y' : `h${index + 1}`]),
+    );
+    expect(reasonFor({ nodes })).toBe('1001 operators are more than the 1000 that a function may have');
+  });
+
+  test('an operator that no answer depends on does not matter', () => {
+    const nodes = [node('Erf', ['X'], ['z']), classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 2, 3] })];
+    expect(reasonFor({ nodes })).toBe('none');
+  });
+});
