@@ -5,7 +5,11 @@ import { cloneDatabase } from '../support/database.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-const OURS = Object.keys(SCHEMAS);
+/** dblink is an extension's, which nobody but the owner reaches: see below. */
+const OURS = Object.keys(SCHEMAS).filter((name) => name !== 'pgscore_dblink');
+
+/** They are put into the caller's query, which a pinned path would prevent: they name every schema. */
+const INLINED = ['classify', 'predict', 'score'];
 
 /** Asks the catalogue for what must not be there. */
 async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {
@@ -19,8 +23,9 @@ const FUNCTIONS = `select p.oid::regprocedure::text as offender
 describe('functions', () => {
   test('all pin their search path, with pg_temp last, where no caller can put a table in front', async () => {
     const unpinned = `${FUNCTIONS} and not exists (
-      select from unnest(p.proconfig) c where c = 'search_path=pg_catalog, pg_temp')`;
-    expect(await offenders(unpinned)).toEqual([]);
+      select from unnest(p.proconfig) c where c = 'search_path=pg_catalog, pg_temp')
+      and not (p.proname = any ($2) and n.nspname = 'pgscore' and not p.prosecdef)`;
+    expect(await offenders(unpinned, [OURS, INLINED])).toEqual([]);
   });
 
   test('none can be executed by PUBLIC', async () => {
@@ -46,12 +51,15 @@ describe('functions', () => {
     expect(await offenders(open, [])).toEqual([]);
   });
 
-  test('of those that act as the owner, users call only three, which look things up', async () => {
+  test('of those that act as the owner, users call only those that look things up', async () => {
     const definers = `${FUNCTIONS} and p.prosecdef and has_function_privilege('pgscore_deployer', p.oid, 'execute') order by 1`;
     expect(await offenders(definers)).toEqual([
       'pgscore._find_version(text)',
       'pgscore._is_uncommitted(bigint)',
       'pgscore._ready_version(text)',
+      'pgscore_models._feature_names(integer)',
+      'pgscore_models._route(text)',
+      'pgscore_models._version_name(integer)',
     ]);
   });
 });
