@@ -21,7 +21,7 @@ function convertedConstant(value: Constant, to: Kind): Constant {
   if (to === 'float64') return Number(value);
   if (to === 'bool') return Number(value) !== 0;
   if (to === 'string' && typeof value !== 'number') return String(value);
-  if (to === 'int64' && typeof value !== 'string') return BigInt(Math.trunc(Number(value)));
+  if (to === 'int64' && Number.isFinite(Number(value))) return BigInt(Math.trunc(Number(value)));
   throw new NativeRefusal(`a cast of ${JSON.stringify(value)} to ${to} is not compiled`);
 }
 

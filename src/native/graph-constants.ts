@@ -28,7 +28,7 @@ export function nodeConstant(attributes: NodeAttributes): Tensor {
   if (tensor !== undefined) return tensor;
   const lists: [string, Kind, Constant[]][] = [
     ['value_float', 'float32', attributes.floats('value_floats')],
-    ['value_int', 'int64', attributes.integers('value_ints').map(BigInt)],
+    ['value_int', 'int64', attributes.wide('value_ints')],
     ['value_string', 'string', attributes.texts('value_strings')],
   ];
   for (const [name, kind, list] of lists) {

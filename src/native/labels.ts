@@ -10,7 +10,7 @@ import type { Kind, Term } from './term.ts';
 export function labelsOf({ attributes }: OperatorCall, strings: string, integers: string): Term[] {
   const texts = attributes.texts(strings);
   if (texts.length > 0) return texts.map((text) => constant('string', text));
-  return attributes.integers(integers).map((label) => constant('int64', BigInt(label)));
+  return attributes.wide(integers).map((label) => constant('int64', label));
 }
 
 /** The label of the first of the largest scores. */

@@ -31,6 +31,11 @@ export class NodeAttributes {
     return this.#of(name)?.ints.map(Number) ?? [];
   }
 
+  /** Integers of 64 bits, which numbers round past 2^53. */
+  wide(name: string): bigint[] {
+    return this.#of(name)?.ints ?? [];
+  }
+
   floats(name: string): number[] {
     return this.#of(name)?.floats ?? [];
   }

@@ -46,14 +46,9 @@ function entryOf(own: readonly Element[], cells: readonly Cell[]): [string, unkn
 }
 
 function edgeRows(all: readonly Element[], random: Random): (Cell | undefined)[][] {
-  const edges = all.map(({ feature, critical }) => thinned(shuffled(edgesOf(feature, critical), random)));
+  const edges = all.map(({ feature, critical }) => shuffled(edgesOf(feature, critical).slice(0, MOST_EDGES), random));
   const length = Math.max(0, ...edges.map((own) => own.length));
   return Array.from({ length }, (_, row) => edges.map((own) => own[row]));
-}
-
-function thinned(cells: readonly Cell[]): readonly Cell[] {
-  const step = cells.length / MOST_EDGES;
-  return step <= 1 ? cells : Array.from({ length: MOST_EDGES }, (_, index) => cells[Math.floor(index * step)] ?? null);
 }
 
 /** One odd value a row; where features are too many for that, one for each of them in every row. */

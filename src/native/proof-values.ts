@@ -1,5 +1,5 @@
 import type { Feature } from '../model/signature.ts';
-import { nextFloat, previousFloat } from './float32.ts';
+import { lastRoundedTo, nextFloat, previousFloat } from './float32.ts';
 import type { Constant } from './term.ts';
 
 /** A value as JSON and PostgreSQL both take it. */
@@ -7,18 +7,29 @@ export type Cell = number | string | boolean | null;
 
 export type Random = () => number;
 
-/** The values at which a comparison may come out wrong: each threshold, the float32 before it and the one after. */
+/**
+ * The values at which a comparison may come out wrong: first each threshold, then the float32 after each, the one before,
+ * and the last double that rounds to it.
+ */
 export function edgesOf({ type }: Feature, critical: readonly Constant[]): Cell[] {
   const numbers = critical.filter((value) => typeof value !== 'string').map(Number);
   if (type === 'string') return critical.map(String);
   if (type === 'bool') return [true, false];
   if (type === 'float32') {
     const floats = numbers.map(Math.fround);
-    return distinct(floats.flatMap((value) => [value, nextFloat(value), previousFloat(value)])).map(written);
+    const sides = [nextFloat, previousFloat, lastRoundedTo].map((side) => floats.map(side));
+    return distinct([floats, ...sides].flat().filter(isFloat32)).map(written);
   }
   if (type === 'float64') return distinct(numbers).map(written);
   const whole = numbers.filter(Number.isFinite).map(Math.trunc);
-  return distinct(whole.flatMap((value) => [value, value + 1, value - 1])).map((value) => inRange(type, value));
+  return distinct([whole, whole.map((value) => value + 1), whole.map((value) => value - 1)].flat()).map((value) =>
+    inRange(type, value),
+  );
+}
+
+/** Whether a double is in the range of float32. */
+function isFloat32(value: number): boolean {
+  return !Number.isFinite(value) || Number.isFinite(Math.fround(value));
 }
 
 /** Values that are treated in a way of their own: missing, infinite, zero, at the ends of what the type holds. */

@@ -1,7 +1,6 @@
-import { build, constant } from './term.ts';
-import type { Kind, Term } from './term.ts';
 import { lookup } from './lookup.ts';
-import type { Constant } from './term.ts';
+import { build, constant } from './term.ts';
+import type { Constant, Kind, Term } from './term.ts';
 
 /** Halves a list until one is left: a chain of a thousand pluses nests a thousand deep, and exhausts the stack. */
 export function balanced(terms: readonly Term[], join: (left: Term, right: Term) => Term): Term | undefined {
@@ -37,7 +36,8 @@ export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonl
 
 function weighted(kind: Kind, cell: Term, weight: number): Term {
   if (cell.constant !== undefined) return constant(kind, Number(cell.constant) * weight);
-  const product = build(kind, { propagates: true, ...(cell.traits.range === 'finite' ? { range: 'finite' } : {}) });
+  const finite = cell.traits.range === 'finite' && Number.isFinite(weight) ? { range: 'finite' as const } : {};
+  const product = build(kind, { propagates: true, ...finite });
   return product`${asDouble(cell)} * ${constant('float64', weight)}`;
 }
 

@@ -115,6 +115,17 @@ describe('an ordinary role with a dblink connection that stays', () => {
   });
 });
 
+test('a client of a newer protocol is served by the one that is spoken here', async () => {
+  const { rows } = await alice.query<{ newest: boolean }>(
+    "select current_setting('server_version_num')::int >= 180000 as newest",
+  );
+  if (rows[0]?.newest !== true) return;
+  await alice.query("select dblink_connect('newest', $1)", [`${login} max_protocol_version=latest`]);
+  const answer = await alice.query("select * from dblink('newest', 'ping') as t(ping text)");
+  expect(answer.rows).toEqual([{ ping: 'ok' }]);
+  await alice.query("select dblink_disconnect('newest')");
+});
+
 describe('a call that must wait, as the model is locked away', () => {
   let waiting: number;
   let copies = 0;

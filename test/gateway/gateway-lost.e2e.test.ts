@@ -8,6 +8,8 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { hostileBytes } from '../support/golden-models.ts';
 import { startedWith, tcpSocketsOf } from '../support/processes.ts';
+import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { startProxy } from '../support/proxy.ts';
 import { startTestService, type TestGatewayLogin, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -25,6 +27,7 @@ const ENDLESS: Signature = {
 };
 
 const database = await cloneDatabase();
+const proxy = await startProxy(database.url());
 const superuser = await database.client();
 await ensureMayScore(superuser);
 const endless = await addVersion(superuser, 'endless', hostileBytes('endless_loop.onnx'), ENDLESS);
@@ -178,10 +181,19 @@ test('the password of the gateway is in neither the arguments nor the environmen
   expect((await tcpSocketsOf(pid)).length).toBeGreaterThan(0);
 });
 
-test('a database that can not be asked fails a call, and not the gateway', async () => {
-  const login = await gatewayOf(service);
+test('a database that can not be asked fails a call, and neither the gateway nor the next', async () => {
+  const asService = database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD });
+  const other = await startTestService(database, { ...QUICK, PGSCORE_DATABASE_URL: proxy.url(asService) });
+  const login = await gatewayOf(other);
+  expect(await score(login)).toEqual([['2.5', null, null]]);
+  proxy.refuse(true);
+  proxy.cut('pgscore gateway');
   const client = await loginTo(login);
-  const [error] = await client.ask(request(999_999, {}));
-  expect(fieldsOf(error!)['C']).toMatch(/^(42704|42501)$/);
+  const asBob = request(sums, { x: 1 }).replace('alice', 'bob');
+  const [error] = await client.ask(asBob);
+  expect(fieldsOf(error!)).toMatchObject({ C: '58000', M: expect.stringContaining('"bob"') });
+  proxy.refuse(false);
+  expect(rowsOf(await client.ask(asBob))).toEqual([['1', null, null]]);
   client.destroy();
+  expect(await other.stop()).toBe(0);
 });

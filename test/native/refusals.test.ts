@@ -112,6 +112,29 @@ describe('a model that is not compiled says why', () => {
     );
   });
 
+  test('trees whose nodes share what is below them are refused, not unfolded', () => {
+    const depth = 100;
+    const numbers = Array.from({ length: depth + 1 }, (_, number) => number);
+    const inner = numbers.map((number) => number < depth);
+    const shared = classic('TreeEnsembleRegressor', ['X'], ['y'], {
+      n_targets: 1,
+      nodes_treeids: numbers.map(() => 0),
+      nodes_nodeids: numbers,
+      nodes_modes: inner.map((is) => (is ? 'BRANCH_LEQ' : 'LEAF')),
+      nodes_featureids: numbers.map(() => 0),
+      nodes_values: numbers,
+      nodes_truenodeids: numbers.map((number) => Math.min(number + 1, depth)),
+      nodes_falsenodeids: numbers.map((number) => Math.min(number + 1, depth)),
+      target_treeids: [0],
+      target_nodeids: [depth],
+      target_ids: [0],
+      target_weights: [1],
+    });
+    expect(reasonFor({ nodes: [shared] })).toBe(
+      'operator TreeEnsembleRegressor with a node that two others lead to is not compiled',
+    );
+  });
+
   test('a computation that nests too deep for PostgreSQL is refused', () => {
     const nodes = [node('MatMul', ['X', 'W'], ['h']), node('ReduceMax', ['h'], ['y'], { axes: [1] })];
     expect(reasonFor({ nodes, tensors: [square(600)] })).toBe('its computation nests more than 500 deep');

@@ -16,7 +16,7 @@ export const encoders: Operators = { OneHotEncoder, LabelEncoder, CategoryMapper
 function OneHotEncoder(call: OperatorCall): Tensor[] {
   const { kind, shape, cells } = inputOf(call, 0);
   const texts = call.attributes.texts('cats_strings');
-  const categories: Constant[] = texts.length > 0 ? texts : call.attributes.integers('cats_int64s').map(BigInt);
+  const categories: Constant[] = texts.length > 0 ? texts : call.attributes.wide('cats_int64s');
   if ((kind === 'string') !== texts.length > 0) throw unsupported(call, `of ${kind} with other categories`);
   const columns = cells.flatMap((cell) => {
     call.critical.add(cell, categories);
@@ -87,7 +87,7 @@ function listed(call: OperatorCall, which: 'keys' | 'values'): { kind: Kind; val
     if (!attributes.has(`${which}_${name}`)) continue;
     if (kind === 'string') return { kind, values: attributes.texts(`${which}_${name}`) };
     if (kind === 'float32') return { kind, values: attributes.floats(`${which}_${name}`) };
-    return { kind, values: attributes.integers(`${which}_${name}`).map(BigInt) };
+    return { kind, values: attributes.wide(`${which}_${name}`) };
   }
   throw unsupported(call, `without ${which}`);
 }
@@ -118,7 +118,7 @@ function encoded(call: OperatorCall, cell: Term, kind: Kind, entries: Entries, o
 }
 
 function CategoryMapper(call: OperatorCall): Tensor[] {
-  return [mapped(call, call.attributes.texts('cats_strings'), call.attributes.integers('cats_int64s').map(BigInt))];
+  return [mapped(call, call.attributes.texts('cats_strings'), call.attributes.wide('cats_int64s'))];
 }
 
 /** Texts to integers, or the other way, by what the input is. */
@@ -152,9 +152,7 @@ function Imputer(call: OperatorCall): Tensor[] {
   const { kind, shape, cells } = inputOf(call, 0);
   if (kind !== 'float32' && kind !== 'int64') throw unsupported(call, `of ${kind}`);
   const values: Constant[] =
-    kind === 'int64'
-      ? attributes.integers('imputed_value_int64s').map(BigInt)
-      : attributes.floats('imputed_value_floats');
+    kind === 'int64' ? attributes.wide('imputed_value_int64s') : attributes.floats('imputed_value_floats');
   const missing =
     kind === 'int64'
       ? BigInt(attributes.integer('replaced_value_int64') ?? 0)

@@ -15,6 +15,7 @@ type Nodes = {
   readonly passed: readonly (number | undefined)[];
   readonly failed: readonly (number | undefined)[];
   readonly leaves: readonly Map<number, number>[];
+  readonly seen: Set<number>;
 };
 
 /** The trees of a TreeEnsembleClassifier (`class`) or TreeEnsembleRegressor (`target`), in their order. */
@@ -33,6 +34,7 @@ export function readTrees(call: OperatorCall, of: 'class' | 'target'): Tree[] {
     passed: found('nodes_truenodeids'),
     failed: found('nodes_falsenodeids'),
     leaves: readLeaves(call, of, positions, trees.length),
+    seen: new Set<number>(),
   };
   return rootsOf(trees, nodes).map((root) => readTree(call, nodes, root, 0));
 }
@@ -71,6 +73,9 @@ function rootsOf(trees: readonly number[], { modes, passed, failed }: Nodes): nu
 }
 
 function readTree(call: OperatorCall, nodes: Nodes, index: number, depth: number): Tree {
+  // A hundred nodes that each lead to the next twice would come to 2^100 branches.
+  if (nodes.seen.has(index)) throw unsupported(call, 'with a node that two others lead to');
+  nodes.seen.add(index);
   if (depth > MAX_DEPTH) throw new NativeRefusal(`a tree is more than ${MAX_DEPTH} levels deep`);
   const mode = nodes.modes[index];
   if (mode === 'LEAF') return { weights: nodes.leaves[index] ?? new Map() } satisfies Leaf;
