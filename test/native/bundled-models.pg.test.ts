@@ -2,11 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { inlineExternalData } from '../../src/model/external-data.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { besideGolden, deployOptions, goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
-import { addNullFeature, compiled, firstDifference } from './compiled.ts';
+import { compiled, firstDifference } from './compiled.ts';
 
 const database = await cloneDatabase();
 const client = await database.client();
-await addNullFeature(client);
 
 describe('the functions of a compiled model answer as ONNX Runtime does, for its rows and those of the proof', () => {
   test.each(goldenModels.map((model) => [model.name, model] as const))('%s', async (_, model) => {

@@ -22,21 +22,6 @@ const COLUMN = {
   string: 'text',
 } as const;
 
-/** The function that raises for a missing value, where the database does not have it yet. */
-export async function addNullFeature(superuser: Client): Promise<void> {
-  await superuser.query(`create schema if not exists pgscore_models`);
-  await superuser.query(`
-    do $do$
-    begin
-      if to_regprocedure('pgscore_models._null_feature(text)') is null then
-        create function pgscore_models._null_feature(feature text) returns double precision
-          language plpgsql immutable parallel safe
-          as $$ begin raise exception 'feature % is NULL', feature using errcode = 'null_value_not_allowed'; end $$;
-      end if;
-    end
-    $do$`);
-}
-
 let made = 0;
 
 /** A compiled version in a database. */

@@ -8,7 +8,6 @@ import type { Graph } from './graphs.ts';
 
 const database = await cloneDatabase();
 const client = await database.client();
-await addNullFeature(client);
 const difference = (graph: Graph) => differenceOf(client, graph);
 
 const one = (op: string, attributes = {}): [string, Graph] => [op, { nodes: [node(op, ['X'], ['y'], attributes)] }];

@@ -7,7 +7,6 @@ import type { Graph } from './graphs.ts';
 
 const database = await cloneDatabase();
 const client = await database.client();
-await addNullFeature(client);
 const difference = (graph: Graph) => differenceOf(client, graph);
 
 const textTo = (op: string, attributes: object): Graph => ({

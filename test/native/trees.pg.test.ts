@@ -2,11 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import type { Signature } from '../../src/model/signature.ts';
-import { addNullFeature, compiled, compiledAs, firstDifference } from './compiled.ts';
+import { compiled, compiledAs, firstDifference } from './compiled.ts';
 
 const database = await cloneDatabase();
 const client = await database.client();
-await addNullFeature(client);
 
 const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ'];
 const features = ['a', 'b', 'c'];

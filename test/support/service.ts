@@ -15,6 +15,8 @@ export type TestService = {
   readonly url: string;
   /** Process ids of the scorers, as they are now. */
   scorerPids(): Promise<number[]>;
+  /** Process ids of all children that are to live on: the scorers and the gateway. */
+  lastingPids(): Promise<number[]>;
   /** The process that answers score(), as it is now. */
   gateway(): Promise<TestGatewayLogin | undefined>;
   /** Everything logged so far, one JSON object a line. */
@@ -77,6 +79,10 @@ export async function startTestService(
     worker: facts.worker,
     url: facts.url,
     scorerPids: async () => (await ask()).scorerPids,
+    lastingPids: async () => {
+      const { scorerPids, gateway } = await ask();
+      return gateway === undefined ? scorerPids : [...scorerPids, gateway.pid];
+    },
     gateway: async () => (await ask()).gateway,
     log: () => log,
     stop: async () => {
