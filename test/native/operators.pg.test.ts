@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import type { NodeProto } from 'onnx-buf';
 import { cloneDatabase } from '../support/database.ts';
 import { floats, integers, node, strings } from '../support/onnx-builder.ts';
-import { addNullFeature } from './compiled.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 

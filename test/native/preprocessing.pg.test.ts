@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { classic, DataType, floats, integers, node } from '../support/onnx-builder.ts';
-import { addNullFeature } from './compiled.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 
