@@ -73,6 +73,18 @@ test('a deployed model is checked, and shown with what it takes and gives', () =
   expect(facts).toEqual(expect.arrayContaining(['version', 'state', 'inputs', 'outputs', 'sha256', 'deployed by']));
 });
 
+test('one value is scored inside a query, natively and by the service alike', () => {
+  const [native = [], online = []] = [0, 1].map((n) => told('select f.flight_id, score(', n).rows);
+  expect(native).toHaveLength(5);
+  for (const [index, { flight_id: flight, score }] of native.entries()) {
+    expect(online[index]).toMatchObject({ flight_id: flight });
+    expect(Number(online[index]?.['score'])).toBeCloseTo(Number(score), 5);
+  }
+  expect(told('select pgscore.predict').rows).toMatchObject([{ predict: { label: '0', version: 'arrival_delay@1' } }]);
+  expect(told('select count(*) as flights, avg(score').rows).toMatchObject([{ flights: String(FLIGHTS) }]);
+  expect(told('select count(*) as flights from pgscore.score_rows').rows).toEqual([{ flights: expect.any(String) }]);
+});
+
 test('a table is scored, and every flight has a prediction for the time it is scheduled at', async () => {
   expect(told('call pgscore.wait_for_run').notices.at(-1)).toMatch(/is done: 32735 rows, 0 failed/);
   const [first] = told('select * from flight_delay_scores limit 5').rows;
@@ -161,6 +173,8 @@ test('the audit tells who changed what', () => {
   const steps = told('select action, actor, version').rows;
   expect(steps.map(({ action, version }) => `${String(action)} ${String(version)}`)).toEqual([
     'deploy 1',
+    'bind null',
+    'unbind null',
     'deploy 2',
     'deploy 3',
     'promote 2',
@@ -168,5 +182,5 @@ test('the audit tells who changed what', () => {
     'set_alias 3',
     'drop_version 2',
   ]);
-  expect(new Set(steps.map(({ actor }) => actor))).toEqual(new Set(['ada']));
+  expect(new Set(steps.map(({ actor }) => actor))).toEqual(new Set(['ada', 'alice']));
 });

@@ -9,6 +9,7 @@ import type { Finding } from './doctor/finding.ts';
 import { checkInstallation } from './doctor/installation.ts';
 import { checkLogins } from './doctor/logins.ts';
 import { checkLocale, checkNode, checkOnnxRuntime } from './doctor/machine.ts';
+import { checkOnline } from './doctor/online.ts';
 import { checkRoles } from './doctor/roles.ts';
 import { checkNotify, checkServer } from './doctor/server.ts';
 import { failureOf } from './failure.ts';
@@ -55,6 +56,7 @@ async function checkDatabase(flags: Flags): Promise<Finding[]> {
     ['NOTIFY', checkNotify],
     ['roles', checkRoles],
     ['installation', checkInstallation],
+    ['online', checkOnline],
   ];
   try {
     const findings: Finding[] = [ok('database', `"${client.database ?? ''}" at ${client.host}:${client.port}`)];

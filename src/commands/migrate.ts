@@ -39,6 +39,7 @@ export function migratedText(migrated: Migrated): string {
     ...listed('Set the passwords of', passwords),
     `pgscore ${version} is ${fresh ? 'installed' : 'up to date'} in database "${database}".`,
     ...publicScoreText(migrated),
+    ...dblinkText(migrated),
     ...(state === 'copy'
       ? ['', 'This database is a restored copy of another: pgscore adopt makes it the installation.']
       : []),
@@ -51,6 +52,11 @@ function publicScoreText({ publicScore }: Migrated): string[] {
   const why =
     publicScore === 'name taken' ? 'public has a score() of its own' : 'this role may not add to schema public';
   return [`Call pgscore.score() with its schema: ${why}.`];
+}
+
+function dblinkText({ dblink }: Migrated): string[] {
+  if (dblink.state === 'ready') return [];
+  return [`score() is native only: ${dblink.reason}.`, `  ${dblink.remedy}`];
 }
 
 function listed(what: string, names: readonly string[]): string[] {

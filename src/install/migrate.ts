@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
+import { ensureDblink, type Dblink } from './dblink.ts';
 import { defineAll } from './definitions.ts';
 import { installationState, recordInstallation } from './installation.ts';
 import type { InstallationState } from './installation.ts';
@@ -29,6 +30,7 @@ export type Migrated = {
   readonly passwords: string[];
   readonly state: InstallationState;
   readonly publicScore: PublicScore | 'not asked for';
+  readonly dblink: Dblink;
 };
 
 /** Arbitrary, but the same for every installer of a database. */
@@ -44,7 +46,8 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
     const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);
-    return { ...installed, createdRoles, publicScore, passwords: await setPasswords(client, options) };
+    const dblink = await ensureDblink(client);
+    return { ...installed, createdRoles, publicScore, dblink, passwords: await setPasswords(client, options) };
   } finally {
     await client.end();
   }

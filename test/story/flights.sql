@@ -10,6 +10,18 @@ select * from pgscore.models;
 select * from pgscore.describe_model('arrival_delay');
 
 -- as alice
+-- one value, synchronously, inside any query or transaction
+select f.flight_id, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
+select pgscore.predict('arrival_delay', f) from flight_features f order by f.flight_id limit 1;
+grant usage on schema alice to pgscore_owner;
+select pgscore.bind('arrival_delay', 'flight_features');
+select count(*) as flights, avg(score('arrival_delay', f)) as late from flight_features f;
+set pgscore.execution = online;
+select f.flight_id, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
+select count(*) as flights from pgscore.score_rows('arrival_delay', array(select f from flight_features f where f.flight_date = '2013-07-04'));
+reset pgscore.execution;
+select pgscore.unbind('arrival_delay', 'flight_features');
+
 -- a whole table, as a durable request picked up through NOTIFY
 select pgscore.score_table('arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at') as run \gset
 call pgscore.wait_for_run(:run);

@@ -15,7 +15,6 @@ export async function prepareTemplate(url: string): Promise<void> {
   const client = await connect({ url, applicationName: 'pgscore test' });
   await client.query('grant pgscore_user to alice, bob, mallory');
   await client.query('grant pgscore_deployer to ada');
-  await client.query('create extension dblink schema pgscore_dblink');
   await client.end();
 }
 

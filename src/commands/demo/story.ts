@@ -25,8 +25,24 @@ export const STORY: readonly Step[] = [
   {
     who: 'dana',
     say: '',
-    sql: `select model, version, aliases, state, task, outputs from pgscore.models`,
+    sql: `select model, version, aliases, state, task, outputs, execution from pgscore.models`,
   },
+  {
+    who: 'ana',
+    say: 'From now on the model is a function. This one is compiled: PostgreSQL computes it inside the query, service or not.',
+    sql: `select f.flight_id, f.carrier, f.origin, f.dest, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 3`,
+  },
+  {
+    who: 'ana',
+    say: 'The service gives the same answer, in one round trip, to any model; psql could not tell.',
+    sql: `set pgscore.execution = online`,
+  },
+  {
+    who: 'ana',
+    say: '',
+    sql: `select pgscore.predict('arrival_delay', f) from flight_features f where f.flight_id = 1`,
+  },
+  { who: 'ana', say: '', sql: `reset pgscore.execution` },
   {
     who: 'ana',
     say: 'Ana, who may read the flights, asks for all of them to be scored. The service picks the request up at commit.',
