@@ -98,10 +98,10 @@ test('the statements of its sessions hold none either', async () => {
 
 /** Looks at the first process that the service starts for a deploy, while it lives. */
 async function whileProbed(model: string, look: (probe: number) => Promise<void>): Promise<void> {
-  const scorers = await service.scorerPids();
+  const staying = await service.stayingPids();
   const deployed = deployModel(ada, model, 'bench/trees.onnx');
   await waitFor(async () => {
-    const [probe] = (await childrenOf(service.pid)).filter((pid) => !scorers.includes(pid));
+    const [probe] = (await childrenOf(service.pid)).filter((pid) => !staying.includes(pid));
     if (probe === undefined) return false;
     await look(probe);
     return true;

@@ -17,6 +17,8 @@ export type TestService = {
   scorerPids(): Promise<number[]>;
   /** The process that answers score(), as it is now. */
   gateway(): Promise<TestGatewayLogin | undefined>;
+  /** Process ids of the scorers and the gateway, as they are now. */
+  stayingPids(): Promise<number[]>;
   /** Everything logged so far, one JSON object a line. */
   log(): string;
   /** SIGTERM, and its exit code. */
@@ -78,6 +80,10 @@ export async function startTestService(
     url: facts.url,
     scorerPids: async () => (await ask()).scorerPids,
     gateway: async () => (await ask()).gateway,
+    stayingPids: async () => {
+      const { scorerPids, gateway } = await ask();
+      return gateway === undefined ? scorerPids : [...scorerPids, gateway.pid];
+    },
     log: () => log,
     stop: async () => {
       child.kill('SIGTERM');
