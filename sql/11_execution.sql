@@ -231,7 +231,7 @@ as $$
   select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'), (v.signature ->> 'threshold')::double precision,
          v.signature -> 'outputs' ? 'probabilities',
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
-         v.facts -> 'native' ? 'parts',
+         coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
          case when v.facts ? 'native' then v.facts -> 'native' ->> 'reason' else 'it was deployed before pgscore compiled models: deploy it again' end,
          coalesce(v.facts -> 'native' -> 'evidence', '{}')

@@ -65,7 +65,8 @@ test('a service does nothing on a restored copy until it is adopted', async () =
   expect([...beats].every((beat) => beat.startsWith('paused'))).toBe(true);
   expect(await stateOfVersion()).toBe('checking');
   const readiness = await fetch(`${service.url}/readyz`);
-  expect([readiness.status, await readiness.json()]).toEqual([503, { ready: false, state: 'paused', listening: true }]);
+  const paused = { ready: false, state: 'paused', listening: true, gateway: true };
+  expect([readiness.status, await readiness.json()]).toEqual([503, paused]);
 
   await prepareClone(restored.url());
   await waitFor(async () => (await stateOfVersion()) === 'ready', { timeout: PATIENCE_MS });

@@ -18,9 +18,8 @@ function slowModel() {
   const runs: Run[] = [];
   const session = {
     signature: SIGNATURE,
-    predict: async (batch: { numRows: number; getChildAt(at: number): { get(row: number): number } }) => {
-      const column = batch.getChildAt(0);
-      const rows = Array.from({ length: batch.numRows }, (_, row) => column.get(row));
+    predictRows: async (given: readonly { x: number }[]) => {
+      const rows = given.map(({ x }) => x);
       await new Promise<void>((finish) => runs.push({ rows, finish }));
       const bad = rows.flatMap((x, row) =>
         x < 0 ? [[row, { code: 'refused_by_model', message: 'x < 0' }] as const] : [],
@@ -208,7 +207,7 @@ describe('a call', () => {
       id: null,
       rows: [{ x }],
     });
-    expect(await errorOf(nested)).toMatchObject({ sqlstate: '22P02', message: expect.stringContaining('x') });
+    expect(await errorOf(nested)).toMatchObject({ sqlstate: '42804', message: expect.stringContaining('x') });
   });
 });
 

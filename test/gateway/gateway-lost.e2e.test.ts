@@ -13,7 +13,7 @@ import { startProxy } from '../support/proxy.ts';
 import { startTestService, type TestGatewayLogin, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { addVersion, ensureMayScore, gatewayOf, versionIdOf } from './online.ts';
+import { addVersion, gatewayOf, versionIdOf } from './online.ts';
 import { fieldsOf, queryPacket, rowsOf, WireClient } from './wire-client.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
@@ -29,7 +29,6 @@ const ENDLESS: Signature = {
 const database = await cloneDatabase();
 const proxy = await startProxy(database.url());
 const superuser = await database.client();
-await ensureMayScore(superuser);
 const endless = await addVersion(superuser, 'endless', hostileBytes('endless_loop.onnx'), ENDLESS);
 const QUICK = { PGSCORE_GATEWAY_TIMEOUT: '1', PGSCORE_SCORERS: '1', PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' };
 const service = await startTestService(database, QUICK);

@@ -1,19 +1,8 @@
 import type { Client } from 'pg';
 
+import { transaction } from '../../src/db/transaction.ts';
 import type { Signature } from '../../src/model/signature.ts';
 import type { TestGatewayLogin, TestService } from '../support/service.ts';
-
-/** Stands in for the function that knows the grants, where it is not installed: every role may score, if there is one. */
-export async function ensureMayScore(superuser: Client): Promise<void> {
-  await superuser.query(`
-    do $$ begin
-      if to_regprocedure('pgscore._may_score(name, int)') is null then
-        create function pgscore._may_score(role name, version_id int) returns boolean language sql stable
-          as 'select exists (select from pg_catalog.pg_roles where rolname = role)';
-        grant execute on function pgscore._may_score(name, int) to pgscore_service;
-      end if;
-    end $$`);
-}
 
 export async function versionIdOf(superuser: Client, name: string): Promise<number> {
   const { rows } = await superuser.query<{ version_id: number }>(
@@ -31,30 +20,23 @@ export async function addVersion(
   bytes: Uint8Array,
   signature: Signature,
 ): Promise<number> {
-  const { rows } = await superuser.query<{ model_id: number; version_id: number }>(
-    `with model as (
-       insert into pgscore_data.model (name, created_by) values ($1, current_user) returning model_id
-     )
-     insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
-     select model_id, 1, 'ready', '', $3, $2, current_user from model returning model_id, version_id`,
-    [name, JSON.stringify(signature), bytes.length],
-  );
-  const { model_id: modelId, version_id: versionId } = rows[0]!;
-  await superuser.query('insert into pgscore_data.artifact (version_id, original) values ($1, $2)', [
-    versionId,
-    Buffer.from(bytes),
-  ]);
-  const granted = await superuser.query<{ there: boolean }>(
-    `select to_regclass('pgscore_data.model_grant') is not null as there`,
-  );
-  if (granted.rows[0]?.there) {
-    await superuser.query(
-      `insert into pgscore_data.model_grant (model_id, grantee, granted_by) values ($1, 'pgscore_user', current_user)
-       on conflict do nothing`,
-      [modelId],
+  return transaction(superuser, async () => {
+    const { rows } = await superuser.query<{ version_id: number }>(
+      `with model as (
+         insert into pgscore_data.model (name, created_by) values ($1, current_user) returning model_id
+       ), granted as (
+         insert into pgscore_data.model_grant (model_id, grantee, granted_by) select model_id, 'pgscore_user', current_user from model
+       )
+       insert into pgscore_data.version (model_id, number, sha256, size_bytes, signature, deployed_by)
+       select model_id, 1, '', $3, $2, current_user from model returning version_id`,
+      [name, JSON.stringify(signature), bytes.length],
     );
-  }
-  return versionId;
+    const versionId = rows[0]!.version_id;
+    const artifact = 'insert into pgscore_data.artifact (version_id, original) values ($1, $2)';
+    await superuser.query(artifact, [versionId, Buffer.from(bytes)]);
+    await superuser.query("update pgscore_data.version set state = 'ready' where version_id = $1", [versionId]);
+    return versionId;
+  });
 }
 
 export async function gatewayOf(service: TestService): Promise<TestGatewayLogin> {

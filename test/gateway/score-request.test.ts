@@ -3,7 +3,15 @@ import { describe, expect, test } from '@jest/globals';
 import { readScoreRequest } from '../../src/gateway/score-request.ts';
 
 const LIMITS = { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 3 };
-const WHOLE = { version: 17, role: 'alice', deadline: 250, log: true, id: 'r-1', rows: [{ f0: 1.5 }, { f0: null }] };
+const WHOLE = {
+  version: 17,
+  role: 'alice',
+  deadline: 250,
+  log: true,
+  inputs: false,
+  id: 'r-1',
+  rows: [{ f0: 1.5 }, { f0: null }],
+};
 
 function read(request: unknown): unknown {
   try {

@@ -77,10 +77,10 @@ describe('a model with one thing wrong', () => {
 
 describe('afterwards the service', () => {
   test('has no child left but its scorers and its gateway', async () => {
-    await waitFor(async () => (await childrenOf(service.pid)).length === (await service.lastingPids()).length, {
+    await waitFor(async () => (await childrenOf(service.pid)).length === (await service.stayingPids()).length, {
       message: 'probes to be gone',
     });
-    expect(new Set(await childrenOf(service.pid))).toEqual(new Set(await service.lastingPids()));
+    expect(new Set(await childrenOf(service.pid))).toEqual(new Set(await service.stayingPids()));
   });
 
   test('is healthy and scores', async () => {

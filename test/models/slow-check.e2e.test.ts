@@ -25,6 +25,6 @@ test('a model whose check takes too long is rejected, and the process that tried
       hint: expect.stringMatching(/.{10}/),
     });
   }
-  await waitFor(async () => (await childrenOf(service.pid)).length === (await service.lastingPids()).length);
+  await waitFor(async () => (await childrenOf(service.pid)).length === (await service.stayingPids()).length);
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
 });

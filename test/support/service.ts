@@ -15,10 +15,10 @@ export type TestService = {
   readonly url: string;
   /** Process ids of the scorers, as they are now. */
   scorerPids(): Promise<number[]>;
-  /** Process ids of all children that are to live on: the scorers and the gateway. */
-  lastingPids(): Promise<number[]>;
   /** The process that answers score(), as it is now. */
   gateway(): Promise<TestGatewayLogin | undefined>;
+  /** Process ids of the scorers and the gateway, as they are now. */
+  stayingPids(): Promise<number[]>;
   /** Everything logged so far, one JSON object a line. */
   log(): string;
   /** SIGTERM, and its exit code. */
@@ -79,11 +79,11 @@ export async function startTestService(
     worker: facts.worker,
     url: facts.url,
     scorerPids: async () => (await ask()).scorerPids,
-    lastingPids: async () => {
+    gateway: async () => (await ask()).gateway,
+    stayingPids: async () => {
       const { scorerPids, gateway } = await ask();
       return gateway === undefined ? scorerPids : [...scorerPids, gateway.pid];
     },
-    gateway: async () => (await ask()).gateway,
     log: () => log,
     stop: async () => {
       child.kill('SIGTERM');
