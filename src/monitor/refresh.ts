@@ -1,0 +1,18 @@
+import { statement, type Queryable } from '../db/statement.ts';
+
+const refreshCells = statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more');
+const computeMetrics = statement<[], { more: boolean }>(
+  'compute_metrics',
+  'select pgscore_data._compute_metrics() as more',
+);
+
+/**
+ * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, in steps that
+ * are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ */
+export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
+  for (const step of [refreshCells, computeMetrics]) {
+    let more = true;
+    while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
+  }
+}
