@@ -324,7 +324,9 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
          then 'triggers' else 'polling' end as captured_by,
        s.set_by, s.set_at, s.compared_at, s.rows_compared,
        (select count(*) from (select from pgscore_data.label_change c where c.model_id = s.model_id limit 100000) w) as waiting,
-       s.error
+       s.error,
+       s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
+         and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(s.set_by, 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
@@ -339,6 +341,7 @@ comment on column pgscore.label_sources.set_at is 'When it did.';
 comment on column pgscore.label_sources.compared_at is 'When the source was last read whole and compared.';
 comment on column pgscore.label_sources.rows_compared is 'How many labels it held then.';
 comment on column pgscore.label_sources.waiting is 'Changes that the next refresh takes, counted to 100,000.';
+comment on column pgscore.label_sources.is_settled is 'Whether the accuracy views show every label that is known so far.';
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
 
 create or replace function pgscore_data._compare_labels(this_source int, read_at timestamptz) returns bigint

@@ -42,7 +42,7 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
 async function labelsTaken(client: pg.Client, model: string): Promise<void> {
   for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
     const { rows } = await client.query<{ taken: boolean }>(
-      'select compared_at is not null and waiting = 0 as taken from pgscore.label_sources where model = $1',
+      'select is_settled as taken from pgscore.label_sources where model = $1',
       [model],
     );
     if (rows[0]?.taken === true) return;
