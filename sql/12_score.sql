@@ -56,6 +56,17 @@ set search_path = pg_catalog, pg_temp
 as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
 comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
 
+create or replace function pgscore_models._refuse_ungranted(model text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'model "%" is not granted to "%"', model, current_user using errcode = 'insufficient_privilege',
+    hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', split_part(model, '@', 1), current_user);
+end
+$$;
+comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
+
 create or replace function pgscore_models._score(model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
@@ -69,6 +80,9 @@ begin
     return null;
   end if;
   route := pgscore_models._route(model);
+  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
+  end if;
   if route.task = 'multiclass' then
     raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
       errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
@@ -162,6 +176,9 @@ begin
   end if;
   route := pgscore_models._route(model);
   base := 'pgscore_models._v' || route.version_id;
+  if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
+  end if;
   if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
     execute 'select (' || base || '_online($1)).*' into prediction using features;
   else

@@ -130,9 +130,9 @@ begin
      and b.relation_name = (select c.relname from pg_class c where c.oid = relation)
      and v.state = 'ready' and e.native and e.task <> 'multiclass'
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
-  if branches is null then
-    execute format('drop function if exists pgscore_models._score(text, %s)', relation);
-  else
+  if branches is null and to_regprocedure(format('pgscore_models._score(text, %s)', relation)) is not null then
+    execute format('drop function pgscore_models._score(text, %s)', relation);
+  elsif branches is not null then
     execute format('create or replace function pgscore_models._score(model text, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
       relation, format('select case $1 %s else pgscore_models._score($1, pgscore_models._features($2)) end', branches));
     execute format('comment on function pgscore_models._score(text, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');

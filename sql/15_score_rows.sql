@@ -10,7 +10,7 @@ declare
   first jsonb := to_jsonb(rows[array_lower(rows, 1)]);
 begin
   if jsonb_typeof(first) = 'object' and first ?& features then
-    return (select '[' || string_agg(row_to_json(r)::text, ',') || ']' from unnest(rows) r);
+    return (select '[' || string_agg(to_json(r)::text, ',') || ']' from unnest(rows) r);
   end if;
   return (select '[' || string_agg(pgscore_models._match_features(features, to_jsonb(r))::text, ',') || ']' from unnest(rows) r);
 end
@@ -37,6 +37,9 @@ declare
   chunk rows%type;
   answers pgscore_models._prediction[];
 begin
+  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
+  end if;
   while first <= array_upper(rows, 1) loop
     chunk := rows[first : first + most - 1];
     execute format('select pgscore_models._v%s_online_rows($1)', route.version_id) into answers using pgscore_models._rows_as_json(chunk, names);
