@@ -131,13 +131,13 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return value::jsonb;
-exception
-  when invalid_text_representation then
+  if value !~ '^\s*(\{|null\s*$)' then
     perform pgscore_models._refuse_scalar(value);
+  end if;
+  return value::jsonb;
 end
 $$;
-comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no JSON.';
+comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no object.';
 
 do $$
 declare
@@ -314,11 +314,12 @@ begin
     return false;
   end if;
   for this in
-    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment
+    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
+           case p.proparallel when 'u' then 'unsafe' else 'restricted' end as parallel
       from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname = 'score'
   loop
-    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      this.arguments, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
+    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel %s cost 10000 as %L',
+      this.arguments, this.parallel, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
     execute format('comment on function public.score(%s) is %L', this.identity, this.comment);
     execute format('revoke all on function public.score(%s) from public', this.identity);
     execute format('grant execute on function public.score(%s) to pgscore_user', this.identity);

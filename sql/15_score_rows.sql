@@ -25,7 +25,7 @@ comment on function pgscore_models._feature_names(int) is 'The features of a ver
 
 create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
-language plpgsql volatile parallel restricted
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
