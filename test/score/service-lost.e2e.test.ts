@@ -81,3 +81,16 @@ test('the password of the gateway may hold spaces, quotes and backslashes', asyn
   service = await startAnswering({ PGSCORE_GATEWAY_PASSWORD: `it's "two\\words" host=x` });
   expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
 });
+
+test('without dblink in its schema the extension is named, with what to run', async () => {
+  const session = await database.client('alice');
+  await session.query('set pgscore.execution = online');
+  await superuser.query('create schema elsewhere; alter extension dblink set schema elsewhere');
+  expect(await refusal(session, SCORE)).toMatchObject({
+    code: '0A000',
+    message: expect.stringContaining('the extension dblink is missing in schema pgscore_dblink'),
+    hint: expect.stringContaining('alter extension dblink set schema pgscore_dblink;'),
+  });
+  await superuser.query('alter extension dblink set schema pgscore_dblink');
+  expect((await session.query(SCORE)).rows).toEqual(ANSWER);
+});
