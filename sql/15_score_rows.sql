@@ -1,4 +1,4 @@
--- score_rows(): many rows in one round trip, inside a transaction.
+-- score_rows(): many rows in few round trips, inside a transaction.
 
 create or replace function pgscore_models._rows_as_json(rows anyarray, features text[]) returns text
 language plpgsql stable parallel safe
@@ -32,7 +32,8 @@ declare
   route record := pgscore_models._route(model);
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
-  most constant int := 10000;
+  -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
+  most constant int := 1000;
   first int := array_lower(rows, 1);
   chunk rows%type;
   answers pgscore_models._prediction[];
@@ -51,6 +52,6 @@ begin
 end
 $$;
 comment on function pgscore.score_rows(text, anyarray) is
-'Scores many rows in one round trip to the service for ten thousand of them, inside of the transaction, uncommitted rows included; each prediction is logged (pgscore.online_predictions).
+'Scores many rows in one round trip to the service for a thousand of them, inside of the transaction, uncommitted rows included; each prediction is logged (pgscore.online_predictions).
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';
