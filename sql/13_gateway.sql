@@ -55,7 +55,8 @@ begin
         perform pgscore_data._connect_gateway();
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
-        raise exception 'the service is gone' using errcode = 'connection_failure';
+        raise exception 'the service hung up on the request' using
+          errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve --gateway-message-limit, 16 MB.';
       end if;
       answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
         from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));

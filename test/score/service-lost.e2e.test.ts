@@ -82,6 +82,15 @@ test('the password of the gateway may hold spaces, quotes and backslashes', asyn
   expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
 });
 
+test('a row that is longer than the service takes says so, and the next is answered', async () => {
+  const long = `select pgscore.score('sum', jsonb_build_object('a', 3, 'note', repeat('x', 17000000)))`;
+  expect(await refusal(alice, long)).toMatchObject({
+    code: '08006',
+    hint: expect.stringContaining('--gateway-message-limit'),
+  });
+  expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+});
+
 test('without dblink in its schema the extension is named, with what to run', async () => {
   const session = await database.client('alice');
   await session.query('set pgscore.execution = online');
