@@ -44,6 +44,17 @@ describe('a model that is granted to one role', () => {
     await bob.query('reset pgscore.execution');
   });
 
+  test('scores no table of others either', async () => {
+    await bob.query('create table points (id int primary key, a float8)');
+    expect(await refusal(bob, `select pgscore.score_table('sum', 'points')`)).toMatchObject({
+      code: '42501',
+      message: 'model "sum" is not granted to "bob"',
+      hint: "A pgscore_deployer can grant it: select pgscore.grant_model('sum', 'bob');",
+    });
+    await alice.query('create table points (id int primary key, a float8)');
+    await alice.query(`select pgscore.score_table('sum', 'points')`);
+  });
+
   test('answers that role, with versions to come too', async () => {
     expect((await alice.query(CALLS[0] ?? '')).rows).toEqual(ANSWER);
     await deployBytes(ada, 'sum', weightedModel({ a: 'float64' }));
