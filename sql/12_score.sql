@@ -180,7 +180,8 @@ begin
     perform pgscore_models._refuse_ungranted(model);
   end if;
   if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
-    execute 'select (' || base || '_online($1)).*' into prediction using features;
+    -- (f($1)).* would call it for each of its columns.
+    execute 'select p.* from ' || base || '_online($1) p' into prediction using features;
   else
     if 'score' = any (route.parts) then
       execute 'select ' || base || '_json($1)' into prediction.score using features;

@@ -54,6 +54,12 @@ describe('a call that the service answers', () => {
     expect(await kept(alice, 'failed')).toMatchObject([{ inputs: null, score: null, error: 'a is NULL' }]);
   });
 
+  test('is kept once, whichever function asks', async () => {
+    await alice.query(`set pgscore.request_id = 'once'`);
+    await alice.query(`select pgscore.predict('sum', '{"a": 3}')`);
+    expect(await kept(alice, 'once')).toHaveLength(1);
+  });
+
   test('is shown to who asked and to deployers, and to nobody else', async () => {
     await call(bob, 'of bob', '{"a": 5}');
     expect(await kept(ada, 'of bob')).toMatchObject([{ requested_by: 'bob', score: 5 }]);
