@@ -31,7 +31,7 @@ async function kept(client: Client, id: string): Promise<Record<string, unknown>
         'select model, version, requested_by, inputs, score, error from pgscore.online_predictions where request_id = $1',
         [id],
       );
-      return rows.length > 0 && rows;
+      return rows.length > 0 ? rows : undefined;
     },
     { message: `a kept call ${id}` },
   );
