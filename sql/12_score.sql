@@ -263,7 +263,7 @@ as $$ select pgscore_models._score($1, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
-Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist.';
+Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist. On a bound table a native model is always native.';
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
