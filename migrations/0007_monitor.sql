@@ -195,6 +195,17 @@ create table pgscore_data.touched (
 );
 comment on table pgscore_data.touched is 'Days whose cells changed since their metrics were computed.';
 
+create table pgscore_data.rollup_audit (
+  version_id int not null,
+  day timestamptz not null,
+  checked_at timestamptz not null default clock_timestamp(),
+  cells_checked bigint not null,
+  cells_different bigint not null
+);
+comment on table pgscore_data.rollup_audit is 'Days whose cells were counted again to see whether they are right.';
+create index rollup_audit_by_time on pgscore_data.rollup_audit (checked_at);
+create index evaluation_of_day on pgscore_data.evaluation (version_id, day);
+
 create unlogged table pgscore_data.refresh_label (model_id int not null, source_id int, key text[] collate "C" not null, known_at timestamptz not null, label text, retracted boolean not null);
 comment on table pgscore_data.refresh_label is 'Work of the refresh that is running: the changes that it took.';
 create unlogged table pgscore_data.refresh_key (model_id int not null, key text[] collate "C" not null, primary key (model_id, key));
