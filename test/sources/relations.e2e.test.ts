@@ -84,6 +84,26 @@ describe('every row of the source is scored once', () => {
     expect(await predictions('totals', { key: 'id' })).toEqual(six);
   });
 
+  test('of a view, which computes nothing while its locks are taken', async () => {
+    await alice.query(`
+      create function counted(i int) returns real language plpgsql stable as $$
+      begin
+        if coalesce(current_setting('pgscore.guard', true), '') = '' then raise 'computed where nothing is read'; end if;
+        return i;
+      end $$;
+      create function numbers() returns setof int language plpgsql stable as $$
+      begin
+        perform alice.counted(1);
+        return query select generate_series(1, 2);
+      end $$;
+      create view computed as
+        with held as materialized (select i, alice.counted(i) as a from generate_series(3, 4) i order by alice.counted(i))
+        select i as id, alice.counted(i) as a, 2::real as b from numbers() i
+         union all select i, a, 2 from held
+         union all select i, max(alice.counted(i)), 2 from generate_series(5, 6) i group by i having alice.counted(i) > 0`);
+    expect(await predictions('computed', { key: 'id' })).toEqual(six);
+  });
+
   test('of a materialised view', async () => {
     await alice.query(
       `create materialized view stored as select i as id, i::real as a, 2::real as b from generate_series(1, 6) i`,
