@@ -56,12 +56,10 @@ as $$
 declare
   changed record;
 begin
-  select x.name, x.type as was, format_type(b.base, -1) as is into changed
+  select x.name, x.type as was, format_type(pgscore._base_type(a.atttypid), -1) as is into changed
     from unnest(names, types) as x (name, type)
     join pg_attribute a on a.attrelid = relation::regclass and a.attname = x.name and a.attnum > 0 and not a.attisdropped
-    join pg_type t on t.oid = a.atttypid
-    cross join lateral (select case t.typtype when 'd' then pgscore._base_type(t.oid) else t.oid end as base) b
-   where format_type(b.base, -1) <> x.type limit 1;
+   where format_type(a.atttypid, -1) <> x.type and format_type(pgscore._base_type(a.atttypid), -1) <> x.type limit 1;
   if found then
     raise exception 'column "%" was % and is %', changed.name, changed.was, changed.is using errcode = 'invalid_function_definition', hint = 'Submit the run again.';
   end if;
@@ -167,8 +165,8 @@ begin
     begin
       execute format('drop view %s', open_view);
     exception
-      -- Something of her own hangs on it: what it could tell is hers.
-      when dependent_objects_still_exist then null;
+      -- Something of its owner's hangs on it, and what it could tell is hers; or a run reads it, and it goes with that.
+      when dependent_objects_still_exist or lock_not_available then null;
     end;
   end loop;
 end

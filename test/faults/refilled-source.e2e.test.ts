@@ -106,3 +106,22 @@ test.each(CASES)(
     await service.stop();
   },
 );
+
+test('a run whose source stays locked gives up, and says so', async () => {
+  const sources = { kept: SMALL, kept_large: LARGE };
+  for (const [source, rows] of Object.entries(sources)) {
+    await alice.query(TABLE(source));
+    await fill(source, rows, 1);
+  }
+  const runs = await Promise.all(Object.keys(sources).map((source) => submitRun(alice, 'same', source)));
+  await filler.query('begin; lock table kept, kept_large');
+  const service = await startTestService(database);
+  for (const run of runs) {
+    const end = await endOfRun(alice, run, PATIENCE_MS);
+    expect(end).toMatchObject({ state: 'failed', error_code: 'source_locked', published: null });
+    expect(end.error).toMatch(/"alice\.kept(_large)?" is locked by another session/);
+    expect(end.remedy).toContain('when the session that alters or drops it has ended');
+  }
+  await filler.query('rollback');
+  await service.stop();
+});

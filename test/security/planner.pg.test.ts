@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 
+import { migrate } from '../../src/install/migrate.ts';
 import { ident } from '../../src/lib/ident.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { READER_PASSWORD } from '../support/prepare-database.ts';
@@ -53,4 +54,11 @@ test('a shard is still read by its blocks alone', async () => {
   const plan = JSON.stringify(rows);
   expect(plan).toContain('"Tid Range Scan"');
   expect(plan).toContain(`((ctid >= '(10,0)'::tid) AND (ctid < '(20,0)'::tid))`);
+});
+
+test('an upgrade drops the handles that were no barrier yet', async () => {
+  const asBefore = `alter view ${view} reset (security_barrier)`;
+  await alice.query(asBefore);
+  await migrate({ url: database.url() });
+  expect((await superuser.query('select to_regclass($1) as handle', [view])).rows).toEqual([{ handle: null }]);
 });
