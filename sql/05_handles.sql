@@ -85,8 +85,12 @@ begin
   returning handle_id, name, guard_hash into reserved;
   guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
   if _create_handle.kind = 'view' then
-    -- A barrier, lest the planner show what it knows of a column to an operator's function. The types of columns that a view reads cannot change.
-    execute format('create view pgscore_sources.%I with (security_barrier = true) as select t.ctid as block, %s from %s t where %s', reserved.name, columns, relation, guard);
+    -- A barrier with OFFSET, into which no condition moves, lest the planner show what it knows of a column: to the function of an
+    -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
+    execute format(
+      'create view pgscore_sources.%I with (security_barrier = true) as select %s from %s t
+        where %s and t.ctid >= current_setting(''pgscore.block_from'', true)::tid and t.ctid < current_setting(''pgscore.block_to'', true)::tid offset 0',
+      reserved.name, columns, relation, guard);
     execute format('grant select on pgscore_sources.%I to pgscore_reader', reserved.name);
   else
     select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names, array_agg(c ->> 'sql_type' order by n) as types into shape
