@@ -244,7 +244,7 @@ begin
       errcode = 'datatype_mismatch', hint = 'It must be timestamptz, timestamp or date.';
   end if;
   -- A time without a zone is the requester's, whatever zone the session has that reads it.
-  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', 'timestamp with time zone')
+  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', format_type(found.base, -1))
     || case when found.base = 'timestamptz'::regtype then '{}' else jsonb_build_object('time_zone', current_setting('TimeZone')) end);
 end
 $$;
