@@ -117,7 +117,7 @@ create or replace function pgscore_data._window_columns(grain text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
-  m.name as model_name, v.number as model_version, null::text as segment_key, null::text as segment_value,
+  m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
   (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone as window_end,
   w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage,
   coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, grain);

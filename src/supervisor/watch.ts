@@ -1,8 +1,10 @@
 import type { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
 import { compareLabels } from '../monitor/compare-labels.ts';
-import { refresh } from '../monitor/refresh.ts';
+import { audit, refresh } from '../monitor/refresh.ts';
 import { Wakeable } from './wakeable.ts';
+
+const AUDIT_MS = 3_600_000;
 
 /** What watching over models takes. */
 export type WatchOptions = {
@@ -32,7 +34,17 @@ export class Watch {
         refreshLoop.wake();
       }
     };
-    this.#loops = [refreshLoop, new Wakeable('comparing labels', pollMs, compareAll, log)];
+    const auditSome = async (): Promise<void> => {
+      if (!goesOn()) return;
+      const wrong = await refreshing.use((client) => audit(client));
+      if (wrong > 0)
+        log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
+    };
+    this.#loops = [
+      refreshLoop,
+      new Wakeable('comparing labels', pollMs, compareAll, log),
+      new Wakeable('auditing accuracy', AUDIT_MS, auditSome, log),
+    ];
   }
 
   start(): void {
