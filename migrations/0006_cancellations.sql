@@ -15,7 +15,7 @@ select r.run_id, r.requested_by, r.cancel_requested_at from pgscore_data.run r w
 drop trigger if exists cancel on pgscore_data.run;
 drop function if exists pgscore_data._cancel_queued();
 drop function if exists pgscore._my_schedule(text);
-drop view if exists pgscore._run_control, pgscore._schedule_control, pgscore._target_drop;
+drop view if exists pgscore._run_control, pgscore._schedule_control, pgscore._target_drop, pgscore._target_request;
 drop function if exists pgscore_data._drop_storage();
 drop trigger if exists control on pgscore_data.schedule;
 drop function if exists pgscore_data._control_schedule();

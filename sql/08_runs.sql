@@ -235,7 +235,8 @@ as $$
 declare
   t pgscore_data.target;
 begin
-  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
+  -- Locked first, so that no run over it can be submitted after the look for one.
+  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for update;
   if not found then
     raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;

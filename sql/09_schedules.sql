@@ -22,8 +22,15 @@ begin
   return new;
 exception
   when unique_violation then
-    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = 'Choose another name, or select pgscore.unschedule(name) first.';
-  when check_violation then
+    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = case
+      when exists (select from pgscore_data.schedule x where x.name = new.name and pg_has_role(new.owner, to_regrole(quote_ident(x.owner)), 'usage')) then
+        'Choose another name, or select pgscore.unschedule(name) first.'
+      else 'Choose another name: it is another role''s, and all share the names.' end;
+  -- As they are, these would show the guard key of the row that fails.
+  when check_violation or not_null_violation then
+    if new.name <> '' and octet_length(new.name) <= 200 then
+      raise exception 'schedule "%" lacks something, or has an option that is not known', new.name using errcode = 'invalid_parameter_value', hint = 'Make schedules with pgscore.schedule().';
+    end if;
     raise exception 'schedule name % cannot be used', coalesce(quote_literal(new.name), 'NULL') using errcode = 'invalid_name', hint = 'Any text of 1 to 200 bytes.';
 end
 $$;

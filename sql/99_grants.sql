@@ -37,7 +37,7 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels, probability_columns) on pgscore._target_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
 grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
