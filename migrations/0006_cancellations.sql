@@ -23,8 +23,8 @@ alter table pgscore_data.run drop column cancel_requested_at;
 
 alter table pgscore_data.generation drop constraint generation_state_check;
 alter table pgscore_data.generation add constraint generation_state_check check (state in ('loading', 'published', 'retired', 'discarded'));
-alter table pgscore_data.generation add column retired_xid xid8, add column readers text[];
-comment on column pgscore_data.generation.readers is 'Of a retired one: the transactions that were open when it had been, whose snapshots may still see it.';
+alter table pgscore_data.generation add column retired_xid xid8;
+comment on column pgscore_data.generation.retired_xid is 'The transaction that took it out of the history; snapshots from before that still see it.';
 
 -- The key of a run that goes to the history only must be found where it is there twice, as in any other generation.
 do $$

@@ -4,7 +4,7 @@ import { evictHolders } from '../runs/evict-holders.ts';
 import { recoverRuns } from '../runs/recover-runs.ts';
 import { recoverShards } from '../runs/recover-shards.ts';
 import { dropHandles, dropShards } from '../runs/sweep.ts';
-import { dropGenerations, noteReaders, retireGenerations } from '../runs/sweep-generations.ts';
+import { dropGenerations, retireGenerations } from '../runs/sweep-generations.ts';
 import { forgetWorkers } from './registry.ts';
 import { MOST_TRIES } from './settlement.ts';
 
@@ -26,7 +26,6 @@ export async function tidy(link: Link): Promise<void> {
   await link.use(async (client) => {
     await dropShards(client);
     await retireGenerations(client);
-    await noteReaders(client);
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);

@@ -17,6 +17,7 @@ const ada = await database.client('ada');
 await addReadyModel(superuser, 'model');
 await alice.query('create table source (id int primary key, x real)');
 await submitRun(alice, 'model', 'source');
+await alice.query('create view mine as select r.run, s.name from pgscore.runs r, pgscore.schedules s');
 await alice.query("select pgscore.schedule('yearly', '0 0 1 1 *', 'model', 'source')");
 
 const { rows: relations } = await superuser.query<{ name: string }>(
@@ -24,7 +25,12 @@ const { rows: relations } = await superuser.query<{ name: string }>(
     where n.nspname = any ($1) and c.relkind in ('r', 'p', 'v', 'm', 'f') order by 1`,
   [OURS],
 );
-const names = [...relations.map(({ name }) => name), 'alice.source_scores', 'alice.source_scores_history'];
+const names = [
+  ...relations.map(({ name }) => name),
+  'alice.source_scores',
+  'alice.source_scores_history',
+  'alice.mine',
+];
 
 async function offenders(query: string): Promise<unknown[]> {
   return (await superuser.query(query, [OURS, KEEPERS])).rows;
