@@ -13,6 +13,10 @@ as $$
 declare
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
+  -- Said here: the error of a constraint would show the row, and with it the key.
+  if new.kind is null or new.kind not in ('view', 'function') or new.digest is null then
+    raise exception 'a read handle is a view or a function with a digest' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
+  end if;
   insert into pgscore_data.handle (owner, name, kind, digest, guard_key)
   values (new.owner, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
   returning handle_id, name into new.handle_id, new.name;
