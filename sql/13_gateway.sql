@@ -29,7 +29,7 @@ begin
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
-        problem := sqlerrm;
+        get stacked diagnostics problem = pg_exception_detail;
     end;
   end loop;
   if problem is null then
@@ -109,6 +109,28 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
+create or replace function pgscore_data._check_asker(asked_by name) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. In a function that acts as its
+  -- owner it can't be proven: who owns none can't have been that owner.
+  if not exists (
+    select from pg_roles r
+     where r.rolname = asked_by
+       and (exists (select from pg_shdepend d join pg_proc p on p.oid = d.objid
+                     where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o' and p.prosecdef
+                       and d.classid = 'pg_proc'::regclass and d.dbid = (select x.oid from pg_database x where x.datname = current_database()))
+         or r.rolsuper and exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef))
+  ) then
+    raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
+      hint = 'Leave asked_by out: score() sets it.';
+  end if;
+end
+$$;
+comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
+
 create or replace function pgscore_data._ask_rows(this_version int, rows text, asked_by name) returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -119,6 +141,9 @@ declare
   id text := current_setting('pgscore.request_id', true);
   log record;
 begin
+  if asked_by <> session_user and asked_by <> current_setting('role') then
+    perform pgscore_data._check_asker(asked_by);
+  end if;
   if deadline <> '' then
     if deadline !~ '^[0-9]{1,9}$' then
       raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
@@ -156,7 +181,7 @@ declare
 begin
   execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f::text || '']'', asked_by))[1];\nend', names, this_version));
-  execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is what the log says of who asked.');
+  execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
   execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     base || '_rows', format(E'begin\n  return pgscore_data._ask_rows(%s, rows, asked_by);\nend', this_version));
   execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_rows', 'Asks the service for the predictions of many rows, a JSON array.');
