@@ -7,6 +7,8 @@ as $$
 declare
   gateway record;
   problem text;
+  -- Under these a transaction sees no heartbeat that is younger than itself.
+  still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
 begin
   if to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null then
     raise exception 'this model is scored by the service, and the extension dblink is missing in schema pgscore_dblink' using
@@ -20,7 +22,7 @@ begin
   end if;
   for gateway in
     select g.* from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
-     where w.state = 'running' and w.heartbeat_at > clock_timestamp() - interval '30 seconds' order by random()
+     where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds' order by random()
   loop
     begin
       perform pgscore_dblink.dblink_connect('pgscore', format(
@@ -41,6 +43,20 @@ begin
 end
 $$;
 comment on function pgscore_data._connect_gateway() is 'Connects this session to the gateway of a service that is alive.';
+
+create or replace function pgscore_data._refuse_lost(state text, reason text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- What could not connect said why.
+  if state <> '08001' then
+    raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
+      hint = 'Call again: it is connected to anew. The log of the service says why it went.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_lost(text, text) is 'Raises that a connection to the gateway was lost before its answer came.';
 
 create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
 language plpgsql volatile
@@ -66,6 +82,7 @@ begin
       when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection then
         perform pgscore_data._leave_gateway();
         if attempt = 2 then
+          perform pgscore_data._refuse_lost(sqlstate, sqlerrm);
           raise;
         end if;
       when query_canceled then
