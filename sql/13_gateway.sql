@@ -79,7 +79,8 @@ begin
       return answer;
     exception
       -- The first call of a session, a service that was restarted, or none: once more on a new connection.
-      when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection then
+      when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
+        or admin_shutdown or idle_session_timeout then
         perform pgscore_data._leave_gateway();
         if attempt = 2 then
           perform pgscore_data._refuse_lost(sqlstate, sqlerrm);

@@ -137,6 +137,28 @@ describe('a service that is killed in the middle of a call', () => {
   });
 });
 
+describe('a session whose connection was ended by the service', () => {
+  async function restarted(settings: Record<string, string> = {}): Promise<void> {
+    expect(await service.stop()).toBe(0);
+    service = await startTestService(database, { PGSCORE_GATEWAY_PORT: String(PORT), ...settings });
+    await gatewayIsKnown();
+  }
+
+  test('as it stopped, is answered by the next one', async () => {
+    expect(await score(alice)).toBe(21);
+    await restarted();
+    expect(await score(alice)).toBe(21);
+  });
+
+  test('as it was idle for too long, is answered on another', async () => {
+    await restarted({ PGSCORE_GATEWAY_IDLE_TIMEOUT: '1' });
+    expect(await score(alice)).toBe(21);
+    await waitFor(async () => (await connections()) === 0, { message: 'the end of the idle connection' });
+    expect(await score(alice)).toBe(21);
+    await restarted();
+  });
+});
+
 describe('a gateway that is frozen in the middle of a call', () => {
   test('keeps no caller beyond her cancel or her statement_timeout', async () => {
     const { pid } = await gatewayOf(service);
