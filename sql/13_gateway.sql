@@ -78,9 +78,10 @@ begin
       perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
       return answer;
     exception
-      -- The first call of a session, a service that was restarted, or none: once more on a new connection.
+      -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
+      -- connecting says so.
       when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
-        or admin_shutdown or idle_session_timeout then
+        or admin_shutdown or idle_session_timeout or undefined_function then
         perform pgscore_data._leave_gateway();
         if attempt = 2 then
           perform pgscore_data._refuse_lost(sqlstate, sqlerrm);

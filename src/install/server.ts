@@ -7,6 +7,9 @@ export const OLDEST_MAJOR = 15;
 /** The newest PostgreSQL that pgscore was tried on. */
 export const NEWEST_MAJOR = 18;
 
+/** The latter says nothing of what its bytes mean: they are taken for UTF-8. */
+export const ENCODINGS = ['UTF8', 'SQL_ASCII'];
+
 /** Refuses where nothing can be installed: a server that is too old, one that only follows another, a database of another encoding. */
 export async function checkServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: string; number: number; standby: boolean; encoding: string }>(
@@ -25,7 +28,7 @@ export async function checkServer(client: pg.Client): Promise<void> {
       remedy: 'Connect to the primary; target_session_attrs or the cluster manager says which it is.',
     });
   }
-  if (server.encoding !== 'UTF8') {
+  if (!ENCODINGS.includes(server.encoding)) {
     throw new PgscoreError('server_unsupported', `this database is encoded in ${server.encoding}, not UTF8`, {
       remedy: "Make a database with: create database … template template0 encoding 'UTF8'.",
     });
