@@ -58,12 +58,25 @@ end
 $$;
 comment on function pgscore_data._refuse_lost(text, text) is 'Raises that a connection to the gateway was lost before its answer came.';
 
-create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
+create or replace function pgscore_data._take_answer() returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer pgscore_models._prediction[];
+begin
+  answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
+    from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
+  perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
+  return answer;
+end
+$$;
+comment on function pgscore_data._take_answer() is 'Waits for the answer to what was sent to the gateway; none where nothing was.';
+
+create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
 begin
   for attempt in 1 .. 2 loop
     begin
@@ -73,10 +86,7 @@ begin
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
         raise exception 'the service is gone' using errcode = 'connection_failure';
       end if;
-      answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
-        from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
-      perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
-      return answer;
+      return pgscore_data._take_answer();
     exception
       -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
       -- connecting says so.
@@ -150,7 +160,7 @@ end
 $$;
 comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
 
-create or replace function pgscore_data._ask_rows(this_version int, rows text, asked_by name) returns pgscore_models._prediction[]
+create or replace function pgscore_data._request(this_version int, rows text, asked_by name) returns text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -176,10 +186,54 @@ begin
   if not found or random() < log.sampling then
     request := request || ',"log":true,"inputs":' || coalesce(log.inputs, true);
   end if;
-  return pgscore_data._ask('score ' || request || ',"rows":' || rows || '}');
+  return 'score ' || request || ',"rows":' || rows || '}';
 end
 $$;
-comment on function pgscore_data._ask_rows(int, text, name) is 'Asks the gateway for the predictions of rows, a JSON array of objects with a key for each feature.';
+comment on function pgscore_data._request(int, text, name) is 'What the gateway is asked for the predictions of rows, a JSON array of objects with a key for each feature.';
+
+create or replace function pgscore_data._send(request text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- 0 where an answer was left behind: it would be taken for this one's.
+  if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
+    perform pgscore_data._leave_gateway();
+  end if;
+exception
+  -- What could not be sent has no answer, and is asked for then.
+  when connection_exception or connection_does_not_exist or connection_failure or undefined_function then
+    null;
+end
+$$;
+comment on function pgscore_data._send(text) is 'Sends a request ahead, if there is a connection: _receive() takes its answer.';
+
+create or replace function pgscore_data._receive(request text, rows int) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer pgscore_models._prediction[];
+begin
+  begin
+    answer := pgscore_data._take_answer();
+  exception
+    when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+      null;
+    when query_canceled then
+      perform pgscore_data._leave_gateway();
+      raise;
+    when others then
+      perform pgscore_data._drain_gateway();
+      raise;
+  end;
+  if cardinality(answer) = rows then
+    return answer;
+  end if;
+  return pgscore_data._ask(request);
+end
+$$;
+comment on function pgscore_data._receive(text, int) is 'The answer to a request that was sent ahead; asks again where it did not arrive.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
@@ -199,11 +253,14 @@ declare
   base text := format('_v%s_online', this_version);
 begin
   execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f::text || '']'', asked_by))[1];\nend', names, this_version));
+    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask(pgscore_data._request(%2$s, ''['' || f::text || '']'', asked_by)))[1];\nend', names, this_version));
   execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
-  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base || '_rows', format(E'begin\n  return pgscore_data._ask_rows(%s, rows, asked_by);\nend', this_version));
-  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_rows', 'Asks the service for the predictions of many rows, a JSON array.');
+  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns void language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as %L',
+    base || '_send', format(E'begin\n  perform pgscore_data._send(pgscore_data._request(%s, rows, asked_by));\nend', this_version));
+  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_send', 'Sends many rows, a JSON array, to the service ahead of _receive().');
+  execute format('create or replace function pgscore_models.%I(rows text, count int, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+    base || '_receive', format(E'begin\n  return pgscore_data._receive(pgscore_data._request(%s, rows, asked_by), count);\nend', this_version));
+  execute format('comment on function pgscore_models.%I(text, int, name) is %L', base || '_receive', 'The predictions of rows that were sent.');
 end
 $$;
 comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online, by which a version is asked of the service.';

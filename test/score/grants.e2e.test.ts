@@ -133,7 +133,9 @@ describe('a caller', () => {
   test.each([
     'select * from pgscore_data.gateway',
     `select pgscore_data._ask('ping')`,
-    `select pgscore_data._ask_rows(1, '[{"a": 1, "b": 2}]', 'bob')`,
+    `select pgscore_data._request(1, '[{"a": 1, "b": 2}]', 'bob')`,
+    `select pgscore_data._send('ping')`,
+    `select pgscore_data._receive('ping', 1)`,
     'select pgscore_data._connect_gateway()',
     'select pgscore_dblink.dblink_get_connections()',
     `select * from pgscore_dblink.dblink('pgscore', 'ping') as t (ping text)`,
@@ -186,7 +188,10 @@ describe('a caller', () => {
     await alice.query(`set pgscore.request_id = 'forged'`);
     const forged = await refusal(alice, `select pgscore_models._v1_online(${ROW}, 'bob')`);
     expect(forged).toMatchObject({ code: '42501' });
-    await refusal(alice, `select pgscore_models._v1_online_rows('[{"a": 1, "b": 2}]', 'bob')`);
+    const rows = `'[{"a": 1, "b": 2}]'`;
+    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_receive(${rows}, 1, 'bob')`]) {
+      expect((await refusal(alice, `select pgscore_models.${call}`)).code).toBe('42501');
+    }
     await score(alice);
     const logged = async (): Promise<unknown[]> =>
       (await superuser.query(`select requested_by from pgscore_data.online_prediction where request_id = 'forged'`))
