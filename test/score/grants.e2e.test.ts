@@ -25,6 +25,7 @@ const [superuser, ada, alice, bob, outsider] = await Promise.all([
 const login = await gatewayOf(service);
 
 const ROW = `'{"a": 1, "b": 2}'`;
+const CALL = `select score('sum', ${ROW}) as score`;
 const CALLS = [
   `select score('sum', ${ROW})`,
   `select pgscore.score('sum', ${ROW}::jsonb)`,
@@ -49,7 +50,7 @@ async function execution(way: 'native' | 'online'): Promise<void> {
 }
 
 async function score(client: Client): Promise<unknown> {
-  const { rows } = await client.query<{ score: number }>(`select score('sum', ${ROW}) as score`);
+  const { rows } = await client.query<{ score: number }>(CALL);
   return rows[0]?.score;
 }
 
@@ -171,7 +172,7 @@ describe('a caller', () => {
       seen.push({ message, detail, where, internalQuery }),
     );
     await other.query('set pgscore.execution = online');
-    const failed = await other.query(`select score('sum', ${ROW})`).catch((error: unknown) => error);
+    const failed = await other.query(CALL).catch((error: unknown) => error);
     expect(failed).toMatchObject({
       code: '08001',
       message: 'the service does not answer',
@@ -202,9 +203,8 @@ describe('a caller', () => {
 
   test('is logged as the role that she set, and in a function that acts as its owner as that owner', async () => {
     await superuser.query('grant usage, create on schema alice to bob');
-    await bob.query(
-      `create function alice.for_all() returns float8 language sql security definer as $$ select score('sum', ${ROW}) $$`,
-    );
+    const forAll = `create function alice.for_all() returns float8 language sql security definer as $$ select score('sum', ${ROW}) $$`;
+    await bob.query(forAll);
     await bob.query(`set pgscore.request_id = ''`);
     await alice.query(`set pgscore.request_id = 'for all'`);
     await alice.query('select alice.for_all()');
@@ -212,7 +212,7 @@ describe('a caller', () => {
     await someone.query(`set pgscore.request_id = 'as bob'`);
     await someone.query('set role bob');
     await someone.query('set pgscore.execution = online');
-    await someone.query(`select score('sum', ${ROW})`);
+    await someone.query(CALL);
     const logged = `select request_id, requested_by from pgscore_data.online_prediction where request_id in ('for all', 'as bob') order by 1`;
     await waitFor(async () => (await superuser.query(logged)).rows.length === 2);
     expect((await superuser.query(logged)).rows).toEqual([

@@ -20,7 +20,8 @@ beforeAll(async () => {
   await deployBytes(ada, 'trees', await readFile(new URL('../../bench/trees.onnx', import.meta.url)));
   await superuser.query('grant usage on schema alice to pgscore_owner');
   const columns = FEATURES.map((name, n) => `sin(i * ${n + 1})::real as ${name}`).join(', ');
-  await alice.query(`create table points as select i as id, ${columns} from generate_series(1, 20000) i`);
+  const create = `create table points as select i as id, ${columns} from generate_series(1, 20000) i`;
+  await alice.query(create);
   await alice.query(`select pgscore.bind('trees', 'points')`);
   await alice.query('analyze points');
   // From here on nothing needs it.
@@ -50,9 +51,8 @@ test.each(['pgscore_models.trees(p)', 'pgscore_models.trees_v1(p)', `score('tree
 
 test('a trigger stores the score of each row that is written, and a filter over it finds them', async () => {
   await alice.query(`create table scored (like points, score double precision)`);
-  await alice.query(
-    `create function keep_score() returns trigger language plpgsql as $$ begin new.score := pgscore_models.trees_v1(${FEATURES.map((name) => `new.${name}`).join(', ')}); return new; end $$`,
-  );
+  const keepScore = `create function keep_score() returns trigger language plpgsql as $$ begin new.score := pgscore_models.trees_v1(${FEATURES.map((name) => `new.${name}`).join(', ')}); return new; end $$`;
+  await alice.query(keepScore);
   await alice.query('create trigger keep before insert or update on scored for each row execute function keep_score()');
   await alice.query('insert into scored select p.*, null from points p where id <= 100');
   const { rows } = await alice.query(

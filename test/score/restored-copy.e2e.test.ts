@@ -68,13 +68,15 @@ test('a restored copy computes native models, asks no service until it is adopte
     await waitFor(async () => (await owner.query(state, [paused.worker])).rows.length > 0, {
       message: 'the copy to be served',
     });
-    await alice.query(`set pgscore.request_id = 'of the copy'`);
     for (let session = 0; session < 10; session += 1) {
-      expect((await alice.query(CALL)).rows).toEqual([{ score: 21 }]);
-      await owner.query('select pgscore_data._leave_gateway()');
+      const client = new Client({ connectionString: at(original.url('alice')) });
+      await client.connect();
+      await client.query(`set pgscore.execution = online; set pgscore.request_id = 'of the copy'`);
+      await waitFor(async () => (await client.query(CALL)).rows.length === 1, { message: 'an answer' });
+      await client.end();
     }
     const logged = `select from pgscore_data.online_prediction where request_id = 'of the copy'`;
-    await waitFor(async () => (await owner.query(logged)).rows.length > 0);
+    await waitFor(async () => (await owner.query(logged)).rows.length === 10, { message: 'the log of the copy' });
     const originals = await original.client();
     expect((await originals.query(logged)).rows).toEqual([]);
   } finally {
