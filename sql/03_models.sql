@@ -147,8 +147,8 @@ begin
 exception
   when unique_violation then
     raise exception 'model "%" already exists', new_name using errcode = 'duplicate_object', hint = 'Choose another name.';
-  when check_violation then
-    raise exception 'model name % cannot be used', quote_literal(new_name) using
+  when check_violation or not_null_violation then
+    raise exception 'model name % cannot be used', coalesce(quote_literal(new_name), 'NULL') using
       errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
 end
 $$;
@@ -198,8 +198,8 @@ begin
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'set_alias' then
-      if new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
-        raise exception 'alias % cannot be used', quote_literal(new.argument) using
+      if new.argument is null or new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
+        raise exception 'alias % cannot be used', coalesce(quote_literal(new.argument), 'NULL') using
           errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);

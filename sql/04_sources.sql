@@ -96,6 +96,10 @@ declare
   wire text;
   allowed boolean;
 begin
+  if (case jsonb_typeof(column_map) when 'object' then exists (select from jsonb_each(column_map) m where jsonb_typeof(m.value) <> 'string') else column_map is not null end) then
+    raise exception 'column_map => % does not map features to columns', quote_literal(column_map) using
+      errcode = 'invalid_parameter_value', hint = 'The keys are features, the values columns: {"feature": "column"}.';
+  end if;
   select k into stranger from jsonb_object_keys(coalesce(column_map, '{}')) k
    where not exists (select from jsonb_array_elements(signature -> 'features') f where f ->> 'name' = k) limit 1;
   if stranger is not null then
@@ -172,6 +176,9 @@ begin
     raise exception 'source % has no primary key', source using
       errcode = 'invalid_parameter_value', hint = 'Say what identifies a row: key => ''id'', or key => array[''a'', ''b''].';
   end if;
+  if array_position(wanted, null) is not null then
+    raise exception 'the key holds NULL' using errcode = 'null_value_not_allowed', hint = 'Say what identifies a row: key => ''id'', or key => array[''a'', ''b''].';
+  end if;
   if (select count(distinct w) from unnest(wanted) w) < cardinality(wanted) then
     raise exception 'the key names a column twice: %', array_to_string(wanted, ', ') using errcode = 'duplicate_column', hint = 'Name each column once.';
   end if;
@@ -244,7 +251,7 @@ begin
       errcode = 'datatype_mismatch', hint = 'It must be timestamptz, timestamp or date.';
   end if;
   -- A time without a zone is the requester's, whatever zone the session has that reads it.
-  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', 'timestamp with time zone')
+  return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type', format_type(found.base, -1))
     || case when found.base = 'timestamptz'::regtype then '{}' else jsonb_build_object('time_zone', current_setting('TimeZone')) end);
 end
 $$;

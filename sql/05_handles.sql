@@ -13,6 +13,10 @@ as $$
 declare
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
+  -- Said here: the error of a constraint would show the row, and with it the key.
+  if new.kind is null or new.kind not in ('view', 'function') or new.digest is null then
+    raise exception 'a read handle is a view or a function with a digest' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
+  end if;
   insert into pgscore_data.handle (owner, name, kind, digest, guard_key)
   values (new.owner, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
   returning handle_id, name into new.handle_id, new.name;
@@ -25,19 +29,49 @@ comment on function pgscore_data._reserve_handle() is 'Gives a new handle a name
 create or replace trigger reserve instead of insert on pgscore._handle_request
 for each row execute function pgscore_data._reserve_handle();
 
+create or replace function pgscore._handle_type(col jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when col ->> 'role' = 'event_time' then 'timestamp with time zone'
+    when col ->> 'role' = 'feature' and col ->> 'sql_type' = 'bpchar' then 'text'
+    else col ->> 'sql_type'
+  end
+$$;
+comment on function pgscore._handle_type(jsonb) is 'The type in which a handle gives a column of a plan.';
+
 create or replace function pgscore._handle_columns(columns jsonb) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(case
       when c ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', c ->> 'name', c ->> 'time_zone')
-      when c ->> 'role' = 'event_time' then format('(t.%I)::timestamp with time zone', c ->> 'name')
-      when c ->> 'sql_type' = 'bpchar' and c ->> 'role' = 'feature' then format('(t.%I)::text', c ->> 'name')
-      else format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type')
+      else format('(t.%I)::%s', c ->> 'name', pgscore._handle_type(c))
     end || ' as c' || n, ', ' order by n)
   from jsonb_array_elements(columns) with ordinality as x (c, n)
 $$;
 comment on function pgscore._handle_columns(jsonb) is 'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types.';
+
+create or replace function pgscore._columns_are(relation text, names text[], types text[]) returns boolean
+language plpgsql stable security invoker parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  changed record;
+begin
+  select x.name, x.type as was, format_type(pgscore._base_type(a.atttypid), -1) as is into changed
+    from unnest(names, types) as x (name, type)
+    join pg_attribute a on a.attrelid = relation::regclass and a.attname = x.name and a.attnum > 0 and not a.attisdropped
+   where format_type(a.atttypid, -1) <> x.type and format_type(pgscore._base_type(a.atttypid), -1) <> x.type limit 1;
+  if found then
+    raise exception 'column "%" was % and is %', changed.name, changed.was, changed.is using errcode = 'invalid_function_definition', hint = 'Submit the run again.';
+  end if;
+  return true;
+end
+$$;
+comment on function pgscore._columns_are(text, text[], text[]) is
+'Raises where a column of a source has another type than a handle was made for, which the casts of the handle would hide. The handle asks as it reads, when it holds its lock.';
 
 create or replace function pgscore._create_handle(plan jsonb, kind text, digest text) returns bigint
 language plpgsql volatile security invoker
@@ -48,21 +82,27 @@ declare
   guard text;
   relation text := format('%I.%I', plan ->> 'schema', plan ->> 'name');
   columns text := pgscore._handle_columns(plan -> 'columns');
+  shape record;
   by_block boolean := plan ->> 'kind' = 'ctid';
 begin
   insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
   returning handle_id, name, guard_hash into reserved;
   guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
   if _create_handle.kind = 'view' then
-    execute format('create view pgscore_sources.%I as select t.ctid as block, %s from %s t where %s', reserved.name, columns, relation, guard);
+    -- A barrier with OFFSET, into which no condition moves, lest the planner show what it knows of a column: to the function of an
+    -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
+    execute format(
+      'create view pgscore_sources.%I with (security_barrier = true) as select %s from %s t
+        where %s and t.ctid >= current_setting(''pgscore.block_from'', true)::tid and t.ctid < current_setting(''pgscore.block_to'', true)::tid offset 0',
+      reserved.name, columns, relation, guard);
     execute format('grant select on pgscore_sources.%I to pgscore_reader', reserved.name);
   else
+    select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names, array_agg(c ->> 'sql_type' order by n) as types into shape
+      from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n);
     execute format(
       'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = pg_catalog, pg_temp as %L',
-      reserved.name,
-      (select string_agg(format('c%s %s', n, case when c ->> 'sql_type' = 'bpchar' and c ->> 'role' = 'feature' then 'text' else c ->> 'sql_type' end), ', ' order by n)
-         from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n)),
-      format('select %s from %s t where %s', columns, relation, guard)
+      reserved.name, shape.result,
+      format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names, shape.types)
         || case when by_block then ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi' else '' end);
     execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
     execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
@@ -80,7 +120,7 @@ as $$
 declare
   -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
   kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128 then 'view' else 'function' end;
-  shape text := md5(concat_ws('/', plan ->> 'schema', plan ->> 'name', plan ->> 'kind', (plan -> 'columns')::text));
+  shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns')::text);
   kept record;
 begin
   if kind = 'function' then
@@ -119,3 +159,23 @@ exception
 end
 $$;
 comment on function pgscore_data._drop_handle(bigint) is 'Drops a handle that no open run needs; false where it is in use just now, to be tried again.';
+
+-- Handles of versions before they were barriers. A run that waits for one is told to be submitted again.
+do $$
+declare
+  open_view regclass;
+begin
+  for open_view in
+    select c.oid from pg_class c
+     where c.relnamespace = 'pgscore_sources'::regnamespace and c.relkind = 'v' and not coalesce('security_barrier=true' = any (c.reloptions), false)
+       and exists (select from pgscore_data.handle h where h.kind = 'view' and h.name = c.relname)
+  loop
+    begin
+      execute format('drop view %s', open_view);
+    exception
+      -- Something of its owner's hangs on it, and what it could tell is hers; or a run reads it, and it goes with that.
+      when dependent_objects_still_exist or lock_not_available then null;
+    end;
+  end loop;
+end
+$$;

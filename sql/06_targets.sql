@@ -1,7 +1,7 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
 create or replace view pgscore._target_request with (security_barrier) as
-select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.probability_columns, t.target_id, t.owner
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is 'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
 alter view pgscore._target_request alter column owner set default current_user;
@@ -64,6 +64,15 @@ end
 $$;
 comment on function pgscore_data._key_types(jsonb) is 'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
 
+create or replace function pgscore._probability_columns(class_labels text[]) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when cardinality(class_labels) <= 20 and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
+    then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
+$$;
+comment on function pgscore._probability_columns(text[]) is 'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
+
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -74,12 +83,19 @@ declare
   keys text;
   key_names text;
 begin
-  if not has_schema_privilege(new.owner, new.view_schema, 'create') then
+  if coalesce(new.view_name, '') = '' then
+    raise exception 'target => % cannot be used', coalesce(quote_literal(new.view_name), 'NULL') using errcode = 'invalid_name', hint = 'It names the view that shows the predictions: any name of 1 to 55 bytes.';
+  elsif to_regnamespace(quote_ident(new.view_schema)) is null then
+    raise exception 'target_schema => % does not exist', quote_literal(new.view_schema) using errcode = 'invalid_schema_name', hint = 'Name a schema that you may create views in: target_schema => ''...''.';
+  elsif (select n.nspowner = 'pgscore_owner'::regrole from pg_namespace n where n.nspname = new.view_schema) then
+    raise exception 'target_schema => % is a schema of pgscore', quote_literal(new.view_schema) using
+      errcode = 'insufficient_privilege', hint = 'Name a schema of yours: target_schema => ''...''; pgscore uninstall drops what is in its own.';
+  elsif not has_schema_privilege(new.owner, new.view_schema, 'create') then
     raise exception 'permission denied for schema %', new.view_schema using
       errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant create on schema %I to %I;', new.view_schema, new.owner);
   end if;
   insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, probability_columns)
-  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels, new.probability_columns)
+  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels, pgscore._probability_columns(new.class_labels))
   returning * into t;
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n), string_agg(quote_ident(k ->> 'name'), ', ' order by n)
@@ -88,7 +104,7 @@ begin
     base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
   execute format('comment on table pgscore_predictions.%I is %L', base, format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema, t.view_name));
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (0)', base || '_g0', base);
-  execute format('create index on pgscore_predictions.%I (%s, run_id)', base || '_g0', key_names);
+  execute format('create unique index on pgscore_predictions.%I (%s, run_id)', base || '_g0', key_names);
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (1)', base || '_g1', base);
   execute format('create unique index on pgscore_predictions.%I (%s)', base || '_g1', key_names);
   execute format('alter table pgscore_predictions.%I replica identity full', base || '_g0');
@@ -113,15 +129,6 @@ comment on function pgscore_data._create_storage() is 'Makes the storage of a ne
 
 create or replace trigger create_storage instead of insert on pgscore._target_request
 for each row execute function pgscore_data._create_storage();
-
-create or replace function pgscore._probability_columns(class_labels text[]) returns text[]
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case when cardinality(class_labels) <= 20 and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
-    then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
-$$;
-comment on function pgscore._probability_columns(text[]) is 'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
 
 create or replace function pgscore._create_user_view(target_schema name, view_name name, storage_view text, what text) returns void
 language plpgsql volatile security invoker
@@ -169,8 +176,8 @@ begin
   select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
-    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, probability_columns)
-    values (target_schema, target, task, keys, labels, pgscore._probability_columns(labels))
+    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels)
+    values (target_schema, target, task, keys, labels)
     returning target_id into id;
   elsif (known.task, known.key_columns, known.class_labels) is distinct from (task, keys, labels) then
     raise exception 'target "%.%" has another shape', target_schema, target using

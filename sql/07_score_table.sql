@@ -33,11 +33,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   signature jsonb;
+  model text;
   t pgscore_data.target;
 begin
-  select v.signature into signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready';
+  select v.signature, m.name into signature, model
+    from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = new.version_id and v.state = 'ready';
   if not found then
     raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  if not pgscore._may_score(new.requested_by, new.version_id) then
+    raise exception 'model "%" is not granted to "%"', model, new.requested_by using errcode = 'insufficient_privilege',
+      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', model, new.requested_by);
   end if;
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
     raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
@@ -66,7 +72,7 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_run() is 'Checks that handle and target are the requester''s, queues the run and wakes the service.';
+comment on function pgscore_data._accept_run() is 'Checks that the requester may use the model, that handle and target are hers, queues the run and wakes the service.';
 
 create or replace trigger accept instead of insert on pgscore._run_request
 for each row execute function pgscore_data._accept_run();

@@ -82,45 +82,50 @@ comment on column pgscore.run_errors.feature is 'The feature at fault, where it 
 comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
 
 create or replace view pgscore._run_control with (security_barrier) as
-select r.run_id, r.state, r.cancel_requested_at, r.rows_done, r.rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
+select r.run_id, r.state, r.rows_done, r.rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
 from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
-comment on view pgscore._run_control is 'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end and to ask for their cancellation; pgscore.runs has their progress.';
+comment on view pgscore._run_control is 'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end; pgscore.runs has their progress.';
 
-create or replace function pgscore.cancel_run(run bigint) returns boolean
-language plpgsql volatile security invoker
+create or replace view pgscore._cancel_request as
+select null::bigint as run_id, null::boolean as accepted, null::name as requested_by where false;
+comment on view pgscore._cancel_request is 'Where cancel_run() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._cancel_request alter column requested_by set default current_user;
+
+create or replace function pgscore_data._accept_cancellation() returns trigger
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   current_state text;
 begin
-  select c.state into current_state from pgscore._run_control c where c.run_id = run;
-  if current_state is null then
-    raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+  select r.state into current_state from pgscore_data.run r
+   where r.run_id = new.run_id and (pg_has_role(new.requested_by, to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role(new.requested_by, 'pgscore_owner', 'usage'));
+  if not found then
+    raise exception 'run % does not exist, or is not yours', coalesce(new.run_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
   end if;
-  update pgscore._run_control c set cancel_requested_at = clock_timestamp()
-   where c.run_id = run and c.state in ('queued', 'running');
-  return found;
-end
-$$;
-comment on function pgscore.cancel_run(bigint) is 'Asks for a run to be stopped; its predictions are discarded. False where it had already ended.';
-
-create or replace function pgscore_data._cancel_queued() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if new.state = 'queued' and new.cancel_requested_at is not null then
-    new.state := 'cancelled';
-    new.finished_at := clock_timestamp();
+  new.accepted := current_state in ('queued', 'running');
+  if new.accepted then
+    insert into pgscore_data.cancellation (run_id, requested_by) values (new.run_id, new.requested_by);
+    -- One that is locked is being claimed just now, or cancelled by another: the service ends it.
+    update pgscore_data.run r set state = 'cancelled', finished_at = clock_timestamp()
+     where r.run_id = (select x.run_id from pgscore_data.run x where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);
+    perform pgscore_data._wake();
   end if;
-  perform pgscore_data._wake();
   return new;
 end
 $$;
-comment on function pgscore_data._cancel_queued() is 'Ends a cancelled run that nobody has begun, and wakes the service for one that runs.';
+comment on function pgscore_data._accept_cancellation() is
+'Notes that a run is to be stopped, without a lock on one that runs; ends one that nobody has begun, and wakes the service for the others.';
 
-create or replace trigger cancel before update of cancel_requested_at on pgscore_data.run
-for each row execute function pgscore_data._cancel_queued();
+create or replace trigger accept instead of insert on pgscore._cancel_request
+for each row execute function pgscore_data._accept_cancellation();
+
+create or replace function pgscore.cancel_run(run bigint) returns boolean
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._cancel_request (run_id) values ($1) returning accepted $$;
+comment on function pgscore.cancel_run(bigint) is
+'Asks for a run to be stopped, when this is committed; its predictions are discarded. False where it had already ended. One that is being published at that moment is done all the same.';
 
 create or replace view pgscore.workers with (security_barrier) as
 select w.worker_id as worker, w.host, w.pid, w.version,
@@ -218,29 +223,37 @@ comment on column pgscore.targets.snapshot_at is 'The instant whose rows the lat
 comment on column pgscore.targets.storage is 'The partitioned table behind it.';
 comment on column pgscore.targets.created_at is 'When it was made.';
 
-create or replace view pgscore._target_drop with (security_barrier) as
-select t.target_id, t.view_schema, t.view_name, t.owner from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
-comment on view pgscore._target_drop is 'The caller''s targets; deleting one drops its storage.';
+create or replace view pgscore._drop_request as
+select null::int as target_id, null::name as requested_by where false;
+comment on view pgscore._drop_request is 'Where drop_target() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._drop_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._drop_storage() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  t pgscore_data.target;
 begin
-  if exists (select from pgscore_data.run r where r.target_id = old.target_id and r.state in ('queued', 'running')) then
-    raise exception 'target %.% is in use by a run that has not ended', old.view_schema, old.view_name using
+  -- Locked first, so that no run over it can be submitted after the look for one.
+  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for update;
+  if not found then
+    raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+  end if;
+  if exists (select from pgscore_data.run r where r.target_id = t.target_id and r.state in ('queued', 'running')) then
+    raise exception 'target %.% is in use by a run that has not ended', t.view_schema, t.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
   -- A type of hers that she dropped with CASCADE took the key and these views along.
-  execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || old.target_id || '_latest', 'target_' || old.target_id || '_history');
-  execute format('drop table pgscore_predictions.%I', 'target_' || old.target_id);
-  delete from pgscore_data.target t where t.target_id = old.target_id;
-  return old;
+  execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_' || t.target_id || '_history');
+  execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);
+  delete from pgscore_data.target x where x.target_id = t.target_id;
+  return new;
 end
 $$;
 comment on function pgscore_data._drop_storage() is 'Drops a target''s storage; its runs stay as the record of what was done.';
 
-create or replace trigger drop_storage instead of delete on pgscore._target_drop
+create or replace trigger drop_storage instead of insert on pgscore._drop_request
 for each row execute function pgscore_data._drop_storage();
 
 create or replace function pgscore.drop_target(target text, target_schema name default current_schema()) returns void
@@ -248,17 +261,17 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  parts text[] := parse_ident(target);
+  parts text[] := parse_ident(nullif(btrim(target), ''));
   wanted record;
 begin
-  select d.* into wanted from pgscore._target_drop d
-   where d.view_name = parts[cardinality(parts)] and d.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
+  select t.target_id, t.view_schema, t.view_name into wanted from pgscore._target_request t
+   where t.view_name = parts[cardinality(parts)] and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
   if wanted.target_id is null then
-    raise exception 'target "%" does not exist, or is not yours', target using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+    raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name);
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name || '_history');
-  delete from pgscore._target_drop d where d.target_id = wanted.target_id;
+  insert into pgscore._drop_request (target_id) values (wanted.target_id);
 end
 $$;
 comment on function pgscore.drop_target(text, name) is 'Drops a target with its views and every prediction in it; refused while a run writes to it or while a view of yours depends on its views. target: flight_scores or schema.flight_scores.';

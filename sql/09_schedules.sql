@@ -22,8 +22,15 @@ begin
   return new;
 exception
   when unique_violation then
-    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = 'Choose another name, or select pgscore.unschedule(name) first.';
-  when check_violation then
+    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = case
+      when exists (select from pgscore_data.schedule x where x.name = new.name and pg_has_role(new.owner, to_regrole(quote_ident(x.owner)), 'usage')) then
+        'Choose another name, or select pgscore.unschedule(name) first.'
+      else 'Choose another name: it is another role''s, and all share the names.' end;
+  -- As they are, these would show the guard key of the row that fails.
+  when check_violation or not_null_violation then
+    if new.name <> '' and octet_length(new.name) <= 200 then
+      raise exception 'schedule "%" lacks something, or has an option that is not known', new.name using errcode = 'invalid_parameter_value', hint = 'Make schedules with pgscore.schedule().';
+    end if;
     raise exception 'schedule name % cannot be used', coalesce(quote_literal(new.name), 'NULL') using errcode = 'invalid_name', hint = 'Any text of 1 to 200 bytes.';
 end
 $$;
@@ -305,8 +312,50 @@ comment on column pgscore.schedule_history.decided_at is 'When that was decided.
 comment on column pgscore.schedule_history.run_state is 'What became of the run: queued, running, done, failed or cancelled.';
 
 create or replace view pgscore._schedule_control with (security_barrier) as
-select s.schedule_id, s.name, s.paused, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage');
-comment on view pgscore._schedule_control is 'The caller''s schedules, to pause and to drop.';
+select s.schedule_id, s.name, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage');
+comment on view pgscore._schedule_control is 'The caller''s schedules, by name.';
+
+create or replace view pgscore._schedule_command as
+select null::text as action, null::int as schedule_id, null::name as requested_by where false;
+comment on view pgscore._schedule_command is 'Where the functions that change schedules hand their request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._schedule_command alter column requested_by set default current_user;
+
+create or replace function pgscore_data._control_schedule() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore_data.schedule;
+begin
+  select * into s from pgscore_data.schedule x
+   where x.schedule_id = new.schedule_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
+  if not found then
+    raise exception 'schedule % does not exist, or is not yours', coalesce(new.schedule_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+  end if;
+  case new.action
+    when 'pause' then
+      update pgscore_data.schedule x set paused = true where x.schedule_id = s.schedule_id;
+    when 'resume' then
+      -- What it slept through is not missed, and a broken one is tried again.
+      update pgscore_data.schedule x set paused = false, decided_until = clock_timestamp(), next_fire_at = null, error = null
+       where x.schedule_id = s.schedule_id and x.paused;
+    when 'drop' then
+      delete from pgscore_data.schedule x where x.schedule_id = s.schedule_id;
+  end case;
+  perform pgscore_data._wake();
+  return new;
+end
+$$;
+comment on function pgscore_data._control_schedule() is 'Pauses, resumes or drops a schedule of the caller. A resumed one begins at now.';
+
+create or replace trigger control instead of insert on pgscore._schedule_command
+for each row execute function pgscore_data._control_schedule();
+
+create or replace function pgscore._command_schedule(action text, name text) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._schedule_command (action, schedule_id) values ($1, (pgscore._my_schedule($2)).schedule_id) $$;
+comment on function pgscore._command_schedule(text, text) is 'Hands a change of a schedule over as the caller.';
 
 create or replace function pgscore._my_schedule(schedule_name text) returns pgscore._schedule_control
 language plpgsql stable security invoker
@@ -325,21 +374,13 @@ $$;
 comment on function pgscore._my_schedule(text) is 'A schedule of the caller by name; raises where there is none.';
 
 create or replace function pgscore.pause_schedule(name text) returns void
-language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pgscore._schedule_control c set paused = true where c.schedule_id = (pgscore._my_schedule(pause_schedule.name)).schedule_id;
-end
-$$;
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_schedule('pause', $1) $$;
 comment on function pgscore.pause_schedule(text) is 'Stops a schedule from firing until resume_schedule(); times in between are not caught up.';
 
 create or replace function pgscore.resume_schedule(name text) returns void
-language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pgscore._schedule_control c set paused = false where c.schedule_id = (pgscore._my_schedule(resume_schedule.name)).schedule_id;
-end
-$$;
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_schedule('resume', $1) $$;
 comment on function pgscore.resume_schedule(text) is 'Lets a paused schedule fire again from now on.';
 
 create or replace function pgscore.run_schedule(name text) returns bigint
@@ -351,25 +392,6 @@ end
 $$;
 comment on function pgscore.run_schedule(text) is 'Fires a schedule now and returns the run; NULL where the overlap rule skips it.';
 
-create or replace function pgscore_data._control_schedule() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if old.paused and not new.paused then
-    new.decided_until := clock_timestamp();
-    new.next_fire_at := null;
-    new.error := null;
-  end if;
-  perform pgscore_data._wake();
-  return new;
-end
-$$;
-comment on function pgscore_data._control_schedule() is 'A resumed schedule begins at now: what it slept through is not missed, and a broken one is tried again.';
-
-create or replace trigger control before update of paused on pgscore_data.schedule
-for each row when (old.paused is distinct from new.paused) execute function pgscore_data._control_schedule();
-
 create or replace function pgscore.unschedule(name text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -378,7 +400,7 @@ declare
   s pgscore._schedule_control := pgscore._my_schedule(unschedule.name);
 begin
   execute format('drop function if exists pgscore_sources.%I(timestamp with time zone)', s.handle);
-  delete from pgscore._schedule_control c where c.schedule_id = s.schedule_id;
+  insert into pgscore._schedule_command (action, schedule_id) values ('drop', s.schedule_id);
 end
 $$;
 comment on function pgscore.unschedule(text) is 'Drops a schedule and its history; the runs that it submitted stay.';

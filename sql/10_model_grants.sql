@@ -70,7 +70,7 @@ create or replace function pgscore.grant_model(model text, role name) returns te
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('grant_model', model, role::text) $$;
 comment on function pgscore.grant_model(text, name) is
-'Lets a role call score() with a model. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
+'Lets a role score with a model: score(), score_table() and schedules. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
 
 create or replace function pgscore.revoke_model(model text, role name) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -77,6 +77,17 @@ end
 $$;
 comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row of NULLs that an outer join gives where it found none.';
 
+create or replace function pgscore_models._refuse_ungranted(model text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'model "%" is not granted to "%"', model, current_user using errcode = 'insufficient_privilege',
+    hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', split_part(model, '@', 1), current_user);
+end
+$$;
+comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
+
 create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
@@ -87,6 +98,9 @@ declare
 begin
   if features is null or features = 'null' then
     return null;
+  end if;
+  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
   end if;
   if route.task = 'multiclass' then
     raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
@@ -133,13 +147,13 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return value::jsonb;
-exception
-  when invalid_text_representation then
+  if value !~ '^\s*(\{|null\s*$)' then
     perform pgscore_models._refuse_scalar(value);
+  end if;
+  return value::jsonb;
 end
 $$;
-comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no JSON.';
+comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no object.';
 
 do $$
 declare
@@ -165,8 +179,12 @@ begin
     return;
   end if;
   base := 'pgscore_models._v' || route.version_id;
+  if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
+  end if;
   if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
-    execute 'select (' || base || '_online($1)).*' into prediction using features;
+    -- (f($1)).* would call it for each of its columns.
+    execute 'select p.* from ' || base || '_online($1) p' into prediction using features;
   else
     if 'score' = any (route.parts) then
       execute 'select ' || base || '_json($1)' into prediction.score using features;
@@ -248,7 +266,7 @@ as $$ select pgscore_models._score(pgscore_models._route($1), $1, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
-Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist.';
+Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist. On a bound table a native model is always native.';
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
@@ -300,11 +318,12 @@ begin
     return false;
   end if;
   for this in
-    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment
+    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
+           case p.proparallel when 'u' then 'unsafe' else 'restricted' end as parallel
       from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname = 'score'
   loop
-    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      this.arguments, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
+    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel %s cost 10000 as %L',
+      this.arguments, this.parallel, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
     execute format('comment on function public.score(%s) is %L', this.identity, this.comment);
     execute format('revoke all on function public.score(%s) from public', this.identity);
     execute format('grant execute on function public.score(%s) to pgscore_user', this.identity);

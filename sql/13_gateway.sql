@@ -26,8 +26,8 @@ begin
   loop
     begin
       perform pgscore_dblink.dblink_connect('pgscore', format(
-        'host=%s port=%s user=%s dbname=pgscore password=%s sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
-        gateway.host, gateway.port, gateway.login, gateway.password, case when gateway.tls then 'require' else 'disable' end));
+        'host=%s port=%s user=%s dbname=pgscore password=''%s'' sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
+        gateway.host, gateway.port, gateway.login, replace(replace(gateway.password, E'\\', E'\\\\'), '''', E'\\'''), case when gateway.tls then 'require' else 'disable' end));
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
@@ -84,14 +84,15 @@ begin
         perform pgscore_data._connect_gateway();
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
-        raise exception 'the service is gone' using errcode = 'connection_failure';
+        raise exception 'the service hung up on the request' using
+          errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve --gateway-message-limit, 16 MB.';
       end if;
       return pgscore_data._take_answer();
     exception
       -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
       -- connecting says so.
       when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
-        or admin_shutdown or idle_session_timeout or undefined_function then
+        or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
         perform pgscore_data._leave_gateway();
         if attempt = 2 then
           perform pgscore_data._refuse_lost(sqlstate, sqlerrm);

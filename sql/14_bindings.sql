@@ -15,6 +15,13 @@ as $$
 $$;
 comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1.';
 
+create or replace function pgscore_data._online_kind() returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+-- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
+as $$ select format('volatile parallel %s cost 100000', case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
+comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
+
 create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -34,7 +41,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   result text := case e.task when 'multiclass' then 'text' else 'double precision' end;
-  kind text := case when e.native then 'immutable parallel safe cost 2000' else 'volatile parallel restricted cost 100000' end;
+  kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
   body text := pgscore_data._typed_result(e, pgscore_data._compiled_call(e.version_id, '', columns), pgscore_data._compiled_call(e.version_id, '_label', columns), 'pgscore_models._features($1)');
   first text := quote_ident(columns -> 0 ->> 'name');
 begin
@@ -100,7 +107,7 @@ begin
     perform pgscore_data._bind_scalars(version.execution, pgscore_data._version_function(model, version.number), version.signature -> 'features');
     if version.champion then
       result := case (version.execution).task when 'multiclass' then 'text' else 'double precision' end;
-      perform pgscore_data._create_function(model, relation::text, result, 'sql', case when (version.execution).native then 'stable parallel safe cost 2000' else 'volatile parallel restricted cost 100000' end,
+      perform pgscore_data._create_function(model, relation::text, result, 'sql', case when (version.execution).native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
         format('select pgscore_models.%I($1)', pgscore_data._version_function(model, version.number)),
         format('The champion of %s on a row of %s, since %s.', model, relation, model || '@' || version.number));
     end if;
@@ -130,9 +137,9 @@ begin
      and b.relation_name = (select c.relname from pg_class c where c.oid = relation)
      and v.state = 'ready' and e.native and e.task <> 'multiclass'
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
-  if branches is null then
-    execute format('drop function if exists pgscore_models._score(pgscore_models._routing, text, %s)', relation);
-  else
+  if branches is null and to_regprocedure(format('pgscore_models._score(pgscore_models._routing, text, %s)', relation)) is not null then
+    execute format('drop function pgscore_models._score(pgscore_models._routing, text, %s)', relation);
+  elsif branches is not null then
     execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
       relation, format('select case $2 %s else pgscore_models._score($1, $2, pgscore_models._features($3)) end', branches));
     execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');

@@ -1,4 +1,4 @@
--- score_rows(): many rows in one round trip, inside a transaction.
+-- score_rows(): many rows in few round trips, inside a transaction.
 
 create or replace function pgscore_models._rows_as_json(rows anyarray, features text[]) returns text
 language plpgsql stable parallel safe
@@ -10,7 +10,7 @@ declare
   first jsonb := to_jsonb(rows[array_lower(rows, 1)]);
 begin
   if jsonb_typeof(first) = 'object' and first ?& features then
-    return (select '[' || string_agg(row_to_json(r)::text, ',') || ']' from unnest(rows) r);
+    return (select '[' || string_agg(to_json(r)::text, ',') || ']' from unnest(rows) r);
   end if;
   return (select '[' || string_agg(pgscore_models._match_features(features, to_jsonb(r))::text, ',') || ']' from unnest(rows) r);
 end
@@ -35,7 +35,7 @@ comment on function pgscore_models._score_rows_native(pgscore_models._routing, a
 
 create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
-language plpgsql volatile parallel restricted
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -45,7 +45,8 @@ declare
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
   receive text := format('select pgscore_models._v%s_online_receive($1, $2)', route.version_id);
   native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native' and pgscore_models._execution('native', route.version_id, route.native, route.reason);
-  most constant int := 2000;
+  -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
+  most constant int := 1000;
   first int := array_lower(rows, 1);
   chunk rows%type;
   sent rows%type;
@@ -53,6 +54,9 @@ declare
   sent_request text;
   answers pgscore_models._prediction[];
 begin
+  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
+  end if;
   -- Each chunk is sent before the rows of the last are handed out and the next are written as JSON: the service works meanwhile.
   loop
     chunk := rows[first : first + most - 1];

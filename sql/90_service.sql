@@ -80,7 +80,8 @@ begin
          t.current_generation, t.current_rows
     into latest, _begin_publication.current_generation, _begin_publication.current_rows
     from pgscore_data.run r join pgscore_data.target t using (target_id)
-   where r.run_id = this_run and r.attempt = this_attempt and r.claimed_by = worker and r.state = 'running' and r.cancel_requested_at is null
+   where r.run_id = this_run and r.attempt = this_attempt and r.claimed_by = worker and r.state = 'running'
+     and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
      for no key update of r, t;
   if not found then
     raise exception 'run % is not in these hands any more', this_run using errcode = 'PS001';

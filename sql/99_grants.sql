@@ -37,12 +37,14 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels, probability_columns) on pgscore._target_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
 grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
-grant select, update (cancel_requested_at) on pgscore._run_control to pgscore_user;
-grant select, delete on pgscore._target_drop to pgscore_user;
+-- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
+grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
+grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
+grant insert (target_id) on pgscore._drop_request to pgscore_user;
 grant select, insert (name, cron, time_zone, model, source, arguments, overlap, catch_up) on pgscore._schedule_request to pgscore_user;
-grant select, update (paused), delete on pgscore._schedule_control to pgscore_user;
+grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 
 grant select on all tables in schema pgscore_data to pgscore_service;
 grant select on pgscore.runs, pgscore.workers, pgscore.models to pgscore_service;

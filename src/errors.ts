@@ -9,6 +9,7 @@ export const ERRORS = {
   not_installed: { exit: 4, retry: false, meaning: 'the database has no pgscore, or another version of it' },
   permission_denied: { exit: 77, retry: false, meaning: 'the requester lacks a right on the source' },
   duplicate_key: { exit: 65, retry: false, meaning: 'two rows of the source have the same key' },
+  key_too_long: { exit: 65, retry: false, meaning: 'a key of the source is longer than an index takes' },
   null_key: { exit: 65, retry: false, meaning: 'a row of the source has no key' },
   source_locked: {
     exit: 75,

@@ -73,16 +73,27 @@ test('a deployed model is checked, and shown with what it takes and gives', () =
   expect(facts).toEqual(expect.arrayContaining(['version', 'state', 'inputs', 'outputs', 'sha256', 'deployed by']));
 });
 
-test('one value is scored inside a query, natively and by the service alike', () => {
-  const [native = [], online = []] = [0, 1].map((n) => told('select f.flight_id, score(', n).rows);
+test('one value is scored inside a query, natively, by the service and by the function of a bound table alike', () => {
+  const native = told('select f.flight_id, score(').rows;
+  const others = [told('select f.flight_id, score(', 1), told('select f.flight_id, pgscore_models.')];
   expect(native).toHaveLength(5);
-  for (const [index, { flight_id: flight, score }] of native.entries()) {
-    expect(online[index]).toMatchObject({ flight_id: flight });
-    expect(Number(online[index]?.['score'])).toBeCloseTo(Number(score), 5);
+  for (const { rows } of others) {
+    expect(rows).toEqual(native.map(({ flight_id }) => ({ flight_id, score: expect.any(Number) })));
+    for (const [index, { score }] of native.entries()) {
+      expect(Number(rows[index]?.['score'])).toBeCloseTo(Number(score), 5);
+    }
   }
   expect(told('select pgscore.predict').rows).toMatchObject([{ predict: { label: '0', version: 'arrival_delay@1' } }]);
   expect(told('select count(*) as flights, avg(score').rows).toMatchObject([{ flights: String(FLIGHTS) }]);
-  expect(told('select count(*) as flights from pgscore.score_rows').rows).toEqual([{ flights: expect.any(String) }]);
+  const [first, ...rest] = told('select f.flight_id, f.dest').rows.map(({ risk }) => Number(risk));
+  expect(rest.every((risk) => risk <= (first ?? 0) && risk > 0.9)).toBe(true);
+});
+
+test('what the service answered is on record: a row, another in full, and many in one call', () => {
+  const { flights, scores } = told('select count(*) as flights, count(s.score)').rows[0] ?? {};
+  expect(scores).toBe(flights);
+  const kept = String(5 + 1 + Number(flights));
+  expect(told('select request_id').rows).toEqual([{ request_id: 'story', model: 'arrival_delay', version: 1, kept }]);
 });
 
 test('a table is scored, and every flight has a prediction for the time it is scheduled at', async () => {

@@ -26,8 +26,8 @@ export function addRuns(program: Command): void {
         const runs = await inDatabase(flags, (client) => listRuns(client, options.limit));
         output.result(runs, () => tableOf(runs.map(briefly), 'No runs yet: pgscore score MODEL SOURCE'));
       } else if (options.errors === true) {
-        const errors = await inDatabase(flags, (client) => listErrors(client, run, options.limit));
-        output.result(errors, () => tableOf(errors, `Every row of run ${run} was scored.`));
+        const { view, errors } = await inDatabase(flags, (client) => readErrors(client, run, options.limit));
+        output.result(errors, () => tableOf(errors, withoutErrors(view)));
       } else {
         const view = await inDatabase(flags, (client) => readRun(client, run));
         output.result(view, () => listOf({ ...view }));
@@ -39,10 +39,17 @@ function listRuns(client: pg.Client, limit: number): Promise<RunRow[]> {
   return rowsOf(client, catalog.selectFrom('pgscore.runs').selectAll().orderBy('run', 'desc').limit(limit));
 }
 
-async function listErrors(client: pg.Client, run: number, limit: number): Promise<Row[]> {
-  await readRun(client, run);
+async function readErrors(client: pg.Client, run: number, limit: number): Promise<{ view: RunRow; errors: Row[] }> {
+  const view = await readRun(client, run);
   const errors = catalog.selectFrom('pgscore.run_errors').select(['key', 'code', 'reason', 'feature', 'input']);
-  return rowsOf(client, errors.where('run', '=', run).limit(limit));
+  return { view, errors: await rowsOf(client, errors.where('run', '=', run).limit(limit)) };
+}
+
+/** What it means that a run shows no failed row. */
+function withoutErrors({ run, state, error, rows_failed: failed }: RunRow): string {
+  if (state === 'failed') return `Run ${run} failed, for no row in particular: ${error}`;
+  if (state !== 'done') return `Run ${run} is ${state}; no row that failed is known.`;
+  return Number(failed) === 0 ? `Every row of run ${run} was scored.` : `Of ${failed} rows that failed none was kept.`;
 }
 
 function briefly(run: RunRow): Row {

@@ -79,7 +79,7 @@ export class Call {
   #expire(): void {
     this.fail(
       new WireError('57014', `the call was not answered within its deadline of ${this.request.deadlineMs} ms`, {
-        hint: 'Allow it a longer deadline, or score many rows with pgscore.score_table().',
+        hint: 'Allow more milliseconds, as in set pgscore.deadline = 20000, or score many rows with pgscore.score_table().',
       }),
     );
   }

@@ -67,7 +67,7 @@ function queueFull(rows: number): WireError {
 
 function notPermitted(role: string): WireError {
   return new WireError('42501', `role "${role}" may not score with this model`, {
-    hint: 'Whoever deployed the model can grant it.',
+    hint: 'A pgscore_deployer can grant it, with pgscore.grant_model().',
   });
 }
 

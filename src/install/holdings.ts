@@ -30,24 +30,46 @@ const readCounts = statement<[], Counts>(
             where state <> 'stopped' and heartbeat_at > clock_timestamp() - interval '30 seconds') as services`,
 );
 
-/** Follows pg_depend as DROP … CASCADE does: what depends on an object, and what an internal part belongs to. */
+/**
+ * Follows pg_depend as DROP … CASCADE does: what depends on an object or a column of it, and what an internal part belongs
+ * to. Of what falls it tells neither parts of other things that fall, nor what is of pgscore: objects of its owner, the
+ * members of its extension, and read handles and fire functions, which stand in users' names.
+ */
 const readDependents = statement<[schemas: readonly string[]], { description: string }>(
   'read_dependents',
-  `with recursive falls (classid, objid) as (
-     select 'pg_namespace'::regclass::oid, oid from pg_namespace where nspname = any ($1)
+  `with recursive falls (classid, objid, objsubid) as (
+     select 'pg_namespace'::regclass::oid, oid, 0 from pg_namespace where nspname = any ($1)
      union
-     select next.classid, next.objid from falls cross join lateral (
-       select d.classid, d.objid from pg_depend d
-        where d.refclassid = falls.classid and d.refobjid = falls.objid and d.deptype in ('n', 'a', 'i', 'P', 'S')
+     select 'pg_proc'::regclass, oid, 0 from pg_proc where proname = 'score' and pronamespace = to_regnamespace('public') and proowner = 'pgscore_owner'::regrole
+     union
+     select next.classid, next.objid, next.objsubid from falls cross join lateral (
+       select d.classid, d.objid, d.objsubid from pg_depend d
+        where d.refclassid = falls.classid and d.refobjid = falls.objid and falls.objsubid in (0, d.refobjsubid) and d.deptype in ('n', 'a', 'i', 'P', 'S')
        union all
-       select d.refclassid, d.refobjid from pg_depend d
-        where d.classid = falls.classid and d.objid = falls.objid and d.deptype = 'i'
+       select d.refclassid, d.refobjid, d.refobjsubid from pg_depend d
+        where d.classid = falls.classid and d.objid = falls.objid and d.objsubid = falls.objsubid and d.deptype = 'i'
      ) next
+   ), whole as (
+     select f.* from falls f
+      where f.classid <> 'pg_namespace'::regclass and f.classid <> 'pg_extension'::regclass
+        and not exists (
+          select from pg_depend d join falls p on p.classid = d.refclassid and p.objid = d.refobjid and p.objsubid in (0, d.refobjsubid)
+           where d.classid = f.classid and d.objid = f.objid and d.objsubid = f.objsubid and d.deptype in ('a', 'i', 'P'))
+        and not exists (select from falls p where p.classid = f.classid and p.objid = f.objid and p.objsubid = 0 and f.objsubid <> 0)
+        and not exists (select from pg_depend d where d.classid = f.classid and d.objid = f.objid and d.deptype = 'e')
    )
-   select pg_describe_object(classid, objid, 0) as description
-     from falls cross join lateral pg_identify_object(classid, objid, 0) o
-    where classid not in ('pg_namespace'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass)
-      and o.schema is not null and o.schema <> all ($1) and o.schema <> 'pg_toast'
+   select pg_describe_object(classid, objid, objsubid) as description
+     from whole w
+     left join lateral (
+       select c.relowner as owner, c.relname as name, c.relnamespace as namespace from pg_class c where w.classid = 'pg_class'::regclass and c.oid = w.objid
+       union all
+       select p.proowner, p.proname, p.pronamespace from pg_proc p where w.classid = 'pg_proc'::regclass and p.oid = w.objid
+       union all
+       select t.typowner, t.typname, t.typnamespace from pg_type t where w.classid = 'pg_type'::regclass and t.oid = w.objid
+     ) o on true
+    where o.owner is distinct from 'pgscore_owner'::regrole
+      and not (coalesce(o.namespace = to_regnamespace('pgscore_sources'), false)
+        and (exists (select from pgscore_data.handle h where h.name = o.name) or exists (select from pgscore_data.schedule s where s.handle = o.name)))
     order by 1`,
 );
 

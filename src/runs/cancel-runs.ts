@@ -1,12 +1,16 @@
 import { statement } from '../db/statement.ts';
 
-/** Ends the runs of a worker whose cancellation was asked for; their generations are discarded. One that is locked is passed by until the next time. */
+/**
+ * Ends the runs whose cancellation was asked for, of a worker and of the queue; their generations are discarded. One that is
+ * locked is passed by until the next time.
+ */
 export const cancelRuns = statement<[worker: string], { run_id: string; model: string }>(
   'cancel_runs',
   `with asked as materialized (
-     select run_id from pgscore_data.run
-      where claimed_by = $1 and state = 'running' and cancel_requested_at is not null
-      order by run_id for update skip locked
+     select r.run_id from pgscore_data.run r
+      where (r.state = 'running' and r.claimed_by = $1 or r.state = 'queued')
+        and exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
+      order by r.run_id for no key update skip locked
    ), cancelled as (
      update pgscore_data.run r
         set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null

@@ -11,10 +11,11 @@ export const claimRuns = statement<
 >(
   'claim_runs',
   `with queued as materialized (
-     select run_id from pgscore_data.run
-      where state = 'queued' and (lease_until is null or lease_until < clock_timestamp())
-        and ($4 or source_kind = 'stream' or (plan ->> 'pages')::bigint <= $5)
-      order by run_id limit $3 for update skip locked
+     select r.run_id from pgscore_data.run r
+      where r.state = 'queued' and (r.lease_until is null or r.lease_until < clock_timestamp())
+        and ($4 or r.source_kind = 'stream' or (r.plan ->> 'pages')::bigint <= $5)
+        and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
+      order by r.run_id limit $3 for no key update skip locked
    ), claimed as (
      update pgscore_data.run r
         set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,

@@ -21,8 +21,9 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
   `with open as materialized (
      select s.run_id, s.attempt, s.shard
        from pgscore_data.shard s
-       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and r.cancel_requested_at is null and ($3 or r.claimed_by = $1)
+       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and ($3 or r.claimed_by = $1)
       where s.state = 'queued' and (s.lease_until is null or s.lease_until < clock_timestamp())
+        and not exists (select from pgscore_data.cancellation c where c.run_id = s.run_id)
       order by s.run_id, s.shard limit 1 for update of s skip locked
    ), taken as (
      update pgscore_data.shard s

@@ -4,11 +4,12 @@ import { statement } from '../db/statement.ts';
 export const handBackRuns = statement<[worker: string], { run_id: string }>(
   'hand_back_runs',
   `with held as materialized (
-     select run_id from pgscore_data.run where claimed_by = $1 and state = 'running' order by run_id for update skip locked
+     select r.run_id, exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) as cancelled
+       from pgscore_data.run r where r.claimed_by = $1 and r.state = 'running' order by r.run_id for no key update skip locked
    ), given as (
      update pgscore_data.run r
-        set state = case when r.cancel_requested_at is null then 'queued' else 'cancelled' end,
-            finished_at = case when r.cancel_requested_at is null then null else clock_timestamp() end,
+        set state = case when held.cancelled then 'cancelled' else 'queued' end,
+            finished_at = case when held.cancelled then clock_timestamp() end,
             phase = null, claimed_by = null, lease_until = null, handed_back = r.handed_back + 1
        from held where r.run_id = held.run_id
      returning r.run_id

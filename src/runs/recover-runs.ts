@@ -4,9 +4,10 @@ import { statement } from '../db/statement.ts';
 export const recoverRuns = statement<[most: number], { run_id: string; state: string; attempt: number }>(
   'recover_runs',
   `with lost as materialized (
-     select run_id, attempt - handed_back as tries,
-            case when cancel_requested_at is not null then 'cancelled' when attempt - handed_back < $1 then 'queued' else 'failed' end as state
-       from pgscore_data.run where state = 'running' and lease_until < clock_timestamp() order by run_id for update skip locked
+     select r.run_id, r.attempt - r.handed_back as tries,
+            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
+                 when r.attempt - r.handed_back < $1 then 'queued' else 'failed' end as state
+       from pgscore_data.run r where r.state = 'running' and r.lease_until < clock_timestamp() order by r.run_id for no key update skip locked
    ), given as (
      update pgscore_data.run r
         set state = lost.state, phase = null, claimed_by = null, lease_until = null,

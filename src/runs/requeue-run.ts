@@ -19,10 +19,11 @@ export const requeueRun = statement<
 >(
   'requeue_run',
   `with ending as materialized (
-     select run_id, attempt - handed_back as tries,
-            case when cancel_requested_at is not null then 'cancelled' when attempt - handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
-       from pgscore_data.run where run_id = $1 and attempt = $2 and state = 'running'
-        for update
+     select r.run_id, r.attempt - r.handed_back as tries,
+            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
+                 when r.attempt - r.handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
+       from pgscore_data.run r where r.run_id = $1 and r.attempt = $2 and r.state = 'running'
+        for no key update
    ), given as (
      update pgscore_data.run r
         set state = ending.state, phase = null, claimed_by = null,

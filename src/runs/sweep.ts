@@ -1,23 +1,5 @@
 import { statement } from '../db/statement.ts';
 
-/** Drops generations that no run loads any more, and published ones beyond the newest 40 of a target. One that readers hold waits for the next sweep. */
-export const dropGenerations = statement<[], { target_id: number; generation: number; dropped: boolean }>(
-  'drop_generations',
-  `with spare as materialized (
-     select g.target_id, g.generation from pgscore_data.generation g
-      where g.state = 'discarded'
-         or g.state = 'loading' and not exists (select from pgscore_data.run r where r.run_id = g.run_id and r.attempt = g.attempt and r.state = 'running')
-     union
-     select target_id, generation from (
-       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age
-         from pgscore_data.generation g join pgscore_data.target t using (target_id)
-        where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation) old
-      where age > 40
-      limit 20
-   )
-   select target_id, generation, pgscore_data._drop_generation(target_id, generation) as dropped from spare`,
-);
-
 /**
  * Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. In any
  * order, so that those which something of their owner's holds do not keep the others from their turn.

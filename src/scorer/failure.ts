@@ -13,6 +13,12 @@ type Reading = { readonly code: ErrorCode; readonly what: (run: Run) => string; 
 
 const source = (run: Run): string => `"${run.sourceSchema}.${run.sourceName}"`;
 
+const CHANGED: Reading = {
+  code: 'source_changed',
+  what: (run) => `${source(run)} changed after the run was submitted`,
+  remedy: 'Submit the run again.',
+};
+
 /** What an SQLSTATE means while a source is read or its predictions are written. */
 const BY_STATE: Readonly<Record<string, Reading>> = {
   '42501': {
@@ -35,21 +41,10 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
     what: (run) => `${source(run)} is locked by another session`,
     remedy: 'Submit the run again when the session that alters or drops it has ended.',
   },
-  '42P01': {
-    code: 'source_changed',
-    what: (run) => `${source(run)} changed after the run was submitted`,
-    remedy: 'Submit the run again.',
-  },
-  '42703': {
-    code: 'source_changed',
-    what: (run) => `${source(run)} changed after the run was submitted`,
-    remedy: 'Submit the run again.',
-  },
-  '42P13': {
-    code: 'source_changed',
-    what: (run) => `${source(run)} changed after the run was submitted`,
-    remedy: 'Submit the run again.',
-  },
+  '42P01': CHANGED,
+  '42703': CHANGED,
+  '42846': CHANGED,
+  '42P13': CHANGED,
   '42883': {
     code: 'source_changed',
     what: (run) => `the read handle of ${source(run)} is gone`,

@@ -4,6 +4,7 @@ import { begin, commit, rollback, Step, together } from '../db/trip.ts';
 import { beginPublication, RUN_LOST, TARGET_CHANGED } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
+import { keyTooLong } from '../runs/key-too-long.ts';
 import { dropHandle } from '../runs/sweep.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
@@ -56,7 +57,7 @@ async function publish(client: pg.Client, publication: Publication): Promise<voi
       return publishAsFound(client, publication);
     });
   } catch (error) {
-    throw sqlState(error) === RUN_LOST ? new LostFence() : error;
+    throw sqlState(error) === RUN_LOST ? new LostFence() : keyTooLong(error, publication.job.run);
   }
 }
 

@@ -7,8 +7,10 @@ import { Step } from '../db/trip.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';
+import { lockingQuery, PREPARE_TO_LOCK } from './source-lock.ts';
+import { rangeSteps } from './source-query.ts';
 
-const GUARD = `select set_config('pgscore.guard', $1, false), set_config('row_security', $2, false), set_config('lock_timeout', '10s', false), clock_timestamp()::text as at`;
+const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
 
 /** A session of pgscore_reader, and the steps that go around the COPY of a job. */
 export type Reading = Around & {
@@ -34,19 +36,20 @@ export class Reader {
   }
 
   /** A session that may read the source of a job, once the steps before its COPY are taken. */
-  async open({ run, shard }: Job): Promise<Reading> {
+  async open(job: Job): Promise<Reading> {
+    const { run, shard } = job;
     const client = await this.#connected();
     const attempt = `${run.runId}/${run.attempt}`;
-    if (shard !== null && attempt === this.#readingFor) return { client, before: [], after: [] };
+    if (shard !== null && attempt === this.#readingFor) return { client, before: rangeSteps(job), after: [] };
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
-    const guard = [run.handle.guardKey, rowSecurity(run)];
-    if (shard === null) return inOneTrip(client, guard);
+    if (shard === null) return inOneTrip(client, job);
     this.#readingFor = attempt;
     await importSnapshot(client, shard.snapshotId);
-    await client.query(GUARD, guard);
-    return { client, before: [], after: [] };
+    await client.query(PREPARE_TO_LOCK, [rowSecurity(run)]);
+    await client.query(GUARD, [run.handle.guardKey]);
+    return { client, before: rangeSteps(job), after: [] };
   }
 
   /** Ends the transaction of a run; of `runId` only, where it is given. */
@@ -89,10 +92,20 @@ async function beginAnew(client: pg.Client): Promise<void> {
   await client.query("set client_connection_check_interval = '3s'").catch(() => undefined);
 }
 
-/** The transaction of a run in one piece begins, reads and ends in one trip. */
-function inOneTrip(client: pg.Client, values: readonly string[]): Reading {
-  const guarded = new Step<{ at: string }>({ text: GUARD, values });
-  const before = [new Step({ text: 'begin read only' }), guarded];
+/**
+ * The transaction of a run in one piece begins, reads and ends in one trip. It waits for the lock before the COPY has its
+ * snapshot: one from before would not see what whoever held the lock has committed.
+ */
+function inOneTrip(client: pg.Client, job: Job): Reading {
+  const { run } = job;
+  const guarded = new Step<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
+  const before = [
+    new Step({ text: 'begin isolation level read committed read only' }),
+    new Step({ text: PREPARE_TO_LOCK, values: [rowSecurity(run)] }),
+    new Step({ text: lockingQuery(run) }),
+    guarded,
+    ...rangeSteps(job),
+  ];
   return { client, before, after: [new Step({ text: 'rollback' })], snapshotAt: () => guarded.rows[0]?.at };
 }
 

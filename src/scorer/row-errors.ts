@@ -1,4 +1,5 @@
 import { Step } from '../db/trip.ts';
+import { storable } from '../lib/storable.ts';
 import type { Run } from '../runs/run.ts';
 import type { RowError } from '../model/row-error.ts';
 
@@ -23,7 +24,13 @@ export function rowErrorSteps(run: Run, shard: number, rows: readonly FailedRow[
 }
 
 function values(row: FailedRow): unknown[] {
-  return [...row.key, row.error.code, row.error.message, row.error.feature ?? null, JSON.stringify(row.input)];
+  return [
+    ...row.key,
+    row.error.code,
+    storable(row.error.message),
+    row.error.feature ?? null,
+    JSON.stringify(row.input),
+  ];
 }
 
 function insertion(run: Run, rows: number): string {

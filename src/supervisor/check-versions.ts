@@ -1,5 +1,6 @@
 import type { Link } from '../db/link.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
+import { storable } from '../lib/storable.ts';
 import type { Logger } from '../log.ts';
 import type { DeployOptions } from '../model/deploy-options.ts';
 import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
@@ -62,10 +63,19 @@ async function checkVersion(version: ClaimedVersion, { link, limits, metrics, lo
   } catch (error) {
     if (!(error instanceof PgscoreError) || error.code.startsWith('database_')) throw error;
     const { code, message, remedy } = toPgscoreError(error);
+    // It may quote names of the file.
+    const reason = storable(message);
     await link.insist((client) =>
-      rejectVersion(client, version.version_id, version.attempt, code, message, remedy ?? null),
+      rejectVersion(
+        client,
+        version.version_id,
+        version.attempt,
+        code,
+        reason,
+        remedy === undefined ? null : storable(remedy),
+      ),
     );
-    log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${message}`);
+    log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${reason}`);
     metrics.checked('rejected', (Date.now() - began) / 1000);
   }
 }

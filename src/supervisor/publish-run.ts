@@ -6,6 +6,7 @@ import { beginPublication, RUN_LOST } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
 import { indexGeneration } from '../runs/generation.ts';
+import { keyTooLong } from '../runs/key-too-long.ts';
 import { dropHandle } from '../runs/sweep.ts';
 import type { Run } from '../runs/run.ts';
 import type { Counts } from '../scorer/job.ts';
@@ -27,7 +28,9 @@ export async function publishRun(link: Link, worker: string, run: Run, loaded: L
 async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
   const problem = tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
-  await indexGeneration(client, run.target.targetId, loaded.generation);
+  await indexGeneration(client, run.target.targetId, loaded.generation).catch((error: unknown) => {
+    throw keyTooLong(error, run);
+  });
   const published = transaction(client, async () => {
     const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt, null, null);
     if (mine === undefined) return false;

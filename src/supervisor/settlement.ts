@@ -1,4 +1,5 @@
 import type { Link } from '../db/link.ts';
+import { storable } from '../lib/storable.ts';
 import type { Logger } from '../log.ts';
 import { failRun } from '../runs/fail-run.ts';
 import { handBackRuns, handBackShards, handBackVersions } from '../runs/hand-back.ts';
@@ -33,7 +34,7 @@ export class Settlement {
   /** Ends a run; resolves with whether it was still going on. */
   async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<boolean> {
     const failed = await this.#link.insist((client) =>
-      failRun(client, runId, attempt, reason.code, reason.message, reason.remedy, rowsDone, rowsFailed),
+      failRun(client, runId, attempt, reason.code, storable(reason.message), reason.remedy, rowsDone, rowsFailed),
     );
     if (failed.length === 0) return false;
     this.#metrics.ended(model, 'failed');
@@ -45,7 +46,7 @@ export class Settlement {
   /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
   async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
     const [given] = await this.#link.insist((client) =>
-      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, message, remedy, waitAfter(code)),
+      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, storable(message), remedy, waitAfter(code)),
     );
     if (given === undefined) return false;
     if (given.state !== 'queued') this.#metrics.ended(run.model, given.state);
@@ -56,7 +57,7 @@ export class Settlement {
   /** Opens a shard again. */
   async reopen({ runId, attempt }: Run, { shard, fence }: Shard, { code, message }: Reason): Promise<void> {
     const [now] = await this.#link.insist((client) =>
-      releaseShard(client, runId, attempt, shard, fence, message, waitAfter(code)),
+      releaseShard(client, runId, attempt, shard, fence, storable(message), waitAfter(code)),
     );
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
   }

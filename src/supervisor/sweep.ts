@@ -3,7 +3,8 @@ import type { Logger } from '../log.ts';
 import { evictHolders } from '../runs/evict-holders.ts';
 import { recoverRuns } from '../runs/recover-runs.ts';
 import { recoverShards } from '../runs/recover-shards.ts';
-import { dropGenerations, dropHandles, dropShards } from '../runs/sweep.ts';
+import { dropHandles, dropShards } from '../runs/sweep.ts';
+import { dropGenerations, retireGenerations } from '../runs/sweep-generations.ts';
 import { forgetWorkers } from './registry.ts';
 import { MOST_TRIES } from './settlement.ts';
 
@@ -24,6 +25,7 @@ export async function recover(link: Link, log: Logger): Promise<number> {
 export async function tidy(link: Link): Promise<void> {
   await link.use(async (client) => {
     await dropShards(client);
+    await retireGenerations(client);
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
+import { submitRun } from '../support/run.ts';
 import { runCli } from './run-cli.ts';
 
 const database = await cloneDatabase();
@@ -113,4 +114,18 @@ test('Ctrl-C asks for the run to be cancelled, and ends with status 130 when it 
   );
   const { rows } = await alice.query('select state from pgscore.runs');
   expect(rows).toEqual([{ state: 'cancelled' }]);
+});
+
+test.each([
+  ['queued', null, 'Run RUN is queued; no row that failed is known.\n'],
+  ['failed', 'two rows have the same key', 'Run RUN failed, for no row in particular: two rows have the same key\n'],
+  ['done', null, 'Every row of run RUN was scored.\n'],
+])('a run that is %s and shows no failed row is not said to be more than that', async (state, error, said) => {
+  const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
+  await addReadyModel(superuser, state);
+  await alice.query('drop table if exists source; create table source (id int primary key, x real)');
+  const run = await submitRun(alice, state, 'source');
+  await superuser.query('update pgscore_data.run set state = $2, error = $3 where run_id = $1', [run, state, error]);
+  const { stdout } = await runCli(['runs', run, '--errors'], { url: database.url('alice') });
+  expect(stdout).toBe(said.replace('RUN', run));
 });

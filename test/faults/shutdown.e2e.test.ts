@@ -26,6 +26,24 @@ async function serviceInARun(
   return { service, run, pids: await service.scorerPids() };
 }
 
+/** A service that goes on with a run which waits in the queue; it is up before it finds the run, which may take no longer than to start it. */
+async function serviceForQueued(run: string, settings: Record<string, string>): Promise<TestService> {
+  const notBefore = 'update pgscore_data.run set lease_until = $2 where run_id = $1';
+  await superuser.query(notBefore, [run, 'infinity']);
+  const service = await startTestService(database, { ...PACE, ...settings });
+  await superuser.query(notBefore, [run, null]);
+  await midRun(superuser, run);
+  return service;
+}
+
+async function scores(service: TestService, run: string): Promise<boolean> {
+  const { rows } = await superuser.query(
+    `select from pgscore_data.shard where run_id = $1 and claimed_by = $2 and state = 'running'`,
+    [run, service.worker],
+  );
+  return rows.length > 0;
+}
+
 async function stateOf(run: string): Promise<unknown> {
   const { rows } = await alice.query('select state, attempt from pgscore.runs where run = $1', [run]);
   return rows[0];
@@ -85,8 +103,7 @@ test('a run is given back as often as services stop', async () => {
   const { service, run } = await serviceInARun({ PGSCORE_GRACE: '0' });
   await service.stop();
   for (let times = 0; times < 3; times += 1) {
-    const next = await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' });
-    await midRun(superuser, run);
+    const next = await serviceForQueued(run, { PGSCORE_GRACE: '0' });
     expect(await next.stop()).toBe(0);
   }
   const last = await startTestService(database, PACE);
@@ -101,10 +118,17 @@ test('a run is given back as often as services stop', async () => {
 });
 
 test('shards of a run that goes on elsewhere are given back, too', async () => {
-  const conductor = await startTestService(database, PACE);
+  const services = await Promise.all([1, 2].map(() => startTestService(database, { ...PACE, PGSCORE_GRACE: '0' })));
   const run = await submitRun(alice, 'trees', 'big');
-  const other = await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' });
   await midRun(superuser, run);
+  const { rows } = await superuser.query<{ conductor: string }>(
+    'select claimed_by as conductor from pgscore_data.run where run_id = $1',
+    [run],
+  );
+  const conductor = services.find(({ worker }) => worker === rows[0]?.conductor);
+  const other = services.find((service) => service !== conductor);
+  if (conductor === undefined || other === undefined) throw new Error('two services were started');
+  await waitFor(() => scores(other, run), { timeout: PATIENCE_MS, message: 'the other service to score a shard' });
   expect(await other.stop()).toBe(0);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',

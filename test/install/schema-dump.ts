@@ -13,6 +13,9 @@ const acl = (array: string) => `(
 
 const comment = (text: string) => `coalesce(' -- ' || replace(${text}, E'\\n', ' / '), ' -- NO COMMENT')`;
 
+/** Before PostgreSQL 17 these are unsafe instead; they are known by their cost. */
+const RESTRICTED = "p.proparallel = 'r' or p.procost >= 10000";
+
 const PARTS: readonly (readonly [title: string, query: string])[] = [
   [
     'Roles',
@@ -70,7 +73,7 @@ const PARTS: readonly (readonly [title: string, query: string])[] = [
             || '(' || pg_get_function_arguments(p.oid) || ')' || coalesce(' returns ' || pg_get_function_result(p.oid), '')
             || ' of ' || p.proowner::regrole || ' ' || l.lanname
             || case p.provolatile when 'i' then ' immutable' when 's' then ' stable' else ' volatile' end
-            || case p.proparallel when 's' then ' parallel safe' when 'r' then ' parallel restricted' else '' end
+            || case when p.proparallel = 's' then ' parallel safe' when ${RESTRICTED} then ' parallel restricted' else '' end
             || case when p.prosecdef then ' security definer' else '' end || case when p.proisstrict then ' strict' else '' end
             || coalesce(' set ' || array_to_string(p.proconfig, ' set '), '')
             || case when p.proacl is null then ' grants PUBLIC: execute' else ${acl('p.proacl')} end

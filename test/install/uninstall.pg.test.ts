@@ -69,6 +69,48 @@ test('what there is, and what users built on it, is told beforehand', async () =
   });
 });
 
+test('of what users built all is told, wherever it stands, and nothing that is of pgscore', async () => {
+  const database = await usedDatabase();
+  await cluster.run(
+    `grant select on pgscore.runs, pgscore.workers to ${alice}; grant create on schema public to ${alice}`,
+    database,
+  );
+  await query(
+    cluster.url(database, alice),
+    `create table pgscore_sources.hidden (id int primary key, x real default 1);
+     create view pgscore_sources.peek as select * from customers;
+     create function pgscore_sources.double(x int) returns int language sql return x * 2;
+     create type pgscore_sources.colour as enum ('red');
+     create table "order" (id serial primary key, colour pgscore_sources.colour, wide int generated always as (pgscore_sources.double(id)) stored);
+     create table defaults (id int default pgscore_sources.double(1), constraint even check (pgscore_sources.double(id) > 0));
+     create policy few on customers using (pgscore_sources.double(id) > 1);
+     create function noisy() returns trigger language plpgsql as 'begin return new; end';
+     create trigger loud before insert on customers for each row when (pgscore_sources.double(new.id) > 2) execute function noisy();
+     create domain shade as pgscore_sources.colour;
+     create function counted() returns bigint language sql begin atomic select count(*) from pgscore.runs; end`,
+  );
+  const { dependents } = await connected(database, installer, (client) => asOwner(client, () => readHoldings(client)));
+  expect(dependents).toEqual(
+    [
+      `column colour of table ${alice}."order"`,
+      `column wide of table ${alice}."order"`,
+      `constraint even on table ${alice}.defaults`,
+      `default value for column id of table ${alice}.defaults`,
+      `function ${alice}.counted()`,
+      'function pgscore_sources.double(integer)',
+      `policy few on table ${alice}.customers`,
+      'table pgscore_sources.hidden',
+      `trigger loud on table ${alice}.customers`,
+      `type ${alice}.shade`,
+      'type pgscore_sources.colour',
+      `view ${alice}.customers_scores`,
+      `view ${alice}.customers_scores_history`,
+      `view ${alice}.hers`,
+      'view pgscore_sources.peek',
+    ].toSorted(),
+  );
+});
+
 test('nothing of pgscore is left, and what was scored is untouched', async () => {
   const database = await usedDatabase();
   await connected(database, installer, uninstall);

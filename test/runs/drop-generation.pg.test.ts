@@ -1,12 +1,15 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 
+import { beginPublication } from '../../src/runs/begin-publication.ts';
 import { claimRuns } from '../../src/runs/claim-runs.ts';
+import { finishRun } from '../../src/runs/finish-run.ts';
 import { createGeneration } from '../../src/runs/generation.ts';
-import { dropGenerations } from '../../src/runs/sweep.ts';
+import { dropGenerations, retireGenerations } from '../../src/runs/sweep-generations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const WORKER = '00000000-0000-4000-8000-000000000001';
 
@@ -52,4 +55,73 @@ test.each(['0 minutes', '2 hours'])('one of %s ago waits for readers of its targ
   expect(await dropGenerations(service)).toMatchObject([{ generation, dropped: false }]);
   await alice.query('commit');
   expect(await dropGenerations(service)).toMatchObject([{ generation, dropped: true }]);
+});
+
+describe('published generations', () => {
+  /** Publishes a row as large runs do: in a generation of its own. */
+  async function publish(row: number): Promise<void> {
+    const run = await submitRun(alice, 'model', 'source', { target: 'often' });
+    await claimRuns(service, WORKER, 60_000, 1, true, 0);
+    const [created] = await createGeneration(service, run, 1);
+    const generation = created?.generation ?? 0;
+    const { rows } = await superuser.query<{ id: number; name: string }>(
+      `select target_id as id, format('pgscore_predictions.target_%s_g%s', target_id, $2::int) as name from pgscore_data.run where run_id = $1`,
+      [run, generation],
+    );
+    const insert = `insert into ${rows[0]?.name} (id, score) values ($1::int, $1::int)`;
+    await service.query(insert, [row]);
+    await beginPublication(service, run, 1, WORKER, `2024-01-01 00:00:${row % 60}+00`, null, null);
+    await finishRun(service, run, '2024-01-01', true, generation, 1, 0, 0);
+  }
+
+  /** As often as the service does it until nothing more happens. */
+  async function sweep(): Promise<void> {
+    await retireGenerations(service);
+    while ((await dropGenerations(service)).some(({ dropped }) => dropped));
+  }
+
+  const partitions = async (): Promise<number> => {
+    const { rows } = await superuser.query<{ n: number }>(
+      `select count(*)::int as n from pg_inherits i join pgscore_data.target t
+         on i.inhparent = to_regclass('pgscore_predictions.target_' || t.target_id) where t.view_name = 'often'`,
+    );
+    return rows[0]?.n ?? 0;
+  };
+
+  const LATEST = 'select score from alice.often';
+  const HISTORY = 'select score from alice.often_history order by score';
+
+  test('of more than the newest 40 are dropped, when no snapshot can see them any more', async () => {
+    await publish(1);
+    await publish(2);
+    const reader = await database.client('alice');
+    await reader.query('begin isolation level repeatable read; select');
+    for (let row = 3; row < 50; row += 1) await publish(row);
+    await sweep();
+    expect((await alice.query(HISTORY)).rows).toHaveLength(41);
+    expect((await reader.query(LATEST)).rows).toEqual([{ score: 2 }]);
+    expect((await reader.query(HISTORY)).rows).toEqual([{ score: 1 }, { score: 2 }]);
+    const importer = await database.client('alice');
+    const { rows } = await reader.query<{ id: string }>('select pg_export_snapshot() as id');
+    const takeOver = `begin isolation level repeatable read; set transaction snapshot '${rows[0]?.id}'`;
+    await importer.query(takeOver);
+    await reader.query('commit');
+    await sweep();
+    expect((await importer.query(LATEST)).rows).toEqual([{ score: 2 }]);
+    await importer.query('commit');
+    await waitFor(async () => {
+      await sweep();
+      return (await partitions()) === 43;
+    });
+    expect((await reader.query(LATEST)).rows).toEqual([{ score: 49 }]);
+  });
+
+  test('are kept for a reader that never ends up to 100 of a target', async () => {
+    const reader = await database.client('alice');
+    await reader.query('begin isolation level repeatable read; select');
+    for (let row = 50; row < 160; row += 1) await publish(row);
+    await sweep();
+    expect(await partitions()).toBe(143);
+    await reader.query('commit');
+  });
 });

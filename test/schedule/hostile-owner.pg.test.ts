@@ -205,9 +205,8 @@ describe('another user', () => {
       await expect(mallory.query(statement)).rejects.toThrow('schedule "of alice" does not exist, or is not yours');
     }
     await expect(mallory.query('select pgscore._fire($1, now())', [made.alice.id])).rejects.toThrow('not yours');
-    await expect(mallory.query('update pgscore._schedule_control set paused = true')).resolves.toMatchObject({
-      rowCount: 1,
-    });
+    const pause = `insert into pgscore._schedule_command (action, schedule_id) values ('pause', $1)`;
+    await expect(mallory.query(pause, [made.alice.id])).rejects.toThrow('does not exist, or is not yours');
     expect((await alice.query('select state from pgscore.schedules')).rows).toEqual([{ state: 'active' }]);
   });
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
+import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
@@ -170,4 +171,29 @@ describe('a bound table', () => {
     expect((await alice.query('select * from pgscore.bindings')).rows).toEqual([]);
     await alice.query('drop table points');
   });
+
+  test('that was dropped by cascade holds up neither the model nor another binding', async () => {
+    await alice.query('create table points (a real, b double precision); create table others (a real, b real)');
+    await alice.query(`select pgscore.bind('total', 'points'), pgscore.bind('total', 'others')`);
+    await alice.query('drop table points cascade');
+    await alice.query(`select pgscore.unbind('total', 'others'), pgscore.bind('total', 'others')`);
+    await ada.query(`select pgscore.drop_model('total')`);
+    expect((await alice.query('select * from pgscore.bindings')).rows).toEqual([]);
+    await alice.query('drop table others');
+  });
+});
+
+test('binding a multiclass model, which score() has no branch for, says nothing of its own works', async () => {
+  await deployBytes(ada, 'kind', classModel(3), {
+    task: 'multiclass',
+    class_labels: ['small', 'middle', 'large'],
+    features: ['x'],
+  });
+  const notices: string[] = [];
+  alice.on('notice', ({ message = '' }) => notices.push(message));
+  await alice.query('create table sizes (x real)');
+  await alice.query(`select pgscore.bind('kind', 'sizes')`);
+  expect(await value(`select pgscore_models.kind_v1(row(2)::sizes)`)).toBe('large');
+  await alice.query(`select pgscore.unbind('kind', 'sizes')`);
+  expect(notices).toEqual([]);
 });

@@ -223,3 +223,20 @@ describe('score_rows()', () => {
     expect((await alice.query(single)).rows).toEqual([{ score: 43 }]);
   });
 });
+
+test('score_rows() takes an array of jsonb, for rows that have no type of their own', async () => {
+  const { rows } = await alice.query(
+    `select s.features, s.score from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 2) n)) s`,
+  );
+  expect(rows).toEqual([
+    { features: { a: 1, B: 1 }, score: 11 },
+    { features: { a: 2, B: 1 }, score: 12 },
+  ]);
+});
+
+test('score_rows() of several sessions at once are all answered', async () => {
+  const sessions = await Promise.all((['alice', 'alice', 'bob', 'bob'] as const).map((role) => database.client(role)));
+  const text = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 20000) n)) s`;
+  const answers = await Promise.all(sessions.map(async (session) => (await session.query(text)).rows));
+  expect(answers).toEqual(sessions.map(() => [{ rows: 20_000 }]));
+});

@@ -49,3 +49,14 @@ test('a target that changed between the claim of a run and its publication is ta
   const { rows } = await alice.query('select run_id from overtaken');
   expect(rows).toEqual([{ run_id: first }]);
 });
+
+test.each([
+  ['to be the latest', true],
+  ['for the history only', false],
+])('a small run %s over a view with a key twice fails and leaves no prediction', async (_, publish) => {
+  await alice.query('create or replace view twice as select id, a from small union all select id, a + 1 from small');
+  const target = `twice_${publish}`;
+  const run = await submitRun(alice, 'same', 'twice', { key: 'id', target, publish });
+  expect(await endOfRun(alice, run)).toMatchObject({ state: 'failed', error_code: 'duplicate_key', published: null });
+  expect(await predictionsOf(target)).toEqual({ latest: 0, history: 0 });
+});

@@ -48,14 +48,14 @@ describe('what belongs to another role', () => {
     expect((await refusal(bob, text)).code).toBe(code);
   });
 
-  test('is left as it was by an update or delete through the private views', async () => {
+  test('is left as it was by requests that go round the functions', async () => {
     for (const text of [
-      'update pgscore._run_control set cancel_requested_at = now()',
-      'update pgscore._schedule_control set paused = true',
-      'delete from pgscore._schedule_control',
-      'delete from pgscore._target_drop',
+      `insert into pgscore._cancel_request (run_id) values (${run.run})`,
+      `insert into pgscore._schedule_command (action, schedule_id) values ('pause', 1)`,
+      `insert into pgscore._schedule_command (action, schedule_id) values ('drop', 1)`,
+      'insert into pgscore._drop_request (target_id) values (1)',
     ]) {
-      expect((await bob.query(text)).rowCount).toBe(0);
+      expect(await refusal(bob, text)).toMatchObject({ code: '42704' });
     }
     expect((await alice.query('select state from pgscore.schedules')).rows).toEqual([{ state: 'active' }]);
     expect((await alice.query('select count(*)::int as rows from orders_scores')).rows).toEqual([{ rows: 2 }]);

@@ -28,7 +28,6 @@ test.each([
   ['pgscore.schedules', 'owner'],
   ['pgscore._handle_request', 'owner'],
   ['pgscore._target_request', 'owner'],
-  ['pgscore._target_drop', 'owner'],
   ['pgscore._schedule_request', 'owner'],
   ['pgscore._schedule_control', 'owner'],
 ])('%s shows a role its own rows only', async (view, column) => {

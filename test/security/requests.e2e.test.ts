@@ -69,6 +69,9 @@ describe('a request that goes round score_table()', () => {
     ['pgscore._handle_request', 'owner'],
     ['pgscore._target_request', 'owner'],
     ['pgscore._schedule_request', 'owner'],
+    ['pgscore._cancel_request', 'requested_by'],
+    ['pgscore._drop_request', 'requested_by'],
+    ['pgscore._schedule_command', 'requested_by'],
     ['pgscore._deployment', 'deployed_by'],
     ['pgscore._command', 'actor'],
   ])('cannot say in %s who makes it', async (view, column) => {
@@ -143,7 +146,6 @@ describe('the private views', () => {
     ['pgscore._run_control', 'run_id'],
     ['pgscore._handle_request', 'guard_hash'],
     ['pgscore._target_request', 'view_name'],
-    ['pgscore._target_drop', 'target_id'],
     ['pgscore._schedule_request', 'arguments'],
     ['pgscore._schedule_control', 'name'],
     ['pgscore.runs', 'source'],

@@ -13,6 +13,8 @@ const [ada, alice] = await Promise.all([database.client('ada'), database.client(
 await deployBytes(ada, 'churn', weightedModel({ MonthlyCharges: 'float32', tenure: 'float32' }));
 await deployBytes(ada, 'kinds', weightedModel({ month: 'float32', city: 'string', embedding: 3 }));
 
+await alice.query('create domain measure as real; create domain wide as double precision');
+
 /** Creates a table under a new name each time, with one row. */
 let tables = 0;
 async function table(columns: string): Promise<string> {
@@ -172,13 +174,78 @@ describe('a source that changes between the request and the run', () => {
     expect(run.remedy).toBe('Submit the run again.');
   });
 
-  test('fails the run where a type became one that cannot be cast', async () => {
+  test.each([
+    [
+      'a feature became wider',
+      'alter tenure type double precision',
+      /column "tenure" was real and is double precision/,
+    ],
+    ['a feature became text', 'alter tenure type text', /column "tenure" was real and is text/],
+    ['a feature became one that cannot be cast', 'drop tenure, add tenure date', /cannot cast type date to real/],
+    ['the key became numeric', 'alter id type numeric', /column "id" was integer and is numeric/],
+    [
+      'a feature became a domain over another type',
+      'alter tenure type wide',
+      /column "tenure" was real and is double precision/,
+    ],
+  ])('fails the run where the type did: %s', async (_, change, reason) => {
     const run = await changed(
       '"MonthlyCharges" real, tenure real',
-      (source) => `alter table ${source} drop tenure, add tenure date`,
+      (source) => `insert into ${source} values (1, 1, 1); alter table ${source} ${change}`,
     );
-    expect(run).toMatchObject({ state: 'failed', published: null });
-    expect(run.error).toMatch(/cannot cast type date to real/);
+    expect(run).toMatchObject({
+      state: 'failed',
+      error_code: 'source_changed',
+      published: null,
+      remedy: 'Submit the run again.',
+    });
+    expect(run.error).toMatch(reason);
+  });
+
+  test.each(['alter tenure type measure', 'alter "MonthlyCharges" type numeric(20, 5)', 'alter id set default 5'])(
+    'scores it where the type is the same in other clothes: %s',
+    async (change) => {
+      const run = await changed(
+        '"MonthlyCharges" numeric(10, 2), tenure real',
+        (source) => `insert into ${source} values (1, 1, 1); alter table ${source} ${change}`,
+      );
+      expect(run).toMatchObject({ state: 'done', rows_done: '1', error: null });
+    },
+  );
+
+  test('fails the run where it is a view that was made again with another type', async () => {
+    await alice.query(`create table under (id int, charges real, tenure real); insert into under values (1, 1, 1);
+      create view over as select id, charges as "MonthlyCharges", tenure from under`);
+    await alice.query('begin');
+    const run = await submitRun(alice, 'churn', 'over', { key: 'id' });
+    await alice.query(`drop view over; alter table under alter charges type numeric;
+      create view over as select id, charges as "MonthlyCharges", tenure from under`);
+    await alice.query('commit');
+    const end = await endOfRun(alice, run);
+    expect(end).toMatchObject({ state: 'failed', error_code: 'source_changed', published: null });
+    expect(end.error).toContain('column "MonthlyCharges" was real and is numeric');
+  });
+
+  test('fails the run where the event time did: a date is not the instant of a timestamp', async () => {
+    await alice.query('create table events (id int primary key, "MonthlyCharges" real, tenure real, at timestamp)');
+    await alice.query('begin');
+    const run = await submitRun(alice, 'churn', 'events', { event_time: 'at' });
+    await alice.query('alter table events alter at type date');
+    await alice.query('commit');
+    const end = await endOfRun(alice, run);
+    expect(end).toMatchObject({ state: 'failed', error_code: 'source_changed' });
+    expect(end.error).toContain('column "at" was timestamp without time zone and is date');
+  });
+
+  test('and is scored as it is now when the run is submitted again', async () => {
+    const source = await table('"MonthlyCharges" real, tenure real');
+    await alice.query('begin');
+    const run = await submitRun(alice, 'churn', source);
+    const change = `alter table ${source} alter tenure type double precision`;
+    await alice.query(change);
+    await alice.query('commit');
+    expect(await endOfRun(alice, run)).toMatchObject({ state: 'failed', error_code: 'source_changed' });
+    expect(await scoreOf(source)).toBe(75);
   });
 
   test('reads the new rows where only they changed', async () => {

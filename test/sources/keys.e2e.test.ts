@@ -129,6 +129,24 @@ describe('a key that does not identify rows fails the run, and what was publishe
     expect(history.rows).toEqual([]);
   });
 
+  test.each([
+    ['a small run', 'wordy', 1, 30],
+    ['a run with storage of its own', 'many_words', 30_000, 30],
+    ['a small run, and for a page', 'epic', 1, 1000],
+  ])('too long for an index: %s', async (_, table, rows, hashes) => {
+    const create = `create table ${table} as
+      select case i when 1 then (select string_agg(sha512(n::text::bytea)::text, '') from generate_series(1, ${hashes}) n) else i::text end as id, i::real as a
+        from generate_series(1, ${rows}) i`;
+    await alice.query(create);
+    expect(await scoreTable(alice, 'same', table, { key: 'id' })).toMatchObject({
+      state: 'failed',
+      error_code: 'key_too_long',
+      error: expect.stringContaining(`a key of "alice.${table}" is too long`),
+      remedy: 'Score a view whose key is shorter, such as a hash of it: md5(...).',
+      published: null,
+    });
+  });
+
   test('twice the same, in a table that is scored in shards', async () => {
     await alice.query(`create table many (id int, a real, filler text);
       insert into many select i, i, repeat('x', 400) from generate_series(1, 20000) i; insert into many values (77, 0, '')`);

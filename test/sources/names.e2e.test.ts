@@ -82,6 +82,16 @@ describe('a name is a name: of a schema, table, key, column and target at once',
   });
 });
 
+test('a table is not taken for another whose schema and name read the same one after the other', async () => {
+  await alice.query(`create schema p; create schema "p/q";
+    create table p."q/r" (id int primary key, a real); insert into p."q/r" values (1, 10);
+    create table "p/q".r (id int primary key, a real); insert into "p/q".r values (1, 20)`);
+  await scoreTable(alice, 'same', 'p."q/r"', { target: 'first' });
+  await scoreTable(alice, 'same', '"p/q".r', { target: 'second' });
+  const read = 'select (select score from first) as first, (select score from second) as second';
+  expect((await alice.query(read)).rows).toEqual([{ first: 10, second: 20 }]);
+});
+
 test('features of all these names are found by name', async () => {
   await deployBytes(ada, 'features', weightedModel(Object.fromEntries(NAMES.map((name) => [name, 'float64']))));
   const columns = NAMES.toReversed().map((name) => `${ident(name)} float8 default 0`);

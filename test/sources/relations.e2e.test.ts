@@ -84,6 +84,26 @@ describe('every row of the source is scored once', () => {
     expect(await predictions('totals', { key: 'id' })).toEqual(six);
   });
 
+  test('of a view, which computes nothing while its locks are taken', async () => {
+    await alice.query(`
+      create function counted(i int) returns real language plpgsql stable as $$
+      begin
+        if coalesce(current_setting('pgscore.guard', true), '') = '' then raise 'computed where nothing is read'; end if;
+        return i;
+      end $$;
+      create function numbers() returns setof int language plpgsql stable as $$
+      begin
+        perform alice.counted(1);
+        return query select generate_series(1, 2);
+      end $$;
+      create view computed as
+        with held as materialized (select i, alice.counted(i) as a from generate_series(3, 4) i order by alice.counted(i))
+        select i as id, alice.counted(i) as a, 2::real as b from numbers() i
+         union all select i, a, 2 from held
+         union all select i, max(alice.counted(i)), 2 from generate_series(5, 6) i group by i having alice.counted(i) > 0`);
+    expect(await predictions('computed', { key: 'id' })).toEqual(six);
+  });
+
   test('of a materialised view', async () => {
     await alice.query(
       `create materialized view stored as select i as id, i::real as a, 2::real as b from generate_series(1, 6) i`,
@@ -109,14 +129,31 @@ describe('every row of the source is scored once', () => {
     expect(await predictions('altered')).toEqual(six);
   });
 
-  test('of a table much larger than a batch, in shards', async () => {
-    await alice.query(`create table large (id int primary key, a real, b real, filler text);
-      insert into large select i, i % 1000, 2, repeat('x', 400) from generate_series(1, 40000) i; analyze large`);
+  test.each([
+    ['a table', 'create table large (id int primary key, a real, b real, filler text)'],
+    [
+      'a partitioned table',
+      `create table large (id int primary key, a real, b real, filler text) partition by range (id);
+       create table large_1 partition of large for values from (0) to (15000); create table large_2 partition of large default`,
+    ],
+  ])('of %s much larger than a batch, in shards', async (_, create) => {
+    await alice.query(create);
+    await alice.query(
+      `insert into large select i, i % 1000, 2, repeat('x', 400) from generate_series(1, 40000) i; analyze large`,
+    );
     const run = await scoreTable(alice, 'sum', 'large');
     expect(run).toMatchObject({ state: 'done', rows_done: '40000', rows_failed: '0' });
     const { rows } = await alice.query(`select count(*) as rows, count(distinct p.id) as keys,
       count(*) filter (where p.score is distinct from l.a + 20) as wrong from large_scores p join large l using (id)`);
     expect(rows).toEqual([{ rows: '40000', keys: '40000', wrong: '0' }]);
+    const { rows: shards } = await superuser.query<{ shards: number; largest: number }>(
+      'select count(*)::int as shards, max(rows_done)::int as largest from pgscore_data.shard where run_id = $1',
+      [run.run],
+    );
+    expect(shards[0]?.shards).toBeGreaterThan(1);
+    expect(shards[0]?.largest).toBeLessThan(40_000);
+    await alice.query('select pgscore.drop_target($1)', ['large_scores']);
+    await alice.query('drop table large cascade');
   });
 });
 

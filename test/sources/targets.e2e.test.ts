@@ -123,6 +123,39 @@ describe('a target is refused at once', () => {
     expect((await refusal(alice, text, ['pgscore_data'])).code).toBe('42501');
     expect((await refusal(alice, text, ['pg_catalog'])).code).toBe('42501');
   });
+
+  test.each(['pgscore_sources', 'pgscore', 'pgscore_predictions'])('in %s, which is of pgscore', async (schema) => {
+    const text = `select pgscore.score_table('sum', 'points', target => 'p', target_schema => $1)`;
+    expect(await refusal(alice, text, [schema])).toMatchObject({
+      code: '42501',
+      message: `target_schema => '${schema}' is a schema of pgscore`,
+      hint: expect.stringContaining('Name a schema of yours'),
+    });
+  });
+
+  test('where a new champion has other classes, or the same in another order', async () => {
+    const task = { task: 'multiclass' };
+    await deployBytes(ada, 'tempers', classModel(3), { ...task, class_labels: ['calm', 'glad', 'sad'] });
+    expect(await scoreTable(alice, 'tempers', 'points', { target: 'tempers' })).toMatchObject({ state: 'done' });
+    const before = (await alice.query('select * from tempers order by id')).rows;
+    await alice.query(`select pgscore.schedule('tempers', '@yearly', 'tempers', 'points', target => 'tempers')`);
+    for (const [version, labels] of [
+      ['tempers@2', ['calm', 'glad', 'shy']],
+      ['tempers@3', ['sad', 'glad', 'calm']],
+    ] as const) {
+      await deployBytes(ada, 'tempers', classModel(3), { ...task, class_labels: labels });
+      await ada.query('select pgscore.promote($1)', [version]);
+      const shape = {
+        code: '42804',
+        message: 'target "alice.tempers" has another shape',
+        detail: `It holds multiclass predictions keyed by id integer of calm, glad, sad; this run gives multiclass keyed by id integer of ${labels.join(', ')}.`,
+        hint: 'Choose another target, or select pgscore.drop_target(target) first.',
+      };
+      expect(await refusal(alice, SCORE, ['tempers', 'tempers', 'id'])).toMatchObject(shape);
+      expect(await refusal(alice, `select pgscore.run_schedule('tempers')`)).toMatchObject(shape);
+    }
+    expect((await alice.query('select * from tempers order by id')).rows).toEqual(before);
+  });
 });
 
 describe('a dropped target', () => {

@@ -12,14 +12,21 @@ select * from pgscore.describe_model('arrival_delay');
 -- as alice
 -- one value, synchronously, inside any query or transaction
 select f.flight_id, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
+set pgscore.execution = online;
+set pgscore.request_id = 'story';
+select f.flight_id, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
 select pgscore.predict('arrival_delay', f) from flight_features f order by f.flight_id limit 1;
+reset pgscore.execution;
+select count(*) as flights, count(s.score) as scores from pgscore.score_rows('arrival_delay', array(select f from flight_features f where f.flight_date = '2013-07-04')) s;
+
+-- a table that a model is bound to: typed functions, which the planner sees through
 grant usage on schema alice to pgscore_owner;
 select pgscore.bind('arrival_delay', 'flight_features');
+select f.flight_id, pgscore_models.arrival_delay(f) as score from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
 select count(*) as flights, avg(score('arrival_delay', f)) as late from flight_features f;
-set pgscore.execution = online;
-select f.flight_id, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 5;
-select count(*) as flights from pgscore.score_rows('arrival_delay', array(select f from flight_features f where f.flight_date = '2013-07-04'));
-reset pgscore.execution;
+create index flight_risk on flight_features (pgscore_models.arrival_delay_v1(flight_features));
+select f.flight_id, f.dest, pgscore_models.arrival_delay_v1(f) as risk from flight_features f order by pgscore_models.arrival_delay_v1(f) desc limit 3;
+drop index flight_risk;
 select pgscore.unbind('arrival_delay', 'flight_features');
 
 -- a whole table, as a durable request picked up through NOTIFY
@@ -62,6 +69,7 @@ select model_version, count(*) as flights, count(*) filter (where label = '1') a
 select model_version, count(*) as flights from flight_delay_scores group by 1;
 select pgscore.drop_target('flight_delay_scores');
 select * from pgscore.targets;
+select request_id, model, version, count(*) as kept from pgscore.online_predictions group by 1, 2, 3;
 
 -- as ada
 select action, actor, version from pgscore.audit order by at;

@@ -34,7 +34,7 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'ana',
-    say: 'The service gives the same answer, in one round trip, to any model; psql could not tell.',
+    say: 'The service answers any model, in one round trip, with all that it says. Every answer is kept.',
     sql: `set pgscore.execution = online`,
   },
   {
@@ -43,6 +43,27 @@ export const STORY: readonly Step[] = [
     sql: `select pgscore.predict('arrival_delay', f) from flight_features f where f.flight_id = 1`,
   },
   { who: 'ana', say: '', sql: `reset pgscore.execution` },
+  {
+    who: 'ana',
+    say: 'Many rows at once, also those that her transaction has not committed yet:',
+    sql: `select (s.features).flight_id, s.score, s.label, s.version from pgscore.score_rows('arrival_delay', array(select f from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id)) s limit 3`,
+  },
+  {
+    who: 'ana',
+    say: 'Bound to a table, the model is a function of its rows, which an index can keep: the flights at the highest risk, none scored again.',
+    sql: `grant usage on schema flights to pgscore_owner`,
+  },
+  { who: 'ana', say: '', sql: `select pgscore.bind('arrival_delay', 'flight_features')` },
+  {
+    who: 'ana',
+    say: '',
+    sql: `create index on flight_features (pgscore_models.arrival_delay_v1(flight_features))`,
+  },
+  {
+    who: 'ana',
+    say: '',
+    sql: `select f.flight_id, f.carrier, f.dest, pgscore_models.arrival_delay_v1(f) as risk from flight_features f order by pgscore_models.arrival_delay_v1(f) desc limit 3`,
+  },
   {
     who: 'ana',
     say: 'Ana, who may read the flights, asks for all of them to be scored. The service picks the request up at commit.',

@@ -1,0 +1,14 @@
+import { qualified } from '../lib/ident.ts';
+import type { Run } from '../runs/run.ts';
+
+/** Takes the guard away, and bounds the wait for a lock. Its value is the run's row_security. */
+export const PREPARE_TO_LOCK = `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', '10s', false)`;
+
+/**
+ * Takes the locks on a source that reading it takes, until the transaction ends, and reads nothing. A function takes them
+ * only when it is called, which LIMIT 0 would spare; without the guard it computes nothing.
+ */
+export function lockingQuery({ handle }: Run): string {
+  const name = qualified('pgscore_sources', handle.name);
+  return handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)')`;
+}

@@ -1,0 +1,105 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const SCORE = `select pgscore.score('sum', '{"a": 3}') as score`;
+const ANSWER = [{ score: 3 }];
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const alice = await database.client('alice');
+let service = await startAnswering();
+
+async function startAnswering(settings: Record<string, string> = {}): Promise<TestService> {
+  const started = await startTestService(database, { PGSCORE_SCORERS: '1', ...settings });
+  await waitFor(async () => {
+    const { rowCount } = await superuser.query('select from pgscore_data.gateway where worker_id = $1', [
+      started.worker,
+    ]);
+    return rowCount === 1;
+  });
+  return started;
+}
+
+beforeAll(async () => {
+  await deployBytes(await database.client('ada'), 'sum', weightedModel({ a: 'float64' }));
+  await alice.query('set pgscore.execution = online');
+});
+
+afterEach(async () => {
+  await alice.query('reset statement_timeout');
+});
+
+describe('a session that has called score() before', () => {
+  test('is answered by the next service after a restart, without an error between', async () => {
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+    await service.stop();
+    service = await startAnswering();
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+  });
+
+  test('is told that no service runs once it was stopped, and is answered when one does', async () => {
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+    await service.stop();
+    expect(await refusal(alice, SCORE)).toMatchObject({
+      code: '08001',
+      message: 'no service is running that could score',
+      hint: expect.stringContaining('pgscore serve'),
+    });
+    service = await startAnswering();
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+  });
+
+  test('is told why the service can not be reached, where it was killed', async () => {
+    await service.kill();
+    const refused = await refusal(alice, SCORE);
+    expect(refused).toMatchObject({ code: '08001', message: 'the service does not answer' });
+    expect(refused.detail).toMatch(/port \d+ failed: .*refused/s);
+    service = await startAnswering();
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+  });
+
+  test('waits for a frozen service until its statement_timeout, and is answered once it goes on', async () => {
+    const { pid } = (await service.gateway()) ?? { pid: 0 };
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+    process.kill(pid, 'SIGSTOP');
+    await alice.query(`set statement_timeout = '500ms'`);
+    expect((await refusal(alice, SCORE)).code).toBe('57014');
+    await alice.query('reset statement_timeout');
+    process.kill(pid, 'SIGCONT');
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+  });
+});
+
+test('the password of the gateway may hold spaces, quotes and backslashes', async () => {
+  await service.stop();
+  service = await startAnswering({ PGSCORE_GATEWAY_PASSWORD: `it's "two\\words" host=x` });
+  expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+});
+
+test('a row that is longer than the service takes says so, and the next is answered', async () => {
+  const long = `select pgscore.score('sum', jsonb_build_object('a', 3, 'note', repeat('x', 17000000)))`;
+  expect(await refusal(alice, long)).toMatchObject({
+    code: '08006',
+    hint: expect.stringContaining('--gateway-message-limit'),
+  });
+  expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+});
+
+test('without dblink in its schema the extension is named, with what to run', async () => {
+  const session = await database.client('alice');
+  await session.query('set pgscore.execution = online');
+  await superuser.query('create schema elsewhere; alter extension dblink set schema elsewhere');
+  expect(await refusal(session, SCORE)).toMatchObject({
+    code: '0A000',
+    message: expect.stringContaining('the extension dblink is missing in schema pgscore_dblink'),
+    hint: expect.stringContaining('alter extension dblink set schema pgscore_dblink;'),
+  });
+  await superuser.query('alter extension dblink set schema pgscore_dblink');
+  expect((await session.query(SCORE)).rows).toEqual(ANSWER);
+});
