@@ -52,7 +52,7 @@ begin
   -- What could not connect said why.
   if state <> '08001' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
-      hint = 'Call again: it is connected to anew. The log of the service says why it went.';
+      hint = 'Call again: it is connected to anew. The log of the service says why it went; rows that are longer than it takes are one reason: pgscore serve --gateway-message-limit, 16 MB.';
   end if;
 end
 $$;
