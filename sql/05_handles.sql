@@ -93,7 +93,7 @@ begin
     -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
     execute format(
       'create view pgscore_sources.%I with (security_barrier = true) as select %s from %s t
-        where %s and t.ctid >= current_setting(''pgscore.block_from'', true)::tid and t.ctid < current_setting(''pgscore.block_to'', true)::tid offset 0',
+        where %s and t.ctid >= nullif(current_setting(''pgscore.block_from'', true), '''')::tid and t.ctid < nullif(current_setting(''pgscore.block_to'', true), '''')::tid offset 0',
       reserved.name, columns, relation, guard);
     execute format('grant select on pgscore_sources.%I to pgscore_reader', reserved.name);
   else

@@ -1,25 +1,34 @@
 -- score(), predict() and classify(): one row, inside any query.
 
-create or replace function pgscore_models._route(
-  model text,
-  out version_id int, out task text, out class_labels text[], out positive_class int, out threshold double precision, out probabilities boolean,
-  out native boolean, out parts text[], out reason text
-)
+do $$
+begin
+  if to_regtype('pgscore_models._routing') is null then
+    create type pgscore_models._routing as (
+      version_id int, task text, class_labels text[], positive_class int, threshold double precision, probabilities boolean, native boolean, parts text[], reason text
+    );
+  end if;
+end
+$$;
+comment on type pgscore_models._routing is 'A version, and what score() must know of it at every call.';
+
+create or replace function pgscore_models._route(model text) returns pgscore_models._routing
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  route pgscore_models._routing;
 begin
   -- Each notation by one look-up; where it finds nothing, the general way says why.
   if position('@' in model) = 0 then
     select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      into route
       from pgscore_data.model m
       join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
       join pgscore_data.execution e on e.version_id = a.version_id
      where m.name = model;
   else
     select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      into route
       from pgscore_data.model m
       join pgscore_data.version v on v.model_id = m.model_id
       join pgscore_data.execution e on e.version_id = v.version_id
@@ -27,12 +36,13 @@ begin
   end if;
   if not found then
     select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into _route.version_id, _route.task, _route.class_labels, _route.positive_class, _route.threshold, _route.probabilities, _route.native, _route.parts, _route.reason
+      into route
       from pgscore_data.execution e where e.version_id = (pgscore._ready_version(model)).version_id;
   end if;
+  return route;
 end
 $$;
-comment on function pgscore_models._route(text) is 'Which version a notation means just now, and how it is executed.';
+comment on function pgscore_models._route(text) is 'Which version a notation means, and how it is executed. To be called in the query itself: as it is STABLE, it then sees what the query sees, and a promotion in the middle of a statement leaves it with one version.';
 
 create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe
@@ -56,6 +66,17 @@ set search_path = pg_catalog, pg_temp
 as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
 comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
 
+create or replace function pgscore_models._features(features anyelement) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
+as $$
+begin
+  return case when not features is null then to_jsonb(features) end;
+end
+$$;
+comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row of NULLs that an outer join gives where it found none.';
+
 create or replace function pgscore_models._refuse_ungranted(model text) returns void
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -67,19 +88,17 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
-create or replace function pgscore_models._score(model text, features jsonb) returns double precision
+create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route record;
   answer double precision;
   setting text := current_setting('pgscore.execution', true);
 begin
   if features is null or features = 'null' then
     return null;
   end if;
-  route := pgscore_models._route(model);
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
@@ -100,20 +119,17 @@ begin
   return answer;
 end
 $$;
-comment on function pgscore_models._score(text, jsonb) is 'score() of a row as jsonb, or of a row of a table that is not bound.';
+comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version.';
 
-create or replace function pgscore_models._score(model text, features record) returns double precision
+create or replace function pgscore_models._score(route pgscore_models._routing, model text, features record) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
--- What to_jsonb makes of a number depends on it.
-set extra_float_digits = 1
 as $$
 begin
-  -- A row of NULLs is what an outer join gives where it found no row.
-  return case when not features is null then pgscore_models._score(model, to_jsonb(features)) end;
+  return pgscore_models._score(route, model, pgscore_models._features(features));
 end
 $$;
-comment on function pgscore_models._score(text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';
+comment on function pgscore_models._score(pgscore_models._routing, text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable
@@ -144,40 +160,27 @@ declare
   scalar text;
 begin
   foreach scalar in array '{boolean,double precision,date,timestamp with time zone,uuid}'::text[] loop
-    execute format('create or replace function pgscore_models._score(model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
-      scalar, 'select pgscore_models._refuse_scalar($2::text)');
-    execute format('comment on function pgscore_models._score(text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
+    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
+      scalar, 'select pgscore_models._refuse_scalar($3::text)');
+    execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
   end loop;
 end
 $$;
 
-create or replace function pgscore_models._features(features anyelement) returns jsonb
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-set extra_float_digits = 1
-as $$
-begin
-  return case when not features is null then to_jsonb(features) end;
-end
-$$;
-comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
-
-create or replace function pgscore_models._predict(model text, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
+create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route record;
   label int;
   base text;
 begin
   if features is null or features = 'null' then
     return;
   end if;
-  route := pgscore_models._route(model);
   base := 'pgscore_models._v' || route.version_id;
   if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
-    perform pgscore_models._refuse_ungranted(model);
+    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
   end if;
   if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
     -- (f($1)).* would call it for each of its columns.
@@ -203,9 +206,9 @@ begin
   version := pgscore_models._version_name(route.version_id);
 end
 $$;
-comment on function pgscore_models._predict(text, jsonb) is 'All that a model says of one row.';
+comment on function pgscore_models._predict(pgscore_models._routing, jsonb) is 'All that a model says of one row.';
 
-create or replace function pgscore_models._predict_json(model text, features jsonb) returns jsonb
+create or replace function pgscore_models._predict_json(route pgscore_models._routing, features jsonb) returns jsonb
 language sql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -216,18 +219,18 @@ as $$
         'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
         'version', p.version)
     end
-    from pgscore_models._predict(model, features) p
+    from pgscore_models._predict(route, features) p
 $$;
-comment on function pgscore_models._predict_json(text, jsonb) is 'predict() of a row as jsonb.';
+comment on function pgscore_models._predict_json(pgscore_models._routing, jsonb) is 'predict() of a row as jsonb.';
 
-create or replace function pgscore_models._classify(model text, features jsonb) returns text
+create or replace function pgscore_models._classify(route pgscore_models._routing, model text, features jsonb) returns text
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(model, features);
+  select * into p from pgscore_models._predict(route, features);
   if p.task = 'regression' then
     raise exception 'model "%" is a regression: it has no labels', model using
       errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
@@ -235,16 +238,16 @@ begin
   return (p.prediction).label;
 end
 $$;
-comment on function pgscore_models._classify(text, jsonb) is 'classify() of a row as jsonb.';
+comment on function pgscore_models._classify(pgscore_models._routing, text, jsonb) is 'classify() of a row as jsonb.';
 
-create or replace function pgscore_models._score_class(model text, features jsonb, class text) returns double precision
+create or replace function pgscore_models._score_class(route pgscore_models._routing, model text, features jsonb, class text) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(model, features);
+  select * into p from pgscore_models._predict(route, features);
   if p.task is not null and array_position(p.class_labels, class) is null then
     raise exception 'model "%" has no class "%"', model, class using errcode = 'invalid_parameter_value',
       hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
@@ -252,14 +255,14 @@ begin
   return (p.prediction).probabilities[array_position(p.class_labels, class)];
 end
 $$;
-comment on function pgscore_models._score_class(text, jsonb, text) is 'score() with class => ... of a row as jsonb.';
+comment on function pgscore_models._score_class(pgscore_models._routing, text, jsonb, text) is 'score() with class => ... of a row as jsonb.';
 
 -- These inline into the query: that is what makes a constant model on a bound table cost no more than the model. Hence no
 -- SET and every name qualified. VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score($1, $2) $$;
+as $$ select pgscore_models._score(pgscore_models._route($1), $1, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
@@ -267,37 +270,37 @@ Native models are computed in the query, others by the service (pgscore.models.e
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score($1, pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._score(pgscore_models._route($1), $1, pgscore_models._json_row($2)) $$;
 comment on function pgscore.score(text, text) is 'score() of a row written as JSON: select score(''churn'', ''{"age": 41}'').';
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class($1, pgscore_models._features($2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._route($1), $1, pgscore_models._features($2), $3) $$;
 comment on function pgscore.score(text, anyelement, text) is 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json($1, pgscore_models._features($2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._route($1), pgscore_models._features($2)) $$;
 comment on function pgscore.predict(text, anyelement) is 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression. Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify($1, pgscore_models._features($2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._route($1), $1, pgscore_models._features($2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class($1, pgscore_models._json_row($2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._route($1), $1, pgscore_models._json_row($2), $3) $$;
 comment on function pgscore.score(text, text, text) is 'The probability of one class of a row written as JSON.';
 
 create or replace function pgscore.predict(model text, features text) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json($1, pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._route($1), pgscore_models._json_row($2)) $$;
 comment on function pgscore.predict(text, text) is 'predict() of a row written as JSON.';
 
 create or replace function pgscore.classify(model text, features text) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify($1, pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._route($1), $1, pgscore_models._json_row($2)) $$;
 comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
 
 create or replace function pgscore_data._create_public_score() returns boolean

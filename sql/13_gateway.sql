@@ -7,6 +7,8 @@ as $$
 declare
   gateway record;
   problem text;
+  -- Under these a transaction sees no heartbeat that is younger than itself.
+  still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
 begin
   if to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null then
     raise exception 'this model is scored by the service, and the extension dblink is missing in schema pgscore_dblink' using
@@ -20,7 +22,7 @@ begin
   end if;
   for gateway in
     select g.* from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
-     where w.state = 'running' and w.heartbeat_at > clock_timestamp() - interval '30 seconds' order by random()
+     where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds' order by random()
   loop
     begin
       perform pgscore_dblink.dblink_connect('pgscore', format(
@@ -42,12 +44,39 @@ end
 $$;
 comment on function pgscore_data._connect_gateway() is 'Connects this session to the gateway of a service that is alive.';
 
-create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
+create or replace function pgscore_data._refuse_lost(state text, reason text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- What could not connect said why.
+  if state <> '08001' then
+    raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
+      hint = 'Call again: it is connected to anew. The log of the service says why it went; rows that are longer than it takes are one reason: pgscore serve --gateway-message-limit, 16 MB.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_lost(text, text) is 'Raises that a connection to the gateway was lost before its answer came.';
+
+create or replace function pgscore_data._take_answer() returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer pgscore_models._prediction[];
+begin
+  answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
+    from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
+  perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
+  return answer;
+end
+$$;
+comment on function pgscore_data._take_answer() is 'Waits for the answer to what was sent to the gateway; none where nothing was.';
+
+create or replace function pgscore_data._ask(request text) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
 begin
   for attempt in 1 .. 2 loop
     begin
@@ -58,16 +87,15 @@ begin
         raise exception 'the service hung up on the request' using
           errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve --gateway-message-limit, 16 MB.';
       end if;
-      answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
-        from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
-      perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
-      return answer;
+      return pgscore_data._take_answer();
     exception
-      -- The first call of a session, a service that was restarted, or none: once more on a new connection.
+      -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
+      -- connecting says so.
       when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
         or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
         perform pgscore_data._leave_gateway();
         if attempt = 2 then
+          perform pgscore_data._refuse_lost(sqlstate, sqlerrm);
           raise;
         end if;
       when query_canceled then
@@ -111,7 +139,29 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
-create or replace function pgscore_data._ask_rows(this_version int, rows text, asked_by name) returns pgscore_models._prediction[]
+create or replace function pgscore_data._check_asker(asked_by name) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. In a function that acts as its
+  -- owner it can't be proven: who owns none can't have been that owner.
+  if not exists (
+    select from pg_roles r
+     where r.rolname = asked_by
+       and (exists (select from pg_shdepend d join pg_proc p on p.oid = d.objid
+                     where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o' and p.prosecdef
+                       and d.classid = 'pg_proc'::regclass and d.dbid = (select x.oid from pg_database x where x.datname = current_database()))
+         or r.rolsuper and exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef))
+  ) then
+    raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
+      hint = 'Leave asked_by out: score() sets it.';
+  end if;
+end
+$$;
+comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
+
+create or replace function pgscore_data._request(this_version int, rows text, asked_by name) returns text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -121,6 +171,9 @@ declare
   id text := current_setting('pgscore.request_id', true);
   log record;
 begin
+  if asked_by <> session_user and asked_by <> current_setting('role') then
+    perform pgscore_data._check_asker(asked_by);
+  end if;
   if deadline <> '' then
     if deadline !~ '^[0-9]{1,9}$' then
       raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
@@ -134,10 +187,54 @@ begin
   if not found or random() < log.sampling then
     request := request || ',"log":true,"inputs":' || coalesce(log.inputs, true);
   end if;
-  return pgscore_data._ask('score ' || request || ',"rows":' || rows || '}');
+  return 'score ' || request || ',"rows":' || rows || '}';
 end
 $$;
-comment on function pgscore_data._ask_rows(int, text, name) is 'Asks the gateway for the predictions of rows, a JSON array of objects with a key for each feature.';
+comment on function pgscore_data._request(int, text, name) is 'What the gateway is asked for the predictions of rows, a JSON array of objects with a key for each feature.';
+
+create or replace function pgscore_data._send(request text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- 0 where an answer was left behind: it would be taken for this one's.
+  if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
+    perform pgscore_data._leave_gateway();
+  end if;
+exception
+  -- What could not be sent has no answer, and is asked for then.
+  when connection_exception or connection_does_not_exist or connection_failure or undefined_function then
+    null;
+end
+$$;
+comment on function pgscore_data._send(text) is 'Sends a request ahead, if there is a connection: _receive() takes its answer.';
+
+create or replace function pgscore_data._receive(request text, rows int) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer pgscore_models._prediction[];
+begin
+  begin
+    answer := pgscore_data._take_answer();
+  exception
+    when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+      null;
+    when query_canceled then
+      perform pgscore_data._leave_gateway();
+      raise;
+    when others then
+      perform pgscore_data._drain_gateway();
+      raise;
+  end;
+  if cardinality(answer) = rows then
+    return answer;
+  end if;
+  return pgscore_data._ask(request);
+end
+$$;
+comment on function pgscore_data._receive(text, int) is 'The answer to a request that was sent ahead; asks again where it did not arrive.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
@@ -157,11 +254,14 @@ declare
   base text := format('_v%s_online', this_version);
 begin
   execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask_rows(%2$s, ''['' || f::text || '']'', asked_by))[1];\nend', names, this_version));
-  execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is what the log says of who asked.');
-  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base || '_rows', format(E'begin\n  return pgscore_data._ask_rows(%s, rows, asked_by);\nend', this_version));
-  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_rows', 'Asks the service for the predictions of many rows, a JSON array.');
+    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask(pgscore_data._request(%2$s, ''['' || f::text || '']'', asked_by)))[1];\nend', names, this_version));
+  execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
+  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns void language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as %L',
+    base || '_send', format(E'begin\n  perform pgscore_data._send(pgscore_data._request(%s, rows, asked_by));\nend', this_version));
+  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_send', 'Sends many rows, a JSON array, to the service ahead of _receive().');
+  execute format('create or replace function pgscore_models.%I(rows text, count int, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+    base || '_receive', format(E'begin\n  return pgscore_data._receive(pgscore_data._request(%s, rows, asked_by), count);\nend', this_version));
+  execute format('comment on function pgscore_models.%I(text, int, name) is %L', base || '_receive', 'The predictions of rows that were sent.');
 end
 $$;
 comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online, by which a version is asked of the service.';

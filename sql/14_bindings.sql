@@ -123,7 +123,7 @@ as $$
 declare
   branches text;
 begin
-  select string_agg(format('when %L then pgscore_models.%I($2)', x.notation, x.function), ' ') into branches
+  select string_agg(format('when %L then pgscore_models.%I($3)', x.notation, x.function), ' ') into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
@@ -137,14 +137,14 @@ begin
      and b.relation_name = (select c.relname from pg_class c where c.oid = relation)
      and v.state = 'ready' and e.native and e.task <> 'multiclass'
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
-  if branches is null and to_regprocedure(format('pgscore_models._score(text, %s)', relation)) is not null then
-    execute format('drop function pgscore_models._score(text, %s)', relation);
+  if branches is null and to_regprocedure(format('pgscore_models._score(pgscore_models._routing, text, %s)', relation)) is not null then
+    execute format('drop function pgscore_models._score(pgscore_models._routing, text, %s)', relation);
   elsif branches is not null then
-    execute format('create or replace function pgscore_models._score(model text, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      relation, format('select case $1 %s else pgscore_models._score($1, pgscore_models._features($2)) end', branches));
-    execute format('comment on function pgscore_models._score(text, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
-    execute format('revoke all on function pgscore_models._score(text, %s) from public', relation);
-    execute format('grant execute on function pgscore_models._score(text, %s) to pgscore_user', relation);
+    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+      relation, format('select case $2 %s else pgscore_models._score($1, $2, pgscore_models._features($3)) end', branches));
+    execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
+    execute format('revoke all on function pgscore_models._score(pgscore_models._routing, text, %s) from public', relation);
+    execute format('grant execute on function pgscore_models._score(pgscore_models._routing, text, %s) to pgscore_user', relation);
   end if;
 end
 $$;

@@ -23,35 +23,68 @@ set search_path = pg_catalog, pg_temp
 as $$ select e.features from pgscore_data.execution e where e.version_id = $1 $$;
 comment on function pgscore_models._feature_names(int) is 'The features of a version, in order.';
 
+create or replace function pgscore_models._score_rows_native(route pgscore_models._routing, rows anyarray) returns pgscore_models._prediction[]
+language sql volatile parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(p.prediction order by x.n)
+    from (select r, row_number() over () as n from unnest(rows) r) x
+    cross join lateral pgscore_models._predict(route, pgscore_models._features(x.r)) p
+$$;
+comment on function pgscore_models._score_rows_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
+
 create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route record := pgscore_models._route(model);
+  route pgscore_models._routing := pgscore_models._route(model);
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
+  send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
+  receive text := format('select pgscore_models._v%s_online_receive($1, $2)', route.version_id);
+  native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native' and pgscore_models._execution('native', route.version_id, route.native, route.reason);
   -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
   most constant int := 1000;
   first int := array_lower(rows, 1);
   chunk rows%type;
+  sent rows%type;
+  request text;
+  sent_request text;
   answers pgscore_models._prediction[];
 begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
-  while first <= array_upper(rows, 1) loop
+  -- Each chunk is sent before the rows of the last are handed out and the next are written as JSON: the service works meanwhile.
+  loop
     chunk := rows[first : first + most - 1];
-    execute format('select pgscore_models._v%s_online_rows($1)', route.version_id) into answers using pgscore_models._rows_as_json(chunk, names);
-    return query select given.r, (answer.a).score, (answer.a).label, (answer.a).probabilities, version_name
-      from (select r, row_number() over () as n from unnest(chunk) r) given
-      join (select a, row_number() over () as n from unnest(answers) a) answer using (n);
+    if native then
+      sent := chunk;
+      answers := pgscore_models._score_rows_native(route, chunk);
+    else
+      request := case when cardinality(chunk) > 0 then pgscore_models._rows_as_json(chunk, names) end;
+      if sent is not null then
+        execute receive into answers using sent_request, cardinality(sent);
+      end if;
+      if request is not null then
+        execute send using request;
+      end if;
+    end if;
+    if cardinality(sent) > 0 then
+      return query select given.r, answer.score, answer.label, answer.probabilities, version_name
+        from (select r, row_number() over () as n from unnest(sent) r) given
+        join unnest(answers) with ordinality as answer (score, label, probabilities, n) using (n);
+    end if;
+    exit when coalesce(cardinality(chunk), 0) = 0;
+    sent := chunk;
+    sent_request := request;
     first := first + most;
   end loop;
 end
 $$;
 comment on function pgscore.score_rows(text, anyarray) is
-'Scores many rows in one round trip to the service for a thousand of them, inside of the transaction, uncommitted rows included; each prediction is logged (pgscore.online_predictions).
+'Scores many rows by way of the service, thousands in a round trip, inside of the transaction, uncommitted rows included; each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';

@@ -96,7 +96,7 @@ export const ERRORS = {
   schedule_time_zone_unknown: { exit: 65, retry: false, meaning: 'a schedule names no known time zone' },
   copy_protocol: { exit: 76, retry: true, meaning: 'a COPY stream is not what the columns asked for would send' },
   statement_failed: { exit: 1, retry: false, meaning: 'PostgreSQL refused a statement; its SQLSTATE says more' },
-  server_unsupported: { exit: 69, retry: false, meaning: 'PostgreSQL is too old, or a standby' },
+  server_unsupported: { exit: 69, retry: false, meaning: 'PostgreSQL is too old, a standby, or the database not UTF8' },
   run_failed: { exit: 1, retry: false, meaning: 'a run failed' },
   doctor_failed: { exit: 1, retry: false, meaning: 'the doctor found what keeps pgscore from working' },
   uninstall_refused: { exit: 4, retry: false, meaning: 'uninstalling would take away what somebody still uses' },

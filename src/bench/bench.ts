@@ -3,8 +3,9 @@ import { deployToFirstRow } from './first-row.ts';
 import { describeMachine } from './machine.ts';
 import { peakScorerMemory } from './memory.ts';
 import type { BenchPlan } from './plan.ts';
-import type { BenchResults } from './results.ts';
+import type { BenchResults, TableResults } from './results.ts';
 import { measureRounds } from './rounds.ts';
+import { measureScoreCalls } from './score-calls.ts';
 import { measureLatency } from './single-runs.ts';
 import { makeSource } from './source-table.ts';
 import { asOwner, asRequester, setStage, type Stage, type StageOptions } from './stage.ts';
@@ -12,9 +13,15 @@ import { measureSustained } from './sustained-runs.ts';
 
 const SUBMITTERS = 4;
 
+/** Whole tables, or score() inside of queries. */
+export const PARTS = ['tables', 'score'] as const;
+export type Part = (typeof PARTS)[number];
+
 export type BenchOptions = StageOptions & {
   readonly plan: BenchPlan;
+  readonly parts: readonly Part[];
   readonly python: string;
+  readonly plpythonUrl: string | undefined;
   readonly tell: (line: string) => void;
 };
 
@@ -32,14 +39,36 @@ export async function bench(options: BenchOptions): Promise<BenchResults> {
 }
 
 async function measureAll(
-  { plan, python, tell }: BenchOptions,
+  options: BenchOptions,
   stage: Stage,
   requester: pg.Client,
   owner: pg.Client,
 ): Promise<BenchResults> {
+  const { plan, parts, tell, plpythonUrl } = options;
   await makeSource(requester, 'one_row', 1);
   tell('a model file to its first scored row');
   const firstRowSeconds = await deployToFirstRow(requester, 'one_row');
+  const calls = parts.includes('score')
+    ? await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell })
+    : null;
+  const tables = parts.includes('tables')
+    ? { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) }
+    : null;
+  return {
+    measuredAt: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(stage.version),
+    plan,
+    tables,
+    calls,
+  };
+}
+
+async function measureTables(
+  { plan, python, tell }: BenchOptions,
+  stage: Stage,
+  requester: pg.Client,
+  owner: pg.Client,
+): Promise<Omit<TableResults, 'firstRowSeconds'>> {
   tell(`a table of ${plan.rows} rows`);
   await makeSource(requester, 'source', plan.rows);
   const rounds = await measureRounds({ stage, requester, owner, plan, python, tell });
@@ -50,19 +79,10 @@ async function measureAll(
   tell(`${plan.rate} runs of one row a second for ${plan.rateSeconds} s`);
   const sustained = await sustain(stage, owner, plan);
   const memoryMib = await measureMemory(stage, requester, plan, tell);
-  return {
-    measuredAt: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(stage.version),
-    plan,
-    firstRowSeconds,
-    ...rounds,
-    memoryMib,
-    latency,
-    sustained,
-  };
+  return { ...rounds, memoryMib, latency, sustained };
 }
 
-async function sustain(stage: Stage, owner: pg.Client, plan: BenchPlan): Promise<BenchResults['sustained']> {
+async function sustain(stage: Stage, owner: pg.Client, plan: BenchPlan): Promise<TableResults['sustained']> {
   const submitters = await Promise.all(
     Array.from({ length: SUBMITTERS }, async (_, index) => {
       const client = await asRequester(stage);
@@ -82,7 +102,7 @@ async function measureMemory(
   requester: pg.Client,
   plan: BenchPlan,
   tell: (line: string) => void,
-): Promise<BenchResults['memoryMib']> {
+): Promise<TableResults['memoryMib']> {
   const small = await peakScorerMemory(requester, stage.service, 'source');
   tell(`a table of ${plan.largeRows} rows`);
   await makeSource(requester, 'large', plan.largeRows);

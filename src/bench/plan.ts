@@ -12,6 +12,22 @@ export type BenchPlan = {
   /** Runs of one row a second, and for how many seconds. */
   readonly rate: number;
   readonly rateSeconds: number;
+  readonly score: ScorePlan;
+};
+
+/** How much calls of score() are measured. */
+export type ScorePlan = {
+  /** Rows of the tables whose rows are scored, and of their part for the ways that are slow. */
+  readonly tableRows: number;
+  readonly slowRows: number;
+  /** Rows that one score_rows() is given. */
+  readonly rowsCall: number;
+  /** Calls of one client, one after the other. */
+  readonly singleCalls: number;
+  readonly clients: number;
+  /** How long they call, in each round. */
+  readonly seconds: number;
+  readonly rounds: number;
 };
 
 /** What the requirements are stated for. */
@@ -23,6 +39,15 @@ export const FULL: BenchPlan = {
   singleRuns: 200,
   rate: 300,
   rateSeconds: 20,
+  score: {
+    tableRows: 100_000,
+    slowRows: 20_000,
+    rowsCall: 100_000,
+    singleCalls: 2000,
+    clients: 16,
+    seconds: 3,
+    rounds: 3,
+  },
 };
 
 /** A smoke test: whether everything runs, not how fast. */
@@ -34,6 +59,7 @@ export const QUICK: BenchPlan = {
   singleRuns: 40,
   rate: 100,
   rateSeconds: 3,
+  score: { tableRows: 10_000, slowRows: 2000, rowsCall: 10_000, singleCalls: 100, clients: 16, seconds: 1, rounds: 1 },
 };
 
 /** The same plan for tables of another size. */

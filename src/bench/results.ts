@@ -1,6 +1,9 @@
 import type { Limit } from './limit.ts';
 import type { Machine } from './machine.ts';
 import type { BenchPlan } from './plan.ts';
+import type { ScoreCalls } from './score-calls.ts';
+import type { Requirement } from './requirement.ts';
+import { scoreRequirements } from './score-requirements.ts';
 import type { Latency } from './single-runs.ts';
 import type { Spread } from './spread.ts';
 import type { Sustained } from './sustained-runs.ts';
@@ -10,6 +13,13 @@ export type BenchResults = {
   readonly measuredAt: string;
   readonly machine: Machine;
   readonly plan: BenchPlan;
+  /** Whole tables; null where only calls were measured. */
+  readonly tables: TableResults | null;
+  /** score() inside of queries; null where only tables were measured. */
+  readonly calls: ScoreCalls | null;
+};
+
+export type TableResults = {
   readonly firstRowSeconds: number;
   readonly rowsPerSecond: Spread;
   readonly scorerCpuSeconds: number;
@@ -32,10 +42,12 @@ export type BenchResults = {
   readonly rivalsMissing: string | null;
 };
 
-export type Requirement = { readonly what: string; readonly measured: string; readonly met: boolean | null };
-
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements(results: BenchResults): Requirement[] {
+export function requirements({ tables, calls }: BenchResults): Requirement[] {
+  return [...(tables === null ? [] : tableRequirements(tables)), ...(calls === null ? [] : scoreRequirements(calls))];
+}
+
+function tableRequirements(results: TableResults): Requirement[] {
   const { ofLimit, memoryMib, latency, sustained, firstRowSeconds } = results;
   const [small, large] = memoryMib;
   return [
@@ -74,7 +86,7 @@ export function requirements(results: BenchResults): Requirement[] {
   ];
 }
 
-function against({ rivals }: BenchResults, name: string, times: number): Omit<Requirement, 'what'> {
+function against({ rivals }: TableResults, name: string, times: number): Omit<Requirement, 'what'> {
   const rival = rivals.find((candidate) => candidate.name.includes(name));
   if (rival === undefined) return { measured: 'not measured', met: null };
   return { measured: `${rival.slower.median.toFixed(2)} times`, met: rival.slower.median > times };

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import { LimitMeter, type Limit, type Scored } from './limit.ts';
 import type { BenchPlan } from './plan.ts';
-import type { BenchResults } from './results.ts';
+import type { TableResults } from './results.ts';
 import { assembleRivals, type Rivals } from './rivals.ts';
 import { makeSource } from './source-table.ts';
 import { quantile, spreadOf } from './spread.ts';
@@ -32,7 +32,7 @@ export async function measureRounds(
   setting: Setting,
 ): Promise<
   Pick<
-    BenchResults,
+    TableResults,
     'rowsPerSecond' | 'scorerCpuSeconds' | 'allCpuSeconds' | 'limit' | 'ofLimit' | 'rivals' | 'rivalsMissing'
   >
 > {

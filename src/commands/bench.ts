@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
+import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { Part } from '../bench/bench.ts';
 import { setting } from '../config.ts';
 import { invocation } from './invocation.ts';
 import { numberOption, settingOption } from './options.ts';
@@ -9,9 +11,13 @@ const DESCRIPTION = `Measures pgscore beside its limit and beside Python, in one
 Starts an embedded PostgreSQL, or makes a database in the one that is named, and scores a table of a bigint key and 20
 real columns with 100 trees of depth 6. The limit is the CPU time that nothing can spare - the server's COPY out of the
 table, ONNX Runtime alone, the server's COPY in with the index - spread over the cores. The Python ways need a python
-with the packages of bench/rivals/requirements.txt and are skipped without. Needs a quiet machine and some minutes.`;
+with the packages of bench/rivals/requirements.txt and are skipped without.
 
-type BenchFlags = { rows?: number; quick?: boolean; python: string; out?: string };
+score() inside of queries is measured with the same model: calls of one client and of 16 through the service, µs a row of
+compiled models, score_rows(). Its rival is PL/Python with onnxruntime, in the same server or the one that --plpython names.
+Needs a quiet machine and some minutes.`;
+
+type BenchFlags = { only?: Part; plpython?: string; rows?: number; quick?: boolean; python: string; out?: string };
 
 export function addBench(program: Command): void {
   program
@@ -19,8 +25,15 @@ export function addBench(program: Command): void {
     .summary('measure how fast it is here')
     .description(DESCRIPTION)
     .option('--rows <n>', 'rows of the table (default: 1,000,000)', numberOption('--rows'))
+    .addOption(
+      new Option('--only <part>', 'measure one part: whole tables, or score() inside of queries').choices([
+        'tables',
+        'score',
+      ] satisfies Part[]),
+    )
     .option('--quick', 'a smoke test over 100,000 rows: whether it runs, not how fast')
     .option('--python <path>', 'python for the rivals', 'python3')
+    .option('--plpython <url>', 'a server with plpython3u, as superuser, for that rival of score()')
     .option('--out <file>', 'also write the results to this file, as JSON')
     .option('--json', 'print the results as one JSON document')
     .addOption(settingOption('databaseUrl'))
@@ -32,7 +45,7 @@ export function addBench(program: Command): void {
 async function runBench(options: BenchFlags, command: Command): Promise<void> {
   const { flags, output } = invocation(command);
   // Loaded here, so that no other command waits for it.
-  const { bench } = await import('../bench/bench.ts');
+  const { bench, PARTS } = await import('../bench/bench.ts');
   const { FULL, QUICK, withRows } = await import('../bench/plan.ts');
   const { reportOf } = await import('../bench/report.ts');
   const plan = options.quick === true ? QUICK : FULL;
@@ -41,7 +54,9 @@ async function runBench(options: BenchFlags, command: Command): Promise<void> {
     servicePassword: setting('servicePassword', flags),
     readerPassword: setting('readerPassword', flags),
     plan: options.rows === undefined ? plan : withRows(plan, options.rows),
+    parts: options.only === undefined ? PARTS : [options.only],
     python: options.python,
+    plpythonUrl: options.plpython,
     tell: (line) => output.note(`bench: ${line}`),
   });
   if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(results, null, 2)}\n`);

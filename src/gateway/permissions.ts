@@ -1,24 +1,27 @@
 /** Whether a role may score with a version. */
 export type Permission = (role: string, versionId: number) => Promise<boolean>;
 
-/** A grant or a revoke takes effect within this time. */
+/** A revoke takes effect within this time; in the database, which asks here for nobody else, at once. */
 const KEPT_MS = 1000;
 const MOST_KEPT = 10_000;
 
-/** Remembers answers for a second, so that a busy role costs the database one question a second and version. */
+/**
+ * Remembers who may for a second, so that a busy role costs the database one question a second and version. Not who may
+ * not: the database lets a role through as soon as it is granted the model, and it would be refused here.
+ */
 export class Permissions {
   readonly #ask: Permission;
-  readonly #known = new Map<string, { readonly until: number; readonly permitted: boolean }>();
+  readonly #permitted = new Map<string, number>();
   readonly #asked = new Map<string, Promise<boolean>>();
 
   constructor(ask: Permission) {
     this.#ask = ask;
   }
 
-  /** The answer, if it is remembered. */
-  known(role: string, versionId: number): boolean | undefined {
-    const known = this.#known.get(keyOf(role, versionId));
-    return known !== undefined && known.until > performance.now() ? known.permitted : undefined;
+  /** Whether it is remembered that she may. */
+  known(role: string, versionId: number): boolean {
+    const until = this.#permitted.get(keyOf(role, versionId));
+    return until !== undefined && until > performance.now();
   }
 
   ask(role: string, versionId: number): Promise<boolean> {
@@ -33,8 +36,9 @@ export class Permissions {
     const until = performance.now() + KEPT_MS;
     try {
       const permitted = await this.#ask(role, versionId);
-      if (this.#known.size >= MOST_KEPT) this.#known.clear();
-      this.#known.set(key, { until, permitted });
+      if (this.#permitted.size >= MOST_KEPT) this.#permitted.clear();
+      if (permitted) this.#permitted.set(key, until);
+      else this.#permitted.delete(key);
       return permitted;
     } finally {
       this.#asked.delete(key);

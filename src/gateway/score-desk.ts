@@ -51,7 +51,7 @@ export class ScoreDesk {
   async #proceed(call: Call): Promise<void> {
     const { permissions, models, batcher } = this.#options;
     const { role, versionId, rows } = call.request;
-    if (!(permissions.known(role, versionId) ?? (await permissions.ask(role, versionId)))) throw notPermitted(role);
+    if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
     const session = models.loaded(versionId) ?? (await models.load(versionId));
     if (!call.waits) return;
     checkFeatures(rows, session.signature.features);

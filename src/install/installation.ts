@@ -12,10 +12,14 @@ export const recordInstallation = statement<[version: string]>(
    on conflict (singleton) do update set version = excluded.version`,
 );
 
-/** Makes this database the installation, after it was restored from a backup of another. */
+/**
+ * Makes this database the installation, after it was restored from a backup of another. The gateways in the backup are
+ * those of the other's services; the copy's own put themselves on the list again with their next heartbeat.
+ */
 export const adoptInstallation = statement<[]>(
   'adopt_installation',
-  `update pgscore_data.installation
+  `with theirs as (delete from pgscore_data.gateway)
+   update pgscore_data.installation
       set system_identifier = (select system_identifier from pg_control_system()),
           database_oid = (select oid from pg_database where datname = current_database()),
           adopted_at = clock_timestamp()`,

@@ -7,11 +7,14 @@ export const OLDEST_MAJOR = 15;
 /** The newest PostgreSQL that pgscore was tried on. */
 export const NEWEST_MAJOR = 18;
 
-/** Refuses a server on which nothing can be installed: one that is too old, or one that only follows another. */
+/** The latter says nothing of what its bytes mean: they are taken for UTF-8. */
+export const ENCODINGS = ['UTF8', 'SQL_ASCII'];
+
+/** Refuses where nothing can be installed: a server that is too old, one that only follows another, a database of another encoding. */
 export async function checkServer(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ version: string; number: number; standby: boolean }>(
+  const { rows } = await client.query<{ version: string; number: number; standby: boolean; encoding: string }>(
     `select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
-            pg_is_in_recovery() as standby`,
+            pg_is_in_recovery() as standby, current_setting('server_encoding') as encoding`,
   );
   const [server] = rows;
   if (server === undefined) return;
@@ -23,6 +26,11 @@ export async function checkServer(client: pg.Client): Promise<void> {
   if (server.standby) {
     throw new PgscoreError('server_unsupported', 'this server is a standby, which only reads', {
       remedy: 'Connect to the primary; target_session_attrs or the cluster manager says which it is.',
+    });
+  }
+  if (!ENCODINGS.includes(server.encoding)) {
+    throw new PgscoreError('server_unsupported', `this database is encoded in ${server.encoding}, not UTF8`, {
+      remedy: "Make a database with: create database … template template0 encoding 'UTF8'.",
     });
   }
 }

@@ -261,12 +261,20 @@ describe('permissions', () => {
       asked += 1;
       return Promise.resolve(true);
     });
-    expect(permissions.known('alice', 1)).toBeUndefined();
+    expect(permissions.known('alice', 1)).toBe(false);
     await Promise.all([permissions.ask('alice', 1), permissions.ask('alice', 1)]);
     expect(asked).toBe(1);
     expect(permissions.known('alice', 1)).toBe(true);
-    expect(permissions.known('alice', 2)).toBeUndefined();
-    expect(permissions.known('bob', 1)).toBeUndefined();
+    expect(permissions.known('alice', 2)).toBe(false);
+    expect(permissions.known('bob', 1)).toBe(false);
+  });
+
+  test('that are refused are asked for again: a grant takes effect at once', async () => {
+    const answers = [false, true];
+    const permissions = new Permissions(() => Promise.resolve(answers.shift()!));
+    expect(await permissions.ask('alice', 1)).toBe(false);
+    expect(permissions.known('alice', 1)).toBe(false);
+    expect(await permissions.ask('alice', 1)).toBe(true);
   });
 
   test('that could not be had are asked for again', async () => {

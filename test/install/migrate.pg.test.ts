@@ -145,3 +145,14 @@ test('passwords reach the server as verifiers that log in', async () => {
   const [stored] = await cluster.run("select rolpassword from pg_authid where rolname = 'pgscore_service'");
   expect(stored).toEqual({ rolpassword: expect.stringMatching(/^SCRAM-SHA-256\$4096:/) });
 });
+
+test('a database of another encoding is refused before anything is changed in it', async () => {
+  await cluster.run(`create database latin template template0 encoding 'LATIN1' locale 'C'`);
+  expect(await migratedAs('latin')).toMatchObject({
+    code: 'server_unsupported',
+    message: 'this database is encoded in LATIN1, not UTF8',
+    remedy: expect.stringContaining("encoding 'UTF8'"),
+  });
+  expect(await cluster.run(`select from pg_namespace where nspname like 'pgscore%'`, 'latin')).toEqual([]);
+  await cluster.run('drop database latin');
+});

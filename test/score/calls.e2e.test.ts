@@ -186,6 +186,44 @@ test('score_rows() gives each row its prediction, uncommitted ones too, in the o
   await alice.query('rollback');
 });
 
+describe('score_rows()', () => {
+  const sums = (source: string): string =>
+    `select count(*)::int as rows, bool_and(s.score = (s.features).a + 10 * (s.features).b) as "right" from pgscore.score_rows('sum', array(${source})) s`;
+  const many = 'select r from (select n as a, 1 as b from generate_series(1, 5000) n) r';
+
+  test('takes rows of a subquery, and none', async () => {
+    await alice.query('create table numbers as select n as a, 1 as b from generate_series(1, 5000) n');
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+    expect((await alice.query(sums('select n from numbers n where false'))).rows).toEqual([{ rows: 0, right: null }]);
+    const documents = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select to_jsonb(r) from (${many}) x)) s`;
+    expect((await alice.query(documents.replace('to_jsonb(r)', 'to_jsonb(x.r)'))).rows).toEqual([{ rows: 5000 }]);
+  });
+
+  test('computes here where that is asked for', async () => {
+    await alice.query('set pgscore.execution = native');
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+    await alice.query('reset pgscore.execution');
+  });
+
+  test('leaves no answer behind for the next call where a later row fails', async () => {
+    await alice.query(`update numbers set b = null where a = 4500`);
+    expect((await refusal(alice, sums('select n from numbers n order by a'))).code).toBe('22004');
+    await alice.query('set pgscore.execution = online');
+    expect(await value(`select score('sum', '{"a": 1, "B": 2}')`)).toBe(21);
+    await alice.query('reset pgscore.execution');
+    await alice.query(`update numbers set b = 1`);
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+  });
+
+  test('leaves none behind where a row of a later chunk cannot be written as JSON', async () => {
+    const broken = `select jsonb_build_object('a', 1, case when n < 4500 then 'b' else 'c' end, 1) from generate_series(1, 5000) n`;
+    const text = `select s.score from pgscore.score_rows('sum', array(${broken})) s`;
+    expect((await refusal(alice, text)).code).toBe('42703');
+    const single = `select s.score from pgscore.score_rows('sum', array[jsonb_build_object('a', 3, 'b', 4)]) s`;
+    expect((await alice.query(single)).rows).toEqual([{ score: 43 }]);
+  });
+});
+
 test('score_rows() takes an array of jsonb, for rows that have no type of their own', async () => {
   const { rows } = await alice.query(
     `select s.features, s.score from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 2) n)) s`,

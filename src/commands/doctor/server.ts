@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type pg from 'pg';
-import { NEWEST_MAJOR, OLDEST_MAJOR } from '../../install/server.ts';
+import { ENCODINGS, NEWEST_MAJOR, OLDEST_MAJOR } from '../../install/server.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -49,6 +49,8 @@ function checkStandby({ standby }: Server): Finding {
 }
 
 function checkEncoding({ encoding }: Server): Finding {
+  if (!ENCODINGS.includes(encoding))
+    return fail('encoding', `${encoding} is not UTF8`, "Make a database with ENCODING 'UTF8'.");
   if (encoding !== 'SQL_ASCII') return ok('encoding', encoding);
   return warn(
     'encoding',

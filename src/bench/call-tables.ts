@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
+import type { ScorePlan } from './plan.ts';
+import { makeSource } from './source-table.ts';
+
+const LOGISTIC = fileURLToPath(new URL('../../bench/logistic.onnx', import.meta.url));
+
+/** The models beside `trees`, and their tables: `bound` has typed functions of both, `loose` has none, `documents` are jsonb. */
+export async function makeCallTables(owner: pg.Client, requester: pg.Client, { tableRows }: ScorePlan): Promise<void> {
+  const deploy = `select pgscore.deploy('logistic', $1)`;
+  await requester.query(deploy, [await readFile(LOGISTIC)]);
+  await requester.query(`call pgscore.wait_for_version('logistic@1')`);
+  await owner.query('grant usage on schema pgscore_bench to pgscore_owner');
+  for (const name of ['bound', 'loose']) await makeSource(requester, name, tableRows);
+  for (const model of ['trees', 'logistic'])
+    await requester.query('select pgscore.bind($1, $2::regclass)', [model, 'bound']);
+  await requester.query('create table documents as select to_jsonb(l) as features from loose l');
+  await owner.query('vacuum (analyze) pgscore_bench.documents');
+  // So that no checkpoint of the tables just written meets the first of the ways.
+  await owner.query('checkpoint');
+}

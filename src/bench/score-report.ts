@@ -1,0 +1,51 @@
+import { spread, table } from './report-table.ts';
+import type { ScoreCalls } from './score-calls.ts';
+
+/** What score() costs, as tables in Markdown. */
+export function callTables({
+  latency: { plain, scored },
+  rate,
+  manyInOne,
+  perRow,
+  scoreRows,
+  plpython,
+  plpythonMissing,
+}: ScoreCalls): string[] {
+  const milliseconds = ({ medianMs, p99Ms }: typeof plain): string[] => [medianMs.toFixed(3), p99Ms.toFixed(3)];
+  const of = `${rate.clients} clients (${rate.tool})`;
+  return [
+    'score() inside of queries: the same 20 real columns and 100 trees of depth 6, or a logistic regression.',
+    table(
+      ['one client, one row a query', 'median ms', '99 % ms'],
+      [
+        ['the row by its key', ...milliseconds(plain)],
+        ['the same with score() online', ...milliseconds(scored)],
+      ],
+    ),
+    table(
+      ['online', 'a second'],
+      [
+        [`calls of ${of}`, spread(rate.callsPerSecond)],
+        ...(plpython === null
+          ? []
+          : [
+              [
+                `the same by PL/Python and ONNX Runtime, PostgreSQL ${plpython.version}`,
+                spread(plpython.callsPerSecond),
+              ],
+            ]),
+        [`rows of ${of}, ${manyInOne.rows} rows a statement`, spread(manyInOne.rowsPerSecond)],
+        ['rows of score_rows(), each logged', spread(scoreRows.logged)],
+        ['rows of score_rows(), not logged', spread(scoreRows.unlogged)],
+      ],
+    ),
+    table(
+      ['in one query, one process', 'model', 'µs a row over the scan'],
+      [
+        ...perRow.map(({ way, micros }) => [way.name, way.model, spread(micros, way.model === 'trees' ? 1 : 3)]),
+        ...(plpython === null ? [] : [['PL/Python and ONNX Runtime', 'trees', spread(plpython.micros, 1)]]),
+      ],
+    ),
+    ...(plpythonMissing === null ? [] : [`PL/Python and ONNX Runtime: not measured (${plpythonMissing}).`]),
+  ];
+}

@@ -1,0 +1,60 @@
+import type { Requirement } from './requirement.ts';
+import { thousands } from './report-table.ts';
+import type { ScoreCalls } from './score-calls.ts';
+
+/** What is asked of score(), and whether these results meet it. */
+export function scoreRequirements(calls: ScoreCalls): Requirement[] {
+  const { latency, rate, scoreRows } = calls;
+  const over = latency.scored.medianMs - latency.plain.medianMs;
+  const late = latency.scored.p99Ms - latency.plain.p99Ms;
+  const [bound, typed, loose, jsonb, logistic, logisticTyped, bare] = calls.perRow.map(({ micros }) => micros.median);
+  return [
+    {
+      what: 'score() online at most 0.2 ms over the query of the row at the median',
+      measured: `${over.toFixed(3)} ms; ${late.toFixed(3)} ms at 99 %`,
+      met: over <= 0.2,
+    },
+    atLeast(`at least 10,000 calls/s of ${rate.clients} clients`, rate.callsPerSecond.median, 10_000),
+    atLeast('at least 100,000 rows/s of score_rows()', scoreRows.logged.median, 100_000),
+    atMost('100 trees at most 15 µs a row by score(), table bound', bound, 15, 1),
+    atMost('and by the typed function', typed, 15, 1),
+    atMost('score() of a row of another table at most 25 µs more', difference(loose, bound), 25, 1),
+    atMost('score() of jsonb at most 25 µs more', difference(jsonb, bound), 25, 1),
+    ...[logistic, logisticTyped].map((micros, index) => ({
+      ...atMost(
+        `a logistic regression at most 0.15 µs a row by ${index === 0 ? 'score(), table bound' : 'the typed function'}`,
+        micros,
+        0.15,
+        3,
+      ),
+      measured: `${micros?.toFixed(3)} µs; ${((micros ?? 0) / (bare ?? 0)).toFixed(2)} times the bare sum of its products`,
+    })),
+    ...againstPlpython(calls),
+  ];
+}
+
+function againstPlpython({ plpython }: ScoreCalls): Requirement[] {
+  if (plpython === null)
+    return [
+      { what: 'a bound model cheaper a row than PL/Python and ONNX Runtime', measured: 'not measured', met: null },
+    ];
+  return [
+    {
+      what: 'a bound model cheaper a row than PL/Python and ONNX Runtime',
+      measured: `${plpython.rowRatio.median.toFixed(1)} times; calls/s online ${plpython.callsRatio.median.toFixed(2)} of its`,
+      met: plpython.rowRatio.median > 1,
+    },
+  ];
+}
+
+function atLeast(what: string, value: number, least: number): Requirement {
+  return { what, measured: thousands(value), met: value >= least };
+}
+
+function atMost(what: string, micros: number | undefined, most: number, digits: number): Requirement {
+  return { what, measured: `${micros?.toFixed(digits)} µs`, met: micros === undefined ? null : micros <= most };
+}
+
+function difference(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : one - other;
+}

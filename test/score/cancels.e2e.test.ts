@@ -1,0 +1,79 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { versionIdOf } from '../gateway/online.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+});
+
+async function score(client: Client, a = 1): Promise<unknown> {
+  const { rows } = await client.query<{ score: number }>(
+    `select score('sum', jsonb_build_object('a', $1::int, 'b', 2)) as score`,
+    [a],
+  );
+  return rows[0]?.score;
+}
+
+async function connections(): Promise<number> {
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^pgscore_gateway_connections (.*)$/m.exec(metrics)?.[1]);
+}
+
+test('a thousand cancels leave the session working, every answer its own, and no session in the gateway', async () => {
+  const client = await database.client('alice');
+  await client.query('set pgscore.execution = online');
+  const { rows: sessions } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const backend = sessions[0]!.pid;
+  let cancels = 0;
+  let going = true;
+  const cancelling = (async () => {
+    while (going) await superuser.query('select pg_cancel_backend($1)', [backend]);
+  })();
+  for (let n = 0; cancels < 1000; n += 1) {
+    const answer = await score(client, n % 1000).catch((error: unknown) => error);
+    if (answer instanceof Error) {
+      expect(answer).toMatchObject({ code: '57014' });
+      cancels += 1;
+    } else expect(answer).toBe((n % 1000) + 20);
+  }
+  going = false;
+  await cancelling;
+  for (let n = 0; n < 10; n += 1) {
+    const answer = await score(client, n).catch(() => n + 20);
+    expect(answer).toBe(n + 20);
+  }
+  const { rows } = await superuser.query<{ sessions: number }>(
+    `select count(*)::int as sessions from pg_stat_activity where datname = current_database() and usename = 'alice'`,
+  );
+  await waitFor(async () => (await connections()) <= rows[0]!.sessions, {
+    message: 'no more connections than sessions',
+  });
+});
+
+test('a request of another release is refused with the way out, and the session goes on', async () => {
+  const version = await versionIdOf(superuser, 'sum@1');
+  const ask = (request: object): Promise<unknown> =>
+    refusal(superuser, `select pgscore_data._ask($1)`, [`score ${JSON.stringify(request)}`]);
+  const rows = [{ a: 1, b: 2 }];
+  expect(await ask({ version, role: 'alice', rows, colour: 'red' })).toMatchObject({
+    code: '22023',
+    hint: expect.stringContaining('pgscore migrate'),
+  });
+  expect(await ask({ version, rows })).toMatchObject({
+    code: '22023',
+    hint: expect.stringContaining('pgscore migrate'),
+  });
+  expect((await refusal(superuser, `select pgscore_data._ask('rank {}')`)).code).toBe('0A000');
+  expect(await score(superuser)).toBe(21);
+});

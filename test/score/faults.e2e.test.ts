@@ -1,0 +1,265 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { startProxy } from '../support/proxy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { gatewayOf } from '../gateway/online.ts';
+
+const database = await cloneDatabase();
+let service: TestService = await startTestService(database);
+const { port: PORT } = await gatewayOf(service);
+const proxy = await startProxy(`postgresql://127.0.0.1:${PORT}`);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+/** What a statement that is to end at once may take on a busy machine. */
+const AT_ONCE_MS = 100;
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await alice.query('set pgscore.execution = online');
+});
+
+async function score(client: Client, a = 1): Promise<unknown> {
+  const { rows } = await client.query<{ score: number }>(
+    `select score('sum', jsonb_build_object('a', $1::int, 'b', 2)) as score`,
+    [a],
+  );
+  return rows[0]?.score;
+}
+
+let copies = 0;
+
+/** Begins a call that waits in the gateway, as its model is locked away. */
+async function waitingCall(client: Client): Promise<{ call: Promise<unknown>; release: () => Promise<unknown> }> {
+  copies += 1;
+  const name = `locked${copies}`;
+  await deployBytes(ada, name, weightedModel({ a: 'float32', b: 'float32' }));
+  const locker = await database.client();
+  await locker.query('begin');
+  await locker.query('lock table pgscore_data.artifact in access exclusive mode');
+  const call = client.query('select score($1, $2)', [name, '{"a": 1, "b": 2}']).catch((error: unknown) => error);
+  await waitFor(
+    async () => {
+      const { rows } = await superuser.query(
+        `select from pg_stat_activity where datname = current_database() and application_name = 'pgscore gateway models' and wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    },
+    { message: 'the call to wait in the gateway' },
+  );
+  return { call, release: () => locker.query('rollback') };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function pidOf(client: Client): Promise<number> {
+  return (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
+}
+
+/** Cancels a client's statement; milliseconds until it has ended. */
+async function cancelled(call: Promise<unknown>, pid: number): Promise<number> {
+  const began = performance.now();
+  await superuser.query('select pg_cancel_backend($1)', [pid]);
+  expect(await call).toMatchObject({ code: '57014' });
+  return performance.now() - began;
+}
+
+/** The gateway that runs now, another than that of a process, is where the database looks for it. */
+async function gatewayIsKnown(notPid?: number): Promise<void> {
+  await waitFor(
+    async () => {
+      const now = await service.gateway();
+      if (now === undefined || now.pid === notPid) return false;
+      const known = 'select from pgscore_data.gateway where worker_id = $1 and port = $2 and password = $3';
+      return (await superuser.query(known, [service.worker, now.port, now.password])).rows.length > 0;
+    },
+    { message: 'the new gateway in the database', timeout: 20_000 },
+  );
+}
+
+async function connections(): Promise<number> {
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^pgscore_gateway_connections (.*)$/m.exec(metrics)?.[1]);
+}
+
+describe('a service that is killed in the middle of a call', () => {
+  test('leaves a clear error, and answers the same sessions after its restart, in an old transaction too', async () => {
+    const holder = await database.client('alice');
+    await holder.query('set pgscore.execution = online');
+    await holder.query('begin');
+    expect(await score(holder)).toBe(21);
+    const { call, release } = await waitingCall(alice);
+    const gateway = await gatewayOf(service);
+    await service.kill();
+    const error = await call;
+    expect(error).toMatchObject({ message: expect.stringMatching(/^the service (does not answer|went away)/) });
+    expect(error).toMatchObject({
+      code: expect.stringMatching(/^0800[16]$/),
+      detail: expect.stringMatching(/\w/),
+      hint: expect.stringMatching(/\w/),
+    });
+    await release();
+    await waitFor(() => !isAlive(gateway.pid), { message: 'the end of the gateway with its service' });
+    service = await startTestService(database, { PGSCORE_GATEWAY_PORT: String(PORT) });
+    await gatewayIsKnown();
+    expect(await score(alice)).toBe(21);
+    expect(await score(holder)).toBe(21);
+    await holder.query('commit');
+  });
+
+  test('fails a call in a transaction, which a savepoint saves', async () => {
+    await alice.query('begin');
+    await alice.query('savepoint before');
+    const gateway = await gatewayOf(service);
+    const { call, release } = await waitingCall(alice);
+    process.kill(gateway.pid, 'SIGKILL');
+    const outcome = await Promise.race([call, release().then(() => call)]);
+    if (outcome instanceof Error) await alice.query('rollback to savepoint before');
+    await gatewayIsKnown(gateway.pid);
+    expect(await score(alice)).toBe(21);
+    await alice.query('commit');
+  });
+});
+
+describe('a session whose connection was ended by the service', () => {
+  async function restarted(settings: Record<string, string> = {}): Promise<void> {
+    expect(await service.stop()).toBe(0);
+    service = await startTestService(database, { PGSCORE_GATEWAY_PORT: String(PORT), ...settings });
+    await gatewayIsKnown();
+  }
+
+  test('as it stopped, is answered by the next one', async () => {
+    expect(await score(alice)).toBe(21);
+    await restarted();
+    expect(await score(alice)).toBe(21);
+  });
+
+  test('as it was idle for too long, is answered on another', async () => {
+    await restarted({ PGSCORE_GATEWAY_IDLE_TIMEOUT: '1' });
+    expect(await score(alice)).toBe(21);
+    await waitFor(async () => (await connections()) === 0, { message: 'the end of the idle connection' });
+    expect(await score(alice)).toBe(21);
+    await restarted();
+  });
+});
+
+describe('a gateway that is frozen in the middle of a call', () => {
+  test('keeps no caller beyond her cancel or her statement_timeout', async () => {
+    const { pid } = await gatewayOf(service);
+    const backend = await pidOf(alice);
+    expect(await score(alice)).toBe(21);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const call = score(alice).catch((error: unknown) => error);
+      await waitFor(async () => {
+        const { rows } = await superuser.query(`select from pg_stat_activity where pid = $1 and state = 'active'`, [
+          backend,
+        ]);
+        return rows.length > 0;
+      });
+      expect(await cancelled(call, backend)).toBeLessThan(AT_ONCE_MS);
+      const other = await database.client('alice');
+      await other.query('set pgscore.execution = online');
+      const refused = await timed(() =>
+        refusal(other, `set statement_timeout = 300; select score('sum', '{"a": 1, "b": 2}')`),
+      );
+      expect(refused.answer.code).toBe('57014');
+      expect(refused.ms).toBeLessThan(300 + AT_ONCE_MS);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    expect(await score(alice)).toBe(21);
+  });
+});
+
+async function timed<T>(work: () => Promise<T>): Promise<{ answer: T; ms: number }> {
+  const began = performance.now();
+  return { answer: await work(), ms: performance.now() - began };
+}
+
+describe('a call that takes too long', () => {
+  test('ends by pgscore.deadline, which the gateway keeps', async () => {
+    await alice.query('set pgscore.deadline = 200');
+    const began = performance.now();
+    const { call, release } = await waitingCall(alice);
+    expect(await call).toMatchObject({
+      code: '57014',
+      message: expect.stringContaining('deadline of 200 ms'),
+      hint: expect.stringContaining('score_table'),
+    });
+    expect(performance.now() - began).toBeLessThan(5000);
+    await release();
+    await alice.query('reset pgscore.deadline');
+    expect(await score(alice)).toBe(21);
+  });
+
+  test('may not ask for a deadline that is none, or past the limit of the service', async () => {
+    for (const deadline of ['soon', '-1', '0', '999999999']) {
+      await alice.query(`select set_config('pgscore.deadline', $1, false)`, [deadline]);
+      expect((await refusal(alice, `select score('sum', '{"a": 1, "b": 2}')`)).code).toBe('22023');
+    }
+    await alice.query('reset pgscore.deadline');
+  });
+});
+
+describe('a network that swallows what is sent', () => {
+  test('keeps no caller beyond her cancel, and the next call finds another way', async () => {
+    const through = new URL(proxy.url(`postgresql://127.0.0.1:${PORT}`)).port;
+    const byWayOf = `create function public.by_way_of() returns trigger language plpgsql as 'begin new.port := ${through}; return new; end'`;
+    await superuser.query(byWayOf);
+    await superuser.query(
+      'create trigger by_way_of before insert or update on pgscore_data.gateway for each row execute function public.by_way_of()',
+    );
+    await superuser.query('update pgscore_data.gateway set since = since');
+    const client = await database.client('alice');
+    await client.query('set pgscore.execution = online');
+    const backend = await pidOf(client);
+    expect(await score(client)).toBe(21);
+    expect(proxy.blackhole('pgscore')).toBe(1);
+    const call = score(client).catch((error: unknown) => error);
+    await waitFor(async () => {
+      const { rows } = await superuser.query(`select from pg_stat_activity where pid = $1 and state = 'active'`, [
+        backend,
+      ]);
+      return rows.length > 0;
+    });
+    expect(await cancelled(call, backend)).toBeLessThan(AT_ONCE_MS);
+    expect(await score(client)).toBe(21);
+    proxy.cut('pgscore');
+    expect(await score(client)).toBe(21);
+    await superuser.query('drop trigger by_way_of on pgscore_data.gateway');
+  });
+});
+
+test('a repeatable-read transaction that is older than any heartbeat it sees finds the service', async () => {
+  const client = await database.client('alice');
+  await client.query('set pgscore.execution = online');
+  process.kill(service.pid, 'SIGSTOP');
+  try {
+    await superuser.query(`update pgscore_data.worker set heartbeat_at = clock_timestamp() - interval '29 seconds'`);
+    await client.query('begin isolation level repeatable read');
+    await client.query('select count(*) from pgscore.workers');
+    const old = `select from pgscore_data.worker having max(heartbeat_at) < clock_timestamp() - interval '30 seconds'`;
+    await waitFor(async () => (await superuser.query(old)).rows.length > 0);
+    expect(await score(client)).toBe(21);
+    await client.query('commit');
+  } finally {
+    process.kill(service.pid, 'SIGCONT');
+  }
+});

@@ -1,0 +1,87 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice, bob] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+  database.client('bob'),
+]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  for (const client of [alice, bob]) await client.query('set pgscore.execution = online');
+});
+
+/** Calls once under a request id of its own. */
+async function call(id: string, row = '{"a": 1, "b": 2, "other": "kept to herself"}'): Promise<void> {
+  await alice.query("select set_config('pgscore.request_id', $1, false)", [id]);
+  await alice.query('select score($1, $2)', ['sum', row]).catch(() => undefined);
+}
+
+/** What is kept once a later call is. */
+async function kept(id: string): Promise<unknown[]> {
+  await ada.query('set pgscore.execution = online');
+  await ada.query(`select pgscore.log_calls('sum', 1)`);
+  const last = `after ${id}`;
+  await ada.query("select set_config('pgscore.request_id', $1, false)", [last]);
+  await ada.query(`select score('sum', '{"a": 0, "b": 0}')`);
+  const text =
+    'select version, requested_by, inputs, score, error from pgscore.online_predictions where request_id = $1';
+  await waitFor(async () => (await ada.query(text, [last])).rows.length > 0, { message: 'the log' });
+  return (await ada.query(text, [id])).rows;
+}
+
+const PREDICTION = { version: 1, requested_by: 'alice', inputs: { a: 1, b: 2 }, score: 21, error: null };
+
+test('a call is kept with the features it used, also one whose transaction rolled back', async () => {
+  await alice.query('begin');
+  await call('rolled back');
+  await alice.query('rollback');
+  expect(await kept('rolled back')).toEqual([PREDICTION]);
+});
+
+test('a call that failed is kept with its reason', async () => {
+  await call('failed', '{"a": null, "b": 2}');
+  expect(await kept('failed')).toMatchObject([{ score: null, error: expect.stringContaining('a is NULL') }]);
+});
+
+test('a sampling of 0 keeps nothing, and of 1 everything', async () => {
+  await ada.query(`select pgscore.log_calls('sum', 0)`);
+  for (let n = 0; n < 20; n += 1) await call('none');
+  expect(await kept('none')).toEqual([]);
+  for (let n = 0; n < 20; n += 1) await call('all');
+  expect(await kept('all')).toHaveLength(20);
+});
+
+test('without inputs a call is kept without them', async () => {
+  await ada.query(`select pgscore.log_calls('sum', 1, inputs => false)`);
+  await call('blind');
+  expect(await kept('blind')).toEqual([{ ...PREDICTION, inputs: null }]);
+});
+
+test('a caller reads her own calls, a deployer all', async () => {
+  await call('hers');
+  await kept('hers');
+  const hers = `select from pgscore.online_predictions where request_id = 'hers'`;
+  expect((await alice.query(hers)).rows).toHaveLength(1);
+  expect((await bob.query(hers)).rows).toHaveLength(0);
+  expect((await superuser.query(`select from pgscore.online_predictions where request_id = 'hers'`)).rows).toHaveLength(
+    1,
+  );
+});
+
+test('who logs what is a deployer, and a share is between 0 and 1', async () => {
+  expect((await refusal(alice, `select pgscore.log_calls('sum', 0)`)).code).toBe('42501');
+  for (const share of ['-0.1', '1.1', 'null', `'NaN'`]) {
+    expect((await refusal(ada, `select pgscore.log_calls('sum', ${share})`)).code).toBe('22023');
+  }
+});

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { startTestService } from '../support/service.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'trees', await readFile(new URL('../../bench/trees.onnx', import.meta.url)));
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+  const columns = FEATURES.map((name, n) => `sin(i * ${n + 1})::real as ${name}`).join(', ');
+  const create = `create table points as select i as id, ${columns} from generate_series(1, 20000) i`;
+  await alice.query(create);
+  await alice.query(`select pgscore.bind('trees', 'points')`);
+  await alice.query('analyze points');
+  // From here on nothing needs it.
+  await service.stop();
+});
+
+async function plan(text: string): Promise<string> {
+  const { rows } = await alice.query<{ 'QUERY PLAN': string }>(text);
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+test.each(['pgscore_models.trees(p)', 'pgscore_models.trees_v1(p)', `score('trees', p)`])(
+  '%s is computed by parallel workers, as one process computes it',
+  async (call) => {
+    const sum = `select round(sum(${call})::numeric, 6) as sum from points p`;
+    await alice.query('set max_parallel_workers_per_gather = 0');
+    const alone = (await alice.query(sum)).rows;
+    await alice.query(
+      'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set min_parallel_table_scan_size = 0',
+    );
+    const executed = await plan(`explain (analyze, costs off, verbose) ${sum}`);
+    expect(executed).toMatch(/Workers Launched: [12]/);
+    expect((await alice.query(sum)).rows).toEqual(alone);
+    await alice.query('reset all');
+  },
+);
+
+test('a trigger stores the score of each row that is written, and a filter over it finds them', async () => {
+  await alice.query(`create table scored (like points, score double precision)`);
+  const keepScore = `create function keep_score() returns trigger language plpgsql as $$ begin new.score := pgscore_models.trees_v1(${FEATURES.map((name) => `new.${name}`).join(', ')}); return new; end $$`;
+  await alice.query(keepScore);
+  await alice.query('create trigger keep before insert or update on scored for each row execute function keep_score()');
+  await alice.query('insert into scored select p.*, null from points p where id <= 100');
+  const { rows } = await alice.query(
+    'select count(*)::int as same from scored s join points p using (id) where s.score = pgscore_models.trees(p)',
+  );
+  expect(rows).toEqual([{ same: 100 }]);
+});
+
+test('an index over the score is read by a query for the highest', async () => {
+  await alice.query('create index on points (pgscore_models.trees_v1(points) desc)');
+  const text = 'select id from points p order by pgscore_models.trees_v1(p) desc limit 3';
+  expect(await plan(`explain (costs off) ${text}`)).toContain('Index Scan');
+});

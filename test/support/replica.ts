@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { afterAll } from '@jest/globals';
+
+import type { EmbeddedServer } from '../../src/embedded/server.ts';
+import { launch, prepareCluster } from '../../src/embedded/start.ts';
+import type { FaultServer } from './fault-server.ts';
+import { programsUnderTest } from './test-server.ts';
+
+const run = promisify(execFile);
+
+/** Starts a hot standby of a server, which is stopped while its files are copied. To be called at the top of a test file. */
+export async function startReplica(primary: FaultServer): Promise<EmbeddedServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'pgscore-replica-'));
+  await primary.stop();
+  await rmdir(dataDir);
+  await run('cp', ['-a', primary.dataDir, dataDir]);
+  await primary.start();
+  await writeFile(join(dataDir, 'standby.signal'), '');
+  const cluster = await prepareCluster({ dataDir, ...programsUnderTest() });
+  const { hostname, port, username, password } = new URL(primary.url());
+  const settings = { primary_conninfo: `host=${hostname} port=${port} user=${username} password=${password}` };
+  const server = await launch(cluster, { settings }, cluster.dataDir);
+  afterAll(async () => {
+    await server.stop();
+    await rm(cluster.dataDir, { recursive: true, force: true });
+  });
+  return server;
+}
