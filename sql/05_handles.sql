@@ -143,7 +143,9 @@ declare
   h pgscore_data.handle;
 begin
   select * into h from pgscore_data.handle x where x.handle_id = this_handle for update;
-  if not found or exists (select from pgscore_data.run r where r.handle_id = this_handle and r.state in ('queued', 'running')) then
+  if not found or exists (select from pgscore_data.run r where r.handle_id = this_handle and r.state in ('queued', 'running'))
+    or exists (select from pgscore_data.label_source s where s.handle_id = this_handle)
+  then
     return false;
   end if;
   if h.kind = 'view' then

@@ -73,3 +73,19 @@ $$;
 grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int) to pgscore_service;
 grant insert, update, delete on pgscore_data.gateway to pgscore_service;
 grant insert, delete on pgscore_data.online_prediction to pgscore_service;
+
+grant insert (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id), select (source_id) on pgscore._label_request to pgscore_user;
+grant insert (model) on pgscore._unlabel_request to pgscore_user;
+grant insert (model, key, label, known_at) on pgscore._label to pgscore_user;
+grant select on pgscore.label_sources to pgscore_user;
+revoke execute on function pgscore.refresh() from pgscore_user;
+grant execute on function pgscore.refresh() to pgscore_deployer;
+grant select on all tables in schema pgscore_bi to pgscore_analyst;
+
+grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
+revoke execute on function pgscore.monitor(text, text, text, interval, double precision, int), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
+grant execute on function pgscore.monitor(text, text, text, interval, double precision, int), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
+
+grant execute on function pgscore_data._audit(int), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
+grant insert, update, delete on pgscore_data.run_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
+grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;

@@ -5,5 +5,6 @@ export type { EmbeddedServer } from './embedded/server.ts';
 export { ERRORS, PgscoreError, type ErrorCode } from './errors.ts';
 export { migrate, type MigrateOptions } from './install/migrate.ts';
 export { createLogger } from './log.ts';
-export { startService, type Service } from './supervisor/service.ts';
+export type { Service } from './supervisor/running-service.ts';
+export { startService } from './supervisor/service.ts';
 export { VERSION } from './version.ts';

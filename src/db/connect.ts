@@ -51,11 +51,19 @@ export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Prom
   return open(options, {});
 }
 
+/** A date is a day and no instant: as a Date it would be the midnight of whatever zone this process is in. */
+const DATE_OID = 1082;
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format: 'text' | 'binary') =>
+    oid === DATE_OID ? String : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
 async function open({ url, applicationName, patienceMs }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
   const client = new pg.Client({
     ...(url === undefined ? {} : { connectionString: checkedUrl(url) }),
     ...config,
     application_name: applicationName,
+    types: TYPES,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
     connectionTimeoutMillis: 10_000,

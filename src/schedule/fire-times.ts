@@ -1,4 +1,4 @@
-import { LocalClock } from './local-clock.ts';
+import { LocalClock } from '../lib/local-clock.ts';
 import { WallTimes } from './wall-times.ts';
 
 /** The instants, in milliseconds, at which a cron expression fires. */

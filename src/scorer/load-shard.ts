@@ -19,7 +19,10 @@ export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, to
     client,
     async () => {
       await writePredictions(client, run, shard.generation, scored);
-      await together(client, rowErrorSteps(run, shard.shard, scored.failed));
+      await together(client, [
+        ...rowErrorSteps(run, shard.shard, scored.failed),
+        scored.predictionCount.step(shard.shard),
+      ]);
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(
         client,

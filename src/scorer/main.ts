@@ -6,6 +6,7 @@ import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from './messages.ts';
 import { ModelCache } from '../model/model-cache.ts';
+import { ScoreBins } from '../monitor/score-bins.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
 
@@ -24,6 +25,7 @@ class Scorer {
   readonly #writer: Link;
   readonly #models: ModelCache;
   readonly #batchRows: number;
+  #scoreBins: ScoreBins | undefined;
   readonly #jobs = new Map<number, AbortController>();
 
   constructor(settings: ScorerSettings) {
@@ -65,6 +67,7 @@ class Scorer {
         reader: this.#reader,
         writer: this.#writer,
         models: this.#models,
+        scoreBins: async () => (this.#scoreBins ??= await ScoreBins.load(await this.#writer.client())),
         batchRows: this.#batchRows,
         onProgress,
         onWait,

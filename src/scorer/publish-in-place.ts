@@ -22,7 +22,8 @@ type Publication = {
   readonly job: Job;
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
-  readonly rowErrors: () => Step[];
+  /** What else is written with the predictions: the rows that failed, and counts for the monitor. */
+  readonly beside: () => Step[];
   readonly counts: ScoredStream['counts'];
 };
 
@@ -38,6 +39,7 @@ export async function publishInPlace(
 ): Promise<Outcome> {
   const client = await tools.writer.client();
   const rowErrors = (): Step[] => rowErrorSteps(job.run, 0, scored.failed);
+  const beside = (): Step[] => [...rowErrors(), scored.predictionCount.step(0)];
   const problem = tooManyFailed(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
     await together(client, rowErrors());
@@ -46,7 +48,7 @@ export async function publishInPlace(
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
   const { counts } = scored;
-  await publish(client, { job, snapshotAt, batches, rowErrors, counts });
+  await publish(client, { job, snapshotAt, batches, beside, counts });
   return { kind: 'published', ...counts };
 }
 
@@ -83,13 +85,13 @@ function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place |
 }
 
 function publishing(publication: Publication, { latest, generation }: Place): Step[] {
-  const { job, snapshotAt, batches, rowErrors, counts } = publication;
+  const { job, snapshotAt, batches, beside, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
     ...(latest ? [new Step({ text: supersede(run.target, generation) })] : []),
     predictionsStep(run, latest ? generation : HISTORY, batches),
-    ...rowErrors(),
+    ...beside(),
     finishRun.step(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
     ...(run.handle.kind === 'view' ? [dropHandle.step(run.handle.handleId)] : []),
   ];

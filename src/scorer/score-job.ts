@@ -2,6 +2,7 @@ import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
 import { awaited } from './awaited.ts';
+import { PredictionCount } from './count-predictions.ts';
 import type { Job, Outcome } from './job.ts';
 import { loadVersion } from '../versions/load-version.ts';
 import { loadGeneration } from './load-generation.ts';
@@ -23,7 +24,8 @@ const IN_PLACE_ROWS = 10_000;
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const session = await loadModel(job, tools);
   const reading = await tools.reader.open(job);
-  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session));
+  const counted = await PredictionCount.of(job.run, tools);
+  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session), counted);
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();

@@ -4,6 +4,7 @@ import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/error-limit.ts';
 import { featureValues } from './feature-values.ts';
 import type { Job } from './job.ts';
 import { keyBytes } from './key-bytes.ts';
+import type { PredictionCount } from './count-predictions.ts';
 import type { FailedRow } from './row-errors.ts';
 import type { Tools } from './tools.ts';
 
@@ -16,6 +17,8 @@ const MOST_KEPT = 10_000;
 /** The scored batches of a job, one after the other, counted; failed rows are kept up to the error limit. */
 export class ScoredStream implements AsyncIterable<Scored> {
   readonly failed: FailedRow[] = [];
+  /** What the monitor is to know of the predictions that came by. */
+  readonly predictionCount: PredictionCount;
   rowsDone = 0;
   rowsFailed = 0;
   readonly #job: Job;
@@ -25,7 +28,8 @@ export class ScoredStream implements AsyncIterable<Scored> {
   #ended = false;
   readonly #cpu = process.cpuUsage();
 
-  constructor(job: Job, tools: Tools, source: AsyncIterable<Scored>) {
+  constructor(job: Job, tools: Tools, source: AsyncIterable<Scored>, predictionCount: PredictionCount) {
+    this.predictionCount = predictionCount;
     this.#job = job;
     this.#tools = tools;
     this.#source = source[Symbol.asyncIterator]();
@@ -69,6 +73,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
   #count(scored: Scored): void {
     this.rowsDone += scored.predictions.rows;
     this.rowsFailed += scored.predictions.errors.size;
+    this.predictionCount.add(scored.decoded, scored.predictions);
     const limit = errorLimit(this.#job.run, this.rowsDone);
     for (const [row, error] of scored.predictions.errors) {
       if (this.failed.length >= Math.min(Math.max(limit, LEAST_ERROR_LIMIT), MOST_KEPT)) break;

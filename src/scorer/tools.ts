@@ -1,5 +1,6 @@
 import type { Link } from '../db/link.ts';
 import type { ModelCache } from '../model/model-cache.ts';
+import type { ScoreBins } from '../monitor/score-bins.ts';
 import type { Reader } from './reader.ts';
 
 /** What a scorer keeps from job to job. */
@@ -7,6 +8,7 @@ export type Tools = {
   readonly reader: Reader;
   readonly writer: Link;
   readonly models: ModelCache;
+  readonly scoreBins: () => Promise<ScoreBins>;
   readonly batchRows: number;
   /** Told after every batch. */
   readonly onProgress: (rowsDone: number, rowsFailed: number) => void;

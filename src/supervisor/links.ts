@@ -4,11 +4,15 @@ import { LOOKING_UP } from '../db/looking-up.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
 const PATIENCE_MS = 60_000;
+/** A refresh of many labels, and a comparison of all that a source holds. */
+const MONITOR_PATIENCE_MS = 600_000;
 /** Claims wait for no lock. */
 const CLAIM_PATIENCE_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
-export type ControlLinks = Readonly<Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule', Link>>;
+export type ControlLinks = Readonly<
+  Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels', Link>
+>;
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
   return {
@@ -20,6 +24,8 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
     sweep: controlLink(databaseUrl, 'sweep'),
     tidy: controlLink(databaseUrl, 'tidy'),
     schedule: controlLink(databaseUrl, 'schedule'),
+    refresh: controlLink(databaseUrl, 'refresh', MONITOR_PATIENCE_MS),
+    labels: controlLink(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
   };
 }
 

@@ -11,38 +11,27 @@ import { VERSION } from '../version.ts';
 import { startWeb, type Web, type WebOptions } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
-import { GatewayKeeper, type GatewayLogin } from './gateway-keeper.ts';
+import { GatewayKeeper } from './gateway-keeper.ts';
 import { showGateway } from './gateway-metrics.ts';
 import { beat } from './heartbeat.ts';
 import { controlLinks, type ControlLinks } from './links.ts';
 import { reportGateway, reportWorker, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
+import type { Service } from './running-service.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover, tidy } from './sweep.ts';
 import { unlessDown } from './unless-down.ts';
 import { Wakeable } from './wakeable.ts';
+import { Watch } from './watch.ts';
 import { checkReader, readerUrlOf, welcome } from './welcome.ts';
 import { within } from '../lib/within.ts';
 
 const MOST_BEAT_MS = 1000;
 /** For each of the last things that a service says to the database. */
 const LAST_WORDS_MS = 5000;
-
-/** A running pgscore service. */
-export type Service = {
-  readonly worker: string;
-  /** Address of /healthz, /readyz and /metrics. */
-  readonly url: string;
-  /** Process ids of the scorers. */
-  readonly scorerPids: readonly number[];
-  /** The process that answers score(), and how to log in there; undefined while there is none. */
-  readonly gateway: (GatewayLogin & { readonly pid: number }) | undefined;
-  /** Stops claiming, finishes or gives back what is in hand within the grace, and ends every child; called again, it does not wait. */
-  stop(): Promise<void>;
-};
 
 /** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
 export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
@@ -67,6 +56,7 @@ class Supervisor implements Service {
   readonly #dispatcher: Dispatcher;
   readonly #links: ControlLinks;
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
+  readonly #watch: Watch;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
@@ -113,6 +103,9 @@ class Supervisor implements Service {
       sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
       tidy: new Wakeable('tidying up', config.pollMs, () => this.#unlessPaused(() => tidy(this.#links.tidy)), log),
     };
+    const { refresh: refreshing, labels: comparing } = this.#links;
+    const goesOn = (): boolean => this.#state === 'running';
+    this.#watch = new Watch({ refreshing, comparing, readerUrl, pollMs: config.pollMs, goesOn }, log);
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
       (hint) => this.#wakeFor(hint),
@@ -146,6 +139,7 @@ class Supervisor implements Service {
     await this.#gateway.start();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
+    this.#watch.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       {
@@ -179,6 +173,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
+      this.#watch.stop(),
       this.#desk.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
@@ -215,6 +210,7 @@ class Supervisor implements Service {
   #wakeFor(hint: string): void {
     this.#lookFor(hint === 'run' ? 'runs' : 'all');
     if (hint === 'run') return;
+    if (hint === 'labels') return this.#watch.wake();
     this.#loops.check.wake();
     this.#loops.beat.wake();
   }

@@ -10,7 +10,7 @@ import { forgetDemo, recordDemo } from '../demo-location.ts';
 const DATABASE = 'demo';
 
 /** The people of the demo: ordinary logins, and what they may do with pgscore. */
-const PEOPLE = { dana: 'pgscore_deployer', ana: 'pgscore_user' } as const;
+const PEOPLE = { dana: ['pgscore_deployer'], ana: ['pgscore_user', 'pgscore_analyst'] } as const;
 
 export type Person = keyof typeof PEOPLE;
 
@@ -73,7 +73,8 @@ async function recreateDatabase(url: string): Promise<void> {
 async function createPeople(url: string, passwordOf: (user: string) => string): Promise<void> {
   const client = await connect({ url, applicationName: 'pgscore demo' });
   try {
-    for (const [person, right] of Object.entries(PEOPLE)) await createPerson(client, person, right, passwordOf(person));
+    for (const [person, rights] of Object.entries(PEOPLE))
+      await createPerson(client, person, rights, passwordOf(person));
     await client.query('create schema flights authorization ana');
     await client.query('alter role ana in database demo set search_path = flights, public');
   } finally {
@@ -81,11 +82,16 @@ async function createPeople(url: string, passwordOf: (user: string) => string): 
   }
 }
 
-async function createPerson(client: pg.Client, person: string, right: string, secret: string): Promise<void> {
+async function createPerson(
+  client: pg.Client,
+  person: string,
+  rights: readonly string[],
+  secret: string,
+): Promise<void> {
   const { rowCount } = await client.query('select from pg_roles where rolname = $1', [person]);
   const verb = rowCount === 0 ? 'create' : 'alter';
   const create = `${verb} role ${ident(person)} login password ${client.escapeLiteral(secret)}`;
-  const grant = `grant ${ident(right)} to ${ident(person)}`;
+  const grant = `grant ${rights.map(ident).join(', ')} to ${ident(person)}`;
   await client.query(create);
   await client.query(grant);
 }

@@ -7,6 +7,8 @@ export type Step = {
   readonly file?: string;
   /** The statement returns a run, to be followed with a progress bar until it ends. */
   readonly run?: true;
+  /** The statement sets the labels of this model, whose first reading is to be awaited. */
+  readonly labels?: string;
 };
 
 /** What a data scientist (dana) and an analyst (ana) do with pgscore, in the order of the README. */
@@ -82,10 +84,14 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'ana',
-    say: 'The truth is in flight_arrivals, so the accuracy of each month is a join. It follows how many flights were late; the model ranks them as well in July as in January.',
-    sql: `select to_char(f.flight_date, 'MM') as month, count(*) as flights, round(avg(a.was_late::int)::numeric, 3) as late, round(avg(((p.label = '1') = a.was_late)::int)::numeric, 3) as accuracy
-  from flight_delay_scores p join flight_features f using (flight_id) join flight_arrivals a using (flight_id)
- group by 1 order by 1`,
+    say: 'The truth arrived later, in flight_arrivals. Ana says where; from now on accuracy follows every label, however late.',
+    sql: `select pgscore.set_labels('arrival_delay', 'flight_arrivals', label => 'was_late', known_at => 'landed_at')`,
+    labels: 'arrival_delay',
+  },
+  {
+    who: 'ana',
+    say: 'Accuracy alone misleads: it follows how many flights were late. How well the model ranks them (roc_auc) hardly moves.',
+    sql: `select window_date, n_predictions, label_coverage, positive_rate_actual, accuracy, roc_auc from pgscore_bi.binary_performance_monthly where model_name = 'arrival_delay' order by window_date`,
   },
   {
     who: 'dana',
@@ -110,10 +116,16 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'ana',
-    say: 'The January model decays in summer, the spring model in winter. Nobody sees that from a model file; here it is a query.',
-    sql: `select to_char(f.flight_date, 'MM') as month, round(avg(abs(p.score - a.air_time)) filter (where p.model_version = 'air_time@1')::numeric, 1) as january_model, round(avg(abs(p.score - a.air_time)) filter (where p.model_version = 'air_time@2')::numeric, 1) as spring_model
-  from air_time_scores_history p join flight_features f using (flight_id) join flight_arrivals a using (flight_id)
- group by 1 order by 1`,
+    say: '',
+    sql: `select pgscore.set_labels('air_time', 'flight_arrivals', label => 'air_time', known_at => 'landed_at')`,
+    labels: 'air_time',
+  },
+  {
+    who: 'ana',
+    say: 'The January model decays in summer, the spring model in winter. Nobody sees that from a model file; here it is a view.',
+    sql: `select j.window_date, j.n_labeled, j.mae as january_model, s.mae as spring_model
+  from pgscore_bi.regression_performance_monthly j join pgscore_bi.regression_performance_monthly s using (model_name, window_date)
+ where model_name = 'air_time' and j.model_version = 1 and s.model_version = 2 order by j.window_date`,
   },
   { who: 'dana', say: 'Champions change with one statement, and back.', sql: `select pgscore.promote('air_time@2')` },
   { who: 'dana', say: '', sql: `select pgscore.rollback('air_time')` },

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { followRun } from '../follow-run.ts';
 import type { Output } from '../output.ts';
@@ -7,6 +8,9 @@ import type { Person } from './server.ts';
 import type { Step } from './story.ts';
 
 const MODELS = new URL('../../../demo/models/', import.meta.url);
+
+const LABEL_PAUSE_MS = 100;
+const LABEL_TRIES = 300;
 
 /** Rows of a table that are shown; a terminal is not a report. */
 const MOST_ROWS = 12;
@@ -31,6 +35,19 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
   if (rows.length > 0 && !isVoid(rows)) output.note(resultTable(rows.slice(0, MOST_ROWS)));
   const run = rows[0]?.['run'];
   if (step.run === true && typeof run === 'number') await followRun(client, run, output);
+  if (step.labels !== undefined) await labelsTaken(client, step.labels);
+}
+
+/** Waits until the labels that a model has now are in its accuracy views. */
+async function labelsTaken(client: pg.Client, model: string): Promise<void> {
+  for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'select is_settled as taken from pgscore.label_sources where model = $1',
+      [model],
+    );
+    if (rows[0]?.taken === true) return;
+    await setTimeout(LABEL_PAUSE_MS);
+  }
 }
 
 /** A function that returns nothing still gives a row. */

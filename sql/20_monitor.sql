@@ -1,0 +1,75 @@
+-- How a model is watched: its settings, and what a label or a score means.
+
+create or replace function pgscore_data._monitor_model() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgscore_data.monitor (model_id) values (new.model_id);
+  return null;
+end
+$$;
+comment on function pgscore_data._monitor_model() is 'Every model is watched, with defaults, without being asked for.';
+
+create or replace trigger monitor_model after insert on pgscore_data.model
+for each row execute function pgscore_data._monitor_model();
+
+create or replace function pgscore_data._score_bin(score double precision, mirrored double precision[]) returns smallint
+language sql immutable parallel safe
+return (cardinality(mirrored) - width_bucket(-score, mirrored))::smallint;
+comment on function pgscore_data._score_bin(double precision, double precision[]) is 'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in numpy.searchsorted(side=''left'').';
+
+create or replace function pgscore_data._error_bucket(error double precision) returns int
+language sql immutable parallel safe
+return case when error = 0 then -100000 else ceil(ln(abs(error)) / ln(1.01 / 0.99))::int end;
+comment on function pgscore_data._error_bucket(double precision) is 'The bucket of an absolute error: k holds errors up to (1.01/0.99)^k.';
+
+create or replace function pgscore_data._label_form(label text) returns text
+language sql immutable parallel safe
+return case lower(label)
+  when 'true' then '1' when 't' then '1' when 'false' then '0' when 'f' then '0'
+  else regexp_replace(label, '^(-?\d+)\.0+$', '\1') end;
+comment on function pgscore_data._label_form(text) is 'A class label in the form in which labels are compared: true is 1, false is 0, 2.0 is 2.';
+
+create or replace function pgscore_data._class_of(label text, class_labels text[], class_forms text[]) returns smallint
+language sql immutable parallel safe
+return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label))) - 1)::smallint;
+comment on function pgscore_data._class_of(text, text[], text[]) is 'Place of a label among the classes, from 0; NULL where it is none of them.';
+
+create or replace function pgscore_data._number_of(label text) returns double precision
+language sql immutable parallel safe
+return case
+  when label ~ '^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?\s*$' and (label !~ '[eE]' or abs(substring(label from '[eE]([-+]?\d+)')::int) < 300) then label::double precision
+end;
+comment on function pgscore_data._number_of(text) is 'A label of a regression as a number; NULL where it is none, or not finite.';
+
+create or replace function pgscore_data._age_band(age interval) returns smallint
+language sql immutable parallel safe
+return (case when age <= interval '1 day' then 0 when age <= interval '7 days' then 1 when age <= interval '30 days' then 2 when age <= interval '90 days' then 3 else 4 end)::smallint;
+comment on function pgscore_data._age_band(interval) is 'How old a prediction was when its label became known, in bands.';
+
+create or replace function pgscore._label_key(type oid) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+return case
+  when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
+  when type in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
+  when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype, 'bool'::regtype) then format_type(type, -1)
+end;
+comment on function pgscore._label_key(oid) is 'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
+
+create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select m.model_id, e.task, e.class_labels into _model_family.model_id, _model_family.task, _model_family.class_labels
+    from pgscore_data.model m join pgscore_data.version v on v.model_id = m.model_id join pgscore_data.execution e on e.version_id = v.version_id
+   where m.name = model order by v.number desc limit 1;
+  if not found then
+    raise exception 'model "%" has no version that is ready', model using
+      errcode = 'undefined_object', hint = 'select model, version, state, reason from pgscore.models; lists what there is. Labels belong to a model, not to one version of it: write churn, not churn@3.';
+  end if;
+end
+$$;
+comment on function pgscore_data._model_family(text) is 'A model by its bare name, with the task and classes of its newest version.';

@@ -1,0 +1,108 @@
+-- Metrics that take more than adding cells up, for the windows that a refresh touched.
+
+create or replace function pgscore_data._ranking_metrics() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- P and N of a bin are its positives and negatives; "below" and "above" are those of lower and of higher bins.
+  with bins as (
+    select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
+           sum(c.sum_score::float8) as sum_score
+      from pgscore_data.refresh_window w
+      join pgscore_data.cell_outcome_score c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
+     where c.n <> 0
+     group by w.version_id, w.grain, w.window_start, c.bin
+  ), ranked as (
+    select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg,
+           coalesce(sum(b.n) over (w order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below,
+           coalesce(sum(b.p) over (w order by b.bin rows between unbounded preceding and 1 preceding), 0) as p_below
+      from bins b window w as (partition by b.version_id, b.grain, b.window_start)
+  ), placed as (
+    select r.*, r.pos - r.p_below - r.p as p_above, r.neg - r.n_below - r.n as n_above,
+           (r.n_below + r.n / 2) / nullif(r.neg, 0) as beats, (r.pos - r.p_below - r.p / 2) / nullif(r.pos, 0) as loses
+      from ranked r
+  ), summed as (
+    select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg,
+           sum(p.p * p.beats) / nullif(max(p.pos), 0) as auc, sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
+           sum(p.p * p.beats ^ 2) as beats2, sum(p.n * p.loses ^ 2) as loses2,
+           sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above + p.n, 0)) / nullif(max(p.pos), 0) as ap,
+           sum(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n)) / nullif(max(p.pos), 0) as ap_low,
+           sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above, 0)) / nullif(max(p.pos), 0) as ap_high,
+           max(abs(p.p_above / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0))) as ks
+      from placed p group by p.version_id, p.grain, p.window_start
+  ), spread as (
+    -- DeLong, DeLong and Clarke-Pearson 1988, from the same bins: the variance of the AUC by its structural components.
+    select s.*, sqrt(greatest(0, (s.beats2 - s.pos * s.auc ^ 2) / nullif(s.pos - 1, 0) / s.pos + (s.loses2 - s.neg * s.auc ^ 2) / nullif(s.neg - 1, 0) / s.neg)) as auc_error
+      from summed s
+  ), tenths as (
+    select 0 as bin, 0 as tenth union all
+    select n::int, floor(e * 10 + 1e-9)::int from pgscore_data.score_bins s cross join unnest(s.edges) with ordinality as x (e, n)
+  ), calibrated as (
+    select t.version_id, t.grain, t.window_start, sum(abs(t.p - t.sum_score)) / sum(t.p + t.n) as ece
+      from (select b.version_id, b.grain, b.window_start, x.tenth, sum(b.p) as p, sum(b.n) as n, sum(b.sum_score) as sum_score
+              from bins b join tenths x using (bin)
+             group by b.version_id, b.grain, b.window_start, x.tenth) t
+     group by t.version_id, t.grain, t.window_start
+  )
+  insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value, ci_low, ci_high, error_bound, undefined_reason)
+  select s.version_id, s.grain, s.window_start, x.metric, x.value, x.ci_low, x.ci_high, x.error_bound, x.reason
+    from spread s join calibrated c using (version_id, grain, window_start)
+   cross join lateral (values
+     ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, greatest(0, s.auc - 1.959963984540054 * s.auc_error), least(1, s.auc + 1.959963984540054 * s.auc_error), s.auc_bound,
+       case when s.pos * s.neg = 0 then 'one_class' end),
+     ('average_precision', case when s.pos > 0 then s.ap end, s.ap_low, s.ap_high, null, case when s.pos = 0 then 'no_positive_labels' end),
+     ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, null, case when s.pos * s.neg = 0 then 'one_class' end),
+     ('ece', c.ece, null, null, null, null)
+   ) x (metric, value, ci_low, ci_high, error_bound, reason);
+end;
+comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window.';
+
+create or replace function pgscore_data._error_quantiles() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with buckets as (
+    select w.version_id, w.grain, w.window_start, c.bucket, sum(c.n::float8) as n
+      from pgscore_data.refresh_window w
+      join pgscore_data.cell_error c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
+     where c.n <> 0
+     group by w.version_id, w.grain, w.window_start, c.bucket
+  ), ranked as (
+    select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total from buckets b window w as (partition by b.version_id, b.grain, b.window_start)
+  )
+  insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
+  select r.version_id, r.grain, r.window_start, q.metric, case when min(r.bucket) = -100000 then 0 else 2 * (1.01 / 0.99) ^ min(r.bucket) / (1 + 1.01 / 0.99) end
+    from ranked r cross join (values ('median_abs_error', 0.5), ('p90_abs_error', 0.9)) q (metric, share)
+   where r.upto >= q.share * r.total
+   group by r.version_id, r.grain, r.window_start, q.metric;
+end;
+comment on function pgscore_data._error_quantiles() is 'Median and ninth decile of the absolute error of every touched window, within 1 %.';
+
+create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'
+as $$
+begin
+  if not exists (select from pgscore_data.touched) or not pg_try_advisory_xact_lock(7867316, 1) then
+    return false;
+  end if;
+  truncate pgscore_data.refresh_window;
+  with days as (
+    delete from pgscore_data.touched t where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
+  )
+  insert into pgscore_data.refresh_window (version_id, grain, window_start, window_end)
+  select distinct d.version_id, g.grain, s.at, (s.at at time zone m.time_zone + ('1 ' || g.grain)::interval) at time zone m.time_zone
+    from days d
+    join pgscore_data.version v using (version_id)
+    join pgscore_data.monitor m using (model_id)
+   cross join (values ('day'), ('week'), ('month')) g (grain)
+   cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
+  delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  perform pgscore_data._ranking_metrics();
+  perform pgscore_data._error_quantiles();
+  return exists (select from pgscore_data.touched);
+end
+$$;
+comment on function pgscore_data._compute_metrics(int) is 'Brings the metrics of the windows around at most so many touched days up to date, the newest first. True where more is waiting.';

@@ -1,0 +1,249 @@
+-- What analysts read of a model's accuracy: one view a task and grain, additive cells turned into ratios with their intervals.
+--
+-- The views of three grains differ in a word, so one template makes them. Expressions are written out rather than called:
+-- a function in a view needs EXECUTE of whoever reads it.
+
+create or replace view pgscore_data.visible_model with (security_barrier) as
+select m.model_id, m.name from pgscore_data.model m
+ where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
+    or pg_has_role('pgscore_deployer', 'usage');
+comment on view pgscore_data.visible_model is 'The models that the caller may look at: those granted to a role of hers; for deployers, all.';
+
+create or replace function pgscore_data._wilson(hits text, n text, side text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format('((%1$s)::float8 / nullif(%2$s, 0) + 1.920729410347062 / nullif(%2$s, 0) %3$s 1.959963984540054 * sqrt((%1$s)::float8 / nullif(%2$s, 0) * (1 - (%1$s)::float8 / nullif(%2$s, 0)) / nullif(%2$s, 0) + 0.9603647051735310 / nullif((%2$s)::float8 ^ 2, 0))) / (1 + 3.841458820694124 / nullif(%2$s, 0))', hits, n, side);
+comment on function pgscore_data._wilson(text, text, text) is 'The expression of a bound of the 95 % Wilson interval of hits in n; side is - or +.';
+
+create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  a record;
+begin
+  for a in select x.attname from pg_attribute x where x.attrelid = view and x.attnum > 0 and not x.attisdropped loop
+    if not meanings ? a.attname::text then
+      raise exception 'column % of % has no comment', a.attname, view;
+    end if;
+    execute format('comment on column %s.%I is %L', view, a.attname, meanings ->> a.attname::text);
+  end loop;
+end
+$$;
+comment on function pgscore_data._comment_columns(regclass, jsonb) is 'Comments every column of a view; raises where one has no meaning given.';
+
+create or replace function pgscore_data._metric_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return $${
+  "model_name": "Name of the model.",
+  "model_version": "Number of the version.",
+  "segment_key": "Column that the predictions are split by; NULL: all of them.",
+  "segment_value": "Value of that column; NULL: all of them.",
+  "window_date": "First local day of the window, in the model's time zone.",
+  "window_start": "Where the window begins.",
+  "window_end": "Where it ends; that instant belongs to the next one.",
+  "n_predictions": "Predictions for times in the window, by finished runs.",
+  "n_labeled": "Predictions whose truth is known.",
+  "label_coverage": "n_labeled / n_predictions.",
+  "is_mature": "Whether the labelled share has reached the minimum of the model's monitor. Before that, ratios are provisional and usually biased: labels that come early are seldom like the others.",
+  "true_positives": "Positives that were called so.",
+  "false_positives": "Negatives that were called positive.",
+  "false_negatives": "Positives that were called negative.",
+  "true_negatives": "Negatives that were called so.",
+  "accuracy": "Share of labelled predictions that were right.",
+  "accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "accuracy_ci_high": "Upper bound.",
+  "balanced_accuracy": "Mean of recall and specificity, of those that are defined.",
+  "precision_score": "Of what was called positive, the share that was: TP / (TP + FP).",
+  "precision_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "precision_ci_high": "Upper bound.",
+  "recall_score": "Of the positives, the share that was found: TP / (TP + FN).",
+  "recall_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "recall_ci_high": "Upper bound.",
+  "f1_score": "Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).",
+  "f1_ci_low": "Lower bound, from the Wilson interval of TP / (TP + FP + FN).",
+  "f1_ci_high": "Upper bound.",
+  "specificity": "Of the negatives, the share that was called so: TN / (TN + FP).",
+  "mcc": "Matthews correlation coefficient.",
+  "cohen_kappa": "Agreement beyond chance.",
+  "roc_auc": "Probability that a positive is scored above a negative; ties count half.",
+  "roc_auc_ci_low": "Lower bound of the 95 % DeLong interval.",
+  "roc_auc_ci_high": "Upper bound.",
+  "roc_auc_error_bound": "How far the value can be from that of the unbinned scores.",
+  "average_precision": "Area under the precision-recall curve, without interpolation.",
+  "average_precision_low": "Least value that the unbinned scores can give.",
+  "average_precision_high": "Greatest value that they can give.",
+  "ks_of_scores": "Greatest distance between the true and the false positive rate.",
+  "brier_score": "Mean squared distance of the probability from the truth.",
+  "log_loss": "Mean of -ln of the probability that was given to the truth, clipped at 2.22e-16.",
+  "ece": "Expected calibration error, ten bins of equal width.",
+  "decision_threshold": "Probability from which the version calls positive.",
+  "positive_rate_predicted": "Share of labelled predictions that were called positive.",
+  "positive_rate_actual": "Share of labelled predictions that were positive.",
+  "macro_precision": "Mean of the classes' precision, of those that are defined.",
+  "macro_recall": "Mean of the classes' recall, of those that are defined.",
+  "macro_f1": "Mean of the classes' F1, of those that are defined.",
+  "weighted_precision": "Precision of the classes, weighted by how often each is true.",
+  "weighted_recall": "Recall of the classes, weighted by how often each is true; equal to accuracy.",
+  "weighted_f1": "F1 of the classes, weighted by how often each is true.",
+  "n_classes_defined": "Classes with a recall: those that occurred.",
+  "mae": "Mean absolute error.",
+  "mae_ci_low": "Lower bound of the 95 % interval, normal approximation.",
+  "mae_ci_high": "Upper bound.",
+  "rmse": "Root of the mean squared error.",
+  "rmse_ci_low": "Lower bound of the 95 % interval, normal approximation.",
+  "rmse_ci_high": "Upper bound.",
+  "bias": "Mean of prediction minus truth.",
+  "r2": "Share of the variance of the truth that is explained.",
+  "mape": "Mean of |error| / |truth|, over the rows whose truth is not 0.",
+  "n_zero_actual": "Labelled predictions whose truth is 0.",
+  "wape": "Sum of |error| / sum of |truth|.",
+  "median_abs_error": "Median of the absolute error, within 1 %.",
+  "p90_abs_error": "Ninth decile of the absolute error, within 1 %.",
+  "actual_mean": "Mean of the truth.",
+  "class_label": "The class.",
+  "support": "Labelled predictions whose truth is this class.",
+  "n_predicted": "Labelled predictions that were called this class.",
+  "actual_class": "The class that was true.",
+  "predicted_class": "The class that was said.",
+  "n": "How many.",
+  "share_of_actual": "Share of this class among what was true.",
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class or constant_target."
+}$$::jsonb;
+comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
+
+create or replace function pgscore_data._window_columns(grain text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
+  (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone as window_end,
+  w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage,
+  coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, grain);
+comment on function pgscore_data._window_columns(text) is 'The first columns of every performance view.';
+
+create or replace function pgscore_data._windows_from(grain text, task text, cells text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.execution e on e.version_id = v.version_id and e.task = %2$L
+  cross join lateral (
+    select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions
+      from pgscore_data.cell_volume x where x.version_id = v.version_id and x.n_predictions <> 0 group by 1) w
+  left join lateral (%3$s) c on true$q$, grain, task, format(cells, grain));
+comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v.';
+
+create or replace function pgscore_data._define_performance_views() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $do$
+declare
+  g record;
+  wilson constant text := 'pgscore_data._wilson';
+begin
+  for g in select * from (values ('daily', 'day', 'day'), ('weekly', 'week', 'week'), ('monthly', 'month', 'month')) x (suffix, grain, word) loop
+    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'binary_performance_' || g.suffix)
+      || pgscore_data._window_columns(g.grain) || format($q$,
+        c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
+        (c.tp + c.tn) / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
+        case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
+          else (c.tp / (c.tp + c.fn) + c.tn / (c.tn + c.fp)) / 2 end as balanced_accuracy,
+        c.tp / nullif(c.tp + c.fp, 0) as precision_score, %s as precision_ci_low, %s as precision_ci_high,
+        c.tp / nullif(c.tp + c.fn, 0) as recall_score, %s as recall_ci_low, %s as recall_ci_high,
+        2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as f1_score,
+        2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
+        c.tn / nullif(c.tn + c.fp, 0) as specificity,
+        (c.tp * c.tn - c.fp * c.fn) / nullif(sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)), 0) as mcc,
+        2 * (c.tp * c.tn - c.fp * c.fn) / nullif((c.tp + c.fp) * (c.fp + c.tn) + (c.tp + c.fn) * (c.fn + c.tn), 0) as cohen_kappa,
+        auc.value as roc_auc, auc.ci_low as roc_auc_ci_low, auc.ci_high as roc_auc_ci_high, auc.error_bound as roc_auc_error_bound,
+        ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
+        case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score, case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
+        e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted, (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives' end as undefined_reason$q$,
+        pgscore_data._wilson('c.tp + c.tn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', '+'),
+        pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '+'),
+        pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'))
+      || pgscore_data._windows_from(g.grain, 'binary', $q$
+        select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
+               coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
+               coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as fn,
+               coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as tn,
+               sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
+          from pgscore_data.cell_outcome x
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+      || format($q$
+        cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '+'))
+      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
+           j.alias, j.metric, g.grain), '') from (values ('auc', 'roc_auc'), ('ap', 'average_precision'), ('ks', 'ks_of_scores'), ('ece', 'ece')) j (alias, metric));
+    execute format('comment on view pgscore_bi.%I is %L', 'binary_performance_' || g.suffix,
+      format('How right each version of a binary classifier was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
+
+    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
+      || pgscore_data._window_columns(g.grain) || $q$,
+        c.abs_error / nullif(c.n, 0) as mae, c.abs_error / nullif(c.n, 0) - 1.959963984540054 * s.mae_error as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * s.mae_error as mae_ci_high,
+        sqrt(c.error2 / nullif(c.n, 0)) as rmse,
+        sqrt(greatest(0, c.error2 / nullif(c.n, 0) - 1.959963984540054 * s.mse_error)) as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * s.mse_error) as rmse_ci_high,
+        c.error / nullif(c.n, 0) as bias,
+        case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
+        c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
+        med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason$q$
+      || pgscore_data._windows_from(g.grain, 'regression', $q$
+        select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
+               sum(x.sum_actual)::float8 as actual, (sum(x.sum_actual2) - sum(x.sum_actual) ^ 2 / nullif(sum(x.n), 0))::float8 as spread, sum(x.sum_abs_actual)::float8 as abs_actual,
+               sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative
+          from pgscore_data.cell_regression x
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+      || $q$
+        cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n, 0)) as mae_error,
+                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n, 0)) as mse_error) s$q$
+      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
+           j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error')) j (alias, metric));
+    execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
+      format('How far each version of a regression was off: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
+
+    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'multiclass_performance_' || g.suffix)
+      || pgscore_data._window_columns(g.grain) || format($q$,
+        k.hits / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
+        k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
+        (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
+        (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
+        case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when k.n_classes_defined = 1 then 'one_class' end as undefined_reason$q$,
+        pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
+      || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+        select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
+          from pgscore_data.cell_outcome x
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+      || format($q$
+        left join lateral (
+          select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision, avg(y.hits / nullif(y.support, 0)) as macro_recall,
+                 avg(2 * y.hits / nullif(y.support + y.predicted, 0)) as macro_f1,
+                 sum(y.support * (y.hits / nullif(y.predicted, 0))) / nullif(sum(y.support) filter (where y.predicted > 0), 0) as weighted_precision,
+                 sum(y.hits) / nullif(sum(y.support), 0) as weighted_recall,
+                 sum(y.support * (2 * y.hits / nullif(y.support + y.predicted, 0))) / nullif(sum(y.support), 0) as weighted_f1,
+                 sum(y.support * y.predicted) as chance, sum(y.support ^ 2) as actual2, sum(y.predicted ^ 2) as predicted2,
+                 count(*) filter (where y.support > 0) as n_classes_defined
+            from (
+              select z.class, sum(x.n) filter (where x.actual_class = z.class and x.predicted_class = z.class)::float8 as h,
+                     coalesce(sum(x.n) filter (where x.actual_class = z.class and x.predicted_class = z.class), 0)::float8 as hits,
+                     coalesce(sum(x.n) filter (where x.actual_class = z.class), 0)::float8 as support,
+                     coalesce(sum(x.n) filter (where x.predicted_class = z.class), 0)::float8 as predicted
+                from generate_series(0, cardinality(e.class_labels) - 1) z (class)
+                join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.day >= w.window_start
+                 and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone and z.class in (x.actual_class, x.predicted_class)
+               group by z.class) y) k on true$q$, g.grain);
+    execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
+      format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());
+  end loop;
+end
+$do$;
+comment on function pgscore_data._define_performance_views() is 'Makes the performance views of three grains from one template.';
+select pgscore_data._define_performance_views();

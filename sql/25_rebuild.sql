@@ -1,0 +1,198 @@
+-- Counting again: to repair, after a change of the pairing rule, and every night for a few days at random, to see whether the cells are right.
+
+create or replace function pgscore_data._recount(this_version int, from_day timestamptz, to_day timestamptz) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from pgscore_data.cell_outcome c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
+  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin
+    from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
+  -- Days that hold nothing any more have metrics to lose, too.
+  insert into pgscore_data.touched (version_id, day)
+  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+end
+$$;
+comment on function pgscore_data._recount(int, timestamptz, timestamptz) is 'Empties the cells of some days and puts what the pairs say in line to be added to them.';
+
+create or replace function pgscore_data._rebuild(this_model int, from_time timestamptz, to_time timestamptz) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set extra_float_digits = 1
+set jit = off
+set work_mem = '64MB'
+as $$
+declare
+  v record;
+  t pgscore_data.target;
+  again bigint;
+begin
+  perform pg_advisory_xact_lock(7867316, 1);
+  truncate pgscore_data.refresh_label, pgscore_data.refresh_key, pgscore_data.refresh_prediction, pgscore_data.refresh_delta;
+  insert into pgscore_data.refresh_key (model_id, key)
+  select distinct e.model_id, e.key from pgscore_data.evaluation e where e.model_id = this_model and e.event_time >= from_time and e.event_time < to_time;
+  for t in select * from pgscore_data._targets_of(this_model) loop
+    execute format(
+      'insert into pgscore_data.refresh_key (model_id, key)
+       select distinct g.model_id, g.key
+         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
+                where v.model_id = $1 and coalesce(p.event_time, r.snapshot_at) >= $2 and coalesce(p.event_time, r.snapshot_at) < $3 and p.error_code is null
+                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = $4 and g.state = ''published'')) p
+         join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key
+       on conflict do nothing', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id)
+    using this_model, from_time, to_time, t.target_id;
+  end loop;
+  select count(*) into again from pgscore_data.refresh_key;
+  analyze pgscore_data.refresh_key;
+  perform pgscore_data._unpair();
+  perform pgscore_data._find_predictions(this_model);
+  analyze pgscore_data.refresh_prediction;
+  perform pgscore_data._pair(this_model);
+  for v in
+    select x.version_id, date_trunc('day', from_time, m.time_zone) as from_day, date_trunc('day', to_time, m.time_zone) + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
+      from pgscore_data.version x join pgscore_data.monitor m using (model_id) where x.model_id = this_model
+  loop
+    perform pgscore_data._recount(v.version_id, v.from_day, v.to_day);
+  end loop;
+  perform pgscore_data._add_deltas();
+  return again;
+end
+$$;
+comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is 'Pairs predictions and labels of a time anew and counts its days from the pairs; how many entities that were.';
+
+create or replace view pgscore._monitor_request as
+select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
+comment on view pgscore._monitor_request is 'Where refresh(), monitor() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+alter view pgscore._monitor_request alter column actor set default current_user;
+
+create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m pgscore_data.monitor;
+  zone text := settings ->> 'time_zone';
+begin
+  select * into m from pgscore_data.monitor x where x.model_id = this_model for update;
+  if zone <> m.time_zone and exists (select from pgscore_data.cell_volume c join pgscore_data.version v using (version_id) where v.model_id = this_model) then
+    raise exception 'the days of model "%" are those of % already', base, m.time_zone using
+      errcode = 'object_not_in_prerequisite_state', hint = 'Set the time zone before the first prediction; a model that is deployed under another name can have another one.';
+  end if;
+  if not exists (select from pg_timezone_names z where z.name = coalesce(zone, m.time_zone)) then
+    raise exception 'time zone "%" is not known', zone using errcode = 'invalid_parameter_value', hint = 'Use a name such as Europe/Berlin: select name from pg_timezone_names;';
+  end if;
+  if (settings ->> 'pairing') not in ('latest_before_label', 'latest', 'first', 'all') then
+    raise exception 'pairing => % is not known', quote_literal(settings ->> 'pairing') using errcode = 'invalid_parameter_value', hint = 'latest_before_label, latest, first or all.';
+  end if;
+  if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'min_labels')::int < 1 or (settings ->> 'label_maturity')::interval < interval '0' then
+    raise exception 'min_label_coverage is a share of 0 to 1, min_labels at least 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
+  end if;
+  update pgscore_data.monitor x set
+    time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
+    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage), min_labels = coalesce((settings ->> 'min_labels')::int, m.min_labels)
+   where x.model_id = this_model;
+  if (settings ->> 'pairing') <> m.pairing then
+    perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
+  end if;
+end
+$$;
+comment on function pgscore_data._change_monitor(int, text, jsonb) is 'Changes how a model is watched; what is not given stays. Another pairing rule counts everything again.';
+
+create or replace function pgscore_data._accept_monitor() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);
+begin
+  if new.action = 'refresh' then
+    perform pg_advisory_xact_lock(7867316, 1);
+    while pgscore_data._refresh() loop
+    end loop;
+    while pgscore_data._compute_metrics() loop
+    end loop;
+    return new;
+  end if;
+  if this_model is null then
+    raise exception 'model "%" does not exist', new.model using errcode = 'undefined_object', hint = 'select distinct model from pgscore.models; lists the models. A monitor belongs to a model, not to one version of it.';
+  end if;
+  if new.action = 'rebuild' then
+    new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+  else
+    perform pgscore_data._change_monitor(this_model, new.model, new.settings);
+  end if;
+  insert into pgscore_data.audit (actor, action, model, detail) values (new.actor, new.action, new.model, jsonb_strip_nulls(new.settings));
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor() and rebuild() ask for, and writes the last two to the audit.';
+
+create or replace trigger accept instead of insert on pgscore._monitor_request
+for each row execute function pgscore_data._accept_monitor();
+
+create or replace function pgscore.monitor(
+  model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null, min_labels int default null
+) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings)
+  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'min_labels', $6))
+$$;
+comment on function pgscore.monitor(text, text, text, interval, double precision, int) is
+'Changes how a model is watched; every model is, with defaults, without being asked for. What is left out stays as it is.
+time_zone: where a day begins (default UTC); to be set before the first prediction.  pairing: which prediction of an entity a label judges: latest_before_label (the last one for a time before the truth was known), latest, first or all.
+label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).  min_labels: labels without which no alert is raised (default 30).';
+
+create or replace function pgscore.refresh() returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._monitor_request (action) values ('refresh') $$;
+comment on function pgscore.refresh() is 'Brings accuracy views up to the labels and predictions that are committed now. The service does so every two seconds; call it to see the effect of a label at once.';
+
+create or replace function pgscore.rebuild(model text, from_time timestamptz default null, to_time timestamptz default null) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings) values ($1, 'rebuild', jsonb_build_object('from_time', $2, 'to_time', $3)) returning outcome
+$$;
+comment on function pgscore.rebuild(text, timestamptz, timestamptz) is
+'Pairs the predictions for a time (default: all) with their labels anew and counts again. Refreshes keep accuracy right without it; it repairs what the nightly audit (pgscore_bi.rollup_audit) finds. Returns how many entities were paired.';
+
+create or replace function pgscore_data._audit(buckets int default 20) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wrong bigint;
+begin
+  if not pg_try_advisory_xact_lock(7867316, 1) or exists (select from pgscore_data.rollup_audit a where a.checked_at > clock_timestamp() - interval '20 hours') then
+    return null;
+  end if;
+  with picked as materialized (
+    select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
+  ), again as (
+    select e.version_id, e.day, e.age_band, coalesce(e.actual_class, -1) as actual_class, coalesce(e.predicted_class, -1) as predicted_class, count(*) as n
+      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4, 5
+  ), held as (
+    select o.version_id, o.day, o.age_band, o.actual_class, o.predicted_class, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    union all
+    select r.version_id, r.day, r.age_band, -1, -1, r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+  ), compared as (
+    select version_id, day, count(*) as cells, count(*) filter (where a.n is distinct from h.n) as wrong
+      from again a full join held h using (version_id, day, age_band, actual_class, predicted_class) group by version_id, day
+  ), noted as (
+    insert into pgscore_data.rollup_audit (version_id, day, cells_checked, cells_different) select c.version_id, c.day, c.cells, c.wrong from compared c returning cells_different
+  )
+  select coalesce(sum(n.cells_different), 0) into wrong from noted n;
+  return wrong;
+end
+$$;
+comment on function pgscore_data._audit(int) is 'Counts some random days again and notes how many cells differ; once a night. NULL where it was not its time.';

@@ -1,0 +1,260 @@
+-- What analysts read beyond ratios: where a model stands now, what it confuses, how its scores lie, what each prediction came to.
+
+create or replace function pgscore_data._detail_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._metric_meanings() || $${
+  "task": "binary, multiclass or regression.",
+  "is_champion": "Whether the bare model name means this version.",
+  "last_scored_at": "When a run of the version was last done.",
+  "n_24h": "Predictions of runs that were done in the last 24 hours.",
+  "latest_window": "First day of the newest month that is mature.",
+  "metric": "Which metric it is: accuracy of classifiers, mae of regressions.",
+  "value": "Its value in that month.",
+  "ci_low": "Lower bound of the 95 % interval.",
+  "ci_high": "Upper bound.",
+  "value_before": "Its value in the month before, if that is mature.",
+  "change": "value - value_before.",
+  "roc_auc_now": "Area under the ROC curve in that month, of a binary classifier.",
+  "label_source": "Table or view that the labels come from.",
+  "freshness_seconds": "Seconds since a refresh last changed something.",
+  "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
+  "label_age": "How old predictions were when their label became known, at most.",
+  "bin_low": "Scores above this.",
+  "bin_high": "Scores up to this.",
+  "outcome": "all predictions, or the labelled ones that were positive or negative.",
+  "share": "Share of the window's predictions of that outcome.",
+  "mean_score": "Mean of the scores.",
+  "observed_rate": "Share that was positive.",
+  "threshold": "If positive were called above this score.",
+  "true_positive_rate": "Of the positives, the share above it.",
+  "false_positive_rate": "Of the negatives, the share above it.",
+  "n_predicted_positive": "Labelled predictions above it.",
+  "expected_mature_on": "Day by which the labels should be there, by the monitor's label_maturity.",
+  "median_label_delay_days": "Days from a prediction's time to its label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
+  "entity_key": "Key of what was predicted.",
+  "event_time": "The time that the prediction was for.",
+  "known_at": "When the truth became known.",
+  "label_delay_days": "Days from one to the other.",
+  "score": "What the version said: the probability of the positive class, or the value.",
+  "predicted": "The class it said.",
+  "actual": "The truth.",
+  "error": "Prediction minus truth.",
+  "is_correct": "Whether they are the same class.",
+  "run": "The run that made the prediction.",
+  "started_at": "When the refresh began.",
+  "labels_changed": "Changed labels that it took.",
+  "entities": "Entities whose pairs it looked at.",
+  "pairs_removed": "Pairs that were taken apart.",
+  "pairs_added": "Pairs that were made.",
+  "runs_seen": "Finished runs whose predictions it counted.",
+  "duration_ms": "How long it took.",
+  "checked_at": "When the day was counted again.",
+  "cells_checked": "Cells that were compared.",
+  "cells_different": "Cells that were wrong: 0, unless there is a defect; pgscore.rebuild() repairs.",
+  "time": "When.",
+  "timeend": "Until when; NULL for an instant.",
+  "text": "What happened.",
+  "tags": "Words to filter by, comma-separated.",
+  "view_name": "The view.",
+  "column_name": "The column.",
+  "data_type": "Its type.",
+  "meaning": "What it means."
+}$$::jsonb;
+comment on function pgscore_data._detail_meanings() is 'What the columns of the detail views mean.';
+
+create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
+       ((c.day at time zone mo.time_zone + interval '1 day') at time zone mo.time_zone) as window_end,
+       e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::bigint as n,
+       (sum(c.n) / sum(sum(c.n)) over (partition by v.version_id, c.day, c.actual_class))::float8 as share_of_actual
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.execution e using (version_id)
+  join pgscore_data.cell_outcome c using (version_id)
+ where c.n <> 0
+ group by m.name, v.version_id, v.number, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
+comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day.';
+
+create or replace view pgscore_bi.class_performance_monthly with (security_barrier) as
+with matrix as (
+  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, sum(c.n)::float8 as n
+    from pgscore_data.visible_model m
+    join pgscore_data.monitor mo using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.execution e using (version_id)
+    join pgscore_data.cell_outcome c using (version_id)
+   where c.n <> 0
+   group by 1, 2, 3, 4, 5, 6, 7
+), class as (
+  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label,
+         coalesce(sum(x.n) filter (where x.actual_class = k and x.predicted_class = k), 0) as hits,
+         coalesce(sum(x.n) filter (where x.actual_class = k), 0) as support, coalesce(sum(x.n) filter (where x.predicted_class = k), 0) as predicted
+    from matrix x cross join lateral generate_series(0, cardinality(x.class_labels) - 1) k
+   group by 1, 2, 3, 4, 5
+)
+select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
+       ((c.window_start at time zone c.time_zone + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
+       c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score
+  from class c;
+comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month.';
+
+create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
+       b.label as label_age, sum(c.n)::bigint as n_labeled, (sum(c.hits) / nullif(sum(c.n) filter (where c.hits is not null), 0))::float8 as accuracy,
+       (sum(c.abs_error) / nullif(sum(c.n) filter (where c.abs_error is not null), 0))::float8 as mae
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join (
+    select o.version_id, o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.n <> 0
+    union all
+    select r.version_id, r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.n <> 0) c using (version_id)
+  join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
+ group by 1, 2, 3, 4;
+comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age.';
+
+create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
+       coalesce(s.edges[c.bin], 0)::float8 as bin_low, coalesce(s.edges[c.bin + 1], 1)::float8 as bin_high, c.outcome, c.n,
+       (c.n / sum(c.n) over (partition by v.version_id, c.day, c.outcome))::float8 as share
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join (
+    select x.version_id, x.day, x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.n <> 0
+    union all
+    select x.version_id, x.day, x.bin, case when x.positive then 'positive' else 'negative' end, x.n from pgscore_data.cell_outcome_score x where x.n <> 0) c using (version_id)
+ cross join pgscore_data.score_bins s;
+comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
+
+create or replace view pgscore_bi.reliability_curve with (security_barrier) as
+with tenth as (
+  select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
+         floor(coalesce(s.edges[c.bin], 0) * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
+    from pgscore_data.visible_model m
+    join pgscore_data.monitor mo using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.cell_outcome_score c using (version_id)
+   cross join pgscore_data.score_bins s
+   where c.n <> 0
+   group by 1, 2, 3, 4
+)
+select t.model_name, t.model_version, t.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high, t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
+       (t.positives / t.n + 1.920729410347062 / t.n - 1.959963984540054 * sqrt(t.positives / t.n * (1 - t.positives / t.n) / t.n + 0.9603647051735310 / t.n ^ 2)) / (1 + 3.841458820694124 / t.n) as ci_low,
+       (t.positives / t.n + 1.920729410347062 / t.n + 1.959963984540054 * sqrt(t.positives / t.n * (1 - t.positives / t.n) / t.n + 0.9603647051735310 / t.n ^ 2)) / (1 + 3.841458820694124 / t.n) as ci_high
+  from tenth t;
+comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
+
+create or replace view pgscore_bi.threshold_curve with (security_barrier) as
+with bins as (
+  select v.version_id, m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
+         floor(coalesce(s.edges[c.bin], 0) * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
+    from pgscore_data.visible_model m
+    join pgscore_data.monitor mo using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.cell_outcome_score c using (version_id)
+   cross join pgscore_data.score_bins s
+   where c.n <> 0
+   group by 1, 2, 3, 4, 5
+), grid as (
+  select distinct b.version_id, b.model_name, b.model_version, b.window_date, t / 100.0::float8 as threshold from bins b cross join generate_series(0, 99) t
+), counted as (
+  select g.model_name, g.model_version, g.window_date, g.threshold, coalesce(sum(b.p) filter (where b.lower >= g.threshold), 0) as tp, coalesce(sum(b.n) filter (where b.lower >= g.threshold), 0) as fp, sum(b.p) as p, sum(b.n) as n
+    from grid g join bins b using (version_id, window_date) group by 1, 2, 3, 4
+)
+select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
+       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive
+  from counted c;
+comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate) and its precision-recall curve.';
+
+create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date, w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
+       coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature,
+       (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30 when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
+       ((w.day at time zone mo.time_zone + interval '1 day') + mo.label_maturity)::date as expected_mature_on
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.cell_volume w using (version_id)
+  left join lateral (
+    select sum(x.n) as n, sum(x.n) filter (where x.age_band <= 0) as upto0, sum(x.n) filter (where x.age_band <= 1) as upto1, sum(x.n) filter (where x.age_band <= 2) as upto2, sum(x.n) filter (where x.age_band <= 3) as upto3
+      from (select o.age_band, o.n from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.day = w.day
+            union all select r.age_band, r.n from pgscore_data.cell_regression r where r.version_id = v.version_id and r.day = w.day) x
+    having sum(x.n) > 0) c on true
+ where w.n_predictions <> 0;
+comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is known, by the day that predictions are for, and by when the rest should be.';
+
+create or replace view pgscore_bi.prediction_detail with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, array_to_string(e.key, ', ') as entity_key, e.event_time, e.score, x.class_labels[e.predicted_class + 1] as predicted,
+       coalesce(x.class_labels[e.actual_class + 1], e.actual::text) as actual, e.score - e.actual as error, e.actual_class = e.predicted_class as is_correct, e.known_at,
+       extract(epoch from e.known_at - e.event_time)::float8 / 86400 as label_delay_days, e.run_id as run
+  from pgscore_data.visible_model m
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.execution x using (version_id)
+  join pgscore_data.evaluation e using (version_id);
+comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with its truth. Filter by model and by event_time.';
+
+create or replace view pgscore_bi.current_model_health with (security_barrier) as
+with performance as (
+  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature from pgscore_bi.binary_performance_monthly p
+  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature from pgscore_bi.multiclass_performance_monthly p
+  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature from pgscore_bi.regression_performance_monthly p
+), mature as (
+  select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age, lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
+    from performance p where p.is_mature
+)
+select m.name as model_name, v.number::bigint as model_version, e.task,
+       exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
+       (select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' order by r.run_id desc limit 1) as last_scored_at,
+       (select coalesce(sum(r.rows_done - r.rows_failed), 0)::bigint from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and r.finished_at > now() - interval '24 hours') as n_24h,
+       w.n_predictions, w.n_labeled, w.n_labeled::float8 / nullif(w.n_predictions, 0) as label_coverage,
+       p.window_date as latest_window, p.metric, p.value, p.ci_low, p.ci_high, p.value_before, p.value - p.value_before as change, p.roc_auc as roc_auc_now,
+       s.source_schema || '.' || s.source_name as label_source,
+       extract(epoch from now() - (select max(l.started_at) from pgscore_data.refresh_log l))::float8 as freshness_seconds,
+       (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting
+  from pgscore_data.visible_model m
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.execution e using (version_id)
+  left join pgscore_data.label_source s using (model_id)
+  left join mature p on p.model_name = m.name and p.model_version = v.number and p.age = 1
+ cross join lateral (
+   select coalesce((select sum(x.n_predictions) from pgscore_data.cell_volume x where x.version_id = v.version_id), 0)::bigint as n_predictions,
+          (coalesce((select sum(x.n) from pgscore_data.cell_outcome x where x.version_id = v.version_id), 0) + coalesce((select sum(x.n) from pgscore_data.cell_regression x where x.version_id = v.version_id), 0))::bigint as n_labeled) w
+ where v.state = 'ready';
+comment on view pgscore_bi.current_model_health is 'Where each version of each model stands now: the first thing to look at. One row a version.';
+
+create or replace view pgscore_bi.model_events with (security_barrier) as
+select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || a.version, '') || ': ' || a.action || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor as text,
+       concat_ws(',', 'pgscore', a.action, a.model) as tags
+  from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
+ where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'rebuild');
+comment on view pgscore_bi.model_events is 'What was done to models, in the shape of Grafana''s annotations.';
+
+create or replace view pgscore_bi.refresh_log as
+select l.started_at, l.labels_changed, l.entities, l.pairs_removed, l.pairs_added, l.runs_seen, l.duration_ms from pgscore_data.refresh_log l;
+comment on view pgscore_bi.refresh_log is 'Refreshes that changed something, of all models.';
+
+create or replace view pgscore_bi.rollup_audit with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, (a.day at time zone mo.time_zone)::date as window_date, a.checked_at, a.cells_checked, a.cells_different
+  from pgscore_data.rollup_audit a join pgscore_data.version v using (version_id) join pgscore_data.visible_model m using (model_id) join pgscore_data.monitor mo using (model_id);
+comment on view pgscore_bi.rollup_audit is 'Days that were counted again at night, and how many cells were wrong.';
+
+create or replace view pgscore_bi.data_dictionary as
+select c.relname::text as view_name, a.attname::text as column_name, format_type(a.atttypid, null) as data_type, col_description(c.oid, a.attnum) as meaning
+  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+ where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v'
+union all
+select c.relname, '', 'view', obj_description(c.oid) from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v';
+comment on view pgscore_bi.data_dictionary is 'Every view and column of this schema with its meaning; the row with an empty column_name is about the view.';
+
+do $$
+declare
+  view regclass;
+begin
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$' or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+    perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
+  end loop;
+end
+$$;

@@ -1,0 +1,53 @@
+import { statement } from '../db/statement.ts';
+
+/** A source of labels that is to be read whole and compared with what is known. */
+export type Comparison = {
+  source_id: number;
+  model: string;
+  keys: number;
+  timed: boolean;
+  /** Function that reads it with its owner's rights; null where that is gone or somebody else's. */
+  handle: string | null;
+  guard_key: string | null;
+  read_at: string;
+};
+
+/** Takes a source whose turn it is for ten minutes: longer than a comparison should take, so that another service can take over. */
+export const claimComparison = statement<[], Comparison>(
+  'claim_comparison',
+  `with due as materialized (
+     select s.source_id from pgscore_data.label_source s
+      where s.compare_after <= clock_timestamp()
+         or s.compared_at < clock_timestamp() - interval '1 second' and exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+      order by s.compare_after limit 1 for update skip locked
+   ), claimed as (
+     update pgscore_data.label_source s set compare_after = clock_timestamp() + interval '10 minutes'
+      where s.source_id = (select source_id from due)
+     returning s.*
+   ), asked as (
+     delete from pgscore_data.comparison_request q where q.source_id = (select source_id from claimed)
+   )
+   select c.source_id, m.name as model, cardinality(c.key_columns) as keys, c.known_at_column is not null as timed, p.proname as handle, h.guard_key,
+          clock_timestamp()::text as read_at
+     from claimed c
+     join pgscore_data.model m using (model_id)
+     left join pgscore_data.handle h using (handle_id)
+     left join pg_proc p on p.proname = h.name and p.pronamespace = 'pgscore_sources'::regnamespace and p.prosecdef
+       and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = c.set_by`,
+);
+
+/**
+ * Ends a comparison: when the next one is due depends on how long this one took and on whether triggers tell of changes.
+ * They miss writes straight into a partition, replicated ones, and a table that was swapped for another.
+ */
+export const endComparison = statement<[sourceId: number, rows: number | null, seconds: number, error: string | null]>(
+  'end_comparison',
+  `update pgscore_data.label_source s
+      set compared_at = clock_timestamp(), rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
+          compare_after = clock_timestamp() + greatest(20 * $3::float8 * interval '1 second', case
+            when $4::text is not null then interval '1 minute'
+            when exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')
+            then interval '1 hour' else interval '10 seconds' end)
+    where s.source_id = $1`,
+);

@@ -1,0 +1,78 @@
+import { pipeline } from 'node:stream/promises';
+import type pg from 'pg';
+import { from, to } from 'pg-copy-streams';
+import { connect } from '../db/connect.ts';
+import { disconnect } from '../db/disconnect.ts';
+import { statement } from '../db/statement.ts';
+import { qualified } from '../lib/ident.ts';
+import { claimComparison, endComparison, type Comparison } from './claim-comparison.ts';
+
+/** How labels are spelled everywhere: as the triggers write them. */
+const SPELLING = { TimeZone: 'UTC', DateStyle: 'ISO', extra_float_digits: '1', lock_timeout: '10s' };
+
+const INTO = 'copy pgscore_data.compared_label (source_id, key, known_at, label) from stdin';
+
+const forgetCompared = statement<[sourceId: number]>(
+  'forget_compared',
+  'delete from pgscore_data.compared_label where source_id = $1',
+);
+
+const queueDifferences = statement<[sourceId: number, readAt: string], { rows: string }>(
+  'queue_differences',
+  'select pgscore_data._compare_labels($1, $2) as rows',
+);
+
+/** What became of a comparison, to be logged. */
+export type Compared =
+  | { readonly model: string; readonly rows: number }
+  | { readonly model: string; readonly error: unknown };
+
+/**
+ * Reads one source of labels whose turn it is with its owner's rights, and queues what differs from what is known. Nothing
+ * where no source's turn it is.
+ */
+export async function compareLabels(service: pg.Client, readerUrl: string | undefined): Promise<Compared | undefined> {
+  const [comparison] = await claimComparison(service);
+  if (comparison === undefined) return undefined;
+  const { source_id: source, model } = comparison;
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  try {
+    await forgetCompared(service, source);
+    await read(service, readerUrl, comparison);
+    const [compared] = await queueDifferences(service, source, comparison.read_at);
+    const rows = Number(compared?.rows ?? 0);
+    await endComparison(service, source, rows, seconds(), null);
+    return { model, rows };
+  } catch (error) {
+    await endComparison(service, source, null, seconds(), error instanceof Error ? error.message : String(error));
+    return { model, error };
+  }
+}
+
+async function read(service: pg.Client, readerUrl: string | undefined, comparison: Comparison): Promise<void> {
+  if (comparison.handle === null || comparison.guard_key === null)
+    throw new Error('the read handle was dropped or altered; set the labels again with pgscore.set_labels()');
+  const reader = await connect({ url: readerUrl, applicationName: 'pgscore labels', settings: SPELLING });
+  try {
+    await reader.query('begin read only');
+    await reader.query(`select set_config('pgscore.guard', $1, false), set_config('row_security', 'off', false)`, [
+      comparison.guard_key,
+    ]);
+    await pipeline(reader.query(to(labelQuery(comparison, comparison.handle))), service.query(from(INTO)));
+  } finally {
+    await disconnect(reader);
+  }
+}
+
+/** The handle gives the key columns, then known_at where there is one, then the label. */
+function labelQuery({ source_id: source, keys, timed }: Comparison, handle: string): string {
+  const key = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
+  const label = `c${keys + (timed ? 2 : 1)}`;
+  const knownAt = timed ? `c${keys + 1}` : 'null::timestamptz';
+  const spelled = key.map((column) => `pg_catalog.concat(${column})`).join(', ');
+  const given = [label, ...key].map((column) => `${column} is not null`).join(' and ');
+  return `copy (select ${source}, array[${spelled}], ${knownAt}, pg_catalog.concat(${label})
+    from ${qualified('pgscore_sources', handle)}('(0,0)', '(4294967295,0)')
+    where ${given} and pg_catalog.concat(${label}) <> '') to stdout`;
+}

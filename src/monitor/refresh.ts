@@ -1,0 +1,26 @@
+import { statement, type Queryable } from '../db/statement.ts';
+
+const refreshCells = statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more');
+const computeMetrics = statement<[], { more: boolean }>(
+  'compute_metrics',
+  'select pgscore_data._compute_metrics() as more',
+);
+
+const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
+
+/**
+ * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, in steps that
+ * are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ */
+export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
+  for (const step of [refreshCells, computeMetrics]) {
+    let more = true;
+    while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
+  }
+}
+
+/** Counts some days again, at most once a night; resolves with how many cells were wrong. */
+export async function audit(client: Queryable): Promise<number> {
+  const [row] = await auditCells(client);
+  return Number(row?.wrong ?? 0);
+}

@@ -1,0 +1,203 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+
+import { cloneDatabase } from '../support/database.ts';
+import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
+
+const KEYS = 6;
+const DAYS = 5;
+const at = (day: number, hour: number): string =>
+  `2026-03-${String(7 + day).padStart(2, '0')} ${String(hour).padStart(2, '0')}:30+00`;
+
+type Prediction = { id: number; at: string; score: number; label?: string; run: string };
+type Label = { id: number; knownAt: string; label: string };
+
+/** What the test knows to be true: every prediction that was made, and every label that is known. */
+type World = { model: MonitoredModel; table: string; predictions: Prediction[]; labels: Map<string, Label> };
+
+type Command = { what: string; apply(world: World): Promise<void> };
+
+const moment = fc.tuple(fc.nat(DAYS - 1), fc.nat(23)).map(([day, hour]) => at(day, hour));
+const key = fc.integer({ min: 1, max: KEYS });
+const scores = fc.constantFrom(0, 0.1, 0.25, 0.5, 0.5000001, 0.75, 0.9999, 1);
+const truths = fc.constantFrom('no', 'yes');
+
+const commands: fc.Arbitrary<Command> = fc.oneof(
+  fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }).map((rows) => ({
+    what: `score ${JSON.stringify(rows)}`,
+    apply: async (world: World) => {
+      const once = [
+        ...new Map(rows.map((row) => [row.id, { ...row, label: row.score >= 0.5 ? 'yes' : 'no' }])).values(),
+      ];
+      const run = await addRun(superuser, world.model, once);
+      world.predictions.push(...once.map((row) => ({ ...row, run })));
+    },
+  })),
+  fc.record({ id: key, knownAt: moment, label: truths }).map((label) => ({
+    what: `label ${JSON.stringify(label)}`,
+    apply: async (world: World) => {
+      const upsert = `insert into ${world.table} values ($1, $2, $3) on conflict (id, known_at) do update set truth = excluded.truth`;
+      await alice.query(upsert, [label.id, label.knownAt, label.label]);
+      world.labels.set(`${label.id} ${label.knownAt}`, label);
+    },
+  })),
+  fc.record({ id: key, knownAt: moment }).map(({ id, knownAt }) => ({
+    what: `withdraw ${id} ${knownAt}`,
+    apply: async (world: World) => {
+      const remove = `delete from ${world.table} where id = $1 and known_at = $2`;
+      await alice.query(remove, [id, knownAt]);
+      world.labels.delete(`${id} ${knownAt}`);
+    },
+  })),
+  fc.record({ id: key, from: moment, to: moment }).map(({ id, from, to }) => ({
+    what: `move ${id} ${from} to ${to}`,
+    apply: async (world: World) => {
+      if (world.labels.has(`${id} ${to}`)) return;
+      const move = `update ${world.table} set known_at = $3 where id = $1 and known_at = $2`;
+      await alice.query(move, [id, from, to]);
+      const label = world.labels.get(`${id} ${from}`);
+      if (label === undefined) return;
+      world.labels.delete(`${id} ${from}`);
+      world.labels.set(`${id} ${to}`, { ...label, knownAt: to });
+    },
+  })),
+  fc.constant({
+    what: 'refresh',
+    apply: async () => {
+      await superuser.query('select pgscore.refresh()');
+    },
+  }),
+);
+
+/** The pairs by the rule, the slow way: a label judges the last prediction that was for a time not after it; of several the last one counts. */
+function pairsOf({ predictions, labels }: World): string[] {
+  const pairs: string[] = [];
+  const ordered = predictions.toSorted((a, b) => a.at.localeCompare(b.at) || Number(a.run) - Number(b.run));
+  for (const [index, prediction] of ordered.entries()) {
+    const next = ordered.slice(index + 1).find((later) => later.id === prediction.id);
+    const [label] = [...labels.values()]
+      .filter(
+        ({ id, knownAt }) =>
+          id === prediction.id && knownAt >= prediction.at && (next === undefined || knownAt < next.at),
+      )
+      .toSorted((a, b) => b.knownAt.localeCompare(a.knownAt));
+    if (label !== undefined) pairs.push([prediction.id, prediction.run, label.label, prediction.score].join(' '));
+  }
+  return pairs.toSorted();
+}
+
+async function expectTrue(world: World): Promise<void> {
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query<{ pair: string }>(
+    `select concat_ws(' ', key[1], run_id, case actual_class when 1 then 'yes' else 'no' end, score) as pair
+       from pgscore_data.evaluation where model_id = $1`,
+    [world.model.modelId],
+  );
+  expect(rows.map(({ pair }) => pair).toSorted()).toEqual(pairsOf(world));
+  const different = await superuser.query(
+    `with again as (
+       select day, age_band, actual_class, predicted_class, count(*) as n, sum(((1 - p_actual) ^ 2)::numeric) as brier
+         from pgscore_data.evaluation where version_id = $1 group by 1, 2, 3, 4
+     )
+     select * from again full join (select * from pgscore_data.cell_outcome where version_id = $1 and n <> 0) c using (day, age_band, actual_class, predicted_class)
+      where (again.n, again.brier) is distinct from (c.n, c.sum_brier)`,
+    [world.model.versionId],
+  );
+  expect(different.rows).toEqual([]);
+  const scoresDiffer = await superuser.query(
+    `with again as (
+       select day, actual_class = 1 as positive, bin, count(*) as n, sum(score::numeric) as sum_score from pgscore_data.evaluation where version_id = $1 group by 1, 2, 3
+     )
+     select * from again full join (select * from pgscore_data.cell_outcome_score where version_id = $1 and n <> 0) c using (day, positive, bin)
+      where (again.n, again.sum_score) is distinct from (c.n, c.sum_score)`,
+    [world.model.versionId],
+  );
+  expect(scoresDiffer.rows).toEqual([]);
+  const volume = await superuser.query<{ n: string }>(
+    'select coalesce(sum(n_predictions), 0)::int as n from pgscore_data.cell_volume where version_id = $1',
+    [world.model.versionId],
+  );
+  expect(volume.rows).toEqual([{ n: world.predictions.length }]);
+}
+
+let worlds = 0;
+
+async function newWorld(): Promise<World> {
+  worlds += 1;
+  const name = `walk${worlds}`;
+  const table = `truth${worlds}`;
+  const model = await addMonitoredModel(superuser, name, 'binary');
+  const create = `create table ${table} (id int, known_at timestamptz, truth text, primary key (id, known_at))`;
+  await alice.query(create);
+  await alice.query(
+    `select pgscore.set_labels($1, $2::regclass, label => 'truth', key => 'id', known_at => 'known_at')`,
+    [name, table],
+  );
+  return { model, table, predictions: [], labels: new Map() };
+}
+
+test('whatever is scored, labelled, corrected and withdrawn in whatever order, the cells are what a recount gives, after every step', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const world = await newWorld();
+      for (const step of steps) {
+        await step.apply(world);
+        await expectTrue(world);
+      }
+    }),
+    { numRuns: 40, seed: 20261125, endOnFailure: true },
+  );
+}, 120_000);
+
+test('labels that are committed out of order while refreshes go on are all counted, once', async () => {
+  const world = await newWorld();
+  const run = await addRun(
+    superuser,
+    world.model,
+    Array.from({ length: 40 }, (_, id) => ({ id, at: at(0, 1), score: 0.9, label: 'yes' })),
+  );
+  expect(run).toMatch(/^\d+$/);
+  const others = await Promise.all(Array.from({ length: 4 }, () => database.client('alice')));
+  for (const [index, other] of others.entries()) {
+    const insert = `insert into ${world.table} select g, '2026-03-08 00:00+00', 'yes' from generate_series(${index * 10}, ${index * 10 + 9}) g`;
+    await other.query('begin');
+    await other.query(insert);
+  }
+  for (const other of others.toReversed()) {
+    await superuser.query('select pgscore.refresh()');
+    await other.query('commit');
+  }
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query(
+    'select sum(n)::int as n, count(*)::int as cells from pgscore_data.cell_outcome where version_id = $1',
+    [world.model.versionId],
+  );
+  expect(rows).toEqual([{ n: 40, cells: 1 }]);
+});
+
+test('a label that arrives 400 days late changes the day that its prediction was for, and no other', async () => {
+  const world = await newWorld();
+  await addRun(superuser, world.model, [
+    { id: 1, at: '2025-01-10 12:00+00', score: 0.8, label: 'yes' },
+    { id: 2, at: '2026-02-01 12:00+00', score: 0.2, label: 'no' },
+  ]);
+  const insert = `insert into ${world.table} values ($1, $2, $3)`;
+  await alice.query(insert, [2, '2026-02-02 00:00+00', 'no']);
+  await superuser.query('select pgscore.refresh()');
+  const daily = `select window_date::text as day, n_labeled::int as labeled, accuracy from pgscore_bi.binary_performance_daily where model_name = $1 order by 1`;
+  const before = await superuser.query(daily, [`walk${worlds}`]);
+  expect(before.rows).toEqual([
+    { day: '2025-01-10', labeled: 0, accuracy: null },
+    { day: '2026-02-01', labeled: 1, accuracy: 1 },
+  ]);
+  await alice.query(insert, [1, '2026-02-14 12:00+00', 'no']);
+  await superuser.query('select pgscore.refresh()');
+  const after = await superuser.query(daily, [`walk${worlds}`]);
+  expect(after.rows).toEqual([
+    { day: '2025-01-10', labeled: 1, accuracy: 0 },
+    { day: '2026-02-01', labeled: 1, accuracy: 1 },
+  ]);
+});
