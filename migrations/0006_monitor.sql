@@ -251,3 +251,14 @@ create table pgscore_data.run_tally (
 );
 comment on table pgscore_data.run_tally is 'Predictions of a run that is not published, by day and score: bin -1 counts those without a score, -2 those that failed. They join the cells in the transaction that publishes the run.';
 create index run_tally_of_run on pgscore_data.run_tally (run_id, attempt);
+
+-- By which the refresh finds what a run predicted, also where it was superseded meanwhile.
+do $$
+declare
+  t pgscore_data.target;
+begin
+  for t in select x.* from pgscore_data.target x loop
+    execute format('create index on pgscore_predictions.%I (run_id)', format('target_%s_g0', t.target_id));
+  end loop;
+end
+$$;

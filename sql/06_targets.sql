@@ -105,6 +105,7 @@ begin
   execute format('comment on table pgscore_predictions.%I is %L', base, format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema, t.view_name));
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (0)', base || '_g0', base);
   execute format('create unique index on pgscore_predictions.%I (%s, run_id)', base || '_g0', key_names);
+  execute format('create index on pgscore_predictions.%I (run_id)', base || '_g0');
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (1)', base || '_g1', base);
   execute format('create unique index on pgscore_predictions.%I (%s)', base || '_g1', key_names);
   execute format('alter table pgscore_predictions.%I replica identity full', base || '_g0');

@@ -304,16 +304,3 @@ begin
 end
 $$;
 comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more is waiting.';
-
-create or replace function pgscore.refresh() returns void
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  while pgscore_data._refresh() loop
-  end loop;
-  while pgscore_data._compute_metrics() loop
-  end loop;
-end
-$$;
-comment on function pgscore.refresh() is 'Brings accuracy views up to the labels and predictions that are committed now. The service does so every two seconds; call it to see the effect of a label at once.';

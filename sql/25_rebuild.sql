@@ -69,7 +69,7 @@ comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is 'Pai
 
 create or replace view pgscore._monitor_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
-comment on view pgscore._monitor_request is 'Where monitor() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._monitor_request is 'Where refresh(), monitor() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._monitor_request alter column actor set default current_user;
 
 create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
@@ -112,6 +112,14 @@ as $$
 declare
   this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);
 begin
+  if new.action = 'refresh' then
+    perform pg_advisory_xact_lock(7867316, 1);
+    while pgscore_data._refresh() loop
+    end loop;
+    while pgscore_data._compute_metrics() loop
+    end loop;
+    return new;
+  end if;
   if this_model is null then
     raise exception 'model "%" does not exist', new.model using errcode = 'undefined_object', hint = 'select distinct model from pgscore.models; lists the models. A monitor belongs to a model, not to one version of it.';
   end if;
@@ -124,7 +132,7 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_monitor() is 'Does what monitor() and rebuild() ask for, and writes it to the audit.';
+comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor() and rebuild() ask for, and writes the last two to the audit.';
 
 create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();
@@ -142,6 +150,12 @@ comment on function pgscore.monitor(text, text, text, interval, double precision
 'Changes how a model is watched; every model is, with defaults, without being asked for. What is left out stays as it is.
 time_zone: where a day begins (default UTC); to be set before the first prediction.  pairing: which prediction of an entity a label judges: latest_before_label (the last one for a time before the truth was known), latest, first or all.
 label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).  min_labels: labels without which no alert is raised (default 30).';
+
+create or replace function pgscore.refresh() returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._monitor_request (action) values ('refresh') $$;
+comment on function pgscore.refresh() is 'Brings accuracy views up to the labels and predictions that are committed now. The service does so every two seconds; call it to see the effect of a label at once.';
 
 create or replace function pgscore.rebuild(model text, from_time timestamptz default null, to_time timestamptz default null) returns bigint
 language sql volatile security invoker

@@ -39,9 +39,10 @@ async function expectDays(model: string, expected: Day[]): Promise<void> {
 /** A model that predicts x, a table with a row a day, and a table for the truth about it. */
 async function scored(name: string): Promise<void> {
   await deployBytes(ada, name, weightedModel({ x: 'float64' }));
-  await alice.query(`create table ${name}_source (id bigint primary key, x float8, at timestamptz);
+  const tables = `create table ${name}_source (id bigint primary key, x float8, at timestamptz);
     insert into ${name}_source values (1, 10, '2026-01-01 10:00+00'), (2, 20, '2026-01-02 10:00+00'), (3, 30, '2026-01-03 10:00+00');
-    create table ${name}_truth (id int primary key, y float8, known timestamptz)`);
+    create table ${name}_truth (id int primary key, y float8, known timestamptz)`;
+  await alice.query(tables);
   expect(await scoreTable(alice, name, `${name}_source`, { event_time: 'at' })).toMatchObject({ state: 'done' });
 }
 
@@ -155,6 +156,7 @@ describe('who may say and see what is true', () => {
   beforeAll(() => scored('secret'));
 
   test('only roles that the model is granted to', async () => {
+    await expectDays('secret', NONE);
     await ada.query(`select pgscore.revoke_model('secret', 'pgscore_user')`);
     await ada.query(`select pgscore.grant_model('secret', 'alice')`);
     await bob.query('create table bobs_truth (id int primary key, y float8)');

@@ -13,7 +13,6 @@ const CLASSES = { binary: ['no', 'yes'], multiclass: ['a', 'b', 'c'], regression
 /** A model with a ready version and an empty target keyed by an integer, without a service: predictions are put in by `addRun`. */
 export async function addMonitoredModel(superuser: Client, name: string, task: Task): Promise<MonitoredModel> {
   const classes: readonly string[] = CLASSES[task];
-  const probabilities = classes.map((label) => `probability_${label}`);
   const { rows } = await superuser.query<MonitoredModel>(
     `with model as (
        insert into pgscore_data.model (name, created_by) values ($1, current_user) returning model_id
@@ -33,9 +32,9 @@ export async function addMonitoredModel(superuser: Client, name: string, task: T
   );
   await superuser.query('set role alice');
   const target = await superuser.query<{ id: number }>(
-    `insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, probability_columns)
-     values ('alice', $1, $2, '[{"name": "id", "sql_type": "integer"}]', $3, $4) returning target_id as id`,
-    [`${name}_scores`, task, classes, probabilities],
+    `insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels)
+     values ('alice', $1, $2, '[{"name": "id", "sql_type": "integer"}]', $3) returning target_id as id`,
+    [`${name}_scores`, task, classes],
   );
   await superuser.query('reset role');
   const [model] = rows;
