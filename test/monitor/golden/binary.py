@@ -20,7 +20,7 @@ def one_score_a_bin(scores):
     return len(np.unique(np.searchsorted(EDGES, distinct, side='left'))) == len(distinct)
 
 
-def delong(truth, scores):
+def delong(truth, scores, strict=False):
     """DeLong, DeLong and Clarke-Pearson 1988, from every pair of a positive and a negative."""
     pos, neg = scores[truth == 1], scores[truth == 0]
     if len(pos) < 2 or len(neg) < 2:
@@ -30,7 +30,7 @@ def delong(truth, scores):
     return max(0, wins.mean() - Z * variance**0.5), min(1, wins.mean() + Z * variance**0.5)
 
 
-def calibration_error(truth, scores):
+def calibration_error(truth, scores, strict=False):
     """Ten bins of equal width, closed on the right."""
     bins = np.searchsorted(np.arange(1, 10) / 10, scores, side='left')
     return sum(abs(truth[bins == b].sum() - scores[bins == b].sum()) for b in np.unique(bins)) / len(truth)

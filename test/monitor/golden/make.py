@@ -1,7 +1,7 @@
 """Makes the fixtures beside this file: python make.py, in an environment with requirements.txt.
 
-A set of rows (see sets.py) is a day, from Monday 2026-02-23 on, so that weeks and months are unions of days. Undefined is null:
-zero_division=nan, force_finite=False, labels as declared, and NaN written as null.
+A set of rows (see sets.py) is a day, from Monday 2026-02-23 on, so that weeks and months are unions of days.
+Undefined is null: zero_division=nan, force_finite=False, labels as declared, and NaN written as null.
 """
 
 import datetime
@@ -36,14 +36,17 @@ def fixture(task, sets):
     for grain in ('day', 'week', 'month'):
         for start in dict.fromkeys(window_of(day, grain) for day in days):
             rows = [
-                row for day, (rows, _) in zip(days, sets.values()) if window_of(day, grain) == start for row in rows
+                row
+                for day, (rows, _) in zip(days, sets.values(), strict=True)
+                if window_of(day, grain) == start
+                for row in rows
             ]
             values = {name: plain(value) for name, value in task(rows).items()} if rows else None
             golden.append({'grain': grain, 'window_date': str(start), 'n_labeled': len(rows), 'values': values})
     return {
         'days': [
             {'set': name, 'date': str(day), 'undefined_reason': reason, 'rows': rows}
-            for day, (name, (rows, reason)) in zip(days, sets.items())
+            for day, (name, (rows, reason)) in zip(days, sets.items(), strict=True)
         ],
         'golden': golden,
     }

@@ -10,7 +10,7 @@ CLASSES = ['a', 'b', 'c']
 
 def multiclass(rows):
     truth, said = [row[0] for row in rows], [row[1] for row in rows]
-    hits = sum(t == s for t, s in zip(truth, said))
+    hits = sum(t == s for t, s in zip(truth, said, strict=True))
     one_class = len(set(truth)) == 1
     golden = {
         'accuracy': metrics.accuracy_score(truth, said),
@@ -25,6 +25,6 @@ def multiclass(rows):
         scores = metrics.precision_recall_fscore_support(
             truth, said, labels=CLASSES, average=average, zero_division=np.nan
         )
-        for name, value in zip(('precision', 'recall', 'f1'), scores):
+        for name, value in zip(('precision', 'recall', 'f1'), scores, strict=False):
             golden[f'{average}_{name}'] = value
     return golden

@@ -12,10 +12,10 @@ def widened(values):
 
 
 def pairs(scores, truth):
-    return [[float(p), int(y)] for p, y in zip(widened(scores), truth)]
+    return [[float(p), int(y)] for p, y in zip(widened(scores), truth, strict=True)]
 
 
-def drawn(rng, scores):
+def drawn(rng, scores, strict=False):
     """Truth as the scores have it."""
     return pairs(scores, rng.random(len(scores)) < scores)
 
@@ -54,12 +54,12 @@ def probabilities(rng, n):
 def judged(rng, p, truth=None):
     if truth is None:
         truth = [rng.choice(CLASSES, p=q / q.sum()) for q in p]
-    return [[str(t), CLASSES[int(np.argmax(q))], q.tolist()] for t, q in zip(truth, p)]
+    return [[str(t), CLASSES[int(np.argmax(q))], q.tolist()] for t, q in zip(truth, p, strict=True)]
 
 
 def said(truth, classes):
     sure = {'a': [0.75, 0.125, 0.125], 'b': [0.125, 0.75, 0.125], 'c': [0.125, 0.125, 0.75]}
-    return [[t, s, sure[s]] for t, s in zip(truth, classes)]
+    return [[t, s, sure[s]] for t, s in zip(truth, classes, strict=True)]
 
 
 def multiclass_sets():
@@ -81,7 +81,7 @@ def multiclass_sets():
 
 
 def measured(predictions, truth):
-    return [[float(p), float(y)] for p, y in zip(predictions, truth)]
+    return [[float(p), float(y)] for p, y in zip(predictions, truth, strict=True)]
 
 
 def regression_sets():
