@@ -235,11 +235,11 @@ begin
   on conflict (version_id, day, positive, bin) do update set n = c.n + excluded.n, sum_score = c.sum_score + excluded.sum_score;
   insert into pgscore_data.cell_regression as c
     (version_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error)
-  select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error), sum(d.sign * abs(x.error)), sum(d.sign * x.error ^ 2), sum(d.sign * x.error ^ 4),
+  select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
          sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
          coalesce(sum(d.sign) filter (where d.actual = 0), 0),
          coalesce(sum(d.sign * (abs(d.score - d.actual) / abs(d.actual))::numeric) filter (where d.actual <> 0), 0)
-    from pgscore_data.refresh_delta d cross join lateral (select (d.score - d.actual)::numeric as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
+    from pgscore_data.refresh_delta d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
    group by d.version_id, d.day, d.age_band
   on conflict (version_id, day, age_band) do update set
     n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
