@@ -36,12 +36,23 @@ language sql immutable parallel safe
 return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label))) - 1)::smallint;
 comment on function pgscore_data._class_of(text, text[], text[]) is 'Place of a label among the classes, from 0; NULL where it is none of them.';
 
+create or replace function pgscore_data._measure(x double precision) returns double precision
+language sql immutable parallel safe
+return case when abs(x) < 1e-60 then 0 when abs(x) < 1e60 then x end;
+comment on function pgscore_data._measure(double precision) is 'A value as a regression''s cells take it: of what is finite, less than 1e-60 is 0, and NULL is 1e60 and more, whose fourth powers no double holds.';
+
 create or replace function pgscore_data._number_of(label text) returns double precision
 language sql immutable parallel safe
 return case
-  when label ~ '^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?\s*$' and (label !~ '[eE]' or abs(substring(label from '[eE]([-+]?\d+)')::int) < 300) then label::double precision
+  when length(label) < 400 and label ~ '^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?\s*$'
+    then case when abs(label::numeric) < 1e60 then pgscore_data._measure(round(label::numeric, 100)::double precision) end
 end;
-comment on function pgscore_data._number_of(text) is 'A label of a regression as a number; NULL where it is none, or not finite.';
+comment on function pgscore_data._number_of(text) is 'A label of a regression as a number; NULL where it is none, or out of bounds.';
+
+create or replace function pgscore_data._exactly(x double precision) returns numeric
+language sql immutable parallel safe
+return case when abs(x) < 9e18 then trunc(x)::bigint + (x - trunc(x))::numeric else x::numeric end;
+comment on function pgscore_data._exactly(double precision) is 'A double as numeric with 15 digits after its point: a cast keeps 15 in all, too few where values lie far from 0 and near one another.';
 
 create or replace function pgscore_data._age_band(age interval) returns smallint
 language sql immutable parallel safe

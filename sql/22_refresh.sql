@@ -174,17 +174,18 @@ begin
   ), judged as (
     select p.*, e.task, e.positive_class,
            case when e.task <> 'regression' then pgscore_data._class_of(p.label, e.class_labels, e.class_forms) end as actual_class,
-           case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual
+           case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual,
+           case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
       from paired p join judge e using (version_id)
   ), added as (
     insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
     select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(j.known_at - j.event_time),
-           j.actual_class, j.predicted_class, j.actual, j.score,
+           j.actual_class, j.predicted_class, j.actual, j.measured,
            case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
                 when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
            case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end
       from judged j
-     where case when j.task = 'regression' then j.actual is not null and j.score is not null else j.actual_class is not null and j.predicted_class is not null end
+     where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end
     returning *
   )
   insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
@@ -234,11 +235,11 @@ begin
   on conflict (version_id, day, positive, bin) do update set n = c.n + excluded.n, sum_score = c.sum_score + excluded.sum_score;
   insert into pgscore_data.cell_regression as c
     (version_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error)
-  select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error), sum(d.sign * abs(x.error)), sum(d.sign * x.error ^ 2), sum(d.sign * x.error ^ 4),
-         sum(d.sign * d.actual::numeric), sum(d.sign * d.actual::numeric ^ 2), sum(d.sign * abs(d.actual)::numeric),
+  select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
+         sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
          coalesce(sum(d.sign) filter (where d.actual = 0), 0),
          coalesce(sum(d.sign * (abs(d.score - d.actual) / abs(d.actual))::numeric) filter (where d.actual <> 0), 0)
-    from pgscore_data.refresh_delta d cross join lateral (select (d.score - d.actual)::numeric as error) x where d.actual is not null
+    from pgscore_data.refresh_delta d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
    group by d.version_id, d.day, d.age_band
   on conflict (version_id, day, age_band) do update set
     n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,

@@ -21,18 +21,21 @@ begin atomic
     select r.*, r.pos - r.p_below - r.p as p_above, r.neg - r.n_below - r.n as n_above,
            (r.n_below + r.n / 2) / nullif(r.neg, 0) as beats, (r.pos - r.p_below - r.p / 2) / nullif(r.pos, 0) as loses
       from ranked r
+  ), averaged as (
+    select p.*, sum(p.p * p.beats) over w / nullif(p.pos, 0) as auc from placed p window w as (partition by p.version_id, p.grain, p.window_start)
   ), summed as (
-    select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg,
-           sum(p.p * p.beats) / nullif(max(p.pos), 0) as auc, sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
-           sum(p.p * p.beats ^ 2) as beats2, sum(p.n * p.loses ^ 2) as loses2,
+    select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg, max(p.auc) as auc, sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
+           sum(p.p * (p.beats - p.auc) ^ 2) as beats2, sum(p.n * (p.loses - p.auc) ^ 2) as loses2,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above + p.n, 0)) / nullif(max(p.pos), 0) as ap,
-           sum(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n)) / nullif(max(p.pos), 0) as ap_low,
+           -- The positives of a bin after its negatives, one by one: a sum of growing terms, no less than P times the first, nor than its integral.
+           sum(greatest(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n),
+                        p.p - case when p.n_above + p.n > 0 then (p.n_above + p.n) * ln(1 + p.p / (p.p_above + p.n_above + p.n)) else 0 end)) / nullif(max(p.pos), 0) as ap_low,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above, 0)) / nullif(max(p.pos), 0) as ap_high,
            max(abs(p.p_above / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0))) as ks
-      from placed p group by p.version_id, p.grain, p.window_start
+      from averaged p group by p.version_id, p.grain, p.window_start
   ), spread as (
     -- DeLong, DeLong and Clarke-Pearson 1988, from the same bins: the variance of the AUC by its structural components.
-    select s.*, sqrt(greatest(0, (s.beats2 - s.pos * s.auc ^ 2) / nullif(s.pos - 1, 0) / s.pos + (s.loses2 - s.neg * s.auc ^ 2) / nullif(s.neg - 1, 0) / s.neg)) as auc_error
+    select s.*, sqrt(s.beats2 / nullif(s.pos - 1, 0) / s.pos + s.loses2 / nullif(s.neg - 1, 0) / s.neg) as auc_error
       from summed s
   ), tenths as (
     select 0 as bin, 0 as tenth union all
@@ -48,7 +51,7 @@ begin atomic
   select s.version_id, s.grain, s.window_start, x.metric, x.value, x.ci_low, x.ci_high, x.error_bound, x.reason
     from spread s join calibrated c using (version_id, grain, window_start)
    cross join lateral (values
-     ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, greatest(0, s.auc - 1.959963984540054 * s.auc_error), least(1, s.auc + 1.959963984540054 * s.auc_error), s.auc_bound,
+     ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, case when s.auc_error >= 0 then greatest(0, s.auc - 1.959963984540054 * s.auc_error) end, case when s.auc_error >= 0 then least(1, s.auc + 1.959963984540054 * s.auc_error) end, s.auc_bound,
        case when s.pos * s.neg = 0 then 'one_class' end),
      ('average_precision', case when s.pos > 0 then s.ap end, s.ap_low, s.ap_high, null, case when s.pos = 0 then 'no_positive_labels' end),
      ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, null, case when s.pos * s.neg = 0 then 'one_class' end),
@@ -68,15 +71,20 @@ begin atomic
      where c.n <> 0
      group by w.version_id, w.grain, w.window_start, c.bucket
   ), ranked as (
-    select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total from buckets b window w as (partition by b.version_id, b.grain, b.window_start)
+    select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total,
+           case when b.bucket = -100000 then 0 else 2 * power(1.01::float8 / 0.99, b.bucket) / (1 + 1.01::float8 / 0.99) end as error
+      from buckets b window w as (partition by b.version_id, b.grain, b.window_start)
+  ), placed as (
+    -- Rank (n - 1) q, from 0, lies between two errors; each is known within 1 %, and so is what lies between them.
+    select r.version_id, r.grain, r.window_start, q.metric, (r.total - 1) * q.share - floor((r.total - 1) * q.share) as fraction,
+           min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower, min(r.error) filter (where r.upto > ceil((r.total - 1) * q.share)) as upper
+      from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9)) q (metric, share)
+     group by r.version_id, r.grain, r.window_start, q.metric, q.share, r.total
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
-  select r.version_id, r.grain, r.window_start, q.metric, case when min(r.bucket) = -100000 then 0 else 2 * (1.01 / 0.99) ^ min(r.bucket) / (1 + 1.01 / 0.99) end
-    from ranked r cross join (values ('median_abs_error', 0.5), ('p90_abs_error', 0.9)) q (metric, share)
-   where r.upto >= q.share * r.total
-   group by r.version_id, r.grain, r.window_start, q.metric;
+  select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from placed p;
 end;
-comment on function pgscore_data._error_quantiles() is 'Median and ninth decile of the absolute error of every touched window, within 1 %.';
+comment on function pgscore_data._error_quantiles() is 'Median and ninth decile of the absolute error of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
 
 create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
 language plpgsql volatile security definer
@@ -93,7 +101,7 @@ begin
     delete from pgscore_data.touched t where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
   )
   insert into pgscore_data.refresh_window (version_id, grain, window_start, window_end)
-  select distinct d.version_id, g.grain, s.at, (s.at at time zone m.time_zone + ('1 ' || g.grain)::interval) at time zone m.time_zone
+  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 ' || g.grain)::interval) at time zone m.time_zone
     from days d
     join pgscore_data.version v using (version_id)
     join pgscore_data.monitor m using (model_id)

@@ -12,8 +12,9 @@ comment on view pgscore_data.visible_model is 'The models that the caller may lo
 create or replace function pgscore_data._wilson(hits text, n text, side text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return format('((%1$s)::float8 / nullif(%2$s, 0) + 1.920729410347062 / nullif(%2$s, 0) %3$s 1.959963984540054 * sqrt((%1$s)::float8 / nullif(%2$s, 0) * (1 - (%1$s)::float8 / nullif(%2$s, 0)) / nullif(%2$s, 0) + 0.9603647051735310 / nullif((%2$s)::float8 ^ 2, 0))) / (1 + 3.841458820694124 / nullif(%2$s, 0))', hits, n, side);
-comment on function pgscore_data._wilson(text, text, text) is 'The expression of a bound of the 95 % Wilson interval of hits in n; side is - or +.';
+return format('case when %4$s and %2$s > 0 then %5$s else ((%1$s)::float8 / nullif(%2$s, 0) + 1.920729410347062 / nullif(%2$s, 0) %3$s 1.959963984540054 * sqrt((%1$s)::float8 / nullif(%2$s, 0) * (1 - (%1$s)::float8 / nullif(%2$s, 0)) / nullif(%2$s, 0) + 0.9603647051735310 / nullif((%2$s)::float8 ^ 2, 0))) / (1 + 3.841458820694124 / nullif(%2$s, 0)) end',
+  hits, n, side, case side when '-' then format('(%s) = 0', hits) else format('(%s) = (%s)', hits, n) end, case side when '-' then '0' else '1' end);
+comment on function pgscore_data._wilson(text, text, text) is 'The expression of a bound of the 95 % Wilson interval of hits in n; side is - or +. Of none and of all the outer bound is 0 and 1, which the formula misses by a rounding.';
 
 create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
 language plpgsql volatile
@@ -109,19 +110,19 @@ return $${
   "predicted_class": "The class that was said.",
   "n": "How many.",
   "share_of_actual": "Share of this class among what was true.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class or constant_target."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) or no_probabilities (the model says labels only)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
-create or replace function pgscore_data._window_columns(grain text) returns text
+create or replace function pgscore_data._window_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return format($q$
+return $q$
   m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
-  (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone as window_end,
+  (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
   w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage,
-  coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, grain);
-comment on function pgscore_data._window_columns(text) is 'The first columns of every performance view.';
+  coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$;
+comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
 
 create or replace function pgscore_data._windows_from(grain text, task text, cells text) returns text
 language sql immutable
@@ -132,10 +133,11 @@ return format($q$
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e on e.version_id = v.version_id and e.task = %2$L
   cross join lateral (
-    select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions
-      from pgscore_data.cell_volume x where x.version_id = v.version_id and x.n_predictions <> 0 group by 1) w
-  left join lateral (%3$s) c on true$q$, grain, task, format(cells, grain));
-comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v.';
+    select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
+      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions
+              from pgscore_data.cell_volume x where x.version_id = v.version_id and x.n_predictions <> 0 group by 1) y) w
+  left join lateral (%3$s) c on true$q$, grain, task, cells);
+comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v. Ends are told from local midnight: where the clock skips it, the window itself begins at one.';
 
 create or replace function pgscore_data._define_performance_views() returns void
 language plpgsql volatile
@@ -147,7 +149,7 @@ declare
 begin
   for g in select * from (values ('daily', 'day', 'day'), ('weekly', 'week', 'week'), ('monthly', 'month', 'month')) x (suffix, grain, word) loop
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'binary_performance_' || g.suffix)
-      || pgscore_data._window_columns(g.grain) || format($q$,
+      || pgscore_data._window_columns() || format($q$,
         c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
         (c.tp + c.tn) / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
         case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
@@ -163,7 +165,8 @@ begin
         ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
         case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score, case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
         e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted, (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives' end as undefined_reason$q$,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives'
+          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' end as undefined_reason$q$,
         pgscore_data._wilson('c.tp + c.tn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', '+'),
         pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '+'),
         pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'))
@@ -174,7 +177,7 @@ begin
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as tn,
                sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || format($q$
         cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '+'))
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
@@ -184,10 +187,10 @@ begin
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
-      || pgscore_data._window_columns(g.grain) || $q$,
-        c.abs_error / nullif(c.n, 0) as mae, c.abs_error / nullif(c.n, 0) - 1.959963984540054 * s.mae_error as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * s.mae_error as mae_ci_high,
+      || pgscore_data._window_columns() || $q$,
+        c.abs_error / nullif(c.n, 0) as mae, case when c.n > 1 then greatest(0, c.abs_error / c.n - 1.959963984540054 * s.mae_error) end as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * s.mae_error as mae_ci_high,
         sqrt(c.error2 / nullif(c.n, 0)) as rmse,
-        sqrt(greatest(0, c.error2 / nullif(c.n, 0) - 1.959963984540054 * s.mse_error)) as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * s.mse_error) as rmse_ci_high,
+        case when c.n > 1 then sqrt(greatest(0, c.error2 / c.n - 1.959963984540054 * s.mse_error)) end as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * s.mse_error) as rmse_ci_high,
         c.error / nullif(c.n, 0) as bias,
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
@@ -195,13 +198,13 @@ begin
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason$q$
       || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
-               sum(x.sum_actual)::float8 as actual, (sum(x.sum_actual2) - sum(x.sum_actual) ^ 2 / nullif(sum(x.n), 0))::float8 as spread, sum(x.sum_abs_actual)::float8 as abs_actual,
+               sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative
           from pgscore_data.cell_regression x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || $q$
-        cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n, 0)) as mae_error,
-                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n, 0)) as mse_error) s$q$
+        cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mae_error,
+                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) s$q$
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
            j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
@@ -209,23 +212,24 @@ begin
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'multiclass_performance_' || g.suffix)
-      || pgscore_data._window_columns(g.grain) || format($q$,
+      || pgscore_data._window_columns() || format($q$,
         k.hits / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
         k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
         (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when k.n_classes_defined = 1 then 'one_class' end as undefined_reason$q$,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities' end as undefined_reason$q$,
         pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone$q$)
+         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || format($q$
         left join lateral (
           select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision, avg(y.hits / nullif(y.support, 0)) as macro_recall,
                  avg(2 * y.hits / nullif(y.support + y.predicted, 0)) as macro_f1,
-                 sum(y.support * (y.hits / nullif(y.predicted, 0))) / nullif(sum(y.support) filter (where y.predicted > 0), 0) as weighted_precision,
+                 case when sum(y.support) filter (where y.predicted > 0) = 0 then 0
+                   else sum(y.support * (y.hits / nullif(y.predicted, 0))) / sum(y.support) filter (where y.predicted > 0) end as weighted_precision,
                  sum(y.hits) / nullif(sum(y.support), 0) as weighted_recall,
                  sum(y.support * (2 * y.hits / nullif(y.support + y.predicted, 0))) / nullif(sum(y.support), 0) as weighted_f1,
                  sum(y.support * y.predicted) as chance, sum(y.support ^ 2) as actual2, sum(y.predicted ^ 2) as predicted2,
@@ -237,7 +241,7 @@ begin
                      coalesce(sum(x.n) filter (where x.predicted_class = z.class), 0)::float8 as predicted
                 from generate_series(0, cardinality(e.class_labels) - 1) z (class)
                 join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.day >= w.window_start
-                 and x.day < (w.window_start at time zone mo.time_zone + interval '1 %1$s') at time zone mo.time_zone and z.class in (x.actual_class, x.predicted_class)
+                 and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
                group by z.class) y) k on true$q$, g.grain);
     execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
       format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));

@@ -65,7 +65,7 @@ comment on function pgscore_data._detail_meanings() is 'What the columns of the 
 
 create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
-       ((c.day at time zone mo.time_zone + interval '1 day') at time zone mo.time_zone) as window_end,
+       ((date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
        e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::bigint as n,
        (sum(c.n) / sum(sum(c.n)) over (partition by v.version_id, c.day, c.actual_class))::float8 as share_of_actual
   from pgscore_data.visible_model m
@@ -95,7 +95,7 @@ with matrix as (
    group by 1, 2, 3, 4, 5
 )
 select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
-       ((c.window_start at time zone c.time_zone + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
+       ((date_trunc('month', c.window_start at time zone c.time_zone) + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
        c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score
   from class c;
 comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month.';
@@ -173,7 +173,7 @@ create or replace view pgscore_bi.label_coverage_daily with (security_barrier) a
 select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date, w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
        coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature,
        (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30 when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
-       ((w.day at time zone mo.time_zone + interval '1 day') + mo.label_maturity)::date as expected_mature_on
+       ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)

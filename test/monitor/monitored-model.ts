@@ -81,7 +81,7 @@ export async function addRun(
   await superuser.query(
     `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
      select $1, 1, 0, date_trunc('day', (p ->> 1)::timestamptz, m.time_zone),
-            case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) else -1 end, count(*)
+            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1), count(*)
        from jsonb_array_elements($2::jsonb) p cross join pgscore_data.score_bins b
        cross join (select mo.time_zone, e.task from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
       group by 4, 5`,

@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { beyondBounds, differences, type Shown } from './golden/compare.ts';
+import { readGolden, stage, type Grain, type Task } from './golden/staged.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
+
+const TASKS = ['binary', 'multiclass', 'regression'] as const;
+const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
+for (const task of TASKS) await stage(superuser, alice, task);
+
+async function show(task: Task, grain: Grain): Promise<Map<string, Shown>> {
+  const read = `select *, window_date::text from pgscore_bi.${task}_performance_${SUFFIXES[grain]} where model_name = $1`;
+  const { rows } = await superuser.query<Shown>(read, [task]);
+  return new Map(rows.map((row) => [String(row['window_date']), row]));
+}
+
+test.each(TASKS.flatMap((task) => (['day', 'week', 'month'] as const).map((grain) => ({ task, grain }))))(
+  'what the $task view says of a $grain is what scikit-learn says of its rows',
+  async ({ task, grain }) => {
+    const shown = await show(task, grain);
+    const windows = readGolden(task).golden.filter((window) => window.grain === grain);
+    expect([...shown.keys()].toSorted()).toEqual(windows.map((window) => window.window_date).toSorted());
+    const wrong = windows.flatMap((window) => {
+      const row = shown.get(window.window_date) ?? {};
+      expect(Number(row['n_labeled'])).toBe(window.n_labeled);
+      return differences(window, row);
+    });
+    expect(wrong).toEqual([]);
+  },
+);
+
+test('what comes of binned scores is off by no more than the row admits', async () => {
+  for (const grain of ['day', 'week', 'month'] as const) {
+    const shown = await show('binary', grain);
+    const windows = readGolden('binary').golden.filter((window) => window.grain === grain);
+    expect(windows.flatMap((window) => beyondBounds(window, shown.get(window.window_date) ?? {}))).toEqual([]);
+  }
+});
+
+/** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
+const OPTIONAL = /^segment_|^undefined_reason$|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
+
+test.each(TASKS)('a row of the %s views gives a reason exactly where a value is missing', async (task) => {
+  const shown = await show(task, 'day');
+  const reasons = readGolden(task).days.map(({ set, date }) => [set, shown.get(date)?.['undefined_reason']]);
+  expect(reasons).toEqual(readGolden(task).days.map(({ set, undefined_reason: reason }) => [set, reason]));
+  for (const grain of ['day', 'week', 'month'] as const) {
+    for (const row of (await show(task, grain)).values()) {
+      const missing = Object.keys(row).filter((name) => row[name] === null && !OPTIONAL.test(name));
+      expect([row['window_date'], missing, missing.length > 0]).toEqual([
+        row['window_date'],
+        missing,
+        row['undefined_reason'] !== null,
+      ]);
+    }
+  }
+});
+
+test.each(TASKS)('the %s views have no interval without a value, and none that leaves it out', async (task) => {
+  for (const grain of ['day', 'week', 'month'] as const) {
+    for (const row of (await show(task, grain)).values()) {
+      for (const name of Object.keys(row).filter((column) => column.endsWith('_ci_low'))) {
+        const [metric, low, high] = [name.slice(0, -7), row[name], row[name.replace(/low$/, 'high')]];
+        const value = row[metric] ?? row[`${metric}_score`] ?? null;
+        const ordered =
+          low === null
+            ? high === null
+            : value !== null && Number(low) <= Number(value) && Number(value) <= Number(high);
+        expect([row['window_date'], metric, low, value, high, ordered]).toEqual([
+          row['window_date'],
+          metric,
+          low,
+          value,
+          high,
+          true,
+        ]);
+      }
+    }
+  }
+});

@@ -1,0 +1,36 @@
+"""What scikit-learn and numpy say of a regression."""
+
+import numpy as np
+from sklearn import metrics
+
+from intervals import Z
+
+
+def regression(rows):
+    said, truth = np.array([p for p, _ in rows]), np.array([y for _, y in rows])
+    error, n = said - truth, len(rows)
+    not_zero = truth != 0
+    absolute, squared = np.abs(error), error**2
+    golden = {
+        'mae': metrics.mean_absolute_error(truth, said),
+        'rmse': metrics.root_mean_squared_error(truth, said),
+        'bias': error.mean(),
+        'r2': metrics.r2_score(truth, said, force_finite=False) if n > 1 else None,
+        'mape': metrics.mean_absolute_percentage_error(truth[not_zero], said[not_zero]) if not_zero.any() else None,
+        'n_zero_actual': int((~not_zero).sum()),
+        'wape': absolute.sum() / np.abs(truth).sum() if not_zero.any() else None,
+        'median_abs_error': metrics.median_absolute_error(truth, said),
+        'p90_abs_error': np.quantile(absolute, 0.9),
+        'actual_mean': truth.mean(),
+    }
+    if n > 1:
+        margin, margin2 = (Z * values.std(ddof=1) / n**0.5 for values in (absolute, squared))
+        golden |= {
+            'mae_ci_low': max(0, absolute.mean() - margin),
+            'mae_ci_high': absolute.mean() + margin,
+            'rmse_ci_low': max(0, squared.mean() - margin2) ** 0.5,
+            'rmse_ci_high': (squared.mean() + margin2) ** 0.5,
+        }
+    else:
+        golden |= dict.fromkeys(('mae_ci_low', 'mae_ci_high', 'rmse_ci_low', 'rmse_ci_high'))
+    return golden
