@@ -14,5 +14,7 @@ export const PREPARE_TO_LOCK = `select set_config('pgscore.guard', '', false), s
  */
 export function lockingQuery({ handle }: Run): string {
   const name = qualified('pgscore_sources', handle.name);
-  return handle.kind === 'view' ? `select from ${name} limit 0` : `select from ${name}('(0,0)', '(0,0)')`;
+  return handle.kind === 'view'
+    ? `select from ${name} limit 0`
+    : `select from ${name}('(0,0)'::pg_catalog.tid, '(0,0)'::pg_catalog.tid)`;
 }
