@@ -15,6 +15,9 @@ test('the session that read a table through a view of one run reads it through t
   await alice.query(`create table flowers as select i as id, 1::real as sepal_length, 2::real as sepal_width, 3::real as petal_length,
     4::real as petal_width, repeat('x', 400) as filler from generate_series(1, 5000) i`);
   for (const _ of [1, 2, 3]) {
-    expect(await scoreTable(alice, 'iris', 'flowers', { key: 'id' })).toMatchObject({ state: 'done', rows_done: '5000' });
+    expect(await scoreTable(alice, 'iris', 'flowers', { key: 'id' })).toMatchObject({
+      state: 'done',
+      rows_done: '5000',
+    });
   }
 });
