@@ -125,14 +125,16 @@ declare
 begin
   if kind = 'function' then
     select h.handle_id, h.name into kept from pgscore._handle_request h where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
-    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', coalesce(kept.name, ''))) is not null then
+    -- A name that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.
+    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', coalesce(kept.name, ''))) is not null
+      and (select count(*) from pg_proc p where p.proname = kept.name and p.pronamespace = 'pgscore_sources'::regnamespace) = 1 then
       return kept.handle_id;
     end if;
   end if;
   return pgscore._create_handle(plan, kind, shape);
 end
 $$;
-comment on function pgscore._ensure_handle(jsonb) is 'A read handle for a plan: the caller''s own of the same shape where there is one, else a new one.';
+comment on function pgscore._ensure_handle(jsonb) is 'A read handle for a plan: the caller''s own of the same shape where there is one that is not overloaded, else a new one.';
 
 create or replace function pgscore_data._drop_handle(this_handle bigint) returns boolean
 language plpgsql volatile security definer

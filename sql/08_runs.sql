@@ -105,7 +105,8 @@ begin
   end if;
   new.accepted := current_state in ('queued', 'running');
   if new.accepted then
-    insert into pgscore_data.cancellation (run_id, requested_by) values (new.run_id, new.requested_by);
+    insert into pgscore_data.cancellation (run_id, requested_by)
+    select new.run_id, new.requested_by where not exists (select from pgscore_data.cancellation c where c.run_id = new.run_id);
     -- One that is locked is being claimed just now, or cancelled by another: the service ends it.
     update pgscore_data.run r set state = 'cancelled', finished_at = clock_timestamp()
      where r.run_id = (select x.run_id from pgscore_data.run x where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { databaseNamed, setting } from '../config.ts';
 import type { Flags } from '../config.ts';
 
+export const DEFAULT_DATA_DIR = '.pgscore';
+
 /** Where the embedded PostgreSQL and the note of a running demo are. */
 export function dataDirOf(flags: Flags): string {
-  return setting('dataDir', flags) ?? '.pgscore';
+  return setting('dataDir', flags) ?? DEFAULT_DATA_DIR;
 }
 
 /** The database that was named, else the demo that runs in this folder; undefined leaves it to the PG* variables. */

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { serviceConfig } from '../config.ts';
 import { connectAsPerson } from '../db/connect.ts';
 import { createLogger } from '../log.ts';
-import { dataDirOf } from './demo-location.ts';
+import { dataDirOf, DEFAULT_DATA_DIR } from './demo-location.ts';
 import { loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
 import { STORY } from './demo/story.ts';
@@ -47,7 +47,7 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
     try {
       const summary = await play(server, output);
       output.result({ ...summary, seconds: Number(seconds(began)) }, () => ending(summary, seconds(began)));
-      if (!once) await serveUntilStopped(output);
+      if (!once) await serveUntilStopped(output, dataDirOf(flags));
     } finally {
       await service.stop();
     }
@@ -92,12 +92,12 @@ function seconds(since: number): string {
 }
 
 /** Resolves at Ctrl-C or SIGTERM. */
-async function serveUntilStopped(output: Invocation['output']): Promise<void> {
+async function serveUntilStopped(output: Invocation['output'], dataDir: string): Promise<void> {
+  const sql = `npx pgscore sql${dataDir === DEFAULT_DATA_DIR ? '' : ` --data-dir ${dataDir}`}`;
+  const one = `${sql} -c 'select * from pgscore.runs'`;
   output.note('\nThe service keeps running. Look around from another terminal in this folder:');
-  output.note(
-    '  npx pgscore sql                                    an SQL prompt as ana; \\dt lists tables and views, \\df functions',
-  );
-  output.note("  npx pgscore sql -c 'select * from pgscore.runs'    one statement");
+  output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana; \\dt lists tables and views, \\df functions`);
+  output.note(`  ${one}    one statement`);
   output.note('Stop with Ctrl-C.');
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);

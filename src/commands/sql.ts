@@ -9,7 +9,7 @@ import { databaseCommand, invocation } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
 import { withClient } from './session.ts';
-import { allInputs } from './sql/inputs.ts';
+import { allInputs, type Input } from './sql/inputs.ts';
 import { converse } from './sql/prompt.ts';
 import { Shell } from './sql/shell.ts';
 import { visible } from './table.ts';
@@ -30,20 +30,24 @@ export function addSql(program: Command): void {
   databaseCommand(program, 'sql')
     .summary('run SQL: a prompt, a statement, or a script')
     .description(DESCRIPTION)
-    .option('-c, --command <sql>', 'run these statements, and leave')
+    .option('-c, --command <sql>', 'run these statements, and leave; may be given more than once', appended)
     .addOption(settingOption('dataDir'))
     .addHelpText('after', EXAMPLES)
-    .action((options: { command?: string }, command: Command) => sql(options.command, invocation(command)));
+    .action((options: { command?: string[] }, command: Command) => sql(options.command, invocation(command)));
 }
 
-async function sql(statements: string | undefined, { flags, output }: Invocation): Promise<void> {
+function appended(statements: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), statements];
+}
+
+async function sql(statements: string[] | undefined, { flags, output }: Invocation): Promise<void> {
   const url = await urlOrDemo(flags);
   const connect = () => connectAsPerson({ url, applicationName: 'pgscore sql' });
   const interactive = statements === undefined && process.stdin.isTTY;
   await withClient(connect(), async (client) => {
     client.on('notice', (notice) => output.note(noticeText(notice)));
     if (output.json) {
-      const rows = await lastRows(client, statements ?? (await text(process.stdin)));
+      const rows = await lastRows(client, await given(statements));
       output.result(rows, () => '');
       return;
     }
@@ -52,15 +56,19 @@ async function sql(statements: string | undefined, { flags, output }: Invocation
       output.note(`pgscore ${VERSION}; PostgreSQL ${await versionOf(client)}. \\? for help, \\q to leave.`);
       await converse(shell, () => withClient(connect(), (other) => cancelQuery(other, client)));
     } else {
-      for (const input of allInputs(statements ?? (await text(process.stdin)))) await shell.run(input);
+      for (const input of await given(statements)) await shell.run(input);
     }
   });
 }
 
+async function given(statements: string[] | undefined): Promise<Input[]> {
+  return (statements ?? [await text(process.stdin)]).flatMap((part) => [...allInputs(part)]);
+}
+
 /** The rows of the last statement, with values as JSON has them. */
-async function lastRows(client: pg.Client, statements: string): Promise<unknown[]> {
+async function lastRows(client: pg.Client, inputs: Input[]): Promise<unknown[]> {
   let rows: unknown[] = [];
-  for (const input of allInputs(statements)) {
+  for (const input of inputs) {
     if (input.kind === 'meta') throw new PgscoreError('usage', `${input.text} has no result for --json`);
     ({ rows } = await client.query(input.text));
   }

@@ -11,7 +11,8 @@ export function sourceQuery(job: Job): string {
   const name = qualified('pgscore_sources', handle.name);
   const list = columns.map((_, index) => `c${index + 1}`).join(', ');
   const { from, to } = range(job);
-  const rows = handle.kind === 'view' ? name : `${name}('${from}', '${to}')`;
+  // Anybody may overload the name; only a call with the very types is never taken to another function.
+  const rows = handle.kind === 'view' ? name : `${name}('${from}'::pg_catalog.tid, '${to}'::pg_catalog.tid)`;
   return `copy (select ${list} from ${rows}) to stdout (format binary)`;
 }
 

@@ -18,6 +18,11 @@ test('a statement is run with the caller’s own settings and printed as a table
   expect(said).toEqual({ exit: 0, stderr: '', stdout: ' schema | n\n--------+---\n alice  | 7\n(1 row)\n' });
 });
 
+test('statements that are given apart are all run, in their order', async () => {
+  const said = await runCli(['sql', '-c', 'create temp table t (id int)', '-c', 'insert into t values (1)'], { url });
+  expect(said).toMatchObject({ exit: 0, stdout: 'CREATE\nINSERT 1\n' });
+});
+
 test('a script is run from standard input until its first error, which it points at', async () => {
   const input = 'create table t (id int);\ninsert into t values (1), (2);\nselect nope from t;\ndrop table t;';
   const { exit, stdout, stderr } = await runCli(['sql'], { url, input });

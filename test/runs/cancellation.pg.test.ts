@@ -118,3 +118,14 @@ test('a request to cancel that goes round cancel_run() does not reach the run of
   await expect(bob.query(insert, [run])).rejects.toMatchObject({ code: '42704' });
   expect(await state()).toBe('queued');
 });
+
+test('a run that is to be stopped is noted once, however often that is asked', async () => {
+  await claim();
+  await cancel();
+  await alice.query('select pgscore.cancel_run($1) from generate_series(1, 100)', [run]);
+  const { rows } = await superuser.query(
+    'select count(*)::int as notes from pgscore_data.cancellation where run_id = $1',
+    [run],
+  );
+  expect(rows).toEqual([{ notes: 1 }]);
+});

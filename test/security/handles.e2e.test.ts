@@ -156,6 +156,37 @@ describe('a requester who changes her handle', () => {
     expect(await scoreTable(bob, 'same', 'secrets')).toMatchObject({ state: 'done', rows_done: '3' });
   });
 
+  test("cannot have her own function called in place of another's handle, whatever arguments it takes", async () => {
+    const { name } = await handleOf('bob');
+    const lists = [
+      'text, text',
+      'varchar, varchar',
+      'anyelement, anyelement',
+      'tid, text',
+      'text, text, int default 0',
+      'variadic tid[]',
+    ];
+    // Submitted before, so that it is this handle that is called.
+    await bob.query('begin');
+    const run = await submitRun(bob, 'same', 'secrets');
+    for (const list of lists) {
+      const overload = `create function pgscore_sources.${ident(name)}(${list}) returns table (c1 integer, c2 real) language sql as 'select 666, 666::real'`;
+      await alice.query(overload);
+    }
+    await bob.query('commit');
+    expect(await endOfRun(bob, run)).toMatchObject({ state: 'done', rows_done: '3' });
+    const { rows } = await bob.query('select id from secrets_scores order by id');
+    expect(rows).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+  });
+
+  test('can spoil the kept handle of another by a function that its call fits as well, and the next run has a new handle', async () => {
+    const { name } = await handleOf('bob');
+    const overload = `create function pgscore_sources.${ident(name)}(tid, tid, int default 0) returns table (c1 integer, c2 real) language sql as 'select 666, 666::real'`;
+    await alice.query(overload);
+    expect(await scoreTable(bob, 'same', 'secrets')).toMatchObject({ state: 'done', rows_done: '3' });
+    expect((await handleOf('bob')).name).not.toBe(name);
+  });
+
   test('cannot replace, alter or drop the handle of another', async () => {
     const { name } = await handleOf('bob');
     const target = `pgscore_sources.${ident(name)}(tid, tid)`;
