@@ -73,6 +73,6 @@ function labelQuery({ source_id: source, keys, timed }: Comparison, handle: stri
   const spelled = key.map((column) => `pg_catalog.concat(${column})`).join(', ');
   const given = [label, ...key].map((column) => `${column} is not null`).join(' and ');
   return `copy (select ${source}, array[${spelled}], ${knownAt}, pg_catalog.concat(${label})
-    from ${qualified('pgscore_sources', handle)}('(0,0)', '(4294967295,0)')
+    from ${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)
     where ${given} and pg_catalog.concat(${label}) <> '') to stdout`;
 }
