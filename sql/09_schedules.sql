@@ -253,10 +253,29 @@ end
 $$;
 comment on function pgscore_data._claim_fire(int, timestamptz, name) is 'Claims a fire time in the transaction that submits its run: the primary key lets one of ten services through. NULL where the overlap rule skips it.';
 
+create or replace function pgscore_data._drop_namesakes(handle name, arguments text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+declare
+  namesake regprocedure;
+begin
+  for namesake in
+    select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = handle and oidvectortypes(p.proargtypes) <> arguments
+  loop
+    execute format('drop routine %s cascade', namesake);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_namesakes(name, text) is
+'Drops what somebody has put beside a function of pgscore_sources under its name: with defaults for its other arguments it would make every call of that function ambiguous.';
+
 create or replace function pgscore_data._fire_function(this_schedule int) returns text
-language sql stable security definer
+language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select pgscore_data._drop_namesakes(s.handle, 'timestamp with time zone') from pgscore_data.schedule s where s.schedule_id = this_schedule;
   select concat_ws('/', p.oid, p.xmin, p.ctid)
     from pgscore_data.schedule s
     join pg_roles o on o.rolname = s.owner

@@ -136,6 +136,15 @@ describe('a function that its owner has changed', () => {
   });
 });
 
+test('a function of the same name beside it, by which each call would be ambiguous, is dropped', async () => {
+  for (const more of ['more int default 0', 'variadic more int[]']) {
+    const beside = `create function ${made.alice.fire}(fire_at timestamptz, ${more}) returns bigint language sql as 'select 1::bigint'`;
+    await mallory.query(beside);
+  }
+  expect(await service.look()).toMatchObject({ submitted: 2, failed: 0 });
+  expect(await outcomes(alice, 'of alice')).toEqual(['submitted']);
+});
+
 describe('what a function would have as pgscore_reader', () => {
   let reader: Client;
 
