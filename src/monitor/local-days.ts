@@ -8,13 +8,14 @@ const POSTGRES_EPOCH_US = 946_684_800_000_000;
 
 /** The local day of an instant, for many instants that lie close together. */
 export class LocalDays {
-  readonly #clock: LocalClock;
+  readonly #timeZone: string;
+  #clock: LocalClock | undefined;
   readonly #days = new Map<number, number>();
   #slot = Number.NaN;
   #day = Number.NaN;
 
   constructor(timeZone: string) {
-    this.#clock = new LocalClock(timeZone);
+    this.#timeZone = timeZone;
   }
 
   /** Start of the local day, in seconds since 1970. `instant` is in microseconds since 2000, as PostgreSQL keeps a timestamptz. */
@@ -28,6 +29,8 @@ export class LocalDays {
   }
 
   #look(slot: number): number {
+    // Made when it is needed: a formatter of dates takes a tenth of a megabyte that the garbage collector does not see.
+    this.#clock ??= new LocalClock(this.#timeZone);
     const reading = this.#clock.reading((slot * SLOT_US) / 1000);
     const day = this.#clock.firstReached(Math.floor(reading / DAY_MS) * DAY_MS) / 1000;
     this.#days.set(slot, day);
