@@ -6,7 +6,6 @@ create table pgscore_data.monitor (
   pairing text not null default 'latest_before_label' check (pairing in ('latest_before_label', 'latest', 'first', 'all')),
   label_maturity interval not null default '30 days',
   min_label_coverage double precision not null default 0.95 check (min_label_coverage between 0 and 1),
-  min_labels int not null default 30 check (min_labels >= 1),
   key_types text[]
 );
 comment on table pgscore_data.monitor is 'How a model is watched. Every model has a row from its first version on.';
@@ -234,7 +233,7 @@ create table pgscore_data.refresh_log (
   runs_seen bigint not null,
   duration_ms double precision not null
 );
-comment on table pgscore_data.refresh_log is 'Refreshes that changed something.';
+comment on table pgscore_data.refresh_log is 'Refreshes of the last 90 days that changed something.';
 
 alter table pgscore_data.run add column paired boolean not null default false;
 comment on column pgscore_data.run.paired is 'Whether labels that were known before the run have been paired with its predictions.';

@@ -51,11 +51,13 @@ begin
     raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
   perform pgscore_data._settle_key(family.model_id, new.model, new.key_types);
-  delete from pgscore_data.label_source s where s.model_id = family.model_id;
-  insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column, time_zone, handle_id)
+  -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
+  insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column, time_zone, handle_id)
   values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column, new.time_zone, new.handle_id)
-  returning source_id into new.source_id;
-  update pgscore_data.ground_truth g set source_id = new.source_id where g.model_id = family.model_id and g.source_id = earlier.source_id;
+  on conflict (model_id) do update set
+    set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name, label_column = excluded.label_column, key_columns = excluded.key_columns,
+    known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(), compare_after = clock_timestamp(), compared_at = null, error = null
+  returning s.source_id into new.source_id;
   perform pgscore_data._wake('labels');
   return new;
 end

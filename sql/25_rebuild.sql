@@ -91,12 +91,12 @@ begin
   if (settings ->> 'pairing') not in ('latest_before_label', 'latest', 'first', 'all') then
     raise exception 'pairing => % is not known', quote_literal(settings ->> 'pairing') using errcode = 'invalid_parameter_value', hint = 'latest_before_label, latest, first or all.';
   end if;
-  if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'min_labels')::int < 1 or (settings ->> 'label_maturity')::interval < interval '0' then
-    raise exception 'min_label_coverage is a share of 0 to 1, min_labels at least 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
+  if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'label_maturity')::interval < interval '0' then
+    raise exception 'min_label_coverage is a share of 0 to 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
   end if;
   update pgscore_data.monitor x set
     time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
-    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage), min_labels = coalesce((settings ->> 'min_labels')::int, m.min_labels)
+    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage)
    where x.model_id = this_model;
   if (settings ->> 'pairing') <> m.pairing then
     perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
@@ -138,18 +138,18 @@ create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();
 
 create or replace function pgscore.monitor(
-  model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null, min_labels int default null
+  model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null
 ) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._monitor_request (model, action, settings)
-  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'min_labels', $6))
+  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5))
 $$;
-comment on function pgscore.monitor(text, text, text, interval, double precision, int) is
+comment on function pgscore.monitor(text, text, text, interval, double precision) is
 'Changes how a model is watched; every model is, with defaults, without being asked for. What is left out stays as it is.
 time_zone: where a day begins (default UTC); to be set before the first prediction.  pairing: which prediction of an entity a label judges: latest_before_label (the last one for a time before the truth was known), latest, first or all.
-label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).  min_labels: labels without which no alert is raised (default 30).';
+label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).';
 
 create or replace function pgscore.refresh() returns void
 language sql volatile security invoker
@@ -196,3 +196,13 @@ begin
 end
 $$;
 comment on function pgscore_data._audit(int) is 'Counts some random days again and notes how many cells differ; once a night. NULL where it was not its time.';
+
+create or replace function pgscore_data._forget_monitoring() returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  delete from pgscore_data.run_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
+  delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
+end;
+comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs that came to nothing, and old lines of the logs.';

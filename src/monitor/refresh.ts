@@ -19,8 +19,11 @@ export async function refresh(client: Queryable, goesOn: () => boolean): Promise
   }
 }
 
-/** Counts some days again, at most once a night; resolves with how many cells were wrong. */
+const forgetMonitoring = statement<[]>('forget_monitoring', 'select pgscore_data._forget_monitoring()');
+
+/** Counts some days again, at most once a night, and forgets what is too old; resolves with how many cells were wrong. */
 export async function audit(client: Queryable): Promise<number> {
+  await forgetMonitoring(client);
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);
 }

@@ -80,6 +80,19 @@ describe('labels in a table of the user', () => {
     await expectDays('own', NONE);
   });
 
+  test('set anew, they come from one set of triggers, and stay what they were', async () => {
+    await alice.query(`insert into own_truth values (1, 13, '2026-02-01 00:00+00')`);
+    await expectDays('own', withLabel(0, 3));
+    await alice.query(`select pgscore.set_labels('own', 'own_truth', label => 'y', known_at => 'known')`);
+    const { rows } = await alice.query<{ n: number }>(
+      `select count(*)::int as n from pg_trigger where tgrelid = 'own_truth'::regclass and not tgisinternal`,
+    );
+    expect(rows).toEqual([{ n: 4 }]);
+    await expectDays('own', withLabel(0, 3));
+    await alice.query('delete from own_truth');
+    await expectDays('own', NONE);
+  });
+
   test('a transaction that rolls back leaves nothing', async () => {
     await alice.query('begin');
     await alice.query(`insert into own_truth values (2, 0, '2026-02-01 00:00+00')`);
