@@ -63,7 +63,10 @@ test('a publication whose COMMIT went through is not made again', async () => {
 test('a network that is slow loses no run and no row', async () => {
   proxy.delay(20);
   const run = await submitRun(alice, 'trees', 'big');
-  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
+  const ended = await endOfRun(alice, run, PATIENCE_MS);
+  // Once in a dozen times under load it takes a second attempt: then the service's log is worth more than a red test.
+  if (ended.attempt > 1) console.warn(service.log());
+  expect(ended).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
     attempt: 1,
