@@ -5,6 +5,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { startProxy } from '../support/proxy.ts';
 import { refusal } from '../support/refusal.ts';
+import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -19,6 +20,7 @@ const [superuser, ada, alice] = await Promise.all([
   database.client('ada'),
   database.client('alice'),
 ]);
+const serverVersion = await serverVersionOf(superuser);
 
 /** What a statement that is to end at once may take on a busy machine. */
 const AT_ONCE_MS = 100;
@@ -180,7 +182,8 @@ describe('a gateway that is frozen in the middle of a call', () => {
         refusal(other, `set statement_timeout = 300; select score('sum', '{"a": 1, "b": 2}')`),
       );
       expect(refused.answer.code).toBe('57014');
-      expect(refused.ms).toBeLessThan(300 + AT_ONCE_MS);
+      // PostgreSQL 15 and 16 cannot be stopped while they connect, but give up after two seconds.
+      expect(refused.ms).toBeLessThan(serverVersion < 170_000 ? 2500 : 300 + AT_ONCE_MS);
     } finally {
       process.kill(pid, 'SIGCONT');
     }

@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
+import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
 
 const database = await cloneDatabase();
@@ -13,6 +14,7 @@ const [superuser, ada, alice] = await Promise.all([
   database.client('ada'),
   database.client('alice'),
 ]);
+const serverVersion = await serverVersionOf(superuser);
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 
@@ -43,7 +45,9 @@ test.each(['pgscore_models.trees(p)', 'pgscore_models.trees_v1(p)', `score('tree
       'set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set min_parallel_table_scan_size = 0',
     );
     const executed = await plan(`explain (analyze, costs off, verbose) ${sum}`);
-    expect(executed).toMatch(/Workers Launched: [12]/);
+    // Before 17, score() may ask the service only where there are no workers, and PostgreSQL asks before it looks inside.
+    if (call.startsWith('score') && serverVersion < 170_000) expect(executed).not.toContain('Workers');
+    else expect(executed).toMatch(/Workers Launched: [12]/);
     expect((await alice.query(sum)).rows).toEqual(alone);
     await alice.query('reset all');
   },

@@ -59,7 +59,8 @@ describe('a session that has called score() before', () => {
     await service.kill();
     const refused = await refusal(alice, SCORE);
     expect(refused).toMatchObject({ code: '08001', message: 'the service does not answer' });
-    expect(refused.detail).toMatch(/port \d+ failed: .*refused/s);
+    // Its gateway ends a moment after it: until then the connection is taken and closed, from then on refused.
+    expect(refused.detail).toMatch(/port \d+ failed: .*(refused|closed the connection)/s);
     service = await startAnswering();
     expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
   });

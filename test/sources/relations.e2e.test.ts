@@ -4,6 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
+import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -16,10 +17,7 @@ const [superuser, ada, alice] = await Promise.all([
 ]);
 await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
 
-const { rows: settings } = await superuser.query<{ version: number }>(
-  `select current_setting('server_version_num')::int as version`,
-);
-const serverVersion = settings[0]?.version ?? 0;
+const serverVersion = await serverVersionOf(superuser);
 
 /** Scores a source with ids 1 to 6, a = id and b = 2, and gives the predictions by id. */
 async function predictions(source: string, options: Record<string, unknown> = {}): Promise<[number, number][]> {
