@@ -69,10 +69,11 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
-    delete from pgscore_data.run_tally t where t.run_id = any (runs) returning t.*
+    delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
   ), placed as (
-    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, g.bin, sum(g.n)::bigint as n
+    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n
       from gone g
+      cross join lateral unnest(g.bins, g.counts) as c (bin, n)
       join pgscore_data.run r on r.run_id = g.run_id and r.attempt = g.attempt
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)

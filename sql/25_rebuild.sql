@@ -201,7 +201,7 @@ create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-  delete from pgscore_data.run_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
 end;

@@ -87,5 +87,5 @@ revoke execute on function pgscore.monitor(text, text, text, interval, double pr
 grant execute on function pgscore.monitor(text, text, text, interval, double precision), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
 
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
-grant insert, update, delete on pgscore_data.run_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
+grant insert, update, delete on pgscore_data.day_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
 grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;

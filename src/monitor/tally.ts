@@ -10,12 +10,12 @@ const RESERVED = 2;
 /** From so many bins a day is counted in an array rather than a map. */
 const SPARSE = 200;
 
-/** How many predictions fell on which local day and into which bin, as columns of the same length. */
+/** How many predictions fell on which local day and into which of its bins: a row a day, the bins as array literals. */
 export type TallyColumns = {
   /** Start of the day, in seconds since 1970; null where the source has no event time, and the run's snapshot is meant. */
   readonly days: (number | null)[];
-  readonly bins: number[];
-  readonly counts: number[];
+  readonly bins: string[];
+  readonly counts: string[];
 };
 
 /**
@@ -52,12 +52,10 @@ export class Tally {
   get columns(): TallyColumns {
     const columns: TallyColumns = { days: [], bins: [], counts: [] };
     for (const [day, counts] of this.#counts) {
-      for (const [bin, count] of entries(counts)) {
-        if (count === 0) continue;
-        columns.days.push(day);
-        columns.bins.push(bin);
-        columns.counts.push(count);
-      }
+      const counted = [...entries(counts)].filter(([, count]) => count > 0);
+      columns.days.push(day);
+      columns.bins.push(`{${counted.map(([bin]) => bin).join()}}`);
+      columns.counts.push(`{${counted.map(([, count]) => count).join()}}`);
     }
     return columns;
   }

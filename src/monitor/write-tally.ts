@@ -5,9 +5,10 @@ import { statement } from '../db/statement.ts';
  * cells when their run is done. Rows are only added, so that runs which publish together do not wait for each other.
  */
 export const writeTally = statement<
-  [runId: string, attempt: number, shard: number, days: (number | null)[], bins: number[], counts: number[]]
+  [runId: string, attempt: number, shard: number, days: (number | null)[], bins: string[], counts: string[]]
 >(
   'write_tally',
-  `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
-   select $1, $2, $3, to_timestamp(t.day), t.bin, t.n from unnest($4::float8[], $5::smallint[], $6::bigint[]) t (day, bin, n)`,
+  `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts)
+   select $1, $2, $3, to_timestamp(t.day), t.bins::smallint[], t.counts::bigint[]
+     from unnest($4::float8[], $5::text[], $6::text[]) t (day, bins, counts)`,
 );

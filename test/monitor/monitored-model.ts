@@ -79,12 +79,14 @@ export async function addRun(
   const values = predictions.map((p) => [p.id, p.at, p.score, ...(p.probabilities ?? [0, 0, 0]), p.label ?? null]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
   await superuser.query(
-    `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
-     select $1, 1, 0, date_trunc('day', (p ->> 1)::timestamptz, m.time_zone),
-            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1), count(*)
+    `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts)
+     select $1, 1, 0, t.day, array_agg(t.bin), array_agg(t.n) from (
+       select date_trunc('day', (p ->> 1)::timestamptz, m.time_zone) as day,
+            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1)::smallint as bin, count(*) as n
        from jsonb_array_elements($2::jsonb) p cross join pgscore_data.score_bins b
        cross join (select mo.time_zone, e.task from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
-      group by 4, 5`,
+      group by 1, 2
+     ) t group by t.day`,
     [run.run_id, JSON.stringify(values), versionId],
   );
   return run.run_id;
