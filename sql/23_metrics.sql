@@ -60,6 +60,25 @@ begin atomic
 end;
 comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window.';
 
+create or replace function pgscore_data._class_ranking() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with bins as (
+    select w.version_id, w.grain, w.window_start, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
+      from pgscore_data.refresh_window w
+      join pgscore_data.cell_class_score c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
+     where c.n <> 0
+     group by w.version_id, w.grain, w.window_start, c.class, c.bin
+  ), ranked as (
+    select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+  )
+  insert into pgscore_data.class_metric (version_id, grain, window_start, class, roc_auc, error_bound)
+  select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0), sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
+    from ranked r group by r.version_id, r.grain, r.window_start, r.class;
+end;
+comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window.';
+
 create or replace function pgscore_data._error_quantiles() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -108,8 +127,11 @@ begin
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._ranking_metrics();
+  perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();
+  perform pgscore_data._note_changed_labels();
   return exists (select from pgscore_data.touched);
 end
 $$;

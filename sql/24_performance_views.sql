@@ -89,6 +89,12 @@ return $${
   "weighted_recall": "Recall of the classes, weighted by how often each is true; equal to accuracy.",
   "weighted_f1": "F1 of the classes, weighted by how often each is true.",
   "n_classes_defined": "Classes with a recall: those that occurred.",
+  "macro_roc_auc": "Mean of the classes' ROC AUC, each against the others, of those that are defined.",
+  "macro_roc_auc_error_bound": "How far the value can be from that of the unbinned probabilities.",
+  "n_classes_defined_auc": "Classes with a ROC AUC: those that occurred while others did, too.",
+  "top_2_accuracy": "Share of labelled predictions whose truth was among the two classes said to be likeliest; of equal ones the later in the model's order comes first.",
+  "top_3_accuracy": "The same of three; NULL for a model of no more classes.",
+  "top_5_accuracy": "The same of five; NULL for a model of no more classes.",
   "mae": "Mean absolute error.",
   "mae_ci_low": "Lower bound of the 95 % interval, normal approximation.",
   "mae_ci_high": "Upper bound.",
@@ -110,7 +116,7 @@ return $${
   "predicted_class": "The class that was said.",
   "n": "How many.",
   "share_of_actual": "Share of this class among what was true.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) or no_probabilities (the model says labels only)."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) or not_counted (the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
@@ -218,7 +224,10 @@ begin
         (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities' end as undefined_reason$q$,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
+          when r.n is null then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' end as undefined_reason,
+        a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, r.top2 / r.n as top_2_accuracy,
+        case when cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
         pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
@@ -242,7 +251,13 @@ begin
                 from generate_series(0, cardinality(e.class_labels) - 1) z (class)
                 join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.day >= w.window_start
                  and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
-               group by z.class) y) k on true$q$, g.grain);
+               group by z.class) y) k on true
+        cross join lateral (
+          select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
+            from pgscore_data.class_metric x where x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
+        left join lateral (
+          select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2, coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3, coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
+            from pgscore_data.cell_rank x where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end having sum(x.n) > 0) r on true$q$, g.grain);
     execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
       format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());

@@ -22,14 +22,23 @@ export class ScoreBins {
     return this.#edges.length + 1;
   }
 
+  /** The middle of each bin. */
+  get middles(): Float64Array {
+    return Float64Array.from({ length: this.count }, (_, bin) => (this.#edge(bin - 1, 0) + this.#edge(bin, 1)) / 2);
+  }
+
   /** The bin of a probability: how many edges lie below it. */
   of(probability: number): number {
     let [low, high] = [0, this.#edges.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#edges[middle] ?? 1) < probability) low = middle + 1;
+      if (this.#edge(middle, 1) < probability) low = middle + 1;
       else high = middle;
     }
     return low;
+  }
+
+  #edge(index: number, beyond: number): number {
+    return this.#edges[index] ?? beyond;
   }
 }

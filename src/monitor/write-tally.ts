@@ -5,9 +5,17 @@ import { statement } from '../db/statement.ts';
  * cells when their run is done. Rows are only added, so that runs which publish together do not wait for each other.
  */
 export const writeTally = statement<
-  [runId: string, attempt: number, shard: number, days: (number | null)[], bins: number[], counts: number[]]
+  [
+    runId: string,
+    attempt: number,
+    shard: number,
+    days: (number | null)[],
+    bins: number[],
+    counts: number[],
+    positives: number[],
+  ]
 >(
   'write_tally',
-  `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
-   select $1, $2, $3, to_timestamp(t.day), t.bin, t.n from unnest($4::float8[], $5::smallint[], $6::bigint[]) t (day, bin, n)`,
+  `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n, n_positive)
+   select $1, $2, $3, to_timestamp(t.day), t.bin, t.n, t.n_positive from unnest($4::float8[], $5::smallint[], $6::bigint[], $7::bigint[]) t (day, bin, n, n_positive)`,
 );

@@ -79,11 +79,12 @@ export async function addRun(
   const values = predictions.map((p) => [p.id, p.at, p.score, ...(p.probabilities ?? [0, 0, 0]), p.label ?? null]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
   await superuser.query(
-    `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
+    `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n, n_positive)
      select $1, 1, 0, date_trunc('day', (p ->> 1)::timestamptz, m.time_zone),
-            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1), count(*)
+            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1), count(*),
+            count(*) filter (where (p ->> 2)::float8 >= m.threshold)
        from jsonb_array_elements($2::jsonb) p cross join pgscore_data.score_bins b
-       cross join (select mo.time_zone, e.task from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
+       cross join (select mo.time_zone, e.task, e.threshold from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
       group by 4, 5`,
     [run.run_id, JSON.stringify(values), versionId],
   );
