@@ -109,7 +109,7 @@ function pairsOf({ predictions, labels }: World): string[] {
 /** Place of a class by probability; of equal ones the later class comes first. */
 function rankOf({ probabilities }: Prediction, label: string): number | null {
   if (probabilities === undefined) return null;
-  const order = [...'abc'].map((name, place) => ({ name, place, p: probabilities[place] ?? 0 }));
+  const order = ['a', 'b', 'c'].map((name, place) => ({ name, place, p: probabilities[place] ?? 0 }));
   return order.toSorted((a, b) => b.p - a.p || b.place - a.place).findIndex(({ name }) => name === label) + 1;
 }
 

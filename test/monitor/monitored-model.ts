@@ -43,6 +43,24 @@ export async function addMonitoredModel(superuser: Client, name: string, task: T
   return { ...model, targetId };
 }
 
+/** Another ready version of the model, with the same target. */
+export async function addVersion(superuser: Client, model: MonitoredModel, number: number): Promise<MonitoredModel> {
+  const { rows } = await superuser.query<{ id: number }>(
+    `with version as (
+       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
+       select model_id, $2, state, sha256, size_bytes, signature, deployed_by from pgscore_data.version where version_id = $1 returning version_id
+     )
+     insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
+     select v.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.features, e.native, e.parts
+       from version v cross join pgscore_data.execution e where e.version_id = $1
+     on conflict (version_id) do nothing returning version_id as id`,
+    [model.versionId, number],
+  );
+  const [version] = rows;
+  if (version === undefined) throw new Error('the version was not made');
+  return { ...model, versionId: version.id };
+}
+
 export type MonitoredPrediction = { id: number; at: string; score: number; label?: string; probabilities?: number[] };
 
 /** A finished run with these predictions, as a service would have left it. Returns its number. */

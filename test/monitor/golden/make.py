@@ -11,6 +11,7 @@ import pathlib
 import warnings
 
 from binary import binary
+from comparison import comparison
 from estimates import estimates
 from multiclass import multiclass
 from regression import regression
@@ -70,3 +71,4 @@ if __name__ == '__main__':
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
     (here / 'estimates.json').write_text(lines(estimates()))
+    (here / 'comparison.json').write_text(lines(comparison()))
