@@ -96,6 +96,7 @@ export async function addRun(
     select $1, $2, (p ->> 0)::int, (p ->> 1)::timestamptz, (p ->> 2)::float8${extraValues}${label[1]} from jsonb_array_elements($3::jsonb) p`;
   const values = predictions.map((p) => [p.id, p.at, p.score, ...(p.probabilities ?? [0, 0, 0]), p.label ?? null]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
+  await superuser.query('select pgscore_data._index_generation($1, $2)', [targetId, run.generation]);
   await superuser.query(
     `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n, n_positive)
      select $1, 1, 0, date_trunc('day', (p ->> 1)::timestamptz, m.time_zone),
