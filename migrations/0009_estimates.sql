@@ -1,13 +1,18 @@
 -- What a model's accuracy is likely to be before labels come, how versions compare, and how the classes of a classifier are ranked.
 
+create table pgscore_data.score_bin (bin smallint primary key, low double precision not null, high double precision not null);
+comment on table pgscore_data.score_bin is 'The bins that score_bins makes, a row each: p > low, p <= high. To be joined: an element of a long array costs 40 µs.';
+insert into pgscore_data.score_bin (bin, low, high)
+select place - 1, lag(high, 1, 0::float8) over (order by place), high from pgscore_data.score_bins s cross join lateral unnest(s.edges || 1::float8) with ordinality as x (high, place);
+
 alter table pgscore_data.run_tally add column n_positive bigint;
 comment on column pgscore_data.run_tally.n_positive is 'How many of them were called positive; NULL where who counted did not say: then the bin tells.';
 
 alter table pgscore_data.cell_score add column n_positive bigint not null default 0;
 comment on column pgscore_data.cell_score.n_positive is 'How many of them were called positive: all or none, but in the bin that holds the threshold. Of what was counted before this column was, those in bins that begin at the threshold or above it.';
 update pgscore_data.cell_score c set n_positive = c.n
-  from pgscore_data.execution e cross join pgscore_data.score_bins s
- where e.version_id = c.version_id and c.bin > 0 and s.edges[c.bin] >= e.threshold;
+  from pgscore_data.execution e join lateral (select min(b.bin) as bin from pgscore_data.score_bin b where b.low >= e.threshold) first on true
+ where e.version_id = c.version_id and c.bin >= first.bin;
 
 create table pgscore_data.calibration (
   version_id int primary key,

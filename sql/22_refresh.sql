@@ -72,13 +72,13 @@ begin atomic
     delete from pgscore_data.run_tally t where t.run_id = any (runs) returning t.*
   ), placed as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, g.bin, sum(g.n)::bigint as n,
-           sum(coalesce(g.n_positive, case when g.bin > 0 and s.edges[g.bin] >= e.threshold then g.n else 0 end))::bigint as n_positive
+           sum(coalesce(g.n_positive, case when b.low >= e.threshold then g.n else 0 end))::bigint as n_positive
       from gone g
       join pgscore_data.run r on r.run_id = g.run_id and r.attempt = g.attempt
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
       left join pgscore_data.execution e using (version_id)
-     cross join pgscore_data.score_bins s
+      left join pgscore_data.score_bin b using (bin)
      where r.state = 'done'
      group by 1, 2, 3
   ), due as (

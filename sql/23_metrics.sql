@@ -1,4 +1,6 @@
 -- Metrics that take more than adding cells up, for the windows that a refresh touched.
+--
+-- Cells are looked up window by window, OFFSET 0: left to itself the planner merges windows with all of history.
 
 create or replace function pgscore_data._ranking_metrics() returns void
 language sql volatile
@@ -9,8 +11,7 @@ begin atomic
     select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
            sum(c.sum_score::float8) as sum_score
       from pgscore_data.refresh_window w
-      join pgscore_data.cell_outcome_score c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
-     where c.n <> 0
+     cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bin
   ), ranked as (
     select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg,
@@ -67,8 +68,7 @@ begin atomic
   with bins as (
     select w.version_id, w.grain, w.window_start, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
       from pgscore_data.refresh_window w
-      join pgscore_data.cell_class_score c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
-     where c.n <> 0
+     cross join lateral (select * from pgscore_data.cell_class_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.class, c.bin
   ), ranked as (
     select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
@@ -86,8 +86,7 @@ begin atomic
   with buckets as (
     select w.version_id, w.grain, w.window_start, c.bucket, sum(c.n::float8) as n
       from pgscore_data.refresh_window w
-      join pgscore_data.cell_error c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
-     where c.n <> 0
+     cross join lateral (select * from pgscore_data.cell_error x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bucket
   ), ranked as (
     select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total,
@@ -109,6 +108,7 @@ create or replace function pgscore_data._compute_metrics(most int default 40) re
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
 begin

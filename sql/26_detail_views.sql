@@ -131,7 +131,7 @@ comment on view pgscore_bi.performance_by_label_age is 'Performance on the label
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
-       coalesce(s.edges[c.bin], 0)::float8 as bin_low, coalesce(s.edges[c.bin + 1], 1)::float8 as bin_high, c.outcome, c.n,
+       s.low as bin_low, s.high as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by v.version_id, c.day, c.outcome))::float8 as share
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
@@ -140,18 +140,18 @@ select m.name as model_name, v.number::bigint as model_version, (c.day at time z
     select x.version_id, x.day, x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.n <> 0
     union all
     select x.version_id, x.day, x.bin, case when x.positive then 'positive' else 'negative' end, x.n from pgscore_data.cell_outcome_score x where x.n <> 0) c using (version_id)
- cross join pgscore_data.score_bins s;
+  join pgscore_data.score_bin s using (bin);
 comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
 
 create or replace view pgscore_bi.reliability_curve with (security_barrier) as
 with tenth as (
   select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(coalesce(s.edges[c.bin], 0) * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
+         floor(s.low * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.cell_outcome_score c using (version_id)
-   cross join pgscore_data.score_bins s
+    join pgscore_data.score_bin s using (bin)
    where c.n <> 0
    group by 1, 2, 3, 4
 )
@@ -164,12 +164,12 @@ comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what
 create or replace view pgscore_bi.threshold_curve with (security_barrier) as
 with bins as (
   select v.version_id, m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(coalesce(s.edges[c.bin], 0) * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
+         floor(s.low * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.cell_outcome_score c using (version_id)
-   cross join pgscore_data.score_bins s
+    join pgscore_data.score_bin s using (bin)
    where c.n <> 0
    group by 1, 2, 3, 4, 5
 ), grid as (

@@ -77,6 +77,7 @@ create or replace function pgscore_data._estimate(most int default 50) returns b
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
 begin
@@ -85,15 +86,16 @@ begin
   end if;
   with due as (
     delete from pgscore_data.estimate_due t where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit most) returning t.*
-  ), middle as materialized (
-    select b::smallint as bin, (coalesce(s.edges[b], 0) + coalesce(s.edges[b + 1], 1)) / 2 as share from pgscore_data.score_bins s cross join generate_series(0, cardinality(s.edges)) b
   ), learned as materialized (
     select c.version_id, (x.place - 1)::smallint as bin, x.share
       from (select distinct d.version_id from due d) d join pgscore_data.calibration c using (version_id) cross join lateral unnest(c.share) with ordinality as x (share, place)
   ), bins as (
-    select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share, m.share) as share
-      from due d join pgscore_data.cell_score c using (version_id, day) join middle m using (bin) left join learned l using (version_id, bin)
-     where c.n <> 0 and exists (select from pgscore_data.execution e where e.version_id = c.version_id and e.task = 'binary')
+    select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share, (b.low + b.high) / 2) as share
+      from due d
+     cross join lateral (select * from pgscore_data.cell_score x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
+      join pgscore_data.score_bin b on b.bin = c.bin
+      left join learned l on l.version_id = c.version_id and l.bin = c.bin
+     where exists (select from pgscore_data.execution e where e.version_id = c.version_id and e.task = 'binary')
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
