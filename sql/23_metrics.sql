@@ -66,18 +66,20 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with bins as (
-    select w.version_id, w.grain, w.window_start, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
+    select w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
       from pgscore_data.refresh_window w
      cross join lateral (select * from pgscore_data.cell_class_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
-     group by w.version_id, w.grain, w.window_start, c.class, c.bin
+     group by w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin
   ), ranked as (
     select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
   insert into pgscore_data.class_metric (version_id, grain, window_start, class, roc_auc, error_bound)
   select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0), sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
-    from ranked r group by r.version_id, r.grain, r.window_start, r.class;
+    from ranked r group by r.version_id, r.grain, r.window_start, r.window_end, r.class
+  -- Pairs from before there were these cells have none until they are counted again.
+  having sum(r.p + r.n) = (select sum(o.n) from pgscore_data.cell_outcome o where o.version_id = r.version_id and o.day >= r.window_start and o.day < r.window_end);
 end;
-comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window.';
+comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window whose pairs are all in these cells.';
 
 create or replace function pgscore_data._error_quantiles() returns void
 language sql volatile

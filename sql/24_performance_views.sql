@@ -116,7 +116,7 @@ return $${
   "predicted_class": "The class that was said.",
   "n": "How many.",
   "share_of_actual": "Share of this class among what was true.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) or not_counted (the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them)."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) or not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
@@ -225,9 +225,9 @@ begin
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
-          when r.n is null then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' end as undefined_reason,
-        a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, r.top2 / r.n as top_2_accuracy,
-        case when cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
+          when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' end as undefined_reason,
+        a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
+        case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
         pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss

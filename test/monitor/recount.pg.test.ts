@@ -47,3 +47,22 @@ test('the nightly audit finds nothing wrong where nothing is', async () => {
   const { rows } = await superuser.query('select pgscore_data._audit(1000) as wrong');
   expect(rows).toEqual([{ wrong: '0' }]);
 });
+
+test('what was labelled before classes were ranked is said to be not counted, until it is', async () => {
+  const read = `select window_date::text, macro_roc_auc, top_2_accuracy, undefined_reason from pgscore_bi.multiclass_performance_daily where model_name = 'multiclass' order by 1 limit 1`;
+  const counted = (await superuser.query(read)).rows;
+  const forget = `truncate pgscore_data.cell_rank, pgscore_data.cell_class_score;
+    update pgscore_data.evaluation set rank = null, class_bins = null`;
+  await superuser.query(forget);
+  const correct = `update multiclass_truth set truth = case truth when 'a' then 'b' when 'b' then 'a' end where id = (select min(id) from multiclass_truth where truth < 'c')`;
+  for (const _ of ['there', 'and back']) {
+    await alice.query(correct);
+    await superuser.query('select pgscore.refresh()');
+  }
+  expect((await superuser.query(read)).rows).toMatchObject([
+    { macro_roc_auc: null, top_2_accuracy: null, undefined_reason: 'not_counted' },
+  ]);
+  await superuser.query(`select pgscore.rebuild('multiclass')`);
+  await superuser.query('select pgscore.refresh()');
+  expect((await superuser.query(read)).rows).toEqual(counted);
+});
