@@ -98,13 +98,13 @@ begin atomic
     -- Rank (n - 1) q, from 0, lies between two errors; each is known within 1 %, and so is what lies between them.
     select r.version_id, r.grain, r.window_start, q.metric, (r.total - 1) * q.share - floor((r.total - 1) * q.share) as fraction,
            min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower, min(r.error) filter (where r.upto > ceil((r.total - 1) * q.share)) as upper
-      from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9)) q (metric, share)
+      from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9), ('max_abs_error', 1)) q (metric, share)
      group by r.version_id, r.grain, r.window_start, q.metric, q.share, r.total
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
   select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from placed p;
 end;
-comment on function pgscore_data._error_quantiles() is 'Median and ninth decile of the absolute error of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
+comment on function pgscore_data._error_quantiles() is 'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
 
 create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
 language plpgsql volatile security definer

@@ -108,6 +108,8 @@ return $${
   "wape": "Sum of |error| / sum of |truth|.",
   "median_abs_error": "Median of the absolute error, within 1 %.",
   "p90_abs_error": "Ninth decile of the absolute error, within 1 %.",
+  "max_abs_error": "Greatest absolute error, within 1 %.",
+  "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the truth.",
   "actual_mean": "Mean of the truth.",
   "class_label": "The class.",
   "support": "Labelled predictions whose truth is this class.",
@@ -201,10 +203,11 @@ begin
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason$q$
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason,
+        most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance$q$
       || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
-               sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, sum(x.sum_abs_actual)::float8 as abs_actual,
+               sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
@@ -212,7 +215,7 @@ begin
         cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mae_error,
                                    sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) s$q$
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
-           j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error')) j (alias, metric));
+           j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
       format('How far each version of a regression was off: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());

@@ -7,9 +7,10 @@ const SCALES: Record<string, (golden: GoldenWindow) => number> = {
   mcc: () => 1,
   cohen_kappa: () => 1,
   r2: () => 1,
+  explained_variance: () => 1,
   bias: ({ values }) => Number(values?.['mae']),
 };
-const SKETCHED = ['median_abs_error', 'p90_abs_error'];
+const SKETCHED = ['median_abs_error', 'p90_abs_error', 'max_abs_error'];
 /** Metrics of the order of the scores: exact only where no bin holds two scores. */
 const RANKING = ['roc_auc', 'roc_auc_ci_low', 'roc_auc_ci_high', 'average_precision', 'ks_of_scores', 'macro_roc_auc'];
 
