@@ -48,8 +48,8 @@ export async function makeHistory(
        from ${generation} p join pgscore_data.ground_truth g on g.model_id = ${found.model_id} and g.key = array[p.id::text]`,
     `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
      select ${found.version_id}, date_trunc('day', p.event_time, 'UTC'), count(*), 0 from ${generation} p group by 2 on conflict do nothing`,
-    `insert into pgscore_data.cell_score as c (version_id, day, bin, n)
-     select ${found.version_id}, date_trunc('day', p.event_time, 'UTC'), pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins)), count(*) from ${generation} p group by 2, 3 on conflict do nothing`,
+    `insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
+     select ${found.version_id}, date_trunc('day', p.event_time, 'UTC'), pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins)), count(*), count(*) filter (where p.label = '1') from ${generation} p group by 2, 3 on conflict do nothing`,
     `select pgscore_data._recount(${found.version_id}, '-infinity', 'infinity')`,
     'select pgscore_data._add_deltas()',
     'truncate pgscore_data.refresh_delta, pgscore_data.touched',

@@ -28,10 +28,19 @@ export class ScoreBins {
     return this.#edges.length + 1;
   }
 
+  /** The middle of each bin. */
+  get middles(): Float64Array {
+    return Float64Array.from({ length: this.count }, (_, bin) => (this.#edge(bin - 1, 0) + this.#edge(bin, 1)) / 2);
+  }
+
   /** The bin of a probability: how many edges lie below it. */
   of(probability: number): number {
     const part = probability <= 0 ? 0 : probability >= 1 ? PARTS : Math.floor(probability * PARTS);
     return edgesBelow(this.#edges, probability, this.#below[part], this.#below[part + 1]);
+  }
+
+  #edge(index: number, beyond: number): number {
+    return this.#edges[index] ?? beyond;
   }
 }
 
