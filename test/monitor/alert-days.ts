@@ -33,6 +33,9 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
      ), volume as (
        insert into pgscore_data.cell_volume (version_id, day, n_predictions, n_failed) values ($1, $2, $3, $4)
        on conflict (version_id, day) do update set n_predictions = excluded.n_predictions, n_failed = excluded.n_failed
+     ), scored as (
+       insert into pgscore_data.cell_score (version_id, day, bin, n) values ($1, $2, 0, $3)
+       on conflict (version_id, day, bin) do update set n = excluded.n
      ), gone as (
        delete from pgscore_data.cell_outcome where version_id = $1 and day = $2 and age_band = 0
      )
@@ -73,4 +76,9 @@ export async function told(client: Client, model: string, alert: string): Promis
     [model, alert],
   );
   return rows;
+}
+
+/** The number of yesterday, for a service that has a clock of its own. */
+export function yesterday(): number {
+  return Math.floor((Date.now() - FIRST) / DAY_MS) - 1;
 }
