@@ -40,8 +40,8 @@ select v.model_id, 'scoring', date_trunc('day', r.finished_at, m.time_zone), max
  where r.state = 'done' and r.finished_at is not null
  group by 1, 2, 3;
 
-create table pgscore_data.alert_due (version_id int primary key);
-comment on table pgscore_data.alert_due is 'Versions whose windows changed since alerts were last looked at.';
+create table pgscore_data.alert_due (version_id int not null);
+comment on table pgscore_data.alert_due is 'Versions whose windows or rules changed since alerts were last looked at. Rows are only added, so that nobody waits; who looks takes them away.';
 create table pgscore_data.alert_clock (singleton boolean primary key default true check (singleton), last_at timestamptz not null);
 comment on table pgscore_data.alert_clock is 'When the alerts of all models were last looked at, for what time alone brings about.';
 insert into pgscore_data.alert_clock (last_at) values ('-infinity');
@@ -59,13 +59,18 @@ create table pgscore_data.alert_window (
   n bigint,
   lower_threshold double precision,
   upper_threshold double precision,
+  is_eligible boolean not null,
   is_usable boolean not null,
   is_breach boolean not null,
   state text not null,
+  said_at timestamptz not null default clock_timestamp(),
   primary key (model_id, version_id, metric, grain, column_name, window_start, rule)
 ) with (fillfactor = 70);
 comment on table pgscore_data.alert_window is 'What a rule said of a window. Beyond the horizon it stands as it was said in time: a late label does not change it.';
 comment on column pgscore_data.alert_window.version_id is '0: the rule is about the model, whatever its version.';
+comment on column pgscore_data.alert_window.is_eligible is 'Whether the window was mature, and of enough rows.';
+comment on column pgscore_data.alert_window.is_usable is 'Whether there was a threshold to judge it by, too.';
+comment on column pgscore_data.alert_window.said_at is 'What was said before a rule was set anew does not count.';
 comment on column pgscore_data.alert_window.column_name is 'Empty: the rule is about no column.';
 
 create table pgscore_data.alert (

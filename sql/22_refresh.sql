@@ -302,7 +302,7 @@ begin
   update pgscore_data.run r set paired = true where r.run_id = any (runs);
   perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
     where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
-  insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs) on conflict do nothing;
+  insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
   analyze pgscore_data.refresh_key;
   removed := pgscore_data._unpair();
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop

@@ -110,7 +110,7 @@ begin
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._error_quantiles();
-  insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w on conflict do nothing;
+  insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w;
   return exists (select from pgscore_data.touched);
 end
 $$;

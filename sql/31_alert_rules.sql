@@ -26,13 +26,13 @@ comment on view pgscore_data.watched_version is 'The version that the rules of a
 
 create or replace view pgscore_data.effective_alert as
 select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as version_id, r.name, k.kind, r.metric, r.grain, r.column_name, r.threshold, r.clear_at, r.direction, r.severity,
-       r.for_windows, r.of_windows, r.min_samples, r.keep_firing_for, r.is_default, r.set_by, k.better, k.least, k.most
+       r.for_windows, r.of_windows, r.min_samples, r.keep_firing_for, r.is_default, r.set_by, r.set_at, k.better, k.least, k.most
   from pgscore_data.watched_version w
   join lateral (
-    select o.name, o.metric, o.grain, o.column_name, o.threshold, o.clear_at, o.direction, o.severity, o.for_windows, o.of_windows, o.min_samples, o.keep_firing_for, false as is_default, o.set_by
+    select o.name, o.metric, o.grain, o.column_name, o.threshold, o.clear_at, o.direction, o.severity, o.for_windows, o.of_windows, o.min_samples, o.keep_firing_for, false as is_default, o.set_by, o.set_at
       from pgscore_data.alert_rule o where o.model_id = w.model_id and o.enabled
     union all
-    select d.name, d.metric, 'day', null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', true, null
+    select d.name, d.metric, 'day', null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
      where w.task = any (d.tasks) and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
@@ -157,9 +157,7 @@ begin
   else
     raise exception 'no such request' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_alert(), drop_alert() or preview_monitor().';
   end if;
-  -- What the rule said before was said with other words.
-  delete from pgscore_data.alert_window w where w.model_id = family.model_id and w.rule = new.name;
-  insert into pgscore_data.alert_due (version_id) select w.version_id from pgscore_data.watched_version w where w.model_id = family.model_id on conflict do nothing;
+  insert into pgscore_data.alert_due (version_id) select w.version_id from pgscore_data.watched_version w where w.model_id = family.model_id;
   insert into pgscore_data.audit (actor, action, model, detail) values (new.owner, new.action, new.model, jsonb_build_object('alert', new.name) || jsonb_strip_nulls(coalesce(new.settings, '{}')));
   return new;
 end

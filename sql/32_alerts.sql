@@ -21,7 +21,7 @@ begin atomic
 end;
 comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is 'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a pause is usual for it.';
 
-create or replace function pgscore_data._alert_candidates(this_model int, from_time timestamptz, as_of timestamptz)
+create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
   rule text, version_id int, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
   n bigint, least_threshold double precision, is_usable boolean
@@ -30,12 +30,17 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  w record;
+  watched record;
   m pgscore_data.monitor;
   metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
   grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
+  anew text[] := array(
+    select e.name from pgscore_data.effective_alert e
+     where e.model_id = this_model and e.kind <> 'feed'
+       and not exists (select from pgscore_data.alert_window w where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
+  first timestamptz := case when cardinality(anew) > 0 then '-infinity' else since - interval '31 days' end;
 begin
-  select x.version_id, x.number, y.name into w from pgscore_data.watched_version x join pgscore_data.model y using (model_id) where x.model_id = this_model;
+  select x.version_id, x.number, y.name into watched from pgscore_data.watched_version x join pgscore_data.model y using (model_id) where x.model_id = this_model;
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   return query
     select e.name, e.version_id, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, s.noise_limit,
@@ -48,16 +53,32 @@ begin
              else s.n >= e.min_samples end
       from pgscore_data.metric_series s
       join pgscore_data.effective_alert e on e.model_id = this_model and e.metric = s.metric and e.grain = s.grain and (e.column_name is null or e.column_name = s.column_name)
-     where s.model_name = w.name and s.model_version = w.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_end <= as_of;
+     where s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
+       and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
   return query
     select e.name, e.version_id, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
            f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from 2 * m.label_maturity) / 3600
       from pgscore_data.effective_alert e
-     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, from_time, as_of) f
+     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';
 end
 $$;
-comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at, and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
+comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
+
+create or replace function pgscore_data._alert_said(this_model int, since timestamptz) returns setof pgscore_data.alert_window
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select (s.w).*
+    from (select w, row_number() over series as nth, row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_start desc) as nth_last, e.threshold is null as wants_reference
+            from pgscore_data.effective_alert e
+            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric and w.grain = e.grain and w.rule = e.name and w.said_at >= e.set_at
+           where e.model_id = this_model and w.window_end <= since and w.is_eligible
+             and (e.threshold is null and e.kind <> 'feed' or w.window_end > since - interval '101 days' or e.grain <> 'day')
+          window series as (partition by w.rule, w.version_id, w.column_name order by w.window_start)) s
+   where s.nth_last <= 100 or s.nth <= 90 and s.wants_reference;
+end;
+comment on function pgscore_data._alert_said(int, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
 
 create or replace function pgscore_data._alert_limits(rule pgscore_data.effective_alert, reference double precision[], least_threshold double precision, out lower double precision, out upper double precision, out lower_clear double precision, out upper_clear double precision)
 language plpgsql immutable
@@ -90,7 +111,7 @@ comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, dou
 create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
 returns table (
   rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
-  lower_threshold double precision, upper_threshold double precision, is_usable boolean, is_breach boolean, state text, event text
+  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text, event text
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -105,15 +126,16 @@ declare
   reference double precision[];
   recent boolean[];
   last_breach timestamptz;
+  known boolean;
 begin
   for c in
-    select x.*, w.state as said_state, w.is_usable as said_usable, w.is_breach as said_breach, x.window_end > since as is_fresh
-      from pgscore_data._alert_candidates(this_model, since, as_of) x
-      join pgscore_data.effective_alert e on e.model_id = this_model and e.name = x.rule
-      left join pgscore_data.alert_window w on replay and x.window_end <= since and w.model_id = this_model and w.version_id = x.version_id and w.metric = e.metric and w.grain = e.grain
-        and w.column_name = x.column_name and w.window_start = x.window_start and w.rule = x.rule
-     where only_rule is null or x.rule = only_rule
-     order by x.rule, x.column_name, x.window_start
+    select x.rule, x.version_id, x.column_name, x.window_start, x.window_end, x.value, x.ci_low, x.ci_high, x.n, x.least_threshold, x.is_usable as is_eligible,
+           null::text as said_state, null::boolean as said_usable, null::boolean as said_breach, x.window_end > since as is_fresh
+      from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
+    union all
+    select s.rule, s.version_id, s.column_name, s.window_start, s.window_end, s.value, null, null, s.n, null, s.is_eligible, s.state, s.is_usable, s.is_breach, false
+      from pgscore_data._alert_said(this_model, since) s where replay
+     order by rule, column_name, window_start
   loop
     if series is distinct from concat(length(c.rule), c.rule, c.column_name) then
       series := concat(length(c.rule), c.rule, c.column_name);
@@ -122,14 +144,17 @@ begin
       reference := '{}';
       recent := '{}';
       last_breach := null;
+      known := false;
     end if;
     before := progress;
-    if c.said_state is null then
+    if c.said_state is null and not (known and c.least_threshold is null) then
       select * into limits from pgscore_data._alert_limits(r, reference, c.least_threshold);
+      known := true;
     end if;
     rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := r.grain; window_start := c.window_start; window_end := c.window_end;
     value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
-    is_usable := coalesce(c.said_usable, c.is_usable and (lower_threshold is not null or upper_threshold is not null));
+    is_eligible := c.is_eligible;
+    is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
     is_breach := coalesce(c.said_breach, is_usable and (coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
       case r.kind when 'drift' then c.value >= upper_threshold else coalesce(c.ci_low, c.value) > upper_threshold end, false)));
     if is_usable then
@@ -149,8 +174,9 @@ begin
       end if;
       last_breach := case when is_breach then window_end else last_breach end;
     end if;
-    if c.is_usable and r.threshold is null and r.kind <> 'feed' and (r.better = 'neither' or cardinality(reference) < 30 and not is_breach) then
+    if is_eligible and r.threshold is null and r.kind <> 'feed' and (r.better = 'neither' or cardinality(reference) < 30 and not is_breach) then
       reference := (array[c.value] || reference)[1:case r.better when 'neither' then 28 else 30 end];
+      known := false;
     end if;
     if c.said_state is null then
       state := case when is_usable then progress else 'insufficient_data' end;

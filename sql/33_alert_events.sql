@@ -10,6 +10,9 @@ create or replace function pgscore_data._store_verdicts(this_model int, since ti
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
+  -- By whoever looks, and not by who sets or drops a rule: her transaction may stay open.
+  delete from pgscore_data.alert_window w
+   where w.model_id = this_model and not exists (select from pgscore_data.effective_alert e where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain = w.grain and w.said_at >= e.set_at);
   with said as materialized (
     select j.* from pgscore_data._judge(this_model, null, since, as_of, true) j
   ), gone as (
@@ -18,17 +21,17 @@ begin atomic
        and not exists (select from said s where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name and s.window_start = w.window_start)
   )
   insert into pgscore_data.alert_window as w
-    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_usable, is_breach, state)
-  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_usable, s.is_breach, s.state
+    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state)
+  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state
     from said s
    where not exists (
      select from pgscore_data.alert_window x
       where x.model_id = this_model and x.version_id = s.version_id and x.metric = s.metric and x.grain = s.grain and x.column_name = s.column_name and x.window_start = s.window_start and x.rule = s.rule
-        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_usable, x.is_breach, x.state)
-            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_usable, s.is_breach, s.state))
+        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state)
+            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state))
   on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update set
     window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold, upper_threshold = excluded.upper_threshold,
-    is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state;
+    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state, said_at = excluded.said_at;
 end;
 comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is 'Writes down what rules say of windows, where it is not what stands there already.';
 

@@ -29,7 +29,7 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
   }
   await superuser.query(
     `with due as (
-       insert into pgscore_data.alert_due (version_id) values ($1) on conflict do nothing
+       insert into pgscore_data.alert_due (version_id) values ($1)
      ), volume as (
        insert into pgscore_data.cell_volume (version_id, day, n_predictions, n_failed) values ($1, $2, $3, $4)
        on conflict (version_id, day) do update set n_predictions = excluded.n_predictions, n_failed = excluded.n_failed

@@ -95,6 +95,27 @@ describe('rules', () => {
   });
 });
 
+test('a rule that is set anew judges anew, and its transaction holds up nobody while it is open', async () => {
+  const model = await addMonitoredModel(superuser, 'changed', 'binary');
+  await alice.query(`select pgscore.set_alert('changed', 'low', 'accuracy', threshold => 0.8)`);
+  await live(superuser, model, [{ accuracy: 0.7 }]);
+  await alice.query('begin');
+  await alice.query(`select pgscore.set_alert('changed', 'low', 'accuracy', threshold => 0.6)`);
+  await superuser.query(`set lock_timeout = '2s'`);
+  await putDay(superuser, model, 0, { accuracy: 0.71 });
+  await evaluate(superuser, at(1, 7));
+  await superuser.query('reset lock_timeout');
+  await alice.query('commit');
+  await evaluate(superuser, at(1, 8));
+  const { rows } = await superuser.query(
+    `select event, reason, lower_threshold from pgscore_bi.alert_history where model_name = 'changed' order by event_id`,
+  );
+  expect(rows).toEqual([
+    { event: 'firing', reason: null, lower_threshold: 0.8 },
+    { event: 'resolved', reason: 'recovered', lower_threshold: 0.6 },
+  ]);
+});
+
 test('an analyst sees the alerts of her models only', async () => {
   const secret = await addMonitoredModel(superuser, 'secret', 'binary');
   await ada.query(`select pgscore.set_alert('secret', 'low', 'accuracy', threshold => 0.8)`);

@@ -149,6 +149,7 @@ test('what preview_monitor() says of the past is what was said in time', async (
   const model = await watched('twice', ', for_windows => 2, of_windows => 3');
   const days = accuracies(0.9, 0.7, 0.95, 0.7, 0.81, 0.7, 0.9, 0.9, 0.7, 0.7, 0.82, 0.95, 0.2, 0.1, 0.9, 0.6, 0.9, 0.9);
   await live(superuser, model, days);
+  await putDay(superuser, model, days.length, { accuracy: null });
   await evaluate(superuser, at(days.length + 2, 6));
   const { rows } = await alice.query(
     `select alert, event, window_date - date '2026-03-01' as day, value from pgscore.preview_monitor('twice', to_time => $1) where event is not null order by window_start, alert`,
