@@ -1,5 +1,14 @@
 -- What rules say of windows, and what follows from it. Evaluation and preview go through the windows by one function.
 
+create or replace function pgscore_data._alert_horizon(this_model int) returns interval
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select greatest(2 * m.label_maturity, interval '7 days', (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e where e.model_id = m.model_id))
+    from pgscore_data.monitor m where m.model_id = this_model;
+end;
+comment on function pgscore_data._alert_horizon(int) is 'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
+
 create or replace function pgscore_data._feed_series(this_model int, this_feed text, from_time timestamptz, as_of timestamptz)
 returns table (window_start timestamptz, window_end timestamptz, hours double precision, usual_hours double precision, n bigint)
 language sql stable
@@ -57,7 +66,7 @@ begin
        and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
   return query
     select e.name, e.version_id, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
-           f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from 2 * m.label_maturity) / 3600
+           f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
       from pgscore_data.effective_alert e
      cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';

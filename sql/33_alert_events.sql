@@ -92,7 +92,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  since timestamptz := as_of - 2 * (select m.label_maturity from pgscore_data.monitor m where m.model_id = this_model);
+  since timestamptz := as_of - pgscore_data._alert_horizon(this_model);
   s record;
   event bigint;
 begin
@@ -118,7 +118,7 @@ begin
   return event;
 end
 $$;
-comment on function pgscore_data._evaluate_model(int, timestamptz) is 'Looks at the windows of a model that ended within the horizon, twice its label_maturity, and moves its alerts; the last event that came of it.';
+comment on function pgscore_data._evaluate_model(int, timestamptz) is 'Looks at the windows of a model that ended within the horizon and moves its alerts; the last event that came of it.';
 
 create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp()) returns bigint
 language plpgsql volatile security definer
@@ -147,7 +147,7 @@ begin
     union
     select m.model_id from pgscore_data.monitor m
      where exists (select from clock) and (exists (select from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data'))
-       or exists (select from pgscore_data.feed_day f where f.model_id = m.model_id and f.day > as_of - 2 * m.label_maturity))
+       or exists (select from pgscore_data.feed_day f where f.model_id = m.model_id and f.day > as_of - 2 * pgscore_data._alert_horizon(m.model_id)))
     order by 1) into models;
   foreach this_model in array models loop
     event := greatest(event, pgscore_data._evaluate_model(this_model, as_of));

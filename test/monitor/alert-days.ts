@@ -27,6 +27,7 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
     const [found, kept] = [Math.round(positives * accuracy), Math.round((n - positives) * accuracy)];
     cells.push([1, 1, found], [1, 0, positives - found], [0, 0, kept], [0, 1, n - positives - kept]);
   }
+  await superuser.query('begin');
   await superuser.query(
     `with due as (
        insert into pgscore_data.alert_due (version_id) values ($1)
@@ -47,6 +48,7 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
      select $1, $2, 0, (c ->> 0)::int, (c ->> 1)::int, (c ->> 2)::int, 0, 0 from jsonb_array_elements($3::jsonb) c`,
     [model.versionId, at(day), JSON.stringify(cells)],
   );
+  await superuser.query('commit');
 }
 
 /** Looks at the alerts as a service would at that time, whatever the time of another test was; the last event that came of it. */

@@ -102,6 +102,19 @@ test('a late label that turns an old window bad raises nothing, and one that tur
   expect(await told(superuser, 'late', 'low')).toEqual([{ event: 'firing', day: 69, value: 0.1 }]);
 });
 
+test('labels that need no time, and windows of a month, are looked at long enough', async () => {
+  const model = await addMonitoredModel(superuser, 'prompt', 'binary');
+  await superuser.query(`select pgscore.monitor('prompt', label_maturity => '0')`);
+  await live(superuser, model, accuracies(0.9));
+  await alice.query(`select pgscore.set_alert('prompt', 'low', 'accuracy', threshold => 0.8)`);
+  await live(superuser, model, accuracies(0.9, 0.5));
+  await alice.query(`select pgscore.set_alert('prompt', 'month', 'accuracy', threshold => 0.8, grain => 'month')`);
+  await evaluate(superuser, at(31, 6));
+  await evaluate(superuser, at(60, 6));
+  expect(await told(superuser, 'prompt', 'low')).toMatchObject([{ event: 'firing', day: 1 }]);
+  expect(await told(superuser, 'prompt', 'month')).toMatchObject([{ event: 'firing', day: 0, value: 0.7 }]);
+});
+
 test('an event keeps its value, whatever labels say later', async () => {
   const model = await watched('corrected');
   await live(superuser, model, accuracies(0.9, 0.5));
