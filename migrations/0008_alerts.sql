@@ -42,8 +42,13 @@ select v.model_id, 'scoring', date_trunc('day', r.finished_at, m.time_zone), max
 
 create table pgscore_data.alert_due (version_id int not null);
 comment on table pgscore_data.alert_due is 'Versions whose windows or rules changed since alerts were last looked at. Rows are only added, so that nobody waits; who looks takes them away.';
-create table pgscore_data.alert_clock (singleton boolean primary key default true check (singleton), last_at timestamptz not null);
+create table pgscore_data.alert_clock (
+  singleton boolean primary key default true check (singleton),
+  last_at timestamptz not null,
+  rest_until timestamptz not null default '-infinity'
+) with (fillfactor = 70);
 comment on table pgscore_data.alert_clock is 'When the alerts of all models were last looked at, for what time alone brings about.';
+comment on column pgscore_data.alert_clock.rest_until is 'No service looks again before: ten times as long as the last look took.';
 insert into pgscore_data.alert_clock (last_at) values ('-infinity');
 
 create table pgscore_data.alert_window (

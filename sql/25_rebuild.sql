@@ -118,7 +118,7 @@ begin
     end loop;
     while pgscore_data._compute_metrics() loop
     end loop;
-    perform pgscore_data._evaluate_alerts();
+    perform pgscore_data._evaluate_alerts(at_once => true);
     return new;
   end if;
   if this_model is null then

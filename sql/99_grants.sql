@@ -92,4 +92,4 @@ grant update, delete on pgscore_data.label_source, pgscore_data.comparison_reque
 
 grant insert (model, action, name, settings), select (outcome) on pgscore._alert_request to pgscore_user;
 grant select on pgscore.alerts to pgscore_user;
-grant execute on function pgscore_data._evaluate_alerts(timestamptz), pgscore_data._claim_alerts(int), pgscore_data._settle_alerts(bigint[], text) to pgscore_service;
+grant execute on function pgscore_data._evaluate_alerts(timestamptz, boolean), pgscore_data._claim_alerts(int), pgscore_data._settle_alerts(bigint[], text) to pgscore_service;

@@ -54,9 +54,10 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
 /** Looks at the alerts as a service would at that time, whatever the time of another test was; the last event that came of it. */
 export async function evaluate(client: Client, time: string): Promise<string | null> {
   await client.query(`update pgscore_data.alert_clock set last_at = '-infinity'`);
-  const { rows } = await client.query<{ event: string | null }>('select pgscore_data._evaluate_alerts($1) as event', [
-    time,
-  ]);
+  const { rows } = await client.query<{ event: string | null }>(
+    'select pgscore_data._evaluate_alerts($1, at_once => true) as event',
+    [time],
+  );
   return rows[0]?.event ?? null;
 }
 

@@ -192,13 +192,27 @@ test('ten services that look at once raise an alert once', async () => {
   const heard: (string | undefined)[] = [];
   listener.on('notification', ({ payload }) => heard.push(payload));
   await listener.query('listen pgscore_alert');
-  const look = 'select pgscore_data._evaluate_alerts($1) as event';
+  const look = 'select pgscore_data._evaluate_alerts($1, at_once => true) as event';
   const looks = await Promise.all(services.map((service) => service.query<{ event: string | null }>(look, [at(1, 6)])));
   const events = looks.flatMap(({ rows }) => rows.flatMap(({ event }) => event ?? []));
   expect(events).toHaveLength(1);
   expect(await told(superuser, 'crowded', 'low')).toHaveLength(1);
   await listener.query('select');
   expect(heard.map((payload) => JSON.parse(payload ?? '') as unknown)).toEqual([{ event_id: Number(events[0]) }]);
+});
+
+test('labels that trickle in are looked at for a tenth of the time, unless somebody asks for it at once', async () => {
+  const model = await watched('trickling');
+  await live(superuser, model, accuracies(0.9));
+  await superuser.query(`update pgscore_data.alert_clock set rest_until = clock_timestamp() + interval '1 minute'`);
+  await putDay(superuser, model, 0, { accuracy: 0.5 });
+  const patient = await superuser.query('select pgscore_data._evaluate_alerts($1) as event', [at(1, 6)]);
+  expect(patient.rows).toEqual([{ event: null }]);
+  expect(await evaluate(superuser, at(1, 6))).not.toBeNull();
+  const { rows } = await superuser.query(
+    `select rest_until between clock_timestamp() - interval '1 minute' and clock_timestamp() + interval '59 seconds' as rests from pgscore_data.alert_clock`,
+  );
+  expect(rows).toEqual([{ rests: true }]);
 });
 
 test('a raised alert reminds after a day, and after another', async () => {
