@@ -120,7 +120,7 @@ end
 $$;
 comment on function pgscore_data._evaluate_model(int, timestamptz) is 'Looks at the windows of a model that ended within the horizon and moves its alerts; the last event that came of it.';
 
-create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp(), at_once boolean default false) returns bigint
+create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp(), at_once boolean default false, out event bigint, out failure text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -132,13 +132,12 @@ declare
   everything boolean := exists (select from pgscore_data.alert_clock c where c.last_at <= as_of - interval '10 minutes');
   models int[];
   this_model int;
-  event bigint;
 begin
   if not everything and not exists (select from pgscore_data.alert_due) or not pg_try_advisory_xact_lock(7867316, 2) then
-    return null;
+    return;
   end if;
   if not at_once and exists (select from pgscore_data.alert_clock c where c.rest_until > began) then
-    return null;
+    return;
   end if;
   -- Ranks of scores are computed after their cells; a version whose turn for that has not come waits here, too.
   with due as (
@@ -154,17 +153,21 @@ begin
        or exists (select from pgscore_data.feed_day f where f.model_id = m.model_id and f.day > as_of - 2 * pgscore_data._alert_horizon(m.model_id)))
     order by 1) into models;
   foreach this_model in array models loop
-    event := greatest(event, pgscore_data._evaluate_model(this_model, as_of));
+    begin
+      event := greatest(event, pgscore_data._evaluate_model(this_model, as_of));
+    exception when others then
+      -- One model must not silence the alerts of the others.
+      failure := format('%s: %s', (select m.name from pgscore_data.model m where m.model_id = this_model), sqlerrm);
+    end;
   end loop;
   update pgscore_data.alert_clock c set rest_until = clock_timestamp() + 10 * (clock_timestamp() - began);
   if event is not null and current_setting('pgscore.notify', true) is distinct from 'off' then
     perform pg_notify('pgscore_alert', json_build_object('event_id', event)::text);
   end if;
-  return event;
 end
 $$;
 comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
-'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and reminders. The last event that came of it; NULL where there was none, or another session is about it.
+'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and reminders. event: the last one that came of it; NULL where there was none, or another session is about it. failure: of a model that could not be looked at.
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
 Whoever listens on channel pgscore_alert is told, once.';
 

@@ -6,15 +6,16 @@ import { claimAlerts, settleAlerts } from './alert-event.ts';
 import { alertMessage } from './alert-message.ts';
 import { postToWebhook } from './webhook.ts';
 
-const evaluate = statement<[], { event: string | null }>(
+const evaluate = statement<[], { event: string | null; failure: string | null }>(
   'evaluate_alerts',
-  'select pgscore_data._evaluate_alerts() as event',
+  'select event, failure from pgscore_data._evaluate_alerts()',
 );
 
 /** Looks at the alerts of what changed; whether there is something to tell. */
-export async function evaluateAlerts(client: Queryable): Promise<boolean> {
+export async function evaluateAlerts(client: Queryable, log: Logger): Promise<boolean> {
   const [row] = await evaluate(client);
-  return (row?.event ?? null) !== null;
+  if (typeof row?.failure === 'string') log.error({ reason: row.failure }, 'the alerts of a model cannot be looked at');
+  return typeof row?.event === 'string';
 }
 
 /**

@@ -85,7 +85,7 @@ function loopsOfAlerts(
   };
   const telling = new Wakeable('telling of alerts', pollMs, tell, log);
   const look = async (): Promise<void> => {
-    if (goesOn() && (await alerting.use(evaluateAlerts))) telling.wake();
+    if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
   };
   return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
 }

@@ -55,7 +55,7 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
 export async function evaluate(client: Client, time: string): Promise<string | null> {
   await client.query(`update pgscore_data.alert_clock set last_at = '-infinity'`);
   const { rows } = await client.query<{ event: string | null }>(
-    'select pgscore_data._evaluate_alerts($1, at_once => true) as event',
+    'select event from pgscore_data._evaluate_alerts($1, at_once => true)',
     [time],
   );
   return rows[0]?.event ?? null;

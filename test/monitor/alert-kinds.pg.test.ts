@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { at, evaluate, told } from './alert-days.ts';
+import { at, evaluate, putDay, told } from './alert-days.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -114,6 +114,21 @@ describe('drift', () => {
       { column_name: 'noisy', value: 0.4, upper_threshold: 0.5, is_breach: false },
       { column_name: 'twice', value: 0.3, upper_threshold: 0.2, is_breach: true },
     ]);
+  });
+
+  test('that cannot be read fails the look at its model, and at no other', async () => {
+    await addMonitoredModel(superuser, 'broken', 'binary');
+    const sound = await addMonitoredModel(superuser, 'sound', 'binary');
+    await superuser.query(`create or replace view pgscore_data.drift_series as
+      select 'broken' as model_name, 1::bigint as model_version, '2026-03-01'::date as window_date, '2026-03-01Z'::timestamptz as window_start, '2026-03-02Z'::timestamptz as window_end,
+             'psi' as metric, 'f' as column_name, 1 / (random() * 0) as value, 1::bigint as n, 0::float8 as noise_limit, null::text as undefined_reason`);
+    await superuser.query(
+      `insert into pgscore_data.alert_due select version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'broken'`,
+    );
+    await putDay(superuser, sound, 0, { accuracy: null, failed: 10_000 });
+    const look = 'select failure from pgscore_data._evaluate_alerts($1, at_once => true)';
+    expect((await superuser.query(look, [at(1, 6)])).rows).toEqual([{ failure: 'broken: division by zero' }]);
+    expect(await told(superuser, 'sound', 'failed_rows')).toEqual([{ event: 'firing', day: 0, value: 0.5 }]);
   });
 
   test('is told once a day, of all models in one message, and does not remind', async () => {

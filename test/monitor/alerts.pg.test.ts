@@ -192,7 +192,7 @@ test('ten services that look at once raise an alert once', async () => {
   const heard: (string | undefined)[] = [];
   listener.on('notification', ({ payload }) => heard.push(payload));
   await listener.query('listen pgscore_alert');
-  const look = 'select pgscore_data._evaluate_alerts($1, at_once => true) as event';
+  const look = 'select event from pgscore_data._evaluate_alerts($1, at_once => true)';
   const looks = await Promise.all(services.map((service) => service.query<{ event: string | null }>(look, [at(1, 6)])));
   const events = looks.flatMap(({ rows }) => rows.flatMap(({ event }) => event ?? []));
   expect(events).toHaveLength(1);
@@ -206,7 +206,7 @@ test('labels that trickle in are looked at for a tenth of the time, unless someb
   await live(superuser, model, accuracies(0.9));
   await superuser.query(`update pgscore_data.alert_clock set rest_until = clock_timestamp() + interval '1 minute'`);
   await putDay(superuser, model, 0, { accuracy: 0.5 });
-  const patient = await superuser.query('select pgscore_data._evaluate_alerts($1) as event', [at(1, 6)]);
+  const patient = await superuser.query('select event from pgscore_data._evaluate_alerts($1)', [at(1, 6)]);
   expect(patient.rows).toEqual([{ event: null }]);
   expect(await evaluate(superuser, at(1, 6))).not.toBeNull();
   const { rows } = await superuser.query(
