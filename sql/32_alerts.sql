@@ -170,6 +170,7 @@ begin
       recent := (array[is_breach] || recent)[1:r.of_windows];
       if c.said_state is not null then
         progress := c.said_state;
+        recent := case when before in ('firing', 'no_data') and progress = 'ok' then '{}' else recent end;
       elsif progress in ('firing', 'no_data') then
         if not is_breach and c.value >= coalesce(limits.lower_clear, c.value) and c.value <= coalesce(limits.upper_clear, c.value)
           and coalesce(window_end - last_breach >= r.keep_firing_for, true) then

@@ -115,6 +115,17 @@ test('labels that need no time, and windows of a month, are looked at long enoug
   expect(await told(superuser, 'prompt', 'month')).toMatchObject([{ event: 'firing', day: 0, value: 0.7 }]);
 });
 
+test('windows from before an alert cleared do not count again when they grow old', async () => {
+  const model = await watched('cleared', ', for_windows => 2, of_windows => 3');
+  await superuser.query(`select pgscore.monitor('cleared', label_maturity => '0')`);
+  const unknown = Array.from({ length: 10 }, () => ({ accuracy: null }));
+  await live(superuser, model, [...accuracies(0.9, 0.5, 0.5, 0.95, 0.5), ...unknown]);
+  expect(await told(superuser, 'cleared', 'low')).toMatchObject([
+    { event: 'firing', day: 2 },
+    { event: 'resolved', day: 3 },
+  ]);
+});
+
 test('an event keeps its value, whatever labels say later', async () => {
   const model = await watched('corrected');
   await live(superuser, model, accuracies(0.9, 0.5));
