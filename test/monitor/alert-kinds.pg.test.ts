@@ -1,11 +1,36 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { at, evaluate, putDay, told } from './alert-days.ts';
+import { at, evaluate, putDay, told, yesterday } from './alert-days.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
+
+test('labels that tell of wrong predictions raise an alert by way of a refresh, and their correction resolves it', async () => {
+  const model = await addMonitoredModel(superuser, 'whole', 'binary');
+  await alice.query(`select pgscore.set_alert('whole', 'low', 'accuracy', threshold => 0.8)`);
+  const ids = Array.from({ length: 60 }, (_, id) => id);
+  const predictions = ids.map((id) => ({
+    id,
+    at: at(yesterday(), 12),
+    score: id % 2 ? 0.9 : 0.1,
+    label: id % 2 ? 'yes' : 'no',
+  }));
+  await addRun(superuser, model, predictions);
+  const label = `select pgscore.record_label('whole', id::text, case when (id % 2 = 1) = $1 then 'yes' else 'no' end) from generate_series(0, 59) id`;
+  await alice.query(label, [false]);
+  await superuser.query('select pgscore.refresh()');
+  await alice.query(label, [true]);
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query(
+    `select event, reason, value, n::int from pgscore_bi.alert_history where model_name = 'whole' order by event_id`,
+  );
+  expect(rows).toEqual([
+    { event: 'firing', reason: null, value: 0, n: 60 },
+    { event: 'resolved', reason: 'recovered', value: 1, n: 60 },
+  ]);
+});
 
 describe('silence', () => {
   /** A model that was scored, or got labels, every day at noon for ten days. */
