@@ -270,6 +270,16 @@ end
 $$;
 comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
 
+create or replace function pgscore_data._note_feed(this_feed text, this_model int, happened_at timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.feed_day as f (model_id, feed, day, last_at, n)
+  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m where m.model_id = this_model
+  on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at), n = f.n + 1;
+end;
+comment on function pgscore_data._note_feed(text, int, timestamptz) is 'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
+
 create or replace function pgscore_data._refresh(most int default 100000) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -301,10 +311,14 @@ begin
   end if;
   truncate pgscore_data.refresh_label, pgscore_data.refresh_key, pgscore_data.refresh_prediction, pgscore_data.refresh_delta;
   changed := pgscore_data._take_labels(most);
+  perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
   perform pgscore_data._note_late_predictions(runs);
   update pgscore_data.run r set paired = true where r.run_id = any (runs);
+  perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
+    where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
+  insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
   analyze pgscore_data.refresh_key;
   removed := pgscore_data._unpair();
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop

@@ -124,6 +124,7 @@ begin
     end loop;
     while pgscore_data._compare_versions(patient => false) loop
     end loop;
+    perform pgscore_data._evaluate_alerts(at_once => true);
     return new;
   end if;
   if this_model is null then
@@ -224,5 +225,6 @@ begin atomic
   delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
+  delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
 comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs that came to nothing, and old lines of the logs.';

@@ -39,6 +39,8 @@ const SETTINGS: readonly OptionName[] = [
   'gatewaySilenceSeconds',
   'onlineDeadlineSeconds',
   'onlineDeadlineLimitSeconds',
+  'alertWebhook',
+  'alertSecret',
   'logLevel',
   'logPretty',
 ];

@@ -11,7 +11,7 @@ const CLAIM_PATIENCE_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
 export type ControlLinks = Readonly<
-  Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels', Link>
+  Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'alerts', Link>
 >;
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
@@ -26,6 +26,7 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
     schedule: controlLink(databaseUrl, 'schedule'),
     refresh: controlLink(databaseUrl, 'refresh', MONITOR_PATIENCE_MS),
     labels: controlLink(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
+    alerts: controlLink(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
   };
 }
 
