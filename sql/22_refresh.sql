@@ -287,6 +287,7 @@ begin
   changed := pgscore_data._take_labels(most);
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
+  perform pgscore_data._count_features(runs);
   perform pgscore_data._note_late_predictions(runs);
   update pgscore_data.run r set paired = true where r.run_id = any (runs);
   analyze pgscore_data.refresh_key;

@@ -16,6 +16,9 @@ begin
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
   select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+  -- What was read is not kept, so the cells of the features stay; what is computed from them can be.
+  insert into pgscore_data.touched_feature (set_id, day)
+  select distinct c.set_id, c.day from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id) where s.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
 end
 $$;
 comment on function pgscore_data._recount(int, timestamptz, timestamptz) is 'Empties the cells of some days and puts what the pairs say in line to be added to them.';
@@ -118,6 +121,8 @@ begin
     end loop;
     while pgscore_data._compute_metrics() loop
     end loop;
+    while pgscore_data._compute_drift() loop
+    end loop;
     return new;
   end if;
   if this_model is null then
@@ -202,6 +207,8 @@ language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
   delete from pgscore_data.run_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
 end;

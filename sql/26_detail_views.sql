@@ -19,6 +19,7 @@ return pgscore_data._metric_meanings() || $${
   "label_source": "Table or view that the labels come from.",
   "freshness_seconds": "Seconds since a refresh last changed something.",
   "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
+  "drift_share": "Share of the features that drifted on the newest day with enough rows to tell.",
   "label_age": "How old predictions were when their label became known, at most.",
   "bin_low": "Scores above this.",
   "bin_high": "Scores up to this.",
@@ -213,7 +214,12 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
        p.window_date as latest_window, p.metric, p.value, p.ci_low, p.ci_high, p.value_before, p.value - p.value_before as change, p.roc_auc as roc_auc_now,
        s.source_schema || '.' || s.source_name as label_source,
        extract(epoch from now() - (select max(l.started_at) from pgscore_data.refresh_log l))::float8 as freshness_seconds,
-       (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting
+       (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting,
+       (select (count(*) filter (where d.status in ('warning', 'alert')))::float8 / nullif(count(*), 0)
+          from pgscore_data.feature_set f
+         cross join lateral (select x.day from pgscore_data.drift_value x where x.set_id = f.set_id and x.status <> 'insufficient_data' order by x.day desc limit 1) l
+          join pgscore_data.drift_value d on d.set_id = f.set_id and d.day = l.day and d.status <> 'insufficient_data'
+         where f.version_id = v.version_id) as drift_share
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
@@ -253,7 +259,7 @@ do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$' or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
 end

@@ -89,3 +89,13 @@ grant execute on function pgscore.monitor(text, text, text, interval, double pre
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
 grant insert, update, delete on pgscore_data.run_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
 grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;
+
+grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
+revoke execute on function
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision)
+from pgscore_user;
+grant execute on function
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision)
+to pgscore_deployer;
+grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
+grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample to pgscore_service;

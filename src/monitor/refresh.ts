@@ -5,6 +5,10 @@ const computeMetrics = statement<[], { more: boolean }>(
   'compute_metrics',
   'select pgscore_data._compute_metrics() as more',
 );
+const computeDrift = statement<[], { more: boolean }>(
+  'compute_drift',
+  'select pgscore_data._compute_drift() as more',
+);
 
 const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
 
@@ -13,7 +17,7 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
  * are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  */
 export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
-  for (const step of [refreshCells, computeMetrics]) {
+  for (const step of [refreshCells, computeMetrics, computeDrift]) {
     let more = true;
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
   }

@@ -1,4 +1,3 @@
-import type { LocalDays } from './local-days.ts';
 import type { ScoreBins } from './score-bins.ts';
 
 /** Predictions without a score: those of a regression, and of a classifier that gives labels only. */
@@ -24,17 +23,14 @@ export type TallyColumns = {
  */
 export class Tally {
   readonly #bins: ScoreBins;
-  readonly #days: LocalDays;
   readonly #counts = new Map<number | null, Map<number, number> | Uint32Array>();
 
-  constructor(bins: ScoreBins, days: LocalDays) {
+  constructor(bins: ScoreBins) {
     this.#bins = bins;
-    this.#days = days;
   }
 
-  /** Counts one prediction. `score` is NaN where there is none, `instant` in microseconds since 2000, or null. */
-  add(instant: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
-    const day = instant === null ? null : this.#days.startOf(instant);
+  /** Counts one prediction. `score` is NaN where there is none, `day` in seconds since 1970, or null. */
+  add(day: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
     const bin = kind === 'failed' ? FAILED : kind === 'value' || Number.isNaN(score) ? NO_SCORE : this.#bins.of(score);
     const counts = this.#counts.get(day);
     if (counts instanceof Uint32Array) {

@@ -1,0 +1,111 @@
+-- How far a day's features are from the baseline, for the days that a refresh touched.
+
+create or replace function pgscore_data._chi2_99(df bigint) returns double precision
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case when df = 0 then 0 else (array[6.6348966010212145, 9.21034037197618, 11.344866730144373, 13.276704135987622, 15.08627246938899, 16.811893829770927, 18.475306906582357, 20.090235029663233, 21.665994333461924, 23.209251158954356, 24.724970311318277, 26.216967305535853, 27.68824961045705, 29.141237740672796, 30.57791416689249, 31.999926908815176, 33.40866360500461, 34.805305734705065, 36.19086912927004, 37.56623478662507, 38.93217268351607, 40.289360437593864, 41.638398118858476, 42.97982013935165, 44.31410489621915, 45.64168266628317, 46.962942124751436, 48.27823577031548, 49.58788447289881, 50.89218131151707, 52.19139483319193, 53.48577183623535, 54.77553976011035, 56.06090874778906, 57.3420734338592, 58.61921450168706, 59.89250004508689, 61.1620867636897, 62.4281210161849, 63.690739751564465, 64.9500713352112, 66.20623628399322, 67.45934792232582, 68.7095129693454, 69.95683206583814, 71.20140024831149, 72.44330737654823, 73.68263852010573, 74.91947430847816, 76.1538912490127, 77.38596201613736, 78.6157557150025, 79.84333812225145, 81.0687719062971, 82.29211682919967, 83.51342993198946, 84.73276570506393, 85.95017624510335, 87.16571139978757, 88.37941890144937])[df] end;
+comment on function pgscore_data._chi2_99(bigint) is 'The 99 % quantile of chi-squared with up to 60 degrees of freedom, as scipy.stats.chi2.ppf(0.99, df) has it.';
+
+create or replace function pgscore_data._take_touched(most int) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with due as (
+    select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc, t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
+      from (select x.set_id, x.day from pgscore_data.touched_feature x order by x.day desc, x.set_id limit most) t
+  ), taken as (
+    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1) returning t.set_id, t.day
+  )
+  insert into pgscore_data.refresh_drift (set_id, day, feature, slot, part, center, w, b)
+  select c.set_id, c.day, c.feature, x.slot,
+         case k.kind
+           when 'number' then case when x.slot <= 2 then x.slot when x.slot = k.n_bins + 3 then 13 else 2 + k.coarse[x.slot - 2] end
+           else case when x.slot = 2 then k.n_bins + 3 else x.slot end end,
+         case k.kind when 'number' then case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high else k.centers[x.slot - 2] end end,
+         x.w, x.b
+    from taken t
+    join pgscore_data.feature_set s using (set_id)
+    join pgscore_data.cell_feature c using (set_id, day)
+    join pgscore_data.feature_bins k using (set_id, feature)
+    left join pgscore_data.feature_baseline b on b.set_id = c.set_id and b.feature = c.feature and s.baseline_complete
+   cross join lateral unnest(c.counts, b.counts) with ordinality as x (w, b, slot);
+end;
+comment on function pgscore_data._take_touched(int) is 'Lays out what the days whose drift is to be computed hold in each slot, and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
+
+create or replace function pgscore_data._distances() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with total as (
+    select d.set_id, d.day, d.feature, sum(d.w) as n, sum(d.b) as m, nullif(sum(d.w) filter (where d.slot > 1), 0) as n_values, nullif(sum(d.b) filter (where d.slot > 1), 0) as m_values,
+           sum(d.w * d.center) / nullif(sum(d.w) filter (where d.center is not null), 0) as center, sum(d.b * d.center) / nullif(sum(d.b) filter (where d.center is not null), 0) as center_baseline,
+           coalesce(sum(d.w) filter (where d.slot = 1), 0) as missing, coalesce(sum(d.b) filter (where d.slot = 1), 0) as missing_baseline, coalesce(sum(d.w) filter (where d.slot = 2), 0) as low_or_new,
+           coalesce(sum(d.w) filter (where d.slot = d.last), 0) as above
+      from (select x.*, max(x.slot) over (partition by x.set_id, x.day, x.feature) as last from pgscore_data.refresh_drift x) d
+     group by d.set_id, d.day, d.feature
+  ), part as (
+    select d.set_id, d.day, d.feature, d.part, sum(d.w) as w, sum(d.b) as b from pgscore_data.refresh_drift d group by d.set_id, d.day, d.feature, d.part having sum(d.w) > 0 or sum(d.b) > 0
+  ), share as (
+    select p.*, p.w / t.n as pw, p.b / t.m as pb, (p.w + p.b) * t.n / (t.n + t.m) as expected_w, (p.w + p.b) * t.m / (t.n + t.m) as expected_b, mo.psi_floor
+      from part p
+      join total t using (set_id, day, feature) join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id)
+  ), apart as (
+    select s.set_id, s.day, s.feature, count(*) as n_bins, max(s.psi_floor) as psi_floor,
+           sum((x.w - x.b) * ln(x.w / x.b)) as psi,
+           sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end) + sum(case when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end)) / 2 / 0.6931471805599453)) as js,
+           sum(abs(s.pw - s.pb)) / 2 as tv, max(abs(s.pw - s.pb)) as l_infinity,
+           sum((s.w - s.expected_w) ^ 2 / s.expected_w + (s.b - s.expected_b) ^ 2 / s.expected_b) as chi2
+      from share s
+     cross join lateral (select case when s.pw = 0 then s.psi_floor else s.pw end as w, case when s.pb = 0 then s.psi_floor else s.pb end as b) x
+     group by s.set_id, s.day, s.feature
+  ), walk as (
+    select d.set_id, d.day, d.feature, d.b, d.center, t.center_baseline, t.m_values, abs(sum(d.w) over upto / t.n_values - sum(d.b) over upto / t.m_values) as gap, lead(d.center) over upto - d.center as step
+      from pgscore_data.refresh_drift d join total t using (set_id, day, feature)
+     where d.center is not null
+    window upto as (partition by d.set_id, d.day, d.feature order by d.slot)
+  ), ordered as (
+    select w.set_id, w.day, w.feature, max(w.gap) as ks, sum(w.gap * w.step) / greatest(sqrt(sum(w.b * (w.center - w.center_baseline) ^ 2) / max(w.m_values)), 0.001) as wasserstein from walk w group by w.set_id, w.day, w.feature
+  )
+  insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2, ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
+    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, status, undefined_reason)
+  select t.set_id, t.day, t.feature, t.n, coalesce(t.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when t.m > 0 then a.js end, o.ks, o.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (t.n + t.m) / nullif(least(a.n_bins - 1, 1), 0)),
+         t.missing / t.n, t.missing / t.n - t.missing_baseline / t.m, case k.kind when 'number' then (t.low_or_new + t.above) / t.n end, case when k.others is not null then t.low_or_new / t.n end,
+         e.mean, e.mean - (b.sum / nullif(b.n_measured, 0))::float8,
+         case when t.m is null or t.m < 200 or t.n < greatest(200, 20 * a.n_bins) then 'insufficient_data'
+           when a.psi >= greatest(mo.psi_alert, l.noise) then 'alert' when a.psi >= greatest(mo.psi_warning, l.noise) then 'warning' else 'ok' end,
+         case when t.m is null then 'no_baseline' when t.n_values is null then 'no_values' when t.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end
+    from total t
+    join apart a using (set_id, day, feature)
+    join pgscore_data.feature_bins k using (set_id, feature)
+    join pgscore_data.cell_feature c using (set_id, day, feature)
+    join pgscore_data.feature_set s using (set_id)
+    join pgscore_data.version v using (version_id)
+    join pgscore_data.monitor mo using (model_id)
+    left join ordered o using (set_id, day, feature)
+    left join pgscore_data.feature_baseline b on b.set_id = t.set_id and b.feature = t.feature and s.baseline_complete
+   cross join lateral (select (1 / t.n + 1 / t.m) * pgscore_data._chi2_99(a.n_bins - 1) as noise) l
+   cross join lateral (select (c.sum / nullif(c.n_measured, 0))::float8 as mean) e;
+end;
+comment on function pgscore_data._distances() is
+'Computes the distances of the days that were laid out. b and w are shares of the baseline and of the day. PSI: sum of (w - b) ln(w / b), a share of nothing on one side being the floor. Its noise limit: under no change PSI is about (1/n + 1/m) times chi-squared with as many degrees of freedom as there are bins less one; the 99 % quantile of that.
+KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at least 0.001); all others over the ten, with missing and what lies outside.';
+
+create or replace function pgscore_data._compute_drift(most int default 4000) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'
+as $$
+begin
+  if not exists (select from pgscore_data.touched_feature) or not pg_try_advisory_xact_lock(7867316, 1) then
+    return false;
+  end if;
+  truncate pgscore_data.refresh_drift;
+  perform pgscore_data._take_touched(most);
+  analyze pgscore_data.refresh_drift;
+  delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d where v.set_id = d.set_id and v.day = d.day;
+  perform pgscore_data._distances();
+  return exists (select from pgscore_data.touched_feature);
+end
+$$;
+comment on function pgscore_data._compute_drift(int) is 'Brings the drift of touched days up to date, at most so many features of days, the newest first. True where more is waiting.';

@@ -1,0 +1,69 @@
+import type { Data, RecordBatch } from 'apache-arrow';
+import { LONGEST } from './category-bins.ts';
+import type { WatchedFeature } from './feature-bins.ts';
+import { columnNamed, doublesOf, isText, validityOf } from './feature-columns.ts';
+
+/** A batch of a job whose version has no bins yet, with the day of each row. */
+export type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
+
+/** Values of a feature; missing ones are null. */
+export type FeatureValues = {
+  readonly feature: number;
+  readonly numbers: (number | null)[] | null;
+  readonly texts: (string | null)[] | null;
+};
+
+/** A text that is too long for a category stands for any of them; the database takes it for such a one too. */
+const TOO_LONG = ' '.repeat(LONGEST + 1);
+
+/** Every `step`th value of a feature. */
+export function valuesOf(
+  { feature, name, kind }: WatchedFeature,
+  read: readonly ReadRows[],
+  step: number,
+): FeatureValues {
+  if (kind === 'number') return { feature, numbers: everyNth(name, read, step, numberReader), texts: null };
+  return { feature, numbers: null, texts: everyNth(name, read, step, textReader) };
+}
+
+function everyNth<Value>(
+  name: string,
+  read: readonly ReadRows[],
+  step: number,
+  readerOf: (column: Data) => (row: number) => Value,
+): (Value | null)[] {
+  const values: (Value | null)[] = [];
+  let next = 0;
+  for (const { batch } of read) {
+    const column = columnNamed(batch, name);
+    const valueOf = column === undefined ? undefined : readerOf(column);
+    const valid = column === undefined ? null : validityOf(column);
+    for (; next < batch.numRows; next += step) {
+      const there = valid === null || ((valid[next >> 3] ?? 0) & (1 << (next & 7))) !== 0;
+      values.push(there && valueOf !== undefined ? valueOf(next) : null);
+    }
+    next -= batch.numRows;
+  }
+  return values;
+}
+
+function numberReader(column: Data): (row: number) => number | null {
+  const values = doublesOf(column, new Float64Array(column.length));
+  return (row) => {
+    const value = values?.[row];
+    return value === undefined || Number.isNaN(value) ? null : value;
+  };
+}
+
+function textReader(column: Data): (row: number) => string | null {
+  if (!isText(column)) {
+    const values = doublesOf(column, new Float64Array(column.length));
+    return (row) => (values?.[row] === 0 ? 'false' : 'true');
+  }
+  const { values, valueOffsets } = column;
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  return (row) => {
+    const [start, end] = [valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0];
+    return end - start > LONGEST ? TOO_LONG : bytes.toString('utf8', start, end);
+  };
+}

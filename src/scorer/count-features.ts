@@ -1,0 +1,82 @@
+import type { RecordBatch } from 'apache-arrow';
+import type { Step } from '../db/trip.ts';
+import type { Signature } from '../model/signature.ts';
+import type { WatchedFeature } from '../monitor/feature-bins.ts';
+import { valuesOf, type ReadRows } from '../monitor/feature-sample.ts';
+import { FeatureTally } from '../monitor/feature-tally.ts';
+import { freezeBins, writeFeatureSample, writeFeatureTally } from '../monitor/write-features.ts';
+import type { Run } from '../runs/run.ts';
+import type { Tools } from './tools.ts';
+import { watchedFeatures } from './watched-features.ts';
+
+/** A job of so many rows freezes the bins of its version; smaller ones leave their rows until they are as many together. */
+const LEAST_ROWS = 1000;
+/** Rows that a job looks at first where there are no bins, and the values in them: what is read ahead waits in memory. */
+const MOST_ROWS = 65_536;
+const MOST_READ = 2_000_000;
+/** Values that bins are made of. */
+const MOST_SAMPLED = 10_000;
+const MOST_SENT = 1_000_000;
+
+/** Counts where the features of a job lie, for the monitor: in the bins of its version, which it freezes where it is the first. */
+export class FeatureCount {
+  readonly #run: Run;
+  readonly #watched: readonly WatchedFeature[];
+  #tally: FeatureTally | undefined;
+  #setId = 0;
+  /** What was read before there were bins. */
+  #read: ReadRows[] = [];
+
+  private constructor(run: Run, watched: readonly WatchedFeature[]) {
+    this.#run = run;
+    this.#watched = watched;
+  }
+
+  static async of(run: Run, signature: Signature, tools: Tools): Promise<FeatureCount> {
+    const count = new FeatureCount(run, watchedFeatures(signature));
+    if (count.#watched.length > 0) await count.#useBins(tools);
+    return count;
+  }
+
+  add(batch: RecordBatch, days: readonly (number | null)[]): void {
+    if (this.#tally !== undefined) this.#tally.add(batch, days);
+    else if (this.#watched.length > 0) this.#read.push({ batch, days });
+  }
+
+  /** Sees to it that there are bins before the writing begins, if there are rows enough; `readAhead` has some come by. */
+  async settle(readAhead: (rows: number) => Promise<void>, tools: Tools): Promise<void> {
+    if (this.#tally !== undefined || this.#watched.length === 0) return;
+    await readAhead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
+    const rows = this.#read.reduce((sum, { days }) => sum + days.length, 0);
+    if (rows < LEAST_ROWS) return;
+    const most = Math.max(LEAST_ROWS, Math.min(MOST_SAMPLED, Math.floor(MOST_SENT / this.#watched.length)));
+    const samples = this.#watched.map((feature) => valuesOf(feature, this.#read, Math.ceil(rows / most)));
+    await freezeBins(await tools.writer.client(), this.#run.versionId, JSON.stringify(samples));
+    await this.#useBins(tools);
+  }
+
+  /** Writes the counts down, in the transaction that writes the predictions. */
+  steps(shard: number): Step[] {
+    const { runId, attempt, versionId } = this.#run;
+    if (this.#tally !== undefined) {
+      return this.#tally.days.map(({ day, rows, features, slots, counts, sums }) =>
+        writeFeatureTally.step(runId, attempt, shard, this.#setId, day, rows, features, slots, counts, sums),
+      );
+    }
+    const days = this.#read.flatMap((read) => read.days);
+    if (days.length === 0) return [];
+    return this.#watched.map((watched) => {
+      const { feature, numbers, texts } = valuesOf(watched, this.#read, 1);
+      return writeFeatureSample.step(runId, attempt, shard, versionId, feature, days, numbers, texts);
+    });
+  }
+
+  async #useBins(tools: Tools): Promise<void> {
+    const bins = await tools.featureBins.get(await tools.writer.client(), this.#run.versionId, this.#run.binSet);
+    if (bins === undefined) return;
+    this.#setId = bins.setId;
+    this.#tally = new FeatureTally(bins);
+    for (const { batch, days } of this.#read) this.#tally.add(batch, days);
+    this.#read = [];
+  }
+}
