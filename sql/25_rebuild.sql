@@ -72,7 +72,7 @@ comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is 'Pai
 
 create or replace view pgscore._monitor_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
-comment on view pgscore._monitor_request is 'Where refresh(), monitor() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._monitor_request is 'Where refresh(), monitor(), monitor_features() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._monitor_request alter column actor set default current_user;
 
 create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
@@ -130,6 +130,8 @@ begin
   end if;
   if new.action = 'rebuild' then
     new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+  elsif new.action = 'monitor_features' then
+    perform pgscore_data._monitor_features(this_model, new.settings);
   else
     perform pgscore_data._change_monitor(this_model, new.model, new.settings);
   end if;
@@ -137,7 +139,7 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor() and rebuild() ask for, and writes the last two to the audit.';
+comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor(), monitor_features() and rebuild() ask for, and writes all but the first to the audit.';
 
 create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();

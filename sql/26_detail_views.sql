@@ -235,7 +235,7 @@ create or replace view pgscore_bi.model_events with (security_barrier) as
 select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || a.version, '') || ': ' || a.action || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor as text,
        concat_ws(',', 'pgscore', a.action, a.model) as tags
   from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
- where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'rebuild');
+ where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'monitor_features', 'set_baseline', 'rebuild');
 comment on view pgscore_bi.model_events is 'What was done to models, in the shape of Grafana''s annotations.';
 
 create or replace view pgscore_bi.refresh_log as

@@ -2,7 +2,7 @@
 
 create or replace view pgscore._baseline_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::jsonb as outcome, null::name as actor where false;
-comment on view pgscore._baseline_request is 'Where set_baseline() and monitor_features() hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._baseline_request is 'Where set_baseline() hands its request over: actor is the caller, and nobody can write it.';
 alter view pgscore._baseline_request alter column actor set default current_user;
 
 create or replace function pgscore_data._baseline_plan(this_version int) returns jsonb
@@ -128,15 +128,13 @@ begin
       new.outcome := to_jsonb(pgscore_data._baseline_of_history(version.version_id, new.model, new.settings));
     when 'anew' then
       delete from pgscore_data.feature_set s where s.version_id = version.version_id;
-    else
-      perform pgscore_data._monitor_features(version.model_id, new.settings);
   end case;
   insert into pgscore_data.audit (actor, action, model, version, detail)
-  values (new.actor, case new.action when 'features' then 'monitor_features' else 'set_baseline' end, version.model_name, case when new.action <> 'features' then version.number end, jsonb_strip_nulls(new.settings));
+  values (new.actor, 'set_baseline', version.model_name, version.number, jsonb_strip_nulls(new.settings));
   return new;
 end
 $$;
-comment on function pgscore_data._accept_baseline() is 'Does what set_baseline() and monitor_features() ask for, and writes it to the audit.';
+comment on function pgscore_data._accept_baseline() is 'Does what set_baseline() asks for, and writes it to the audit.';
 
 create or replace trigger accept instead of insert on pgscore._baseline_request
 for each row execute function pgscore_data._accept_baseline();
@@ -228,8 +226,8 @@ create or replace function pgscore.monitor_features(model text, baseline_rows in
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore._baseline_request (model, action, settings)
-  values ($1, 'features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5))
+  insert into pgscore._monitor_request (model, action, settings)
+  values ($1, 'monitor_features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5))
 $$;
 comment on function pgscore.monitor_features(text, int, double precision, double precision, double precision) is
 'Changes how the features of a model are watched, all its versions; what is left out stays as it is.

@@ -1,28 +1,28 @@
-import { Bool, Int, Utf8 } from 'apache-arrow';
+import { Int, Utf8 } from 'apache-arrow';
 import type { Data, RecordBatch } from 'apache-arrow';
 
-/** The column of a batch with this name, if it has one value a row. */
+/** The column of a batch with this name. */
 export function columnNamed(batch: RecordBatch, name: string): Data | undefined {
   const index = batch.schema.fields.findIndex((field) => field.name === name);
   return index === -1 ? undefined : batch.data.children[index];
 }
 
-/** Whether a value is there, by the bitmap of its column; null where all are. */
+/** The bitmap that says whether a value is there; null where all are. */
 export function validityOf(column: Data): Uint8Array | null {
   return column.nullCount === 0 ? null : column.nullBitmap;
+}
+
+export function isThere(validity: Uint8Array | null, row: number): boolean {
+  return validity === null || ((validity[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 }
 
 export function isText(column: Data): column is Data<Utf8> {
   return column.type instanceof Utf8;
 }
 
-/**
- * The numbers of a column as doubles, in `scratch`: one type of array keeps the loops over them fast. Undefined where it
- * holds none.
- */
-export function doublesOf(column: Data, scratch: Float64Array): Float64Array | undefined {
+/** The numbers of a column as doubles, in `scratch` if it is long enough: one type of array keeps the loops over them fast. */
+export function doublesOf(column: Data, scratch: Float64Array): Float64Array {
   const { values, length, type } = column;
-  if (type instanceof Bool || !ArrayBuffer.isView(values) || isText(column)) return undefined;
   const doubles = scratch.length >= length ? scratch : new Float64Array(length);
   if (type instanceof Int && type.bitWidth === 64) fromLongs(values, length, doubles);
   else doubles.set((values as Float64Array).subarray(0, length));

@@ -1,7 +1,7 @@
 import type { Data, RecordBatch } from 'apache-arrow';
 import { LONGEST } from './category-bins.ts';
 import type { WatchedFeature } from './feature-bins.ts';
-import { columnNamed, doublesOf, isText, validityOf } from './feature-columns.ts';
+import { columnNamed, doublesOf, isText, isThere, validityOf } from './feature-columns.ts';
 
 /** A batch of a job whose version has no bins yet, with the day of each row. */
 export type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
@@ -39,8 +39,7 @@ function everyNth<Value>(
     const valueOf = column === undefined ? undefined : readerOf(column);
     const valid = column === undefined ? null : validityOf(column);
     for (; next < batch.numRows; next += step) {
-      const there = valid === null || ((valid[next >> 3] ?? 0) & (1 << (next & 7))) !== 0;
-      values.push(there && valueOf !== undefined ? valueOf(next) : null);
+      values.push(valueOf !== undefined && isThere(valid, next) ? valueOf(next) : null);
     }
     next -= batch.numRows;
   }
@@ -50,7 +49,7 @@ function everyNth<Value>(
 function numberReader(column: Data): (row: number) => number | null {
   const values = doublesOf(column, new Float64Array(column.length));
   return (row) => {
-    const value = values?.[row];
+    const value = values[row];
     return value === undefined || Number.isNaN(value) ? null : value;
   };
 }
@@ -58,7 +57,7 @@ function numberReader(column: Data): (row: number) => number | null {
 function textReader(column: Data): (row: number) => string | null {
   if (!isText(column)) {
     const values = doublesOf(column, new Float64Array(column.length));
-    return (row) => (values?.[row] === 0 ? 'false' : 'true');
+    return (row) => (values[row] === 0 ? 'false' : 'true');
   }
   const { values, valueOffsets } = column;
   const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);

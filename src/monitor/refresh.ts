@@ -5,10 +5,7 @@ const computeMetrics = statement<[], { more: boolean }>(
   'compute_metrics',
   'select pgscore_data._compute_metrics() as more',
 );
-const computeDrift = statement<[], { more: boolean }>(
-  'compute_drift',
-  'select pgscore_data._compute_drift() as more',
-);
+const computeDrift = statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more');
 
 const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
 

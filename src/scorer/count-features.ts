@@ -1,13 +1,13 @@
 import type { RecordBatch } from 'apache-arrow';
 import type { Step } from '../db/trip.ts';
 import type { Signature } from '../model/signature.ts';
+import { watchedFeatures } from '../model/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf, type ReadRows } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
 import { freezeBins, writeFeatureSample, writeFeatureTally } from '../monitor/write-features.ts';
 import type { Run } from '../runs/run.ts';
 import type { Tools } from './tools.ts';
-import { watchedFeatures } from './watched-features.ts';
 
 /** A job of so many rows freezes the bins of its version; smaller ones leave their rows until they are as many together. */
 const LEAST_ROWS = 1000;
@@ -33,7 +33,7 @@ export class FeatureCount {
   }
 
   static async of(run: Run, signature: Signature, tools: Tools): Promise<FeatureCount> {
-    const count = new FeatureCount(run, watchedFeatures(signature));
+    const count = new FeatureCount(run, watchedFeatures(signature.features));
     if (count.#watched.length > 0) await count.#useBins(tools);
     return count;
   }

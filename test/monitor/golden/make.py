@@ -11,6 +11,7 @@ import pathlib
 import warnings
 
 from binary import binary
+from drift import distances, drift_cases
 from multiclass import multiclass
 from regression import regression
 from sets import binary_sets, multiclass_sets, regression_sets
@@ -68,3 +69,5 @@ if __name__ == '__main__':
     here = pathlib.Path(__file__).parent
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
+    cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
+    (here / 'drift.json').write_text(lines({'cases': cases}))

@@ -1,10 +1,12 @@
-import type { Signature } from '../model/signature.ts';
-import type { WatchedFeature } from '../monitor/feature-bins.ts';
+import type { Feature } from './signature.ts';
 
 const MOST_WATCHED = 200;
 
+/** A feature that the monitor watches: its place in the signature, from 1, and whether it is counted as a number. */
+export type Watched = { readonly feature: number; readonly name: string; readonly kind: 'number' | 'category' };
+
 /** The features of a version that are watched, as pgscore_data._watched() has them: the first 200 that are no arrays. */
-export function watchedFeatures({ features }: Signature): WatchedFeature[] {
+export function watchedFeatures(features: readonly Feature[]): Watched[] {
   return features
     .map(({ name, type, width }, index) => ({ feature: index + 1, name, kind: kindOf(type), width }))
     .filter(({ width }) => width === 1)
@@ -12,6 +14,6 @@ export function watchedFeatures({ features }: Signature): WatchedFeature[] {
     .map(({ feature, name, kind }) => ({ feature, name, kind }));
 }
 
-function kindOf(type: Signature['features'][number]['type']): WatchedFeature['kind'] {
+function kindOf(type: Feature['type']): Watched['kind'] {
   return type === 'string' || type === 'bool' ? 'category' : 'number';
 }
