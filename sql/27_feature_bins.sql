@@ -107,7 +107,7 @@ declare
 begin
   if this_set is not null then
     perform pgscore_data._add_bins(this_set, w.feature, w.name, w.kind,
-      array(select x::float8 from jsonb_array_elements_text(coalesce(s -> 'numbers', '[]')) x where w.kind = 'number'), array(select jsonb_array_elements_text(coalesce(s -> 'texts', '[]'))))
+      array(select x::float8 from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x where w.kind = 'number'), array(select jsonb_array_elements_text(coalesce(nullif(s -> 'texts', 'null'), '[]'))))
       from pgscore_data._watched(this_version) w left join jsonb_array_elements(samples) s on (s ->> 'feature')::smallint = w.feature;
   end if;
 end

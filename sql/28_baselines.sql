@@ -159,7 +159,7 @@ begin
       raise exception '% has no column "%"', source, f.name using
         errcode = 'undefined_column', hint = 'Give a table or view that has every feature of the model under its name.';
     end if;
-    if case f.kind when 'number' then f.typcategory <> 'N' and f.type <> 'bool'::regtype else f.typcategory <> 'S' and f.typtype <> 'e' and f.type <> 'bool'::regtype end then
+    if f.type <> 'bool'::regtype and (f.kind = 'number' and f.typcategory <> 'N' or f.kind = 'category' and f.typcategory <> 'S' and f.typtype <> 'e') then
       raise exception 'column "%" of % is %, and feature "%" a %', f.attname, source, f.type::regtype, f.name, f.kind using
         errcode = 'datatype_mismatch', hint = 'Give a view that casts it to the type that the model takes.';
     end if;
