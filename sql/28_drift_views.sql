@@ -9,7 +9,7 @@ return pgscore_data._detail_meanings() || $${
   "n": "Rows that finished runs read, for times in the window. Rows that could not be scored are among them: a feature that went missing may be why.",
   "n_baseline": "Rows of the baseline.",
   "psi": "Population stability index: sum of (w - b) ln(w / b) over the shares w of the window and b of the baseline in the same bins, ten for a number. A share of nothing on one side counts as psi_floor.",
-  "psi_noise_limit": "What psi stays below in 99 % of windows of this size where nothing has changed: (1/n + 1/n_baseline) times the 99 % quantile of chi-squared with as many degrees of freedom as bins that are not empty, less one.",
+  "psi_noise_limit": "What psi stays below in 99 % of windows of this size where nothing has changed: (1/n + 1/n_baseline) times the 99 % quantile of chi-squared with as many degrees of freedom as bins that are not empty, less one; more where bins hold few rows.",
   "psi_floor": "What stood for a share of nothing in psi.",
   "js_distance_base2": "Jensen-Shannon distance, the root of the divergence to base 2: 0 for the same, 1 for nothing in common.",
   "ks_statistic": "Kolmogorov-Smirnov: greatest difference of the distribution functions at the edges of a hundred bins; what is missing is left out. NULL for a category.",

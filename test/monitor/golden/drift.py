@@ -97,11 +97,12 @@ def distances(case):
     n, m, bins = w.sum(), b.sum(), int(there.sum())
     table = np.array([w[there], b[there]])
     gaps = np.abs(w / n - b / m)
+    few = (w + b)[there] * min(n, m) / (n + m)
     values = {
         'n': n,
         'n_baseline': m,
         'psi': stability(w, b),
-        'psi_noise_limit': (1 / n + 1 / m) * chi2.ppf(0.99, bins - 1),
+        'psi_noise_limit': (1 / n + 1 / m) * (chi2.ppf(0.99, bins - 1) + 3 * np.minimum(1, 1 / few).sum()),
         'js_distance_base2': jensenshannon(b / m, w / n, 2),
         'tv_distance': gaps.sum() / 2,
         'l_infinity_distance': gaps.max(),
