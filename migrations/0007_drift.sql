@@ -145,6 +145,6 @@ comment on table pgscore_data.refresh_feature is 'Work of the refresh that is ru
 
 create unlogged table pgscore_data.refresh_drift (
   set_id int not null, day timestamptz not null, feature smallint not null, slot smallint not null, part smallint not null, center double precision,
-  w double precision not null, b double precision
+  w double precision not null, b double precision, psi_floor double precision not null
 );
 comment on table pgscore_data.refresh_drift is 'Work of the refresh that is running: what a day and the baseline hold in each slot.';

@@ -43,8 +43,9 @@ async function addFeature(superuser: Client, set: number | undefined, at: number
   await superuser.query(bins, [set, at, name, kind, baseline.length - 3, ...binned]);
   const put = `insert into pgscore_data.feature_baseline values ($1, $2, $3, 0, 0)`;
   await superuser.query(put, [set, at, baseline]);
-  const cell = `insert into pgscore_data.cell_feature values ($1, $2, $3, $4, 0, 0)`;
-  for (const [day, counts] of Object.entries(windows)) await superuser.query(cell, [set, day, at, counts]);
+  const cells = `insert into pgscore_data.cell_feature
+    select $1, w.key::timestamptz, $2, array(select c::bigint from jsonb_array_elements_text(w.value) with ordinality as x (c, n) order by n), 0, 0 from jsonb_each($3) w`;
+  await superuser.query(cells, [set, at, JSON.stringify(windows)]);
 }
 
 /** A number in bins of equal width, one unit each from 0 on. */
