@@ -10,25 +10,42 @@ const BEYOND = 1e60;
 /** Where a feature is counted: its first slot and its place among the features. */
 export type Target = { readonly into: DayCounts; readonly offset: number; readonly index: number };
 
+/** Room for a batch: its numbers as doubles, and their slots. */
+export type Scratch = { readonly values: Float64Array; readonly slots: Uint8Array };
+
 /** Counts and sums the numbers of a column; `places` has the day of each row, -1 where it is not counted. */
 export function countNumbers(
   column: Data,
   bins: NumberBins,
   places: Int32Array,
-  target: Target,
-  scratch: Float64Array,
+  { into, offset, index }: Target,
+  { values, slots }: Scratch,
 ): void {
-  const values = doublesOf(column, scratch);
-  const valid = validityOf(column);
-  const { counts, sums, beyond, slots, features } = target.into;
-  for (let row = 0; row < places.length; row += 1) {
+  const rows = places.length;
+  doublesOf(column, values);
+  bins.slotsOf(values, rows, slots);
+  for (let row = 0; row < rows; row += 1) {
     const place = places[row] ?? -1;
+    if (place >= 0) bump(into.counts, place * into.slots + offset + (slots[row] ?? MISSING));
+  }
+  sumUp(values, places, into, index);
+}
+
+/** Adds numbers to the sums of their days, a stretch of one day at a time. */
+function sumUp(values: Float64Array, places: Int32Array, { sums, beyond, features }: DayCounts, index: number): void {
+  const rows = places.length;
+  for (let row = 0; row < rows;) {
+    const place = places[row] ?? -1;
+    let [sum, far] = [0, 0];
+    for (; row < rows && places[row] === place; row += 1) {
+      const x = values[row] ?? 0;
+      if (Math.abs(x) < BEYOND) sum += x;
+      else if (x === x) far += 1;
+    }
     if (place < 0) continue;
-    const x = isThere(valid, row) ? (values[row] ?? Number.NaN) : Number.NaN;
-    bump(counts, place * slots + target.offset + bins.slotOf(x));
-    const at = place * features + target.index;
-    if (Math.abs(x) < BEYOND) sums[at] = (sums[at] ?? 0) + x;
-    else if (!Number.isNaN(x)) bump(beyond, at);
+    const at = place * features + index;
+    sums[at] = (sums[at] ?? 0) + sum;
+    beyond[at] = (beyond[at] ?? 0) + far;
   }
 }
 
@@ -38,9 +55,9 @@ export function countCategories(
   bins: CategoryBins,
   places: Int32Array,
   target: Target,
-  scratch: Float64Array,
+  { values }: Scratch,
 ): void {
-  const slotOf = isText(column) ? textSlots(column, bins) : truthSlots(column, bins, scratch);
+  const slotOf = isText(column) ? textSlots(column, bins) : truthSlots(column, bins, values);
   const valid = validityOf(column);
   const { counts, slots } = target.into;
   for (let row = 0; row < places.length; row += 1) {
@@ -54,8 +71,8 @@ function textSlots({ values, valueOffsets }: Data, bins: CategoryBins): (row: nu
   return (row) => bins.slotOf(values, valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0);
 }
 
-function truthSlots(column: Data, bins: CategoryBins, scratch: Float64Array): (row: number) => number {
-  const values = doublesOf(column, scratch);
+function truthSlots(column: Data, bins: CategoryBins, values: Float64Array): (row: number) => number {
+  doublesOf(column, values);
   const [no, yes] = [bins.slotOfText('false'), bins.slotOfText('true')];
   return (row) => (values[row] === 0 ? no : yes);
 }

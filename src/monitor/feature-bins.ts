@@ -30,8 +30,8 @@ const readBins = statement<[versionId: number], BinsRow>(
      from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) where s.version_id = $1 order by b.feature`,
 );
 
-/** Versions whose bins are kept. */
-const MOST_KEPT = 100;
+/** Features whose bins are kept, 10 kB each. */
+const MOST_KEPT = 1000;
 
 /** The bins of the versions that were scored last. */
 export class FeatureBinsCache {
@@ -43,8 +43,18 @@ export class FeatureBinsCache {
     this.#kept.delete(versionId);
     const bins = kept !== undefined && kept.setId === setId ? kept : await load(client, versionId);
     if (bins !== undefined) this.#kept.set(versionId, bins);
-    for (const oldest of this.#kept.keys()) if (this.#kept.size > MOST_KEPT) this.#kept.delete(oldest);
+    this.#forget();
     return bins;
+  }
+
+  #forget(): void {
+    let features = 0;
+    for (const bins of this.#kept.values()) features += bins.features.length;
+    for (const [versionId, bins] of this.#kept) {
+      if (features <= MOST_KEPT || this.#kept.size === 1) return;
+      this.#kept.delete(versionId);
+      features -= bins.features.length;
+    }
   }
 }
 

@@ -20,13 +20,14 @@ export function isText(column: Data): column is Data<Utf8> {
   return column.type instanceof Utf8;
 }
 
-/** The numbers of a column as doubles, in `scratch` if it is long enough: one type of array keeps the loops over them fast. */
-export function doublesOf(column: Data, scratch: Float64Array): Float64Array {
+/** Puts the numbers of a column into `doubles`, NaN for what is missing: one type of array keeps the loops over them fast. */
+export function doublesOf(column: Data, doubles: Float64Array): void {
   const { values, length, type } = column;
-  const doubles = scratch.length >= length ? scratch : new Float64Array(length);
   if (type instanceof Int && type.bitWidth === 64) fromLongs(values, length, doubles);
   else doubles.set((values as Float64Array).subarray(0, length));
-  return doubles;
+  const validity = validityOf(column);
+  if (validity === null) return;
+  for (let row = 0; row < length; row += 1) if (!isThere(validity, row)) doubles[row] = Number.NaN;
 }
 
 function fromLongs({ buffer, byteOffset }: ArrayBufferView, length: number, doubles: Float64Array): void {

@@ -47,7 +47,8 @@ function everyNth<Value>(
 }
 
 function numberReader(column: Data): (row: number) => number | null {
-  const values = doublesOf(column, new Float64Array(column.length));
+  const values = new Float64Array(column.length);
+  doublesOf(column, values);
   return (row) => {
     const value = values[row];
     return value === undefined || Number.isNaN(value) ? null : value;
@@ -56,7 +57,8 @@ function numberReader(column: Data): (row: number) => number | null {
 
 function textReader(column: Data): (row: number) => string | null {
   if (!isText(column)) {
-    const values = doublesOf(column, new Float64Array(column.length));
+    const values = new Float64Array(column.length);
+    doublesOf(column, values);
     return (row) => (values[row] === 0 ? 'false' : 'true');
   }
   const { values, valueOffsets } = column;

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { countCategories, countNumbers } from './count-column.ts';
+import { countCategories, countNumbers, type Scratch } from './count-column.ts';
 import { DayCounts } from './day-counts.ts';
 import type { CountedFeature, FeatureBins } from './feature-bins.ts';
 import { columnNamed } from './feature-columns.ts';
@@ -31,7 +31,7 @@ export class FeatureTally {
   readonly #counted: DayCounts;
   readonly #days = new Map<number | null, number>();
   readonly #rows: number[] = [];
-  #scratch = new Float64Array(0);
+  #scratch: Scratch = { values: new Float64Array(0), slots: new Uint8Array(0) };
 
   constructor(bins: FeatureBins) {
     let offset = 0;
@@ -46,7 +46,9 @@ export class FeatureTally {
   /** Counts the rows of a batch; `days` has the local day of each, in seconds since 1970, or null for that of the snapshot. */
   add(batch: RecordBatch, days: readonly (number | null)[]): void {
     const places = this.#placesOf(days);
-    if (this.#scratch.length < days.length) this.#scratch = new Float64Array(days.length);
+    const rows = days.length;
+    if (this.#scratch.slots.length < rows)
+      this.#scratch = { values: new Float64Array(rows), slots: new Uint8Array(rows) };
     for (const { counted, offset, index } of this.#features) {
       const column = columnNamed(batch, counted.name);
       if (column === undefined) continue;

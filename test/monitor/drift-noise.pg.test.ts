@@ -23,9 +23,9 @@ function generator(seed: number): () => number {
   };
 }
 
-function countsOf(size: number, rows: number, slot: () => number): number[] {
+function countsOf(size: number, slots: Iterable<number>): number[] {
   const counts = Array.from({ length: size }, () => 0);
-  for (let row = 0; row < rows; row += 1) counts[slot()]! += 1;
+  for (const slot of slots) counts[slot]! += 1;
   return counts;
 }
 
@@ -42,9 +42,13 @@ async function steadyNumber(m: number, n: number, random: () => number): Promise
   const [bins] = rows;
   if (bins === undefined) throw new Error('no bins were made');
   const counted = new NumberBins(bins.low, bins.high, bins.edges);
-  let at = 0;
-  const baseline = countsOf(counted.size, m, () => counted.slotOf(sample[at++] ?? 0));
-  const windows = windowsOf(() => countsOf(counted.size, n, () => counted.slotOf(draw())));
+  const countsOfNumbers = (numbers: number[]): number[] => {
+    const slots = new Uint8Array(numbers.length);
+    counted.slotsOf(Float64Array.from(numbers), numbers.length, slots);
+    return countsOf(counted.size, slots);
+  };
+  const baseline = countsOfNumbers(sample);
+  const windows = windowsOf(() => countsOfNumbers(Array.from({ length: n }, draw)));
   return { name: `number, ${n} rows`, kind: 'number', ...bins, baseline, windows };
 }
 
@@ -52,7 +56,7 @@ async function steadyNumber(m: number, n: number, random: () => number): Promise
 function steadyCategory(m: number, n: number, random: () => number): StagedFeature {
   const categories = Array.from({ length: 50 }, (_, k) => `c${k}`);
   const draw = (): number => 2 + Math.floor((100 ** random() - 1) / 1.98);
-  const counts = (rows: number) => countsOf(53, rows, draw);
+  const counts = (rows: number) => countsOf(53, Array.from({ length: rows }, draw));
   return {
     name: `category, ${n} rows`,
     kind: 'category',
