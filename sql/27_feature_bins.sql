@@ -62,13 +62,13 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   with ranked as (
-    select t.t, row_number() over (order by count(*) desc, t.t collate "C") as place from unnest(texts) as t (t) where octet_length(t.t) <= 200 group by t.t
+    select t.t, count(*) as n, row_number() over (order by count(*) desc, t.t collate "C") as place from unnest(texts) as t (t) where octet_length(t.t) <= 200 group by t.t
   )
-  select coalesce(array_agg(r.t order by r.place) filter (where r.place <= 50), '{}'),
-         case when coalesce(max(r.place), 0) <= 1050 then coalesce(array_agg(r.t order by r.place) filter (where r.place > 50), '{}') end
+  select coalesce(array_agg(r.t order by r.place) filter (where r.place <= 50 and r.n >= 10), '{}'),
+         case when count(*) filter (where r.place > 50 or r.n < 10) <= 1000 then coalesce(array_agg(r.t order by r.place) filter (where r.place > 50 or r.n < 10), '{}') end
     from ranked r
 $$;
-comment on function pgscore_data._category_bins(text[]) is 'The fifty categories that are most frequent, and up to a thousand others; NULL where those are more.';
+comment on function pgscore_data._category_bins(text[]) is 'The fifty categories that are most frequent, and up to a thousand others; NULL where those are more. Analysts see the first: what occurs less than ten times, such as a name, is among the others.';
 
 create or replace function pgscore_data._add_bins(this_set int, this_feature smallint, feature_name text, feature_kind text, numbers double precision[], texts text[]) returns void
 language sql volatile

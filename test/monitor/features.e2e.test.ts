@@ -224,6 +224,18 @@ describe('a baseline', () => {
     ]);
   });
 
+  test('that comes in a form of its own is a warning, and the model is scored without it', async () => {
+    const metadata = { 'pgscore.baseline': '{"x": {"edges": [1, "2"]}}' };
+    await deployBytes(ada, 'hostile', weightedModel({ x: 'float64' }, metadata));
+    const { rows } = await ada.query<{ warnings: string[] }>(
+      `select warnings from pgscore.models where model = 'hostile'`,
+    );
+    expect(rows[0]?.warnings).toEqual([expect.stringContaining(`'pgscore.baseline' are not used: 'x'`)]);
+    expect((await superuser.query(origin, ['hostile'])).rows).toEqual([]);
+    expect(await score('hostile', 'live')).toBe('done');
+    expect((await superuser.query(origin, ['hostile'])).rows).toEqual([{ baseline: 'first_runs', rows: 5000 }]);
+  });
+
   test('is a deployer’s to set, from what she may read, with every feature in it', async () => {
     expect((await refusal(alice, `select pgscore.set_baseline('from_table')`)).code).toBe('42501');
     expect((await refusal(ada, `select pgscore.set_baseline('from_table', 'alice.live')`)).code).toBe('42501');
