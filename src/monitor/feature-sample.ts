@@ -3,9 +3,6 @@ import { LONGEST } from './category-bins.ts';
 import type { WatchedFeature } from './feature-bins.ts';
 import { columnNamed, doublesOf, isText, isThere, validityOf } from './feature-columns.ts';
 
-/** A batch of a job whose version has no bins yet, with the day of each row. */
-export type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
-
 /** Values of a feature; missing ones are null. */
 export type FeatureValues = {
   readonly feature: number;
@@ -19,22 +16,22 @@ const TOO_LONG = ' '.repeat(LONGEST + 1);
 /** Every `step`th value of a feature. */
 export function valuesOf(
   { feature, name, kind }: WatchedFeature,
-  read: readonly ReadRows[],
+  batches: readonly RecordBatch[],
   step: number,
 ): FeatureValues {
-  if (kind === 'number') return { feature, numbers: everyNth(name, read, step, numberReader), texts: null };
-  return { feature, numbers: null, texts: everyNth(name, read, step, textReader) };
+  if (kind === 'number') return { feature, numbers: everyNth(name, batches, step, numberReader), texts: null };
+  return { feature, numbers: null, texts: everyNth(name, batches, step, textReader) };
 }
 
 function everyNth<Value>(
   name: string,
-  read: readonly ReadRows[],
+  batches: readonly RecordBatch[],
   step: number,
   readerOf: (column: Data) => (row: number) => Value,
 ): (Value | null)[] {
   const values: (Value | null)[] = [];
   let next = 0;
-  for (const { batch } of read) {
+  for (const batch of batches) {
     const column = columnNamed(batch, name);
     const valueOf = column === undefined ? undefined : readerOf(column);
     const valid = column === undefined ? null : validityOf(column);
