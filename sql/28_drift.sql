@@ -39,7 +39,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- Windows and one grouping, and no join before the features of a day are single rows: nothing tells the planner how many there are.
   with total as (
-    select d.*, sum(d.w) over whole as n, sum(d.b) over whole as m, sum(d.w) over part as part_w, sum(d.b) over part as part_b, row_number() over (partition by d.set_id, d.day, d.feature, d.part order by d.slot) = 1 as leads,
+    select d.*, nullif(sum(d.w) over whole, 0) as n, nullif(sum(d.b) over whole, 0) as m, sum(d.w) over part as part_w, sum(d.b) over part as part_b, row_number() over (partition by d.set_id, d.day, d.feature, d.part order by d.slot) = 1 as leads,
            max(d.slot) over whole as last_slot, nullif(sum(case when d.slot > 1 then d.w end) over whole, 0) as n_values, nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as m_values,
            sum(d.b * d.center) over whole / nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as center_baseline,
            sum(case when d.slot > 1 then d.w end) over upto as upto_w, sum(case when d.slot > 1 then d.b end) over upto as upto_b, lead(d.center) over upto - d.center as step
@@ -47,7 +47,7 @@ begin atomic
     window whole as (partition by d.set_id, d.day, d.feature), part as (partition by d.set_id, d.day, d.feature, d.part), upto as (partition by d.set_id, d.day, d.feature order by d.slot)
   ), share as (
     select t.*, t.part_w / t.n as pw, t.part_b / t.m as pb, (t.part_w + t.part_b) * t.n / (t.n + t.m) as expected_w, (t.part_w + t.part_b) * t.m / (t.n + t.m) as expected_b, t.leads and (t.part_w > 0 or t.part_b > 0) as counts,
-           case when t.part_w = 0 then t.psi_floor else t.part_w / t.n end as floored_w, case when t.part_b = 0 then t.psi_floor else t.part_b / t.m end as floored_b,
+           case t.part_w / t.n when 0 then t.psi_floor else t.part_w / t.n end as floored_w, case t.part_b / t.m when 0 then t.psi_floor else t.part_b / t.m end as floored_b,
            case when t.center is not null then abs(t.upto_w / t.n_values - t.upto_b / t.m_values) end as gap
       from total t
   ), apart as (
@@ -62,10 +62,10 @@ begin atomic
   )
   insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2, ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
     missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, status, undefined_reason)
-  select a.set_id, a.day, a.feature, a.n, coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
+  select a.set_id, a.day, a.feature, coalesce(a.n, 0), coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
          a.missing / a.n, a.missing / a.n - a.missing_baseline / a.m, case k.kind when 'number' then (a.low_or_new + a.above) / a.n end, case when k.others is not null then a.low_or_new / a.n end,
          k.mean, k.mean - k.mean_baseline,
-         case when a.m is null or a.m < 200 or a.n < greatest(200, 20 * a.n_bins) then 'insufficient_data'
+         case when coalesce(a.m, 0) < 200 or coalesce(a.n, 0) < greatest(200, 20 * a.n_bins) then 'insufficient_data'
            when a.psi >= greatest(k.psi_alert, l.noise) then 'alert' when a.psi >= greatest(k.psi_warning, l.noise) then 'warning' else 'ok' end,
          case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end
     from apart a

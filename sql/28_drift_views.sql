@@ -73,7 +73,7 @@ with part as (
    cross join lateral unnest(c.counts, b.counts) with ordinality as x (n, b, slot)
    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ), share as (
-  select p.*, (p.n / sum(p.n) over whole)::float8 as w, (p.b / sum(p.b) over whole)::float8 as pb from part p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.day, p.feature, p.feature_name, p.kind)
+  select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb from part p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.day, p.feature, p.feature_name, p.kind)
 )
 select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (s.day at time zone s.time_zone)::date as window_date, s.day as window_start,
        ((date_trunc('day', s.day at time zone s.time_zone) + interval '1 day') at time zone s.time_zone) as window_end, s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,

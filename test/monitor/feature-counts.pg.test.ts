@@ -70,6 +70,28 @@ test('an attempt that came to nothing does not count, nor what was counted in bi
   expect((await superuser.query('select from pgscore_data.feature_tally')).rows).toEqual([]);
 });
 
+test('a day or a baseline that counted nothing has no distances, and holds up no other', async () => {
+  const nothing = EVEN.map(() => 0);
+  const bins = unitBins(10);
+  const windows = { [DAYS[0]]: EVEN, [DAYS[1]]: nothing };
+  await stageFeatures(superuser, 'nothing', [
+    { name: 'x', kind: 'number', ...bins, baseline: EVEN, windows },
+    { name: 'y', kind: 'number', ...bins, baseline: nothing, windows },
+  ]);
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query(
+    `select feature_name as name, n::int, psi, status, undefined_reason as reason from pgscore_bi.feature_drift_daily where model_name = 'nothing' order by window_date, feature_name`,
+  );
+  expect(rows).toEqual([
+    { name: 'x', n: 1000, psi: 0, status: 'ok', reason: null },
+    { name: 'y', n: 1000, psi: null, status: 'insufficient_data', reason: 'no_baseline' },
+    { name: 'x', n: 0, psi: null, status: 'insufficient_data', reason: 'no_values' },
+    { name: 'y', n: 0, psi: null, status: 'insufficient_data', reason: 'no_baseline' },
+  ]);
+  const shares = `select sum(n)::int as n, round(sum(share)::numeric, 9)::float8 as share from pgscore_bi.feature_distribution_daily where model_name = 'nothing'`;
+  expect((await superuser.query(shares)).rows).toEqual([{ n: 2000, share: 2 }]);
+});
+
 test('another floor, or another baseline, has every day compared anew', async () => {
   await stage('settings');
   await superuser.query(`select pgscore.monitor_features('settings', psi_floor => 0.005)`);
