@@ -352,6 +352,7 @@ begin
   perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
+  perform pgscore_data._count_features(runs);
   perform pgscore_data._note_late_predictions(runs);
   update pgscore_data.run r set paired = true where r.run_id = any (runs);
   perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)

@@ -18,6 +18,9 @@ begin
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
   select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+  -- What was read is not kept, so the cells of the features stay; what is computed from them can be.
+  insert into pgscore_data.touched_feature (set_id, day)
+  select distinct c.set_id, c.day from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id) where s.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
 end
 $$;
 comment on function pgscore_data._recount(int, timestamptz, timestamptz) is 'Empties the cells of some days and puts what the pairs say in line to be added to them.';
@@ -72,7 +75,7 @@ comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is 'Pai
 
 create or replace view pgscore._monitor_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
-comment on view pgscore._monitor_request is 'Where refresh(), monitor() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._monitor_request is 'Where refresh(), monitor(), monitor_features() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._monitor_request alter column actor set default current_user;
 
 create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
@@ -121,6 +124,8 @@ begin
     end loop;
     while pgscore_data._compute_metrics() loop
     end loop;
+    while pgscore_data._compute_drift() loop
+    end loop;
     while pgscore_data._estimate() loop
     end loop;
     while pgscore_data._compare_versions(patient => false) loop
@@ -133,6 +138,8 @@ begin
   end if;
   if new.action = 'rebuild' then
     new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+  elsif new.action = 'monitor_features' then
+    perform pgscore_data._monitor_features(this_model, new.settings);
   else
     perform pgscore_data._change_monitor(this_model, new.model, new.settings);
   end if;
@@ -140,7 +147,7 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor() and rebuild() ask for, and writes the last two to the audit.';
+comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor(), monitor_features() and rebuild() ask for, and writes all but the first to the audit.';
 
 create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();
@@ -224,6 +231,8 @@ language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
   delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';

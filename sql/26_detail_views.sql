@@ -20,6 +20,7 @@ return pgscore_data._metric_meanings() || $${
   "freshness_seconds": "Seconds since a refresh last changed something.",
   "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
   "open_alerts": "Alerts of the version that are raised now; of the champion, also those of the model.",
+  "drift_share": "Share of the features that drifted on the newest day with enough rows to tell.",
   "label_age": "How old predictions were when their label became known, at most.",
   "bin_low": "Scores above this.",
   "bin_high": "Scores up to this.",
@@ -230,7 +231,12 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
        extract(epoch from now() - (select max(l.started_at) from pgscore_data.refresh_log l))::float8 as freshness_seconds,
        (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting,
        (select count(*) from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data') and (a.version_id = v.version_id
-          or a.version_id = 0 and exists (select from pgscore_data.alias x where x.version_id = v.version_id and x.alias = 'champion'))) as open_alerts
+          or a.version_id = 0 and exists (select from pgscore_data.alias x where x.version_id = v.version_id and x.alias = 'champion'))) as open_alerts,
+       (select (count(*) filter (where d.status in ('warning', 'alert')))::float8 / nullif(count(*), 0)
+          from pgscore_data.feature_set f
+         cross join lateral (select x.day from pgscore_data.drift_value x where x.set_id = f.set_id and x.status <> 'insufficient_data' order by x.day desc limit 1) l
+          join pgscore_data.drift_value d on d.set_id = f.set_id and d.day = l.day and d.status <> 'insufficient_data'
+         where f.version_id = v.version_id) as drift_share
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
@@ -246,7 +252,7 @@ create or replace view pgscore_bi.model_events with (security_barrier) as
 select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || a.version, '') || ': ' || a.action || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor as text,
        concat_ws(',', 'pgscore', a.action, a.model) as tags
   from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
- where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'rebuild', 'set_alert', 'drop_alert')
+ where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'monitor_features', 'set_baseline', 'rebuild', 'set_alert', 'drop_alert')
 union all
 select e.at, null, m.name || coalesce('@' || v.number, '') || ': ' || e.rule || ' ' || e.event || coalesce(' (' || e.reason || ')', '') || coalesce(', ' || e.metric || ' ' || round(e.value::numeric, 4), ''),
        concat_ws(',', 'pgscore', 'alert', e.event, m.name)
@@ -275,7 +281,7 @@ do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$' and c.relname not in ('model_metric', 'alerts', 'alert_history') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
 end

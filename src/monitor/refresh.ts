@@ -6,6 +6,7 @@ const computeMetrics = statement<[], { more: boolean }>(
   'compute_metrics',
   'select pgscore_data._compute_metrics() as more',
 );
+const computeDrift = statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more');
 const estimateDays = statement<[], { more: boolean }>('estimate_days', 'select pgscore_data._estimate() as more');
 const compareVersions = statement<[], { more: boolean }>(
   'compare_versions',
@@ -19,7 +20,7 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
  * by them, what is to be expected without them, and how versions compare, in steps that are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  */
 export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
-  await repeat([refreshCells, computeMetrics], client, goesOn);
+  await repeat([refreshCells, computeMetrics, computeDrift], client, goesOn);
   await renewCalibrations(client, goesOn);
   await repeat([estimateDays, compareVersions], client, goesOn);
 }

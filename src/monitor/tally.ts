@@ -1,4 +1,3 @@
-import type { LocalDays } from './local-days.ts';
 import type { ScoreBins } from './score-bins.ts';
 
 /** Predictions without a score: those of a regression, and of a classifier that gives labels only. */
@@ -26,7 +25,6 @@ export type TallyColumns = {
  */
 export class Tally {
   readonly #bins: ScoreBins;
-  readonly #days: LocalDays;
   readonly #threshold: number;
   /** Called positive, of those in the bin that the threshold lies in. */
   readonly #mixed = new Map<number | null, number>();
@@ -34,16 +32,14 @@ export class Tally {
   readonly #counts = new Map<number | null, Map<number, number> | Uint32Array>();
 
   /** `threshold` is the probability from which positive is called; NaN where nothing is. */
-  constructor(bins: ScoreBins, days: LocalDays, threshold: number) {
+  constructor(bins: ScoreBins, threshold: number) {
     this.#bins = bins;
-    this.#days = days;
     this.#threshold = threshold;
     this.#mixedBin = Number.isNaN(threshold) ? Number.POSITIVE_INFINITY : bins.of(threshold);
   }
 
-  /** Counts one prediction. `score` is NaN where there is none, `instant` in microseconds since 2000, or null. */
-  add(instant: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
-    const day = instant === null ? null : this.#days.startOf(instant);
+  /** Counts one prediction. `score` is NaN where there is none, `day` in seconds since 1970, or null. */
+  add(day: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
     const bin = this.#binOf(kind, score);
     if (bin === this.#mixedBin && score >= this.#threshold) this.#mixed.set(day, (this.#mixed.get(day) ?? 0) + 1);
     const counts = this.#counts.get(day);

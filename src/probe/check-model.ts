@@ -10,6 +10,7 @@ import { normalise } from '../model/normalise.ts';
 import type { Outline } from '../model/outline.ts';
 import { settleNulls } from '../model/null-handling.ts';
 import type { Signature } from '../model/signature.ts';
+import { trainingBaseline, type FeatureBaseline } from '../model/training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
 import { compareExpected } from './expectation.ts';
 import type { ExpectationReport } from './expectation.ts';
@@ -29,6 +30,8 @@ export type ProbeReport = {
   readonly metadata: Record<string, string>;
   readonly opset: Record<string, number>;
   readonly producer: { name: string; version: string };
+  /** What the features were like in training, where the metadata says so. */
+  readonly baseline: readonly FeatureBaseline[] | null;
   /** The comparison with the framework's own predictions, where there were any. */
   readonly expectation: ExpectationReport | null;
   /** What a compiled function is to say of rows where it may go wrong; null where the model is not compiled. */
@@ -51,13 +54,15 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
   const { metadata, opset, producer } = outline;
   const { signature } = trial.session;
   checkStorable({ signature, metadata, opset, producer });
+  const training = trainingBaseline(metadata, signature.features);
   return {
     signature,
     served: changed ? outline.bytes : null,
-    warnings: trial.warnings,
+    warnings: [...trial.warnings, ...training.warnings],
     metadata,
     opset,
     producer,
+    baseline: training.baseline,
     expectation: options.expect === undefined ? null : await compareExpected(trial.session, options.expect),
     proof: await proofOf(outline.bytes, trial.session),
   };

@@ -39,6 +39,8 @@ export type Run = {
   readonly model: string;
   /** Where the model's monitor begins and ends a day. */
   readonly timeZone: string;
+  /** The frozen bins of the version's features when it was claimed; null where there were none. */
+  readonly binSet: number | null;
   /** Milliseconds from the request to this claim. */
   readonly waitedMs: number;
   readonly handle: Handle;
@@ -65,6 +67,7 @@ export type RunRow = {
   version_id: number;
   model: string;
   time_zone: string;
+  bin_set: number | null;
   waited_ms: number;
   plan: { columns: PlannedColumn[]; pages: number };
   source_kind: 'ctid' | 'stream';
@@ -86,6 +89,7 @@ export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
   (select m.name from pgscore_data.model m where m.model_id = (select v.model_id from pgscore_data.version v where v.version_id = c.version_id)) as model,
   (select mo.time_zone from pgscore_data.monitor mo where mo.model_id = (select v.model_id from pgscore_data.version v where v.version_id = c.version_id)) as time_zone,
+  (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
@@ -132,6 +136,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     versionId: row.version_id,
     model: row.model,
     timeZone: row.time_zone,
+    binSet: row.bin_set,
     waitedMs: row.waited_ms,
     handle: row.handle,
     columns: row.plan.columns,

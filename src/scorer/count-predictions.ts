@@ -6,38 +6,49 @@ import { LocalDays } from '../monitor/local-days.ts';
 import { Tally } from '../monitor/tally.ts';
 import { writeTally } from '../monitor/write-tally.ts';
 import type { Run } from '../runs/run.ts';
+import { FeatureCount } from './count-features.ts';
 import type { Tools } from './tools.ts';
 
 /** infinity and -infinity, which belong to no day. */
 const BEYOND = 2 ** 62;
 
-/** Counts the predictions of a job for the monitor. */
+/** Counts the predictions of a job for the monitor, and the features that they were made of. */
 export class PredictionCount {
   readonly #run: Run;
+  readonly features: FeatureCount;
   readonly #tally: Tally;
+  readonly #days: LocalDays;
 
-  private constructor(run: Run, tally: Tally) {
+  private constructor(run: Run, tally: Tally, features: FeatureCount) {
     this.#run = run;
     this.#tally = tally;
+    this.#days = new LocalDays(run.timeZone);
+    this.features = features;
   }
 
-  static async of(run: Run, { task, threshold = 0.5 }: Signature, tools: Tools): Promise<PredictionCount> {
-    const decided = task === 'binary' ? threshold : Number.NaN;
-    return new PredictionCount(run, new Tally(await tools.scoreBins(), new LocalDays(run.timeZone), decided));
+  static async of(run: Run, signature: Signature, tools: Tools): Promise<PredictionCount> {
+    const { task, threshold = 0.5 } = signature;
+    const tally = new Tally(await tools.scoreBins(), task === 'binary' ? threshold : Number.NaN);
+    return new PredictionCount(run, tally, await FeatureCount.of(run, signature, tools));
   }
 
-  add({ eventTime }: DecodedBatch, predictions: Predictions): void {
+  add({ eventTime, batch }: DecodedBatch, predictions: Predictions): void {
     const { score, errors, rows } = predictions;
     const kind = this.#run.target.task === 'binary' ? 'probability' : 'value';
     const instant = instantsOf(eventTime);
+    const days: (number | null)[] = Array.from({ length: rows });
     for (let row = 0; row < rows; row += 1) {
-      this.#tally.add(instant(row), errors.has(row) ? 'failed' : kind, score[row] ?? Number.NaN);
+      const at = instant(row);
+      const day = at === null ? null : this.#days.startOf(at);
+      days[row] = day;
+      this.#tally.add(day, errors.has(row) ? 'failed' : kind, score[row] ?? Number.NaN);
     }
+    this.features.add(batch, days);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
-  step(shard: number): Step {
-    return writeTally(this.#run, shard, this.#tally.columns);
+  steps(shard: number): Step[] {
+    return [writeTally(this.#run, shard, this.#tally.columns), ...this.features.steps(shard)];
   }
 }
 

@@ -23,7 +23,7 @@ export async function loadGeneration(
   const { generation } = created;
   await transaction(client, async () => {
     await writePredictions(client, run, generation, scored);
-    await together(client, [...rowErrorSteps(run, 0, scored.failed), scored.predictionCount.step(0)]);
+    await together(client, [...rowErrorSteps(run, 0, scored.failed), ...scored.predictionCount.steps(0)]);
     const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
     const mine = await recordGeneration(
       client,

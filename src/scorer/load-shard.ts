@@ -21,7 +21,7 @@ export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, to
       await writePredictions(client, run, shard.generation, scored);
       await together(client, [
         ...rowErrorSteps(run, shard.shard, scored.failed),
-        scored.predictionCount.step(shard.shard),
+        ...scored.predictionCount.steps(shard.shard),
       ]);
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(

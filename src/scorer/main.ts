@@ -6,6 +6,7 @@ import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from './messages.ts';
 import { ModelCache } from '../model/model-cache.ts';
+import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
@@ -26,6 +27,7 @@ class Scorer {
   readonly #models: ModelCache;
   readonly #batchRows: number;
   #scoreBins: ScoreBins | undefined;
+  readonly #featureBins = new FeatureBinsCache();
   readonly #jobs = new Map<number, AbortController>();
 
   constructor(settings: ScorerSettings) {
@@ -68,6 +70,7 @@ class Scorer {
         writer: this.#writer,
         models: this.#models,
         scoreBins: async () => (this.#scoreBins ??= await ScoreBins.load(await this.#writer.client())),
+        featureBins: this.#featureBins,
         batchRows: this.#batchRows,
         onProgress,
         onWait,

@@ -39,7 +39,7 @@ export async function publishInPlace(
 ): Promise<Outcome> {
   const client = await tools.writer.client();
   const rowErrors = (): Step[] => rowErrorSteps(job.run, 0, scored.failed);
-  const beside = (): Step[] => [...rowErrors(), scored.predictionCount.step(0)];
+  const beside = (): Step[] => [...rowErrors(), ...scored.predictionCount.steps(0)];
   const problem = tooManyFailed(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
     await together(client, rowErrors());

@@ -9,6 +9,7 @@ import { loadGeneration } from './load-generation.ts';
 import { loadShard } from './load-shard.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import type { Reading } from './reader.ts';
+import { sampleSource } from './sample-source.ts';
 import { ScoredStream, type Scored } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';
@@ -26,6 +27,10 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const reading = await tools.reader.open(job);
   const counted = await PredictionCount.of(job.run, session.signature, tools);
   const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session), counted);
+  await counted.features.settle(tools, {
+    allOver: () => sampleSource(job, reading, tools),
+    ahead: (rows) => scored.readAhead(rows),
+  });
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();

@@ -51,6 +51,11 @@ export class ScoredStream implements AsyncIterable<Scored> {
     return this.#ended && this.#ahead.length <= 1;
   }
 
+  /** Reads until so many rows wait, or to the end. */
+  async readAhead(rows: number): Promise<void> {
+    while (!this.#ended && this.rowsDone < rows) await this.#pull();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Scored> {
     for (;;) {
       const next = this.#ahead.shift();

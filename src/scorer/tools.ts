@@ -1,5 +1,6 @@
 import type { Link } from '../db/link.ts';
 import type { ModelCache } from '../model/model-cache.ts';
+import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import type { ScoreBins } from '../monitor/score-bins.ts';
 import type { Reader } from './reader.ts';
 
@@ -9,6 +10,7 @@ export type Tools = {
   readonly writer: Link;
   readonly models: ModelCache;
   readonly scoreBins: () => Promise<ScoreBins>;
+  readonly featureBins: FeatureBinsCache;
   readonly batchRows: number;
   /** Told after every batch. */
   readonly onProgress: (rowsDone: number, rowsFailed: number) => void;

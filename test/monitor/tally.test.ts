@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { LocalDays } from '../../src/monitor/local-days.ts';
 import { ScoreBins } from '../../src/monitor/score-bins.ts';
 import { Tally } from '../../src/monitor/tally.ts';
 
@@ -13,7 +12,7 @@ test('of each bin it is told how many predictions were called positive, also of 
   const many = fc.array(score, { maxLength: 600 });
   fc.assert(
     fc.property(many, fc.constantFrom(0.371, 0.3714, 0.5), (scores, threshold) => {
-      const tally = new Tally(bins, new LocalDays('UTC'), threshold);
+      const tally = new Tally(bins, threshold);
       for (const one of scores) tally.add(null, 'probability', one);
       tally.add(null, 'probability', Number.NaN);
       tally.add(null, 'failed', Number.NaN);
@@ -31,7 +30,7 @@ test('of each bin it is told how many predictions were called positive, also of 
 });
 
 test('of a regression nothing is called positive', () => {
-  const tally = new Tally(bins, new LocalDays('UTC'), Number.NaN);
+  const tally = new Tally(bins, Number.NaN);
   tally.add(null, 'value', 17);
   expect(tally.columns).toEqual({ days: [null], bins: [[-1]], counts: [[1]], positives: [[0]] });
 });

@@ -19,11 +19,14 @@ export const TEXTS: Readonly<Record<string, number>> = { red: 1, green: 2, blue:
  * A regression whose prediction tells which value went where: the first feature counts once, the second ten times, the
  * third a hundred times, and so on. A feature that is an array counts with its mean.
  */
-export function weightedModel(features: Readonly<Record<string, FeatureType>>): Uint8Array {
+export function weightedModel(
+  features: Readonly<Record<string, FeatureType>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const entries = Object.entries(features);
   const terms = entries.map((_, index) => `term${index}`);
   return onnxModel({
-    metadata: { 'pgscore.features': JSON.stringify(entries.map(([name]) => name)) },
+    metadata: { 'pgscore.features': JSON.stringify(entries.map(([name]) => name)), ...metadata },
     inputs: entries.map(([name, type]) =>
       typeof type === 'number' ? tensorValue(name, [null, type]) : tensorValue(name, [null, 1], ELEMENT[type]),
     ),

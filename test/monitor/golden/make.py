@@ -13,6 +13,7 @@ import warnings
 from binary import binary
 from comparison import comparison
 from estimates import estimates
+from drift import distances, drift_cases
 from multiclass import multiclass
 from regression import regression
 from sets import binary_sets, multiclass_sets, regression_sets
@@ -72,3 +73,5 @@ if __name__ == '__main__':
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
     (here / 'estimates.json').write_text(lines(estimates()))
     (here / 'comparison.json').write_text(lines(comparison()))
+    cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
+    (here / 'drift.json').write_text(lines({'cases': cases}))

@@ -45,9 +45,15 @@ select * from (values
 comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
 
 create or replace view pgscore_data.drift_series as
-select null::text as model_name, null::bigint as model_version, null::date as window_date, null::timestamptz as window_start, null::timestamptz as window_end,
-       null::text as metric, null::text as column_name, null::float8 as value, null::bigint as n, null::float8 as noise_limit, null::text as undefined_reason
- where false;
+select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
+       f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason
+  from pgscore_bi.feature_drift_daily f
+union all
+select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, x.n, null::float8, null::text
+  from pgscore_bi.dataset_drift_daily d
+  cross join lateral (
+    select max(f.n) as n from pgscore_bi.feature_drift_daily f
+     where f.model_name = d.model_name and f.model_version = d.model_version and f.window_start = d.window_start) x;
 comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a day and feature with metric psi, or a day with metric drift_share. noise_limit is what the metric reaches by chance.';
 
 create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text

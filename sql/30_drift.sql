@@ -1,0 +1,106 @@
+-- How far a day's features are from the baseline, for the days that a refresh touched.
+
+create or replace function pgscore_data._chi2_99(df bigint) returns double precision
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case when df = 0 then 0 else (array[6.6348966010212145, 9.21034037197618, 11.344866730144373, 13.276704135987622, 15.08627246938899, 16.811893829770927, 18.475306906582357, 20.090235029663233, 21.665994333461924, 23.209251158954356, 24.724970311318277, 26.216967305535853, 27.68824961045705, 29.141237740672796, 30.57791416689249, 31.999926908815176, 33.40866360500461, 34.805305734705065, 36.19086912927004, 37.56623478662507, 38.93217268351607, 40.289360437593864, 41.638398118858476, 42.97982013935165, 44.31410489621915, 45.64168266628317, 46.962942124751436, 48.27823577031548, 49.58788447289881, 50.89218131151707, 52.19139483319193, 53.48577183623535, 54.77553976011035, 56.06090874778906, 57.3420734338592, 58.61921450168706, 59.89250004508689, 61.1620867636897, 62.4281210161849, 63.690739751564465, 64.9500713352112, 66.20623628399322, 67.45934792232582, 68.7095129693454, 69.95683206583814, 71.20140024831149, 72.44330737654823, 73.68263852010573, 74.91947430847816, 76.1538912490127, 77.38596201613736, 78.6157557150025, 79.84333812225145, 81.0687719062971, 82.29211682919967, 83.51342993198946, 84.73276570506393, 85.95017624510335, 87.16571139978757, 88.37941890144937])[df] end;
+comment on function pgscore_data._chi2_99(bigint) is 'The 99 % quantile of chi-squared with up to 60 degrees of freedom, as scipy.stats.chi2.ppf(0.99, df) has it.';
+
+create or replace function pgscore_data._take_touched(most int) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with due as (
+    select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc, t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
+      from (select x.set_id, x.day from pgscore_data.touched_feature x order by x.day desc, x.set_id limit most) t
+  ), taken as (
+    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1) returning t.set_id, t.day
+  )
+  insert into pgscore_data.refresh_drift (set_id, day, feature, slot, part, center, w, b, psi_floor)
+  select t.set_id, t.day, c.feature, x.slot,
+         case k.kind
+           when 'number' then case when x.slot <= 2 then x.slot when x.slot = k.n_bins + 3 then 13 else 2 + k.coarse[x.slot - 2] end
+           else case when x.slot = 2 then k.n_bins + 3 else x.slot end end,
+         case k.kind when 'number' then case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high else k.centers[x.slot - 2] end end,
+         x.w, x.b, s.psi_floor
+    from taken t
+   cross join lateral (
+     select f.baseline_complete, m.psi_floor from pgscore_data.feature_set f join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id) where f.set_id = t.set_id offset 0) s
+   cross join lateral (select c.feature, c.counts from pgscore_data.cell_feature c where c.set_id = t.set_id and c.day = t.day offset 0) c
+   cross join lateral (select k.* from pgscore_data.feature_bins k where k.set_id = t.set_id and k.feature = c.feature offset 0) k
+    left join lateral (select b.counts from pgscore_data.feature_baseline b where b.set_id = t.set_id and b.feature = c.feature and s.baseline_complete offset 0) b on true
+   cross join lateral unnest(c.counts, b.counts) with ordinality as x (w, b, slot);
+end;
+comment on function pgscore_data._take_touched(int) is 'Lays out what the days whose drift is to be computed hold in each slot, and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
+
+create or replace function pgscore_data._distances() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Windows and one grouping, and no join before the features of a day are single rows: nothing tells the planner how many there are.
+  with total as (
+    select d.*, nullif(sum(d.w) over whole, 0) as n, nullif(sum(d.b) over whole, 0) as m, sum(d.w) over part as part_w, sum(d.b) over part as part_b, row_number() over (partition by d.set_id, d.day, d.feature, d.part order by d.slot) = 1 as leads,
+           max(d.slot) over whole as last_slot, nullif(sum(case when d.slot > 1 then d.w end) over whole, 0) as n_values, nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as m_values,
+           sum(d.b * d.center) over whole / nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as center_baseline,
+           sum(case when d.slot > 1 then d.w end) over upto as upto_w, sum(case when d.slot > 1 then d.b end) over upto as upto_b, lead(d.center) over upto - d.center as step
+      from pgscore_data.refresh_drift d
+    window whole as (partition by d.set_id, d.day, d.feature), part as (partition by d.set_id, d.day, d.feature, d.part), upto as (partition by d.set_id, d.day, d.feature order by d.slot)
+  ), share as (
+    select t.*, t.part_w / t.n as pw, t.part_b / t.m as pb, (t.part_w + t.part_b) * t.n / (t.n + t.m) as expected_w, (t.part_w + t.part_b) * t.m / (t.n + t.m) as expected_b, t.leads and (t.part_w > 0 or t.part_b > 0) as counts,
+           case t.part_w / t.n when 0 then t.psi_floor else t.part_w / t.n end as floored_w, case t.part_b / t.m when 0 then t.psi_floor else t.part_b / t.m end as floored_b,
+           case when t.center is not null then abs(t.upto_w / t.n_values - t.upto_b / t.m_values) end as gap
+      from total t
+  ), apart as (
+    select s.set_id, s.day, s.feature, max(s.n) as n, max(s.m) as m, max(s.n_values) as n_values, max(s.m_values) as m_values, count(*) filter (where s.counts) as n_bins, max(s.psi_floor) as psi_floor,
+           sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b)) filter (where s.counts) as psi,
+           sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end + case when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end) filter (where s.counts)) / 2 / 0.6931471805599453)) as js,
+           sum(least(1, 1 / least(s.expected_w, s.expected_b))) filter (where s.counts) as sparse, sum(abs(s.pw - s.pb)) filter (where s.leads) / 2 as tv, max(abs(s.pw - s.pb)) filter (where s.leads) as l_infinity,
+           sum((s.part_w - s.expected_w) ^ 2 / s.expected_w + (s.part_b - s.expected_b) ^ 2 / s.expected_b) filter (where s.counts) as chi2,
+           max(s.gap) as ks, sum(s.gap * s.step) / greatest(sqrt(sum(s.b * (s.center - s.center_baseline) ^ 2) / max(s.m_values)), 0.001) as wasserstein,
+           sum(s.w) filter (where s.slot = 1) as missing, sum(s.b) filter (where s.slot = 1) as missing_baseline, sum(s.w) filter (where s.slot = 2) as low_or_new, sum(s.w) filter (where s.slot = s.last_slot) as above
+      from share s group by s.set_id, s.day, s.feature
+  )
+  insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2, ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
+    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, status, undefined_reason)
+  select a.set_id, a.day, a.feature, coalesce(a.n, 0), coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
+         a.missing / a.n, a.missing / a.n - a.missing_baseline / a.m, case k.kind when 'number' then (a.low_or_new + a.above) / a.n end, case when k.others is not null then a.low_or_new / a.n end,
+         k.mean, k.mean - k.mean_baseline,
+         case when coalesce(a.m, 0) < 200 or coalesce(a.n, 0) < greatest(200, 20 * a.n_bins) then 'insufficient_data'
+           when a.psi >= greatest(k.psi_alert, l.noise) then 'alert' when a.psi >= greatest(k.psi_warning, l.noise) then 'warning' else 'ok' end,
+         case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end
+    from apart a
+   cross join lateral (
+     select b.kind, b.others, (c.sum / nullif(c.n_measured, 0))::float8 as mean, (x.sum / nullif(x.n_measured, 0))::float8 as mean_baseline, mo.psi_warning, mo.psi_alert
+       from pgscore_data.feature_bins b
+       join pgscore_data.cell_feature c on c.set_id = b.set_id and c.feature = b.feature and c.day = a.day
+       join pgscore_data.feature_set s on s.set_id = b.set_id
+       join pgscore_data.version v using (version_id)
+       join pgscore_data.monitor mo using (model_id)
+       left join pgscore_data.feature_baseline x on x.set_id = b.set_id and x.feature = b.feature and s.baseline_complete
+      where b.set_id = a.set_id and b.feature = a.feature offset 0) k
+   cross join lateral (select (1 / a.n + 1 / a.m) * (pgscore_data._chi2_99(a.n_bins - 1) + 3 * a.sparse) as noise) l;
+end;
+comment on function pgscore_data._distances() is
+'Computes the distances of the days that were laid out. b and w are shares of the baseline and of the day. PSI: sum of (w - b) ln(w / b), a share of nothing on one side being the floor. Its noise limit: under no change PSI is about (1/n + 1/m) times chi-squared with as many degrees of freedom as there are bins less one; the 99 % quantile of that. Bins of few rows make it larger: 3 min(1, 1/e) for each is added to the quantile, e being the rows that the smaller sample would have in it. Simulated with 3 to 50 bins as unequal as 1 to 1000, 200 to 5,000 rows and baselines of 1,000 to 100,000: 0 to 3 % of windows are beyond it, and up to 9 % without.
+KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at least 0.001); all others over the ten, with missing and what lies outside.';
+
+create or replace function pgscore_data._compute_drift(most int default 1000) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'
+as $$
+begin
+  if not exists (select from pgscore_data.touched_feature) or not pg_try_advisory_xact_lock(7867316, 1) then
+    return false;
+  end if;
+  truncate pgscore_data.refresh_drift;
+  perform pgscore_data._take_touched(most);
+  analyze pgscore_data.refresh_drift;
+  delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d where v.set_id = d.set_id and v.day = d.day;
+  perform pgscore_data._distances();
+  insert into pgscore_data.alert_due (version_id) select distinct f.version_id from pgscore_data.refresh_drift d join pgscore_data.feature_set f using (set_id);
+  return exists (select from pgscore_data.touched_feature);
+end
+$$;
+comment on function pgscore_data._compute_drift(int) is 'Brings the drift of touched days up to date, at most so many features of days, the newest first. True where more is waiting.';

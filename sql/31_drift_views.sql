@@ -1,0 +1,99 @@
+-- What analysts read of features: how each lies, how far that is from the baseline, and how many have drifted.
+
+create or replace function pgscore_data._drift_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._detail_meanings() || $${
+  "feature_name": "The feature, as the model names it.",
+  "feature_kind": "number or category; boolean features are categories.",
+  "n": "Rows that finished runs read, for times in the window. Rows that could not be scored are among them: a feature that went missing may be why.",
+  "n_baseline": "Rows of the baseline.",
+  "psi": "Population stability index: sum of (w - b) ln(w / b) over the shares w of the window and b of the baseline in the same bins, ten for a number. A share of nothing on one side counts as psi_floor.",
+  "psi_noise_limit": "What psi stays below in 99 % of windows of this size where nothing has changed: (1/n + 1/n_baseline) times the 99 % quantile of chi-squared with as many degrees of freedom as bins that are not empty, less one; more where bins hold few rows.",
+  "psi_floor": "What stood for a share of nothing in psi.",
+  "js_distance_base2": "Jensen-Shannon distance, the root of the divergence to base 2: 0 for the same, 1 for nothing in common.",
+  "ks_statistic": "Kolmogorov-Smirnov: greatest difference of the distribution functions at the edges of a hundred bins; what is missing is left out. NULL for a category.",
+  "wasserstein_normed": "Wasserstein distance of the centers of a hundred bins, in standard deviations of the baseline (of at least 0.001); what lies outside counts as at the edge. NULL for a category.",
+  "tv_distance": "Total variation: half of the sum of |w - b|.",
+  "l_infinity_distance": "Greatest |w - b|.",
+  "chi2_statistic": "Pearson's chi-squared of the two samples, without correction.",
+  "cramers_v": "The root of chi2_statistic / (n + n_baseline).",
+  "missing_rate": "Share of the rows where the feature is NULL or NaN.",
+  "missing_rate_delta": "missing_rate, less that of the baseline.",
+  "out_of_range_rate": "Share of the rows below or above all that the bins were made of. NULL for a category.",
+  "new_category_rate": "Share of the rows with a category that the bins' sample did not have. NULL for a number, and where there are too many categories to tell.",
+  "mean": "Mean of the values. NULL for a category.",
+  "mean_delta": "mean, less that of the baseline.",
+  "comparison": "What the window is compared with: BASELINE.",
+  "baseline_source": "Where the baseline comes from: first_runs, training (statistics in the model's metadata), table or history.",
+  "status": "alert or warning: psi has reached the monitor's limit (0.25 or 0.1) and psi_noise_limit. insufficient_data: fewer than 200 rows, or than 20 a bin, or no baseline. Of a data set: alert where half of the features have drifted, warning where one has.",
+  "undefined_reason": "Why values are NULL: no_baseline (its runs are not complete yet), no_values (all are missing), no_baseline_values, or one_bin (all rows of both lie in one).",
+  "bin": "Place of the bin, from 0, which is what is missing.",
+  "bin_label": "missing, below, above, other, the category, or the range of a number.",
+  "bin_low": "Least number of the bin.",
+  "bin_high": "Where the bin of a number ends.",
+  "share": "Share of the window's rows.",
+  "baseline_share": "Share of the baseline's rows.",
+  "psi_contribution": "What the bin adds to psi.",
+  "n_features": "Features with enough rows to tell.",
+  "n_drifted": "Those whose status is warning or alert.",
+  "drift_share": "n_drifted / n_features."
+}$$::jsonb;
+comment on function pgscore_data._drift_meanings() is 'What the columns of the views of features mean.';
+
+create or replace view pgscore_bi.feature_drift_daily with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (d.day at time zone mo.time_zone)::date as window_date, d.day as window_start,
+       ((date_trunc('day', d.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end, k.name as feature_name, k.kind as feature_kind, d.n, d.n_baseline,
+       d.psi, d.psi_noise_limit, d.js_distance_base2, d.ks_statistic, d.wasserstein_normed, d.tv_distance, d.l_infinity_distance, d.chi2_statistic, d.cramers_v,
+       d.missing_rate, d.missing_rate_delta, d.out_of_range_rate, d.new_category_rate, d.mean, d.mean_delta, 'BASELINE'::text as comparison, d.status, d.undefined_reason, d.psi_floor, s.baseline as baseline_source
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.feature_set s using (version_id)
+  join pgscore_data.feature_bins k using (set_id)
+  join pgscore_data.drift_value d using (set_id, feature);
+comment on view pgscore_bi.feature_drift_daily is 'How far each feature of a version is from its baseline, by day.';
+
+create or replace view pgscore_bi.feature_distribution_daily with (security_barrier) as
+with part as (
+  select m.name, v.number, mo.time_zone, mo.psi_floor, s.set_id, c.day, c.feature, k.name as feature_name, k.kind,
+         case when x.slot = 1 then 0 when k.kind = 'number' then case when x.slot = 2 then 1 when x.slot = k.n_bins + 3 then 12 else 1 + k.coarse[x.slot - 2] end
+           when x.slot in (2, k.n_bins + 3) then k.n_bins + 1 else x.slot - 2 end as bin,
+         max(k.n_bins) as n_bins, max(k.categories[x.slot - 2]) as category,
+         min(case when x.slot = 3 then k.low when x.slot between 4 and k.n_bins + 2 then k.edges[x.slot - 3] when x.slot = k.n_bins + 3 then k.high end) as low,
+         max(case when x.slot = 2 then k.low when x.slot = k.n_bins + 2 then k.high when x.slot between 3 and k.n_bins + 1 then k.edges[x.slot - 2] end) as high,
+         sum(x.n)::bigint as n, sum(x.b) as b
+    from pgscore_data.visible_model m
+    join pgscore_data.monitor mo using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.feature_set s using (version_id)
+    join pgscore_data.feature_bins k using (set_id)
+    join pgscore_data.cell_feature c using (set_id, feature)
+    left join pgscore_data.feature_baseline b on b.set_id = s.set_id and b.feature = c.feature and s.baseline_complete
+   cross join lateral unnest(c.counts, b.counts) with ordinality as x (n, b, slot)
+   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+), share as (
+  select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb from part p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.day, p.feature, p.feature_name, p.kind)
+)
+select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (s.day at time zone s.time_zone)::date as window_date, s.day as window_start,
+       ((date_trunc('day', s.day at time zone s.time_zone) + interval '1 day') at time zone s.time_zone) as window_end, s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
+       case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below' when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
+       s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
+       case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution
+  from share s
+ cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w, case when s.pb = 0 then s.psi_floor else s.pb end as b) x
+ where s.n > 0 or s.b > 0;
+comment on view pgscore_bi.feature_distribution_daily is 'How each feature of a version lies, by day, in the bins of its drift, beside the baseline. Filter by model, feature and day.';
+
+create or replace view pgscore_bi.dataset_drift_daily with (security_barrier) as
+select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
+       count(*) filter (where d.status <> 'insufficient_data') as n_features, count(*) filter (where d.status in ('warning', 'alert')) as n_drifted,
+       (count(*) filter (where d.status in ('warning', 'alert')))::float8 / nullif(count(*) filter (where d.status <> 'insufficient_data'), 0) as drift_share,
+       case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data'
+         when count(*) filter (where d.status in ('warning', 'alert')) * 2 >= count(*) filter (where d.status <> 'insufficient_data') then 'alert'
+         when count(*) filter (where d.status in ('warning', 'alert')) > 0 then 'warning' else 'ok' end as status
+  from pgscore_bi.feature_drift_daily d
+ group by 1, 2, 3, 4, 5, 6, 7;
+comment on view pgscore_bi.dataset_drift_daily is 'How many of a version''s features have drifted, by day.';
+
+select pgscore_data._comment_columns(format('pgscore_bi.%I', x)::regclass, pgscore_data._drift_meanings()) from unnest(array['feature_drift_daily', 'feature_distribution_daily', 'dataset_drift_daily']) x;

@@ -1,0 +1,70 @@
+import { statement, type Queryable } from '../db/statement.ts';
+import { CategoryBins } from './category-bins.ts';
+import { NumberBins } from './number-bins.ts';
+
+/** A feature that is watched: its place in the signature, from 1, and whether it is counted as a number. */
+export type WatchedFeature = { readonly feature: number; readonly name: string; readonly kind: 'number' | 'category' };
+
+export type CountedFeature =
+  | { readonly feature: number; readonly name: string; readonly bins: NumberBins }
+  | { readonly feature: number; readonly name: string; readonly categories: CategoryBins };
+
+/** The frozen bins of a version's features, as the database has them. */
+export type FeatureBins = { readonly setId: number; readonly features: readonly CountedFeature[] };
+
+type BinsRow = {
+  set_id: number;
+  feature: number;
+  name: string;
+  kind: 'number' | 'category';
+  low: number | null;
+  high: number | null;
+  edges: number[] | null;
+  categories: string[] | null;
+  others: string[] | null;
+};
+
+const readBins = statement<[versionId: number], BinsRow>(
+  'feature_bins',
+  `select b.set_id, b.feature, b.name, b.kind, b.low, b.high, b.edges, b.categories, b.others
+     from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) where s.version_id = $1 order by b.feature`,
+);
+
+/** Features whose bins are kept, 10 kB each. */
+const MOST_KEPT = 1000;
+
+/** The bins of the versions that were scored last. */
+export class FeatureBinsCache {
+  readonly #kept = new Map<number, FeatureBins>();
+
+  /** The bins of a version; undefined where they are not frozen. `setId` is the set that counts, where that is known. */
+  async get(client: Queryable, versionId: number, setId: number | null): Promise<FeatureBins | undefined> {
+    const kept = this.#kept.get(versionId);
+    this.#kept.delete(versionId);
+    const bins = kept !== undefined && kept.setId === setId ? kept : await load(client, versionId);
+    if (bins !== undefined) this.#kept.set(versionId, bins);
+    this.#forget();
+    return bins;
+  }
+
+  #forget(): void {
+    let features = 0;
+    for (const bins of this.#kept.values()) features += bins.features.length;
+    for (const [versionId, bins] of this.#kept) {
+      if (features <= MOST_KEPT || this.#kept.size === 1) return;
+      this.#kept.delete(versionId);
+      features -= bins.features.length;
+    }
+  }
+}
+
+async function load(client: Queryable, versionId: number): Promise<FeatureBins | undefined> {
+  const rows = await readBins(client, versionId);
+  const [first] = rows;
+  return first === undefined ? undefined : { setId: first.set_id, features: rows.map(counted) };
+}
+
+function counted({ feature, name, kind, low, high, edges, categories, others }: BinsRow): CountedFeature {
+  if (kind === 'number') return { feature, name, bins: new NumberBins(low, high, edges ?? []) };
+  return { feature, name, categories: new CategoryBins(categories ?? [], others) };
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { stageFeatures, unitBins, type StagedFeature } from './golden/staged-features.ts';
+
+const DAY = '2026-03-09 00:00+00';
+
+type Case = Omit<StagedFeature, 'windows'> & { window: number[]; values: Record<string, number | null> };
+type Assay = {
+  name: string;
+  baseline_counts: number[];
+  window_counts: number[];
+  psi?: number;
+  psi_2dp?: number;
+  psi_bins?: number[];
+  sumdiff?: number;
+  maxdiff?: number;
+};
+
+function read<Content>(file: string): Content {
+  return JSON.parse(readFileSync(new URL(`golden/${file}`, import.meta.url), 'utf8')) as Content;
+}
+
+const { cases } = read<{ cases: Case[] }>('drift.json');
+const { cases: assays } = read<{ cases: Assay[] }>('wallaroo.json');
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+await stageFeatures(
+  superuser,
+  'scipy',
+  cases.map((golden) => ({ ...golden, windows: { [DAY]: golden.window } })),
+);
+await stageFeatures(
+  superuser,
+  'wallaroo',
+  assays.map(({ name, baseline_counts: baseline, window_counts: window }) => ({
+    name,
+    kind: 'number',
+    ...unitBins(baseline.length - 2),
+    baseline: [0, ...baseline],
+    windows: { [DAY]: [0, ...window] },
+  })),
+);
+await superuser.query(`select pgscore.monitor_features('wallaroo', psi_floor => 0.005)`);
+await superuser.query('select pgscore.refresh()');
+
+async function shown(model: string, feature: string): Promise<Record<string, number | string | null>> {
+  const one = 'select * from pgscore_bi.feature_drift_daily where model_name = $1 and feature_name = $2';
+  const { rows } = await superuser.query<Record<string, number | string | null>>(one, [model, feature]);
+  expect(rows).toHaveLength(1);
+  return rows[0] ?? {};
+}
+
+function apart(found: unknown, wanted: number | null): number {
+  if (found === null || wanted === null) return found === wanted ? 0 : Number.POSITIVE_INFINITY;
+  return Math.abs(Number(found) - wanted) / Math.max(Math.abs(wanted), 1e-3);
+}
+
+test.each(cases)('the distances of $name are those of scipy', async ({ name, values }) => {
+  const row = await shown('scipy', name);
+  const wrong = Object.entries(values).filter(([metric, wanted]) => apart(row[metric], wanted) > 1e-12);
+  expect(wrong.map(([metric, wanted]) => [metric, row[metric], wanted])).toEqual([]);
+});
+
+test.each(cases)('what $name has no value for has a reason, unless it is a category', async ({ name, kind }) => {
+  const row = await shown('scipy', name);
+  const numeric = ['ks_statistic', 'wasserstein_normed'];
+  const always = ['psi', 'psi_noise_limit', 'js_distance_base2', 'tv_distance', 'chi2_statistic', 'cramers_v'];
+  const missing = [...always, ...(kind === 'number' ? numeric : [])].filter((metric) => row[metric] === null);
+  expect([missing.length > 0, row['undefined_reason']]).toEqual([
+    row['undefined_reason'] !== null,
+    missing.length > 0 ? 'no_values' : null,
+  ]);
+});
+
+test.each(assays)('the index of $name is the one that Wallaroo printed', async (assay) => {
+  const row = await shown('wallaroo', assay.name);
+  if (assay.psi !== undefined) expect(Math.abs(Number(row['psi']) - assay.psi)).toBeLessThan(1e-14);
+  if (assay.psi_2dp !== undefined) expect(Number(row['psi']).toFixed(2)).toBe(assay.psi_2dp.toFixed(2));
+  if (assay.sumdiff !== undefined) expect(Math.abs(Number(row['tv_distance']) - assay.sumdiff)).toBeLessThan(1e-14);
+  if (assay.maxdiff !== undefined)
+    expect(Math.abs(Number(row['l_infinity_distance']) - assay.maxdiff)).toBeLessThan(1e-14);
+  expect(row['psi_floor']).toBe(0.005);
+});
+
+test('the bins of a feature add up to its index, and to its rows', async () => {
+  const { rows } = await superuser.query<{ feature: string; psi: number; parts: number; n: string; rows: string }>(
+    `select d.feature_name as feature, d.psi, sum(x.psi_contribution) as parts, d.n, sum(x.n)::bigint as rows
+       from pgscore_bi.feature_drift_daily d
+       join pgscore_bi.feature_distribution_daily x using (model_name, model_version, window_date, feature_name)
+      group by d.model_name, d.feature_name, d.psi, d.n`,
+  );
+  expect(rows).toHaveLength(cases.length + assays.length);
+  expect(rows.filter(({ psi, parts }) => Math.abs(psi - parts) > 1e-12)).toEqual([]);
+  expect(rows.filter((row) => row.n !== row.rows)).toEqual([]);
+});
+
+test('each bin says what it adds to the index, as Wallaroo does', async () => {
+  const assay = assays.find(({ psi_bins: bins }) => bins !== undefined);
+  const { rows } = await superuser.query<{ part: number }>(
+    `select psi_contribution as part from pgscore_bi.feature_distribution_daily
+      where model_name = 'wallaroo' and feature_name = $1 and bin between 2 and 11 order by bin`,
+    [assay?.name],
+  );
+  const wanted = (assay?.psi_bins ?? []).slice(1, -1);
+  expect(rows.filter(({ part }, at) => Math.abs(part - (wanted[at] ?? Number.NaN)) > 1e-14)).toEqual([]);
+  expect(rows).toHaveLength(wanted.length);
+});
