@@ -77,8 +77,22 @@ export const OPTIONS = {
     'work of a service that is silent for so long goes to another',
   ),
   graceSeconds: spec('--grace', 'PGSCORE_GRACE', 'seconds', '30', 'time to finish what runs after SIGTERM'),
-  httpHost: spec('--http-host', 'PGSCORE_HTTP_HOST', 'text', '127.0.0.1', 'address of /healthz, /readyz and /metrics'),
+  httpHost: spec('--http-host', 'PGSCORE_HTTP_HOST', 'text', '127.0.0.1', 'address of the page, /healthz, /readyz and /metrics'),
   httpPort: spec('--http-port', 'PGSCORE_HTTP_PORT', 'integer', '8432', 'port of the same; 0 picks a free one'),
+  pageToken: spec(
+    '--page-token',
+    'PGSCORE_PAGE_TOKEN',
+    'text',
+    undefined,
+    'what opens the page, 16 characters or more; needed on any address beyond this machine',
+  ),
+  pageUserHeader: spec(
+    '--page-user-header',
+    'PGSCORE_PAGE_USER_HEADER',
+    'text',
+    undefined,
+    'header in which a proxy names whom it let in, instead of a token; nobody else may reach the port then',
+  ),
   gatewayHost: spec('--gateway-host', 'PGSCORE_GATEWAY_HOST', 'text', '127.0.0.1', 'address that answers score()'),
   gatewayPort: spec(
     '--gateway-port',

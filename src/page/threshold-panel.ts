@@ -1,0 +1,144 @@
+import { goTo, readAddress } from './address.ts';
+import { ask, number, type Row } from './api.ts';
+import type { ChartConfiguration } from './chart.ts';
+import { matrixOf } from './confusion-matrix.ts';
+import { el } from './dom.ts';
+import { count, percent } from './format.ts';
+import { markersPlugin, type Marker } from './markers.ts';
+import { ofMonth, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import { colour } from './theme.ts';
+import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
+
+type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
+
+const LINES = [
+  ['precision', 'precision_score', 'series-1'],
+  ['recall', 'recall_score', 'series-2'],
+  ['F1', 'f1_score', 'series-3'],
+] as const;
+
+/** What a binary classifier confuses, and what it would with another threshold. */
+export const thresholdPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'threshold',
+    title: 'Decisions',
+    about: 'what was called positive, and what another threshold would call',
+    load: async (context) => {
+      const values = ofMonth(context);
+      if (context.task !== 'binary' || values === undefined) return undefined;
+      const { model, focus } = context;
+      const [curve, months] = await Promise.all([
+        ask('threshold', values),
+        ask('performance-binary-month', { model, versions: String(focus) }),
+      ]);
+      return { curve, month: months.find((row) => row['window_date'] === values.month) };
+    },
+    draw: (sheet, { curve, month }) => {
+      const decided = number(month, 'decision_threshold') ?? 0.5;
+      if (curve.length === 0) return sheet.say('No labels in this month.');
+      const markers: Marker[] = [];
+      const output = el('div', { class: 'stack', 'aria-live': 'polite' });
+      const slider = el('input', { type: 'range', min: 0, max: 0.99, step: 0.01, id: 'threshold-slider', 'data-key': 'threshold' });
+      const label = el('label', { for: 'threshold-slider' });
+      const back = el('button', { type: 'button' }, 'As decided');
+      sheet.add(
+        el('div', { class: 'columns' }, output, el('div', { class: 'stack' }, el('div', {}, label, slider), el('div', {}, back))),
+        el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series.slice(-1)}` }), name))),
+      );
+      const chart = sheet.plot({
+        label: 'Precision, recall and F1 by threshold',
+        size: 'low',
+        config: curveChart(curve, markers),
+        table: tableOf(curve),
+      });
+      const show = (chosen: number | undefined): void => {
+        const at = chosen ?? decided;
+        slider.value = String(Math.round(at * 100) / 100);
+        label.textContent = `Threshold ${chosen === undefined ? `${decided.toFixed(2)}, as decided` : chosen.toFixed(2)}`;
+        back.hidden = chosen === undefined;
+        const counts = chosen === undefined ? countsOf(month) : countsAt(curve, chosen);
+        output.replaceChildren(...(counts === undefined ? [] : [matrixOf(counts), tiles(counts)]));
+        markers.splice(0, 1, { at, label: '' });
+        chart.update();
+      };
+      const choose = (threshold: number | undefined): void => {
+        goTo({ ...readAddress(location.hash), threshold }, true);
+        show(threshold);
+      };
+      slider.addEventListener('input', () => choose(Number(slider.value)));
+      back.addEventListener('click', () => {
+        choose(undefined);
+        slider.focus();
+      });
+      show(readAddress(location.hash).threshold);
+    },
+  });
+
+/** As it was decided: counted, not read off the curve. */
+function countsOf(month: Row | undefined): Counts | undefined {
+  if (month === undefined) return undefined;
+  const of = (column: string): number => number(month, column) ?? 0;
+  return { hits: of('true_positives'), falseAlarms: of('false_positives'), misses: of('false_negatives'), passes: of('true_negatives') };
+}
+
+function tiles(counts: Counts): HTMLElement {
+  const { precision, recall, f1, accuracy, called } = ratiosOf(counts);
+  const tile = (name: string, value: string): HTMLElement => el('div', { class: 'tile' }, el('span', {}, name), el('strong', {}, value));
+  return el(
+    'div',
+    { class: 'tiles' },
+    tile('Precision', percent(precision)),
+    tile('Recall', percent(recall)),
+    tile('F1', percent(f1)),
+    tile('Accuracy', percent(accuracy)),
+    tile('Called positive', count(called)),
+  );
+}
+
+function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartConfiguration {
+  return {
+    type: 'line',
+    data: {
+      datasets: LINES.map(([label, column, series]) => ({
+        label,
+        data: curve.map((row) => ({ x: number(row, 'threshold') ?? 0, y: number(row, column) })),
+        borderColor: colour(series),
+        backgroundColor: colour(series),
+        borderWidth: 2,
+        pointRadius: 0,
+      })),
+    },
+    options: {
+      interaction: { mode: 'index', intersect: false },
+      scales: {
+        x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'threshold' } },
+        y: { min: 0, max: 1, ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) } },
+      },
+      plugins: {
+        tooltip: {
+          callbacks: {
+            title: ([item]) => `threshold ${(item?.parsed.x ?? 0).toFixed(2)}`,
+            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
+          },
+        },
+      },
+    },
+    plugins: [markersPlugin(markers)],
+  } as ChartConfiguration;
+}
+
+function tableOf(curve: readonly Row[]) {
+  return {
+    caption: 'Precision, recall and F1 by threshold',
+    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map((head) => ({ head, number: true as const })),
+    rows: curve.map((row) => [
+      (number(row, 'threshold') ?? 0).toFixed(2),
+      percent(number(row, 'precision_score')),
+      percent(number(row, 'recall_score')),
+      percent(number(row, 'f1_score')),
+      percent(number(row, 'false_positive_rate')),
+      count(number(row, 'n_predicted_positive')),
+    ]),
+  };
+}

@@ -1,0 +1,127 @@
+import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
+import { compact, count, day } from './format.ts';
+import { markersPlugin, type Marker } from './markers.ts';
+import { colour, tint } from './theme.ts';
+import { atOf, dateOf, timeAxis } from './time-axis.ts';
+
+export type Point = {
+  readonly date: string;
+  readonly value: number | null;
+  readonly low?: number | null;
+  readonly high?: number | null;
+  /** Not all labels are there yet: drawn dashed. */
+  readonly unripe?: boolean;
+};
+
+export type Series = {
+  readonly label: string;
+  readonly colour: string;
+  readonly points: readonly Point[];
+  /** Drawn dashed from end to end, as an estimate is. */
+  readonly dashed?: boolean;
+};
+
+export type TimePlot = {
+  readonly series: readonly Series[];
+  readonly format: (value: number) => string;
+  readonly byMonth: boolean;
+  readonly markers?: readonly Marker[];
+  /** How many rows stand behind each window, drawn beneath. */
+  readonly bars?: readonly { readonly date: string; readonly n: number }[];
+};
+
+type Line = ChartDataset<'line', { x: number; y: number | null }[]>;
+const FEW_POINTS = 45;
+
+/** Lines over time with their intervals as bands, and how many rows there were beneath. */
+export function timePlot(plot: TimePlot): ChartConfiguration {
+  const times = plot.series.flatMap(({ points }) => points.map(({ date }) => atOf(date)));
+  const lines = plot.series.flatMap((series) => [...band(series), line(series)]);
+  const bars = plot.bars === undefined ? [] : [barsOf(plot.bars)];
+  return {
+    type: 'line',
+    data: { datasets: [...lines, ...bars] as ChartDataset[] },
+    options: optionsOf(plot, times),
+    plugins: plot.markers === undefined ? [] : [markersPlugin(plot.markers)],
+  } as ChartConfiguration;
+}
+
+function line({ label, colour: stroke, points, dashed = false }: Series): Line {
+  const few = points.length <= FEW_POINTS;
+  return {
+    label,
+    data: points.map(({ date, value }) => ({ x: atOf(date), y: value })),
+    borderColor: stroke,
+    backgroundColor: stroke,
+    borderWidth: 2,
+    ...(dashed ? { borderDash: [2, 4] } : {}),
+    pointRadius: few ? 3 : 0,
+    pointHoverRadius: 5,
+    pointBackgroundColor: points.map(({ unripe }) => (unripe === true ? colour('card') : stroke)),
+    segment: {
+      borderDash: ({ p1DataIndex }) => (points[p1DataIndex]?.unripe === true ? [4, 4] : undefined),
+    },
+  };
+}
+
+/** The interval, as two lines that are not drawn with what lies between them. */
+function band({ label, colour: stroke, points }: Series): Line[] {
+  if (!points.some(({ low }) => typeof low === 'number')) return [];
+  const edge = (name: string, value: (point: Point) => number | null | undefined, fill: string | boolean): Line => ({
+    label: `${label} ${name}`,
+    data: points.map((point) => ({ x: atOf(point.date), y: value(point) ?? null })),
+    borderWidth: 0,
+    pointRadius: 0,
+    pointHoverRadius: 0,
+    fill,
+    backgroundColor: tint(stroke, 0.15),
+  });
+  return [edge('low', ({ low }) => low, false), edge('high', ({ high }) => high, '-1')];
+}
+
+function barsOf(bars: NonNullable<TimePlot['bars']>): ChartDataset {
+  return {
+    type: 'bar',
+    label: 'labelled',
+    yAxisID: 'n',
+    data: bars.map(({ date, n }) => ({ x: atOf(date), y: n })),
+    backgroundColor: tint(colour('quiet'), 0.35),
+    maxBarThickness: 34,
+    grouped: false,
+  } as ChartDataset;
+}
+
+function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line'> {
+  const beneath = { type: 'linear' as const, stack: 'y', stackWeight: 1, beginAtZero: true, grid: { display: false } };
+  const y = { stack: 'y', stackWeight: 4, grace: '6%', ticks: { maxTicksLimit: 7, callback: format(plot) } };
+  const n = { n: { ...beneath, ticks: { maxTicksLimit: 2, callback: (value: number | string) => compact(Number(value)) } } };
+  return {
+    interaction: { mode: 'index', intersect: false, axis: 'x' },
+    scales: { x: timeAxis(times), ...(plot.bars === undefined ? {} : n), y },
+    plugins: {
+      tooltip: {
+        filter: ({ dataset }) => (dataset as Line).borderWidth !== 0,
+        callbacks: { title: ([item]) => titleOf(item, plot.byMonth), label: (item) => lineOf(item, plot) },
+      },
+    },
+  };
+}
+
+function format({ format: write }: TimePlot) {
+  return (value: number | string): string => write(Number(value));
+}
+
+function titleOf(item: TooltipItem<'line'> | undefined, byMonth: boolean): string {
+  return day(dateOf(item?.parsed.x ?? 0), byMonth);
+}
+
+function lineOf(item: TooltipItem<'line'>, { series, format: write }: TimePlot): string {
+  const { label = '' } = item.dataset;
+  const value = item.parsed.y;
+  if (value === null) return label;
+  const of = series.find((one) => one.label === label);
+  if (of === undefined) return `${label}: ${count(value)}`;
+  const { low, high } = of.points[item.dataIndex] ?? {};
+  const interval = typeof low === 'number' && typeof high === 'number' ? ` (${write(low)} to ${write(high)})` : '';
+  return `${label}: ${write(value)}${interval}`;
+}
