@@ -77,7 +77,13 @@ export const OPTIONS = {
     'work of a service that is silent for so long goes to another',
   ),
   graceSeconds: spec('--grace', 'PGSCORE_GRACE', 'seconds', '30', 'time to finish what runs after SIGTERM'),
-  httpHost: spec('--http-host', 'PGSCORE_HTTP_HOST', 'text', '127.0.0.1', 'address of the page, /healthz, /readyz and /metrics'),
+  httpHost: spec(
+    '--http-host',
+    'PGSCORE_HTTP_HOST',
+    'text',
+    '127.0.0.1',
+    'address of the page, /healthz, /readyz and /metrics',
+  ),
   httpPort: spec('--http-port', 'PGSCORE_HTTP_PORT', 'integer', '8432', 'port of the same; 0 picks a free one'),
   pageToken: spec(
     '--page-token',

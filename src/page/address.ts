@@ -34,19 +34,17 @@ export function readAddress(hash: string): Address {
   const [, model] = /^\/model\/(.+)$/s.exec(path) ?? [];
   if (model === undefined) return OVERVIEW;
   const query = new URLSearchParams(search);
-  const date = (name: string): string | undefined => {
-    const text = query.get(name) ?? '';
-    return DATE.test(text) ? text : undefined;
-  };
-  const threshold = Number(query.get('threshold') ?? Number.NaN);
+  const word = (name: string): string | undefined => query.get(name) ?? undefined;
+  const date = (name: string): string | undefined => (DATE.test(word(name) ?? '') ? word(name) : undefined);
+  const threshold = Number(word('threshold') ?? Number.NaN);
   return {
     model: decoded(model),
-    versions: (query.get('versions') ?? '').split(',').filter(isVersion).map(Number).slice(0, MOST_VERSIONS),
-    grain: GRAINS.find((grain) => grain === query.get('grain')) ?? 'month',
-    metric: query.get('metric') ?? undefined,
+    versions: (word('versions') ?? '').split(',').filter(isVersion).map(Number).slice(0, MOST_VERSIONS),
+    grain: grainOf(word('grain')),
+    metric: word('metric'),
     month: date('month'),
     threshold: threshold >= 0 && threshold < 1 ? threshold : undefined,
-    feature: query.get('feature') ?? undefined,
+    feature: word('feature'),
     day: date('day'),
   };
 }
@@ -68,11 +66,8 @@ export function modelLink(model: string): string {
   return writeAddress({ ...OVERVIEW, model });
 }
 
-/** Goes there; with `quietly`, as a slider moves, nothing is drawn anew and no step is added to the history. */
-export function goTo(address: Address, quietly = false): void {
-  const hash = writeAddress(address);
-  if (quietly) history.replaceState(null, '', hash);
-  else location.hash = hash;
+function grainOf(text: string | undefined): Grain {
+  return GRAINS.find((grain) => grain === text) ?? 'month';
 }
 
 function isVersion(text: string): boolean {

@@ -1,4 +1,4 @@
-import { askIfThere, text, type Row, type Value } from './api.ts';
+import { ask, text, type Row, type Value } from './api.ts';
 import { modelLink } from './address.ts';
 import { dataTable } from './data-table.ts';
 import { el } from './dom.ts';
@@ -6,7 +6,23 @@ import { day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
 
 /** What is worth a column, in this order, where the view has it. */
-const COLUMNS = ['state', 'model_name', 'model_version', 'rule', 'metric', 'column_name', 'feature_name', 'value', 'threshold', 'n', 'window_date', 'since', 'at', 'fired_at', 'resolved_at'];
+const COLUMNS = [
+  'state',
+  'model_name',
+  'model_version',
+  'rule',
+  'metric',
+  'column_name',
+  'feature_name',
+  'value',
+  'threshold',
+  'n',
+  'window_date',
+  'since',
+  'at',
+  'fired_at',
+  'resolved_at',
+];
 const QUIET_STATES = ['ok', 'no_data', 'insufficient_data'];
 
 /** Alerts that are not at rest; with a model, its alerts and what became of older ones. Not shown where there are none to have. */
@@ -17,10 +33,12 @@ export const alertsPanel = (model?: string): Panel<undefined> =>
     depends: () => null,
     load: async () => {
       const [now, before] = await Promise.all([
-        askIfThere('alerts', {}),
-        model === undefined ? [] : askIfThere('alert-history', { model }),
+        ask('alerts'),
+        model === undefined ? [] : ask('alert-history', { model }),
       ]);
-      const mine = now.filter((row) => model === undefined ? !QUIET_STATES.includes(text(row, 'state')) : row['model_name'] === model);
+      const mine = now.filter((row) =>
+        model === undefined ? !QUIET_STATES.includes(text(row, 'state')) : row['model_name'] === model,
+      );
       return mine.length + before.length === 0 ? undefined : { now: mine, before };
     },
     draw: (sheet, { now, before }) => {

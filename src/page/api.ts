@@ -21,16 +21,6 @@ export async function ask(question: string, values: Readonly<Record<string, stri
   return rowsOf(answer);
 }
 
-/** As `ask`, but an installation that has no such view has no such rows. */
-export async function askIfThere(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
-  try {
-    return await ask(question, values);
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'no_such_view') return [];
-    throw error;
-  }
-}
-
 export function text(row: Row | undefined, column: string): string {
   const value = row?.[column];
   return value === null || value === undefined ? '' : String(value);

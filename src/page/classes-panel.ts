@@ -25,15 +25,24 @@ export const classesPanel = (): Panel<ModelContext> =>
     draw: (sheet, { cells, classes }) => {
       if (cells.length === 0) return sheet.say('No labels in this month.');
       const names = classes.map((row) => text(row, 'class_label'));
-      const numbers = new Map(cells.map((row) => [keyOf(text(row, 'actual_class'), text(row, 'predicted_class')), number(row, 'n') ?? 0]));
+      const numbers = new Map(
+        cells.map((row) => [keyOf(text(row, 'actual_class'), text(row, 'predicted_class')), number(row, 'n') ?? 0]),
+      );
       if (names.length <= MOST_CLASSES)
         sheet.add(
-          confusionMatrix('What was true, by row, and what was called, by column', names, (actual, said) => numbers.get(keyOf(actual, said)) ?? 0),
+          confusionMatrix(
+            'Rows are what was true, columns what was called',
+            names,
+            (actual, said) => numbers.get(keyOf(actual, said)) ?? 0,
+          ),
         );
       sheet.add(
         dataTable({
           caption: 'By class',
-          columns: ['Class', ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map((head) => ({ head, number: true as const }))],
+          columns: [
+            'Class',
+            ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map((head) => ({ head, number: true as const })),
+          ],
           rows: classes.map((row) => [
             text(row, 'class_label'),
             count(number(row, 'support')),

@@ -4,10 +4,14 @@ import type { Counts } from './threshold-counts.ts';
 
 /** The four cells of a binary classifier: rows are what was true, columns what was said. */
 export function matrixOf({ hits, falseAlarms, misses, passes }: Counts): HTMLElement {
-  return confusionMatrix('What was true, by row, and what was called, by column', ['positive', 'negative'], (actual, said) => {
-    if (actual === 'positive') return said === 'positive' ? hits : misses;
-    return said === 'positive' ? falseAlarms : passes;
-  });
+  return confusionMatrix(
+    'Rows are what was true, columns what was called',
+    ['positive', 'negative'],
+    (actual, said) => {
+      if (actual === 'positive') return said === 'positive' ? hits : misses;
+      return said === 'positive' ? falseAlarms : passes;
+    },
+  );
 }
 
 /** Counts and shares of each row; right ones in one colour, wrong ones in another. */
@@ -26,11 +30,22 @@ export function confusionMatrix(
       ...classes.map((said) => el('td', {}, cell(countOf(actual, said), total, said === actual))),
     );
   });
-  const table = el('table', { class: 'matrix' }, el('caption', {}, caption), el('thead', {}, head), el('tbody', {}, ...rows));
+  const table = el(
+    'table',
+    { class: 'matrix' },
+    el('caption', {}, caption),
+    el('thead', {}, head),
+    el('tbody', {}, ...rows),
+  );
   return el('div', { class: 'scroll free' }, table);
 }
 
 function cell(n: number, total: number, right: boolean): HTMLElement {
   const kind = n === 0 ? 'cell' : `cell ${right ? 'hit' : 'miss'}`;
-  return el('div', { class: kind }, el('strong', { class: 'num' }, count(n)), el('small', {}, percent(total === 0 ? null : n / total)));
+  return el(
+    'div',
+    { class: kind },
+    el('strong', { class: 'num' }, count(n)),
+    el('small', {}, percent(total === 0 ? null : n / total)),
+  );
 }

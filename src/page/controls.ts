@@ -1,4 +1,5 @@
-import { goTo, GRAINS, readAddress, type Address } from './address.ts';
+import { GRAINS, type Address } from './address.ts';
+import { goTo, here } from './go-to.ts';
 import { el } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './legend.ts';
@@ -13,7 +14,7 @@ export function overTimeControls(context: ModelContext): HTMLElement {
     { class: 'controls' },
     segments(
       'Versions',
-      known.map((version) => ({
+      known.toReversed().map((version) => ({
         label: String(version),
         key: `version ${version}`,
         pressed: versions.includes(version),
@@ -21,7 +22,13 @@ export function overTimeControls(context: ModelContext): HTMLElement {
         go: { versions: toggled(versions, version) },
       })),
     ),
-    choice('Metric', 'metric', metricOf(task, address.metric).column, METRICS[task].map(({ column, title }) => [column, title]), (metric) => ({ metric })),
+    choice(
+      'Metric',
+      'metric',
+      metricOf(task, address.metric).column,
+      METRICS[task].map(({ column, title }) => [column, title]),
+      (metric) => ({ metric }),
+    ),
     segments(
       'By',
       GRAINS.map((grain) => ({ label: grain, key: grain, pressed: grain === address.grain, go: { grain } })),
@@ -34,20 +41,34 @@ export function closeLookControls({ versions, focus, months, month }: ModelConte
   return el(
     'div',
     { class: 'controls' },
-    choice('Version', 'focus', String(focus), versions.map((version) => [String(version), `version ${version}`]), (version) => ({
-      versions: [Number(version), ...versions.filter((other) => other !== Number(version))],
-    })),
+    choice(
+      'Version',
+      'focus',
+      String(focus),
+      versions.map((version) => [String(version), `version ${version}`]),
+      (version) => ({
+        versions: [Number(version), ...versions.filter((other) => other !== Number(version))],
+      }),
+    ),
     choice(
       'Month',
       'month',
       month ?? '',
-      months.toReversed().map(({ date, mature }) => [date, `${day(date, true)}${mature ? '' : ', labels still arriving'}`]),
+      months
+        .toReversed()
+        .map(({ date, mature }) => [date, `${day(date, true)}${mature ? '' : ', labels still arriving'}`]),
       (date) => ({ month: date }),
     ),
   );
 }
 
-type Segment = { readonly label: string; readonly key: string; readonly pressed: boolean; readonly go: Partial<Address>; readonly swatch?: number };
+type Segment = {
+  readonly label: string;
+  readonly key: string;
+  readonly pressed: boolean;
+  readonly go: Partial<Address>;
+  readonly swatch?: number;
+};
 
 function segments(title: string, choices: readonly Segment[]): HTMLElement {
   return el(
@@ -83,7 +104,7 @@ function choice(
 }
 
 function change(part: Partial<Address>): void {
-  goTo({ ...readAddress(location.hash), ...part });
+  goTo({ ...here(), ...part });
 }
 
 /** One at least stays. */

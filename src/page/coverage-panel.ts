@@ -8,6 +8,9 @@ import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-axis.ts';
 
+/** More of them would be a comb. */
+const MOST_BARS = 90;
+
 /** How much of the truth is known, day by day, and how long it took. */
 export const coveragePanel = (): Panel<ModelContext> =>
   panel<ModelContext, Row[]>({
@@ -31,7 +34,6 @@ export const coveragePanel = (): Panel<ModelContext> =>
       );
       sheet.plot({
         label: `Labelled and unlabelled predictions of version ${context.focus} by day`,
-        size: 'low',
         config: coverageChart(rows, context.focus),
         table: tableOf(rows),
       });
@@ -41,9 +43,12 @@ export const coveragePanel = (): Panel<ModelContext> =>
 function coverageChart(rows: readonly Row[], version: number): ChartConfiguration {
   const at = rows.map((row) => atOf(text(row, 'window_date')));
   const bars = (label: string, values: (row: Row) => number, background: string) => ({
-    type: 'bar' as const,
     label,
     stack: 'predictions',
+    fill: true,
+    stepped: 'middle' as const,
+    pointRadius: 0,
+    borderWidth: 0,
     data: rows.map((row, index) => ({ x: at[index] ?? 0, y: values(row) })),
     backgroundColor: background,
     maxBarThickness: 34,
@@ -52,7 +57,7 @@ function coverageChart(rows: readonly Row[], version: number): ChartConfiguratio
   });
   const labelled = (row: Row): number => number(row, 'n_labeled') ?? 0;
   return {
-    type: 'bar',
+    type: rows.length > MOST_BARS ? 'line' : 'bar',
     data: {
       datasets: [
         bars('labelled', labelled, colourOf(version)),
@@ -63,7 +68,11 @@ function coverageChart(rows: readonly Row[], version: number): ChartConfiguratio
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
         x: { ...timeAxis(at), stacked: true },
-        y: { stacked: true, beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (value) => compact(Number(value)) } },
+        y: {
+          stacked: true,
+          beginAtZero: true,
+          ticks: { maxTicksLimit: 5, callback: (value) => compact(Number(value)) },
+        },
       },
       plugins: { tooltip: { callbacks: { title: ([item]) => day(dateOf(item?.parsed.x ?? 0)) } } },
     },
@@ -74,7 +83,14 @@ function tableOf(rows: readonly Row[]) {
   const numeric = (head: string) => ({ head, number: true as const });
   return {
     caption: 'Label coverage by day',
-    columns: ['Day', numeric('Predictions'), numeric('Labelled'), numeric('Coverage'), numeric('Median delay'), 'Expected by'],
+    columns: [
+      'Day',
+      numeric('Predictions'),
+      numeric('Labelled'),
+      numeric('Coverage'),
+      numeric('Median delay'),
+      'Expected by',
+    ],
     rows: rows.map((row) => [
       day(text(row, 'window_date')),
       count(number(row, 'n_predictions')),

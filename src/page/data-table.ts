@@ -16,6 +16,12 @@ export function dataTable({ caption, columns, rows }: Table): HTMLElement {
     el('th', { scope: 'col', class: classOf(at) }, typeof column === 'string' ? column : column.head),
   );
   const lines = rows.map((row) => el('tr', {}, ...row.map((cell, at) => el('td', { class: classOf(at) }, cell))));
-  const table = el('table', {}, el('caption', {}, caption), el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, ...lines));
+  const table = el(
+    'table',
+    {},
+    el('caption', {}, caption),
+    el('thead', {}, el('tr', {}, ...head)),
+    el('tbody', {}, ...lines),
+  );
   return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, table);
 }

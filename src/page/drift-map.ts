@@ -18,7 +18,8 @@ export function driftMap(rows: readonly Row[]): DriftMap {
   const days = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted().slice(-MOST_DAYS);
   const cells = new Map(rows.map((row) => [keyOf(text(row, 'feature_name'), text(row, 'window_date')), row]));
   const at = (feature: string, date: string): Row | undefined => cells.get(keyOf(feature, date));
-  const weight = (feature: string): number => days.reduce((sum, date) => sum + Math.max(0, levelOf(at(feature, date))), 0);
+  const weight = (feature: string): number =>
+    days.reduce((sum, date) => sum + Math.max(0, levelOf(at(feature, date))), 0);
   const names = [...new Set(rows.map((row) => text(row, 'feature_name')))];
   const features = names.toSorted((one, other) => weight(other) - weight(one) || (one < other ? -1 : 1));
   return { days, features, at };

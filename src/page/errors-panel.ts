@@ -1,6 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
 import { day, decimal } from './format.ts';
+import { ENOUGH } from './metrics.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
@@ -29,13 +30,27 @@ export const errorsPanel = (): Panel<ModelContext> =>
       if (known.length === 0) return sheet.say('No labels yet.');
       const byMonth = address.grain === 'month';
       const points = (column: string) =>
-        known.map((row) => ({ date: text(row, 'window_date'), value: number(row, column), unripe: row['is_mature'] !== true }));
-      sheet.add(el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series}` }), name))));
+        known.map((row) => ({
+          date: text(row, 'window_date'),
+          value: number(row, column),
+          unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
+        }));
+      sheet.add(
+        el(
+          'div',
+          { class: 'legend' },
+          ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series}` }), name)),
+        ),
+      );
       sheet.plot({
         label: `Sizes of the errors of version ${focus}`,
         size: 'low',
         config: timePlot({
-          series: LINES.map(([label, column, series]) => ({ label, colour: colour(`series-${series}`), points: points(column) })),
+          series: LINES.map(([label, column, series]) => ({
+            label,
+            colour: colour(`series-${series}`),
+            points: points(column),
+          })),
           format: decimal,
           byMonth,
         }),
@@ -45,7 +60,11 @@ export const errorsPanel = (): Panel<ModelContext> =>
       sheet.plot({
         label: `Bias of version ${focus}`,
         size: 'low',
-        config: timePlot({ series: [{ label: 'bias', colour: colour('series-4'), points: points('bias') }], format: decimal, byMonth }),
+        config: timePlot({
+          series: [{ label: 'bias', colour: colour('series-4'), points: points('bias') }],
+          format: decimal,
+          byMonth,
+        }),
         table: tableOf(known, 'Bias and mean of the truth', byMonth, ['bias', 'actual_mean']),
       });
     },
@@ -55,6 +74,9 @@ function tableOf(rows: readonly Row[], caption: string, byMonth: boolean, column
   return {
     caption,
     columns: ['From', ...columns.map((head) => ({ head: head.replaceAll('_', ' '), number: true as const }))],
-    rows: rows.map((row) => [day(text(row, 'window_date'), byMonth), ...columns.map((column) => decimal(number(row, column)))]),
+    rows: rows.map((row) => [
+      day(text(row, 'window_date'), byMonth),
+      ...columns.map((column) => decimal(number(row, column))),
+    ]),
   };
 }

@@ -15,7 +15,11 @@ export const eventsPanel = (): Panel<ModelContext> =>
     draw: (sheet, rows) => {
       if (rows.length === 0) return sheet.say('Nothing is on record.');
       sheet.add(
-        dataTable({ caption: 'The newest first', columns: ['When', 'What'], rows: rows.map((row) => [moment(text(row, 'time')), text(row, 'text')]) }),
+        dataTable({
+          caption: 'The newest first',
+          columns: ['When', 'What'],
+          rows: rows.map((row) => [moment(text(row, 'time')), text(row, 'text')]),
+        }),
       );
     },
   });

@@ -4,7 +4,9 @@ export function keepFocus<Result>(redraw: () => Result): Result {
   const key = before instanceof HTMLElement ? before.dataset['key'] : undefined;
   const restore = (): void => {
     if (key === undefined || before?.isConnected === true || document.activeElement !== document.body) return;
-    const again = [...document.querySelectorAll<HTMLElement>('[data-key]')].find((element) => element.dataset['key'] === key);
+    const again = [...document.querySelectorAll<HTMLElement>('[data-key]')].find(
+      (element) => element.dataset['key'] === key,
+    );
     again?.focus({ preventScroll: true });
   };
   const result = redraw();

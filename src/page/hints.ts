@@ -6,8 +6,6 @@ function literal(text: string): string {
 export const DEPLOY_HINT = `select pgscore.deploy('churn', pg_read_binary_file('/path/to/churn.onnx'));
 -- or from a shell: npx pgscore deploy churn churn.onnx`;
 
-export const SCHEDULE_HINT = `select pgscore.schedule('nightly', '0 2 * * *', 'churn', 'customers', target => 'churn_scores');`;
-
 export const RUN_HINT = `select pgscore.score_table('churn', 'customers');`;
 
 export function scoreHint(model: string): string {
@@ -16,4 +14,8 @@ export function scoreHint(model: string): string {
 
 export function labelsHint(model: string): string {
   return `select pgscore.set_labels(${literal(model)}, 'your_outcomes', label => 'what_happened', known_at => 'when_it_was_known');`;
+}
+
+export function scheduleHint(model = 'churn'): string {
+  return `select pgscore.schedule('nightly', '0 2 * * *', ${literal(model)}, 'your_table', target => 'your_scores');`;
 }

@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
-import { compact, day, decimal, NOTHING, percent } from './format.ts';
+import { count, day, decimal, NOTHING, percent } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 
@@ -20,14 +20,26 @@ export const labelAgePanel = (): Panel<ModelContext> =>
       const cell = (month: string, age: string): string => {
         const row = rows.find((one) => one['window_date'] === month && one['label_age'] === age);
         if (row === undefined) return NOTHING;
-        const value = task === 'regression' ? decimal(number(row, 'mae')) : percent(number(row, 'accuracy'));
-        return `${value} of ${compact(number(row, 'n_labeled'))}`;
+        return task === 'regression' ? decimal(number(row, 'mae')) : percent(number(row, 'accuracy'));
       };
+      const caption = `${task === 'regression' ? 'Mean absolute error' : 'Accuracy'} on the labels that were known within …`;
+      const labels = (month: string): number | null =>
+        number(
+          rows.find((one) => one['window_date'] === month && one['label_age'] === 'later'),
+          'n_labeled',
+        );
+      sheet.say(caption);
       sheet.add(
         dataTable({
-          caption: `${task === 'regression' ? 'Mean absolute error' : 'Accuracy'} on labels that were known within a time`,
-          columns: ['Month', ...AGES.map((head) => ({ head: head === 'later' ? 'all' : `within ${head}`, number: true as const }))],
-          rows: months.map((month) => [day(month, true), ...AGES.map((age) => cell(month, age))]),
+          caption,
+          columns: [
+            'Month',
+            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels'].map((head) => ({
+              head,
+              number: true as const,
+            })),
+          ],
+          rows: months.map((month) => [day(month, true), ...AGES.map((age) => cell(month, age)), count(labels(month))]),
         }),
       );
     },

@@ -5,7 +5,7 @@ import { seriesOf } from './theme.ts';
 /** Which colour is which version, and what dashes mean. */
 export function versionLegend(
   { versions, champion }: ModelContext,
-  dashes: { unripe?: boolean; estimate?: boolean } = {},
+  dashes: { unripe?: boolean; bars?: boolean; estimate?: boolean } = {},
 ): HTMLElement {
   const entries = versions.map((version) =>
     el('span', {}, swatch(version), `version ${version}${version === champion ? ', champion' : ''}`),
@@ -14,7 +14,8 @@ export function versionLegend(
     'div',
     { class: 'legend' },
     ...entries,
-    dashes.unripe === true && el('span', {}, el('span', { class: 'dash' }), 'labels still arriving'),
+    dashes.unripe === true && el('span', {}, el('span', { class: 'dash' }), 'labels few or still arriving'),
+    dashes.bars === true && el('span', {}, el('span', { class: 'swatch bars' }), 'labelled predictions'),
     dashes.estimate === true && el('span', {}, el('span', { class: 'dash' }), 'estimated without labels'),
   );
 }

@@ -1,4 +1,5 @@
-import { readAddress, type Address } from './address.ts';
+import { type Address } from './address.ts';
+import { here } from './go-to.ts';
 import { ask, number, Refusal } from './api.ts';
 import { el } from './dom.ts';
 import { span } from './format.ts';
@@ -31,7 +32,7 @@ function viewOf({ model }: Address): View {
 }
 
 async function refresh(): Promise<void> {
-  const address = readAddress(location.hash);
+  const address = here();
   try {
     await viewOf(address).refresh(address);
     state.textContent = freshness(number((await ask('health'))[0], 'freshness_seconds'));

@@ -10,6 +10,9 @@ export type Metric = {
   readonly better: 'higher' | 'lower' | 'zero';
 };
 
+/** With fewer labels a month says little. */
+export const ENOUGH = 30;
+
 export type Task = 'binary' | 'multiclass' | 'regression';
 
 function share(column: string, title: string, stem?: string): Metric {

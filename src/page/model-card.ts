@@ -4,6 +4,7 @@ import { toneOf } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { ago, count, day, decimal, NOTHING, percent } from './format.ts';
 import { sparkline } from './sparkline.ts';
+import { standingOf, type Standing } from './trend.ts';
 
 export type ModelHealth = {
   /** The champion's, else the newest version's. */
@@ -14,63 +15,93 @@ export type ModelHealth = {
   readonly alerts: readonly Row[];
 };
 
-const NAMES: Readonly<Record<string, string>> = { accuracy: 'accuracy', mae: 'mean absolute error' };
+type Measure = {
+  readonly name: string;
+  readonly lowerIsBetter: boolean;
+  readonly write: (value: number | null) => string;
+};
+
+const ERROR: Measure = { name: 'mean absolute error', lowerIsBetter: true, write: decimal };
+const ACCURACY: Measure = { name: 'accuracy', lowerIsBetter: false, write: (value) => percent(value) };
 
 /** How one model is, in a card. */
 export function modelCard({ health, versions, trend, alerts }: ModelHealth): HTMLElement {
   const name = text(health, 'model_name');
+  const measure = health['task'] === 'regression' ? ERROR : ACCURACY;
+  const standing = standingOf(trend, measure.lowerIsBetter);
+  const ends = [trend.at(0), trend.at(-1)].map((row) => day(text(row, 'window_date'), true));
   return el(
     'article',
     { class: 'card model' },
-    el('div', { class: 'model-head' }, el('h2', {}, el('a', { href: modelLink(name) }, name)), el('span', { class: 'chip plain' }, text(health, 'task'))),
-    headline(health),
-    ...(trend.length > 1 ? [sparkline(trend, trendOf(health, trend))] : []),
-    facts(health, versions, alerts),
+    el(
+      'div',
+      { class: 'model-head' },
+      el('h2', {}, el('a', { href: modelLink(name) }, name)),
+      el('span', { class: 'chip plain' }, text(health, 'task')),
+    ),
+    headline(standing, measure),
+    ...(trend.length > 1 ? [sparkline(trend, `${measure.name} from ${ends.join(' to ')}`)] : []),
+    facts(health, versions, alerts, standing, measure),
   );
 }
 
-function headline(health: Row): HTMLElement {
-  const value = number(health, 'value');
-  const share = health['metric'] === 'accuracy';
-  const write = (one: number | null): string => (share ? percent(one) : decimal(one));
-  if (value === null) return el('p', { class: 'quiet' }, 'No month with enough labels yet.');
+function headline(standing: Standing | undefined, measure: Measure): HTMLElement {
+  if (standing === undefined) return el('p', { class: 'quiet' }, 'No month with enough labels yet.');
+  const { now } = standing;
+  const [low, high] = [measure.write(number(now, 'ci_low')), measure.write(number(now, 'ci_high'))];
   return el(
     'div',
     {},
-    el('p', { class: 'model-value' }, el('span', { class: 'big num' }, write(value)), change(health, write)),
     el(
       'p',
-      { class: 'quiet' },
-      `${NAMES[text(health, 'metric')] ?? ''} in ${day(text(health, 'latest_window'), true)}, ${write(number(health, 'ci_low'))} to ${write(number(health, 'ci_high'))}`,
+      { class: 'model-value' },
+      el('span', { class: 'big num' }, measure.write(number(now, 'value'))),
+      change(standing, measure),
     ),
+    el('p', { class: 'quiet' }, `${measure.name} in ${day(text(now, 'window_date'), true)}, ${low} to ${high}`),
   );
 }
 
-/** Against the month before: better or worse only where the intervals leave no doubt. */
-function change(health: Row, write: (value: number | null) => string): HTMLElement | undefined {
-  const [before, low, high, by] = ['value_before', 'ci_low', 'ci_high', 'change'].map((column) => number(health, column));
-  if (before === null || before === undefined || by === null || by === undefined) return undefined;
-  const beyond = (low ?? before) > before || (high ?? before) < before;
-  const better = health['metric'] === 'mae' ? by < 0 : by > 0;
+/** Against the month before: better or worse only where the interval leaves no doubt. */
+function change({ now, before }: Standing, { lowerIsBetter, write }: Measure): HTMLElement | undefined {
+  const [then, value] = [number(before, 'value'), number(now, 'value')];
+  if (then === null || value === null) return undefined;
+  const beyond = (number(now, 'ci_low') ?? then) > then || (number(now, 'ci_high') ?? then) < then;
+  const better = lowerIsBetter ? value < then : value > then;
   const tone = !beyond ? 'plain' : better ? 'good' : 'bad';
-  return el('span', { class: `chip ${tone}` }, `${by > 0 ? '+' : '−'}${write(Math.abs(by))} on the month before`);
+  return el(
+    'span',
+    { class: `chip ${tone}` },
+    `${value > then ? '+' : '−'}${write(Math.abs(value - then))} in a month`,
+  );
 }
 
-function trendOf(health: Row, trend: readonly Row[]): string {
-  const [first, last] = [trend[0], trend.at(-1)];
-  return `${NAMES[text(health, 'metric')] ?? 'metric'} from ${day(text(first, 'window_date'), true)} to ${day(text(last, 'window_date'), true)}`;
-}
-
-function facts(health: Row, versions: number, alerts: readonly Row[]): HTMLElement {
+function facts(
+  health: Row,
+  versions: number,
+  alerts: readonly Row[],
+  standing: Standing | undefined,
+  measure: Measure,
+): HTMLElement {
   const coverage = number(health, 'label_coverage');
-  const source = text(health, 'label_source');
+  const extreme = (row: Row | undefined): string =>
+    row === undefined ? NOTHING : `${measure.write(number(row, 'value'))} in ${day(text(row, 'window_date'), true)}`;
   const lines: [string, string | Node][] = [
-    ['Version', `${text(health, 'model_version')}${health['is_champion'] === true ? ', champion' : ''} of ${versions}`],
-    ['Last scored', ago(text(health, 'last_scored_at') || null)],
+    ['Best month', extreme(standing?.best)],
+    ['Worst month', extreme(standing?.worst)],
+    [
+      'Version',
+      `${text(health, 'model_version')}${health['is_champion'] === true ? ' (champion)' : ''} of ${versions}`,
+    ],
     ['Predictions', count(number(health, 'n_predictions'))],
-    ['Truth known', source === '' && coverage === 0 ? 'no source of labels' : percent(coverage)],
-    ['Ranking (ROC AUC)', decimal(number(health, 'roc_auc_now'))],
-    ['Alerts', alerts.length === 0 ? NOTHING : el('span', { class: `chip ${toneOf(text(alerts[0], 'state'))}` }, String(alerts.length))],
+    ['Truth known', text(health, 'label_source') === '' && coverage === 0 ? 'no source of labels' : percent(coverage)],
+    ['Last scored', ago(text(health, 'last_scored_at') || null)],
+    [
+      'Alerts',
+      alerts.length === 0
+        ? NOTHING
+        : el('span', { class: `chip ${toneOf(text(alerts[0], 'state'))}` }, String(alerts.length)),
+    ],
   ];
   const shown = lines.filter(([, value]) => value !== NOTHING);
   return el('dl', { class: 'facts' }, ...shown.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));

@@ -1,6 +1,6 @@
 import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
-import { taskOf, type Task } from './metrics.ts';
+import { ENOUGH, taskOf, type Task } from './metrics.ts';
 
 export type Month = { readonly date: string; readonly labelled: number; readonly mature: boolean };
 
@@ -41,7 +41,18 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
   if (focus === undefined || health === undefined || task === undefined) return undefined;
   const months = await monthsOf(model, task, focus);
   const month = months.find(({ date }) => date === address.month) ?? closestLook(months);
-  return { address, model, task, known, champion: champion ?? undefined, versions, focus, months, month: month?.date, health };
+  return {
+    address,
+    model,
+    task,
+    known,
+    champion: champion ?? undefined,
+    versions,
+    focus,
+    months,
+    month: month?.date,
+    health,
+  };
 }
 
 function shownAtFirst(known: readonly number[], champion: number | null): number[] {
@@ -58,13 +69,21 @@ async function monthsOf(model: string, task: Task, version: number): Promise<Mon
   }));
 }
 
-/** The newest month whose labels are there, else the newest with any, else the newest. */
+/** The newest month whose labels are there, enough to say something, else the newest with any, else the newest. */
 function closestLook(months: readonly Month[]): Month | undefined {
-  return months.findLast(({ mature }) => mature) ?? months.findLast(({ labelled }) => labelled > 0) ?? months.at(-1);
+  return (
+    months.findLast(({ mature, labelled }) => mature && labelled >= ENOUGH) ??
+    months.findLast(({ labelled }) => labelled > 0) ??
+    months.at(-1)
+  );
 }
 
 /** The values that questions about one version's month are asked with; undefined where there is no month. */
-export function ofMonth({ model, focus, month }: ModelContext): { model: string; version: string; month: string } | undefined {
+export function ofMonth({
+  model,
+  focus,
+  month,
+}: ModelContext): { model: string; version: string; month: string } | undefined {
   return month === undefined ? undefined : { model, version: String(focus), month };
 }
 

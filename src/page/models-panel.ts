@@ -1,4 +1,4 @@
-import { ask, askIfThere, number, text, type Row } from './api.ts';
+import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
 import { DEPLOY_HINT } from './hints.ts';
 import { modelCard, type ModelHealth } from './model-card.ts';
@@ -14,8 +14,14 @@ export const modelsPanel = (): Panel<undefined> =>
   panel<undefined, Data>({
     id: 'models',
     title: 'Models',
+    bare: true,
     load: async () => {
-      const [health, trend, versions, alerts] = await Promise.all([ask('health'), ask('trend'), ask('versions'), askIfThere('alerts', {})]);
+      const [health, trend, versions, alerts] = await Promise.all([
+        ask('health'),
+        ask('trend'),
+        ask('versions'),
+        ask('alerts'),
+      ]);
       const ready = new Set(health.map((row) => text(row, 'model_name')));
       const open = alerts.filter((row) => !AT_REST.includes(text(row, 'state')));
       const models = [...ready].map((name) => healthOf(name, health, trend, open));

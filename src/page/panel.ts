@@ -8,6 +8,8 @@ export type PanelSpec<Context, Data> = {
   readonly id: string;
   readonly title: string;
   readonly about?: string;
+  /** Without a frame, because it holds cards itself. */
+  readonly bare?: true;
   /** What of the context the drawing goes by; unless given, all but the address. */
   readonly depends?: (context: Context) => unknown;
   /** undefined: the panel has nothing to say here, and is not shown. */
@@ -23,10 +25,28 @@ export type Panel<Context> = {
 };
 
 /** Makes a panel. Its answer to an older question never overwrites the one to a newer. */
-export function panel<Context, Data>({ id, title, about, depends = allButAddress, load, draw }: PanelSpec<Context, Data>): Panel<Context> {
+export function panel<Context, Data>({
+  id,
+  title,
+  about,
+  bare,
+  depends = allButAddress,
+  load,
+  draw,
+}: PanelSpec<Context, Data>): Panel<Context> {
   const sheet = new Sheet();
-  const head = el('header', {}, el('h2', { id: `${id}-title` }, title), about !== undefined && el('p', { class: 'quiet' }, about));
-  const element = el('section', { id, class: 'card', 'aria-labelledby': `${id}-title` }, head, sheet.element);
+  const head = el(
+    'header',
+    {},
+    el('h2', { id: `${id}-title` }, title),
+    about !== undefined && el('p', { class: 'quiet' }, about),
+  );
+  const element = el(
+    'section',
+    { id, class: bare === true ? 'bare' : 'card', 'aria-labelledby': `${id}-title` },
+    head,
+    sheet.element,
+  );
   let shown = '';
   let turn = 0;
   const refresh = async (context: Context): Promise<void> => {
@@ -35,7 +55,11 @@ export function panel<Context, Data>({ id, title, about, depends = allButAddress
     const answer = await loaded(() => load(context));
     if (mine !== turn) return;
     element.hidden = answer instanceof Refusal ? false : answer === undefined;
-    const fingerprint = JSON.stringify([answer instanceof Refusal ? answer.message : answer, depends(context), scheme()]);
+    const fingerprint = JSON.stringify([
+      answer instanceof Refusal ? answer.message : answer,
+      depends(context),
+      scheme(),
+    ]);
     if (fingerprint === shown) return;
     shown = fingerprint;
     sheet.clear();

@@ -1,8 +1,8 @@
-import { ask, askIfThere, number, text, type Row } from './api.ts';
+import { ask, number, text, type Row } from './api.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
 import type { Marker } from './markers.ts';
-import { metricOf, write, type Metric } from './metrics.ts';
+import { ENOUGH, metricOf, write, type Metric } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { labelsHint, scoreHint } from './hints.ts';
@@ -24,7 +24,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       const daily = address.grain === 'day';
       const [rows, estimates, events] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, ofVersions(context)),
-        daily ? askIfThere('estimates', ofVersions(context)) : [],
+        daily ? ask('estimates', ofVersions(context)) : [],
         ask('events', { model }),
       ]);
       return { rows, estimates, events };
@@ -36,7 +36,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       if (!rows.some((row) => number(row, 'n_labeled') !== 0))
         sheet.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
       const byMonth = address.grain === 'month';
-      sheet.add(versionLegend(context, { unripe: true, estimate: estimates.length > 0 }));
+      sheet.add(versionLegend(context, { unripe: true, bars: true, estimate: estimates.length > 0 }));
       sheet.plot({
         label: `${metric.title} of ${model} by ${address.grain}`,
         size: 'tall',
@@ -65,7 +65,7 @@ function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: Mo
         value: number(row, metric.column),
         low: metric.low === undefined ? null : number(row, metric.low),
         high: metric.high === undefined ? null : number(row, metric.high),
-        unripe: row['is_mature'] !== true,
+        unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
       })),
   }));
 }

@@ -1,6 +1,6 @@
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
-import { compact, count, percent } from './format.ts';
+import { count, percent } from './format.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
@@ -34,19 +34,16 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
     type: 'line',
     data: {
       datasets: [
-        { label: 'observed', data: points, borderColor: stroke, backgroundColor: stroke, borderWidth: 2, pointRadius: 4 },
         {
-          label: 'perfect',
-          data: [
-            { x: 0, y: 0 },
-            { x: 1, y: 1 },
-          ],
-          borderColor: colour('quiet'),
-          borderWidth: 1,
-          borderDash: [3, 4],
-          pointRadius: 0,
-          pointHitRadius: 0,
+          label: 'observed',
+          yAxisID: 'y',
+          data: points,
+          borderColor: stroke,
+          backgroundColor: stroke,
+          borderWidth: 2,
+          pointRadius: 4,
         },
+        perfectLine(),
         {
           type: 'bar',
           label: 'predictions',
@@ -66,8 +63,10 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
           stack: 'y',
           stackWeight: 1,
           beginAtZero: true,
+          grace: '30%',
           grid: { display: false },
-          ticks: { maxTicksLimit: 2, callback: (value: number | string) => compact(Number(value)) },
+          border: { display: false },
+          ticks: { display: false },
         },
         y: { stack: 'y', stackWeight: 4, min: 0, max: 1, ticks: { maxTicksLimit: 6, callback: share } },
       },
@@ -75,6 +74,23 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
     },
     plugins: [whiskers(rows)],
   } as ChartConfiguration;
+}
+
+/** Where what is said is what happens. */
+function perfectLine() {
+  return {
+    label: 'perfect',
+    yAxisID: 'y',
+    data: [
+      { x: 0, y: 0 },
+      { x: 1, y: 1 },
+    ],
+    borderColor: colour('quiet'),
+    borderWidth: 1,
+    borderDash: [3, 4],
+    pointRadius: 0,
+    pointHitRadius: 0,
+  };
 }
 
 /** The interval of each point. */

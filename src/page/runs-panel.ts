@@ -5,7 +5,13 @@ import { ago, count, span } from './format.ts';
 import { RUN_HINT, scoreHint } from './hints.ts';
 import { panel, type Panel } from './panel.ts';
 
-const TONES: Readonly<Record<string, string>> = { done: 'good', failed: 'bad', cancelled: 'plain', queued: 'plain', running: '' };
+const TONES: Readonly<Record<string, string>> = {
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'plain',
+  queued: 'plain',
+  running: '',
+};
 
 /** The newest runs, of one model or of all, with the progress of those that go on. */
 export const runsPanel = (model?: string): Panel<undefined> =>
@@ -15,12 +21,21 @@ export const runsPanel = (model?: string): Panel<undefined> =>
     depends: () => null,
     load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
     draw: (sheet, rows) => {
-      if (rows.length === 0) return sheet.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
+      if (rows.length === 0)
+        return sheet.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
       const heads = ['Run', 'Model', 'Source', 'State', 'Rows', 'Rate', 'By', 'When'];
       const table = el(
         'table',
         {},
-        el('thead', {}, el('tr', {}, ...heads.map((head) => el('th', { scope: 'col', class: isNumber(head) ? 'end' : undefined }, head)))),
+        el(
+          'thead',
+          {},
+          el(
+            'tr',
+            {},
+            ...heads.map((head) => el('th', { scope: 'col', class: isNumber(head) ? 'end' : undefined }, head)),
+          ),
+        ),
         el('tbody', {}, ...rows.map(lineOf)),
       );
       sheet.add(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Runs' }, table));
@@ -61,7 +76,13 @@ function stateOf(row: Row): HTMLElement {
   if (state !== 'running' || done === null || total === null || total === 0) return chip;
   const left = number(row, 'eta_seconds');
   const bar = el('progress', { max: total, value: Math.min(done, total), 'aria-label': `Run ${text(row, 'run')}` });
-  return el('div', {}, chip, left === null ? ` ${text(row, 'phase')}` : ` ${text(row, 'phase')}, ${span(left)} left`, bar);
+  return el(
+    'div',
+    {},
+    chip,
+    left === null ? ` ${text(row, 'phase')}` : ` ${text(row, 'phase')}, ${span(left)} left`,
+    bar,
+  );
 }
 
 function rowsOf(row: Row): string {

@@ -2,7 +2,7 @@ import { ask, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
 import { el } from './dom.ts';
 import { moment } from './format.ts';
-import { SCHEDULE_HINT } from './hints.ts';
+import { scheduleHint } from './hints.ts';
 import { panel, type Panel } from './panel.ts';
 
 /** What is scored by the clock, of one model or of all. */
@@ -16,7 +16,7 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
       return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
     },
     draw: (sheet, rows) => {
-      if (rows.length === 0) return sheet.empty('Nothing is scored by the clock.', SCHEDULE_HINT);
+      if (rows.length === 0) return sheet.empty('Nothing is scored by the clock.', scheduleHint(model));
       sheet.add(
         dataTable({
           caption: 'By name',

@@ -15,7 +15,9 @@ export const scoresPanel = (): Panel<ModelContext> =>
     title: 'Scores',
     about: 'share of predictions by score',
     load: async (context) =>
-      context.task === 'binary' && context.month !== undefined ? ask('scores', { ...ofVersions(context), month: context.month }) : undefined,
+      context.task === 'binary' && context.month !== undefined
+        ? ask('scores', { ...ofVersions(context), month: context.month })
+        : undefined,
     draw: (sheet, rows, context) => {
       if (rows.length === 0) return sheet.say('No predictions in this month.');
       sheet.add(versionLegend(context));
@@ -24,7 +26,10 @@ export const scoresPanel = (): Panel<ModelContext> =>
         config: scoresChart(rows, context.versions),
         table: {
           caption: 'Scores in steps of 0.02',
-          columns: ['Version', ...['Score from', 'Predictions', 'Share'].map((head) => ({ head, number: true as const }))],
+          columns: [
+            'Version',
+            ...['Score from', 'Predictions', 'Share'].map((head) => ({ head, number: true as const })),
+          ],
           rows: rows.map((row) => [
             text(row, 'model_version'),
             (number(row, 'bin_low') ?? 0).toFixed(2),
@@ -39,12 +44,20 @@ export const scoresPanel = (): Panel<ModelContext> =>
 function scoresChart(rows: readonly Row[], versions: readonly number[]): ChartConfiguration {
   return {
     type: 'line',
-    data: { datasets: versions.map((version) => ({ ...style(version), data: stepsOf(rows.filter((row) => row['model_version'] === version)) })) },
+    data: {
+      datasets: versions.map((version) => ({
+        ...style(version),
+        data: stepsOf(rows.filter((row) => row['model_version'] === version)),
+      })),
+    },
     options: {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
         x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'score' } },
-        y: { beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) } },
+        y: {
+          beginAtZero: true,
+          ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) },
+        },
       },
       plugins: {
         tooltip: {
@@ -73,6 +86,8 @@ function style(version: number) {
 
 /** Steps without a prediction have no row, but a share: none. */
 function stepsOf(rows: readonly Row[]): { x: number; y: number }[] {
-  const shares = new Map(rows.map((row) => [Math.round((number(row, 'bin_low') ?? 0) * STEPS), number(row, 'share') ?? 0]));
+  const shares = new Map(
+    rows.map((row) => [Math.round((number(row, 'bin_low') ?? 0) * STEPS), number(row, 'share') ?? 0]),
+  );
   return Array.from({ length: STEPS + 1 }, (_, step) => ({ x: step / STEPS, y: shares.get(step) ?? 0 }));
 }

@@ -1,14 +1,12 @@
-import { goTo, readAddress } from './address.ts';
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
-import { matrixOf } from './confusion-matrix.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
-import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
+import { thresholdExplorer } from './threshold-explorer.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
 
@@ -35,65 +33,26 @@ export const thresholdPanel = (): Panel<ModelContext> =>
       return { curve, month: months.find((row) => row['window_date'] === values.month) };
     },
     draw: (sheet, { curve, month }) => {
-      const decided = number(month, 'decision_threshold') ?? 0.5;
       if (curve.length === 0) return sheet.say('No labels in this month.');
       const markers: Marker[] = [];
-      const output = el('div', { class: 'stack', 'aria-live': 'polite' });
-      const slider = el('input', { type: 'range', min: 0, max: 0.99, step: 0.01, id: 'threshold-slider', 'data-key': 'threshold' });
-      const label = el('label', { for: 'threshold-slider' });
-      const back = el('button', { type: 'button' }, 'As decided');
-      sheet.add(
-        el('div', { class: 'columns' }, output, el('div', { class: 'stack' }, el('div', {}, label, slider), el('div', {}, back))),
-        el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series.slice(-1)}` }), name))),
-      );
+      const explorer = thresholdExplorer(curve, month);
+      sheet.add(explorer.element, lineLegend());
       const chart = sheet.plot({
         label: 'Precision, recall and F1 by threshold',
         size: 'low',
         config: curveChart(curve, markers),
         table: tableOf(curve),
       });
-      const show = (chosen: number | undefined): void => {
-        const at = chosen ?? decided;
-        slider.value = String(Math.round(at * 100) / 100);
-        label.textContent = `Threshold ${chosen === undefined ? `${decided.toFixed(2)}, as decided` : chosen.toFixed(2)}`;
-        back.hidden = chosen === undefined;
-        const counts = chosen === undefined ? countsOf(month) : countsAt(curve, chosen);
-        output.replaceChildren(...(counts === undefined ? [] : [matrixOf(counts), tiles(counts)]));
+      explorer.follow((at) => {
         markers.splice(0, 1, { at, label: '' });
         chart.update();
-      };
-      const choose = (threshold: number | undefined): void => {
-        goTo({ ...readAddress(location.hash), threshold }, true);
-        show(threshold);
-      };
-      slider.addEventListener('input', () => choose(Number(slider.value)));
-      back.addEventListener('click', () => {
-        choose(undefined);
-        slider.focus();
       });
-      show(readAddress(location.hash).threshold);
     },
   });
 
-/** As it was decided: counted, not read off the curve. */
-function countsOf(month: Row | undefined): Counts | undefined {
-  if (month === undefined) return undefined;
-  const of = (column: string): number => number(month, column) ?? 0;
-  return { hits: of('true_positives'), falseAlarms: of('false_positives'), misses: of('false_negatives'), passes: of('true_negatives') };
-}
-
-function tiles(counts: Counts): HTMLElement {
-  const { precision, recall, f1, accuracy, called } = ratiosOf(counts);
-  const tile = (name: string, value: string): HTMLElement => el('div', { class: 'tile' }, el('span', {}, name), el('strong', {}, value));
-  return el(
-    'div',
-    { class: 'tiles' },
-    tile('Precision', percent(precision)),
-    tile('Recall', percent(recall)),
-    tile('F1', percent(f1)),
-    tile('Accuracy', percent(accuracy)),
-    tile('Called positive', count(called)),
-  );
+function lineLegend(): HTMLElement {
+  const swatchOf = (series: string): HTMLElement => el('span', { class: `swatch s${series.slice(-1)}` });
+  return el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, swatchOf(series), name)));
 }
 
 function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartConfiguration {
@@ -113,7 +72,11 @@ function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartCon
       interaction: { mode: 'index', intersect: false },
       scales: {
         x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'threshold' } },
-        y: { min: 0, max: 1, ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) } },
+        y: {
+          min: 0,
+          max: 1,
+          ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) },
+        },
       },
       plugins: {
         tooltip: {
@@ -131,7 +94,10 @@ function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartCon
 function tableOf(curve: readonly Row[]) {
   return {
     caption: 'Precision, recall and F1 by threshold',
-    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map((head) => ({ head, number: true as const })),
+    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map((head) => ({
+      head,
+      number: true as const,
+    })),
     rows: curve.map((row) => [
       (number(row, 'threshold') ?? 0).toFixed(2),
       percent(number(row, 'precision_score')),

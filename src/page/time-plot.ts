@@ -1,5 +1,5 @@
 import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
-import { compact, count, day } from './format.ts';
+import { count, day } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { colour, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-axis.ts';
@@ -9,7 +9,7 @@ export type Point = {
   readonly value: number | null;
   readonly low?: number | null;
   readonly high?: number | null;
-  /** Not all labels are there yet: drawn dashed. */
+  /** Labels are few, or still arriving: drawn dashed, and its interval does not stretch the axis. */
   readonly unripe?: boolean;
 };
 
@@ -50,6 +50,7 @@ function line({ label, colour: stroke, points, dashed = false }: Series): Line {
   const few = points.length <= FEW_POINTS;
   return {
     label,
+    yAxisID: 'y',
     data: points.map(({ date, value }) => ({ x: atOf(date), y: value })),
     borderColor: stroke,
     backgroundColor: stroke,
@@ -69,6 +70,7 @@ function band({ label, colour: stroke, points }: Series): Line[] {
   if (!points.some(({ low }) => typeof low === 'number')) return [];
   const edge = (name: string, value: (point: Point) => number | null | undefined, fill: string | boolean): Line => ({
     label: `${label} ${name}`,
+    yAxisID: 'y',
     data: points.map((point) => ({ x: atOf(point.date), y: value(point) ?? null })),
     borderWidth: 0,
     pointRadius: 0,
@@ -92,9 +94,14 @@ function barsOf(bars: NonNullable<TimePlot['bars']>): ChartDataset {
 }
 
 function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line'> {
-  const beneath = { type: 'linear' as const, stack: 'y', stackWeight: 1, beginAtZero: true, grid: { display: false } };
-  const y = { stack: 'y', stackWeight: 4, grace: '6%', ticks: { maxTicksLimit: 7, callback: format(plot) } };
-  const n = { n: { ...beneath, ticks: { maxTicksLimit: 2, callback: (value: number | string) => compact(Number(value)) } } };
+  const beneath = { stack: 'y', stackWeight: 1, beginAtZero: true, grace: '30%', grid: { display: false } };
+  const y = {
+    stack: 'y',
+    stackWeight: 4,
+    ...rangeOf(plot.series),
+    ticks: { maxTicksLimit: 7, callback: format(plot) },
+  };
+  const n = { n: { ...beneath, border: { display: false }, ticks: { display: false } } };
   return {
     interaction: { mode: 'index', intersect: false, axis: 'x' },
     scales: { x: timeAxis(times), ...(plot.bars === undefined ? {} : n), y },
@@ -107,8 +114,27 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
   };
 }
 
+/** Room for all values and for the intervals of those that stand firm. */
+function rangeOf(series: readonly Series[]): { min?: number; max?: number } {
+  const points = series.flatMap((one) => one.points);
+  const known = points.flatMap(({ value, low, high, unripe }) => (unripe === true ? [value] : [value, low, high]));
+  const numbers = known.filter((value) => typeof value === 'number');
+  if (numbers.length === 0) return {};
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  const room = (most - least || Math.abs(most) || 1) * 0.08;
+  return { min: least >= 0 ? Math.max(0, least - room) : least - room, max: most + room };
+}
+
+/** Ticks without the digits that say nothing; those at the ends of the axis fall where they fall, and are left out. */
 function format({ format: write }: TimePlot) {
-  return (value: number | string): string => write(Number(value));
+  return function tick(this: { min: number; max: number }, value: number | string): string {
+    const at = Number(value);
+    if (at === this.min && at !== 0) return '';
+    if (at === this.max) return '';
+    return write(at)
+      .replace(/(\.\d*?)0+(?= |$)/, '$1')
+      .replace(/\.(?= |$)/, '');
+  };
 }
 
 function titleOf(item: TooltipItem<'line'> | undefined, byMonth: boolean): string {

@@ -11,6 +11,8 @@ const FRESH_MS = 1000;
 /** More than these wait for the one connection only where the database is in trouble. */
 const MOST_WAITING = 24;
 
+const NOTHING: Answer = { status: 200, body: JSON.stringify({ columns: [], rows: [] }) };
+
 const INT8 = 20;
 const QUERY_CANCELED = '57014';
 const UNDEFINED_TABLE = '42P01';
@@ -46,7 +48,7 @@ export class PageData {
       const result = await this.#link.use((client) => client.query<unknown[]>(config));
       return { status: 200, body: JSON.stringify(tableOf(result)) };
     } catch (error) {
-      return problemOf(error);
+      return query.optional === true && sqlState(error) === UNDEFINED_TABLE ? NOTHING : problemOf(error);
     } finally {
       this.#waiting -= 1;
     }
@@ -72,7 +74,6 @@ function tableOf({ fields, rows }: pg.QueryArrayResult): { columns: string[]; ro
 function problemOf(error: unknown): Answer {
   const state = sqlState(error);
   if (state === QUERY_CANCELED) return problem(503, 'too_slow', 'The view took longer than the page may wait.');
-  if (state === UNDEFINED_TABLE) return problem(404, 'no_such_view', 'This installation has no such view.');
   if (state !== undefined && BAD_VALUES.includes(state)) return problem(400, 'bad_request', 'A value is out of range.');
   if (error instanceof PgscoreError || isConnectionLoss(error))
     return problem(503, 'database_unreachable', 'The service cannot reach its database just now.');

@@ -5,8 +5,8 @@ export type ParameterKind = 'text' | 'versions' | 'version' | 'date';
 export type PageQuery = {
   readonly text: string;
   readonly parameters: readonly (readonly [name: string, kind: ParameterKind])[];
-  /** A view that an older installation may lack. */
-  readonly view?: string;
+  /** Its view need not be there; what is not there has no rows. */
+  readonly optional?: true;
 };
 
 /** A year of days, seven of weeks, thirty of months; of each version. */
@@ -19,7 +19,7 @@ const VERSIONS = ['versions', 'versions'] as const;
 const MONTH = ['month', 'date'] as const;
 const DAY = ['day', 'date'] as const;
 const FEATURE = ['feature', 'text'] as const;
-const OF_MONTH = `window_date >= $3::date and window_date < $3::date + interval '1 month'`;
+const OF_MONTH = `window_date >= $3::date and window_date < ($3::date + interval '1 month')::date`;
 const MODEL_OF_RUN = `regexp_replace(model, '@[0-9]+$', '')`;
 
 function performance(task: string, suffix: string): PageQuery {
@@ -60,11 +60,11 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   trend: {
-    text: `select * from (
-        select model_name, model_version, window_date, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly
-        union all select model_name, model_version, window_date, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly
-        union all select model_name, model_version, window_date, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly) p
-       where window_date > current_date - interval '100 years' order by window_date desc limit 3000`,
+    text: `select p.* from (
+        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly
+        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly
+        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly) p
+       order by p.window_date desc limit 3000`,
     parameters: [],
   },
   ...performances(),
@@ -123,28 +123,28 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   alerts: {
     text: `select a.* from pgscore_bi.alerts a limit 200`,
     parameters: [],
-    view: 'alerts',
+    optional: true,
   },
   'alert-history': {
     text: `select a.* from pgscore_bi.alert_history a where a.model_name = $1 limit 200`,
     parameters: [MODEL],
-    view: 'alert_history',
+    optional: true,
   },
   estimates: {
     text: `select e.* from pgscore_bi.estimated_performance_daily e where e.model_name = $1 and e.model_version = any($2::bigint[]) order by e.window_date desc limit ${MOST_WINDOWS * MOST_VERSIONS}`,
     parameters: [MODEL, VERSIONS],
-    view: 'estimated_performance_daily',
+    optional: true,
   },
   drift: {
     text: `select window_date, feature_name, n, psi, psi_noise_limit, status from pgscore_bi.feature_drift_daily
             where model_name = $1 and model_version = $2 order by window_date desc, feature_name limit 4000`,
     parameters: [MODEL, VERSION],
-    view: 'feature_drift_daily',
+    optional: true,
   },
   feature: {
     text: `select bin_label, n, share, baseline_share from pgscore_bi.feature_distribution_daily
             where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 limit 120`,
     parameters: [MODEL, VERSION, DAY, FEATURE],
-    view: 'feature_distribution_daily',
+    optional: true,
   },
 };

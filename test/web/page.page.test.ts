@@ -1,0 +1,202 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+
+import { chromiumHere, drawnIn, openPage, type TestPage } from '../support/browser.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { OTHER_VIEWS } from './other-views.ts';
+import { addWatchedModels } from './watched-models.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const service = await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+const HOSTILE = '"><img src=x onerror=alert(1)>';
+
+let opened: TestPage;
+let page: Page;
+
+/** In the page that is open, as a click on a link would. */
+async function go(hash: string): Promise<void> {
+  await page.goto(`${service.url}/${hash}`);
+}
+
+async function focusedKey(): Promise<string | null> {
+  return page.evaluate(`document.activeElement.getAttribute('data-key')`);
+}
+
+(chromiumHere === undefined ? describe.skip : describe)('the page', () => {
+  beforeAll(async () => {
+    opened = await openPage(service.url);
+    ({ page } = opened);
+  });
+
+  afterEach(() => {
+    expect(opened.complaints.splice(0)).toEqual([]);
+  });
+
+  test('says what to do where there is nothing yet', async () => {
+    await go('#/');
+    await page.getByText('No model yet').waitFor();
+    expect(await page.locator('#models pre').textContent()).toContain('select pgscore.deploy(');
+    expect(await page.locator('#runs pre').textContent()).toContain('select pgscore.score_table(');
+    expect(await page.locator('#schedules pre').textContent()).toContain('select pgscore.schedule(');
+    expect(await page.locator('#alerts').isVisible()).toBe(false);
+    await go('#/model/nothing');
+    await page.getByText('There is no model of this name').waitFor();
+  });
+
+  test('shows a run go on, live, and its end', async () => {
+    await deployBytes(ada, 'weigh', weightedModel({ x: 'float64' }));
+    await alice.query('create table many as select id::int, id::float8 as x from generate_series(1, 600000) id');
+    await alice.query('alter table many add primary key (id)');
+    await go('#/');
+    await page.locator('#models', { hasText: 'weigh' }).waitFor();
+    const run = await submitRun(alice, 'weigh', 'many');
+    const bar = page.locator('#runs progress');
+    await waitFor(async () => Number(await bar.getAttribute('value', { timeout: 5000 })) > 0, {
+      timeout: 20_000,
+      message: 'progress',
+    });
+    await endOfRun(alice, run);
+    await page.locator('#runs', { hasText: 'done' }).waitFor();
+    expect(await page.locator('#runs tbody tr').first().textContent()).toContain('600,000');
+    expect(await bar.count()).toBe(0);
+  });
+
+  test('takes names for text, however they read', async () => {
+    const source = alice.escapeIdentifier(HOSTILE);
+    const table = `create table ${source} (id int primary key, x float8)`;
+    await alice.query(table);
+    await endOfRun(alice, await submitRun(alice, 'weigh', source, { target: 'hostile' }));
+    await superuser.query('alter table pgscore_data.model drop constraint model_name_check');
+    await superuser.query('insert into pgscore_data.model (name, created_by) values ($1, current_user)', [HOSTILE]);
+    await superuser.query(
+      `insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by, reason)
+       select model_id, 1, 'rejected', '', 1, '{}', current_user, $1 from pgscore_data.model where name = $1`,
+      [HOSTILE],
+    );
+    await page.reload();
+    await page.locator('.model h2', { hasText: HOSTILE }).waitFor();
+    await page.locator('#runs td', { hasText: HOSTILE }).first().waitFor();
+    await page.locator('.model a', { hasText: HOSTILE }).click();
+    await page.locator('h1', { hasText: HOSTILE }).waitFor();
+    expect(await page.locator('img[src=x]').count()).toBe(0);
+    await superuser.query('delete from pgscore_data.version where reason = $1', [HOSTILE]);
+    await superuser.query('delete from pgscore_data.model where name = $1', [HOSTILE]);
+  });
+
+  describe('with models that are watched', () => {
+    beforeAll(async () => {
+      await addWatchedModels(superuser);
+    });
+
+    test('is used with the keyboard alone', async () => {
+      await go('#/');
+      const link = page.locator('.model a', { hasText: 'price' });
+      await link.waitFor();
+      await link.focus();
+      await page.keyboard.press('Enter');
+      await page.locator('h1', { hasText: 'price' }).waitFor();
+      await drawnIn(page, 'performance');
+      expect(await page.evaluate('document.activeElement.id')).toBe('main');
+      const keys: (string | null)[] = [];
+      for (let presses = 0; presses < 8; presses += 1) {
+        await page.keyboard.press('Tab');
+        keys.push(await focusedKey());
+      }
+      expect(keys).toEqual(expect.arrayContaining(['version 1', 'version 2', 'metric', 'day', 'week', 'month']));
+      await page.locator('[data-key=week]').focus();
+      await page.keyboard.press('Enter');
+      await page.locator('[data-key=week][aria-pressed=true]').waitFor();
+      expect(await focusedKey()).toBe('week');
+      await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('Space');
+      await page.waitForURL(/grain=day/);
+      await page.goBack();
+      await page.locator('[data-key=week][aria-pressed=true]').waitFor();
+    });
+
+    test('keeps what it shows in its address', async () => {
+      await go('#/model/price');
+      await page.locator('[data-key=metric]').selectOption('bias');
+      await page.locator('[data-key="version 2"]').click();
+      await page.locator('[data-key="version 2"][aria-pressed=false]').waitFor();
+      const { page: other, complaints } = await openPage(service.url);
+      await other.goto(page.url());
+      const labels = (await drawnIn(other, 'performance')).map(({ label }) => label);
+      expect(labels).toEqual(['version 1', 'labelled']);
+      expect(await other.locator('[data-key=metric]').inputValue()).toBe('bias');
+      expect(complaints).toEqual([]);
+    });
+
+    test('shows drift, estimates and alerts where their views are there', async () => {
+      await superuser.query(OTHER_VIEWS);
+      await go('#/model/churn?grain=day&metric=accuracy');
+      await page.reload();
+      const heat = page.locator('#drift .heat');
+      await heat.waitFor();
+      expect(await heat.locator('th').allTextContents()).toEqual(['income', 'age', 'thin']);
+      expect(await heat.locator('tr', { hasText: 'income' }).locator('button.h5').count()).toBe(3);
+      expect(await heat.locator('tr', { hasText: 'thin' }).locator('button[class]').count()).toBe(0);
+      await heat.locator('[aria-pressed=true]').focus();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('Enter');
+      await page.locator('#feature', { hasText: 'age on 9 Mar 2026' }).waitFor();
+      expect(page.url()).toMatch(/feature=age&day=2026-03-09/);
+      expect(await focusedKey()).toBe('drift age 2026-03-09');
+      expect(await drawnIn(page, 'feature')).toEqual([
+        { label: 'baseline', data: [0.5, 0.5] },
+        { label: 'this day', data: [0.2, 0.8] },
+      ]);
+      const performance = await drawnIn(page, 'performance');
+      expect(performance.find(({ label }) => label === 'version 1, estimated')?.data.length).toBe(10);
+      expect(await page.locator('#alerts tbody').first().textContent()).toContain('firing');
+      expect(await page.locator('#alerts tbody').last().textContent()).toContain('resolved');
+    });
+
+    test.each([
+      [390, 'dark'],
+      [390, 'light'],
+      [1280, 'dark'],
+    ] as const)('fits a window %i wide, %s', async (width, colorScheme) => {
+      const { page: other, complaints } = await openPage(service.url, { width, colorScheme });
+      for (const hash of ['#/', '#/model/churn', '#/model/price', '#/model/animal']) {
+        await other.goto(`${service.url}/${hash}`);
+        await other.locator('#runs tbody tr').first().waitFor();
+        expect([hash, await other.evaluate('document.documentElement.scrollWidth')]).toEqual([hash, width]);
+      }
+      expect(complaints).toEqual([]);
+    });
+  });
+});
+
+(chromiumHere === undefined ? describe.skip : describe)('the page on an address that others reach', () => {
+  test('asks for its token, once', async () => {
+    const token = 'a token that nobody guesses';
+    const guarded = await startTestService(database, { PGSCORE_HTTP_HOST: '0.0.0.0', PGSCORE_PAGE_TOKEN: token });
+    const origin = guarded.url.replace('0.0.0.0', '127.0.0.1');
+    const { page: visitor } = await openPage(origin);
+    await visitor.goto(`${origin}/#/model/price`);
+    await visitor.locator('#token').fill('another token, as long');
+    await visitor.keyboard.press('Enter');
+    await visitor.waitForURL(/login\?wrong/);
+    await visitor.locator('#token').fill(token);
+    await visitor.keyboard.press('Enter');
+    await visitor.locator('#models').waitFor();
+    await visitor.goto(`${origin}/#/model/price`);
+    await drawnIn(visitor, 'performance');
+    expect(await visitor.evaluate('document.cookie')).toBe('');
+    const { page: invited } = await openPage(origin);
+    await invited.goto(`${origin}/?token=${encodeURIComponent(token)}#/model/price`);
+    await drawnIn(invited, 'performance');
+    expect(invited.url()).toBe(`${origin}/#/model/price`);
+    await guarded.stop();
+  });
+});
