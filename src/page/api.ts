@@ -11,8 +11,24 @@ export class Refusal extends Error {
   }
 }
 
+let refusedAt = -Infinity;
+
+/** Whether a question was refused within the last seconds: worth asking again soon. */
+export function refusedLately(seconds = 5): boolean {
+  return performance.now() - refusedAt < seconds * 1000;
+}
+
 /** Asks one question; its rows. Raises a `Refusal`. */
 export async function ask(question: string, values: Readonly<Record<string, string>> = {}): Promise<Row[]> {
+  try {
+    return await answerTo(question, values);
+  } catch (error) {
+    refusedAt = performance.now();
+    throw error;
+  }
+}
+
+async function answerTo(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
   const search = new URLSearchParams(values).toString();
   const response = await fetch(`/page/api/${question}${search === '' ? '' : `?${search}`}`).catch(() => undefined);
   if (response === undefined) throw new Refusal('service_unreachable', 'The service does not answer.');

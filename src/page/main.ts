@@ -1,6 +1,6 @@
 import { type Address } from './address.ts';
 import { here } from './go-to.ts';
-import { ask, number, Refusal } from './api.ts';
+import { ask, number, Refusal, refusedLately } from './api.ts';
 import { el } from './dom.ts';
 import { span } from './format.ts';
 import { modelView } from './model-view.ts';
@@ -11,6 +11,7 @@ import type { View } from './view.ts';
 
 /** Accuracy changes when labels come; runs while one looks. */
 const REFRESH_MS = 15_000;
+const AGAIN_MS = 2000;
 const RUNS_MS = 1000;
 const IDLE_RUNS_MS = 3000;
 
@@ -18,6 +19,7 @@ const main = document.querySelector('main') ?? document.body;
 const state = document.querySelector('#state') ?? el('p');
 let shown: { view: View; model: string | undefined } | undefined;
 let ran = false;
+let refreshedAt = 0;
 
 function viewOf({ model }: Address): View {
   if (shown !== undefined && shown.model === model) return shown.view;
@@ -32,6 +34,7 @@ function viewOf({ model }: Address): View {
 }
 
 async function refresh(): Promise<void> {
+  refreshedAt = performance.now();
   const address = here();
   try {
     await viewOf(address).refresh(address);
@@ -39,6 +42,11 @@ async function refresh(): Promise<void> {
   } catch (error) {
     tell(error);
   }
+}
+
+/** Soon again where something could not be answered. */
+async function refreshWhenDue(): Promise<void> {
+  if (refusedLately() || performance.now() - refreshedAt > REFRESH_MS) await refresh();
 }
 
 /** Looks at the runs often while one goes on, and at everything once it has ended. */
@@ -77,5 +85,5 @@ addEventListener('hashchange', () => void refresh());
 document.addEventListener('visibilitychange', () => void (document.hidden ? undefined : refresh()));
 onSchemeChange(() => void refresh());
 void refresh();
-keep(refresh, () => REFRESH_MS);
+keep(refreshWhenDue, () => AGAIN_MS);
 keep(followRuns, () => (ran ? RUNS_MS : IDLE_RUNS_MS));

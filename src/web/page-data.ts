@@ -14,7 +14,8 @@ const MOST_WAITING = 24;
 const NOTHING: Answer = { status: 200, body: JSON.stringify({ columns: [], rows: [] }) };
 
 const INT8 = 20;
-const QUERY_CANCELED = '57014';
+/** statement_timeout and lock_timeout. */
+const TOO_SLOW = ['57014', '55P03'];
 const UNDEFINED_TABLE = '42P01';
 const BAD_VALUES = ['22007', '22008', '22003'];
 
@@ -73,7 +74,8 @@ function tableOf({ fields, rows }: pg.QueryArrayResult): { columns: string[]; ro
 
 function problemOf(error: unknown): Answer {
   const state = sqlState(error);
-  if (state === QUERY_CANCELED) return problem(503, 'too_slow', 'The view took longer than the page may wait.');
+  if (state !== undefined && TOO_SLOW.includes(state))
+    return problem(503, 'too_slow', 'The view took longer than the page may wait.');
   if (state !== undefined && BAD_VALUES.includes(state)) return problem(400, 'bad_request', 'A value is out of range.');
   if (error instanceof PgscoreError || isConnectionLoss(error))
     return problem(503, 'database_unreachable', 'The service cannot reach its database just now.');

@@ -29,7 +29,7 @@ export async function openPage(origin: string, { width = 1280, colorScheme = 'li
   browser ??= chromium.launch({ executablePath, args: ['--no-sandbox'] });
   const context = await (await browser).newContext({ viewport: { width, height: 900 }, colorScheme });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
