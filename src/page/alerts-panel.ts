@@ -51,9 +51,13 @@ function listOf(caption: string, rows: readonly Row[]): HTMLElement {
   const columns = COLUMNS.filter((column) => rows.some((row) => (row[column] ?? null) !== null));
   return dataTable({
     caption,
-    columns: columns.map((column) => column.replaceAll('_', ' ')),
+    columns: columns.map(headOf),
     rows: rows.map((row) => columns.map((column) => cellOf(column, row[column] ?? null))),
   });
+}
+
+function headOf(column: string): string {
+  return (column.charAt(0).toUpperCase() + column.slice(1)).replaceAll('_', ' ');
 }
 
 function cellOf(column: string, value: Value): string | Node {

@@ -7,6 +7,9 @@ import { count, day, decimal } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 
+/** Days that are named above the map. */
+const FIRSTS = /-(?:01|15)$/;
+
 /** Which features have left their baseline, and when. Not shown where drift is not measured. */
 export const driftPanel = (): Panel<ModelContext> =>
   panel<ModelContext, Row[]>({
@@ -21,12 +24,10 @@ export const driftPanel = (): Panel<ModelContext> =>
     draw: (sheet, rows, { address }) => {
       const map = driftMap(rows);
       const chosen = { feature: address.feature ?? map.features[0], day: address.day ?? map.days.at(-1) };
+      const scroll = { class: 'scroll', role: 'region', 'aria-label': 'Drift by feature and day', tabindex: 0 };
+      const box = el('div', scroll, heatMap(map, chosen));
       sheet.add(
-        el(
-          'div',
-          { class: 'scroll', role: 'region', 'aria-label': 'Drift by feature and day', tabindex: 0 },
-          heatMap(map, chosen),
-        ),
+        box,
         el(
           'p',
           { class: 'quiet' },
@@ -34,6 +35,8 @@ export const driftPanel = (): Panel<ModelContext> =>
         ),
         el('details', {}, el('summary', {}, 'The numbers'), tableOf(rows)),
       );
+      // The newest days are at the right.
+      requestAnimationFrame(() => box.scrollTo({ left: box.scrollWidth }));
     },
   });
 
@@ -51,7 +54,9 @@ function heatMap(
       ),
     ),
   );
-  const table = el('table', { class: 'heat' }, el('tbody', {}, ...rows));
+  const dates = days.map((date) => el('td', { class: 'date' }, FIRSTS.test(date) && day(date).slice(0, -5)));
+  const head = el('thead', { 'aria-hidden': 'true' }, el('tr', {}, el('td'), ...dates));
+  const table = el('table', { class: 'heat' }, head, el('tbody', {}, ...rows));
   table.addEventListener('keydown', moveByArrows);
   return table;
 }

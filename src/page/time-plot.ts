@@ -95,12 +95,10 @@ function barsOf(bars: NonNullable<TimePlot['bars']>): ChartDataset {
 
 function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line'> {
   const beneath = { stack: 'y', stackWeight: 1, beginAtZero: true, grace: '30%', grid: { display: false } };
-  const y = {
-    stack: 'y',
-    stackWeight: 4,
-    ...rangeOf(plot.series),
-    ticks: { maxTicksLimit: 7, callback: format(plot) },
-  };
+  const { stepSize, ...range } = rangeOf(plot.series);
+  const callback = (value: number | string): string => tickOf(plot.format(Number(value)));
+  const ticks = { maxTicksLimit: 8, callback, ...(stepSize === undefined ? {} : { stepSize }) };
+  const y = { stack: 'y', stackWeight: 4, ...range, ticks };
   const n = { n: { ...beneath, border: { display: false }, ticks: { display: false } } };
   return {
     interaction: { mode: 'index', intersect: false, axis: 'x' },
@@ -114,27 +112,26 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
   };
 }
 
-/** Room for all values and for the intervals of those that stand firm. */
-function rangeOf(series: readonly Series[]): { min?: number; max?: number } {
+/** Room for all values and for the intervals of those that stand firm, from one round number to another. */
+function rangeOf(series: readonly Series[]): { min?: number; max?: number; stepSize?: number } {
   const points = series.flatMap((one) => one.points);
   const known = points.flatMap(({ value, low, high, unripe }) => (unripe === true ? [value] : [value, low, high]));
   const numbers = known.filter((value) => typeof value === 'number');
   if (numbers.length === 0) return {};
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-  const room = (most - least || Math.abs(most) || 1) * 0.08;
-  return { min: least >= 0 ? Math.max(0, least - room) : least - room, max: most + room };
+  const stepSize = roundStep((most - least || Math.abs(most) || 1) / 4);
+  return { min: Math.floor(least / stepSize) * stepSize, max: Math.ceil(most / stepSize) * stepSize, stepSize };
 }
 
-/** Ticks without the digits that say nothing; those at the ends of the axis fall where they fall, and are left out. */
-function format({ format: write }: TimePlot) {
-  return function tick(this: { min: number; max: number }, value: number | string): string {
-    const at = Number(value);
-    if (at === this.min && at !== 0) return '';
-    if (at === this.max) return '';
-    return write(at)
-      .replace(/(\.\d*?)0+(?= |$)/, '$1')
-      .replace(/\.(?= |$)/, '');
-  };
+/** The next of 1, 2, 5, 10 … at this magnitude. */
+function roundStep(size: number): number {
+  const magnitude = 10 ** Math.floor(Math.log10(size));
+  return magnitude * ([1, 2, 5].find((factor) => factor * magnitude >= size) ?? 10);
+}
+
+/** Without the digits that say nothing. */
+function tickOf(text: string): string {
+  return text.replace(/(\.\d*?)0+(?= |$)/, '$1').replace(/\.(?= |$)/, '');
 }
 
 function titleOf(item: TooltipItem<'line'> | undefined, byMonth: boolean): string {

@@ -27,8 +27,8 @@ export async function servePage(app: FastifyInstance, { link, ...access }: PageO
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(PAGE_HEADERS);
     const verdict = judge(access, request.headers);
-    if (verdict === 'open' || isForEverybody(verdict, pathOf(request))) return;
     if (await logIn(access, request, reply)) return;
+    if (verdict === 'open' || isForEverybody(verdict, pathOf(request))) return;
     await refuse(verdict, files.get('/page/login'), request, reply);
   });
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
@@ -46,8 +46,8 @@ export async function servePage(app: FastifyInstance, { link, ...access }: PageO
     const { body } = request;
     const word = body instanceof URLSearchParams ? (body.get('token') ?? '') : '';
     if (access.token === undefined || !isToken(access.token, word))
-      return reply.code(303).header('cache-control', 'no-store').redirect('/page/login?wrong', 303);
-    return welcome(access.token, '/', request, reply);
+      return reply.header('cache-control', 'no-store').redirect('/page/login#wrong', 303);
+    return welcome(access.token, request, reply);
   });
 }
 
@@ -57,16 +57,15 @@ function isForEverybody(verdict: Verdict, path: string): boolean {
 
 /** A link with the token logs in at once and loses it from the address. */
 async function logIn({ token }: PageAccess, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-  const { searchParams } = new URL(request.url, 'http://page');
-  const word = searchParams.get('token');
+  const word = new URLSearchParams(/\?(.*)$/s.exec(request.url)?.[1]).get('token');
   if (token === undefined || word === null || pathOf(request) !== '/' || !isToken(token, word)) return false;
-  await welcome(token, '/', request, reply);
+  await welcome(token, request, reply);
   return true;
 }
 
-function welcome(token: string, to: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function welcome(token: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const encrypted = request.headers['x-forwarded-proto'] === 'https';
-  return reply.header('set-cookie', cookieOf(token, encrypted)).header('cache-control', 'no-store').redirect(to, 303);
+  return reply.header('set-cookie', cookieOf(token, encrypted)).header('cache-control', 'no-store').redirect('/', 303);
 }
 
 async function refuse(

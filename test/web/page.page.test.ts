@@ -201,7 +201,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
     await visitor.goto(`${origin}/#/model/price`);
     await visitor.locator('#token').fill('another token, as long');
     await visitor.keyboard.press('Enter');
-    await visitor.waitForURL(/login\?wrong/);
+    await visitor.getByText('That is not the token').waitFor();
     await visitor.locator('#token').fill(token);
     await visitor.keyboard.press('Enter');
     await visitor.locator('#models').waitFor();
