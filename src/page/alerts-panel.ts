@@ -1,76 +1,78 @@
-import { ask, text, type Row, type Value } from './api.ts';
+import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { dataTable } from './data-table.ts';
 import { el } from './dom.ts';
-import { day, decimal, moment, NOTHING } from './format.ts';
+import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
 
-/** What is worth a column, in this order, where the view has it. */
-const COLUMNS = [
-  'state',
-  'model_name',
-  'model_version',
-  'rule',
-  'metric',
-  'column_name',
-  'feature_name',
-  'value',
-  'threshold',
-  'n',
-  'window_date',
-  'since',
-  'at',
-  'fired_at',
-  'resolved_at',
-];
-const QUIET_STATES = ['ok', 'no_data', 'insufficient_data'];
+type Data = { readonly now: readonly Row[]; readonly atRest: readonly Row[]; readonly before: readonly Row[] };
 
-/** Alerts that are not at rest; with a model, its alerts and what became of older ones. Not shown where there are none to have. */
+const AT_REST = ['ok', 'insufficient_data'];
+const TONES: Readonly<Record<string, string>> = {
+  firing: 'bad',
+  no_data: 'bad',
+  warning: 'warn',
+  pending: 'warn',
+  ok: 'good',
+  resolved: 'good',
+};
+
+/** Alerts that want attention; of a model also its rules at rest and what was raised before. Not shown where there are none. */
 export const alertsPanel = (model?: string): Panel<undefined> =>
-  panel<undefined, { now: Row[]; before: Row[] }>({
+  panel<undefined, Data>({
     id: 'alerts',
     title: 'Alerts',
     depends: () => null,
     load: async () => {
-      const [now, before] = await Promise.all([
+      const [all, before] = await Promise.all([
         ask('alerts'),
         model === undefined ? [] : ask('alert-history', { model }),
       ]);
-      const mine = now.filter((row) =>
-        model === undefined ? !QUIET_STATES.includes(text(row, 'state')) : row['model_name'] === model,
-      );
-      return mine.length + before.length === 0 ? undefined : { now: mine, before };
+      const mine = all.filter((row) => model === undefined || row['model_name'] === model);
+      const now = mine.filter((row) => !AT_REST.includes(text(row, 'state')));
+      const atRest = model === undefined ? [] : mine.filter((row) => !now.includes(row));
+      return now.length + atRest.length + before.length === 0 ? undefined : { now, atRest, before };
     },
-    draw: (sheet, { now, before }) => {
-      if (now.length > 0) sheet.add(listOf('Now', now));
-      if (before.length > 0) sheet.add(listOf('Before', before));
+    draw: (sheet, { now, atRest, before }) => {
+      if (now.length > 0) sheet.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now));
+      else sheet.say('None is raised.');
+      if (atRest.length > 0)
+        sheet.add(folded(`${atRest.length} at rest`, listOf('Rules at rest', 'state', 'since', atRest)));
+      if (before.length > 0)
+        sheet.add(folded('Before', listOf('What was raised and resolved', 'event', 'event_at', before)));
     },
   });
 
-function listOf(caption: string, rows: readonly Row[]): HTMLElement {
-  const columns = COLUMNS.filter((column) => rows.some((row) => (row[column] ?? null) !== null));
+function folded(summary: string, inside: HTMLElement): HTMLElement {
+  return el('details', {}, el('summary', {}, summary), inside);
+}
+
+function listOf(caption: string, state: string, when: string, rows: readonly Row[]): HTMLElement {
+  const numeric = (head: string) => ({ head, number: true as const });
   return dataTable({
     caption,
-    columns: columns.map(headOf),
-    rows: rows.map((row) => columns.map((column) => cellOf(column, row[column] ?? null))),
+    columns: ['State', 'Model', 'Alert', 'Of', numeric('Value'), numeric('Bound'), numeric('Rows'), 'Window', 'When'],
+    rows: rows.map((row) => [
+      el('span', { class: `chip ${TONES[text(row, state)] ?? 'plain'}` }, text(row, state).replaceAll('_', ' ')),
+      el('a', { href: modelLink(text(row, 'model_name')) }, nameOf(row)),
+      text(row, 'alert'),
+      [text(row, 'metric'), text(row, 'column_name')].filter((word) => word !== '').join(' of '),
+      decimal(number(row, 'value')),
+      boundOf(row),
+      count(number(row, 'n')),
+      day(text(row, 'window_date')),
+      moment(text(row, when) || null),
+    ]),
   });
 }
 
-function headOf(column: string): string {
-  return (column.charAt(0).toUpperCase() + column.slice(1)).replaceAll('_', ' ');
+function nameOf(row: Row): string {
+  const version = number(row, 'model_version');
+  return version === null ? text(row, 'model_name') : `${text(row, 'model_name')}@${version}`;
 }
 
-function cellOf(column: string, value: Value): string | Node {
-  if (value === null) return NOTHING;
-  if (column === 'state') return el('span', { class: `chip ${toneOf(String(value))}` }, String(value));
-  if (column === 'model_name') return el('a', { href: modelLink(String(value)) }, String(value));
-  if (column === 'window_date') return day(String(value));
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : decimal(value);
-  return /^\d{4}-\d{2}-\d{2}T/.test(String(value)) ? moment(String(value)) : String(value);
-}
-
-export function toneOf(state: string): string {
-  if (state === 'firing' || state === 'alert') return 'bad';
-  if (state === 'warning' || state === 'pending') return 'warn';
-  return state === 'ok' || state === 'resolved' ? 'good' : 'plain';
+function boundOf(row: Row): string {
+  const [low, high] = [number(row, 'lower_threshold'), number(row, 'upper_threshold')];
+  const bounds = [low === null ? '' : `≥ ${decimal(low)}`, high === null ? '' : `≤ ${decimal(high)}`];
+  return bounds.filter((bound) => bound !== '').join(', ') || NOTHING;
 }

@@ -1,6 +1,5 @@
 import { number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
-import { toneOf } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { ago, count, day, decimal, NOTHING, percent } from './format.ts';
 import { sparkline } from './sparkline.ts';
@@ -12,7 +11,6 @@ export type ModelHealth = {
   readonly versions: number;
   /** Month by month, the oldest first. */
   readonly trend: readonly Row[];
-  readonly alerts: readonly Row[];
 };
 
 type Measure = {
@@ -25,7 +23,7 @@ const ERROR: Measure = { name: 'mean absolute error', lowerIsBetter: true, write
 const ACCURACY: Measure = { name: 'accuracy', lowerIsBetter: false, write: (value) => percent(value) };
 
 /** How one model is, in a card. */
-export function modelCard({ health, versions, trend, alerts }: ModelHealth): HTMLElement {
+export function modelCard({ health, versions, trend }: ModelHealth): HTMLElement {
   const name = text(health, 'model_name');
   const measure = health['task'] === 'regression' ? ERROR : ACCURACY;
   const standing = standingOf(trend, measure.lowerIsBetter);
@@ -41,7 +39,7 @@ export function modelCard({ health, versions, trend, alerts }: ModelHealth): HTM
     ),
     headline(standing, measure),
     ...(trend.length > 1 ? [sparkline(trend, `${measure.name} from ${ends.join(' to ')}`)] : []),
-    facts(health, versions, alerts, standing, measure),
+    facts(health, versions, standing, measure),
   );
 }
 
@@ -76,13 +74,7 @@ function change({ now, before }: Standing, { lowerIsBetter, write }: Measure): H
   );
 }
 
-function facts(
-  health: Row,
-  versions: number,
-  alerts: readonly Row[],
-  standing: Standing | undefined,
-  measure: Measure,
-): HTMLElement {
+function facts(health: Row, versions: number, standing: Standing | undefined, measure: Measure): HTMLElement {
   const coverage = number(health, 'label_coverage');
   const extreme = (row: Row | undefined): string =>
     row === undefined ? NOTHING : `${measure.write(number(row, 'value'))} in ${day(text(row, 'window_date'), true)}`;
@@ -96,13 +88,15 @@ function facts(
     ['Predictions', count(number(health, 'n_predictions'))],
     ['Truth known', text(health, 'label_source') === '' && coverage === 0 ? 'no source of labels' : percent(coverage)],
     ['Last scored', ago(text(health, 'last_scored_at') || null)],
-    [
-      'Alerts',
-      alerts.length === 0
-        ? NOTHING
-        : el('span', { class: `chip ${toneOf(text(alerts[0], 'state'))}` }, String(alerts.length)),
-    ],
+    ['Features drifted', percent(number(health, 'drift_share'), 0)],
+    ['Alerts', alertsOf(number(health, 'open_alerts'))],
   ];
   const shown = lines.filter(([, value]) => value !== NOTHING);
   return el('dl', { class: 'facts' }, ...shown.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
+}
+
+/** Where alerts are not there to be had, nothing is said of them. */
+function alertsOf(open: number | null): string | Node {
+  if (open === null) return NOTHING;
+  return open === 0 ? 'none' : el('span', { class: 'chip bad' }, String(open));
 }

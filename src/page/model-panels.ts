@@ -1,4 +1,5 @@
 import { classesPanel } from './classes-panel.ts';
+import { comparisonPanel } from './comparison-panel.ts';
 import { controlBar, type ControlBar } from './control-bar.ts';
 import { closeLookControls, overTimeControls } from './controls.ts';
 import { coveragePanel } from './coverage-panel.ts';
@@ -37,11 +38,12 @@ export function modelPanels(): ModelPanels {
     reliabilityPanel(),
     scoresPanel(),
   ];
-  const [drift, feature] = [driftPanel(), featurePanel()];
+  const [comparison, drift, feature] = [comparisonPanel(), driftPanel(), featurePanel()];
   const element = box(
     'stack',
     overTime,
     performance,
+    comparison,
     box('grid', coverage, labelAge),
     errors,
     closeLook,
@@ -49,7 +51,19 @@ export function modelPanels(): ModelPanels {
     drift,
     feature,
   );
-  const panels = [performance, coverage, labelAge, errors, threshold, classes, reliability, scores, drift, feature];
+  const panels = [
+    performance,
+    coverage,
+    labelAge,
+    errors,
+    threshold,
+    classes,
+    reliability,
+    scores,
+    comparison,
+    drift,
+    feature,
+  ];
   return { element, panels, controls: [overTime, closeLook], closeLook };
 }
 

@@ -7,8 +7,6 @@ import { panel, type Panel } from './panel.ts';
 
 type Data = { readonly models: readonly ModelHealth[]; readonly unready: readonly Row[] };
 
-const AT_REST = ['ok', 'no_data', 'insufficient_data', 'resolved'];
-
 /** The health of every model, in one look. */
 export const modelsPanel = (): Panel<undefined> =>
   panel<undefined, Data>({
@@ -16,15 +14,9 @@ export const modelsPanel = (): Panel<undefined> =>
     title: 'Models',
     bare: true,
     load: async () => {
-      const [health, trend, versions, alerts] = await Promise.all([
-        ask('health'),
-        ask('trend'),
-        ask('versions'),
-        ask('alerts'),
-      ]);
+      const [health, trend, versions] = await Promise.all([ask('health'), ask('trend'), ask('versions')]);
       const ready = new Set(health.map((row) => text(row, 'model_name')));
-      const open = alerts.filter((row) => !AT_REST.includes(text(row, 'state')));
-      const models = [...ready].map((name) => healthOf(name, health, trend, open));
+      const models = [...ready].map((name) => healthOf(name, health, trend));
       return { models, unready: versions.filter((row) => !ready.has(text(row, 'model_name'))) };
     },
     draw: (sheet, { models, unready }) => {
@@ -33,7 +25,7 @@ export const modelsPanel = (): Panel<undefined> =>
     },
   });
 
-function healthOf(name: string, health: readonly Row[], trend: readonly Row[], alerts: readonly Row[]): ModelHealth {
+function healthOf(name: string, health: readonly Row[], trend: readonly Row[]): ModelHealth {
   const mine = health.filter((row) => row['model_name'] === name);
   const shown = mine.find((row) => row['is_champion'] === true) ?? mine[0] ?? {};
   return {
@@ -42,7 +34,6 @@ function healthOf(name: string, health: readonly Row[], trend: readonly Row[], a
     trend: trend
       .filter((row) => row['model_name'] === name && number(row, 'model_version') === number(shown, 'model_version'))
       .toReversed(),
-    alerts: alerts.filter((row) => row['model_name'] === name),
   };
 }
 

@@ -74,7 +74,10 @@ function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: Mo
 function estimated(rows: readonly Row[], { column }: Metric, { versions }: ModelContext): Series[] {
   return versions.flatMap((version) => {
     const mine = rows.filter((row) => row['model_version'] === version).toReversed();
-    const points = mine.map((row) => ({ date: text(row, 'window_date'), value: number(row, `estimated_${column}`) }));
+    const points = mine.map((row) => ({
+      date: text(row, 'window_date'),
+      value: number(row, `estimated_${column.replace(/_actual$/, '')}`),
+    }));
     if (!points.some(({ value }) => value !== null)) return [];
     return [{ label: `version ${version}, estimated`, colour: colour('quiet'), points, dashed: true }];
   });

@@ -17,19 +17,26 @@ export function dateOf(at: number): string {
 /** An axis of days without a date library: distances are true, and ticks stand at beginnings of days, months or years. */
 export function timeAxis(times: readonly number[]): Scale {
   const [least, most] = [Math.min(...times), Math.max(...times)];
-  const margin = Math.max(DAY_MS / 2, (most - least) * 0.02);
+  const margin = Math.max(stepOf(times) / 2, (most - least) * 0.015);
   const ticks = ticksBetween(least, most);
   const byMonth = most - least > 75 * DAY_MS;
   return {
     type: 'linear',
     min: least - margin,
     max: most + margin,
-    grid: { display: false },
+    offset: false,
+    grid: { display: false, offset: false },
     afterBuildTicks: (axis) => {
       axis.ticks = ticks.map((value) => ({ value }));
     },
     ticks: { autoSkip: true, autoSkipPadding: 18, maxRotation: 0, callback: (at) => day(dateOf(Number(at)), byMonth) },
   };
+}
+
+/** The least distance of two windows: room for half a bar at either end. */
+function stepOf(times: readonly number[]): number {
+  const sorted = [...new Set(times)].toSorted((one, other) => one - other);
+  return Math.min(31 * DAY_MS, ...sorted.slice(1).map((time, at) => time - (sorted[at] ?? time)));
 }
 
 function ticksBetween(least: number, most: number): number[] {

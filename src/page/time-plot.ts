@@ -120,7 +120,9 @@ function rangeOf(series: readonly Series[]): { min?: number; max?: number; stepS
   if (numbers.length === 0) return {};
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   const stepSize = roundStep((most - least || Math.abs(most) || 1) / 4);
-  return { min: Math.floor(least / stepSize) * stepSize, max: Math.ceil(most / stepSize) * stepSize, stepSize };
+  const max = Math.ceil(most / stepSize) * stepSize;
+  // Most of what is below 1 can be no more.
+  return { min: Math.floor(least / stepSize) * stepSize, max: most <= 1 ? Math.min(1, max) : max, stepSize };
 }
 
 /** The next of 1, 2, 5, 10 … at this magnitude. */

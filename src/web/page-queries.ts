@@ -121,17 +121,25 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   alerts: {
-    text: `select a.* from pgscore_bi.alerts a limit 200`,
+    text: `select a.model_name, a.model_version, a.alert, a.metric, a.column_name, a.state, a.is_raised, a.severity, a.since, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date
+             from pgscore_bi.alerts a order by a.is_raised desc, a.since desc nulls last, a.model_name, a.alert limit 500`,
     parameters: [],
     optional: true,
   },
   'alert-history': {
-    text: `select a.* from pgscore_bi.alert_history a where a.model_name = $1 limit 200`,
+    text: `select a.event_at, a.model_name, a.model_version, a.alert, a.event, a.reason, a.severity, a.metric, a.column_name, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date
+             from pgscore_bi.alert_history a where a.model_name = $1 order by a.event_at desc limit 50`,
     parameters: [MODEL],
     optional: true,
   },
   estimates: {
     text: `select e.* from pgscore_bi.estimated_performance_daily e where e.model_name = $1 and e.model_version = any($2::bigint[]) order by e.window_date desc limit ${MOST_WINDOWS * MOST_VERSIONS}`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  comparison: {
+    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict
+             from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) order by model_version desc, compared_with, metric limit 200`,
     parameters: [MODEL, VERSIONS],
     optional: true,
   },
@@ -143,7 +151,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   feature: {
     text: `select bin_label, n, share, baseline_share from pgscore_bi.feature_distribution_daily
-            where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 limit 120`,
+            where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 order by bin limit 120`,
     parameters: [MODEL, VERSION, DAY, FEATURE],
     optional: true,
   },

@@ -172,8 +172,15 @@ async function beginRun(model: string, rows: number): Promise<string> {
       ]);
       const performance = await drawnIn(page, 'performance');
       expect(performance.find(({ label }) => label === 'version 1, estimated')?.data.length).toBe(10);
-      expect(await page.locator('#alerts tbody').first().textContent()).toContain('firing');
+      expect(await page.locator('#alerts tbody').first().textContent()).toMatch(
+        /^firingchurn@1accuracy lowaccuracy0.610≥ 0.700224/,
+      );
+      expect(await page.locator('#alerts summary').allTextContents()).toEqual(['1 at rest', 'Before']);
       expect(await page.locator('#alerts tbody').last().textContent()).toContain('resolved');
+      expect(await page.locator('#comparison tbody').textContent()).toContain('0.050 to 0.150better');
+      await go('#/');
+      await page.locator('#alerts', { hasText: 'firing' }).waitFor();
+      expect(await page.locator('#alerts tbody tr').count()).toBe(1);
     });
 
     test.each([
