@@ -2,7 +2,6 @@ import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { compact, count, day, NOTHING, percent } from './format.ts';
-import { labelsHint } from './hints.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
@@ -22,14 +21,12 @@ export const coveragePanel = (): Panel<ModelContext> =>
     draw: (sheet, rows, context) => {
       const latest = rows.at(-1);
       if (latest === undefined) return sheet.say('No predictions yet.');
-      if (text(context.health, 'label_source') === '' && number(context.health, 'n_labeled') === 0)
-        sheet.empty('No labels yet.', labelsHint(context.model));
       const mature = rows.findLast((row) => row['is_mature'] === true);
       sheet.add(
         el(
           'p',
           { class: 'quiet' },
-          `Mature up to ${day(text(mature, 'window_date'))}. The newest day should be by ${day(text(latest, 'expected_mature_on'))}.`,
+          `${mature === undefined ? 'No day has all its labels yet' : `Mature up to ${day(text(mature, 'window_date'))}`}. The newest day should be by ${day(text(latest, 'expected_mature_on'))}.`,
         ),
       );
       sheet.plot({

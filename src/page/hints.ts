@@ -19,3 +19,7 @@ export function labelsHint(model: string): string {
 export function scheduleHint(model = 'churn'): string {
   return `select pgscore.schedule('nightly', '0 2 * * *', ${literal(model)}, 'your_table', target => 'your_scores');`;
 }
+
+export function labelSourceHint(model: string): string {
+  return `select * from pgscore.label_sources where model = ${literal(model)};`;
+}

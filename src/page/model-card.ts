@@ -38,7 +38,9 @@ export function modelCard({ health, versions, trend }: ModelHealth): HTMLElement
       el('span', { class: 'chip plain' }, text(health, 'task')),
     ),
     headline(standing, measure),
-    ...(trend.length > 1 ? [sparkline(trend, `${measure.name} from ${ends.join(' to ')}`)] : []),
+    ...(trend.filter((row) => number(row, 'value') !== null).length > 1
+      ? [sparkline(trend, `${measure.name} from ${ends.join(' to ')}`)]
+      : []),
     facts(health, versions, standing, measure),
   );
 }

@@ -5,7 +5,8 @@ import type { Marker } from './markers.ts';
 import { ENOUGH, metricOf, write, type Metric } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { labelsHint, scoreHint } from './hints.ts';
+import type { Sheet } from './sheet.ts';
+import { labelsHint, labelSourceHint, scoreHint } from './hints.ts';
 import { colour, colourOf } from './theme.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
@@ -33,8 +34,9 @@ export const performancePanel = (): Panel<ModelContext> =>
       const { address, model, task } = context;
       const metric = metricOf(task, address.metric);
       if (rows.length === 0) return sheet.empty('This model has predicted nothing yet.', scoreHint(model));
-      if (!rows.some((row) => number(row, 'n_labeled') !== 0))
-        sheet.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
+      const labelled = rows.some((row) => number(row, 'n_labeled') !== 0);
+      if (!labelled) sayNoLabels(sheet, context);
+      if (!labelled && estimates.length === 0) return;
       const byMonth = address.grain === 'month';
       sheet.add(versionLegend(context, { unripe: true, bars: true, estimate: estimates.length > 0 }));
       sheet.plot({
@@ -53,6 +55,12 @@ export const performancePanel = (): Panel<ModelContext> =>
       });
     },
   });
+
+function sayNoLabels(sheet: Sheet, { model, health }: ModelContext): void {
+  const source = text(health, 'label_source');
+  if (source === '') sheet.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
+  else sheet.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
+}
 
 function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: ModelContext): Series[] {
   return versions.map((version) => ({
