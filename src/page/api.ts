@@ -23,7 +23,7 @@ export async function ask(question: string, values: Readonly<Record<string, stri
   try {
     return await answerTo(question, values);
   } catch (error) {
-    refusedAt = performance.now();
+    if (!(error instanceof Refusal) || error.code !== 'too_slow') refusedAt = performance.now();
     throw error;
   }
 }

@@ -21,7 +21,8 @@ export const coveragePanel = (): Panel<ModelContext> =>
     draw: (sheet, rows, context) => {
       const latest = rows.at(-1);
       if (latest === undefined) return sheet.say('No predictions yet.');
-      const mature = rows.findLast((row) => row['is_mature'] === true);
+      const young = rows.findIndex((row) => row['is_mature'] !== true);
+      const mature = young === -1 ? latest : rows[young - 1];
       sheet.add(
         el(
           'p',

@@ -76,7 +76,7 @@ describe('the questions of the page', () => {
     await superuser.query('lock table pgscore_data.schedule in access exclusive mode');
     const { status, body } = await ask(service.url, '/page/api/model-runs?model=another');
     await superuser.query('rollback');
-    expect([status, JSON.parse(body)]).toEqual([503, { error: 'too_slow', message: expect.any(String) }]);
+    expect([status, JSON.parse(body)]).toEqual([503, { error: 'busy', message: expect.any(String) }]);
   });
 
   test('survive the loss of their connection', async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
 import type { Link } from '../../src/db/link.ts';
 import { PageData } from '../../src/web/page-data.ts';
@@ -9,10 +9,11 @@ const QUERY: PageQuery = { text: 'select 1', parameters: [] };
 /** A connection that answers with what `answer` gives, and how often it was asked. */
 function linkThat(answer: () => Promise<unknown>): { link: Link; asked: () => number } {
   let asked = 0;
-  const use = (): Promise<unknown> => {
+  const query = (): Promise<unknown> => {
     asked += 1;
     return answer();
   };
+  const use = (work: (client: object) => Promise<unknown>): Promise<unknown> => work({ query });
   return { link: { use } as unknown as Link, asked: () => asked };
 }
 
@@ -35,6 +36,23 @@ test('however many ask, the database hears a question once', async () => {
   expect(asked()).toBe(3);
 });
 
+test('a question that takes long is asked seldom', async () => {
+  jest.useFakeTimers();
+  const { link, asked } = linkThat(async () => {
+    jest.advanceTimersByTime(300);
+    return ONE;
+  });
+  const data = new PageData(link);
+  await data.ask('one', QUERY, []);
+  jest.advanceTimersByTime(2900);
+  await data.ask('one', QUERY, []);
+  expect(asked()).toBe(1);
+  jest.advanceTimersByTime(200);
+  await data.ask('one', QUERY, []);
+  expect(asked()).toBe(2);
+  jest.useRealTimers();
+});
+
 test('while the database hangs, further questions are turned away', async () => {
   const { link, asked } = linkThat(() => new Promise(() => undefined));
   const data = new PageData(link);
@@ -46,7 +64,7 @@ test('while the database hangs, further questions are turned away', async () => 
 
 test.each([
   ['57014', 503, 'too_slow'],
-  ['55P03', 503, 'too_slow'],
+  ['55P03', 503, 'busy'],
   ['22008', 400, 'bad_request'],
   ['42P01', 500, 'internal'],
 ])('SQLSTATE %s becomes %i %s, without the words of the database', async (code, status, error) => {
