@@ -11,7 +11,12 @@ export function overview(): View {
   const panels = [alertsPanel(), modelsPanel(), runs, schedulesPanel()];
   return {
     title: 'Models',
-    element: el('div', { class: 'stack' }, ...panels.map(({ element }) => element)),
+    element: el(
+      'div',
+      { class: 'stack' },
+      el('h1', { class: 'unseen' }, 'pgscore'),
+      ...panels.map(({ element }) => element),
+    ),
     refresh: async () => {
       await Promise.all(panels.map((panel) => panel.refresh(undefined)));
     },
