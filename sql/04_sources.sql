@@ -47,9 +47,7 @@ comment on function pgscore._wire_type(oid) is 'How a feature of this base type 
 
 create or replace function pgscore._cast_allowed(wire_type text, tensor_type text, width int) returns boolean
 language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
+return case
     when width > 1 then wire_type in ('_float4', '_float8', 'vector') and tensor_type in ('float32', 'float64')
     when wire_type = 'bool' then tensor_type in ('bool', 'int32', 'int64', 'float32', 'float64')
     when wire_type in ('int2', 'int4') then tensor_type in ('int32', 'int64', 'float32', 'float64')
@@ -57,8 +55,7 @@ as $$
     when wire_type in ('float4', 'float8', 'numeric') then tensor_type in ('float32', 'float64')
     when wire_type in ('text', 'enum') then tensor_type = 'string'
     else false
-  end
-$$;
+  end;
 comment on function pgscore._cast_allowed(text, text, int) is 'The cast table of pgscore.feature_casts as a rule.';
 
 create or replace function pgscore._cast_remedy(wanted text, column_name text, tensor_type text, width int, base oid) returns text
@@ -82,74 +79,92 @@ as $$
 $$;
 comment on function pgscore._cast_remedy(text, text, text, int, oid) is 'The expression to write where a column cannot be a feature as it is.';
 
+create or replace function pgscore._matched_features(
+  source regclass, signature jsonb, column_map jsonb,
+  out n bigint, out feature text, out tensor_type text, out width int, out wanted text, out column_name name, out type oid, out candidates int
+) returns setof record
+language sql stable security invoker
+begin atomic
+  select f.n, f.name, f.type, f.width, w.wanted, coalesce(exact.attname, loose.attname), coalesce(exact.atttypid, loose.atttypid), coalesce(loose.candidates, 0)
+    from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality as f (name, type, width, n)
+    cross join lateral (select coalesce(column_map ->> f.name, f.name) as wanted) w
+    left join pg_attribute exact
+      on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
+    left join lateral (
+      select min(a.attname::text)::name as attname, min(a.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
+        from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0 and not a.attisdropped
+    ) loose on true;
+end;
+comment on function pgscore._matched_features(regclass, jsonb, jsonb) is
+'The column of a source for each feature of a signature: by column_map, else by exact name, else by name without regard to case; candidates says how many columns are so called then.';
+
+create or replace function pgscore._refuse_columns(source regclass, signature jsonb, column_map jsonb) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m record;
+  missing text[];
+begin
+  for m in
+    select x.*, pgscore._base_type(x.type) as base from pgscore._matched_features(source, signature, column_map) x order by x.n
+  loop
+    if m.candidates > 1 then
+      raise exception 'feature "%" matches more than one column of %', m.wanted, source using
+        errcode = 'ambiguous_column', hint = format('Name it: column_map => ''{"%s": "<column>"}''.', m.feature);
+    elsif m.column_name is null then
+      missing := missing || m.wanted;
+    elsif not coalesce(pgscore._cast_allowed(pgscore._wire_type(m.base), m.tensor_type, m.width), false) then
+      raise exception 'column "%" of % is %, and feature "%" is %', m.column_name, source, format_type(m.type, null), m.feature,
+        case when m.width > 1 then format('%s numbers (%s)', m.width, m.tensor_type) else m.tensor_type end using
+        errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(m.wanted, m.column_name, m.tensor_type, m.width, m.base);
+    end if;
+  end loop;
+  if missing is not null then
+    raise exception 'source % lacks % of the model: %', source,
+      case cardinality(missing) when 1 then 'a feature' else cardinality(missing) || ' features' end,
+      (select string_agg(format('"%s"', x), ', ') from unnest(missing) x) using
+      errcode = 'undefined_column',
+      detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
+      hint = format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]);
+  end if;
+end
+$$;
+comment on function pgscore._refuse_columns(regclass, jsonb, jsonb) is 'Says which feature has no column, more than one, or one that it cannot be read from.';
+
 create or replace function pgscore._feature_columns(source regclass, signature jsonb, column_map jsonb) returns jsonb
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  feature record;
-  missing text[];
-  planned jsonb[] := '{}';
   stranger text;
-  decided text;
-  base oid;
-  wire text;
-  allowed boolean;
+  planned jsonb;
 begin
   if (case jsonb_typeof(column_map) when 'object' then exists (select from jsonb_each(column_map) m where jsonb_typeof(m.value) <> 'string') else column_map is not null end) then
     raise exception 'column_map => % does not map features to columns', quote_literal(column_map) using
       errcode = 'invalid_parameter_value', hint = 'The keys are features, the values columns: {"feature": "column"}.';
   end if;
-  select k into stranger from jsonb_object_keys(coalesce(column_map, '{}')) k
+  select k into stranger from jsonb_object_keys(column_map) k
    where not exists (select from jsonb_array_elements(signature -> 'features') f where f ->> 'name' = k) limit 1;
   if stranger is not null then
     raise exception 'column_map names "%", which is not a feature of the model', stranger using
       errcode = 'invalid_parameter_value', hint = 'The keys are features, the values columns: {"feature": "column"}.';
   end if;
-  for feature in
-    select f.name, f.type as tensor_type, f.width, w.wanted, coalesce(exact.attname, loose.attname) as column_name,
-           coalesce(exact.atttypid, loose.atttypid) as type, coalesce(loose.candidates, 0) as candidates
-      from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality as f (name, type, width, n)
-      cross join lateral (select coalesce(column_map ->> f.name, f.name) as wanted) w
-      left join pg_attribute exact
-        on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
-      left join lateral (
-        select min(a.attname::text)::name as attname, min(a.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
-          from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0 and not a.attisdropped
-      ) loose on true
-     order by f.n
-  loop
-    if feature.candidates > 1 then
-      raise exception 'feature "%" matches more than one column of %', feature.wanted, source using
-        errcode = 'ambiguous_column', hint = format('Name it: column_map => ''{"%s": "<column>"}''.', feature.name);
-    elsif feature.column_name is null then
-      missing := missing || feature.wanted;
-      continue;
-    end if;
-    -- Neighbours tend to have one type, and looking into it is what takes the time.
-    if decided is distinct from concat_ws('/', feature.type, feature.tensor_type, feature.width) then
-      decided := concat_ws('/', feature.type, feature.tensor_type, feature.width);
-      base := pgscore._base_type(feature.type);
-      wire := pgscore._wire_type(base);
-      allowed := coalesce(pgscore._cast_allowed(wire, feature.tensor_type, feature.width), false);
-    end if;
-    if not allowed then
-      raise exception 'column "%" of % is %, and feature "%" is %', feature.column_name, source, format_type(feature.type, null), feature.name,
-        case when feature.width > 1 then format('%s numbers (%s)', feature.width, feature.tensor_type) else feature.tensor_type end using
-        errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(feature.wanted, feature.column_name, feature.tensor_type, feature.width, base);
-    end if;
-    planned := planned || jsonb_build_object('name', feature.column_name, 'role', 'feature', 'feature', feature.name,
-      'type', wire, 'width', feature.width, 'sql_type', format_type(base, -1));
-  end loop;
-  if missing is not null then
-    raise exception 'source % lacks % of the model: %', source,
-      case cardinality(missing) when 1 then 'a feature' else cardinality(missing) || ' features' end,
-      (select string_agg(format('"%s"', m), ', ') from unnest(missing) m) using
-      errcode = 'undefined_column',
-      detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
-      hint = format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]);
+  -- Many columns have one type, and looking into it is what takes the time.
+  with matched as materialized (
+    select m.* from pgscore._matched_features(source, signature, column_map) m
+  ), kinds as (
+    select k.type, b.base, format_type(b.base, -1) as sql_type, pgscore._wire_type(b.base) as wire
+      from (select distinct m.type from matched m) k cross join lateral (select pgscore._base_type(k.type) as base offset 0) b
+  )
+  select jsonb_agg(jsonb_build_object('name', m.column_name, 'role', 'feature', 'feature', m.feature, 'type', k.wire, 'width', m.width, 'sql_type', k.sql_type) order by m.n)
+    into planned
+    from matched m left join kinds k on k.type = m.type
+  having bool_and(m.candidates <= 1 and coalesce(pgscore._cast_allowed(k.wire, m.tensor_type, m.width), false));
+  if planned is null then
+    perform pgscore._refuse_columns(source, signature, column_map);
   end if;
-  return to_jsonb(planned);
+  return coalesce(planned, '[]');
 end
 $$;
 comment on function pgscore._feature_columns(regclass, jsonb, jsonb) is

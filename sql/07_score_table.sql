@@ -8,22 +8,29 @@ comment on view pgscore._run_request is 'Where score_table() hands its request o
 alter view pgscore._run_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._plan_fits(plan jsonb, signature jsonb, t pgscore_data.target) returns boolean
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with planned as (
-    select c ->> 'name' as name, c ->> 'role' as role, c ->> 'sql_type' as sql_type, c ->> 'feature' as feature, c ->> 'type' as type, c ->> 'width' as width,
-           row_number() over (partition by c ->> 'role' order by n) as n
-      from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n)
-  )
-  select coalesce(plan ->> 'pages' ~ '^[0-9]{1,15}$', false)
+declare
+  columns jsonb := plan -> 'columns';
+  features jsonb := signature -> 'features';
+  keys int := jsonb_array_length(t.key_columns);
+  before int := keys + case columns -> keys ->> 'role' when 'event_time' then 1 else 0 end;
+begin
+  return coalesce(
+     plan ->> 'pages' ~ '^[0-9]{1,15}$'
      and signature ->> 'task' = t.task and signature -> 'classLabels' = to_jsonb(t.class_labels)
-     and not exists (select from planned p where p.role is null or p.name is null or p.role not in ('key', 'event_time', 'feature') or p.role = 'event_time' and p.n > 1)
-     and (select jsonb_agg(jsonb_build_object('name', p.name, 'sql_type', p.sql_type) order by p.n) from planned p where p.role = 'key') = t.key_columns
-     and not exists (
-       select from (select f.*, row_number() over () as n from jsonb_to_recordset(signature -> 'features') as f (name text, type text, width int)) f
-         full join (select p.* from planned p where p.role = 'feature') p using (n)
-        where p.feature is distinct from f.name or p.width is distinct from f.width::text or not coalesce(pgscore._cast_allowed(p.type, f.type, f.width), false))
+     and jsonb_array_length(columns) = before + jsonb_array_length(features)
+     and (columns -> keys ->> 'name') is not null
+     and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k) from generate_series(0, keys - 1) k where columns -> k ->> 'role' = 'key') = t.key_columns
+     and (
+       select bool_and(coalesce(
+           c ->> 'role' = 'feature' and (c ->> 'name') is not null and c ->> 'feature' = features -> (n - before - 1)::int ->> 'name'
+           and c ->> 'width' = features -> (n - before - 1)::int ->> 'width'
+           and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false))
+         from jsonb_array_elements(columns) with ordinality as x (c, n) where n > before),
+     false);
+end
 $$;
 comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is 'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
 

@@ -190,7 +190,7 @@ begin
       told := clock_timestamp();
       raise notice '%', pgscore._progress(run);
     end if;
-    perform pg_sleep(greatest(0.0005, least(0.1, extract(epoch from clock_timestamp() - began) / 200)));
+    perform pg_sleep(least(0.1, greatest(0.0005, 0.0025 - extract(epoch from clock_timestamp() - began), extract(epoch from clock_timestamp() - began) / 100)));
   end loop;
   if r.state = 'failed' then
     raise exception 'run % failed: %', run, r.error using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'), hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');

@@ -36,6 +36,12 @@ language sql immutable parallel safe
 return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label))) - 1)::smallint;
 comment on function pgscore_data._class_of(text, text[], text[]) is 'Place of a label among the classes, from 0; NULL where it is none of them.';
 
+create or replace function pgscore_data._rank_of(class smallint, probabilities double precision[]) returns smallint
+language sql immutable parallel safe
+return case when probabilities[class + 1] is not null then
+  (select 1 + count(*) from unnest(probabilities) with ordinality as x (p, place) where x.p > probabilities[class + 1] or x.p = probabilities[class + 1] and x.place > class + 1)::smallint end;
+comment on function pgscore_data._rank_of(smallint, double precision[]) is 'How many classes, this one included, are said to be at least as likely as it; of equal ones only the later count, as in scikit-learn. NULL without probabilities.';
+
 create or replace function pgscore_data._measure(x double precision) returns double precision
 language sql immutable parallel safe
 return case when abs(x) < 1e-60 then 0 when abs(x) < 1e60 then x end;

@@ -69,23 +69,29 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
-    delete from pgscore_data.run_tally t where t.run_id = any (runs) returning t.*
+    delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
   ), placed as (
-    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, g.bin, sum(g.n)::bigint as n
+    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n,
+           sum(coalesce(c.n_positive, case when b.low >= e.threshold then c.n else 0 end))::bigint as n_positive
       from gone g
+      cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
       join pgscore_data.run r on r.run_id = g.run_id and r.attempt = g.attempt
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
+      left join pgscore_data.execution e using (version_id)
+      left join pgscore_data.score_bin b on b.bin = c.bin
      where r.state = 'done'
      group by 1, 2, 3
+  ), due as (
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p where p.bin >= 0 on conflict do nothing
   ), volume as (
     insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
     select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0) from placed p group by p.version_id, p.day
     on conflict (version_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed
   )
-  insert into pgscore_data.cell_score as c (version_id, day, bin, n)
-  select p.version_id, p.day, p.bin, p.n from placed p where p.bin >= 0
-  on conflict (version_id, day, bin) do update set n = c.n + excluded.n;
+  insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
+  select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
+  on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive;
 end;
 comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs to the cells; those of an attempt that came to nothing go.';
 
@@ -178,18 +184,21 @@ begin
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
       from paired p join judge e using (version_id)
   ), added as (
-    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
+    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
     select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(j.known_at - j.event_time),
            j.actual_class, j.predicted_class, j.actual, j.measured,
            case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
                 when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
-           case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end
+           case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end,
+           case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
+           case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
+             then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
       from judged j
      where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end
     returning *
   )
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
-  select 1, a.version_id, a.day, a.age_band, a.actual_class, a.predicted_class, a.actual, a.score, a.p_actual, a.bin from added a;
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select 1, a.version_id, a.day, a.age_band, a.actual_class, a.predicted_class, a.actual, a.score, a.p_actual, a.bin, a.rank, a.class_bins from added a;
   get diagnostics added = row_count;
   return added;
 end
@@ -206,8 +215,8 @@ begin
   with gone as (
     delete from pgscore_data.evaluation e using pgscore_data.refresh_key k where e.model_id = k.model_id and e.key = k.key returning e.*
   )
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
-  select -1, g.version_id, g.day, g.age_band, g.actual_class, g.predicted_class, g.actual, g.score, g.p_actual, g.bin from gone g;
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select -1, g.version_id, g.day, g.age_band, g.actual_class, g.predicted_class, g.actual, g.score, g.p_actual, g.bin, g.rank, g.class_bins from gone g;
   get diagnostics removed = row_count;
   return removed;
 end
@@ -233,6 +242,13 @@ begin
     from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
    group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin
   on conflict (version_id, day, positive, bin) do update set n = c.n + excluded.n, sum_score = c.sum_score + excluded.sum_score;
+  insert into pgscore_data.cell_rank as c (version_id, day, rank, n)
+  select d.version_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_delta d where d.rank is not null group by d.version_id, d.day, d.rank
+  on conflict (version_id, day, rank) do update set n = c.n + excluded.n;
+  insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
+  select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
+    from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) group by 1, 2, 3, 4, 5
+  on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
   insert into pgscore_data.cell_regression as c
     (version_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error)
   select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),

@@ -1,4 +1,6 @@
 -- Metrics that take more than adding cells up, for the windows that a refresh touched.
+--
+-- Cells are looked up window by window, OFFSET 0: left to itself the planner merges windows with all of history.
 
 create or replace function pgscore_data._ranking_metrics() returns void
 language sql volatile
@@ -9,8 +11,7 @@ begin atomic
     select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
            sum(c.sum_score::float8) as sum_score
       from pgscore_data.refresh_window w
-      join pgscore_data.cell_outcome_score c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
-     where c.n <> 0
+     cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bin
   ), ranked as (
     select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg,
@@ -60,6 +61,26 @@ begin atomic
 end;
 comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window.';
 
+create or replace function pgscore_data._class_ranking() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with bins as (
+    select w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
+      from pgscore_data.refresh_window w
+     cross join lateral (select * from pgscore_data.cell_class_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
+     group by w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin
+  ), ranked as (
+    select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+  )
+  insert into pgscore_data.class_metric (version_id, grain, window_start, class, roc_auc, error_bound)
+  select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0), sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
+    from ranked r group by r.version_id, r.grain, r.window_start, r.window_end, r.class
+  -- Pairs from before there were these cells have none until they are counted again.
+  having sum(r.p + r.n) = (select sum(o.n) from pgscore_data.cell_outcome o where o.version_id = r.version_id and o.day >= r.window_start and o.day < r.window_end);
+end;
+comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window whose pairs are all in these cells.';
+
 create or replace function pgscore_data._error_quantiles() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -67,8 +88,7 @@ begin atomic
   with buckets as (
     select w.version_id, w.grain, w.window_start, c.bucket, sum(c.n::float8) as n
       from pgscore_data.refresh_window w
-      join pgscore_data.cell_error c on c.version_id = w.version_id and c.day >= w.window_start and c.day < w.window_end
-     where c.n <> 0
+     cross join lateral (select * from pgscore_data.cell_error x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bucket
   ), ranked as (
     select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total,
@@ -78,18 +98,19 @@ begin atomic
     -- Rank (n - 1) q, from 0, lies between two errors; each is known within 1 %, and so is what lies between them.
     select r.version_id, r.grain, r.window_start, q.metric, (r.total - 1) * q.share - floor((r.total - 1) * q.share) as fraction,
            min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower, min(r.error) filter (where r.upto > ceil((r.total - 1) * q.share)) as upper
-      from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9)) q (metric, share)
+      from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9), ('max_abs_error', 1)) q (metric, share)
      group by r.version_id, r.grain, r.window_start, q.metric, q.share, r.total
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
   select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from placed p;
 end;
-comment on function pgscore_data._error_quantiles() is 'Median and ninth decile of the absolute error of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
+comment on function pgscore_data._error_quantiles() is 'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
 
 create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
 begin
@@ -108,8 +129,11 @@ begin
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._ranking_metrics();
+  perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();
+  perform pgscore_data._note_changed_labels();
   return exists (select from pgscore_data.touched);
 end
 $$;

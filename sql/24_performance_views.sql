@@ -89,6 +89,12 @@ return $${
   "weighted_recall": "Recall of the classes, weighted by how often each is true; equal to accuracy.",
   "weighted_f1": "F1 of the classes, weighted by how often each is true.",
   "n_classes_defined": "Classes with a recall: those that occurred.",
+  "macro_roc_auc": "Mean of the classes' ROC AUC, each against the others, of those that are defined.",
+  "macro_roc_auc_error_bound": "How far the value can be from that of the unbinned probabilities.",
+  "n_classes_defined_auc": "Classes with a ROC AUC: those that occurred while others did, too.",
+  "top_2_accuracy": "Share of labelled predictions whose truth was among the two classes said to be likeliest; of equal ones the later in the model's order comes first.",
+  "top_3_accuracy": "The same of three; NULL for a model of no more classes.",
+  "top_5_accuracy": "The same of five; NULL for a model of no more classes.",
   "mae": "Mean absolute error.",
   "mae_ci_low": "Lower bound of the 95 % interval, normal approximation.",
   "mae_ci_high": "Upper bound.",
@@ -102,6 +108,8 @@ return $${
   "wape": "Sum of |error| / sum of |truth|.",
   "median_abs_error": "Median of the absolute error, within 1 %.",
   "p90_abs_error": "Ninth decile of the absolute error, within 1 %.",
+  "max_abs_error": "Greatest absolute error, within 1 %.",
+  "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the truth.",
   "actual_mean": "Mean of the truth.",
   "class_label": "The class.",
   "support": "Labelled predictions whose truth is this class.",
@@ -110,7 +118,7 @@ return $${
   "predicted_class": "The class that was said.",
   "n": "How many.",
   "share_of_actual": "Share of this class among what was true.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) or no_probabilities (the model says labels only)."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) or not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
@@ -195,10 +203,11 @@ begin
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason$q$
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason,
+        most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance$q$
       || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
-               sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, sum(x.sum_abs_actual)::float8 as abs_actual,
+               sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
@@ -206,7 +215,7 @@ begin
         cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mae_error,
                                    sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) s$q$
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
-           j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error')) j (alias, metric));
+           j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
       format('How far each version of a regression was off: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
@@ -218,7 +227,10 @@ begin
         (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities' end as undefined_reason$q$,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
+          when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' end as undefined_reason,
+        a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
+        case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
         pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
@@ -242,7 +254,13 @@ begin
                 from generate_series(0, cardinality(e.class_labels) - 1) z (class)
                 join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.day >= w.window_start
                  and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
-               group by z.class) y) k on true$q$, g.grain);
+               group by z.class) y) k on true
+        cross join lateral (
+          select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
+            from pgscore_data.class_metric x where x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
+        left join lateral (
+          select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2, coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3, coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
+            from pgscore_data.cell_rank x where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end having sum(x.n) > 0) r on true$q$, g.grain);
     execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
       format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());

@@ -7,11 +7,13 @@ as $$
 begin
   delete from pgscore_data.cell_outcome c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_rank c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_class_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin)
-  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
     from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
@@ -118,6 +120,10 @@ begin
     end loop;
     while pgscore_data._compute_metrics() loop
     end loop;
+    while pgscore_data._estimate() loop
+    end loop;
+    while pgscore_data._compare_versions(patient => false) loop
+    end loop;
     return new;
   end if;
   if this_model is null then
@@ -179,15 +185,29 @@ begin
   with picked as materialized (
     select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
   ), again as (
-    select e.version_id, e.day, e.age_band, coalesce(e.actual_class, -1) as actual_class, coalesce(e.predicted_class, -1) as predicted_class, count(*) as n
-      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4, 5
-  ), held as (
-    select o.version_id, o.day, o.age_band, o.actual_class, o.predicted_class, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    select e.version_id, e.day, 'outcome' as kind, array[e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
+      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4
     union all
-    select r.version_id, r.day, r.age_band, -1, -1, r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+    select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
+      from pgscore_data.evaluation e join picked using (version_id, day) join pgscore_data.execution x using (version_id) where e.bin is not null group by 1, 2, 3, 4
+    union all
+    select e.version_id, e.day, 'rank', array[e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) where e.rank is not null group by 1, 2, 3, 4
+    union all
+    select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
+      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
+  ), held as (
+    select o.version_id, o.day, 'outcome' as kind, array[o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    union all
+    select r.version_id, r.day, 'outcome', array[r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+    union all
+    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], s.n from pgscore_data.cell_outcome_score s join picked using (version_id, day) where s.n <> 0
+    union all
+    select k.version_id, k.day, 'rank', array[k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
+    union all
+    select s.version_id, s.day, 'class score', array[s.class, s.positive::int, s.bin], s.n from pgscore_data.cell_class_score s join picked using (version_id, day) where s.n <> 0
   ), compared as (
     select version_id, day, count(*) as cells, count(*) filter (where a.n is distinct from h.n) as wrong
-      from again a full join held h using (version_id, day, age_band, actual_class, predicted_class) group by version_id, day
+      from again a full join held h using (version_id, day, kind, cell) group by version_id, day
   ), noted as (
     insert into pgscore_data.rollup_audit (version_id, day, cells_checked, cells_different) select c.version_id, c.day, c.cells, c.wrong from compared c returning cells_different
   )
@@ -201,7 +221,7 @@ create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-  delete from pgscore_data.run_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
 end;

@@ -30,6 +30,18 @@ return pgscore_data._metric_meanings() || $${
   "true_positive_rate": "Of the positives, the share above it.",
   "false_positive_rate": "Of the negatives, the share above it.",
   "n_predicted_positive": "Labelled predictions above it.",
+  "compared_with": "champion: the version that the bare model name means; or predecessor: the ready version before this one.",
+  "other_version": "Number of the version that it is compared with.",
+  "first_date": "First of the days that the comparison rests on: those that are mature for both versions.",
+  "last_date": "Last of them.",
+  "n_days": "How many they are.",
+  "value_a": "The metric of model_version over these days.",
+  "value_b": "The metric of other_version over the same days.",
+  "difference": "value_a - value_b.",
+  "n_a": "Labelled predictions that value_a is a share or mean of: for precision those that were called positive, for recall the positives.",
+  "n_b": "The same of value_b.",
+  "verdict": "What model_version is against other_version: better or worse where the interval leaves out 0, no_difference where it does not, insufficient_data with less than 30 predictions (for roc_auc, less than 10 of each class) on either side, or no common mature day.",
+  "compared_at": "When they were compared; NULL: not yet.",
   "expected_mature_on": "Day by which the labels should be there, by the monitor's label_maturity.",
   "median_label_delay_days": "Days from a prediction's time to its label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
   "entity_key": "Key of what was predicted.",
@@ -79,26 +91,28 @@ comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a cla
 
 create or replace view pgscore_bi.class_performance_monthly with (security_barrier) as
 with matrix as (
-  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, sum(c.n)::float8 as n
+  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, v.version_id, sum(c.n)::float8 as n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.execution e using (version_id)
     join pgscore_data.cell_outcome c using (version_id)
    where c.n <> 0
-   group by 1, 2, 3, 4, 5, 6, 7
+   group by 1, 2, 3, 4, 5, 6, 7, 8
 ), class as (
-  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label,
+  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label, x.version_id, k as class,
          coalesce(sum(x.n) filter (where x.actual_class = k and x.predicted_class = k), 0) as hits,
          coalesce(sum(x.n) filter (where x.actual_class = k), 0) as support, coalesce(sum(x.n) filter (where x.predicted_class = k), 0) as predicted
     from matrix x cross join lateral generate_series(0, cardinality(x.class_labels) - 1) k
-   group by 1, 2, 3, 4, 5
+   group by 1, 2, 3, 4, 5, 6, 7
 )
 select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
        ((date_trunc('month', c.window_start at time zone c.time_zone) + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
-       c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score
-  from class c;
-comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month.';
+       c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
+       a.roc_auc, a.error_bound as roc_auc_error_bound
+  from class c
+  left join pgscore_data.class_metric a on a.version_id = c.version_id and a.grain = 'month' and a.window_start = c.window_start and a.class = c.class;
+comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
 
 create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
@@ -117,7 +131,7 @@ comment on view pgscore_bi.performance_by_label_age is 'Performance on the label
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
-       coalesce(s.edges[c.bin], 0)::float8 as bin_low, coalesce(s.edges[c.bin + 1], 1)::float8 as bin_high, c.outcome, c.n,
+       s.low as bin_low, s.high as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, (c.day at time zone mo.time_zone)::date, c.outcome))::float8 as share
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
@@ -126,18 +140,18 @@ select m.name as model_name, v.number::bigint as model_version, (c.day at time z
     select x.version_id, x.day, x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.n <> 0
     union all
     select x.version_id, x.day, x.bin, case when x.positive then 'positive' else 'negative' end, x.n from pgscore_data.cell_outcome_score x where x.n <> 0) c using (version_id)
- cross join pgscore_data.score_bins s;
+  join pgscore_data.score_bin s using (bin);
 comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
 
 create or replace view pgscore_bi.reliability_curve with (security_barrier) as
 with tenth as (
   select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(coalesce(s.edges[c.bin], 0) * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
+         floor(s.low * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.cell_outcome_score c using (version_id)
-   cross join pgscore_data.score_bins s
+    join pgscore_data.score_bin s using (bin)
    where c.n <> 0
    group by 1, 2, 3, 4
 )
@@ -150,12 +164,12 @@ comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what
 create or replace view pgscore_bi.threshold_curve with (security_barrier) as
 with bins as (
   select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(coalesce(s.edges[c.bin], 0) * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
+         floor(s.low * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.cell_outcome_score c using (version_id)
-   cross join pgscore_data.score_bins s
+    join pgscore_data.score_bin s using (bin)
    where c.n <> 0
    group by 1, 2, 3, 4
 ), months as (

@@ -87,5 +87,8 @@ revoke execute on function pgscore.monitor(text, text, text, interval, double pr
 grant execute on function pgscore.monitor(text, text, text, interval, double precision), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
 
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
-grant insert, update, delete on pgscore_data.run_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
+grant execute on function
+  pgscore_data._claim_calibration(), pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text), pgscore_data._estimate(int), pgscore_data._compare_versions(boolean)
+to pgscore_service;
+grant insert, update, delete on pgscore_data.day_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
 grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;

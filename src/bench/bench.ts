@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { deployToFirstRow } from './first-row.ts';
 import { describeMachine } from './machine.ts';
+import { measureMonitor } from './monitor-cost.ts';
 import { peakScorerMemory } from './memory.ts';
 import type { BenchPlan } from './plan.ts';
 import type { BenchResults, TableResults } from './results.ts';
@@ -13,8 +14,8 @@ import { measureSustained } from './sustained-runs.ts';
 
 const SUBMITTERS = 4;
 
-/** Whole tables, or score() inside of queries. */
-export const PARTS = ['tables', 'score'] as const;
+/** Whole tables, score() inside of queries, or keeping accuracy up to date. */
+export const PARTS = ['tables', 'score', 'monitor'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type BenchOptions = StageOptions & {
@@ -54,12 +55,16 @@ async function measureAll(
   const tables = parts.includes('tables')
     ? { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) }
     : null;
+  const monitor = parts.includes('monitor')
+    ? await measureMonitor({ stage, requester, owner, plan: plan.monitor, tell })
+    : null;
   return {
     measuredAt: new Date().toISOString().slice(0, 10),
     machine: describeMachine(stage.version),
     plan,
     tables,
     calls,
+    monitor,
   };
 }
 

@@ -13,6 +13,18 @@ export type BenchPlan = {
   readonly rate: number;
   readonly rateSeconds: number;
   readonly score: ScorePlan;
+  readonly monitor: MonitorPlan;
+};
+
+/** How much keeping accuracy up to date is measured. */
+export type MonitorPlan = {
+  /** Predictions that are known, over 120 days. */
+  readonly predictions: number;
+  /** How many labels change. */
+  readonly labels: readonly number[];
+  /** The number that is measured over a tenth of the history, too. */
+  readonly compared: number;
+  readonly rounds: number;
 };
 
 /** How much calls of score() are measured. */
@@ -48,6 +60,7 @@ export const FULL: BenchPlan = {
     seconds: 3,
     rounds: 3,
   },
+  monitor: { predictions: 10_000_000, labels: [0, 100, 10_000, 100_000], compared: 10_000, rounds: 3 },
 };
 
 /** A smoke test: whether everything runs, not how fast. */
@@ -60,6 +73,7 @@ export const QUICK: BenchPlan = {
   rate: 100,
   rateSeconds: 3,
   score: { tableRows: 10_000, slowRows: 2000, rowsCall: 10_000, singleCalls: 100, clients: 16, seconds: 1, rounds: 1 },
+  monitor: { predictions: 100_000, labels: [0, 100, 1000], compared: 1000, rounds: 1 },
 };
 
 /** The same plan for tables of another size. */

@@ -1,15 +1,17 @@
 import type { BenchPlan } from './plan.ts';
+import { monitorTables } from './monitor-report.ts';
 import { requirements, type BenchResults, type TableResults } from './results.ts';
 import { callTables } from './score-report.ts';
 import { spread, table, thousands } from './report-table.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {
-  const { machine, plan, tables, calls } = results;
+  const { machine, plan, tables, calls, monitor } = results;
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; PostgreSQL ${machine.postgresql}; ${results.measuredAt}.`,
     ...(tables === null ? [] : runTables(tables, plan)),
     ...(calls === null ? [] : callTables(calls)),
+    ...(monitor === null ? [] : monitorTables(monitor)),
     table(
       ['required', 'measured', ''],
       requirements(results).map(({ what, measured, met }) => [

@@ -1,5 +1,7 @@
 import type { Limit } from './limit.ts';
 import type { Machine } from './machine.ts';
+import type { MonitorCost } from './monitor-cost.ts';
+import { monitorRequirements } from './monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
 import type { ScoreCalls } from './score-calls.ts';
 import type { Requirement } from './requirement.ts';
@@ -13,10 +15,12 @@ export type BenchResults = {
   readonly measuredAt: string;
   readonly machine: Machine;
   readonly plan: BenchPlan;
-  /** Whole tables; null where only calls were measured. */
+  /** Whole tables; null where they were not measured. */
   readonly tables: TableResults | null;
-  /** score() inside of queries; null where only tables were measured. */
+  /** score() inside of queries; null where it was not measured. */
   readonly calls: ScoreCalls | null;
+  /** Keeping accuracy up to date; null where it was not measured. */
+  readonly monitor: MonitorCost | null;
 };
 
 export type TableResults = {
@@ -43,8 +47,12 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ tables, calls }: BenchResults): Requirement[] {
-  return [...(tables === null ? [] : tableRequirements(tables)), ...(calls === null ? [] : scoreRequirements(calls))];
+export function requirements({ tables, calls, monitor }: BenchResults): Requirement[] {
+  return [
+    ...(tables === null ? [] : tableRequirements(tables)),
+    ...(calls === null ? [] : scoreRequirements(calls)),
+    ...(monitor === null ? [] : monitorRequirements(monitor)),
+  ];
 }
 
 function tableRequirements(results: TableResults): Requirement[] {

@@ -19,7 +19,7 @@ export async function startServiceProcess(flags: Flags): Promise<ServiceProcess>
   const started = once(child, 'message') as Promise<[{ scorerPids: number[] }]>;
   const [{ scorerPids }] = await Promise.race([started, exited.then(refused)]);
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
+    if (child.exitCode === null) child.kill('SIGTERM');
     await exited;
   };
   return { pid: child.pid ?? 0, scorerPids, stop };

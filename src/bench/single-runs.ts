@@ -17,9 +17,9 @@ export async function measureLatency(client: pg.Client, source: string, runs: nu
 }
 
 /** What a user types: submit, wait, look. Milliseconds. */
-export async function oneRow(client: pg.Client, source: string): Promise<number> {
+export async function oneRow(client: pg.Client, source: string, model = MODEL): Promise<number> {
   const began = performance.now();
-  const submitted = await client.query<{ run: string }>({ name: 'submit', text: SUBMIT, values: [MODEL, source] });
+  const submitted = await client.query<{ run: string }>({ name: 'submit', text: SUBMIT, values: [model, source] });
   const run = submitted.rows[0]?.run ?? '';
   const wait = `call pgscore.wait_for_run(${Number(run)})`;
   await client.query(wait);

@@ -26,10 +26,10 @@ export function addBench(program: Command): void {
     .description(DESCRIPTION)
     .option('--rows <n>', 'rows of the table (default: 1,000,000)', numberOption('--rows'))
     .addOption(
-      new Option('--only <part>', 'measure one part: whole tables, or score() inside of queries').choices([
-        'tables',
-        'score',
-      ] satisfies Part[]),
+      new Option(
+        '--only <part>',
+        'measure one part: whole tables, score() inside of queries, or keeping accuracy up to date',
+      ).choices(['tables', 'score', 'monitor'] satisfies Part[]),
     )
     .option('--quick', 'a smoke test over 100,000 rows: whether it runs, not how fast')
     .option('--python <path>', 'python for the rivals', 'python3')

@@ -3,12 +3,18 @@ import type { Queryable } from '../db/statement.ts';
 
 const scoreEdges = statement<[], { edges: number[] }>('score_edges', 'select edges from pgscore_data.score_bins');
 
+/** Parts of [0, 1] for each of which it is known how many edges lie below it. */
+const PARTS = 4096;
+
 /** The bins that probabilities are counted in, as the database has them. Closed on the right, as in numpy.searchsorted(side='left'). */
 export class ScoreBins {
   readonly #edges: Float64Array;
+  readonly #below: Uint16Array;
 
   constructor(edges: Float64Array) {
     this.#edges = edges;
+    this.#below = new Uint16Array(PARTS + 2);
+    for (let part = 0; part < this.#below.length; part += 1) this.#below[part] = edgesBelow(edges, part / PARTS);
   }
 
   static async load(client: Queryable): Promise<ScoreBins> {
@@ -22,14 +28,28 @@ export class ScoreBins {
     return this.#edges.length + 1;
   }
 
+  /** The middle of each bin. */
+  get middles(): Float64Array {
+    return Float64Array.from({ length: this.count }, (_, bin) => (this.#edge(bin - 1, 0) + this.#edge(bin, 1)) / 2);
+  }
+
   /** The bin of a probability: how many edges lie below it. */
   of(probability: number): number {
-    let [low, high] = [0, this.#edges.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#edges[middle] ?? 1) < probability) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const part = probability <= 0 ? 0 : probability >= 1 ? PARTS : Math.floor(probability * PARTS);
+    return edgesBelow(this.#edges, probability, this.#below[part], this.#below[part + 1]);
   }
+
+  #edge(index: number, beyond: number): number {
+    return this.#edges[index] ?? beyond;
+  }
+}
+
+/** How many edges lie below a value, which is from `low` to `high`. */
+function edgesBelow(edges: Float64Array, value: number, low = 0, high = edges.length): number {
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((edges[middle] ?? 1) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

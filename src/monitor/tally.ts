@@ -10,12 +10,14 @@ const RESERVED = 2;
 /** From so many bins a day is counted in an array rather than a map. */
 const SPARSE = 200;
 
-/** How many predictions fell on which local day and into which bin, as columns of the same length. */
+/** How many predictions fell on which local day and into which bins: an element a day, in it one a bin that is not empty. */
 export type TallyColumns = {
   /** Start of the day, in seconds since 1970; null where the source has no event time, and the run's snapshot is meant. */
   readonly days: (number | null)[];
-  readonly bins: number[];
-  readonly counts: number[];
+  readonly bins: number[][];
+  readonly counts: number[][];
+  /** How many of them were called positive. */
+  readonly positives: number[][];
 };
 
 /**
@@ -25,17 +27,25 @@ export type TallyColumns = {
 export class Tally {
   readonly #bins: ScoreBins;
   readonly #days: LocalDays;
+  readonly #threshold: number;
+  /** Called positive, of those in the bin that the threshold lies in. */
+  readonly #mixed = new Map<number | null, number>();
+  readonly #mixedBin: number;
   readonly #counts = new Map<number | null, Map<number, number> | Uint32Array>();
 
-  constructor(bins: ScoreBins, days: LocalDays) {
+  /** `threshold` is the probability from which positive is called; NaN where nothing is. */
+  constructor(bins: ScoreBins, days: LocalDays, threshold: number) {
     this.#bins = bins;
     this.#days = days;
+    this.#threshold = threshold;
+    this.#mixedBin = Number.isNaN(threshold) ? Number.POSITIVE_INFINITY : bins.of(threshold);
   }
 
   /** Counts one prediction. `score` is NaN where there is none, `instant` in microseconds since 2000, or null. */
   add(instant: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
     const day = instant === null ? null : this.#days.startOf(instant);
-    const bin = kind === 'failed' ? FAILED : kind === 'value' || Number.isNaN(score) ? NO_SCORE : this.#bins.of(score);
+    const bin = this.#binOf(kind, score);
+    if (bin === this.#mixedBin && score >= this.#threshold) this.#mixed.set(day, (this.#mixed.get(day) ?? 0) + 1);
     const counts = this.#counts.get(day);
     if (counts instanceof Uint32Array) {
       counts[bin + RESERVED] = (counts[bin + RESERVED] ?? 0) + 1;
@@ -50,16 +60,25 @@ export class Tally {
   }
 
   get columns(): TallyColumns {
-    const columns: TallyColumns = { days: [], bins: [], counts: [] };
+    const columns: TallyColumns = { days: [], bins: [], counts: [], positives: [] };
     for (const [day, counts] of this.#counts) {
-      for (const [bin, count] of entries(counts)) {
-        if (count === 0) continue;
-        columns.days.push(day);
-        columns.bins.push(bin);
-        columns.counts.push(count);
-      }
+      const counted = [...entries(counts)].filter(([, count]) => count > 0);
+      columns.days.push(day);
+      columns.bins.push(counted.map(([bin]) => bin));
+      columns.counts.push(counted.map(([, count]) => count));
+      columns.positives.push(counted.map(([bin, count]) => this.#positivesOf(day, bin, count)));
     }
     return columns;
+  }
+
+  #positivesOf(day: number | null, bin: number, count: number): number {
+    if (bin === this.#mixedBin) return this.#mixed.get(day) ?? 0;
+    return bin > this.#mixedBin ? count : 0;
+  }
+
+  #binOf(kind: 'probability' | 'value' | 'failed', score: number): number {
+    if (kind === 'failed') return FAILED;
+    return kind === 'value' || Number.isNaN(score) ? NO_SCORE : this.#bins.of(score);
   }
 
   #filled(counts: Map<number, number>): Uint32Array {

@@ -1,13 +1,33 @@
 import { statement } from '../db/statement.ts';
+import type { Step } from '../db/trip.ts';
+import type { TallyColumns } from './tally.ts';
+
+const write = statement<
+  [
+    runId: string,
+    attempt: number,
+    shard: number,
+    days: (number | null)[],
+    bins: string[],
+    counts: string[],
+    positives: string[],
+  ]
+>(
+  'write_tally',
+  `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
+   select $1, $2, $3, to_timestamp(t.day), t.bins::smallint[], t.counts::bigint[], t.positives::bigint[]
+     from unnest($4::float8[], $5::text[], $6::text[], $7::text[]) t (day, bins, counts, positives)`,
+);
 
 /**
  * Leaves the counts of a job beside its predictions, in the transaction that writes them; the refresh adds them to the
  * cells when their run is done. Rows are only added, so that runs which publish together do not wait for each other.
  */
-export const writeTally = statement<
-  [runId: string, attempt: number, shard: number, days: (number | null)[], bins: number[], counts: number[]]
->(
-  'write_tally',
-  `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
-   select $1, $2, $3, to_timestamp(t.day), t.bin, t.n from unnest($4::float8[], $5::smallint[], $6::bigint[]) t (day, bin, n)`,
-);
+export function writeTally(
+  run: { readonly runId: string; readonly attempt: number },
+  shard: number,
+  { days, bins, counts, positives }: TallyColumns,
+): Step {
+  const [b, c, p] = [bins, counts, positives].map((lists) => lists.map((list) => `{${list.join()}}`));
+  return write.step(run.runId, run.attempt, shard, days, b ?? [], c ?? [], p ?? []);
+}

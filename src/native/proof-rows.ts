@@ -1,8 +1,9 @@
+import { mulberry32, type Random } from '../lib/random.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Feature, Signature } from '../model/signature.ts';
 import type { NativeProgram } from './compile.ts';
 import { edgesOf, oddValuesOf, ordinaryValue } from './proof-values.ts';
-import type { Cell, Random } from './proof-values.ts';
+import type { Cell } from './proof-values.ts';
 import type { Constant } from './term.ts';
 
 const ORDINARY = 300;
@@ -18,7 +19,7 @@ type Element = { readonly feature: Feature; readonly critical: readonly Constant
  * NULL and NaN where the version takes them, infinities and zeros. No row holds what the version refuses.
  */
 export function proofRows({ critical }: NativeProgram, { features }: Signature): JsonRow[] {
-  const random = generator();
+  const random = mulberry32(7);
   const elements = features.map((feature, index) =>
     Array.from({ length: feature.width }, (_, element) => ({ feature, critical: critical.of(index, element) })),
   );
@@ -67,15 +68,4 @@ function shuffled(cells: readonly Cell[], random: Random): readonly Cell[] {
     .map((cell) => ({ cell, order: random() }))
     .toSorted((a, b) => a.order - b.order)
     .map(({ cell }) => cell);
-}
-
-/** Tommy Ettinger's mulberry32: 32 bits of state, the same sequence everywhere. */
-function generator(): Random {
-  let state = 7;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,11 +1,10 @@
+import type { Random } from '../lib/random.ts';
 import type { Feature } from '../model/signature.ts';
 import { lastRoundedTo, nextFloat, previousFloat } from './float32.ts';
 import type { Constant } from './term.ts';
 
 /** A value as JSON and PostgreSQL both take it. */
 export type Cell = number | string | boolean | null;
-
-export type Random = () => number;
 
 /**
  * The values at which a comparison may come out wrong: first each threshold, then the float32 after each, the one before,

@@ -1,3 +1,4 @@
+import { mulberry32 } from '../lib/random.ts';
 import type { MappedFeature } from '../model/features.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { TensorType } from '../model/signature.ts';
@@ -36,15 +37,4 @@ function cellOf(type: TensorType, number: number, row: number): unknown {
   if (type === 'string') return 'abc'.charAt(row % 3);
   if (type === 'bool') return row % 2 === 1;
   return type === 'int32' || type === 'int64' ? Math.round(number) : number;
-}
-
-/** Tommy Ettinger's generator: 32 bits of state, the same sequence everywhere. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

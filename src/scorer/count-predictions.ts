@@ -1,6 +1,7 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import type { Step } from '../db/trip.ts';
 import type { Predictions } from '../model/predictions.ts';
+import type { Signature } from '../model/signature.ts';
 import { LocalDays } from '../monitor/local-days.ts';
 import { Tally } from '../monitor/tally.ts';
 import { writeTally } from '../monitor/write-tally.ts';
@@ -20,8 +21,9 @@ export class PredictionCount {
     this.#tally = tally;
   }
 
-  static async of(run: Run, tools: Tools): Promise<PredictionCount> {
-    return new PredictionCount(run, new Tally(await tools.scoreBins(), new LocalDays(run.timeZone)));
+  static async of(run: Run, { task, threshold = 0.5 }: Signature, tools: Tools): Promise<PredictionCount> {
+    const decided = task === 'binary' ? threshold : Number.NaN;
+    return new PredictionCount(run, new Tally(await tools.scoreBins(), new LocalDays(run.timeZone), decided));
   }
 
   add({ eventTime }: DecodedBatch, predictions: Predictions): void {
@@ -35,8 +37,7 @@ export class PredictionCount {
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   step(shard: number): Step {
-    const { days, bins, counts } = this.#tally.columns;
-    return writeTally.step(this.#run.runId, this.#run.attempt, shard, days, bins, counts);
+    return writeTally(this.#run, shard, this.#tally.columns);
   }
 }
 

@@ -24,7 +24,7 @@ const IN_PLACE_ROWS = 10_000;
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const session = await loadModel(job, tools);
   const reading = await tools.reader.open(job);
-  const counted = await PredictionCount.of(job.run, tools);
+  const counted = await PredictionCount.of(job.run, session.signature, tools);
   const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session), counted);
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);

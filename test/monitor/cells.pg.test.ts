@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
-import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+import { addMonitoredModel, addRun, type MonitoredModel, type MonitoredPrediction } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
@@ -12,33 +12,48 @@ const DAYS = 5;
 const at = (day: number, hour: number): string =>
   `2026-03-${String(7 + day).padStart(2, '0')} ${String(hour).padStart(2, '0')}:30+00`;
 
-type Prediction = { id: number; at: string; score: number; label?: string; run: string };
+type Task = 'binary' | 'multiclass';
+type Prediction = MonitoredPrediction & { run: string };
 type Label = { id: number; knownAt: string; label: string };
 
 /** What the test knows to be true: every prediction that was made, and every label that is known. */
-type World = { model: MonitoredModel; table: string; predictions: Prediction[]; labels: Map<string, Label> };
+type World = {
+  task: Task;
+  model: MonitoredModel;
+  table: string;
+  predictions: Prediction[];
+  labels: Map<string, Label>;
+};
 
 type Command = { what: string; apply(world: World): Promise<void> };
 
 const moment = fc.tuple(fc.nat(DAYS - 1), fc.nat(23)).map(([day, hour]) => at(day, hour));
 const key = fc.integer({ min: 1, max: KEYS });
 const scores = fc.constantFrom(0, 0.1, 0.25, 0.5, 0.5000001, 0.75, 0.9999, 1);
-const truths = fc.constantFrom('no', 'yes');
+const truths = fc.nat(1);
+const TRUTHS = { binary: ['no', 'yes'], multiclass: ['a', 'c'] } as const;
+
+/** What a model says that has a score: with three classes, the score halved between two of them, and the rest for the third. */
+function said(task: Task, row: { id: number; at: string; score: number }): MonitoredPrediction {
+  if (task === 'binary') return { ...row, label: row.score >= 0.5 ? 'yes' : 'no' };
+  const probabilities = [row.score / 2, row.score / 2, 1 - row.score];
+  const score = Math.max(...probabilities);
+  return { ...row, score, probabilities, label: 'abc'.charAt(probabilities.indexOf(score)) };
+}
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
   fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }).map((rows) => ({
     what: `score ${JSON.stringify(rows)}`,
     apply: async (world: World) => {
-      const once = [
-        ...new Map(rows.map((row) => [row.id, { ...row, label: row.score >= 0.5 ? 'yes' : 'no' }])).values(),
-      ];
+      const once = [...new Map(rows.map((row) => [row.id, said(world.task, row)])).values()];
       const run = await addRun(superuser, world.model, once);
       world.predictions.push(...once.map((row) => ({ ...row, run })));
     },
   })),
-  fc.record({ id: key, knownAt: moment, label: truths }).map((label) => ({
-    what: `label ${JSON.stringify(label)}`,
+  fc.record({ id: key, knownAt: moment, truth: truths }).map(({ truth, ...when }) => ({
+    what: `label ${JSON.stringify(when)} ${truth}`,
     apply: async (world: World) => {
+      const label = { ...when, label: String(TRUTHS[world.task][truth]) };
       const upsert = `insert into ${world.table} values ($1, $2, $3) on conflict (id, known_at) do update set truth = excluded.truth`;
       await alice.query(upsert, [label.id, label.knownAt, label.label]);
       world.labels.set(`${label.id} ${label.knownAt}`, label);
@@ -84,16 +99,40 @@ function pairsOf({ predictions, labels }: World): string[] {
           id === prediction.id && knownAt >= prediction.at && (next === undefined || knownAt < next.at),
       )
       .toSorted((a, b) => b.knownAt.localeCompare(a.knownAt));
-    if (label !== undefined) pairs.push([prediction.id, prediction.run, label.label, prediction.score].join(' '));
+    if (label === undefined) continue;
+    const pair = [prediction.id, prediction.run, label.label, prediction.score, rankOf(prediction, label.label)];
+    pairs.push(pair.filter((part) => part !== null).join(' '));
   }
   return pairs.toSorted();
 }
 
+/** Place of a class by probability; of equal ones the later class comes first. */
+function rankOf({ probabilities }: Prediction, label: string): number | null {
+  if (probabilities === undefined) return null;
+  const order = ['a', 'b', 'c'].map((name, place) => ({ name, place, p: probabilities[place] ?? 0 }));
+  return order.toSorted((a, b) => b.p - a.p || b.place - a.place).findIndex(({ name }) => name === label) + 1;
+}
+
+/** Each kind of cell, and the pairs that it counts. */
+const COUNTED = [
+  [
+    'cell_rank',
+    'select day, rank, count(*) as n from pgscore_data.evaluation where version_id = $1 and rank is not null group by 1, 2',
+    'day, rank',
+  ],
+  [
+    'cell_class_score',
+    `select day, place - 1 as class, place - 1 = actual_class as positive, b as bin, count(*) as n
+       from pgscore_data.evaluation cross join lateral unnest(class_bins) with ordinality as x (b, place) where version_id = $1 group by 1, 2, 3, 4`,
+    'day, class, positive, bin',
+  ],
+] as const;
+
 async function expectTrue(world: World): Promise<void> {
   await superuser.query('select pgscore.refresh()');
   const { rows } = await superuser.query<{ pair: string }>(
-    `select concat_ws(' ', key[1], run_id, case actual_class when 1 then 'yes' else 'no' end, score) as pair
-       from pgscore_data.evaluation where model_id = $1`,
+    `select concat_ws(' ', key[1], run_id, class_labels[actual_class + 1], score, rank) as pair
+       from pgscore_data.evaluation join pgscore_data.execution using (version_id) where model_id = $1`,
     [world.model.modelId],
   );
   expect(rows.map(({ pair }) => pair).toSorted()).toEqual(pairsOf(world));
@@ -109,13 +148,22 @@ async function expectTrue(world: World): Promise<void> {
   expect(different.rows).toEqual([]);
   const scoresDiffer = await superuser.query(
     `with again as (
-       select day, actual_class = 1 as positive, bin, count(*) as n, sum(score::numeric) as sum_score from pgscore_data.evaluation where version_id = $1 group by 1, 2, 3
+       select day, actual_class = 1 as positive, bin, count(*) as n, sum(score::numeric) as sum_score from pgscore_data.evaluation where version_id = $1 and bin is not null group by 1, 2, 3
      )
      select * from again full join (select * from pgscore_data.cell_outcome_score where version_id = $1 and n <> 0) c using (day, positive, bin)
       where (again.n, again.sum_score) is distinct from (c.n, c.sum_score)`,
     [world.model.versionId],
   );
   expect(scoresDiffer.rows).toEqual([]);
+  for (const [cells, again, by] of COUNTED) {
+    const differ = `select * from (${again}) again full join (select * from pgscore_data.${cells} where version_id = $1 and n <> 0) c using (${by}) where again.n is distinct from c.n`;
+    expect([cells, (await superuser.query(differ, [world.model.versionId])).rows]).toEqual([cells, []]);
+  }
+  const called = await superuser.query<{ n: number }>(
+    'select coalesce(sum(n_positive), 0)::int as n from pgscore_data.cell_score where version_id = $1',
+    [world.model.versionId],
+  );
+  expect(called.rows).toEqual([{ n: world.predictions.filter(({ label }) => label === 'yes').length }]);
   const volume = await superuser.query<{ n: string }>(
     'select coalesce(sum(n_predictions), 0)::int as n from pgscore_data.cell_volume where version_id = $1',
     [world.model.versionId],
@@ -125,32 +173,36 @@ async function expectTrue(world: World): Promise<void> {
 
 let worlds = 0;
 
-async function newWorld(): Promise<World> {
+async function newWorld(task: Task = 'binary'): Promise<World> {
   worlds += 1;
   const name = `walk${worlds}`;
   const table = `truth${worlds}`;
-  const model = await addMonitoredModel(superuser, name, 'binary');
+  const model = await addMonitoredModel(superuser, name, task);
   const create = `create table ${table} (id int, known_at timestamptz, truth text, primary key (id, known_at))`;
   await alice.query(create);
   await alice.query(
     `select pgscore.set_labels($1, $2::regclass, label => 'truth', key => 'id', known_at => 'known_at')`,
     [name, table],
   );
-  return { model, table, predictions: [], labels: new Map() };
+  return { task, model, table, predictions: [], labels: new Map() };
 }
 
-test('whatever is scored, labelled, corrected and withdrawn in whatever order, the cells are what a recount gives, after every step', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {
-      const world = await newWorld();
-      for (const step of steps) {
-        await step.apply(world);
-        await expectTrue(world);
-      }
-    }),
-    { numRuns: 40, seed: 20261125, endOnFailure: true },
-  );
-}, 120_000);
+test.each(['binary', 'multiclass'] as const)(
+  'whatever is scored, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
+  async (task) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {
+        const world = await newWorld(task);
+        for (const step of steps) {
+          await step.apply(world);
+          await expectTrue(world);
+        }
+      }),
+      { numRuns: 40, seed: 20261125, endOnFailure: true },
+    );
+  },
+  120_000,
+);
 
 test('labels that are committed out of order while refreshes go on are all counted, once', async () => {
   const world = await newWorld();

@@ -32,16 +32,35 @@ test.each(TASKS.flatMap((task) => (['day', 'week', 'month'] as const).map((grain
   },
 );
 
-test('what comes of binned scores is off by no more than the row admits', async () => {
-  for (const grain of ['day', 'week', 'month'] as const) {
-    const shown = await show('binary', grain);
-    const windows = readGolden('binary').golden.filter((window) => window.grain === grain);
-    expect(windows.flatMap((window) => beyondBounds(window, shown.get(window.window_date) ?? {}))).toEqual([]);
+test.each(['binary', 'multiclass'] as const)(
+  'what comes of binned scores is off by no more than the %s row admits',
+  async (task) => {
+    for (const grain of ['day', 'week', 'month'] as const) {
+      const shown = await show(task, grain);
+      const windows = readGolden(task).golden.filter((window) => window.grain === grain);
+      expect(windows.flatMap((window) => beyondBounds(window, shown.get(window.window_date) ?? {}))).toEqual([]);
+    }
+  },
+);
+
+test('the area of each class against the others is that of scikit-learn, within the bound of the row', async () => {
+  const read = `select window_date::text, class_label, roc_auc, roc_auc_error_bound from pgscore_bi.class_performance_monthly where model_name = 'multiclass'`;
+  const { rows } = await superuser.query<Shown>(read);
+  const golden = new Map(
+    readGolden('multiclass')
+      .golden.filter(({ grain }) => grain === 'month')
+      .map(({ window_date: date, values }) => [date, values]),
+  );
+  expect(rows.length).toBeGreaterThan(3);
+  for (const { window_date: date, class_label: label, roc_auc: shown, roc_auc_error_bound: bound } of rows) {
+    const exact = golden.get(String(date))?.[`class_auc_${String(label)}`] ?? null;
+    expect([date, label, shown === null]).toEqual([date, label, exact === null]);
+    expect(Math.abs(Number(shown) - Number(exact))).toBeLessThanOrEqual(Number(bound) + 1e-12);
   }
 });
 
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
-const OPTIONAL = /^segment_|^undefined_reason$|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
+const OPTIONAL = /^segment_|^undefined_reason$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
 
 test.each(TASKS)('a row of the %s views gives a reason exactly where a value is missing', async (task) => {
   const shown = await show(task, 'day');

@@ -43,6 +43,24 @@ export async function addMonitoredModel(superuser: Client, name: string, task: T
   return { ...model, targetId };
 }
 
+/** Another ready version of the model, with the same target. */
+export async function addVersion(superuser: Client, model: MonitoredModel, number: number): Promise<MonitoredModel> {
+  const { rows } = await superuser.query<{ id: number }>(
+    `with version as (
+       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
+       select model_id, $2, state, sha256, size_bytes, signature, deployed_by from pgscore_data.version where version_id = $1 returning version_id
+     )
+     insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
+     select v.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.features, e.native, e.parts
+       from version v cross join pgscore_data.execution e where e.version_id = $1
+     on conflict (version_id) do nothing returning version_id as id`,
+    [model.versionId, number],
+  );
+  const [version] = rows;
+  if (version === undefined) throw new Error('the version was not made');
+  return { ...model, versionId: version.id };
+}
+
 export type MonitoredPrediction = { id: number; at: string; score: number; label?: string; probabilities?: number[] };
 
 /** A finished run with these predictions, as a service would have left it. Returns its number. */
@@ -78,13 +96,17 @@ export async function addRun(
     select $1, $2, (p ->> 0)::int, (p ->> 1)::timestamptz, (p ->> 2)::float8${extraValues}${label[1]} from jsonb_array_elements($3::jsonb) p`;
   const values = predictions.map((p) => [p.id, p.at, p.score, ...(p.probabilities ?? [0, 0, 0]), p.label ?? null]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
+  await superuser.query('select pgscore_data._index_generation($1, $2)', [targetId, run.generation]);
   await superuser.query(
-    `insert into pgscore_data.run_tally (run_id, attempt, shard, day, bin, n)
-     select $1, 1, 0, date_trunc('day', (p ->> 1)::timestamptz, m.time_zone),
-            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1), count(*)
+    `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
+     select $1, 1, 0, t.day, array_agg(t.bin), array_agg(t.n), array_agg(t.n_positive) from (
+       select date_trunc('day', (p ->> 1)::timestamptz, m.time_zone) as day,
+            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1)::smallint as bin, count(*) as n,
+            count(*) filter (where (p ->> 2)::float8 >= m.threshold) as n_positive
        from jsonb_array_elements($2::jsonb) p cross join pgscore_data.score_bins b
-       cross join (select mo.time_zone, e.task from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
-      group by 4, 5`,
+       cross join (select mo.time_zone, e.task, e.threshold from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
+      group by 1, 2
+     ) t group by t.day`,
     [run.run_id, JSON.stringify(values), versionId],
   );
   return run.run_id;

@@ -11,6 +11,8 @@ import pathlib
 import warnings
 
 from binary import binary
+from comparison import comparison
+from estimates import estimates
 from multiclass import multiclass
 from regression import regression
 from sets import binary_sets, multiclass_sets, regression_sets
@@ -68,3 +70,5 @@ if __name__ == '__main__':
     here = pathlib.Path(__file__).parent
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
+    (here / 'estimates.json').write_text(lines(estimates()))
+    (here / 'comparison.json').write_text(lines(comparison()))

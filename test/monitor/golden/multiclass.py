@@ -3,12 +3,22 @@
 import numpy as np
 from sklearn import metrics
 
+from binary import EDGES
 from intervals import wilson
 
 CLASSES = ['a', 'b', 'c']
 
 
+def one_probability_a_bin(p):
+    for column in p.T:
+        distinct = np.unique(column)
+        if len(np.unique(np.searchsorted(EDGES, distinct, side='left') // 4)) < len(distinct):
+            return False
+    return True
+
+
 def multiclass(rows):
+    p = np.array([row[2] for row in rows])
     truth, said = [row[0] for row in rows], [row[1] for row in rows]
     hits = sum(t == s for t, s in zip(truth, said, strict=True))
     one_class = len(set(truth)) == 1
@@ -17,7 +27,7 @@ def multiclass(rows):
         # scikit-learn says 0 where all are said to be, or are, of one class.
         'mcc': metrics.matthews_corrcoef(truth, said) if not one_class and len(set(said)) > 1 else None,
         'cohen_kappa': metrics.cohen_kappa_score(truth, said, labels=CLASSES) if len({*truth, *said}) > 1 else None,
-        'log_loss': metrics.log_loss(truth, np.array([row[2] for row in rows]), labels=CLASSES),
+        'log_loss': metrics.log_loss(truth, p, labels=CLASSES),
         'n_classes_defined': len(set(truth)),
     }
     golden['accuracy_ci_low'], golden['accuracy_ci_high'] = wilson(hits, len(rows))
@@ -27,4 +37,13 @@ def multiclass(rows):
         )
         for name, value in zip(('precision', 'recall', 'f1'), scores, strict=False):
             golden[f'{average}_{name}'] = value
-    return golden
+    areas = []
+    for place, name in enumerate(CLASSES):
+        true = np.array([t == name for t in truth])
+        areas.append(metrics.roc_auc_score(true, p[:, place]) if 0 < true.sum() < len(true) else None)
+        golden[f'class_auc_{name}'] = areas[-1]
+    defined = [area for area in areas if area is not None]
+    golden['macro_roc_auc'] = np.mean(defined) if defined else None
+    golden['n_classes_defined_auc'] = len(defined)
+    golden['top_2_accuracy'] = metrics.top_k_accuracy_score(truth, p, k=2, labels=CLASSES)
+    return golden | {'one_score_a_bin': one_probability_a_bin(p)}

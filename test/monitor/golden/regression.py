@@ -21,6 +21,8 @@ def regression(rows):
         'wape': absolute.sum() / np.abs(truth).sum() if not_zero.any() else None,
         'median_abs_error': metrics.median_absolute_error(truth, said),
         'p90_abs_error': np.quantile(absolute, 0.9),
+        'max_abs_error': metrics.max_error(truth, said),
+        'explained_variance': metrics.explained_variance_score(truth, said, force_finite=False) if n > 1 else None,
         'actual_mean': truth.mean(),
     }
     if n > 1:

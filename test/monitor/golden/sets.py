@@ -62,6 +62,11 @@ def said(truth, classes):
     return [[t, s, sure[s]] for t, s in zip(truth, classes, strict=True)]
 
 
+def tied(rng, n):
+    p = rng.choice([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.34, 0.33, 0.33], [0.25, 0.25, 0.5], [0.1, 0.45, 0.45]], n)
+    return widened(p)
+
+
 def multiclass_sets():
     rng = np.random.default_rng(SEED)
     return {
@@ -77,6 +82,7 @@ def multiclass_sets():
             None,
         ),
         'empty': ([], 'no_labels'),
+        'tied': (judged(rng, tied(rng, 300)), None),
     }
 
 

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { TREES } from './first-row.ts';
+import { makeHistory } from './monitor-history.ts';
+import type { MonitorPlan } from './plan.ts';
+import { measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
+import { quantile } from './spread.ts';
+import type { Stage } from './stage.ts';
+
+/** What watching over a model costs. */
+export type MonitorCost = {
+  readonly predictions: number;
+  readonly refreshes: readonly RefreshCost[];
+  readonly materialisedMs: number;
+  /** The middle size of correction over a history of a tenth. */
+  readonly small: { readonly predictions: number; readonly cost: RefreshCost };
+};
+
+export type MonitorSetting = {
+  readonly stage: Stage;
+  readonly requester: pg.Client;
+  readonly owner: pg.Client;
+  readonly plan: MonitorPlan;
+  readonly tell: (line: string) => void;
+};
+
+/** Corrects labels over a short and a long history. The service is stopped first: it would take the corrections itself. */
+export async function measureMonitor({ stage, requester, owner, plan, tell }: MonitorSetting): Promise<MonitorCost> {
+  const trees = await readFile(TREES);
+  for (const model of ['short', 'long']) {
+    const { rows } = await requester.query<{ version: string }>('select pgscore.deploy($1, $2) as version', [
+      model,
+      trees,
+    ]);
+    const wait = `call pgscore.wait_for_version(${requester.escapeLiteral(rows[0]?.version ?? '')})`;
+    await requester.query(wait);
+  }
+  const small = plan.predictions / 10;
+  tell(`a history of ${small} predictions`);
+  const short = await makeHistory(requester, owner, 'short', small);
+  tell(`a history of ${plan.predictions} predictions`);
+  const long = await makeHistory(requester, owner, 'long', plan.predictions);
+  await stage.service.stop();
+  await measureRefresh(owner, short, 1);
+  const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
+  const refreshes: RefreshCost[] = [];
+  for (const labels of plan.labels) {
+    tell(`refreshes after ${labels} corrected labels`);
+    refreshes.push(await typical(plan, () => measureRefresh(owner, long, labels)));
+  }
+  tell('the same as a materialised view');
+  const materialisedMs = await measureMaterialised(owner, long);
+  return { predictions: plan.predictions, refreshes, materialisedMs, small: { predictions: small, cost: compared } };
+}
+
+/** The median of some rounds, of each number by itself. */
+async function typical({ rounds }: MonitorPlan, measure: () => Promise<RefreshCost>): Promise<RefreshCost> {
+  const costs: RefreshCost[] = [];
+  for (let round = 0; round < rounds; round += 1) costs.push(await measure());
+  const median = (read: (cost: RefreshCost) => number): number => quantile(costs.map(read), 0.5);
+  return {
+    labels: costs[0]?.labels ?? 0,
+    cellsMs: median(({ cellsMs }) => cellsMs),
+    metricsMs: median(({ metricsMs }) => metricsMs),
+  };
+}

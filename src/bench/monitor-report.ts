@@ -1,0 +1,48 @@
+import type { MonitorCost } from './monitor-cost.ts';
+import { table, thousands } from './report-table.ts';
+import type { Requirement } from './requirement.ts';
+
+/** What keeping accuracy up to date costs, as tables in Markdown. */
+export function monitorTables({ predictions, refreshes, materialisedMs, small }: MonitorCost): string[] {
+  return [
+    `Accuracy of ${thousands(predictions)} predictions over 120 days, nine tenths of them labelled; the labels that change are spread over all days.`,
+    table(
+      ['labels changed', 'cells, ms', 'metrics such as AUC, ms', 'REFRESH MATERIALIZED VIEW takes'],
+      refreshes.map(({ labels, cellsMs, metricsMs }) => [
+        thousands(labels),
+        cellsMs.toFixed(1),
+        metricsMs.toFixed(0),
+        `${thousands(materialisedMs)} ms, ${thousands(materialisedMs / cellsMs)} times`,
+      ]),
+    ),
+    `Over a history of ${thousands(small.predictions)} predictions, ${thousands(small.cost.labels)} labels: ${small.cost.cellsMs.toFixed(1)} ms.`,
+  ];
+}
+
+const MOST_MS: ReadonlyMap<number, number> = new Map([
+  [0, 15],
+  [100, 30],
+  [10_000, 500],
+  [100_000, 4000],
+]);
+
+/** What is asked of refreshes, and whether these results meet it. */
+export function monitorRequirements({ refreshes, small }: MonitorCost): Requirement[] {
+  const compared = refreshes.find(({ labels }) => labels === small.cost.labels);
+  const ratio = compared === undefined ? undefined : compared.cellsMs / small.cost.cellsMs;
+  return [
+    ...refreshes.flatMap(({ labels, cellsMs }) => {
+      const most = MOST_MS.get(labels);
+      if (most === undefined) return [];
+      const what = labels === 0 ? 'a refresh with nothing to do' : `a refresh of ${thousands(labels)} labels`;
+      return [
+        { what: `${what} in under ${thousands(most)} ms`, measured: `${cellsMs.toFixed(1)} ms`, met: cellsMs < most },
+      ];
+    }),
+    {
+      what: 'the same labels over ten times the history at most twice as long',
+      measured: ratio === undefined ? 'not measured' : `${ratio.toFixed(2)} times`,
+      met: ratio === undefined ? null : ratio <= 2,
+    },
+  ];
+}

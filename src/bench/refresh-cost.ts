@@ -1,0 +1,52 @@
+import type pg from 'pg';
+import type { History } from './monitor-history.ts';
+
+/** What bringing accuracy up to date costs, in milliseconds. */
+export type RefreshCost = {
+  /** Labels that had changed, spread over all days. */
+  readonly labels: number;
+  /** The cells, which is all that counts and ratios need. */
+  readonly cellsMs: number;
+  /** Metrics of the windows that were touched that take more than sums. */
+  readonly metricsMs: number;
+};
+
+/** Corrects labels, as a trigger on the user's table would have queued it, and brings everything up to date. */
+export async function measureRefresh(owner: pg.Client, history: History, labels: number): Promise<RefreshCost> {
+  await owner.query(CORRECT, [history.modelId, history.predictions, labels]);
+  await owner.query('analyze pgscore_data.label_change');
+  const cellsMs = await milliseconds(owner, 'select pgscore_data._refresh() as more');
+  const metricsMs = await milliseconds(owner, 'select pgscore_data._compute_metrics() as more');
+  return { labels, cellsMs, metricsMs };
+}
+
+/** Repeats a step until nothing is left to do. */
+async function milliseconds(owner: pg.Client, step: string): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const { rows } = await owner.query<{ more: boolean }>(step);
+    if (rows[0]?.more !== true) return performance.now() - began;
+  }
+}
+
+/** Every n-th entity, from a random one on, has the other label now. */
+const CORRECT = `insert into pgscore_data.label_change (model_id, key, known_at, label)
+  select g.model_id, g.key, g.known_at, case g.label when '1' then '0' else '1' end
+    from (select distinct 1 + (offset_ + k * ($2::bigint / greatest($3::bigint, 1))) % $2::bigint as id from generate_series(0, $3::bigint - 1) k, (select floor(random() * $2)::bigint as offset_) o) picked
+    cross join lateral (select * from pgscore_data.ground_truth g where g.model_id = $1 and g.key = array[picked.id::text] limit 1) g`;
+
+/** The same cells as a materialised view, which PostgreSQL can only compute anew: milliseconds of one REFRESH. */
+export async function measureMaterialised(owner: pg.Client, { modelId, table }: History): Promise<number> {
+  const create = `create materialized view pgscore_bench.accuracy as
+    select date_trunc('day', p.event_time, 'UTC') as day, p.label as said, g.label as truth,
+           pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins)) as bin, count(*) as n, sum(p.score::numeric) as sum_score,
+           sum(((case g.label when '1' then 1 else 0 end - p.score) ^ 2)::numeric) as sum_brier
+      from ${table} p join pgscore_data.ground_truth g on g.model_id = ${modelId} and g.key = array[p.id::text]
+     group by 1, 2, 3, 4 with no data`;
+  await owner.query(create);
+  const began = performance.now();
+  await owner.query('refresh materialized view pgscore_bench.accuracy');
+  const took = performance.now() - began;
+  await owner.query('drop materialized view pgscore_bench.accuracy');
+  return took;
+}

@@ -1,0 +1,54 @@
+import { statement, type Queryable } from '../db/statement.ts';
+import { mulberry32 } from '../lib/random.ts';
+import { isotonicShares } from './isotonic.ts';
+import { dealt, needsCalibration } from './needs-calibration.ts';
+import { ScoreBins } from './score-bins.ts';
+import { emptyHistogram, type ScoreHistogram } from './score-histogram.ts';
+
+/** The labelled history of a version on mature days, as of a moment. */
+type History = {
+  version_id: number | null;
+  as_of: string;
+  n: string;
+  n_positive: string;
+  last_day: string;
+  bins: number[];
+  totals: string[];
+  positives: string[];
+};
+
+const claimCalibration = statement<[], History>(
+  'claim_calibration',
+  `select version_id, as_of::text, n, n_positive, last_day::text, bins::int[], totals::text[], positives::text[]
+     from pgscore_data._claim_calibration()`,
+);
+
+const setCalibration = statement<
+  [version: number, asOf: string, n: string, nPositive: string, lastDay: string, shares: number[] | null, state: string]
+>('set_calibration', 'select pgscore_data._set_calibration($1, $2, $3, $4, $5, $6, $7)');
+
+/**
+ * Learns anew what the scores of versions mean, of those whose labelled history has grown by a tenth since; little work where
+ * there is none. Scores are taken as they are where calibrating them would make them no truer.
+ */
+export async function renewCalibrations(client: Queryable, goesOn: () => boolean): Promise<void> {
+  while (goesOn()) {
+    const [history] = await claimCalibration(client);
+    if (history === undefined || history.version_id === null) return;
+    const { version_id: version, as_of: asOf, n, n_positive: nPositive, last_day: lastDay } = history;
+    const { middles } = await ScoreBins.load(client);
+    const histogram = histogramOf(history, middles.length);
+    const needed = needsCalibration(dealt(histogram, mulberry32(version)), middles);
+    const shares = needed ? [...isotonicShares(histogram, middles)] : null;
+    await setCalibration(client, version, asOf, n, nPositive, lastDay, shares, needed ? 'isotonic' : 'not_needed');
+  }
+}
+
+function histogramOf({ bins, totals, positives }: History, count: number): ScoreHistogram {
+  const histogram = emptyHistogram(count);
+  for (const [index, bin] of bins.entries()) {
+    histogram.positives[bin] = Number(positives[index]);
+    histogram.negatives[bin] = Number(totals[index]) - Number(positives[index]);
+  }
+  return histogram;
+}
