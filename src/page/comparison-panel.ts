@@ -17,7 +17,8 @@ export const comparisonPanel = (): Panel<ModelContext> =>
     depends: ({ versions }) => versions,
     load: async (context) => {
       const rows = await ask('comparison', ofVersions(context));
-      return rows.some((row) => number(row, 'difference') !== null) ? rows : undefined;
+      const once = rows.filter((row, at) => rows.findIndex((other) => keyOf(other) === keyOf(row)) === at);
+      return once.some((row) => number(row, 'difference') !== null) ? once : undefined;
     },
     draw: (sheet, rows, { task }) => {
       const titles = new Map(METRICS[task].map(({ column, title }) => [column, title]));
@@ -53,3 +54,8 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       );
     },
   });
+
+/** The champion can be the version before, too: then it is the same comparison. */
+function keyOf(row: Row): string {
+  return ['model_version', 'other_version', 'metric'].map((column) => text(row, column)).join(' ');
+}

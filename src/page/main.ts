@@ -69,7 +69,7 @@ function tell(error: unknown): void {
 }
 
 function freshness(seconds: number | null): string {
-  return seconds === null ? '' : `accuracy as of ${span(seconds)} ago`;
+  return seconds === null ? '' : `accuracy last changed ${span(seconds)} ago`;
 }
 
 /** Again and again, but not while nobody looks. */

@@ -70,6 +70,6 @@ function tiles(counts: Counts): HTMLElement {
     tile('Recall', percent(recall)),
     tile('F1', percent(f1)),
     tile('Accuracy', percent(accuracy)),
-    tile('Called positive', count(called)),
+    tile('Positive', count(called)),
   );
 }
