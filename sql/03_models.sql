@@ -53,7 +53,7 @@ select at, actor, action, model, version, sha256, detail from pgscore_data.audit
 comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
 comment on column pgscore.audit.at is 'When it was done.';
 comment on column pgscore.audit.actor is 'The role that did it.';
-comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind or unbind.';
+comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind, unbind, monitor, rebuild, set_alert or drop_alert.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';

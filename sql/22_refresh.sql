@@ -21,7 +21,9 @@ begin
   if changed = 0 then
     return 0;
   end if;
-  analyze pgscore_data.refresh_label;
+  if changed > 1000 then
+    analyze pgscore_data.refresh_label;
+  end if;
   with withdrawn as (
     delete from pgscore_data.ground_truth g using pgscore_data.refresh_label l
      where l.retracted and g.model_id = l.model_id and g.key = l.key and g.known_at = l.known_at
@@ -151,14 +153,13 @@ end
 $$;
 comment on function pgscore_data._find_predictions(int) is 'Looks up every prediction of the entities that changed.';
 
-create or replace function pgscore_data._pair(this_model int) returns bigint
+create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   m pgscore_data.monitor;
   mirrored double precision[] := (select b.mirrored from pgscore_data.score_bins b);
-  added bigint;
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   with ordered as (
@@ -183,45 +184,65 @@ begin
            case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
       from paired p join judge e using (version_id)
-  ), added as (
-    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-    select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(j.known_at - j.event_time),
-           j.actual_class, j.predicted_class, j.actual, j.measured,
-           case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
-                when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
-           case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end,
-           case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
-           case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
-             then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
-      from judged j
-     where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end
-    returning *
   )
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select 1, a.version_id, a.day, a.age_band, a.actual_class, a.predicted_class, a.actual, a.score, a.p_actual, a.bin, a.rank, a.class_bins from added a;
-  get diagnostics added = row_count;
-  return added;
+  insert into pgscore_data.refresh_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(j.known_at - j.event_time),
+         j.actual_class, j.predicted_class, j.actual, j.measured,
+         case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
+              when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
+         case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end,
+         case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
+         case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
+           then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
+    from judged j
+   where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
 end
 $$;
 comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it.';
 
-create or replace function pgscore_data._unpair() returns bigint
+create or replace function pgscore_data._settle(out removed bigint, out added bigint)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select -1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
+    from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
+  get diagnostics removed = row_count;
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select 1, p.version_id, p.day, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins from pgscore_data.refresh_pair p;
+  get diagnostics added = row_count;
+  delete from pgscore_data.evaluation e using pgscore_data.refresh_key k
+   where e.model_id = k.model_id and e.key = k.key
+     and not exists (select from pgscore_data.refresh_pair p where p.model_id = e.model_id and p.key = e.key and p.version_id = e.version_id and p.run_id = e.run_id);
+  insert into pgscore_data.evaluation as e (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select p.model_id, p.key, p.version_id, p.run_id, p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins from pgscore_data.refresh_pair p
+  on conflict (model_id, key, version_id, run_id) do update
+    set day = excluded.day, event_time = excluded.event_time, known_at = excluded.known_at, age_band = excluded.age_band, actual_class = excluded.actual_class, predicted_class = excluded.predicted_class,
+        actual = excluded.actual, score = excluded.score, p_actual = excluded.p_actual, bin = excluded.bin, rank = excluded.rank, class_bins = excluded.class_bins
+    where (e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins)
+      is distinct from (excluded.day, excluded.event_time, excluded.known_at, excluded.age_band, excluded.actual_class, excluded.predicted_class, excluded.actual, excluded.score, excluded.p_actual, excluded.bin, excluded.rank, excluded.class_bins);
+end
+$$;
+comment on function pgscore_data._settle() is 'Puts the pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them.';
+
+create or replace function pgscore_data._clear_work() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  removed bigint;
+  work regclass;
 begin
-  with gone as (
-    delete from pgscore_data.evaluation e using pgscore_data.refresh_key k where e.model_id = k.model_id and e.key = k.key returning e.*
-  )
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select -1, g.version_id, g.day, g.age_band, g.actual_class, g.predicted_class, g.actual, g.score, g.p_actual, g.bin, g.rank, g.class_bins from gone g;
-  get diagnostics removed = row_count;
-  return removed;
+  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_delta']::regclass[] loop
+    if pg_relation_size(work) > 1048576 then
+      execute format('truncate %s', work);
+    else
+      execute format('delete from %s', work);
+    end if;
+  end loop;
 end
 $$;
-comment on function pgscore_data._unpair() is 'Takes the pairs of the entities that changed apart again.';
+comment on function pgscore_data._clear_work() is 'Empties the work tables of the last refresh. To truncate one makes new files, which takes longer than a small refresh.';
 
 create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile
@@ -270,6 +291,16 @@ end
 $$;
 comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
 
+create or replace function pgscore_data._note_feed(this_feed text, this_model int, happened_at timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.feed_day as f (model_id, feed, day, last_at, n)
+  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m where m.model_id = this_model
+  on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at), n = f.n + 1;
+end;
+comment on function pgscore_data._note_feed(text, int, timestamptz) is 'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
+
 create or replace function pgscore_data._refresh(most int default 100000) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -288,8 +319,8 @@ declare
   began timestamptz := clock_timestamp();
   changed bigint;
   runs bigint[];
-  removed bigint := 0;
-  added bigint := 0;
+  removed bigint;
+  added bigint;
   entities bigint;
   this_model int;
 begin
@@ -299,22 +330,32 @@ begin
   if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
     return false;
   end if;
-  truncate pgscore_data.refresh_label, pgscore_data.refresh_key, pgscore_data.refresh_prediction, pgscore_data.refresh_delta;
+  perform pgscore_data._clear_work();
   changed := pgscore_data._take_labels(most);
+  perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
   perform pgscore_data._note_late_predictions(runs);
   update pgscore_data.run r set paired = true where r.run_id = any (runs);
-  analyze pgscore_data.refresh_key;
-  removed := pgscore_data._unpair();
+  perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
+    where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
+  insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
+  select count(*) into entities from pgscore_data.refresh_key;
+  if entities > 1000 then
+    analyze pgscore_data.refresh_key;
+  end if;
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
     perform pgscore_data._find_predictions(this_model);
-    analyze pgscore_data.refresh_prediction;
-    added := added + pgscore_data._pair(this_model);
+    if entities > 1000 then
+      analyze pgscore_data.refresh_prediction;
+    end if;
+    perform pgscore_data._pair(this_model);
   end loop;
-  analyze pgscore_data.refresh_delta;
+  select s.removed, s.added into removed, added from pgscore_data._settle() s;
+  if entities > 1000 then
+    analyze pgscore_data.refresh_delta;
+  end if;
   perform pgscore_data._add_deltas();
-  select count(*) into entities from pgscore_data.refresh_key;
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
   return exists (select from pgscore_data.label_change) or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired);

@@ -37,7 +37,7 @@ declare
   again bigint;
 begin
   perform pg_advisory_xact_lock(7867316, 1);
-  truncate pgscore_data.refresh_label, pgscore_data.refresh_key, pgscore_data.refresh_prediction, pgscore_data.refresh_delta;
+  perform pgscore_data._clear_work();
   insert into pgscore_data.refresh_key (model_id, key)
   select distinct e.model_id, e.key from pgscore_data.evaluation e where e.model_id = this_model and e.event_time >= from_time and e.event_time < to_time;
   for t in select * from pgscore_data._targets_of(this_model) loop
@@ -53,10 +53,10 @@ begin
   end loop;
   select count(*) into again from pgscore_data.refresh_key;
   analyze pgscore_data.refresh_key;
-  perform pgscore_data._unpair();
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
+  perform pgscore_data._settle();
   for v in
     select x.version_id, date_trunc('day', from_time, m.time_zone) as from_day, date_trunc('day', to_time, m.time_zone) + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
       from pgscore_data.version x join pgscore_data.monitor m using (model_id) where x.model_id = this_model
@@ -124,6 +124,7 @@ begin
     end loop;
     while pgscore_data._compare_versions(patient => false) loop
     end loop;
+    perform pgscore_data._evaluate_alerts(at_once => true);
     return new;
   end if;
   if this_model is null then
@@ -224,5 +225,6 @@ begin atomic
   delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
+  delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
 comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs that came to nothing, and old lines of the logs.';

@@ -19,6 +19,7 @@ return pgscore_data._metric_meanings() || $${
   "label_source": "Table or view that the labels come from.",
   "freshness_seconds": "Seconds since a refresh last changed something.",
   "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
+  "open_alerts": "Alerts of the version that are raised now; of the champion, also those of the model.",
   "label_age": "How old predictions were when their label became known, at most.",
   "bin_low": "Scores above this.",
   "bin_high": "Scores up to this.",
@@ -229,7 +230,9 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
        p.window_date as latest_window, p.metric, p.value, p.ci_low, p.ci_high, p.value_before, p.value - p.value_before as change, p.roc_auc as roc_auc_now,
        s.source_schema || '.' || s.source_name as label_source,
        extract(epoch from now() - (select max(l.started_at) from pgscore_data.refresh_log l))::float8 as freshness_seconds,
-       (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting
+       (select count(*) from (select from pgscore_data.label_change c where c.model_id = m.model_id limit 100000) c) as n_waiting,
+       (select count(*) from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data') and (a.version_id = v.version_id
+          or a.version_id = 0 and exists (select from pgscore_data.alias x where x.version_id = v.version_id and x.alias = 'champion'))) as open_alerts
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
@@ -245,8 +248,13 @@ create or replace view pgscore_bi.model_events with (security_barrier) as
 select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || a.version, '') || ': ' || a.action || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor as text,
        concat_ws(',', 'pgscore', a.action, a.model) as tags
   from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
- where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'rebuild');
-comment on view pgscore_bi.model_events is 'What was done to models, in the shape of Grafana''s annotations.';
+ where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'rebuild', 'set_alert', 'drop_alert')
+union all
+select e.at, null, m.name || coalesce('@' || v.number, '') || ': ' || e.rule || ' ' || e.event || coalesce(' (' || e.reason || ')', '') || coalesce(', ' || e.metric || ' ' || round(e.value::numeric, 4), ''),
+       concat_ws(',', 'pgscore', 'alert', e.event, m.name)
+  from pgscore_data.alert_event e join pgscore_data.visible_model m using (model_id) left join pgscore_data.version v using (version_id)
+ where e.event <> 'reminder';
+comment on view pgscore_bi.model_events is 'What was done to models and what alerts said of them, in the shape of Grafana''s annotations.';
 
 create or replace view pgscore_bi.refresh_log as
 select l.started_at, l.labels_changed, l.entities, l.pairs_removed, l.pairs_added, l.runs_seen, l.duration_ms from pgscore_data.refresh_log l;
@@ -269,7 +277,7 @@ do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$' or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$' and c.relname not in ('model_metric', 'alerts', 'alert_history') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
 end

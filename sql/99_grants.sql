@@ -92,3 +92,7 @@ grant execute on function
 to pgscore_service;
 grant insert, update, delete on pgscore_data.day_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
 grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;
+
+grant insert (model, action, name, settings), select (outcome) on pgscore._alert_request to pgscore_user;
+grant select on pgscore.alerts to pgscore_user;
+grant execute on function pgscore_data._evaluate_alerts(timestamptz, boolean), pgscore_data._claim_alerts(int), pgscore_data._settle_alerts(bigint[], text) to pgscore_service;

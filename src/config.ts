@@ -61,6 +61,16 @@ export type PageConfig = {
   readonly userHeader: string | undefined;
 };
 
+/** Where alerts are posted to. */
+export type WebhookConfig = {
+  /** May hold a token: not to be logged. */
+  readonly url: string;
+  readonly secret: string | undefined;
+  readonly timeoutMs: number;
+};
+
+const WEBHOOK_TIMEOUT_MS = 10_000;
+
 /** What a running service is set to. */
 export type ServiceConfig = {
   readonly databaseUrl: string | undefined;
@@ -79,6 +89,7 @@ export type ServiceConfig = {
   readonly httpPort: number;
   readonly page: PageConfig;
   readonly gateway: GatewayConfig;
+  readonly alertWebhook: WebhookConfig | undefined;
   /** What a child needs beside a URL to connect as this process would. */
   readonly connecting: Readonly<Record<string, string>>;
 };
@@ -102,6 +113,7 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     httpPort: requiredNumber('httpPort', flags, 0),
     page: pageConfig(flags),
     gateway: gatewayConfig(flags),
+    alertWebhook: webhookConfig(flags),
     connecting: connectingVariables(),
   };
 }
@@ -150,6 +162,19 @@ function gatewayConfig(flags: Flags): GatewayConfig {
     deadlineMs,
     mostDeadlineMs: Math.max(deadlineMs, requiredNumber('onlineDeadlineLimitSeconds', flags, 0.001) * 1000),
   };
+}
+
+function webhookConfig(flags: Flags): WebhookConfig | undefined {
+  const [text, secret] = [setting('alertWebhook', flags), setting('alertSecret', flags)];
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // The URL is not repeated: it may hold a token.
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new PgscoreError('usage', `${OPTIONS.alertWebhook.flag} (${OPTIONS.alertWebhook.env}) is no URL to post to`, {
+      remedy: `Give an http or https URL without user and password; ${OPTIONS.alertSecret.env} signs what is posted.`,
+    });
+  }
+  return { url: url.href, secret, timeoutMs: WEBHOOK_TIMEOUT_MS };
 }
 
 function tlsFiles(flags: Flags): GatewayConfig['tls'] {

@@ -41,4 +41,13 @@ describe('settings of the service', () => {
   test.each(['', 'many', '0', '1.5', '-2', 'Infinity'])('refuse "%s" scorers and name flag and variable', (scorers) => {
     expect(() => serviceConfig({ scorers }, 8)).toThrow(/--scorers \(PGSCORE_SCORERS\)/);
   });
+
+  test.each(['not a url', 'ftp://token@example.com/x', 'https://user:token@example.com/x'])(
+    'refuse %s as the webhook of alerts, without repeating what may be a token',
+    (alertWebhook) => {
+      const refused = (): unknown => serviceConfig({ alertWebhook }, 8);
+      expect(refused).toThrow(/--alert-webhook \(PGSCORE_ALERT_WEBHOOK\)/);
+      expect(refused).not.toThrow(/token|not a url/);
+    },
+  );
 });

@@ -2,6 +2,7 @@ import { Command, Help } from 'commander';
 import type { Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { addAdopt } from './adopt.ts';
+import { addAlerts } from './alerts.ts';
 import { addBench } from './bench.ts';
 import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
@@ -28,7 +29,7 @@ const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
-  ['Care:', [addSql, addDoctor, addBench, addAdopt, addUninstall]],
+  ['Care:', [addAlerts, addSql, addDoctor, addBench, addAdopt, addUninstall]],
 ];
 
 /** The whole command line. It raises what is wrong instead of printing it and leaving. */

@@ -41,6 +41,8 @@ const SETTINGS: readonly OptionName[] = [
   'gatewaySilenceSeconds',
   'onlineDeadlineSeconds',
   'onlineDeadlineLimitSeconds',
+  'alertWebhook',
+  'alertSecret',
   'logLevel',
   'logPretty',
 ];

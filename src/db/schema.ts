@@ -6,6 +6,7 @@ export type Catalog = {
   'pgscore.schedules': ScheduleRow;
   'pgscore.schedule_history': ScheduleFireRow;
   'pgscore.workers': WorkerRow;
+  'pgscore.alerts': AlertRow;
 };
 
 export type ModelRow = {
@@ -26,6 +27,32 @@ export type ModelRow = {
   remedy: string | null;
   warnings: string[];
   size_bytes: number;
+};
+
+export type AlertRow = {
+  model: string;
+  version: number | null;
+  alert: string;
+  state: 'ok' | 'pending' | 'firing' | 'no_data' | 'insufficient_data';
+  severity: 'info' | 'warning' | 'critical';
+  since: Date | null;
+  metric: string;
+  grain: 'day' | 'week' | 'month';
+  column_name: string | null;
+  value: number | null;
+  lower_threshold: number | null;
+  upper_threshold: number | null;
+  n: number | null;
+  /** A day, as PostgreSQL spells it. */
+  window_date: string | null;
+  threshold: number | null;
+  direction: 'below' | 'above' | 'outside';
+  for_windows: number;
+  of_windows: number;
+  min_samples: number;
+  keep_firing_hours: number;
+  is_default: boolean;
+  set_by: string | null;
 };
 
 export type RunState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';

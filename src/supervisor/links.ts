@@ -12,7 +12,10 @@ const CLAIM_PATIENCE_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
 export type ControlLinks = Readonly<
-  Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'page', Link>
+  Record<
+    'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'alerts' | 'page',
+    Link
+  >
 >;
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
@@ -27,6 +30,7 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
     schedule: controlLink(databaseUrl, 'schedule'),
     refresh: controlLink(databaseUrl, 'refresh', MONITOR_PATIENCE_MS),
     labels: controlLink(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
+    alerts: controlLink(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
     page: pageLink(databaseUrl),
   };
 }

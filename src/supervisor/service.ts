@@ -103,9 +103,10 @@ class Supervisor implements Service {
       sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
       tidy: new Wakeable('tidying up', config.pollMs, () => this.#unlessPaused(() => tidy(this.#links.tidy)), log),
     };
-    const { refresh: refreshing, labels: comparing } = this.#links;
+    const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#links;
     const goesOn = (): boolean => this.#state === 'running';
-    this.#watch = new Watch({ refreshing, comparing, readerUrl, pollMs: config.pollMs, goesOn }, log);
+    const { pollMs, alertWebhook: webhook } = config;
+    this.#watch = new Watch({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
       (hint) => this.#wakeFor(hint),

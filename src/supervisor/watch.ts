@@ -1,28 +1,42 @@
+import type { WebhookConfig } from '../config.ts';
 import type { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
+import { evaluateAlerts, tellAlerts } from '../monitor/alerts.ts';
 import { compareLabels } from '../monitor/compare-labels.ts';
 import { audit, refresh } from '../monitor/refresh.ts';
 import { Wakeable } from './wakeable.ts';
 
 const AUDIT_MS = 3_600_000;
+/** Beside the looks after each refresh: for silence, which brings no refresh. */
+const LOOK_MS = 60_000;
 
 /** What watching over models takes. */
 export type WatchOptions = {
   readonly refreshing: Link;
   readonly comparing: Link;
+  readonly alerting: Link;
   readonly readerUrl: string | undefined;
+  /** Where alerts are told; undefined: nowhere but in the database. */
+  readonly webhook: WebhookConfig | undefined;
   readonly pollMs: number;
   /** False while the service is paused, and when it stops. */
   readonly goesOn: () => boolean;
 };
 
-/** Keeps accuracy up to date: takes labels and predictions into the cells, and reads sources of labels again in their turn. */
+/**
+ * Keeps accuracy up to date: takes labels and predictions into the cells, reads sources of labels again in their turn, and
+ * raises alerts by what comes of it. A loop that waits, as for a slow webhook, holds up no other.
+ */
 export class Watch {
   readonly #loops: readonly Wakeable[];
 
-  constructor({ refreshing, comparing, readerUrl, pollMs, goesOn }: WatchOptions, log: Logger) {
+  constructor(options: WatchOptions, log: Logger) {
+    const { refreshing, comparing, readerUrl, pollMs, goesOn } = options;
+    const alertLoops = loopsOfAlerts(options, log);
     const refreshAll = async (): Promise<void> => {
-      if (goesOn()) await refreshing.use((client) => refresh(client, goesOn));
+      if (!goesOn()) return;
+      await refreshing.use((client) => refresh(client, goesOn));
+      alertLoops[0].wake();
     };
     const refreshLoop = new Wakeable('refreshing accuracy', pollMs, refreshAll, log);
     const compareAll = async (): Promise<void> => {
@@ -44,6 +58,7 @@ export class Watch {
       refreshLoop,
       new Wakeable('comparing labels', pollMs, compareAll, log),
       new Wakeable('auditing accuracy', AUDIT_MS, auditSome, log),
+      ...alertLoops,
     ];
   }
 
@@ -58,4 +73,19 @@ export class Watch {
   async stop(): Promise<void> {
     await Promise.all(this.#loops.map((loop) => loop.stop()));
   }
+}
+
+/** The loop that looks at alerts, and that which tells of them. */
+function loopsOfAlerts(
+  { alerting, webhook, pollMs, goesOn }: WatchOptions,
+  log: Logger,
+): [looking: Wakeable, telling: Wakeable] {
+  const tell = async (): Promise<void> => {
+    if (webhook !== undefined) await tellAlerts(alerting, webhook, log, goesOn);
+  };
+  const telling = new Wakeable('telling of alerts', pollMs, tell, log);
+  const look = async (): Promise<void> => {
+    if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
+  };
+  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
 }

@@ -1,0 +1,124 @@
+-- Every metric of every window as a row of its own: what alerts stand on, and dashboards that take the metric as a variable.
+
+create or replace view pgscore_data.metric_kind as
+select * from (values
+  ('accuracy', 'performance', '{binary,multiclass}'::text[], 'high', 0::float8, 1::float8),
+  ('balanced_accuracy', 'performance', '{binary}', 'high', 0, 1),
+  ('precision_score', 'performance', '{binary}', 'high', 0, 1),
+  ('recall_score', 'performance', '{binary}', 'high', 0, 1),
+  ('f1_score', 'performance', '{binary}', 'high', 0, 1),
+  ('specificity', 'performance', '{binary}', 'high', 0, 1),
+  ('mcc', 'performance', '{binary,multiclass}', 'high', -1, 1),
+  ('cohen_kappa', 'performance', '{binary,multiclass}', 'high', -1, 1),
+  ('roc_auc', 'performance', '{binary}', 'high', 0, 1),
+  ('average_precision', 'performance', '{binary}', 'high', 0, 1),
+  ('ks_of_scores', 'performance', '{binary}', 'high', 0, 1),
+  ('brier_score', 'performance', '{binary}', 'low', 0, 1),
+  ('log_loss', 'performance', '{binary,multiclass}', 'low', 0, null),
+  ('ece', 'performance', '{binary}', 'low', 0, 1),
+  ('positive_rate_predicted', 'performance', '{binary}', 'neither', 0, 1),
+  ('positive_rate_actual', 'performance', '{binary}', 'neither', 0, 1),
+  ('macro_precision', 'performance', '{multiclass}', 'high', 0, 1),
+  ('macro_recall', 'performance', '{multiclass}', 'high', 0, 1),
+  ('macro_f1', 'performance', '{multiclass}', 'high', 0, 1),
+  ('weighted_precision', 'performance', '{multiclass}', 'high', 0, 1),
+  ('weighted_recall', 'performance', '{multiclass}', 'high', 0, 1),
+  ('weighted_f1', 'performance', '{multiclass}', 'high', 0, 1),
+  ('mae', 'performance', '{regression}', 'low', 0, null),
+  ('rmse', 'performance', '{regression}', 'low', 0, null),
+  ('bias', 'performance', '{regression}', 'neither', null, null),
+  ('r2', 'performance', '{regression}', 'high', null, 1),
+  ('mape', 'performance', '{regression}', 'low', 0, null),
+  ('wape', 'performance', '{regression}', 'low', 0, null),
+  ('median_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('p90_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('actual_mean', 'performance', '{regression}', 'neither', null, null),
+  ('n_predictions', 'integrity', '{binary,multiclass,regression}', 'neither', 0, null),
+  ('label_coverage', 'integrity', '{binary,multiclass,regression}', 'high', 0, 1),
+  ('failed_share', 'integrity', '{binary,multiclass,regression}', 'low', 0, 1),
+  ('null_score_share', 'integrity', '{binary}', 'low', 0, 1),
+  ('hours_since_scoring', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
+  ('hours_since_labels', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
+  ('psi', 'drift', '{binary,multiclass,regression}', 'low', 0, null),
+  ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1)
+) x (metric, kind, tasks, better, least, most);
+comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
+
+create or replace view pgscore_data.drift_series as
+select null::text as model_name, null::bigint as model_version, null::date as window_date, null::timestamptz as window_start, null::timestamptz as window_end,
+       null::text as metric, null::text as column_name, null::float8 as value, null::bigint as n, null::float8 as noise_limit, null::text as undefined_reason
+ where false;
+comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a day and feature with metric psi, or a day with metric drift_share. noise_limit is what the metric reaches by chance.';
+
+create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, x.metric, null::text as column_name,
+         x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason
+    from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)$q$,
+  grain,
+  case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
+  task || '_performance_' || suffix,
+  (select string_agg(format('(%L, p.%I::float8, %s, %s, %s, %s)', k.metric, k.metric,
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_ci_low'), 'null::float8'),
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_ci_high'), 'null::float8'),
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_error_bound'), 'null::float8'),
+            case k.kind when 'performance' then 'p.n_labeled' else 'p.n_predictions' end), ', ' order by k.metric)
+     from pgscore_data.metric_kind k
+    cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view, regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
+    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)));
+comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
+
+create or replace function pgscore_data._define_metric_series() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $do$
+begin
+  execute 'create or replace view pgscore_data.metric_series with (security_barrier) as '
+    || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
+          from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix) cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
+    || format($q$
+      union all
+      select m.name, v.number::bigint, 'day', null, null, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
+             x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.execution e using (version_id)
+        join pgscore_data.cell_volume c using (version_id)
+       cross join lateral (values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed)) x (metric, hits, n)
+       where c.n_predictions + c.n_failed > 0
+      union all
+      -- Apart from the others, so that nobody counts scores who asks for something else.
+      select m.name, v.number::bigint, 'day', null, null, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
+             'null_score_share', null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'binary' and e.probabilities
+        join pgscore_data.cell_volume c on c.version_id = v.version_id
+       cross join lateral (
+         select c.n_predictions - coalesce(sum(s.n), 0)::float8 as hits, c.n_predictions as n from pgscore_data.cell_score s where s.version_id = c.version_id and s.day = c.day) x
+       where c.n_predictions > 0
+      union all
+      select d.model_name, d.model_version, 'day', null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
+             d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason
+        from pgscore_data.drift_series d$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
+end
+$do$;
+comment on function pgscore_data._define_metric_series() is 'Makes the tall view out of the wide ones, the counts of failed rows and the drift of features.';
+select pgscore_data._define_metric_series();
+comment on view pgscore_data.metric_series is 'Every metric of every window as a row, before what rules say of it.';
+
+create or replace view pgscore_bi.model_metric with (security_barrier) as
+select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s.window_date, s.window_start, s.window_end, s.metric, s.column_name,
+       s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature, s.noise_limit
+  from pgscore_data.metric_series s
+  join pgscore_data.model m on m.name = s.model_name
+  join pgscore_data.version v on v.model_id = m.model_id and v.number = s.model_version
+  left join lateral (
+    select max(w.lower_threshold) as lower_threshold, min(w.upper_threshold) as upper_threshold, bool_or(w.is_breach) as is_breach
+      from pgscore_data.alert_window w
+     where w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
+comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, metric and column. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';

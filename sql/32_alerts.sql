@@ -1,0 +1,234 @@
+-- What rules say of windows, and what follows from it. Evaluation and preview go through the windows by one function.
+
+create or replace function pgscore_data._alert_horizon(this_model int) returns interval
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select greatest(2 * m.label_maturity, interval '7 days', (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e where e.model_id = m.model_id))
+    from pgscore_data.monitor m where m.model_id = this_model;
+end;
+comment on function pgscore_data._alert_horizon(int) is 'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
+
+create or replace function pgscore_data._feed_series(this_model int, this_feed text, from_time timestamptz, as_of timestamptz)
+returns table (window_start timestamptz, window_end timestamptz, hours double precision, usual_hours double precision, n bigint)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Usual is the pause that one in ten of the last 14 exceeds, and a quarter more, but no less than a day.
+  select d.day, e.day_end, extract(epoch from least(e.day_end, as_of) - p.last_at)::float8 / 3600, (p.gap + greatest(24, p.gap / 4))::float8, p.n
+    from pgscore_data.monitor m
+   cross join lateral (
+     select greatest(f.day, from_time) as first from pgscore_data.feed_day f where f.model_id = m.model_id and f.feed = this_feed order by f.day limit 1) b
+   cross join lateral (
+     select s at time zone m.time_zone as day from generate_series(date_trunc('day', b.first at time zone m.time_zone), as_of at time zone m.time_zone, interval '1 day') s) d
+   cross join lateral (select (date_trunc('day', d.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as day_end) e
+   cross join lateral (
+     select max(x.last_at) as last_at, count(*) as n, round(extract(epoch from percentile_disc(0.9) within group (order by x.pause)) / 3600) as gap
+       from (select f.last_at, f.day - lag(f.day) over (order by f.day) as pause
+               from (select y.day, y.last_at from pgscore_data.feed_day y where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 15) f) x) p
+   where m.model_id = this_model and p.n > 0;
+end;
+comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is 'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a pause is usual for it.';
+
+create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
+returns table (
+  rule text, version_id int, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
+  n bigint, least_threshold double precision, is_usable boolean
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  watched record;
+  m pgscore_data.monitor;
+  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
+  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
+  anew text[] := array(
+    select e.name from pgscore_data.effective_alert e
+     where e.model_id = this_model and e.kind <> 'feed'
+       and not exists (select from pgscore_data.alert_window w where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
+  first timestamptz := case when cardinality(anew) > 0 then '-infinity' else since - interval '31 days' end;
+begin
+  select x.version_id, x.number, y.name into watched from pgscore_data.watched_version x join pgscore_data.model y using (model_id) where x.model_id = this_model;
+  select * into m from pgscore_data.monitor x where x.model_id = this_model;
+  return query
+    select e.name, e.version_id, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, s.noise_limit,
+           s.value is not null and case
+             when e.kind = 'performance' then s.is_mature and s.n >= e.min_samples and coalesce(s.least_class >= 10, true)
+             -- A day's predictions may come in several runs.
+             when e.metric = 'n_predictions' then s.window_end + interval '1 day' <= as_of
+             when e.metric = 'label_coverage' then s.n >= e.min_samples and s.window_end + m.label_maturity <= as_of
+             when e.kind = 'drift' then s.n >= greatest(200, e.min_samples)
+             else s.n >= e.min_samples end
+      from pgscore_data.metric_series s
+      join pgscore_data.effective_alert e on e.model_id = this_model and e.metric = s.metric and e.grain = s.grain and (e.column_name is null or e.column_name = s.column_name)
+     where s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
+       and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
+  return query
+    select e.name, e.version_id, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
+           f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
+      from pgscore_data.effective_alert e
+     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
+     where e.model_id = this_model and e.kind = 'feed';
+end
+$$;
+comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
+
+create or replace function pgscore_data._alert_said(this_model int, since timestamptz) returns setof pgscore_data.alert_window
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select (s.w).*
+    from (select w, row_number() over series as nth, row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_start desc) as nth_last, e.threshold is null as wants_reference
+            from pgscore_data.effective_alert e
+            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric and w.grain = e.grain and w.rule = e.name and w.said_at >= e.set_at
+           where e.model_id = this_model and w.window_end <= since and w.is_eligible
+             and (e.threshold is null and e.kind <> 'feed' or w.window_end > since - interval '101 days' or e.grain <> 'day')
+          window series as (partition by w.rule, w.version_id, w.column_name order by w.window_start)) s
+   where s.nth_last <= 100 or s.nth <= 90 and s.wants_reference;
+end;
+comment on function pgscore_data._alert_said(int, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
+
+create or replace function pgscore_data._alert_limits(rule pgscore_data.effective_alert, reference double precision[], least_threshold double precision, out lower double precision, out upper double precision, out lower_clear double precision, out upper_clear double precision)
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  center double precision;
+  reach double precision;
+begin
+  if rule.kind = 'feed' then
+    upper := coalesce(rule.threshold, least_threshold);
+  elsif rule.threshold is not null then
+    lower := case rule.direction when 'below' then rule.threshold end;
+    upper := case rule.direction when 'above' then greatest(rule.threshold, least_threshold) end;
+  elsif cardinality(reference) >= 7 then
+    select avg(x), 3 * stddev_pop(x) into center, reach from unnest(reference) x;
+    -- Volume has days of the week in it: it must halve or double, too.
+    lower := case when rule.direction <> 'above' then greatest(rule.least, center - greatest(reach, case rule.metric when 'n_predictions' then center / 2 end)) end;
+    upper := case when rule.direction <> 'below' then least(rule.most, center + greatest(reach, case rule.metric when 'n_predictions' then center end)) end;
+    lower_clear := lower + 0.2 * (center - lower);
+    upper_clear := upper - 0.2 * (upper - center);
+    return;
+  end if;
+  lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
+  upper_clear := coalesce(rule.clear_at, upper - 0.2 * abs(upper));
+end
+$$;
+comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], double precision) is 'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or usual, value.';
+
+create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
+returns table (
+  rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
+  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text, event text
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c record;
+  r pgscore_data.effective_alert;
+  limits record := pgscore_data._alert_limits(null, null, null);
+  series text;
+  progress text;
+  before text;
+  reference double precision[];
+  recent boolean[];
+  last_breach timestamptz;
+  known boolean;
+begin
+  for c in
+    select x.rule, x.version_id, x.column_name, x.window_start, x.window_end, x.value, x.ci_low, x.ci_high, x.n, x.least_threshold, x.is_usable as is_eligible,
+           null::text as said_state, null::boolean as said_usable, null::boolean as said_breach, x.window_end > since as is_fresh
+      from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
+    union all
+    select s.rule, s.version_id, s.column_name, s.window_start, s.window_end, s.value, null, null, s.n, null, s.is_eligible, s.state, s.is_usable, s.is_breach, false
+      from pgscore_data._alert_said(this_model, since) s where replay
+     order by rule, column_name, window_start
+  loop
+    if series is distinct from concat(length(c.rule), c.rule, c.column_name) then
+      series := concat(length(c.rule), c.rule, c.column_name);
+      select * into r from pgscore_data.effective_alert e where e.model_id = this_model and e.name = c.rule;
+      progress := 'ok';
+      reference := '{}';
+      recent := '{}';
+      last_breach := null;
+      known := false;
+    end if;
+    before := progress;
+    if c.said_state is null and not (known and c.least_threshold is null) then
+      select * into limits from pgscore_data._alert_limits(r, reference, c.least_threshold);
+      known := true;
+    end if;
+    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := r.grain; window_start := c.window_start; window_end := c.window_end;
+    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
+    is_eligible := c.is_eligible;
+    is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
+    is_breach := coalesce(c.said_breach, is_usable and (coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
+      case r.kind when 'drift' then c.value >= upper_threshold else coalesce(c.ci_low, c.value) > upper_threshold end, false)));
+    if is_usable then
+      recent := (array[is_breach] || recent)[1:r.of_windows];
+      if c.said_state is not null then
+        progress := c.said_state;
+        recent := case when before in ('firing', 'no_data') and progress = 'ok' then '{}' else recent end;
+      elsif progress in ('firing', 'no_data') then
+        if not is_breach and c.value >= coalesce(limits.lower_clear, c.value) and c.value <= coalesce(limits.upper_clear, c.value)
+          and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
+          progress := 'ok';
+          recent := '{}';
+        end if;
+      elsif is_breach and c.is_fresh and cardinality(array_positions(recent, true)) >= r.for_windows then
+        progress := case r.kind when 'feed' then 'no_data' else 'firing' end;
+      else
+        progress := case when cardinality(array_positions(recent, true)) > 0 then 'pending' else 'ok' end;
+      end if;
+      last_breach := case when is_breach then window_end else last_breach end;
+    end if;
+    if is_eligible and r.threshold is null and r.kind <> 'feed' and (r.better = 'neither' or cardinality(reference) < 30 and not is_breach) then
+      reference := (array[c.value] || reference)[1:case r.better when 'neither' then 28 else 30 end];
+      known := false;
+    end if;
+    if c.said_state is null then
+      state := case when is_usable then progress else 'insufficient_data' end;
+      event := case when before not in ('firing', 'no_data') and progress in ('firing', 'no_data') then progress when before in ('firing', 'no_data') and progress not in ('firing', 'no_data') then 'resolved' end;
+      return next;
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore_data._judge(int, text, timestamptz, timestamptz, boolean) is
+'Goes through the windows of each rule of a model, in order: whether it is breached, and in which state the rule is after it. Only windows that end after since raise an alert; with replay, what was said of older ones stands.
+Thresholds without a number come from windows before: the first 30 that were right, or where no value is the better one, the last 28.';
+
+create or replace function pgscore_data._preview(this_model int, only_rule text, from_time timestamptz, to_time timestamptz) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(jsonb_agg(jsonb_build_object('alert', j.rule, 'metric', j.metric, 'grain', j.grain, 'column_name', nullif(j.column_name, ''),
+           'window_date', (j.window_start at time zone m.time_zone)::date, 'window_start', j.window_start, 'value', j.value, 'n', j.n,
+           'lower_threshold', j.lower_threshold, 'upper_threshold', j.upper_threshold, 'is_breach', j.is_breach, 'state', j.state, 'event', j.event)
+           order by j.rule, j.column_name, j.window_start), '[]')
+    from pgscore_data._judge(this_model, only_rule, '-infinity', least(coalesce(to_time, clock_timestamp()), clock_timestamp()), false) j
+    join pgscore_data.monitor m on m.model_id = this_model
+   where from_time is null or j.window_end > from_time;
+end;
+comment on function pgscore_data._preview(int, text, timestamptz, timestamptz) is 'What the rules of a model would have said of each window, had they looked when it came.';
+
+create or replace function pgscore.preview_monitor(model text, alert text default null, from_time timestamptz default null, to_time timestamptz default null)
+returns table (
+  alert text, metric text, grain text, column_name text, window_date date, window_start timestamptz, value double precision, n bigint,
+  lower_threshold double precision, upper_threshold double precision, is_breach boolean, state text, event text
+)
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with asked as (
+    insert into pgscore._alert_request (model, action, name, settings) values ($1, 'preview', $2, jsonb_build_object('from_time', $3, 'to_time', $4)) returning outcome
+  )
+  select p.* from asked a cross join lateral jsonb_to_recordset(a.outcome) p (
+    alert text, metric text, grain text, column_name text, window_date date, window_start timestamptz, value double precision, n bigint,
+    lower_threshold double precision, upper_threshold double precision, is_breach boolean, state text, event text)
+$$;
+comment on function pgscore.preview_monitor(text, text, timestamptz, timestamptz) is
+'What a model''s rules would have said of the past: every window in order, with its state and the events firing, no_data and resolved. Set an alert, look, and roll back to try a rule out.
+model: its bare name.  alert: one rule (default: all).  from_time, to_time: windows that end within (default: all, until now).';

@@ -1,0 +1,293 @@
+-- From what rules say to where alerts stand, to the events that are told, and to what analysts see of both.
+
+create or replace function pgscore_data._alert_fingerprint(this_model int, rule text, version int, column_name text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return left(encode(sha256(convert_to(concat_ws(E'\x1f', this_model, version, length(rule), rule, column_name), 'UTF8')), 'hex'), 16);
+comment on function pgscore_data._alert_fingerprint(int, text, int, text) is 'What makes an alert the same alert: model, rule, version and column.';
+
+create or replace function pgscore_data._store_verdicts(this_model int, since timestamptz, as_of timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- By whoever looks, and not by who sets or drops a rule: her transaction may stay open.
+  delete from pgscore_data.alert_window w
+   where w.model_id = this_model and not exists (select from pgscore_data.effective_alert e where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain = w.grain and w.said_at >= e.set_at);
+  with said as materialized (
+    select j.* from pgscore_data._judge(this_model, null, since, as_of, true) j
+  ), gone as (
+    delete from pgscore_data.alert_window w using pgscore_data.effective_alert e
+     where w.model_id = this_model and w.window_end > since and e.model_id = w.model_id and e.version_id = w.version_id and e.name = w.rule
+       and not exists (select from said s where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name and s.window_start = w.window_start)
+  )
+  insert into pgscore_data.alert_window as w
+    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state)
+  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state
+    from said s
+   where not exists (
+     select from pgscore_data.alert_window x
+      where x.model_id = this_model and x.version_id = s.version_id and x.metric = s.metric and x.grain = s.grain and x.column_name = s.column_name and x.window_start = s.window_start and x.rule = s.rule
+        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state)
+            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state))
+  on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update set
+    window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold, upper_threshold = excluded.upper_threshold,
+    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state, said_at = excluded.said_at;
+end;
+comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is 'Writes down what rules say of windows, where it is not what stands there already.';
+
+create or replace function pgscore_data._write_event(a pgscore_data.alert, event text, reason text, as_of timestamptz) returns bigint
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event, reason, began_at, window_start, window_end, value, n,
+    lower_threshold, upper_threshold, is_digest, due_at, next_attempt_at)
+  select as_of, a.fingerprint, a.model_id, a.rule, a.version_id, a.column_name, a.metric, a.grain, a.kind, a.severity, event, reason, a.since, a.window_start, a.window_end, a.value, a.n,
+         a.lower_threshold, a.upper_threshold, d.is_digest, d.due_at, d.due_at
+    from pgscore_data.monitor m
+   cross join lateral (select a.kind = 'drift' as is_digest, case when a.kind = 'drift' then (date_trunc('day', as_of at time zone m.time_zone) + interval '1 day') at time zone m.time_zone else as_of end as due_at) d
+   where m.model_id = a.model_id
+  returning event_id;
+end;
+comment on function pgscore_data._write_event(pgscore_data.alert, text, text, timestamptz) is 'Puts an event into the outbox, with the values of this moment: at once, or for the digest of the day.';
+
+create or replace function pgscore_data._advance_alert(before pgscore_data.alert, now_is pgscore_data.alert, as_of timestamptz) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  was_raised boolean := coalesce(before.state in ('firing', 'no_data'), false);
+  is_raised boolean := coalesce(now_is.state in ('firing', 'no_data'), false);
+  event bigint;
+begin
+  now_is.since := case when was_raised or before.state = now_is.state then before.since else as_of end;
+  if was_raised and not is_raised then
+    event := pgscore_data._write_event(case when now_is.fingerprint is null then before else now_is end, 'resolved',
+      case when now_is.state = 'insufficient_data' then 'insufficient_data' when now_is.fingerprint is not null then 'recovered'
+        when exists (select from pgscore_data.effective_alert e where e.model_id = before.model_id and e.name = before.rule) then 'superseded' else 'dropped' end, as_of);
+  end if;
+  if now_is.fingerprint is null then
+    delete from pgscore_data.alert a where a.fingerprint = before.fingerprint;
+    return event;
+  end if;
+  now_is.since := case when before.state = now_is.state then before.since else as_of end;
+  now_is.told_at := case when is_raised then before.told_at end;
+  if is_raised and not was_raised then
+    event := pgscore_data._write_event(now_is, now_is.state, null, as_of);
+    now_is.told_at := as_of;
+  elsif is_raised and now_is.kind <> 'drift' and before.told_at <= as_of - interval '24 hours' then
+    event := pgscore_data._write_event(now_is, 'reminder', null, as_of);
+    now_is.told_at := as_of;
+  end if;
+  if now_is is distinct from before then
+    delete from pgscore_data.alert a where a.fingerprint = now_is.fingerprint;
+    insert into pgscore_data.alert select now_is.*;
+  end if;
+  return event;
+end
+$$;
+comment on function pgscore_data._advance_alert(pgscore_data.alert, pgscore_data.alert, timestamptz) is 'Brings an alert from where it stood to where it stands; the event that this is, if any.';
+
+create or replace function pgscore_data._evaluate_model(this_model int, as_of timestamptz) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  since timestamptz := as_of - pgscore_data._alert_horizon(this_model);
+  s record;
+  event bigint;
+begin
+  perform pgscore_data._store_verdicts(this_model, since, as_of);
+  for s in
+    with said as (
+      select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*
+        from pgscore_data.effective_alert e
+        join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name and w.metric = e.metric and w.grain = e.grain
+       where e.model_id = this_model and w.window_end > since
+       order by w.rule, w.version_id, w.column_name, w.is_usable or e.kind = 'feed' desc, w.window_start desc
+    ), standing as (
+      select row(pgscore_data._alert_fingerprint(this_model, x.rule, x.version_id, x.column_name), this_model, x.rule, x.version_id, x.column_name, x.metric, x.grain, x.kind, x.severity,
+               case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, null)::pgscore_data.alert as a
+        from said x
+    ), known as (
+      select k as a from pgscore_data.alert k where k.model_id = this_model
+    )
+    select k.a as before, n.a as now_is from standing n full join known k on (k.a).fingerprint = (n.a).fingerprint order by coalesce((n.a).rule, (k.a).rule), (n.a).column_name
+  loop
+    event := greatest(event, pgscore_data._advance_alert(s.before, s.now_is, as_of));
+  end loop;
+  return event;
+end
+$$;
+comment on function pgscore_data._evaluate_model(int, timestamptz) is 'Looks at the windows of a model that ended within the horizon and moves its alerts; the last event that came of it.';
+
+create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp(), at_once boolean default false, out event bigint, out failure text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set jit = off
+set work_mem = '64MB'
+as $$
+declare
+  began timestamptz := clock_timestamp();
+  everything boolean := exists (select from pgscore_data.alert_clock c where c.last_at <= as_of - interval '10 minutes');
+  models int[];
+  this_model int;
+begin
+  if not everything and not exists (select from pgscore_data.alert_due) or not pg_try_advisory_xact_lock(7867316, 2) then
+    return;
+  end if;
+  if not at_once and exists (select from pgscore_data.alert_clock c where c.rest_until > began) then
+    return;
+  end if;
+  -- Ranks of scores are computed after their cells; a version whose turn for that has not come waits here, too.
+  with due as (
+    delete from pgscore_data.alert_due d where not exists (select from pgscore_data.touched t where t.version_id = d.version_id) returning d.version_id
+  ), clock as (
+    update pgscore_data.alert_clock c set last_at = as_of where c.last_at <= as_of - interval '10 minutes' returning true
+  )
+  select array(
+    select v.model_id from due d join pgscore_data.version v using (version_id)
+    union
+    select m.model_id from pgscore_data.monitor m
+     where exists (select from clock) and (exists (select from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data'))
+       or exists (select from pgscore_data.feed_day f where f.model_id = m.model_id and f.day > as_of - 2 * pgscore_data._alert_horizon(m.model_id)))
+    order by 1) into models;
+  foreach this_model in array models loop
+    begin
+      event := greatest(event, pgscore_data._evaluate_model(this_model, as_of));
+    exception when others then
+      -- One model must not silence the alerts of the others.
+      failure := format('%s: %s', (select m.name from pgscore_data.model m where m.model_id = this_model), sqlerrm);
+    end;
+  end loop;
+  update pgscore_data.alert_clock c set rest_until = clock_timestamp() + 10 * (clock_timestamp() - began);
+  if event is not null and current_setting('pgscore.notify', true) is distinct from 'off' then
+    perform pg_notify('pgscore_alert', json_build_object('event_id', event)::text);
+  end if;
+end
+$$;
+comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
+'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and reminders. event: the last one that came of it; NULL where there was none, or another session is about it. failure: of a model that could not be looked at.
+Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
+Whoever listens on channel pgscore_alert is told, once.';
+
+create or replace function pgscore_data._claim_alerts(most int default 100)
+returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text, column_name text, kind text, severity text, event text, reason text,
+  at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint, lower_threshold double precision, upper_threshold double precision, is_digest boolean)
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Events of a model are told in order: while the first of them waits for its next attempt, so do the others.
+  with first as materialized (
+    select f.* from (
+        select distinct on (e.is_digest, case when not e.is_digest then e.model_id end) e.event_id, e.is_digest, e.model_id, e.next_attempt_at
+          from pgscore_data.alert_event e
+         where e.delivered_at is null and e.due_at > clock_timestamp() - interval '1 day' and (not e.is_digest or e.due_at <= clock_timestamp())
+         order by e.is_digest, case when not e.is_digest then e.model_id end, e.event_id) f
+     where f.next_attempt_at <= clock_timestamp() order by f.next_attempt_at limit 1
+  ), locked as materialized (
+    select e.event_id from pgscore_data.alert_event e join first f on e.event_id = f.event_id where e.next_attempt_at <= clock_timestamp() for update of e skip locked
+  ), taken as (
+    update pgscore_data.alert_event e set attempts = e.attempts + 1, next_attempt_at = clock_timestamp() + interval '1 minute'
+     where e.event_id in (
+       select x.event_id from pgscore_data.alert_event x join first f on x.is_digest = f.is_digest and (f.is_digest or x.model_id = f.model_id)
+        where exists (select from locked) and x.delivered_at is null and x.due_at > clock_timestamp() - interval '1 day' and (not x.is_digest or x.due_at <= clock_timestamp())
+        order by x.event_id limit most)
+    returning e.*
+  )
+  select t.event_id, t.attempts, t.fingerprint, m.name, v.number, t.rule, t.metric, t.grain, nullif(t.column_name, ''), t.kind, t.severity, t.event, t.reason,
+         t.at, t.began_at, t.window_start, t.window_end, t.value, t.n, t.lower_threshold, t.upper_threshold, t.is_digest
+    from taken t join pgscore_data.model m using (model_id) left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
+end;
+comment on function pgscore_data._claim_alerts(int) is 'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to be gone.';
+
+create or replace function pgscore_data._settle_alerts(events bigint[], failure text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  update pgscore_data.alert_event e set
+    delivered_at = case when failure is null then clock_timestamp() end, error = left(failure, 500),
+    next_attempt_at = case when failure is null then e.next_attempt_at else clock_timestamp() + least(interval '1 hour', interval '5 seconds' * 2 ^ least(e.attempts - 1, 20)) * (0.8 + 0.4 * random()) end
+   where e.event_id = any (events) and e.delivered_at is null;
+end;
+comment on function pgscore_data._settle_alerts(bigint[], text) is 'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';
+
+create or replace view pgscore_bi.alerts with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, e.grain, coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
+       null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state, coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
+       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start, a.window_end,
+       e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples, extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
+       e.is_default, e.set_by::text as set_by, a.fingerprint
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.effective_alert e using (model_id)
+  left join pgscore_data.version v on v.version_id = e.version_id
+  left join pgscore_data.alert a on a.model_id = e.model_id and a.rule = e.name and a.version_id = e.version_id;
+comment on view pgscore_bi.alerts is 'Every rule of every model and where it stands now: a row a rule and, of drift, a column. Those with is_raised want somebody''s attention.';
+
+create or replace view pgscore_bi.alert_history with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason, e.severity, e.kind, e.metric, e.grain, nullif(e.column_name, '') as column_name,
+       null::text as segment_key, null::text as segment_value, e.value, e.lower_threshold, e.upper_threshold, e.n, (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
+       e.began_at, case when e.delivered_at is not null then 'delivered' when e.due_at <= now() - interval '1 day' then 'given_up' when e.error is not null then 'failing' else 'waiting' end as delivery,
+       e.attempts::bigint as attempts, e.delivered_at, e.error as delivery_error, e.fingerprint
+  from pgscore_data.alert_event e
+  join pgscore_data.visible_model m using (model_id)
+  join pgscore_data.monitor mo using (model_id)
+  left join pgscore_data.version v using (version_id);
+comment on view pgscore_bi.alert_history is 'What was raised and resolved, with the values of that moment, and whether the webhook was told.';
+
+create or replace view pgscore.alerts with (security_barrier) as
+select a.model_name as model, a.model_version as version, a.alert, a.state, a.severity, a.since, a.metric, a.grain, a.column_name, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date,
+       a.threshold, a.direction, a.for_windows, a.of_windows, a.min_samples, a.keep_firing_hours, a.is_default, a.set_by
+  from pgscore_bi.alerts a;
+comment on view pgscore.alerts is 'The rules of your models and where each stands: pgscore_bi.alerts for those who score.';
+
+create or replace function pgscore_data._alert_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._metric_meanings() || $${
+  "model": "Name of the model.",
+  "version": "Number of the version that the rule looks at; NULL: the model, whatever its version.",
+  "model_version": "Number of the version; NULL: the model, whatever its version.",
+  "grain": "Length of the window: day, week or month.",
+  "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could not be scored, null_score_share of those without a score.",
+  "column_name": "Feature that it is about; NULL: none.",
+  "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now.",
+  "ci_low": "Lower bound of the 95 % interval.",
+  "ci_high": "Upper bound.",
+  "error_bound": "How far the value can be from that of the unbinned scores.",
+  "n": "Rows that the value stands on.",
+  "lower_threshold": "What is below it is a breach, where all of the interval is.",
+  "upper_threshold": "What is above it is a breach, where all of the interval is.",
+  "is_breach": "Whether a rule was breached; NULL: no rule looked at it.",
+  "undefined_reason": "Why the value is NULL.",
+  "noise_limit": "What a drift metric reaches by chance.",
+  "alert": "Name of the rule.",
+  "kind": "performance, integrity, feed (silence) or drift.",
+  "state": "ok, pending (breached, not often enough), firing, no_data (a feed is silent) or insufficient_data (no window that could be judged).",
+  "is_raised": "Whether it is firing or no_data.",
+  "severity": "info, warning or critical.",
+  "since": "When it came into this state; NULL: it has not been looked at yet.",
+  "threshold": "The number that the rule names; NULL: it comes from earlier windows.",
+  "direction": "below, above, or outside a range.",
+  "for_windows": "Raised by so many",
+  "of_windows": "of the last so many windows that can be judged.",
+  "min_samples": "Windows of fewer are passed over.",
+  "keep_firing_hours": "It does not clear before windows without a breach span so long.",
+  "is_default": "Whether every model has the rule.",
+  "set_by": "Role that set it.",
+  "fingerprint": "The same for the same model, rule, version and column.",
+  "event_id": "Number of the event; a webhook that is told twice knows it by that.",
+  "event_at": "When it happened.",
+  "event": "firing, no_data, reminder (still raised after a day) or resolved.",
+  "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped.",
+  "began_at": "When the alert was raised.",
+  "delivery": "delivered, waiting, failing, or given_up after a day.",
+  "attempts": "How often the webhook was tried.",
+  "delivered_at": "When it took it.",
+  "delivery_error": "Why it did not, the last time."
+}$$::jsonb;
+comment on function pgscore_data._alert_meanings() is 'What the columns of the alert views mean.';
+
+select pgscore_data._comment_columns(view, pgscore_data._alert_meanings())
+  from unnest(array['pgscore_bi.model_metric', 'pgscore_bi.alerts', 'pgscore_bi.alert_history', 'pgscore.alerts']::regclass[]) view;

@@ -1,0 +1,69 @@
+import { expect, test } from '@jest/globals';
+
+import type { AlertEvent } from '../../src/monitor/alert-event.ts';
+import { alertMessage } from '../../src/monitor/alert-message.ts';
+import { signature } from '../../src/monitor/webhook.ts';
+
+const DRIFT: AlertEvent = {
+  event_id: '7',
+  attempts: 1,
+  fingerprint: '0123456789abcdef',
+  model: 'churn',
+  version: 3,
+  alert: 'feature_drift',
+  metric: 'psi',
+  grain: 'day',
+  column_name: 'age',
+  kind: 'drift',
+  severity: 'info',
+  event: 'firing',
+  reason: null,
+  at: new Date('2026-03-04T06:00:00Z'),
+  began_at: new Date('2026-03-04T06:00:00Z'),
+  window_start: new Date('2026-03-03T00:00:00Z'),
+  window_end: new Date('2026-03-04T00:00:00Z'),
+  value: 0.312345,
+  n: '1000',
+  lower_threshold: null,
+  upper_threshold: 0.2,
+  is_digest: true,
+};
+
+test('a digest is one group, whatever the models, with the labels that its alerts have in common', () => {
+  const other: AlertEvent = { ...DRIFT, event_id: '8', model: 'fraud', event: 'resolved', reason: 'recovered' };
+  expect(alertMessage([DRIFT, other])).toMatchObject({
+    groupKey: '{}:{kind="drift"}',
+    groupLabels: { kind: 'drift' },
+    status: 'firing',
+    commonLabels: { alertname: 'feature_drift', version: '3', column: 'age' },
+    alerts: [{ status: 'firing' }, { status: 'resolved', endsAt: '2026-03-04T06:00:00.000Z' }],
+  });
+  expect(alertMessage([DRIFT, other]).commonLabels).not.toHaveProperty('model');
+});
+
+test.each<[Partial<AlertEvent>, string]>([
+  [{}, 'churn@3: feature_drift firing: psi of age 0.3123, above 0.2, day from 2026-03-03T00:00:00.000Z'],
+  [
+    {
+      event: 'reminder',
+      column_name: null,
+      metric: 'accuracy',
+      value: 0.7,
+      lower_threshold: 0.8,
+      upper_threshold: null,
+    },
+    'churn@3: feature_drift still raised: accuracy 0.7, below 0.8, day from 2026-03-03T00:00:00.000Z',
+  ],
+  [
+    { event: 'resolved', reason: 'insufficient_data', value: null, window_start: null, version: null },
+    'churn: feature_drift resolved (insufficient data): psi of age without a value',
+  ],
+])('its summary is a sentence that stands alone: %#', (change, summary) => {
+  expect(alertMessage([{ ...DRIFT, ...change }]).alerts[0]?.annotations['summary']).toBe(summary);
+});
+
+test('the signature is what openssl computes of the same', () => {
+  // printf '1764082800.{"a":1}' | openssl dgst -sha256 -hmac key
+  const expected = '177f26e5a75ba6dff922559cfee577cdf91fd7a6d2b9b1c2f69fa1e735ac48bc';
+  expect(signature('key', 1_764_082_800, '{"a":1}')).toBe(`t=1764082800,v1=${expected}`);
+});
