@@ -5,8 +5,6 @@ import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
 
-type Data = { readonly now: readonly Row[]; readonly atRest: readonly Row[]; readonly before: readonly Row[] };
-
 const AT_REST = ['ok', 'insufficient_data'];
 const TONES: Readonly<Record<string, string>> = {
   firing: 'bad',
@@ -17,31 +15,41 @@ const TONES: Readonly<Record<string, string>> = {
   resolved: 'good',
 };
 
-/** Alerts that want attention; of a model also its rules at rest and what was raised before. Not shown where there are none. */
+/** Alerts that want attention, of one model or of all. Not shown where there are none. */
 export const alertsPanel = (model?: string): Panel<undefined> =>
-  panel<undefined, Data>({
+  panel<undefined, Row[]>({
     id: 'alerts',
     title: 'Alerts',
     depends: () => null,
     load: async () => {
-      const [all, before] = await Promise.all([
-        ask('alerts'),
-        model === undefined ? [] : ask('alert-history', { model }),
-      ]);
-      const mine = all.filter((row) => model === undefined || row['model_name'] === model);
-      const now = mine.filter((row) => !AT_REST.includes(text(row, 'state')));
-      const atRest = model === undefined ? [] : mine.filter((row) => !now.includes(row));
-      return now.length + atRest.length + before.length === 0 ? undefined : { now, atRest, before };
+      const now = (await alertsOf(model)).filter((row) => !AT_REST.includes(text(row, 'state')));
+      return now.length === 0 ? undefined : now;
     },
-    draw: (sheet, { now, atRest, before }) => {
-      if (now.length > 0) sheet.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now));
-      else sheet.say('None is raised.');
+    draw: (sheet, now) => sheet.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now)),
+  });
+
+/** What a model is watched for without having raised it, and what was raised before. Not shown where nothing is watched. */
+export const rulesPanel = (model: string): Panel<undefined> =>
+  panel<undefined, { atRest: Row[]; before: Row[] }>({
+    id: 'rules',
+    title: 'Watched for',
+    depends: () => null,
+    load: async () => {
+      const [all, before] = await Promise.all([alertsOf(model), ask('alert-history', { model })]);
+      const atRest = all.filter((row) => AT_REST.includes(text(row, 'state')));
+      return atRest.length + before.length === 0 ? undefined : { atRest, before };
+    },
+    draw: (sheet, { atRest, before }) => {
       if (atRest.length > 0)
         sheet.add(folded(`${atRest.length} at rest`, listOf('Rules at rest', 'state', 'since', atRest)));
       if (before.length > 0)
-        sheet.add(folded('Before', listOf('What was raised and resolved', 'event', 'event_at', before)));
+        sheet.add(folded(`${before.length} before`, listOf('Raised and resolved', 'event', 'event_at', before)));
     },
   });
+
+async function alertsOf(model: string | undefined): Promise<Row[]> {
+  return (await ask('alerts')).filter((row) => model === undefined || row['model_name'] === model);
+}
 
 function folded(summary: string, inside: HTMLElement): HTMLElement {
   return el('details', {}, el('summary', {}, summary), inside);

@@ -1,5 +1,5 @@
 import type { Address } from './address.ts';
-import { alertsPanel } from './alerts-panel.ts';
+import { alertsPanel, rulesPanel } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { eventsPanel } from './events-panel.ts';
 import { keepFocus } from './focus.ts';
@@ -15,9 +15,9 @@ import type { View } from './view.ts';
 export function modelView(model: string): View {
   const facts = el('div', { class: 'title' });
   const [alerts, plots, events] = [alertsPanel(model), modelPanels(), eventsPanel()];
-  const [runs, schedules] = [runsPanel(model), schedulesPanel(model)];
+  const [runs, schedules, rules] = [runsPanel(model), schedulesPanel(model), rulesPanel(model)];
   const ofContext = [...plots.panels, events];
-  const always = [alerts, runs, schedules];
+  const always = [alerts, runs, schedules, rules];
   let turn = 0;
 
   const show = async (context: ModelContext): Promise<void> => {
@@ -46,6 +46,7 @@ export function modelView(model: string): View {
       plots.element,
       runs.element,
       schedules.element,
+      rules.element,
       events.element,
     ),
     refresh,
