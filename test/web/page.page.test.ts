@@ -96,6 +96,9 @@ async function beginRun(model: string, rows: number): Promise<string> {
        select model_id, 1, 'rejected', '', 1, '{}', current_user, $1 from pgscore_data.model where name = $1`,
       [HOSTILE],
     );
+    // What was asked a moment before may be answered from then.
+    const versions = async (): Promise<string> => (await fetch(`${service.url}/page/api/versions`)).text();
+    await waitFor(async () => (await versions()).includes('onerror'), { message: 'the name' });
     await page.reload();
     await page.locator('.model h2', { hasText: HOSTILE }).waitFor();
     await page.locator('#runs td', { hasText: HOSTILE }).first().waitFor();
