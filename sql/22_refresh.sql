@@ -200,31 +200,48 @@ end
 $$;
 comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it.';
 
-create or replace function pgscore_data._settle(out removed bigint, out added bigint)
-language plpgsql volatile
+create or replace function pgscore_data._recall_pairs() returns void
+language sql volatile
 set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select -1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
+begin atomic
+  insert into pgscore_data.refresh_old_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
+  select e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
     from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
-  get diagnostics removed = row_count;
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select 1, p.version_id, p.day, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins from pgscore_data.refresh_pair p;
-  get diagnostics added = row_count;
-  delete from pgscore_data.evaluation e using pgscore_data.refresh_key k
-   where e.model_id = k.model_id and e.key = k.key
-     and not exists (select from pgscore_data.refresh_pair p where p.model_id = e.model_id and p.key = e.key and p.version_id = e.version_id and p.run_id = e.run_id);
-  insert into pgscore_data.evaluation as e (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select p.model_id, p.key, p.version_id, p.run_id, p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins from pgscore_data.refresh_pair p
-  on conflict (model_id, key, version_id, run_id) do update
-    set day = excluded.day, event_time = excluded.event_time, known_at = excluded.known_at, age_band = excluded.age_band, actual_class = excluded.actual_class, predicted_class = excluded.predicted_class,
-        actual = excluded.actual, score = excluded.score, p_actual = excluded.p_actual, bin = excluded.bin, rank = excluded.rank, class_bins = excluded.class_bins
-    where (e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins)
-      is distinct from (excluded.day, excluded.event_time, excluded.known_at, excluded.age_band, excluded.actual_class, excluded.predicted_class, excluded.actual, excluded.score, excluded.p_actual, excluded.bin, excluded.rank, excluded.class_bins);
-end
-$$;
-comment on function pgscore_data._settle() is 'Puts the pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them.';
+end;
+comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now.';
+
+create or replace function pgscore_data._settle(out removed bigint, out added bigint)
+language sql volatile
+set search_path = pg_catalog, pg_temp
+-- Work tables are joined whole; the pairs themselves are gone to by their place.
+set enable_hashjoin = on
+set enable_seqscan = off
+begin atomic
+  with changed as materialized (
+    select o.place, o as old, p as new
+      from pgscore_data.refresh_old_pair o
+      full join pgscore_data.refresh_pair p on p.key = o.key and p.run_id = o.run_id and p.version_id = o.version_id and p.model_id = o.model_id
+     where (o.day, o.event_time, o.known_at, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins)
+       is distinct from (p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins)
+  ), leaving as (
+    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+    select -1, (c.old).version_id, (c.old).day, (c.old).age_band, (c.old).actual_class, (c.old).predicted_class, (c.old).actual, (c.old).score, (c.old).p_actual, (c.old).bin, (c.old).rank, (c.old).class_bins from changed c where c.place is not null
+  ), coming as (
+    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+    select 1, (c.new).version_id, (c.new).day, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins from changed c where (c.new).key is not null
+  ), gone as (
+    delete from pgscore_data.evaluation e using changed c where e.ctid = c.place and (c.new).key is null
+  ), moved as (
+    update pgscore_data.evaluation e
+       set (day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins) = row((c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins)
+      from changed c where e.ctid = c.place and (c.new).key is not null
+  ), found as (
+    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+    select (c.new).model_id, (c.new).key, (c.new).version_id, (c.new).run_id, (c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins from changed c where c.place is null
+  )
+  select count(c.place), count((c.new).key) from changed c;
+end;
+comment on function pgscore_data._settle() is 'Puts the pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them. How many pairs went and came; one that changed did both.';
 
 create or replace function pgscore_data._clear_work() returns void
 language plpgsql volatile
@@ -233,7 +250,7 @@ as $$
 declare
   work regclass;
 begin
-  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_delta']::regclass[] loop
+  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta']::regclass[] loop
     if pg_relation_size(work) > 1048576 then
       execute format('truncate %s', work);
     else
@@ -351,6 +368,7 @@ begin
     end if;
     perform pgscore_data._pair(this_model);
   end loop;
+  perform pgscore_data._recall_pairs();
   select s.removed, s.added into removed, added from pgscore_data._settle() s;
   if entities > 1000 then
     analyze pgscore_data.refresh_delta;
