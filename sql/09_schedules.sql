@@ -296,7 +296,7 @@ select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_s
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
 from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
-where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
+where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
 comment on view pgscore.schedules is 'Your schedules, with what became of the last fire. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.schedules.name is 'Name of the schedule.';
 comment on column pgscore.schedules.cron is 'When it fires: minute hour day-of-month month day-of-week.';

@@ -6,8 +6,8 @@
 create or replace view pgscore_data.visible_model with (security_barrier) as
 select m.model_id, m.name from pgscore_data.model m
  where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
-    or pg_has_role('pgscore_deployer', 'usage') or current_user = 'pgscore_owner';
-comment on view pgscore_data.visible_model is 'The models that the caller may look at: those granted to a role of hers; for deployers and for functions of pgscore, all.';
+    or pg_has_role('pgscore_deployer', 'usage') or current_user in ('pgscore_owner', 'pgscore_service');
+comment on view pgscore_data.visible_model is 'The models that the caller may look at: those granted to a role of hers; for deployers, functions of pgscore and the service, which shows the page, all.';
 
 create or replace function pgscore_data._wilson(hits text, n text, side text) returns text
 language sql immutable

@@ -81,7 +81,7 @@ create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier)
 select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
        ((date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
        e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::bigint as n,
-       (sum(c.n) / sum(sum(c.n)) over (partition by v.version_id, c.day, c.actual_class))::float8 as share_of_actual
+       (sum(c.n) / sum(sum(c.n)) over (partition by m.name, v.number::bigint, (c.day at time zone mo.time_zone)::date, c.actual_class))::float8 as share_of_actual
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -134,7 +134,7 @@ comment on view pgscore_bi.performance_by_label_age is 'Performance on the label
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
        s.low as bin_low, s.high as bin_high, c.outcome, c.n,
-       (c.n / sum(c.n) over (partition by v.version_id, c.day, c.outcome))::float8 as share
+       (c.n / sum(c.n) over (partition by m.name, v.number::bigint, (c.day at time zone mo.time_zone)::date, c.outcome))::float8 as share
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -165,7 +165,7 @@ comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what
 
 create or replace view pgscore_bi.threshold_curve with (security_barrier) as
 with bins as (
-  select v.version_id, m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
+  select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
          floor(s.low * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
@@ -173,12 +173,14 @@ with bins as (
     join pgscore_data.cell_outcome_score c using (version_id)
     join pgscore_data.score_bin s using (bin)
    where c.n <> 0
-   group by 1, 2, 3, 4, 5
-), grid as (
-  select distinct b.version_id, b.model_name, b.model_version, b.window_date, t / 100.0::float8 as threshold from bins b cross join generate_series(0, 99) t
+   group by 1, 2, 3, 4
+), months as (
+  select b.model_name, b.model_version, b.window_date, array_agg(b.lower) as lower, array_agg(b.p) as p, array_agg(b.n) as n, sum(b.p) as all_p, sum(b.n) as all_n from bins b group by 1, 2, 3
 ), counted as (
-  select g.model_name, g.model_version, g.window_date, g.threshold, coalesce(sum(b.p) filter (where b.lower >= g.threshold), 0) as tp, coalesce(sum(b.n) filter (where b.lower >= g.threshold), 0) as fp, sum(b.p) as p, sum(b.n) as n
-    from grid g join bins b using (version_id, window_date) group by 1, 2, 3, 4
+  select y.model_name, y.model_version, y.window_date, t / 100.0::float8 as threshold, c.tp, c.fp, y.all_p as p, y.all_n as n
+    from months y cross join generate_series(0, 99) t
+   cross join lateral (
+     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.lower, y.p, y.n) as x (lower, p, n) where x.lower >= t / 100.0::float8) c
 )
 select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
        c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive

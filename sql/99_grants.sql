@@ -7,7 +7,7 @@ alter default privileges for role pgscore_owner revoke execute on functions from
 
 grant usage on schema pgscore to pgscore_user, pgscore_deployer, pgscore_service;
 grant usage on schema pgscore_models to pgscore_user, pgscore_service;
-grant usage on schema pgscore_bi to pgscore_analyst;
+grant usage on schema pgscore_bi to pgscore_analyst, pgscore_service;
 grant usage, create on schema pgscore_sources to pgscore_user;
 grant usage on schema pgscore_sources to pgscore_reader;
 grant usage on schema pgscore_predictions to pgscore_user, pgscore_service;
@@ -47,7 +47,7 @@ grant select, insert (name, cron, time_zone, model, source, arguments, overlap, 
 grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 
 grant select on all tables in schema pgscore_data to pgscore_service;
-grant select on pgscore.runs, pgscore.workers, pgscore.models to pgscore_service;
+grant select on pgscore.runs, pgscore.workers, pgscore.models, pgscore.schedules to pgscore_service;
 grant insert, update, delete on pgscore_data.worker, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
 grant update on pgscore_data.version, pgscore_data.run, pgscore_data.target, pgscore_data.generation, pgscore_data.artifact, pgscore_data.schedule, pgscore_data.installation, pgscore_data.handle to pgscore_service;
 grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
@@ -80,7 +80,7 @@ grant insert (model, key, label, known_at) on pgscore._label to pgscore_user;
 grant select on pgscore.label_sources to pgscore_user;
 revoke execute on function pgscore.refresh() from pgscore_user;
 grant execute on function pgscore.refresh() to pgscore_deployer;
-grant select on all tables in schema pgscore_bi to pgscore_analyst;
+grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
 revoke execute on function pgscore.monitor(text, text, text, interval, double precision), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;

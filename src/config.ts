@@ -54,6 +54,13 @@ export type GatewayConfig = {
   readonly mostDeadlineMs: number;
 };
 
+/** Who may look at the page. */
+export type PageConfig = {
+  readonly token: string | undefined;
+  /** In lower case. */
+  readonly userHeader: string | undefined;
+};
+
 /** Where alerts are posted to. */
 export type WebhookConfig = {
   /** May hold a token: not to be logged. */
@@ -80,6 +87,7 @@ export type ServiceConfig = {
   readonly graceMs: number;
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly page: PageConfig;
   readonly gateway: GatewayConfig;
   readonly alertWebhook: WebhookConfig | undefined;
   /** What a child needs beside a URL to connect as this process would. */
@@ -103,10 +111,28 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     graceMs: requiredNumber('graceSeconds', flags, 0) * 1000,
     httpHost: setting('httpHost', flags) ?? '127.0.0.1',
     httpPort: requiredNumber('httpPort', flags, 0),
+    page: pageConfig(flags),
     gateway: gatewayConfig(flags),
     alertWebhook: webhookConfig(flags),
     connecting: connectingVariables(),
   };
+}
+
+const LEAST_TOKEN = 16;
+
+function pageConfig(flags: Flags): PageConfig {
+  const [token, userHeader] = [setting('pageToken', flags), setting('pageUserHeader', flags)?.toLowerCase()];
+  if (token !== undefined && token.length < LEAST_TOKEN) {
+    throw new PgscoreError('usage', `${OPTIONS.pageToken.flag} has fewer than ${LEAST_TOKEN} characters`, {
+      remedy: `Make one that nobody guesses: openssl rand -base64 24. Best set it as ${OPTIONS.pageToken.env}.`,
+    });
+  }
+  if (userHeader !== undefined && !/^[a-z0-9-]+$/.test(userHeader)) {
+    throw new PgscoreError('usage', `${OPTIONS.pageUserHeader.flag} is "${userHeader}", which is no name of a header`, {
+      remedy: 'Give the name alone, such as X-Forwarded-User.',
+    });
+  }
+  return { token, userHeader };
 }
 
 function gatewayConfig(flags: Flags): GatewayConfig {

@@ -28,6 +28,12 @@ describe('settings of the service', () => {
     });
   });
 
+  test('refuse a token that could be guessed, and a header that is none', () => {
+    expect(() => serviceConfig({ pageToken: 'secret' }, 1)).toThrow(/--page-token has fewer than 16 characters/);
+    expect(() => serviceConfig({ pageUserHeader: 'X-User: ana' }, 1)).toThrow(/no name of a header/);
+    expect(serviceConfig({ pageUserHeader: 'X-Forwarded-User' }, 1).page.userHeader).toBe('x-forwarded-user');
+  });
+
   test('are one scorer a core unless said otherwise', () => {
     expect(serviceConfig({}, 8).scorers).toBe(8);
   });

@@ -42,12 +42,12 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
     const { startService } = await import('../supervisor/service.ts');
     const service = await startService(config, createLogger('error', true));
     output.note(
-      `PostgreSQL ${server.version} and ${config.scorers} scorers are up after ${seconds(began)} s; /healthz and /metrics at ${service.url}`,
+      `PostgreSQL ${server.version} and ${config.scorers} scorers are up after ${seconds(began)} s; the page is at ${service.url}/`,
     );
     try {
       const summary = await play(server, output);
       output.result({ ...summary, seconds: Number(seconds(began)) }, () => ending(summary, seconds(began)));
-      if (!once) await serveUntilStopped(output, dataDirOf(flags));
+      if (!once) await serveUntilStopped(output, dataDirOf(flags), service.url);
     } finally {
       await service.stop();
     }
@@ -92,10 +92,11 @@ function seconds(since: number): string {
 }
 
 /** Resolves at Ctrl-C or SIGTERM. */
-async function serveUntilStopped(output: Invocation['output'], dataDir: string): Promise<void> {
+async function serveUntilStopped(output: Invocation['output'], dataDir: string, url: string): Promise<void> {
   const sql = `npx pgscore sql${dataDir === DEFAULT_DATA_DIR ? '' : ` --data-dir ${dataDir}`}`;
   const one = `${sql} -c 'select * from pgscore.runs'`;
-  output.note('\nThe service keeps running. Look around from another terminal in this folder:');
+  output.note(`\nThe service keeps running. See how a model of January decays: ${url}/#/model/air_time`);
+  output.note('Look around from another terminal in this folder:');
   output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana; \\dt lists tables and views, \\df functions`);
   output.note(`  ${one}    one statement`);
   output.note('Stop with Ctrl-C.');

@@ -26,6 +26,8 @@ const SETTINGS: readonly OptionName[] = [
   'graceSeconds',
   'httpHost',
   'httpPort',
+  'pageToken',
+  'pageUserHeader',
   'gatewayHost',
   'gatewayPort',
   'gatewayTlsCert',

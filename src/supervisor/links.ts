@@ -1,6 +1,7 @@
 import type { ServiceConfig } from '../config.ts';
 import { Link } from '../db/link.ts';
 import { LOOKING_UP } from '../db/looking-up.ts';
+import { pageLink } from '../web/page-link.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
 const PATIENCE_MS = 60_000;
@@ -11,7 +12,10 @@ const CLAIM_PATIENCE_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
 export type ControlLinks = Readonly<
-  Record<'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'alerts', Link>
+  Record<
+    'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'alerts' | 'page',
+    Link
+  >
 >;
 
 export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
@@ -27,6 +31,7 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
     refresh: controlLink(databaseUrl, 'refresh', MONITOR_PATIENCE_MS),
     labels: controlLink(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
     alerts: controlLink(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
+    page: pageLink(databaseUrl),
   };
 }
 

@@ -3,7 +3,7 @@ import type { GatewayLogin } from './gateway-keeper.ts';
 /** A running pgscore service. */
 export type Service = {
   readonly worker: string;
-  /** Address of /healthz, /readyz and /metrics. */
+  /** Address of the page, and below it /healthz, /readyz and /metrics. */
   readonly url: string;
   /** Process ids of the scorers. */
   readonly scorerPids: readonly number[];

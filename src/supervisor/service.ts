@@ -134,6 +134,7 @@ class Supervisor implements Service {
       port: this.#config.httpPort,
       registry: this.#metrics.registry,
       ready: () => this.#readiness(),
+      page: { ...this.#config.page, link: this.#links.page },
     });
     await unlessDown(() => this.#beat(), this.#log);
     this.#scorers.start();

@@ -2,18 +2,21 @@ import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { PgscoreError } from '../errors.ts';
+import { servePage, type PageOptions } from './page-routes.ts';
 
 export type WebOptions = {
   readonly host: string;
   readonly port: number;
   readonly registry: Registry;
+  /** Who may look at the page, and the connection that it reads with. */
+  readonly page: Omit<PageOptions, 'host'>;
   readonly ready: () => { ready: boolean; state: string; listening: boolean; gateway: boolean };
 };
 
 export type Web = { readonly url: string; stop(): Promise<void> };
 
-/** Serves /healthz (the process lives), /readyz (it takes work) and /metrics (Prometheus). */
-export async function startWeb({ host, port, registry, ready }: WebOptions): Promise<Web> {
+/** Serves the page at /, and /healthz (the process lives), /readyz (it takes work) and /metrics (Prometheus). */
+export async function startWeb({ host, port, registry, ready, page }: WebOptions): Promise<Web> {
   const app = Fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
@@ -21,6 +24,7 @@ export async function startWeb({ host, port, registry, ready }: WebOptions): Pro
     return reply.code(state.ready ? 200 : 503).send(state);
   });
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  await app.register((scope) => servePage(scope, { ...page, host }));
   const url = await listen(app, host, port);
   return { url, stop: () => app.close() };
 }

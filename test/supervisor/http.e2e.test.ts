@@ -64,7 +64,8 @@ describe('the HTTP side of a service', () => {
   });
 
   test('answers nothing else', async () => {
-    expect((await get('/')).status).toBe(404);
+    expect((await get('/index')).status).toBe(404);
+    expect((await get('/page/%2e%2e/package.json')).status).toBe(404);
     expect(
       (await fetch(`${service.url}/healthz`, { method: 'POST', body: 'x'.repeat(5000) })).status,
     ).toBeGreaterThanOrEqual(400);

@@ -1,0 +1,83 @@
+/** What the page shows, as its address says: a link to it shows the same. */
+export type Address = {
+  /** undefined: the overview. */
+  readonly model: string | undefined;
+  readonly versions: readonly number[];
+  readonly grain: Grain;
+  readonly metric: string | undefined;
+  /** First day of the month that is looked at closely. */
+  readonly month: string | undefined;
+  readonly threshold: number | undefined;
+  readonly feature: string | undefined;
+  readonly day: string | undefined;
+};
+
+export const GRAINS = ['day', 'week', 'month'] as const;
+export type Grain = (typeof GRAINS)[number];
+
+export const OVERVIEW: Address = {
+  model: undefined,
+  versions: [],
+  grain: 'month',
+  metric: undefined,
+  month: undefined,
+  threshold: undefined,
+  feature: undefined,
+  day: undefined,
+};
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const MOST_VERSIONS = 6;
+
+export function readAddress(hash: string): Address {
+  const [, path = '', search = ''] = /^#?([^?]*)\??(.*)$/s.exec(hash) ?? [];
+  const [, model] = /^\/model\/(.+)$/s.exec(path) ?? [];
+  if (model === undefined) return OVERVIEW;
+  const query = new URLSearchParams(search);
+  const word = (name: string): string | undefined => query.get(name) ?? undefined;
+  const date = (name: string): string | undefined => (DATE.test(word(name) ?? '') ? word(name) : undefined);
+  const threshold = Number(word('threshold') ?? Number.NaN);
+  return {
+    model: decoded(model),
+    versions: (word('versions') ?? '').split(',').filter(isVersion).map(Number).slice(0, MOST_VERSIONS),
+    grain: grainOf(word('grain')),
+    metric: word('metric'),
+    month: date('month'),
+    threshold: threshold >= 0 && threshold < 1 ? threshold : undefined,
+    feature: word('feature'),
+    day: date('day'),
+  };
+}
+
+export function writeAddress(address: Address): string {
+  if (address.model === undefined) return '#/';
+  const query = new URLSearchParams();
+  if (address.versions.length > 0) query.set('versions', address.versions.join(','));
+  if (address.grain !== 'month') query.set('grain', address.grain);
+  for (const name of ['metric', 'month', 'threshold', 'feature', 'day'] as const) {
+    const value = address[name];
+    if (value !== undefined) query.set(name, String(value));
+  }
+  const search = query.toString();
+  return `#/model/${encodeURIComponent(address.model)}${search === '' ? '' : `?${search}`}`;
+}
+
+export function modelLink(model: string): string {
+  return writeAddress({ ...OVERVIEW, model });
+}
+
+function grainOf(text: string | undefined): Grain {
+  return GRAINS.find((grain) => grain === text) ?? 'month';
+}
+
+function isVersion(text: string): boolean {
+  return /^\d{1,9}$/.test(text);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,86 @@
+import { ask, number, text, type Row } from './api.ts';
+import { modelLink } from './address.ts';
+import { dataTable } from './data-table.ts';
+import { el } from './dom.ts';
+import { count, day, decimal, moment, NOTHING } from './format.ts';
+import { panel, type Panel } from './panel.ts';
+
+const AT_REST = ['ok', 'insufficient_data'];
+const TONES: Readonly<Record<string, string>> = {
+  firing: 'bad',
+  no_data: 'bad',
+  warning: 'warn',
+  pending: 'warn',
+  ok: 'good',
+  resolved: 'good',
+};
+
+/** Alerts that want attention, of one model or of all. Not shown where there are none. */
+export const alertsPanel = (model?: string): Panel<undefined> =>
+  panel<undefined, Row[]>({
+    id: 'alerts',
+    title: 'Alerts',
+    depends: () => null,
+    load: async () => {
+      const now = (await alertsOf(model)).filter((row) => !AT_REST.includes(text(row, 'state')));
+      return now.length === 0 ? undefined : now;
+    },
+    draw: (sheet, now) => sheet.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now)),
+  });
+
+/** What a model is watched for without having raised it, and what was raised before. Not shown where nothing is watched. */
+export const rulesPanel = (model: string): Panel<undefined> =>
+  panel<undefined, { atRest: Row[]; before: Row[] }>({
+    id: 'rules',
+    title: 'Watched for',
+    depends: () => null,
+    load: async () => {
+      const [all, before] = await Promise.all([alertsOf(model), ask('alert-history', { model })]);
+      const atRest = all.filter((row) => AT_REST.includes(text(row, 'state')));
+      return atRest.length + before.length === 0 ? undefined : { atRest, before };
+    },
+    draw: (sheet, { atRest, before }) => {
+      if (atRest.length > 0)
+        sheet.add(folded(`${atRest.length} at rest`, listOf('Rules at rest', 'state', 'since', atRest)));
+      if (before.length > 0)
+        sheet.add(folded(`${before.length} before`, listOf('Raised and resolved', 'event', 'event_at', before)));
+    },
+  });
+
+async function alertsOf(model: string | undefined): Promise<Row[]> {
+  return (await ask('alerts')).filter((row) => model === undefined || row['model_name'] === model);
+}
+
+function folded(summary: string, inside: HTMLElement): HTMLElement {
+  return el('details', {}, el('summary', {}, summary), inside);
+}
+
+function listOf(caption: string, state: string, when: string, rows: readonly Row[]): HTMLElement {
+  const numeric = (head: string) => ({ head, number: true as const });
+  return dataTable({
+    caption,
+    columns: ['State', 'Model', 'Alert', 'Of', numeric('Value'), numeric('Bound'), numeric('Rows'), 'Window', 'When'],
+    rows: rows.map((row) => [
+      el('span', { class: `chip ${TONES[text(row, state)] ?? 'plain'}` }, text(row, state).replaceAll('_', ' ')),
+      el('a', { href: modelLink(text(row, 'model_name')) }, nameOf(row)),
+      text(row, 'alert'),
+      [text(row, 'metric'), text(row, 'column_name')].filter((word) => word !== '').join(' of '),
+      decimal(number(row, 'value')),
+      boundOf(row),
+      count(number(row, 'n')),
+      day(text(row, 'window_date')),
+      moment(text(row, when) || null),
+    ]),
+  });
+}
+
+function nameOf(row: Row): string {
+  const version = number(row, 'model_version');
+  return version === null ? text(row, 'model_name') : `${text(row, 'model_name')}@${version}`;
+}
+
+function boundOf(row: Row): string {
+  const [low, high] = [number(row, 'lower_threshold'), number(row, 'upper_threshold')];
+  const bounds = [low === null ? '' : `≥ ${decimal(low)}`, high === null ? '' : `≤ ${decimal(high)}`];
+  return bounds.filter((bound) => bound !== '').join(', ') || NOTHING;
+}

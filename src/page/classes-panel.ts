@@ -1,0 +1,61 @@
+import { ask, number, text, type Row } from './api.ts';
+import { confusionMatrix } from './confusion-matrix.ts';
+import { dataTable } from './data-table.ts';
+import { count, percent } from './format.ts';
+import { ofMonth, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+
+type Data = { readonly cells: readonly Row[]; readonly classes: readonly Row[] };
+
+/** More are no picture any more. */
+const MOST_CLASSES = 12;
+
+/** What a classifier of three or more classes confuses. */
+export const classesPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'classes',
+    title: 'Classes',
+    about: 'what was said, by what was true',
+    load: async (context) => {
+      const values = ofMonth(context);
+      if (context.task !== 'multiclass' || values === undefined) return undefined;
+      const [cells, classes] = await Promise.all([ask('confusion', values), ask('classes', values)]);
+      return { cells, classes };
+    },
+    draw: (sheet, { cells, classes }) => {
+      if (cells.length === 0) return sheet.say('No labels in this month.');
+      const names = classes.map((row) => text(row, 'class_label'));
+      const numbers = new Map(
+        cells.map((row) => [keyOf(text(row, 'actual_class'), text(row, 'predicted_class')), number(row, 'n') ?? 0]),
+      );
+      if (names.length <= MOST_CLASSES)
+        sheet.add(
+          confusionMatrix(
+            'Rows are what was true, columns what was called',
+            names,
+            (actual, said) => numbers.get(keyOf(actual, said)) ?? 0,
+          ),
+        );
+      sheet.add(
+        dataTable({
+          caption: 'By class',
+          columns: [
+            'Class',
+            ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map((head) => ({ head, number: true as const })),
+          ],
+          rows: classes.map((row) => [
+            text(row, 'class_label'),
+            count(number(row, 'support')),
+            count(number(row, 'n_predicted')),
+            percent(number(row, 'precision_score')),
+            percent(number(row, 'recall_score')),
+            percent(number(row, 'f1_score')),
+          ]),
+        }),
+      );
+    },
+  });
+
+function keyOf(actual: string, said: string): string {
+  return JSON.stringify([actual, said]);
+}

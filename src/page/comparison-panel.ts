@@ -1,0 +1,61 @@
+import { ask, number, text, type Row } from './api.ts';
+import { dataTable } from './data-table.ts';
+import { el } from './dom.ts';
+import { decimal } from './format.ts';
+import { METRICS } from './metrics.ts';
+import { ofVersions, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+
+const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
+
+/** Whether a version is better than the champion and than the one before it. Not shown where nothing was compared. */
+export const comparisonPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Row[]>({
+    id: 'comparison',
+    title: 'Which version is better',
+    about: 'over days that are mature for both; differences with 95 % intervals',
+    depends: ({ versions }) => versions,
+    load: async (context) => {
+      const rows = await ask('comparison', ofVersions(context));
+      const once = rows.filter((row, at) => rows.findIndex((other) => keyOf(other) === keyOf(row)) === at);
+      return once.some((row) => number(row, 'difference') !== null) ? once : undefined;
+    },
+    draw: (sheet, rows, { task }) => {
+      const titles = new Map(METRICS[task].map(({ column, title }) => [column, title]));
+      const numeric = (head: string) => ({ head, number: true as const });
+      sheet.add(
+        dataTable({
+          caption: 'Versions against the champion and against the one before',
+          columns: [
+            'Version',
+            'Against',
+            'Metric',
+            numeric('Its'),
+            numeric('The other’s'),
+            numeric('Difference'),
+            numeric('Interval'),
+            'Verdict',
+          ],
+          rows: rows.map((row) => [
+            text(row, 'model_version'),
+            `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
+            titles.get(text(row, 'metric')) ?? text(row, 'metric'),
+            decimal(number(row, 'value_a')),
+            decimal(number(row, 'value_b')),
+            decimal(number(row, 'difference')),
+            `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
+            el(
+              'span',
+              { class: `chip ${TONES[text(row, 'verdict')] ?? 'plain'}` },
+              text(row, 'verdict').replaceAll('_', ' '),
+            ),
+          ]),
+        }),
+      );
+    },
+  });
+
+/** The champion can be the version before, too: then it is the same comparison. */
+function keyOf(row: Row): string {
+  return ['model_version', 'other_version', 'metric'].map((column) => text(row, column)).join(' ');
+}

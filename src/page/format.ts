@@ -1,0 +1,53 @@
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+export const NOTHING = '–';
+
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? NOTHING : WHOLE.format(value);
+}
+
+export function compact(value: number | null | undefined): string {
+  return value === null || value === undefined ? NOTHING : COMPACT.format(value);
+}
+
+export function percent(value: number | null | undefined, digits = 1): string {
+  return value === null || value === undefined ? NOTHING : `${(value * 100).toFixed(digits)} %`;
+}
+
+/** Four digits, as many of them behind the point as the size leaves. */
+export function decimal(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NOTHING;
+  const size = Math.abs(value);
+  if (size >= 10_000) return WHOLE.format(value);
+  return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
+}
+
+/** A day, or a month where `month` says so. */
+export function day(text: string | null | undefined, month = false): string {
+  const [year, number, date] = (text ?? '').slice(0, 10).split('-');
+  if (date === undefined) return NOTHING;
+  const name = `${MONTHS[Number(number) - 1]} ${year}`;
+  return month ? name : `${Number(date)} ${name}`;
+}
+
+export function moment(text: string | null | undefined): string {
+  if (text === null || text === undefined) return NOTHING;
+  const at = new Date(text);
+  const pad = (part: number): string => String(part).padStart(2, '0');
+  return `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}, ${pad(at.getHours())}:${pad(at.getMinutes())}`;
+}
+
+export function ago(text: string | null | undefined, now = Date.now()): string {
+  if (text === null || text === undefined) return 'never';
+  return `${span((now - Date.parse(text)) / 1000)} ago`;
+}
+
+export function span(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return NOTHING;
+  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}

@@ -1,0 +1,25 @@
+/** A value in a statement that somebody is to copy. */
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export const DEPLOY_HINT = `select pgscore.deploy('churn', pg_read_binary_file('/path/to/churn.onnx'));
+-- or from a shell: npx pgscore deploy churn churn.onnx`;
+
+export const RUN_HINT = `select pgscore.score_table('churn', 'customers');`;
+
+export function scoreHint(model: string): string {
+  return `select pgscore.score_table(${literal(model)}, 'your_table', event_time => 'a_timestamp_column');`;
+}
+
+export function labelsHint(model: string): string {
+  return `select pgscore.set_labels(${literal(model)}, 'your_outcomes', label => 'what_happened', known_at => 'when_it_was_known');`;
+}
+
+export function scheduleHint(model = 'churn'): string {
+  return `select pgscore.schedule('nightly', '0 2 * * *', ${literal(model)}, 'your_table', target => 'your_scores');`;
+}
+
+export function labelSourceHint(model: string): string {
+  return `select * from pgscore.label_sources where model = ${literal(model)};`;
+}

@@ -1,0 +1,29 @@
+import type { Plugin } from './chart.ts';
+import { colour } from './theme.ts';
+
+export type Marker = { readonly at: number; readonly label: string };
+
+/** Draws a line where something was done to the model, such as a promotion. */
+export function markersPlugin(markers: readonly Marker[]): Plugin {
+  return {
+    id: 'markers',
+    afterDatasetsDraw: ({ ctx, chartArea, scales }) => {
+      const axis = scales['x'];
+      if (axis === undefined) return;
+      ctx.save();
+      ctx.strokeStyle = colour('quiet');
+      ctx.fillStyle = colour('quiet');
+      ctx.setLineDash([2, 4]);
+      for (const { at, label } of markers.filter((marker) => marker.at >= axis.min && marker.at <= axis.max)) {
+        const x = axis.getPixelForValue(at);
+        ctx.beginPath();
+        ctx.moveTo(x, chartArea.top);
+        ctx.lineTo(x, chartArea.bottom);
+        ctx.stroke();
+        ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
+        ctx.fillText(label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10);
+      }
+      ctx.restore();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { decimal, percent } from './format.ts';
+
+/** A column of the performance views that can be plotted. */
+export type Metric = {
+  readonly column: string;
+  readonly title: string;
+  readonly low?: string;
+  readonly high?: string;
+  readonly share?: true;
+  readonly better: 'higher' | 'lower' | 'zero';
+};
+
+/** With fewer labels a month says little. */
+export const ENOUGH = 30;
+
+export type Task = 'binary' | 'multiclass' | 'regression';
+
+function share(column: string, title: string, stem?: string): Metric {
+  const interval = stem === undefined ? {} : { low: `${stem}_ci_low`, high: `${stem}_ci_high` };
+  return { column, title, ...interval, share: true, better: 'higher' };
+}
+
+function plain(column: string, title: string, better: Metric['better'], interval = false): Metric {
+  return { column, title, better, ...(interval ? { low: `${column}_ci_low`, high: `${column}_ci_high` } : {}) };
+}
+
+/** By task; the first is what is shown unless asked otherwise. */
+export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
+  binary: [
+    plain('roc_auc', 'ROC AUC', 'higher', true),
+    share('accuracy', 'Accuracy', 'accuracy'),
+    share('f1_score', 'F1', 'f1'),
+    share('precision_score', 'Precision', 'precision'),
+    share('recall_score', 'Recall', 'recall'),
+    share('specificity', 'Specificity'),
+    share('balanced_accuracy', 'Balanced accuracy'),
+    plain('average_precision', 'Average precision', 'higher'),
+    plain('mcc', 'MCC', 'higher'),
+    plain('brier_score', 'Brier score', 'lower'),
+    plain('log_loss', 'Log loss', 'lower'),
+    plain('ece', 'Calibration error', 'lower'),
+    share('positive_rate_actual', 'Actual positive rate'),
+    share('positive_rate_predicted', 'Predicted positive rate'),
+  ],
+  multiclass: [
+    share('accuracy', 'Accuracy', 'accuracy'),
+    share('macro_f1', 'Macro F1'),
+    share('weighted_f1', 'Weighted F1'),
+    share('macro_precision', 'Macro precision'),
+    share('macro_recall', 'Macro recall'),
+    plain('mcc', 'MCC', 'higher'),
+    plain('macro_roc_auc', 'Macro ROC AUC', 'higher'),
+    share('top_2_accuracy', 'Right among two'),
+    plain('cohen_kappa', 'Cohen kappa', 'higher'),
+    plain('log_loss', 'Log loss', 'lower'),
+  ],
+  regression: [
+    plain('mae', 'Mean absolute error', 'lower', true),
+    plain('rmse', 'RMSE', 'lower', true),
+    plain('bias', 'Bias', 'zero'),
+    plain('r2', 'R²', 'higher'),
+    plain('explained_variance', 'Explained variance', 'higher'),
+    plain('max_abs_error', 'Greatest error', 'lower'),
+    share('mape', 'MAPE'),
+    share('wape', 'WAPE'),
+    plain('median_abs_error', 'Median absolute error', 'lower'),
+    plain('p90_abs_error', '90 % of errors below', 'lower'),
+  ],
+};
+
+export function taskOf(text: string): Task | undefined {
+  return (Object.keys(METRICS) as Task[]).find((task) => task === text);
+}
+
+export function metricOf(task: Task, column: string | undefined): Metric {
+  const [first, ...others] = METRICS[task];
+  const found = [first, ...others].find((metric) => metric?.column === column) ?? first;
+  if (found === undefined) throw new Error(`no metric of ${task}`);
+  return found;
+}
+
+export function write(metric: Pick<Metric, 'share'>, value: number | null): string {
+  return metric.share === true ? percent(value) : decimal(value);
+}

@@ -1,0 +1,72 @@
+import { classesPanel } from './classes-panel.ts';
+import { comparisonPanel } from './comparison-panel.ts';
+import { controlBar, type ControlBar } from './control-bar.ts';
+import { closeLookControls, overTimeControls } from './controls.ts';
+import { coveragePanel } from './coverage-panel.ts';
+import { el } from './dom.ts';
+import { driftPanel } from './drift-panel.ts';
+import { errorsPanel } from './errors-panel.ts';
+import { featurePanel } from './feature-panel.ts';
+import { labelAgePanel } from './label-age-panel.ts';
+import type { ModelContext } from './model-context.ts';
+import type { Panel } from './panel.ts';
+import { performancePanel } from './performance-panel.ts';
+import { reliabilityPanel } from './reliability-panel.ts';
+import { scoresPanel } from './scores-panel.ts';
+import { thresholdPanel } from './threshold-panel.ts';
+
+export type ModelPanels = {
+  readonly element: HTMLElement;
+  readonly panels: readonly Panel<ModelContext>[];
+  readonly controls: readonly ControlBar[];
+  /** Chooses version and month; there is nothing to look at closely in a regression. */
+  readonly closeLook: ControlBar;
+};
+
+/** All that is plotted of a model, laid out. */
+export function modelPanels(): ModelPanels {
+  const [overTime, closeLook] = [controlBar(overTimeControls), controlBar(closeLookControls)];
+  const [performance, coverage, labelAge, errors] = [
+    performancePanel(),
+    coveragePanel(),
+    labelAgePanel(),
+    errorsPanel(),
+  ];
+  const [threshold, classes, reliability, scores] = [
+    thresholdPanel(),
+    classesPanel(),
+    reliabilityPanel(),
+    scoresPanel(),
+  ];
+  const [comparison, drift, feature] = [comparisonPanel(), driftPanel(), featurePanel()];
+  const element = box(
+    'stack',
+    overTime,
+    performance,
+    comparison,
+    box('grid', coverage, labelAge),
+    errors,
+    closeLook,
+    box('grid', threshold, classes, box('stack', reliability, scores)),
+    drift,
+    feature,
+  );
+  const panels = [
+    performance,
+    coverage,
+    labelAge,
+    errors,
+    threshold,
+    classes,
+    reliability,
+    scores,
+    comparison,
+    drift,
+    feature,
+  ];
+  return { element, panels, controls: [overTime, closeLook], closeLook };
+}
+
+function box(kind: string, ...inside: readonly (HTMLElement | { readonly element: HTMLElement })[]): HTMLElement {
+  return el('div', { class: kind }, ...inside.map((one) => ('element' in one ? one.element : one)));
+}

@@ -1,0 +1,83 @@
+import { Refusal } from './api.ts';
+import { el } from './dom.ts';
+import { Sheet } from './sheet.ts';
+import { scheme } from './theme.ts';
+
+/** One card of the page: what it asks for and how it shows the answer. */
+export type PanelSpec<Context, Data> = {
+  readonly id: string;
+  readonly title: string;
+  readonly about?: string;
+  /** Without a frame, because it holds cards itself. */
+  readonly bare?: true;
+  /** What of the context the drawing goes by; unless given, all but the address. */
+  readonly depends?: (context: Context) => unknown;
+  /** undefined: the panel has nothing to say here, and is not shown. */
+  readonly load: (context: Context) => Promise<Data | undefined>;
+  readonly draw: (sheet: Sheet, data: Data, context: Context) => void;
+};
+
+export type Panel<Context> = {
+  readonly element: HTMLElement;
+  /** Asks again, and draws anew only what has changed. */
+  refresh(context: Context): Promise<void>;
+  close(): void;
+};
+
+/** Makes a panel. Its answer to an older question never overwrites the one to a newer. */
+export function panel<Context, Data>({
+  id,
+  title,
+  about,
+  bare,
+  depends = allButAddress,
+  load,
+  draw,
+}: PanelSpec<Context, Data>): Panel<Context> {
+  const sheet = new Sheet();
+  const head = el(
+    'header',
+    {},
+    el('h2', { id: `${id}-title` }, title),
+    about !== undefined && el('p', { class: 'quiet' }, about),
+  );
+  const element = el(
+    'section',
+    { id, class: bare === true ? 'bare' : 'card', 'aria-labelledby': `${id}-title` },
+    head,
+    sheet.element,
+  );
+  let shown = '';
+  let turn = 0;
+  const refresh = async (context: Context): Promise<void> => {
+    turn += 1;
+    const mine = turn;
+    const answer = await loaded(() => load(context));
+    if (mine !== turn) return;
+    element.hidden = answer instanceof Refusal ? false : answer === undefined;
+    const fingerprint = JSON.stringify([
+      answer instanceof Refusal ? answer.message : answer,
+      depends(context),
+      scheme(),
+    ]);
+    if (fingerprint === shown) return;
+    shown = fingerprint;
+    sheet.clear();
+    if (answer instanceof Refusal) sheet.add(el('p', { class: 'error', role: 'alert' }, answer.message));
+    else if (answer !== undefined) draw(sheet, answer, context);
+  };
+  return { element, refresh, close: () => sheet.clear() };
+}
+
+function allButAddress(context: unknown): unknown {
+  return typeof context === 'object' ? { ...context, address: undefined, health: undefined } : context;
+}
+
+async function loaded<Data>(load: () => Promise<Data>): Promise<Data | Refusal> {
+  try {
+    return await load();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import { ask, number, text, type Row } from './api.ts';
+import { count, day, percent } from './format.ts';
+import { versionLegend } from './legend.ts';
+import type { Marker } from './markers.ts';
+import { ENOUGH, metricOf, write, type Metric } from './metrics.ts';
+import { ofVersions, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import type { Sheet } from './sheet.ts';
+import { labelsHint, labelSourceHint, scoreHint } from './hints.ts';
+import { colour, colourOf } from './theme.ts';
+import { atOf } from './time-axis.ts';
+import { timePlot, type Series } from './time-plot.ts';
+
+type Data = { readonly rows: readonly Row[]; readonly estimates: readonly Row[]; readonly events: readonly Row[] };
+
+/** How right each version was, window by window. */
+export const performancePanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'performance',
+    title: 'Performance over time',
+    about: 'with 95 % intervals',
+    depends: ({ address, versions }) => [versions, address.grain, address.metric],
+    load: async (context) => {
+      const { address, model, task } = context;
+      const daily = address.grain === 'day';
+      const [rows, estimates, events] = await Promise.all([
+        ask(`performance-${task}-${address.grain}`, ofVersions(context)),
+        daily ? ask('estimates', ofVersions(context)) : [],
+        ask('events', { model }),
+      ]);
+      return { rows, estimates, events };
+    },
+    draw: (sheet, { rows, estimates, events }, context) => {
+      const { address, model, task } = context;
+      const metric = metricOf(task, address.metric);
+      if (rows.length === 0) return sheet.empty('This model has predicted nothing yet.', scoreHint(model));
+      const labelled = rows.some((row) => number(row, 'n_labeled') !== 0);
+      if (!labelled) sayNoLabels(sheet, context);
+      if (!labelled && estimates.length === 0) return;
+      const byMonth = address.grain === 'month';
+      sheet.add(versionLegend(context, { unripe: true, bars: true, estimate: estimates.length > 0 }));
+      sheet.plot({
+        label: `${metric.title} of ${model} by ${address.grain}`,
+        size: 'tall',
+        config: timePlot({
+          series: [...seriesOfVersions(rows, metric, context), ...estimated(estimates, metric, context)],
+          bars: rows
+            .filter((row) => row['model_version'] === context.focus)
+            .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 })),
+          markers: markersOf(events, model),
+          format: (value) => write(metric, value),
+          byMonth,
+        }),
+        table: tableOf(rows, metric, byMonth),
+      });
+    },
+  });
+
+function sayNoLabels(sheet: Sheet, { model, health }: ModelContext): void {
+  const source = text(health, 'label_source');
+  if (source === '') sheet.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
+  else sheet.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
+}
+
+function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: ModelContext): Series[] {
+  return versions.map((version) => ({
+    label: `version ${version}`,
+    colour: colourOf(version),
+    points: rows
+      .filter((row) => row['model_version'] === version)
+      .map((row) => ({
+        date: text(row, 'window_date'),
+        value: number(row, metric.column),
+        low: metric.low === undefined ? null : number(row, metric.low),
+        high: metric.high === undefined ? null : number(row, metric.high),
+        unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
+      })),
+  }));
+}
+
+/** What the model itself expects to be right about, before the truth is known. */
+function estimated(rows: readonly Row[], { column }: Metric, { versions }: ModelContext): Series[] {
+  return versions.flatMap((version) => {
+    const mine = rows.filter((row) => row['model_version'] === version).toReversed();
+    const points = mine.map((row) => ({
+      date: text(row, 'window_date'),
+      value: number(row, `estimated_${column.replace(/_actual$/, '')}`),
+    }));
+    if (!points.some(({ value }) => value !== null)) return [];
+    return [{ label: `version ${version}, estimated`, colour: colour('quiet'), points, dashed: true }];
+  });
+}
+
+function markersOf(events: readonly Row[], model: string): Marker[] {
+  return events.map((event) => {
+    const version = /^@(\d+)/.exec(text(event, 'text').slice(model.length))?.[1];
+    const action = text(event, 'tags').split(',')[1] ?? '';
+    return { at: atOf(text(event, 'time')), label: version === undefined ? action : `${action} ${version}` };
+  });
+}
+
+function tableOf(rows: readonly Row[], metric: Metric, byMonth: boolean) {
+  const columns = ['Version', 'From', 'Predictions', 'Labelled', metric.title, 'Low', 'High', 'Mature', 'Undefined'];
+  return {
+    caption: `${metric.title} by version and window`,
+    columns: columns.map((head, at) => (at >= 2 && at <= 6 ? { head, number: true as const } : head)),
+    rows: rows.map((row) => [
+      text(row, 'model_version'),
+      day(text(row, 'window_date'), byMonth),
+      count(number(row, 'n_predictions')),
+      `${count(number(row, 'n_labeled'))} (${percent(number(row, 'label_coverage'), 0)})`,
+      write(metric, number(row, metric.column)),
+      write(metric, metric.low === undefined ? null : number(row, metric.low)),
+      write(metric, metric.high === undefined ? null : number(row, metric.high)),
+      row['is_mature'] === true ? 'yes' : 'not yet',
+      text(row, 'undefined_reason').replaceAll('_', ' '),
+    ]),
+  };
+}

@@ -1,0 +1,49 @@
+import { drawChart, type ChartConfiguration } from './chart.ts';
+import { el } from './dom.ts';
+import { dataTable, type Table } from './data-table.ts';
+
+export type Plot = {
+  /** What it shows, for whoever does not see it. */
+  readonly label: string;
+  readonly config: ChartConfiguration;
+  /** Its numbers. */
+  readonly table: Table;
+  readonly size?: 'low' | 'tall';
+};
+
+type Drawn = ReturnType<typeof drawChart>;
+
+/** The inside of a panel: what was put there, and the charts that must go with it. */
+export class Sheet {
+  readonly element = el('div', { class: 'body' });
+  #charts: Drawn[] = [];
+
+  add(...nodes: Node[]): void {
+    this.element.append(...nodes);
+  }
+
+  say(text: string): void {
+    this.add(el('p', { class: 'quiet' }, text));
+  }
+
+  /** Nothing to see yet; `sql` is what would change that. */
+  empty(text: string, sql?: string): void {
+    this.add(el('div', { class: 'empty' }, el('p', {}, text), sql !== undefined && el('pre', {}, sql)));
+  }
+
+  /** A plot with its numbers beneath, in a table that opens. Returns the chart, for plots that follow a control. */
+  plot({ label, config, table, size }: Plot): Drawn {
+    const canvas = el('canvas', { role: 'img', 'aria-label': label });
+    const box = el('div', { class: size === undefined ? 'canvas' : `canvas ${size}` }, canvas);
+    this.add(el('figure', {}, box, el('details', {}, el('summary', {}, 'The numbers'), dataTable(table))));
+    const chart = drawChart(canvas, config);
+    this.#charts.push(chart);
+    return chart;
+  }
+
+  clear(): void {
+    for (const chart of this.#charts) chart.destroy();
+    this.#charts = [];
+    this.element.replaceChildren();
+  }
+}

@@ -1,0 +1,110 @@
+import { ask, number, type Row } from './api.ts';
+import type { ChartConfiguration } from './chart.ts';
+import { el } from './dom.ts';
+import { count, percent } from './format.ts';
+import { markersPlugin, type Marker } from './markers.ts';
+import { ofMonth, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import { colour } from './theme.ts';
+import { thresholdExplorer } from './threshold-explorer.ts';
+
+type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
+
+const LINES = [
+  ['precision', 'precision_score', 'series-1'],
+  ['recall', 'recall_score', 'series-2'],
+  ['F1', 'f1_score', 'series-3'],
+] as const;
+
+/** What a binary classifier confuses, and what it would with another threshold. */
+export const thresholdPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'threshold',
+    title: 'Decisions',
+    about: 'what was called positive, and what another threshold would call',
+    load: async (context) => {
+      const values = ofMonth(context);
+      if (context.task !== 'binary' || values === undefined) return undefined;
+      const { model, focus } = context;
+      const [curve, months] = await Promise.all([
+        ask('threshold', values),
+        ask('performance-binary-month', { model, versions: String(focus) }),
+      ]);
+      return { curve, month: months.find((row) => row['window_date'] === values.month) };
+    },
+    draw: (sheet, { curve, month }) => {
+      if (curve.length === 0) return sheet.say('No labels in this month.');
+      const markers: Marker[] = [];
+      const explorer = thresholdExplorer(curve, month);
+      sheet.add(explorer.element, lineLegend());
+      const chart = sheet.plot({
+        label: 'Precision, recall and F1 by threshold',
+        size: 'low',
+        config: curveChart(curve, markers),
+        table: tableOf(curve),
+      });
+      explorer.follow((at) => {
+        markers.splice(0, 1, { at, label: '' });
+        chart.update();
+      });
+    },
+  });
+
+function lineLegend(): HTMLElement {
+  const swatchOf = (series: string): HTMLElement => el('span', { class: `swatch s${series.slice(-1)}` });
+  return el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, swatchOf(series), name)));
+}
+
+function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartConfiguration {
+  return {
+    type: 'line',
+    data: {
+      datasets: LINES.map(([label, column, series]) => ({
+        label,
+        data: curve.map((row) => ({ x: number(row, 'threshold') ?? 0, y: number(row, column) })),
+        borderColor: colour(series),
+        backgroundColor: colour(series),
+        borderWidth: 2,
+        pointRadius: 0,
+      })),
+    },
+    options: {
+      interaction: { mode: 'index', intersect: false },
+      scales: {
+        x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'threshold' } },
+        y: {
+          min: 0,
+          max: 1,
+          ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) },
+        },
+      },
+      plugins: {
+        tooltip: {
+          callbacks: {
+            title: ([item]) => `threshold ${(item?.parsed.x ?? 0).toFixed(2)}`,
+            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
+          },
+        },
+      },
+    },
+    plugins: [markersPlugin(markers)],
+  } as ChartConfiguration;
+}
+
+function tableOf(curve: readonly Row[]) {
+  return {
+    caption: 'Precision, recall and F1 by threshold',
+    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map((head) => ({
+      head,
+      number: true as const,
+    })),
+    rows: curve.map((row) => [
+      (number(row, 'threshold') ?? 0).toFixed(2),
+      percent(number(row, 'precision_score')),
+      percent(number(row, 'recall_score')),
+      percent(number(row, 'f1_score')),
+      percent(number(row, 'false_positive_rate')),
+      count(number(row, 'n_predicted_positive')),
+    ]),
+  };
+}

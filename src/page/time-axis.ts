@@ -1,0 +1,47 @@
+import type { ChartOptions } from './chart.ts';
+import { day } from './format.ts';
+
+const DAY_MS = 86_400_000;
+
+type Scale = NonNullable<NonNullable<ChartOptions<'line'>['scales']>['x']>;
+
+/** The instant that stands for a day on the axis. */
+export function atOf(date: string): number {
+  return Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
+}
+
+export function dateOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
+/** An axis of days without a date library: distances are true, and ticks stand at beginnings of days, months or years. */
+export function timeAxis(times: readonly number[]): Scale {
+  const [least, most] = [Math.min(...times), Math.max(...times)];
+  const margin = Math.max(stepOf(times) / 2, (most - least) * 0.015);
+  const ticks = ticksBetween(least, most);
+  const byMonth = most - least > 75 * DAY_MS;
+  return {
+    type: 'linear',
+    min: least - margin,
+    max: most + margin,
+    offset: false,
+    grid: { display: false, offset: false },
+    afterBuildTicks: (axis) => {
+      axis.ticks = ticks.map((value) => ({ value }));
+    },
+    ticks: { autoSkip: true, autoSkipPadding: 18, maxRotation: 0, callback: (at) => day(dateOf(Number(at)), byMonth) },
+  };
+}
+
+/** The least distance of two windows: room for half a bar at either end. */
+function stepOf(times: readonly number[]): number {
+  const sorted = [...new Set(times)].toSorted((one, other) => one - other);
+  return Math.min(31 * DAY_MS, ...sorted.slice(1).map((time, at) => time - (sorted[at] ?? time)));
+}
+
+function ticksBetween(least: number, most: number): number[] {
+  const days = Array.from({ length: Math.min(4000, (most - least) / DAY_MS + 1) }, (_, at) => least + at * DAY_MS);
+  if (days.length <= 75) return days;
+  const firsts = days.filter((at) => new Date(at).getUTCDate() === 1);
+  return firsts.length <= 40 ? firsts : firsts.filter((at) => new Date(at).getUTCMonth() === 0);
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type PageFile = { readonly type: string; readonly body: Buffer; readonly etag: string };
+
+/** HTML, style and icon, as they are. */
+const STATIC = fileURLToPath(new URL('../../page/', import.meta.url));
+/** The compiled scripts of src/page. */
+const SCRIPTS = fileURLToPath(new URL('../page/', import.meta.url));
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+/** Every file of the page by its path. No path is ever made from what a request says. */
+export async function readPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
+  const scripts = (await readdir(SCRIPTS)).filter((name) => name.endsWith('.js'));
+  const places: [path: string, file: string][] = [
+    ['/', join(STATIC, 'index.html')],
+    ['/page/login', join(STATIC, 'login.html')],
+    ['/page/style.css', join(STATIC, 'style.css')],
+    ['/page/icon.svg', join(STATIC, 'icon.svg')],
+    ['/page/chart.umd.js', chartLibrary()],
+    ...scripts.map((name): [string, string] => [`/page/${name}`, join(SCRIPTS, name)]),
+  ];
+  return new Map(await Promise.all(places.map(async ([path, file]) => [path, await read(file)] as const)));
+}
+
+function chartLibrary(): string {
+  return join(dirname(createRequire(import.meta.url).resolve('chart.js')), 'chart.umd.min.js');
+}
+
+async function read(file: string): Promise<PageFile> {
+  const body = await readFile(file);
+  const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
+  return { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+}

@@ -1,0 +1,158 @@
+/** What a value of a query must look like. */
+export type ParameterKind = 'text' | 'versions' | 'version' | 'date';
+
+/** One of the questions that the page may ask: its statement, the names of its values in order, and the view it stands on. */
+export type PageQuery = {
+  readonly text: string;
+  readonly parameters: readonly (readonly [name: string, kind: ParameterKind])[];
+  /** Its view need not be there; what is not there has no rows. */
+  readonly optional?: true;
+};
+
+/** A year of days, seven of weeks, thirty of months; of each version. */
+const MOST_WINDOWS = 366;
+const MOST_VERSIONS = 6;
+
+const MODEL = ['model', 'text'] as const;
+const VERSION = ['version', 'version'] as const;
+const VERSIONS = ['versions', 'versions'] as const;
+const MONTH = ['month', 'date'] as const;
+const DAY = ['day', 'date'] as const;
+const FEATURE = ['feature', 'text'] as const;
+const OF_MONTH = `window_date >= $3::date and window_date < ($3::date + interval '1 month')::date`;
+const MODEL_OF_RUN = `regexp_replace(model, '@[0-9]+$', '')`;
+
+function performance(task: string, suffix: string): PageQuery {
+  return {
+    text: `select p.* from (
+        select x.*, row_number() over (partition by x.model_version order by x.window_date desc) as age
+          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[])) p
+       where p.age <= ${MOST_WINDOWS} order by p.model_version, p.window_date limit ${MOST_WINDOWS * MOST_VERSIONS}`,
+    parameters: [MODEL, VERSIONS],
+  };
+}
+
+function performances(): Record<string, PageQuery> {
+  const grains = { day: 'daily', week: 'weekly', month: 'monthly' };
+  return Object.fromEntries(
+    ['binary', 'multiclass', 'regression'].flatMap((task) =>
+      Object.entries(grains).map(([grain, suffix]) => [`performance-${task}-${grain}`, performance(task, suffix)]),
+    ),
+  );
+}
+
+const RUN_COLUMNS = `run, model, source, target, state, phase, rows_done, rows_failed, rows_total, rows_per_second,
+  extract(epoch from eta)::float8 as eta_seconds, error_code, error, remedy, published, requested_by, requested_at, started_at, finished_at, schedule`;
+
+/** Every question that the page can ask, by name. All of them are about views; none returns more than some thousand rows. */
+export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
+  views: {
+    text: `select c.relname::text as view_name from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' order by 1 limit 200`,
+    parameters: [],
+  },
+  health: {
+    text: `select h.* from pgscore_bi.current_model_health h order by h.model_name, h.model_version desc limit 500`,
+    parameters: [],
+  },
+  versions: {
+    text: `select model as model_name, version::bigint as model_version, state, task, reason, remedy, deployed_by, deployed_at, array_to_string(aliases, ', ') as aliases
+             from pgscore.models order by model, version desc limit 1000`,
+    parameters: [],
+  },
+  trend: {
+    text: `select p.* from (
+        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly
+        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly
+        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly) p
+       order by p.window_date desc limit 3000`,
+    parameters: [],
+  },
+  ...performances(),
+  coverage: {
+    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on
+             from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
+    parameters: [MODEL, VERSION],
+  },
+  'label-age': {
+    text: `select window_date, label_age, n_labeled, accuracy, mae from pgscore_bi.performance_by_label_age
+            where model_name = $1 and model_version = $2 order by window_date desc, n_labeled limit 120`,
+    parameters: [MODEL, VERSION],
+  },
+  confusion: {
+    text: `select actual_class, predicted_class, sum(n)::bigint as n from pgscore_bi.confusion_matrix_daily
+            where model_name = $1 and model_version = $2 and ${OF_MONTH} group by 1, 2 order by 1, 2 limit 1000`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  classes: {
+    text: `select class_label, support, n_predicted, precision_score, recall_score, f1_score from pgscore_bi.class_performance_monthly
+            where model_name = $1 and model_version = $2 and window_date = $3::date order by support desc limit 200`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  threshold: {
+    text: `select threshold, true_positive_rate, false_positive_rate, precision_score, recall_score, f1_score, n_predicted_positive from pgscore_bi.threshold_curve
+            where model_name = $1 and model_version = $2 and window_date = $3::date order by threshold limit 200`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  reliability: {
+    text: `select bin_low, bin_high, n, mean_score, observed_rate, ci_low, ci_high from pgscore_bi.reliability_curve
+            where model_name = $1 and model_version = $2 and window_date = $3::date order by bin_low limit 20`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  scores: {
+    text: `select model_version, floor(bin_low * 50 + 1e-9) / 50.0::float8 as bin_low, sum(n)::bigint as n, sum(n)::float8 / sum(sum(n)) over (partition by model_version)::float8 as share
+             from pgscore_bi.score_distribution_daily where model_name = $1 and model_version = any($2::bigint[]) and outcome = 'all' and ${OF_MONTH}
+            group by 1, 2 order by 1, 2 limit 400`,
+    parameters: [MODEL, VERSIONS, MONTH],
+  },
+  events: {
+    text: `select "time", text, tags from pgscore_bi.model_events where tags = concat_ws(',', 'pgscore', split_part(tags, ',', 2), $1::text) order by "time" desc limit 100`,
+    parameters: [MODEL],
+  },
+  runs: {
+    text: `select ${RUN_COLUMNS} from pgscore.runs order by run desc limit 25`,
+    parameters: [],
+  },
+  'model-runs': {
+    text: `select ${RUN_COLUMNS} from pgscore.runs where ${MODEL_OF_RUN} = $1 order by run desc limit 25`,
+    parameters: [MODEL],
+  },
+  schedules: {
+    text: `select name, cron, time_zone, model, source, target, state, last_fire_at, last_outcome, last_run, last_error, owner, next_fire_at from pgscore.schedules order by name limit 100`,
+    parameters: [],
+  },
+  alerts: {
+    text: `select a.model_name, a.model_version, a.alert, a.metric, a.column_name, a.state, a.is_raised, a.severity, a.since, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date
+             from pgscore_bi.alerts a order by a.is_raised desc, a.since desc nulls last, a.model_name, a.alert limit 500`,
+    parameters: [],
+    optional: true,
+  },
+  'alert-history': {
+    text: `select a.event_at, a.model_name, a.model_version, a.alert, a.event, a.reason, a.severity, a.metric, a.column_name, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date
+             from pgscore_bi.alert_history a where a.model_name = $1 order by a.event_at desc limit 50`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  estimates: {
+    text: `select e.* from pgscore_bi.estimated_performance_daily e where e.model_name = $1 and e.model_version = any($2::bigint[]) order by e.window_date desc limit ${MOST_WINDOWS * MOST_VERSIONS}`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  comparison: {
+    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict
+             from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) order by model_version desc, compared_with, metric limit 200`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  drift: {
+    text: `select window_date, feature_name, n, psi, psi_noise_limit, status from pgscore_bi.feature_drift_daily
+            where model_name = $1 and model_version = $2 order by window_date desc, feature_name limit 4000`,
+    parameters: [MODEL, VERSION],
+    optional: true,
+  },
+  feature: {
+    text: `select bin_label, n, share, baseline_share from pgscore_bi.feature_distribution_daily
+            where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 order by bin limit 120`,
+    parameters: [MODEL, VERSION, DAY, FEATURE],
+    optional: true,
+  },
+};

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from '@jest/globals';
+
+import { METRICS, metricOf, write } from '../../src/page/metrics.ts';
+
+test('every metric is a column of the views of its task', () => {
+  const columns = readFileSync(new URL('../monitor/columns.txt', import.meta.url), 'utf8');
+  for (const [task, metrics] of Object.entries(METRICS)) {
+    const named = metrics.flatMap(({ column, low, high }) => [column, low, high].filter((name) => name !== undefined));
+    const missing = named.filter((name) => !columns.includes(`${task}_performance_weekly.${name} double precision`));
+    expect([task, missing]).toEqual([task, []]);
+  }
+});
+
+test('a metric that a task does not have is its first', () => {
+  expect(metricOf('regression', 'roc_auc').column).toBe('mae');
+  expect(metricOf('binary', undefined).column).toBe('roc_auc');
+});
+
+test('shares are written as such', () => {
+  expect(write(metricOf('binary', 'accuracy'), 0.875)).toBe('87.5 %');
+  expect(write(metricOf('binary', 'roc_auc'), 0.875)).toBe('0.875');
+});

@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+
+import { afterAll } from '@jest/globals';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** The Chromium of this machine; undefined where there is none, and what needs it is skipped. */
+export const chromiumHere = PROGRAMS.find((program) => spawnSync(program, ['--version']).status === 0);
+if (chromiumHere === undefined) console.log('skipped: tests in a browser, as chromium is missing');
+
+export type TestPage = {
+  readonly page: Page;
+  /** Everything that went wrong in the page: errors, what its policy refused, requests to elsewhere. */
+  readonly complaints: string[];
+};
+
+let browser: Promise<Browser> | undefined;
+
+afterAll(async () => {
+  await (await browser)?.close();
+});
+
+type Looks = { readonly width?: number; readonly colorScheme?: 'light' | 'dark' };
+
+/** A page in a window of its own, which shares no cookie with others. */
+export async function openPage(origin: string, { width = 1280, colorScheme = 'light' }: Looks = {}): Promise<TestPage> {
+  const executablePath = spawnSync('which', [chromiumHere ?? ''], { encoding: 'utf8' }).stdout.trim();
+  browser ??= chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  const context = await (await browser).newContext({ viewport: { width, height: 900 }, colorScheme });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${origin}/`)) complaints.push(`asked for ${request.url()}`);
+  });
+  return { page, complaints };
+}
+
+/** What one plot holds: its lines or bars, as they were given to be drawn. */
+export type Drawn = { label: string; data: { x: number; y: number | null }[] }[];
+
+/** The data of the plot with this name in a panel. */
+export async function drawnIn(page: Page, panel: string, nth = 0): Promise<Drawn> {
+  const canvas = page.locator(`#${panel} canvas`).nth(nth);
+  await canvas.waitFor();
+  return canvas.evaluate((element) => {
+    type Library = { getChart(of: unknown): { data: { datasets: Drawn } } };
+    const { Chart } = globalThis as unknown as { Chart: Library };
+    return Chart.getChart(element).data.datasets.map(({ label, data }) => ({ label, data }));
+  });
+}
+
+/** The rows of the table of numbers under a plot, as text. */
+export async function numbersIn(page: Page, panel: string, nth = 0): Promise<string[][]> {
+  const rows = page.locator(`#${panel} table`).nth(nth).locator('tbody tr');
+  return rows.evaluateAll((lines) =>
+    lines.map((line) =>
+      [...(line as unknown as { children: Iterable<{ textContent: string }> }).children].map(
+        (cell) => cell.textContent,
+      ),
+    ),
+  );
+}

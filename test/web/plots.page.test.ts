@@ -1,0 +1,172 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+
+import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { startTestService } from '../support/service.ts';
+import { addWatchedModels } from './watched-models.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+await addWatchedModels(superuser);
+const service = await startTestService(database);
+
+let opened: TestPage;
+let page: Page;
+
+const atDay = (date: string): number => Date.parse(`${date}T00:00:00Z`);
+
+async function rowsOf<Row extends object>(text: string): Promise<Row[]> {
+  return (await superuser.query(text)).rows as Row[];
+}
+
+type Point = { at: string; value: number | null };
+
+/** What a view says, as points of a plot. */
+async function pointsOf(text: string): Promise<Drawn[number]['data']> {
+  return (await rowsOf<Point>(text)).map(({ at, value }) => ({ x: atDay(at), y: value }));
+}
+
+function series(drawn: Drawn, label: string): Drawn[number]['data'] | undefined {
+  return drawn.find((one) => one.label === label)?.data;
+}
+
+/** Loads the page anew: what another address has drawn must not be taken for this one's. */
+async function show(hash: string): Promise<void> {
+  await page.goto('about:blank');
+  await page.goto(`${service.url}/${hash}`);
+}
+
+(chromiumHere === undefined ? describe.skip : describe)('a plot shows the numbers of the view behind it', () => {
+  beforeAll(async () => {
+    opened = await openPage(service.url);
+    ({ page } = opened);
+  });
+
+  afterEach(() => {
+    expect(opened.complaints).toEqual([]);
+  });
+
+  test('the overview: the newest month that says something, of every model', async () => {
+    await show('#/');
+    const [churn] = await rowsOf<{ accuracy: number }>(
+      `select accuracy from pgscore_bi.binary_performance_monthly where model_name = 'churn' and is_mature order by window_date desc limit 1`,
+    );
+    const card = page.locator('.model', { hasText: 'churn' });
+    await card.waitFor();
+    expect(await card.locator('.big').textContent()).toBe(`${((churn?.accuracy ?? 0) * 100).toFixed(1)} %`);
+    expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'price']);
+  });
+
+  test.each(['day', 'week', 'month'])('performance with its interval, by %s', async (grain) => {
+    const suffix = { day: 'daily', week: 'weekly', month: 'monthly' }[grain];
+    await show(`#/model/churn?metric=accuracy&grain=${grain}`);
+    const drawn = await drawnIn(page, 'performance');
+    for (const [label, column] of [
+      ['version 1', 'accuracy'],
+      ['version 1 low', 'accuracy_ci_low'],
+      ['version 1 high', 'accuracy_ci_high'],
+      ['labelled', 'n_labeled::int'],
+    ] as const) {
+      const view = `select window_date::text as at, ${column} as value from pgscore_bi.binary_performance_${suffix} where model_name = 'churn' order by 1`;
+      expect([label, series(drawn, label)]).toEqual([label, await pointsOf(view)]);
+    }
+  });
+
+  test('several versions, each with its own line', async () => {
+    await show('#/model/price?versions=1,2&grain=week&metric=rmse');
+    const drawn = await drawnIn(page, 'performance');
+    for (const version of [1, 2]) {
+      const view = `select window_date::text as at, rmse as value from pgscore_bi.regression_performance_weekly where model_name = 'price' and model_version = ${version} order by 1`;
+      expect(series(drawn, `version ${version}`)).toEqual(await pointsOf(view));
+    }
+  });
+
+  test('the table under a plot, for whoever does not see it', async () => {
+    await show('#/model/price?versions=2&metric=mae');
+    await page.locator('#performance summary').click();
+    const view = `select to_char(window_date, 'FMDD Mon YYYY') as at, mae as value from pgscore_bi.regression_performance_monthly where model_name = 'price' and model_version = 2 order by window_date`;
+    const shown = (await numbersIn(page, 'performance')).map((cells) => [cells[1], cells[4]]);
+    expect(shown).toEqual(
+      (await rowsOf<Point>(view)).map(({ at, value }) => [
+        at.replace(/^\d+ /, ''),
+        (value ?? 0).toFixed((value ?? 0) < 10 ? 3 : 2),
+      ]),
+    );
+  });
+
+  test('labels: known and not yet', async () => {
+    await show('#/model/churn');
+    const drawn = await drawnIn(page, 'coverage');
+    const view = (value: string): string =>
+      `select window_date::text as at, (${value})::int as value from pgscore_bi.label_coverage_daily where model_name = 'churn' order by 1`;
+    expect(series(drawn, 'labelled')).toEqual(await pointsOf(view('n_labeled')));
+    expect(series(drawn, 'not yet')).toEqual(await pointsOf(view('n_predictions - n_labeled')));
+  });
+
+  test('reliability, precision and recall by threshold, and scores, of the month that is looked at', async () => {
+    await show('#/model/churn?month=2026-02-01');
+    const month = `where model_name = 'churn' and window_date = '2026-02-01'`;
+    type Bin = { x: number; y: number };
+    const reliability = await rowsOf<Bin>(
+      `select mean_score as x, observed_rate as y from pgscore_bi.reliability_curve ${month} order by bin_low`,
+    );
+    expect(reliability.length).toBeGreaterThan(5);
+    expect(series(await drawnIn(page, 'reliability'), 'observed')).toEqual(reliability);
+    const recall = await rowsOf<Bin>(
+      `select threshold as x, recall_score as y from pgscore_bi.threshold_curve ${month} order by 1`,
+    );
+    expect(series(await drawnIn(page, 'threshold'), 'recall')).toEqual(recall);
+    const scores = await rowsOf<Bin>(
+      `select floor(bin_low * 50 + 1e-9)::int as x, sum(n)::int as y from pgscore_bi.score_distribution_daily
+        where model_name = 'churn' and outcome = 'all' and window_date between '2026-02-01' and '2026-02-28' group by 1`,
+    );
+    const shares = new Map(scores.map(({ x, y }) => [x, y / 224]));
+    const drawn = series(await drawnIn(page, 'scores'), 'version 1') ?? [];
+    for (const [step, { y }] of drawn.entries()) expect(y).toBeCloseTo(shares.get(step) ?? 0, 12);
+  });
+
+  test('sizes of errors and their side, of a regression', async () => {
+    await show('#/model/price?versions=1&grain=week');
+    const view = (column: string): string =>
+      `select window_date::text as at, ${column} as value from pgscore_bi.regression_performance_weekly where model_name = 'price' and model_version = 1 order by 1`;
+    expect(series(await drawnIn(page, 'errors'), 'nine of ten are below')).toEqual(
+      await pointsOf(view('p90_abs_error')),
+    );
+    expect(series(await drawnIn(page, 'errors', 1), 'bias')).toEqual(await pointsOf(view('bias')));
+    expect(await page.locator('#threshold').isVisible()).toBe(false);
+  });
+
+  test('a confusion matrix of three classes, without a threshold', async () => {
+    await show('#/model/animal?month=2026-01-01');
+    const counts = await rowsOf<{ n: string }>(
+      `select sum(n) as n from pgscore_bi.confusion_matrix_daily where model_name = 'animal' and window_date < '2026-02-01'
+        and actual_class = predicted_class group by actual_class order by actual_class`,
+    );
+    await page.locator('#classes .hit').first().waitFor();
+    expect(await page.locator('#classes .hit strong').allTextContents()).toEqual(counts.map(({ n }) => n));
+    expect(await page.locator('#threshold').isVisible()).toBe(false);
+  });
+
+  test('a threshold, moved with the keyboard, counts what it would call', async () => {
+    await show('#/model/churn?month=2026-02-01&threshold=0.6');
+    const slider = page.locator('#threshold input');
+    await slider.waitFor();
+    await slider.press('ArrowRight');
+    await slider.press('ArrowRight');
+    expect(page.url()).toContain('threshold=0.62');
+    const [counted] = await rowsOf<Record<'hits' | 'misses' | 'alarms' | 'passes', string>>(
+      `select count(*) filter (where score > 0.62 and actual = 'yes') as hits, count(*) filter (where score <= 0.62 and actual = 'yes') as misses,
+              count(*) filter (where score > 0.62 and actual = 'no') as alarms, count(*) filter (where score <= 0.62 and actual = 'no') as passes
+         from pgscore_bi.prediction_detail where model_name = 'churn' and event_time >= '2026-02-01' and event_time < '2026-03-01'`,
+    );
+    expect(await page.locator('#threshold .cell strong').allTextContents()).toEqual([
+      counted?.hits,
+      counted?.misses,
+      counted?.alarms,
+      counted?.passes,
+    ]);
+    await page.reload();
+    expect(await slider.inputValue()).toBe('0.62');
+  });
+});
