@@ -15,7 +15,7 @@ import {
 } from '../monitored-model.ts';
 
 /** A model of each task. The analyst sees them all, and no other. */
-export const MODELS = { binary: 'bi.delay-1', multiclass: 'bi_carrier', regression: 'bi_airtime' } as const;
+export const MODELS = { binary: 'arrival_delay', multiclass: 'next.carrier-1', regression: 'air_time' } as const;
 
 export type Task = keyof typeof MODELS;
 

@@ -1,0 +1,82 @@
+import { expect, test } from '@jest/globals';
+
+import { ident } from '../../../src/lib/ident.ts';
+import { hasProgram, psql } from '../../gateway/psql.ts';
+import { stageForAnalyst } from './staged.ts';
+
+const { database, login, analyst } = await stageForAnalyst();
+
+type Column = { view: string; name: string; type: string; meaning: string | null };
+
+/** As a tool finds them: information_schema lists what the login may read. */
+const { rows: columns } = await analyst.query<Column>(
+  `select c.table_name::text as view, c.column_name::text as name, c.data_type::text as type,
+          col_description(format('%I.%I', c.table_schema, c.table_name)::regclass, c.ordinal_position) as meaning
+     from information_schema.columns c where c.table_schema = 'pgscore_bi' order by c.table_name, c.ordinal_position`,
+);
+const views = [...new Set(columns.map(({ view }) => view))];
+const columnsOf = (view: string): Column[] => columns.filter((column) => column.view === view);
+
+const isDate = (value: unknown): boolean => value instanceof Date && Number.isFinite(value.getTime());
+const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  text: (value) => typeof value === 'string',
+  bigint: (value) => typeof value === 'string' && /^-?\d+$/.test(value),
+  'double precision': (value) => typeof value === 'number' && Number.isFinite(value),
+  boolean: (value) => typeof value === 'boolean',
+  date: isDate,
+  'timestamp with time zone': isDate,
+};
+
+test('a tool finds the views and nothing else, with the meaning of each and of each column', async () => {
+  const { rows } = await analyst.query<{ schema: string; name: string; meaning: string | null }>(
+    `select t.table_schema::text as schema, t.table_name::text as name, obj_description(format('%I.%I', t.table_schema, t.table_name)::regclass, 'pg_class') as meaning
+       from information_schema.tables t where t.table_schema not in ('pg_catalog', 'information_schema') order by 2`,
+  );
+  expect(rows.map(({ schema }) => schema).filter((schema) => schema !== 'pgscore_bi')).toEqual([]);
+  expect(rows.map(({ name }) => name)).toEqual(views.toSorted());
+  expect(views.length).toBeGreaterThan(20);
+  expect([...rows, ...columns].filter(({ meaning }) => (meaning ?? '') === '')).toEqual([]);
+});
+
+test.each(views)(
+  'every value of %s has the type of its column, by the simple and the extended protocol',
+  async (view) => {
+    const read = `select * from pgscore_bi.${ident(view)}`;
+    // With a name a statement is prepared, which takes the extended protocol.
+    for (const query of [{ text: read }, { text: read, name: view }]) {
+      const { rows, fields } = await analyst.query<Record<string, unknown>>(query);
+      expect(fields.map(({ name }) => name)).toEqual(columnsOf(view).map(({ name }) => name));
+      const misfits = columnsOf(view).flatMap(({ name, type }) =>
+        rows
+          .filter((row) => row[name] !== null && FITS[type]?.(row[name]) !== true)
+          .map((row) => [name, type, row[name]]),
+      );
+      expect(misfits).toEqual([]);
+      // Of rollup_audit there is a row after the first night.
+      expect([view, rows.length > 0]).toEqual([view, view !== 'rollup_audit']);
+    }
+  },
+);
+
+test.each(views)('the columns of %s are known without a row, from a subquery', async (view) => {
+  const probe = `select t.* from (select * from pgscore_bi.${ident(view)}) t limit 0`;
+  const { rows, fields } = await analyst.query(probe);
+  expect([rows.length, fields.length]).toEqual([0, columnsOf(view).length]);
+});
+
+(hasProgram('psql', '--version') ? test : test.skip)(
+  'psql reads as many rows of each view, and no value that a spreadsheet cannot hold',
+  async () => {
+    const url = new URL(database.url());
+    const where = `host=${url.hostname} port=${url.port} user=${login.user} dbname=${database.name}`;
+    const read = views.map((view) => `copy (select * from pgscore_bi.${ident(view)}) to stdout with (format csv)`);
+    const count = views.map((view) => `select count(*) from pgscore_bi.${ident(view)}`);
+    const { exit, stdout, stderr } = await psql(where, [...count, ...read], login.password);
+    expect([exit, stderr]).toEqual([0, '']);
+    const lines = stdout.trimEnd().split('\n');
+    const counted = lines.slice(0, views.length).reduce((sum, line) => sum + Number(line), 0);
+    expect(counted).toBeGreaterThan(500);
+    expect(lines.length - views.length).toBe(counted);
+    expect(lines.filter((line) => /(?:^|,)(?:NaN|-?Infinity|\{.*|\[.*)(?:,|$)/.test(line))).toEqual([]);
+  },
+);
