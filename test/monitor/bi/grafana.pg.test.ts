@@ -93,13 +93,16 @@ test('the lists offer the models that are granted, and the champion first', asyn
   expect(versions.rows.map((row) => row['model_version'])).toEqual(['1', '2']);
 });
 
-test('what was done to a model is an annotation of its panels, and of no other model', async () => {
+test('what was done to a model, and what alerts said of it, is an annotation of its panels, and of no other model', async () => {
   const sql =
     dashboard.annotations.list.find(({ name }) => name === 'What was done to the model')?.target?.rawSql ?? '';
   const { fields, rows } = await run(sql, valuesOf(MODELS.binary, 'daily'));
   expect(fields.map(({ name }) => name)).toEqual(['time', 'timeend', 'text', 'tags']);
   const text = `${MODELS.binary}@1: promote champion by ada`;
-  expect(rows).toMatchObject([{ timeend: null, text, tags: `pgscore,promote,${MODELS.binary}` }]);
+  expect(rows).toMatchObject([
+    { timeend: null, tags: `pgscore,alert,firing,${MODELS.binary}` },
+    { timeend: null, text, tags: `pgscore,promote,${MODELS.binary}` },
+  ]);
 });
 
 const OUT = `select set_config('pgscore_test.out', 'of the literal', false)`;

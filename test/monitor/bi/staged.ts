@@ -55,6 +55,7 @@ async function stage(superuser: Client, task: Task, analyst: string): Promise<vo
   await superuser.query(promote, [first.modelId, first.versionId]);
   const audit = `insert into pgscore_data.audit (actor, action, model, version, detail) values ('ada', 'promote', $1, 1, '{"alias": "champion"}')`;
   await superuser.query(audit, [name]);
+  await raiseAlert(superuser, first);
   for (const model of [first, second]) await scoreDays(superuser, task, model);
   const label = `select pgscore.record_label($1, n::text, x.truth, (x.day || ' 20:00+00')::timestamptz)
     from unnest($2::int[], $3::text[], $4::text[]) as x (n, truth, day)`;
@@ -67,6 +68,15 @@ async function stage(superuser: Client, task: Task, analyst: string): Promise<vo
     labelled.map((l) => l.truth),
     labelled.map((l) => l.day),
   ]);
+}
+
+/** What the service would have said of the first version. */
+async function raiseAlert(superuser: Client, { modelId, versionId }: MonitoredModel): Promise<void> {
+  const say = `insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event,
+      began_at, window_start, window_end, value, n, lower_threshold, is_digest, due_at, next_attempt_at)
+    values ('2024-03-15 08:00+00', 'raised', $1, 'accuracy_drop', $2, '', 'accuracy', 'day', 'performance', 'warning', 'firing',
+      '2024-03-15 08:00+00', '2024-03-13', '2024-03-14', 0.5, 40, 0.7, false, '2024-03-15 08:00+00', '2024-03-15 08:00+00')`;
+  await superuser.query(say, [modelId, versionId]);
 }
 
 const rowsOf = (day: number): number[] => Array.from({ length: ROWS }, (_, index) => day * ROWS + index);

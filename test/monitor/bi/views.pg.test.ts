@@ -38,6 +38,9 @@ test('a tool finds the views and nothing else, with the meaning of each and of e
   expect([...rows, ...columns].filter(({ meaning }) => (meaning ?? '') === '')).toEqual([]);
 });
 
+/** A row comes after the first night. */
+const EMPTY: ReadonlySet<string> = new Set(['rollup_audit']);
+
 test.each(views)(
   'every value of %s has the type of its column, by the simple and the extended protocol',
   async (view) => {
@@ -52,8 +55,7 @@ test.each(views)(
           .map((row) => [name, type, row[name]]),
       );
       expect(misfits).toEqual([]);
-      // Of rollup_audit there is a row after the first night.
-      expect([view, rows.length > 0]).toEqual([view, view !== 'rollup_audit']);
+      expect([view, rows.length > 0 || EMPTY.has(view)]).toEqual([view, true]);
     }
   },
 );
