@@ -56,6 +56,7 @@ async function stage(superuser: Client, task: Task, analyst: string): Promise<vo
   const audit = `insert into pgscore_data.audit (actor, action, model, version, detail) values ('ada', 'promote', $1, 1, '{"alias": "champion"}')`;
   await superuser.query(audit, [name]);
   await raiseAlert(superuser, first);
+  await driftFeatures(superuser, first);
   for (const model of [first, second]) await scoreDays(superuser, task, model);
   const label = `select pgscore.record_label($1, n::text, x.truth, (x.day || ' 20:00+00')::timestamptz)
     from unnest($2::int[], $3::text[], $4::text[]) as x (n, truth, day)`;
@@ -77,6 +78,24 @@ async function raiseAlert(superuser: Client, { modelId, versionId }: MonitoredMo
     values ('2024-03-15 08:00+00', 'raised', $1, 'accuracy_drop', $2, '', 'accuracy', 'day', 'performance', 'warning', 'firing',
       '2024-03-15 08:00+00', '2024-03-13', '2024-03-14', 0.5, 40, 0.7, false, '2024-03-15 08:00+00', '2024-03-15 08:00+00')`;
   await superuser.query(say, [modelId, versionId]);
+}
+
+/** What the service would have counted of two features, and computed of them: the second has drifted. */
+async function driftFeatures(superuser: Client, { versionId }: MonitoredModel): Promise<void> {
+  const drift = `with frozen as (
+      insert into pgscore_data.feature_set (version_id, baseline, baseline_rows, baseline_complete) values ($1, 'first_runs', 1000, true) returning set_id
+    ), bins as (
+      insert into pgscore_data.feature_bins (set_id, feature, name, kind, n_bins, categories, others)
+      select set_id, f, 'feature_' || f, 'category', 1, '{a}', '{}' from frozen, generate_series(1, 2) f returning set_id, feature
+    ), baseline as (
+      insert into pgscore_data.feature_baseline (set_id, feature, counts, n_measured, sum) select set_id, feature, '{0,0,600,400}', 0, 0 from bins
+    ), counted as (
+      insert into pgscore_data.cell_feature (set_id, day, feature, counts, n_measured, sum)
+      select set_id, (day || ' 00:00+00')::timestamptz, feature, '{0,0,30,10}', 0, 0 from bins, unnest($2::text[]) day
+    )
+    insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, missing_rate, status)
+    select set_id, (day || ' 00:00+00')::timestamptz, feature, 40, 1000, 1, feature * 0.15, 0.0001, 0.2, 0, case feature when 1 then 'ok' else 'alert' end from bins, unnest($2::text[]) day`;
+  await superuser.query(drift, [versionId, DAYS]);
 }
 
 const rowsOf = (day: number): number[] => Array.from({ length: ROWS }, (_, index) => day * ROWS + index);
