@@ -1,10 +1,12 @@
 -- Drift of features: bins that are frozen per version, what each day held in them, and how far that is from the baseline.
 
 alter table pgscore_data.monitor
+  add column features_watched boolean not null default true,
   add column baseline_rows int not null default 1000 check (baseline_rows between 100 and 1000000),
   add column psi_floor double precision not null default 0.0001 check (psi_floor > 0 and psi_floor <= 0.01),
   add column psi_warning double precision not null default 0.1 check (psi_warning > 0 and psi_warning < 100),
   add column psi_alert double precision not null default 0.25 check (psi_alert >= psi_warning and psi_alert < 100);
+comment on column pgscore_data.monitor.features_watched is 'Whether runs count their features.';
 comment on column pgscore_data.monitor.baseline_rows is 'Rows from which the first runs of a version are its baseline.';
 comment on column pgscore_data.monitor.psi_floor is 'What stands for a share of nothing in the population stability index.';
 

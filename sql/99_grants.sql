@@ -98,10 +98,10 @@ grant select on pgscore.alerts to pgscore_user;
 grant execute on function pgscore_data._evaluate_alerts(timestamptz, boolean), pgscore_data._claim_alerts(int), pgscore_data._settle_alerts(bigint[], text) to pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
 revoke execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision)
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
 from pgscore_user;
 grant execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision)
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
 to pgscore_deployer;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample to pgscore_service;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { deployToFirstRow } from './first-row.ts';
+import { measureCounting } from './counting.ts';
 import { describeMachine } from './machine.ts';
 import { measureMonitor } from './monitor-cost.ts';
 import { peakScorerMemory } from './memory.ts';
@@ -77,14 +78,17 @@ async function measureTables(
   tell(`a table of ${plan.rows} rows`);
   await makeSource(requester, 'source', plan.rows);
   const rounds = await measureRounds({ stage, requester, owner, plan, python, tell });
+  tell('runs that count their features, and runs that do not');
+  const countingShare = await measureCounting(requester, 'source', plan.rounds);
   // What the large runs left is tidied up now rather than by autovacuum while small ones are measured.
   await owner.query('vacuum (analyze)');
+  await owner.query('checkpoint').catch(() => undefined);
   tell('runs of one row, one after the other');
   const latency = await measureLatency(requester, 'one_row', plan.singleRuns);
   tell(`${plan.rate} runs of one row a second for ${plan.rateSeconds} s`);
   const sustained = await sustain(stage, owner, plan);
   const memoryMib = await measureMemory(stage, requester, plan, tell);
-  return { ...rounds, memoryMib, latency, sustained };
+  return { ...rounds, countingShare, memoryMib, latency, sustained };
 }
 
 async function sustain(stage: Stage, owner: pg.Client, plan: BenchPlan): Promise<TableResults['sustained']> {

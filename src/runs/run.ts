@@ -39,6 +39,8 @@ export type Run = {
   readonly model: string;
   /** Where the model's monitor begins and ends a day. */
   readonly timeZone: string;
+  /** Whether the features of the model are counted. */
+  readonly featuresWatched: boolean;
   /** The frozen bins of the version's features when it was claimed; null where there were none. */
   readonly binSet: number | null;
   /** Milliseconds from the request to this claim. */
@@ -67,6 +69,7 @@ export type RunRow = {
   version_id: number;
   model: string;
   time_zone: string;
+  features_watched: boolean;
   bin_set: number | null;
   waited_ms: number;
   plan: { columns: PlannedColumn[]; pages: number };
@@ -87,8 +90,7 @@ export type RunRow = {
 /** The select list that RunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
-  (select m.name from pgscore_data.model m where m.model_id = (select v.model_id from pgscore_data.version v where v.version_id = c.version_id)) as model,
-  (select mo.time_zone from pgscore_data.monitor mo where mo.model_id = (select v.model_id from pgscore_data.version v where v.version_id = c.version_id)) as time_zone,
+  m.name as model, m.time_zone, m.features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
@@ -105,6 +107,8 @@ export const RUN_COLUMNS = `
 
 /** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
 export const RUN_PARTS = `
+  left join lateral (select x.name, y.time_zone, y.features_watched from pgscore_data.version v join pgscore_data.model x using (model_id) join pgscore_data.monitor y using (model_id)
+    where v.version_id = c.version_id offset 0) m on true
   left join lateral (select x.* from pgscore_data.handle x where x.handle_id = c.handle_id offset 0) h on true
   left join lateral (select x.* from pgscore_data.target x where x.target_id = c.target_id offset 0) t on true`;
 
@@ -136,6 +140,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     versionId: row.version_id,
     model: row.model,
     timeZone: row.time_zone,
+    featuresWatched: row.features_watched,
     binSet: row.bin_set,
     waitedMs: row.waited_ms,
     handle: row.handle,

@@ -43,7 +43,7 @@ export class FeatureCount {
   }
 
   static async of(run: Run, signature: Signature, tools: Tools): Promise<FeatureCount> {
-    const count = new FeatureCount(run, watchedFeatures(signature.features));
+    const count = new FeatureCount(run, run.featuresWatched ? watchedFeatures(signature.features) : []);
     if (count.#watched.length > 0) await count.#useBins(tools);
     return count;
   }

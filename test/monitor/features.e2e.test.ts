@@ -260,3 +260,19 @@ describe('a baseline', () => {
     expect((await refusal(ada, settings)).code).toBe('22023');
   });
 });
+
+test('a model whose features are not to be watched counts none, until they are again', async () => {
+  await deployBytes(ada, 'unwatched', MODEL);
+  await makeSource('passing', { rows: 2000 });
+  const counted = async (): Promise<unknown[]> => {
+    const sets = `select f.set_id from pgscore_data.feature_set f join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id) where m.name = 'unwatched'`;
+    return (await superuser.query(sets)).rows;
+  };
+  await ada.query(`select pgscore.monitor_features('unwatched', watched => false)`);
+  expect(await score('unwatched', 'passing')).toBe('done');
+  expect(await counted()).toEqual([]);
+  await ada.query(`select pgscore.monitor_features('unwatched', watched => true)`);
+  expect(await score('unwatched', 'passing')).toBe('done');
+  expect(await counted()).toHaveLength(1);
+  expect(await wrongCells('unwatched', ['passing'])).toEqual([]);
+});
