@@ -1,4 +1,6 @@
 import { statement } from '../db/statement.ts';
+import type { Step } from '../db/trip.ts';
+import type { FeatureValues } from './feature-sample.ts';
 
 /** Leaves what a job read on a day beside its predictions, in the transaction that writes them. */
 export const writeFeatureTally = statement<
@@ -20,23 +22,31 @@ export const writeFeatureTally = statement<
    values ($1, $2, $3, $4, to_timestamp($5::float8), $6, $7, $8, $9, $10)`,
 );
 
-/** Leaves the values of a feature in the rows of a small job, whose version has no bins yet. */
-export const writeFeatureSample = statement<
-  [
-    runId: string,
-    attempt: number,
-    shard: number,
-    versionId: number,
-    feature: number,
-    days: readonly (number | null)[],
-    numbers: readonly (number | null)[] | null,
-    texts: readonly (string | null)[] | null,
-  ]
+const writeSamples = statement<
+  [runId: string, attempt: number, shard: number, versionId: number, days: readonly (number | null)[], samples: string]
 >(
-  'write_feature_sample',
+  'write_feature_samples',
   `insert into pgscore_data.feature_sample (run_id, attempt, shard, version_id, feature, days, numbers, texts)
-   select $1, $2, $3, $4, $5, array(select to_timestamp(d) from unnest($6::float8[]) with ordinality as x (d, n) order by n), $7, $8`,
+   select $1, $2, $3, $4, s.feature, d.days, s.numbers::float8[], s.texts
+     from jsonb_to_recordset($6::jsonb) as s (feature smallint, numbers text, texts text[])
+    cross join (select array(select to_timestamp(d) from unnest($5::float8[]) with ordinality as x (d, n) order by n) as days) d`,
 );
+
+/** Leaves the features of the rows of a small job, whose version has no bins yet. */
+export function writeFeatureSamples(
+  { runId, attempt, versionId }: { readonly runId: string; readonly attempt: number; readonly versionId: number },
+  shard: number,
+  days: readonly (number | null)[],
+  values: readonly FeatureValues[],
+): Step {
+  // Numbers go as the text of an array: JSON has no infinity.
+  const samples = values.map(({ feature, numbers, texts }) => ({
+    feature,
+    numbers: numbers === null ? null : `{${numbers.map((value) => value ?? 'NULL').join()}}`,
+    texts,
+  }));
+  return writeSamples.step(runId, attempt, shard, versionId, days, JSON.stringify(samples));
+}
 
 /** Freezes the bins of a version, if nobody has: `samples` is JSON, an object a feature. */
 export const freezeBins = statement<[versionId: number, samples: string]>(

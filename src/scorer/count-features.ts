@@ -5,7 +5,7 @@ import { watchedFeatures } from '../model/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
-import { freezeBins, writeFeatureSample, writeFeatureTally } from '../monitor/write-features.ts';
+import { freezeBins, writeFeatureSamples, writeFeatureTally } from '../monitor/write-features.ts';
 import type { Run } from '../runs/run.ts';
 import type { Tools } from './tools.ts';
 
@@ -65,7 +65,7 @@ export class FeatureCount {
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
-    const { runId, attempt, versionId } = this.#run;
+    const { runId, attempt } = this.#run;
     if (this.#tally !== undefined) {
       return this.#tally.days.map(({ day, rows, features, slots, counts, sums }) =>
         writeFeatureTally.step(runId, attempt, shard, this.#setId, day, rows, features, slots, counts, sums),
@@ -74,10 +74,8 @@ export class FeatureCount {
     const days = this.#read.flatMap((read) => read.days);
     if (days.length === 0) return [];
     const batches = this.#read.map(({ batch }) => batch);
-    return this.#watched.map((watched) => {
-      const { feature, numbers, texts } = valuesOf(watched, batches, 1);
-      return writeFeatureSample.step(runId, attempt, shard, versionId, feature, days, numbers, texts);
-    });
+    const values = this.#watched.map((watched) => valuesOf(watched, batches, 1));
+    return [writeFeatureSamples(this.#run, shard, days, values)];
   }
 
   async #freeze(batches: readonly RecordBatch[], tools: Tools): Promise<void> {
