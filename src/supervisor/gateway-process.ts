@@ -5,11 +5,9 @@ import type { FromGateway, GatewaySettings, ToGateway, VersionStep } from '../ga
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
+import { patienceMs } from './gateway-patience.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
-
-/** Loading a large model blocks the gateway for so long at most. */
-const LOADING_MS = 120_000;
 
 export type GatewayAddress = { readonly host: string; readonly port: number };
 
@@ -23,6 +21,7 @@ export class GatewayProcess {
   readonly #log: Logger;
   readonly #watch: NodeJS.Timeout;
   #heard = performance.now();
+  #started = false;
   #statistics: GatewayStatistics | undefined;
   #version: { readonly id: number; readonly step: VersionStep } | undefined;
   #resolve: (address: GatewayAddress) => void = () => undefined;
@@ -87,6 +86,7 @@ export class GatewayProcess {
 
   #receive(message: FromGateway): void {
     this.#heard = performance.now();
+    this.#started = true;
     switch (message.type) {
       case 'listening':
         return this.#resolve({ host: message.host, port: message.port });
@@ -110,8 +110,7 @@ export class GatewayProcess {
 
   #checkSilence(): void {
     const silentMs = performance.now() - this.#heard;
-    const patienceMs = this.#version?.step === 'load' ? Math.max(LOADING_MS, this.#silenceMs) : this.#silenceMs;
-    if (silentMs < patienceMs) return;
+    if (silentMs < patienceMs(this.#silenceMs, this.#started, this.#version?.step)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }

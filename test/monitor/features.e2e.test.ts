@@ -128,7 +128,8 @@ test('small runs are counted too, once they are a thousand rows together', async
   const sources = ['small_a', 'small_b', 'small_c', 'small_d'];
   for (const [index, source] of sources.entries()) {
     await makeSource(source, { rows: 400, from: `2026-04-0${index + 1}`, missing: 3 });
-    await alice.query(`update ${source} set x = case id when 7 then float4 'infinity' else 'nan' end where id in (7, 8)`);
+    const odd = `update ${source} set x = case id when 7 then float4 'infinity' else 'nan' end where id in (7, 8)`;
+    await alice.query(odd);
     expect(await score('small', source)).toBe('done');
     if (index < 2) expect(await drift('small', '2026-04-02')).toEqual([]);
   }
