@@ -20,7 +20,7 @@ test('what was committed outlives a crash, on the same port', async () => {
   await server.immediateRestart();
   await expect(query('select answer from committed')).resolves.toEqual([{ answer: 42 }]);
   await server.kill();
-  await expect(query('select 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  await expect(query('select 1')).rejects.toMatchObject({ code: expect.stringMatching(/^ECONN(REFUSED|RESET)$/) });
   await server.start();
   await expect(query('select answer from committed')).resolves.toEqual([{ answer: 42 }]);
 });

@@ -35,15 +35,20 @@ async function pages(versionId: number, step: string): Promise<number> {
   return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
 }
 
+/** Planning reads the catalogue, also where autovacuum has just made it plan again: the least of some times is the step's own. */
+async function leastPages(versionId: number, step: string): Promise<number> {
+  let least = Infinity;
+  for (let time = 0; time < 4; time += 1) least = Math.min(least, await pages(versionId, step));
+  return least;
+}
+
 test.each(['_compute_metrics', '_estimate'])(
   'what %s reads goes with the days that changed, not with history',
   async (step) => {
     const { versionId } = await addMonitoredModel(superuser, `long${step}`, 'binary');
     await addHistory(versionId, 0, 59);
-    await pages(versionId, step);
-    const short = await pages(versionId, step);
+    const short = await leastPages(versionId, step);
     await addHistory(versionId, 60, 799);
-    await pages(versionId, step);
-    expect(await pages(versionId, step)).toBeLessThan(3 * short);
+    expect(await leastPages(versionId, step)).toBeLessThan(3 * short);
   },
 );
