@@ -60,6 +60,16 @@ language sql immutable parallel safe
 return case when abs(x) < 9e18 then trunc(x)::bigint + (x - trunc(x))::numeric else x::numeric end;
 comment on function pgscore_data._exactly(double precision) is 'A double as numeric with 15 digits after its point: a cast keeps 15 in all, too few where values lie far from 0 and near one another.';
 
+create or replace function pgscore_data._moment(event_time timestamptz, snapshot_at timestamptz) returns timestamptz
+language sql immutable parallel safe
+return case when event_time >= '0001-01-01 00:00+00' and event_time < '9999-12-31 00:00+00' then event_time else snapshot_at end;
+comment on function pgscore_data._moment(timestamptz, timestamptz) is 'The time that a prediction counts for: infinity, and what has no day before or after it, count as no time at all.';
+
+create or replace function pgscore_data._label_age(known_at timestamptz, event_time timestamptz) returns interval
+language sql immutable parallel safe
+return greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', known_at)) - event_time;
+comment on function pgscore_data._label_age(timestamptz, timestamptz) is 'How old a prediction was when its label became known; from infinity, PostgreSQL 16 subtracts nothing.';
+
 create or replace function pgscore_data._age_band(age interval) returns smallint
 language sql immutable parallel safe
 return (case when age <= interval '1 day' then 0 when age <= interval '7 days' then 1 when age <= interval '30 days' then 2 when age <= interval '90 days' then 3 else 4 end)::smallint;

@@ -48,7 +48,7 @@ begin
       'insert into pgscore_data.refresh_key (model_id, key)
        select distinct g.model_id, g.key
          from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
-                where v.model_id = $1 and coalesce(p.event_time, r.snapshot_at) >= $2 and coalesce(p.event_time, r.snapshot_at) < $3 and p.error_code is null
+                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                   and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = $4 and g.state = ''published'')) p
          join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key
        on conflict do nothing', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id)
