@@ -14,6 +14,22 @@ comment on function pgscore_data._monitor_model() is 'Every model is watched, wi
 create or replace trigger monitor_model after insert on pgscore_data.model
 for each row execute function pgscore_data._monitor_model();
 
+create or replace function pgscore_data._take_turn(this_work text) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from pgscore_data.turn t where t.work = this_work for update skip locked);
+end;
+comment on function pgscore_data._take_turn(text) is 'Whether this transaction has the turn for a work now: false where another has it.';
+
+create or replace function pgscore_data._await_turn(this_work text) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select from pgscore_data.turn t where t.work = this_work for update;
+end;
+comment on function pgscore_data._await_turn(text) is 'Waits until this transaction has the turn for a work.';
+
 create or replace function pgscore_data._score_bin(score double precision, mirrored double precision[]) returns smallint
 language sql immutable parallel safe
 return (cardinality(mirrored) - width_bucket(-score, mirrored))::smallint;

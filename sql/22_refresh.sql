@@ -341,10 +341,10 @@ declare
   entities bigint;
   this_model int;
 begin
-  if not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
     return false;
   end if;
-  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
+  if not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._clear_work();

@@ -112,7 +112,7 @@ declare
   version record := pgscore._find_version(new.model);
 begin
   -- A refresh may be counting into what is changed here.
-  perform pg_advisory_xact_lock(7867316, 1);
+  perform pgscore_data._await_turn('cells');
   case new.action
     when 'plan' then
       new.outcome := pgscore_data._baseline_plan(version.version_id);
