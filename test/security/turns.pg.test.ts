@@ -36,3 +36,16 @@ test('one session at a time has a turn, until its transaction ends', async () =>
   await superuser.query('commit');
   expect((await other.query(take)).rows).toEqual([{ mine: true }]);
 });
+
+test('who deploys a version, and commits late, holds up no refresh', async () => {
+  const ada = await database.client('ada');
+  const model = await addMonitoredModel(superuser, 'deployed', 'binary');
+  const run = await addRun(superuser, model, [{ id: 1, at: '2026-03-02 00:00+00', score: 0.7, label: 'yes' }]);
+  await superuser.query('update pgscore_data.run set finished_at = clock_timestamp() where run_id = $1', [run]);
+  await ada.query('begin');
+  await ada.query(`select pgscore.deploy('deployed', 'bytes')`);
+  await superuser.query('select pgscore_data._refresh()');
+  const { rows } = await superuser.query('select paired from pgscore_data.run where run_id = $1', [run]);
+  expect(rows).toEqual([{ paired: true }]);
+  await ada.query('rollback');
+});
