@@ -15,7 +15,7 @@ test.each([
   [1e-200, 'small_b'],
   [5e-324, 'small_c'],
 ])('numbers as small as %s have a drift', async (unit, name) => {
-  const { low = 0, high = 0, edges = [], centers = [], coarse } = unitBins(10);
+  const { low = 0, high = 0, edges = [], centers = [], coarse = [] } = unitBins(10);
   const bins = {
     low: low * unit,
     high: high * unit,
