@@ -28,7 +28,7 @@ begin
       errcode = 'program_limit_exceeded', hint = 'Use fewer or smaller trees, or export weights as float32 rather than float64.';
   end if;
   insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
-  select m.model_id into this_model from pgscore_data.model m where m.name = new.model for update;
+  select m.model_id into this_model from pgscore_data.model m where m.name = new.model for no key update;
   if not exists (select from pgscore_data.version v where v.model_id = this_model) then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
   end if;

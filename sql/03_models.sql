@@ -184,7 +184,7 @@ declare
   this_model int;
   version record;
 begin
-  select m.model_id into this_model from pgscore_data.model m where m.name = base for update;
+  select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
   if new.action in ('promote', 'set_alias', 'drop_version') or this_model is null then
     version := pgscore._find_version(new.model);
     if new.action in ('promote', 'set_alias') and version.state <> 'ready' then

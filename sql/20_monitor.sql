@@ -14,6 +14,22 @@ comment on function pgscore_data._monitor_model() is 'Every model is watched, wi
 create or replace trigger monitor_model after insert on pgscore_data.model
 for each row execute function pgscore_data._monitor_model();
 
+create or replace function pgscore_data._take_turn(this_work text) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from pgscore_data.turn t where t.work = this_work for update skip locked);
+end;
+comment on function pgscore_data._take_turn(text) is 'Whether this transaction has the turn for a work now: false where another has it.';
+
+create or replace function pgscore_data._await_turn(this_work text) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select from pgscore_data.turn t where t.work = this_work for update;
+end;
+comment on function pgscore_data._await_turn(text) is 'Waits until this transaction has the turn for a work.';
+
 create or replace function pgscore_data._score_bin(score double precision, mirrored double precision[]) returns smallint
 language sql immutable parallel safe
 return (cardinality(mirrored) - width_bucket(-score, mirrored))::smallint;
@@ -59,6 +75,16 @@ create or replace function pgscore_data._exactly(x double precision) returns num
 language sql immutable parallel safe
 return case when abs(x) < 9e18 then trunc(x)::bigint + (x - trunc(x))::numeric else x::numeric end;
 comment on function pgscore_data._exactly(double precision) is 'A double as numeric with 15 digits after its point: a cast keeps 15 in all, too few where values lie far from 0 and near one another.';
+
+create or replace function pgscore_data._moment(event_time timestamptz, snapshot_at timestamptz) returns timestamptz
+language sql immutable parallel safe
+return case when event_time >= '0001-01-01 00:00+00' and event_time < '9999-12-31 00:00+00' then event_time else snapshot_at end;
+comment on function pgscore_data._moment(timestamptz, timestamptz) is 'The time that a prediction counts for: infinity, and what has no day before or after it, count as no time at all.';
+
+create or replace function pgscore_data._label_age(known_at timestamptz, event_time timestamptz) returns interval
+language sql immutable parallel safe
+return greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', known_at)) - event_time;
+comment on function pgscore_data._label_age(timestamptz, timestamptz) is 'How old a prediction was when its label became known; from infinity, PostgreSQL 16 subtracts nothing.';
 
 create or replace function pgscore_data._age_band(age interval) returns smallint
 language sql immutable parallel safe

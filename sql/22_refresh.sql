@@ -115,7 +115,7 @@ begin
       'insert into pgscore_data.refresh_key (model_id, key)
        select distinct g.model_id, g.key
          from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
-         join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= coalesce(p.event_time, $3))
+         join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= pgscore_data._moment(p.event_time, $3))
        on conflict do nothing', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
     using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
   end loop;
@@ -134,7 +134,7 @@ begin
   for t in select * from pgscore_data._targets_of(this_model) loop
     execute format(
       'insert into pgscore_data.refresh_prediction (model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
-       select k.model_id, k.key, r.version_id, p.run_id, coalesce(p.event_time, r.snapshot_at), p.score, %s, %s
+       select k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s
          from pgscore_data.refresh_key k
          cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
          cross join lateral (select r.version_id, r.snapshot_at from pgscore_data.run r where r.run_id = p.run_id offset 0) r
@@ -186,7 +186,7 @@ begin
       from paired p join judge e using (version_id)
   )
   insert into pgscore_data.refresh_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(j.known_at - j.event_time),
+  select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
@@ -341,10 +341,10 @@ declare
   entities bigint;
   this_model int;
 begin
-  if not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
     return false;
   end if;
-  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
+  if not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._clear_work();

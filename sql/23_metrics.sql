@@ -114,7 +114,7 @@ set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
 begin
-  if not exists (select from pgscore_data.touched) or not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.touched) or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   truncate pgscore_data.refresh_window;

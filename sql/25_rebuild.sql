@@ -39,7 +39,7 @@ declare
   t pgscore_data.target;
   again bigint;
 begin
-  perform pg_advisory_xact_lock(7867316, 1);
+  perform pgscore_data._await_turn('cells');
   perform pgscore_data._clear_work();
   insert into pgscore_data.refresh_key (model_id, key)
   select distinct e.model_id, e.key from pgscore_data.evaluation e where e.model_id = this_model and e.event_time >= from_time and e.event_time < to_time;
@@ -48,7 +48,7 @@ begin
       'insert into pgscore_data.refresh_key (model_id, key)
        select distinct g.model_id, g.key
          from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
-                where v.model_id = $1 and coalesce(p.event_time, r.snapshot_at) >= $2 and coalesce(p.event_time, r.snapshot_at) < $3 and p.error_code is null
+                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                   and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = $4 and g.state = ''published'')) p
          join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key
        on conflict do nothing', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id)
@@ -119,7 +119,7 @@ declare
   this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);
 begin
   if new.action = 'refresh' then
-    perform pg_advisory_xact_lock(7867316, 1);
+    perform pgscore_data._await_turn('cells');
     while pgscore_data._refresh() loop
     end loop;
     while pgscore_data._compute_metrics() loop
@@ -188,7 +188,7 @@ as $$
 declare
   wrong bigint;
 begin
-  if not pg_try_advisory_xact_lock(7867316, 1) or exists (select from pgscore_data.rollup_audit a where a.checked_at > clock_timestamp() - interval '20 hours') then
+  if exists (select from pgscore_data.rollup_audit a where a.checked_at > clock_timestamp() - interval '20 hours') or not pgscore_data._take_turn('cells') then
     return null;
   end if;
   with picked as materialized (

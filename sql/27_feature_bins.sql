@@ -88,11 +88,10 @@ as $$
 declare
   this_set int;
 begin
-  perform pg_advisory_xact_lock(7867317, this_version);
   if exists (select from pgscore_data.feature_set s where s.version_id = this_version) or not exists (select from pgscore_data._watched(this_version)) then
     return null;
   end if;
-  insert into pgscore_data.feature_set (version_id, baseline) values (this_version, origin) returning set_id into this_set;
+  insert into pgscore_data.feature_set (version_id, baseline) values (this_version, origin) on conflict (version_id) do nothing returning set_id into this_set;
   return this_set;
 end
 $$;

@@ -16,6 +16,19 @@ begin atomic
 end;
 comment on function pgscore_data._baseline_plan(int) is 'The features of a version with the bins that they are counted in, for whoever counts a table.';
 
+create or replace function pgscore_data._proposed_plan(this_version int, samples jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', false, 'low', b.low, 'high', b.high,
+           'edges', b.edges::text, 'categories', c.categories::text, 'others', c.others::text) order by w.feature)
+    from pgscore_data._watched(this_version) w
+    left join jsonb_array_elements(samples) s on (s ->> 'feature')::smallint = w.feature
+   cross join lateral pgscore_data._number_bins(array(select x::float8 from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x)) b
+   cross join lateral pgscore_data._category_bins(array(select jsonb_array_elements_text(coalesce(nullif(s -> 'texts', 'null'), '[]')))) c;
+end;
+comment on function pgscore_data._proposed_plan(int, jsonb) is 'As _baseline_plan, with the bins that _freeze_bins would make of these values.';
+
 create or replace function pgscore_data._touch_set(this_set int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -66,7 +79,7 @@ end
 $$;
 comment on function pgscore_data._baseline_of_history(int, text, jsonb) is 'Makes the days that begin in a time the baseline of a version; how many rows they hold.';
 
-create or replace function pgscore_data._baseline_of_counts(this_version int, counted jsonb) returns bigint
+create or replace function pgscore_data._baseline_of_counts(this_version int, base text, counted jsonb, samples jsonb) returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -74,6 +87,17 @@ declare
   this_set int := (select s.set_id from pgscore_data.feature_set s where s.version_id = this_version);
   held bigint;
 begin
+  if (this_set is null) <> (samples is not null) then
+    raise exception 'the bins of "%" were frozen or forgotten meanwhile', base using errcode = 'serialization_failure', hint = 'Call pgscore.set_baseline() again.';
+  end if;
+  if exists (select from jsonb_to_recordset(counted) c (n numeric, measured numeric, sum float8)
+              where c.n not between 0 and 9007199254740991 or c.measured not between 0 and c.n or not abs(c.sum) < 1e80 or num_nulls(c.n, c.measured, c.sum) > 0) then
+    raise exception 'these are no counts' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_baseline().';
+  end if;
+  if samples is not null then
+    perform pgscore_data._freeze_bins(this_version, samples);
+    select s.set_id into this_set from pgscore_data.feature_set s where s.version_id = this_version;
+  end if;
   delete from pgscore_data.feature_baseline b where b.set_id = this_set;
   insert into pgscore_data.feature_baseline (set_id, feature, counts, n_measured, sum)
   select this_set, b.feature, pgscore_data._dense(b.n_bins + 3, array_agg(c.slot), array_agg(c.n)), coalesce(sum(c.measured), 0), coalesce(sum(pgscore_data._exactly(c.sum)), 0)
@@ -84,7 +108,8 @@ begin
   return held;
 end
 $$;
-comment on function pgscore_data._baseline_of_counts(int, jsonb) is 'Makes what somebody counted in a table the baseline of a version; how many rows it has.';
+comment on function pgscore_data._baseline_of_counts(int, text, jsonb, jsonb) is 'Makes what somebody counted in a table the baseline of a version, and freezes the bins of these values where there were none to count in; how many rows it has.';
+drop function if exists pgscore_data._baseline_of_counts(int, jsonb);
 
 create or replace function pgscore_data._monitor_features(this_model int, settings jsonb) returns void
 language plpgsql volatile
@@ -108,23 +133,22 @@ comment on function pgscore_data._monitor_features(int, jsonb) is 'Changes how t
 create or replace function pgscore_data._accept_baseline() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
 as $$
 declare
   version record := pgscore._find_version(new.model);
 begin
+  -- Whoever asks for a plan goes on to count a table, which may take hours: she holds up nobody until she has counted.
+  if new.action in ('plan', 'propose') then
+    new.outcome := case new.action when 'plan' then pgscore_data._baseline_plan(version.version_id) else pgscore_data._proposed_plan(version.version_id, new.settings) end;
+    return new;
+  end if;
   -- A refresh may be counting into what is changed here.
-  perform pg_advisory_xact_lock(7867316, 1);
+  perform pgscore_data._await_turn('cells');
   case new.action
-    when 'plan' then
-      new.outcome := pgscore_data._baseline_plan(version.version_id);
-      return new;
-    when 'freeze' then
-      perform pgscore_data._freeze_bins(version.version_id, new.settings);
-      new.outcome := pgscore_data._baseline_plan(version.version_id);
-      return new;
     when 'count' then
-      new.outcome := to_jsonb(pgscore_data._baseline_of_counts(version.version_id, new.settings -> 'counts'));
-      new.settings := new.settings - 'counts';
+      new.outcome := to_jsonb(pgscore_data._baseline_of_counts(version.version_id, new.model, new.settings -> 'counts', new.settings -> 'samples'));
+      new.settings := new.settings - 'counts' - 'samples';
     when 'history' then
       new.outcome := to_jsonb(pgscore_data._baseline_of_history(version.version_id, new.model, new.settings));
     when 'anew' then
@@ -177,10 +201,12 @@ comment on function pgscore._baseline_columns(regclass, jsonb) is 'The columns o
 create or replace function pgscore.set_baseline(model text, source regclass default null, from_time timestamptz default null, to_time timestamptz default null) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
 as $$
 declare
   plan jsonb;
   columns jsonb;
+  samples jsonb;
   counted jsonb;
   held jsonb;
 begin
@@ -200,8 +226,8 @@ begin
   if not (plan -> 0 ->> 'frozen')::boolean then
     execute format('select jsonb_build_array(%s) from (select s.* from %s s order by random() limit 10000) s',
       (select string_agg(format('jsonb_build_object(''feature'', %s, %L, jsonb_agg(%s))', c ->> 'feature', case c ->> 'kind' when 'number' then 'numbers' else 'texts' end, c ->> 'value'), ', ') from jsonb_array_elements(columns) c), source)
-      into counted;
-    insert into pgscore._baseline_request (model, action, settings) values (model, 'freeze', counted) returning outcome into plan;
+      into samples;
+    insert into pgscore._baseline_request (model, action, settings) values (model, 'propose', samples) returning outcome into plan;
     columns := pgscore._baseline_columns(source, plan);
   end if;
   execute (
@@ -214,7 +240,7 @@ begin
   if counted is null then
     raise exception '% has no row', source using errcode = 'no_data_found', hint = 'Give a table with the rows that the model was trained on, or others that are as they should be.';
   end if;
-  insert into pgscore._baseline_request (model, action, settings) values (model, 'count', jsonb_build_object('source', source::text, 'counts', counted)) returning outcome into held;
+  insert into pgscore._baseline_request (model, action, settings) values (model, 'count', jsonb_build_object('source', source::text, 'counts', counted) || case when samples is null then '{}' else jsonb_build_object('samples', samples) end) returning outcome into held;
   return held;
 end
 $$;

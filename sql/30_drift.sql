@@ -21,7 +21,7 @@ begin atomic
          case k.kind
            when 'number' then case when x.slot <= 2 then x.slot when x.slot = k.n_bins + 3 then 13 else 2 + k.coarse[x.slot - 2] end
            else case when x.slot = 2 then k.n_bins + 3 else x.slot end end,
-         case k.kind when 'number' then case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high else k.centers[x.slot - 2] end end,
+         case k.kind when 'number' then pgscore_data._measure(case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high else k.centers[x.slot - 2] end) end,
          x.w, x.b, s.psi_floor
     from taken t
    cross join lateral (
@@ -31,7 +31,7 @@ begin atomic
     left join lateral (select b.counts from pgscore_data.feature_baseline b where b.set_id = t.set_id and b.feature = c.feature and s.baseline_complete offset 0) b on true
    cross join lateral unnest(c.counts, b.counts) with ordinality as x (w, b, slot);
 end;
-comment on function pgscore_data._take_touched(int) is 'Lays out what the days whose drift is to be computed hold in each slot, and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
+comment on function pgscore_data._take_touched(int) is 'Lays out what the days whose drift is to be computed hold in each slot (of numbers, less than 1e-60 is 0: no double holds its square), and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
 
 create or replace function pgscore_data._distances() returns void
 language sql volatile
@@ -70,7 +70,7 @@ begin atomic
          case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end
     from apart a
    cross join lateral (
-     select b.kind, b.others, (c.sum / nullif(c.n_measured, 0))::float8 as mean, (x.sum / nullif(x.n_measured, 0))::float8 as mean_baseline, mo.psi_warning, mo.psi_alert
+     select b.kind, b.others, round(c.sum / nullif(c.n_measured, 0), 100)::float8 as mean, round(x.sum / nullif(x.n_measured, 0), 100)::float8 as mean_baseline, mo.psi_warning, mo.psi_alert
        from pgscore_data.feature_bins b
        join pgscore_data.cell_feature c on c.set_id = b.set_id and c.feature = b.feature and c.day = a.day
        join pgscore_data.feature_set s on s.set_id = b.set_id
@@ -91,7 +91,7 @@ set jit = off
 set work_mem = '64MB'
 as $$
 begin
-  if not exists (select from pgscore_data.touched_feature) or not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.touched_feature) or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   truncate pgscore_data.refresh_drift;

@@ -26,7 +26,7 @@ create or replace function pgscore_data._set_calibration(this_version int, as_of
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select pg_advisory_xact_lock(7867316, 1);
+  select pgscore_data._await_turn('cells');
   insert into pgscore_data.estimate_due (version_id, day)
   select distinct s.version_id, s.day from pgscore_data.cell_score s join pgscore_data.calibration c using (version_id)
    where s.version_id = this_version and c.share is distinct from learned
@@ -45,7 +45,8 @@ as $$
 declare
   c pgscore_data.calibration;
 begin
-  if not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.calibration x join pgscore_data.execution e on e.version_id = x.version_id and e.task = 'binary' and e.probabilities where x.checked_at is null or x.changed_at > x.checked_at)
+    or not pgscore_data._take_turn('cells') then
     return;
   end if;
   for c in
@@ -81,7 +82,7 @@ set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
 begin
-  if not exists (select from pgscore_data.estimate_due) or not pg_try_advisory_xact_lock(7867316, 1) then
+  if not exists (select from pgscore_data.estimate_due) or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   with due as (

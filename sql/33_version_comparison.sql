@@ -113,9 +113,6 @@ as $$
 declare
   pair record;
 begin
-  if not pg_try_advisory_xact_lock(7867316, 1) then
-    return false;
-  end if;
   -- All days of two versions are read: at most a twentieth of the time goes into that.
   select v.version_id, v.other_id into pair
     from pgscore_data.version_pair v
@@ -124,7 +121,7 @@ begin
     join pgscore_data.calibration b on b.version_id = v.other_id
    where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at and (not patient or clock_timestamp() > p.compared_at + p.compare_seconds * interval '20 seconds')
    order by p.compared_at nulls first limit 1;
-  if not found then
+  if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._compare_pair(pair.version_id, pair.other_id);

@@ -63,7 +63,7 @@ begin
     when coalesce(r.grain, '') not in ('day', 'week', 'month') then 'grain is day, week or month'
     when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage') and k.kind <> 'performance' then format('%s is counted by the day', r.metric)
     when r.column_name is not null and k.kind <> 'drift' then format('%s is not about a column', r.metric)
-    when r.threshold in ('NaN', 'Infinity', '-Infinity') or r.clear_at in ('NaN', 'Infinity', '-Infinity') then 'a threshold is a finite number'
+    when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed') and r.direction <> 'above' then format('%s is bad when it is high: direction is above', r.metric)
     when k.kind = 'drift' and r.threshold is null then format('%s needs a threshold', r.metric)
     when r.direction = 'outside' and (r.threshold is not null or r.clear_at is not null) then 'outside is about the usual range; set one alert for below and one for above a threshold'
@@ -108,6 +108,9 @@ begin
   perform pgscore_data._check_alert(base, this_task, r);
   delete from pgscore_data.alert_rule x where x.model_id = this_model and x.name = this_name;
   insert into pgscore_data.alert_rule select r.*;
+  if (select count(*) from pgscore_data.alert_rule x where x.model_id = this_model) > 100 then
+    raise exception 'model "%" has a hundred alerts already', base using errcode = 'program_limit_exceeded', hint = format('Drop one first: select pgscore.drop_alert(%L, …);', base);
+  end if;
 end
 $$;
 comment on function pgscore_data._set_alert(int, text, text, text, jsonb, name) is 'Stores a rule in place of the one of its name.';

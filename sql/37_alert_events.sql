@@ -133,7 +133,7 @@ declare
   models int[];
   this_model int;
 begin
-  if not everything and not exists (select from pgscore_data.alert_due) or not pg_try_advisory_xact_lock(7867316, 2) then
+  if not everything and not exists (select from pgscore_data.alert_due) or not pgscore_data._take_turn('alerts') then
     return;
   end if;
   if not at_once and exists (select from pgscore_data.alert_clock c where c.rest_until > began) then

@@ -100,8 +100,8 @@ function categoryBaseline(given: Readonly<Record<string, unknown>>, missing: num
     .toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
   const other = countOf(given['other'] ?? 0, `${label}.other`);
   if (entries.length > MOST_CATEGORIES) throw new Unusable(`${label} has more than ${MOST_CATEGORIES} categories`);
-  if (entries.some(([name]) => Buffer.byteLength(name) > LONGEST_CATEGORY || name.includes('\0')))
-    throw new Unusable(`${label} has a category of more than ${LONGEST_CATEGORY} bytes, or with a zero byte`);
+  if (entries.some(([name]) => Buffer.byteLength(name) > LONGEST_CATEGORY || /[\0\p{Surrogate}]/u.test(name)))
+    throw new Unusable(`${label} has a category of more than ${LONGEST_CATEGORY} bytes, or that is no text`);
   const [binned, rest] = [entries.slice(0, CATEGORIES_WITH_A_BIN), entries.slice(CATEGORIES_WITH_A_BIN)];
   const restCount = rest.reduce((sum, [, count]) => sum + count, other);
   return {

@@ -11,6 +11,8 @@ type Entry = { readonly bytes: Uint8Array; readonly slot: number };
 export class CategoryBins {
   /** How many slots there are: missing, new, the categories, others. */
   readonly size: number;
+  /** How many categories are known, with a bin and without. */
+  readonly known: number;
   readonly #unknown: number;
   readonly #mask: number;
   readonly #table: (Entry | undefined)[];
@@ -18,8 +20,9 @@ export class CategoryBins {
   /** `others` are known and have no bin; null where they were too many to be told from new ones. */
   constructor(categories: readonly string[], others: readonly string[] | null) {
     this.size = categories.length + FIRST_BIN + 1;
+    this.known = categories.length + (others?.length ?? 0);
     this.#unknown = others === null ? this.size - 1 : NEW;
-    this.#mask = 2 ** Math.ceil(Math.log2(4 * (categories.length + (others?.length ?? 0)) + 2)) - 1;
+    this.#mask = 2 ** Math.ceil(Math.log2(4 * this.known + 2)) - 1;
     this.#table = Array.from({ length: this.#mask + 1 });
     for (const [index, category] of categories.entries()) this.#enter(category, FIRST_BIN + index);
     for (const category of others ?? []) this.#enter(category, this.size - 1);

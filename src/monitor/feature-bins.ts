@@ -30,8 +30,10 @@ const readBins = statement<[versionId: number], BinsRow>(
      from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) where s.version_id = $1 order by b.feature`,
 );
 
-/** Features whose bins are kept, 10 kB each. */
-const MOST_KEPT = 1000;
+/** Memory that the bins which are kept take, in kB, and what those of a number and each known category take of it. */
+const MOST_KEPT = 20_000;
+const NUMBER = 10;
+const CATEGORY = 0.6;
 
 /** The bins of the versions that were scored last. */
 export class FeatureBinsCache {
@@ -48,14 +50,21 @@ export class FeatureBinsCache {
   }
 
   #forget(): void {
-    let features = 0;
-    for (const bins of this.#kept.values()) features += bins.features.length;
+    let size = 0;
+    for (const bins of this.#kept.values()) size += sizeOf(bins);
     for (const [versionId, bins] of this.#kept) {
-      if (features <= MOST_KEPT || this.#kept.size === 1) return;
+      if (size <= MOST_KEPT || this.#kept.size === 1) return;
       this.#kept.delete(versionId);
-      features -= bins.features.length;
+      size -= sizeOf(bins);
     }
   }
+}
+
+function sizeOf({ features }: FeatureBins): number {
+  return features.reduce(
+    (sum, feature) => sum + ('bins' in feature ? NUMBER : 1 + CATEGORY * feature.categories.known),
+    0,
+  );
 }
 
 async function load(client: Queryable, versionId: number): Promise<FeatureBins | undefined> {

@@ -70,7 +70,7 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
 
 /** PostgreSQL can store neither a zero byte in a text nor half of a surrogate pair. */
 function checkStorable(facts: object): void {
-  if (!/\\u0000|\\ud[89a-f]/.test(JSON.stringify(facts))) return;
+  if (!/(?<!\\)(?:\\\\)*\\(?:u0000|ud[89a-f])/.test(JSON.stringify(facts))) return;
   throw new PgscoreError('model_unreadable', 'a name or the metadata of the model holds a character that is none', {
     remedy: 'Export the model with plain names.',
   });

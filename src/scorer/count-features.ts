@@ -24,8 +24,8 @@ type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number |
 export type Sources = {
   /** Some from all over the source; none where there is no choice. */
   readonly allOver: () => Promise<RecordBatch[]>;
-  /** Has so many of the job's own come by. */
-  readonly ahead: (rows: number) => Promise<void>;
+  /** Has so many of the job's own come by, or fewer of great size; whether those were all. */
+  readonly ahead: (rows: number) => Promise<boolean>;
 };
 
 /** Counts where the features of a job lie, for the monitor: in the bins of its version, which it freezes where it is the first. */
@@ -58,9 +58,9 @@ export class FeatureCount {
     if (this.#tally !== undefined || this.#watched.length === 0) return;
     const sample = await allOver();
     if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, tools);
-    await ahead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
+    const areAll = await ahead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
     const read = this.#read.map(({ batch }) => batch);
-    if (rowsOf(read) >= LEAST_ROWS) await this.#freeze(read, tools);
+    if (rowsOf(read) >= LEAST_ROWS || !areAll) await this.#freeze(read, tools);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */

@@ -9,8 +9,8 @@ import type { Run } from '../runs/run.ts';
 import { FeatureCount } from './count-features.ts';
 import type { Tools } from './tools.ts';
 
-/** infinity and -infinity, which belong to no day. */
-const BEYOND = 2 ** 62;
+/** From the year 1 to the end of 9998, in microseconds since 2000, as pgscore_data._moment() has it: the rest belongs to no day. */
+const [EARLIEST, LATEST] = [-63_082_281_600_000_000, 252_455_529_600_000_000];
 
 /** Counts the predictions of a job for the monitor, and the features that they were made of. */
 export class PredictionCount {
@@ -61,6 +61,6 @@ function instantsOf(column: DecodedBatch['eventTime']): (row: number) => number 
     const at = valueOffsets[row] ?? 0;
     if ((valueOffsets[row + 1] ?? 0) - at !== 8) return null;
     const instant = view.getInt32(at) * 4_294_967_296 + view.getUint32(at + 4);
-    return Math.abs(instant) > BEYOND ? null : instant;
+    return instant >= EARLIEST && instant < LATEST ? instant : null;
   };
 }

@@ -3,6 +3,7 @@ import { readBatches } from '../copy/read.ts';
 import { awaited } from './awaited.ts';
 import type { Job } from './job.ts';
 import type { Reading } from './reader.ts';
+import { MOST_AHEAD } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { rangeSteps, sourceQuery } from './source-query.ts';
 import type { Tools } from './tools.ts';
@@ -17,12 +18,16 @@ const PAGES_EACH = 8;
 export async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promise<RecordBatch[]> {
   const { run, shard } = job;
   const batches: RecordBatch[] = [];
-  for (let place = 0; shard !== null && place < PLACES; place += 1) {
+  let bytes = 0;
+  for (let place = 0; shard !== null && place < PLACES && bytes < MOST_AHEAD; place += 1) {
     const from = Math.floor((place * run.pages) / PLACES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
     const options = { rows: tools.batchRows, signal: tools.signal, before: rangeSteps(part), after: [] };
     const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
-    for await (const { batch } of awaited(read, tools.onWait)) batches.push(batch);
+    for await (const { batch } of awaited(read, tools.onWait)) {
+      if (bytes < MOST_AHEAD) batches.push(batch);
+      bytes += batch.data.byteLength;
+    }
   }
   return batches;
 }

@@ -11,6 +11,9 @@ import type { Tools } from './tools.ts';
 /** A batch of rows and what the model said of them. */
 export type Scored = { readonly decoded: DecodedBatch; readonly predictions: Predictions };
 
+/** Bytes of features that are read ahead at most: texts may have 16 MB each. */
+export const MOST_AHEAD = 64 * 1024 * 1024;
+
 /** Failed rows of a job that are kept with their input: they wait in memory until its predictions are written. */
 const MOST_KEPT = 10_000;
 
@@ -51,9 +54,10 @@ export class ScoredStream implements AsyncIterable<Scored> {
     return this.#ended && this.#ahead.length <= 1;
   }
 
-  /** Reads until so many rows wait, or to the end. */
-  async readAhead(rows: number): Promise<void> {
-    while (!this.#ended && this.rowsDone < rows) await this.#pull();
+  /** Reads until so many rows wait, or as much as may wait, or to the end; whether it came to the end. */
+  async readAhead(rows: number): Promise<boolean> {
+    while (!this.#ended && this.rowsDone < rows && this.#bytesAhead() < MOST_AHEAD) await this.#pull();
+    return this.#ended;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Scored> {
@@ -63,6 +67,10 @@ export class ScoredStream implements AsyncIterable<Scored> {
       else if (this.#ended) return;
       else await this.#pull();
     }
+  }
+
+  #bytesAhead(): number {
+    return this.#ahead.reduce((sum, { decoded }) => sum + decoded.batch.data.byteLength, 0);
   }
 
   async #pull(): Promise<void> {

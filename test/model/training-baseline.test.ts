@@ -78,7 +78,8 @@ describe('statistics that are of no use are a warning, and the model is taken wi
     ['a mean outside', x({ edges: [0, 1], counts: [1], mean: 2 }), /mean/],
     ['categories in an array', color({ categories: ['red'] }), /not a JSON object/],
     ['a long category', color({ categories: { ['ü'.repeat(101)]: 1 } }), /200 bytes/],
-    ['a category that PostgreSQL cannot hold', color({ categories: { 'a\0b': 1 } }), /zero byte/],
+    ['a category that PostgreSQL cannot hold', color({ categories: { 'a\0b': 1 } }), /no text/],
+    ['half of a character', color({ categories: { '\ud83d': 1 } }), /no text/],
     [
       'too many categories',
       color({ categories: Object.fromEntries(Array.from({ length: 1051 }, (_, n) => [n, 1])) }),

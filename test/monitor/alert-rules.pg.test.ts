@@ -61,7 +61,7 @@ describe('rules', () => {
     [`'x', 'mae'`, 'metric \'mae\' is none of model "asked"'],
     [`'', 'accuracy'`, `alert '' of model "asked" cannot be set: a name has 1 to 200 bytes`],
     [`'x', 'accuracy', direction => 'up'`, 'direction is below, above or outside'],
-    [`'x', 'accuracy', threshold => 'NaN'`, 'a threshold is a finite number'],
+    [`'x', 'accuracy', threshold => 'NaN'`, 'a threshold is a number of less than 1e300'],
     [`'x', 'accuracy', threshold => 0.8, clear_at => 0.7`, 'clear_at lies on the good side of the threshold'],
     [`'x', 'accuracy', threshold => 0.8, direction => 'outside'`, 'outside is about the usual range'],
     [`'x', 'accuracy', for_windows => 3, of_windows => 2`, 'for_windows is 1 to of_windows'],
@@ -198,4 +198,31 @@ test('what the tall view says is what the wide views say', async () => {
     { metric: 'n_predictions', value: 10_000, n: 10_000, undefined_reason: null },
     { metric: 'roc_auc', value: null, n: 10_000, undefined_reason: null },
   ]);
+});
+
+describe('a rule of one user', () => {
+  test.each(['-1.7e308', '1.7e308'])('with a threshold of %s silences no other', async (threshold) => {
+    const name = threshold.startsWith('-') ? 'poisoned_below' : 'poisoned_above';
+    const model = await addMonitoredModel(superuser, name, 'binary');
+    await putDay(superuser, model, 1, { accuracy: 0.9 });
+    for (const direction of ['below', 'above'])
+      await alice
+        .query(`select pgscore.set_alert($1, $2, 'accuracy', threshold => $3, direction => $2)`, [
+          name,
+          direction,
+          threshold,
+        ])
+        .catch((error: unknown) => expect(error).toMatchObject({ code: '22023' }));
+    await superuser.query(`update pgscore_data.alert_clock set last_at = '-infinity'`);
+    const look = 'select failure from pgscore_data._evaluate_alerts($1, at_once => true)';
+    expect((await superuser.query(look, [at(40)])).rows).toEqual([{ failure: null }]);
+  });
+
+  test('is one of a hundred of a model at most: each is looked at whenever a label comes', async () => {
+    await addMonitoredModel(superuser, 'crowded', 'binary');
+    const set = `select pgscore.set_alert('crowded', 'rule ' || n, 'accuracy', threshold => 0.5) from generate_series($1::int, $2) n`;
+    await alice.query(set, [1, 100]);
+    await expect(alice.query(set, [101, 101])).rejects.toMatchObject({ code: '54000' });
+    await alice.query(set, [100, 100]);
+  });
 });

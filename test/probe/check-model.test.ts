@@ -234,3 +234,9 @@ test('a zero byte in the metadata is refused, for PostgreSQL can not store it', 
   const bytes = onnxModel({ nodes: [total], tensors: [axis, floats('unused', [1], [0])], metadata: { note: 'a\0b' } });
   await expect(checkModel(bytes, { features })).rejects.toMatchObject({ code: 'model_unreadable' });
 });
+
+test('metadata that is JSON may write a character as JSON does', async () => {
+  const metadata = { note: JSON.stringify({ color: '' }).replace('""', String.raw`"\ud83d\ude00 \u0000"`) };
+  const bytes = onnxModel({ nodes: [total], tensors: [axis, floats('unused', [1], [0])], metadata });
+  await expect(checkModel(bytes, { features })).resolves.toMatchObject({ metadata });
+});
