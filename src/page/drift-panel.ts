@@ -34,6 +34,7 @@ export const driftPanel = (): Panel<ModelContext> =>
       const box = el('div', scroll, heatMap(map, address.grain, chosenCell(map, address)));
       const span = [map.days[0], map.days.at(-1)].map((date) => day(date, address.grain === 'month')).join(' to ');
       const colours = MEANINGS.map(([level, meaning]) => el('span', {}, el('i', { class: level }), meaning));
+      if (!rows.some((row) => levelOf(row) >= 0)) sheet.say(tooFew(address.grain));
       sheet.add(
         box,
         el('p', { class: 'quiet heat-legend' }, el('span', {}, `By ${address.grain}, ${span}`), ...colours),
@@ -43,6 +44,11 @@ export const driftPanel = (): Panel<ModelContext> =>
       requestAnimationFrame(() => box.scrollTo({ left: box.scrollWidth }));
     },
   });
+
+function tooFew(grain: Grain): string {
+  const longer = { day: ' Look by week or month.', week: ' Look by month.', month: '' };
+  return `No ${grain} has enough rows to tell: 200, and 20 for each bin.${longer[grain]}`;
+}
 
 type Cell = { readonly feature: string; readonly day: string } | undefined;
 
