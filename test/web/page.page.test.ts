@@ -162,7 +162,10 @@ async function beginRun(model: string, rows: number): Promise<string> {
       expect(await page.locator('#alerts tbody').first().textContent()).toMatch(
         /^firingchurn@1accuracy lowaccuracy0.610≥ 0.700224/,
       );
-      expect(await page.locator('#rules summary').allTextContents()).toEqual(['1 at rest', '1 before']);
+      expect(await page.locator('#rules summary').allTextContents()).toEqual([
+        '1 at rest, 1 without enough data of late',
+        '1 before',
+      ]);
       expect(await page.locator('#rules tbody').last().textContent()).toContain('resolved');
       expect(await page.locator('#comparison tbody').textContent()).toContain('0.050 to 0.150better');
       await go('#/');
