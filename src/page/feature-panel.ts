@@ -76,7 +76,7 @@ function binName(row: Row): string {
 }
 
 function shortened(name: string): string {
-  const letters = [...name.replaceAll(/\s+/g, ' ')];
+  const letters = Array.from(name.replaceAll(/\s+/g, ' '));
   return letters.length <= LONGEST ? letters.join('') : `${letters.slice(0, LONGEST - 1).join('')}…`;
 }
 

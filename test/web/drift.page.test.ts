@@ -81,7 +81,8 @@ const SUFFIX = { day: 'daily', week: 'weekly', month: 'monthly' };
       noise,
       status,
     ]);
-    expect(shown.toSorted()).toEqual(wanted.toSorted());
+    const lines = (rows: string[][]): string[] => rows.map((row) => row.join(' | ')).toSorted();
+    expect(lines(shown)).toEqual(lines(wanted));
   });
 
   test('colours cells as their status says, and opens the newest that can be told', async () => {
