@@ -8,12 +8,12 @@ return pgscore_data._metric_meanings() || $${
   "is_champion": "Whether the bare model name means this version.",
   "last_scored_at": "When a run of the version was last done.",
   "n_24h": "Predictions of runs that were done in the last 24 hours.",
-  "latest_window": "First day of the newest month that is mature.",
+  "latest_window": "First day of the newest month that is mature and has 30 labels.",
   "metric": "Which metric it is: accuracy of classifiers, mae of regressions.",
   "value": "Its value in that month.",
   "ci_low": "Lower bound of the 95 % interval.",
   "ci_high": "Upper bound.",
-  "value_before": "Its value in the month before, if that is mature.",
+  "value_before": "Its value in the last month before it that is mature and has 30 labels.",
   "change": "value - value_before.",
   "roc_auc_now": "Area under the ROC curve in that month, of a binary classifier.",
   "label_source": "Table or view that the labels come from.",
@@ -216,12 +216,12 @@ comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with 
 
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
-  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature from pgscore_bi.binary_performance_monthly p
-  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature from pgscore_bi.multiclass_performance_monthly p
-  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature from pgscore_bi.regression_performance_monthly p
+  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature, p.n_labeled from pgscore_bi.binary_performance_monthly p
+  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p
+  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.regression_performance_monthly p
 ), mature as (
   select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age, lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
-    from performance p where p.is_mature
+    from performance p where p.is_mature and p.n_labeled >= 30
 )
 select m.name as model_name, v.number::bigint as model_version, e.task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,

@@ -54,36 +54,96 @@ select m.name as model_name, v.number::bigint as model_version, null::text as se
   join pgscore_data.drift_value d using (set_id, feature);
 comment on view pgscore_bi.feature_drift_daily is 'How far each feature of a version is from its baseline, by day.';
 
-create or replace view pgscore_bi.feature_distribution_daily with (security_barrier) as
-with part as (
-  select m.name, v.number, mo.time_zone, mo.psi_floor, s.set_id, c.day, c.feature, k.name as feature_name, k.kind,
-         case when x.slot = 1 then 0 when k.kind = 'number' then case when x.slot = 2 then 1 when x.slot = k.n_bins + 3 then 12 else 1 + k.coarse[x.slot - 2] end
-           when x.slot in (2, k.n_bins + 3) then k.n_bins + 1 else x.slot - 2 end as bin,
-         max(k.n_bins) as n_bins, max(k.categories[x.slot - 2]) as category,
-         min(case when x.slot = 3 then k.low when x.slot between 4 and k.n_bins + 2 then k.edges[x.slot - 3] when x.slot = k.n_bins + 3 then k.high end) as low,
-         max(case when x.slot = 2 then k.low when x.slot = k.n_bins + 2 then k.high when x.slot between 3 and k.n_bins + 1 then k.edges[x.slot - 2] end) as high,
-         sum(x.n)::bigint as n, sum(x.b) as b
-    from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.feature_set s using (version_id)
-    join pgscore_data.feature_bins k using (set_id)
-    join pgscore_data.cell_feature c using (set_id, feature)
-    left join pgscore_data.feature_baseline b on b.set_id = s.set_id and b.feature = c.feature and s.baseline_complete
-   cross join lateral unnest(c.counts, b.counts) with ordinality as x (n, b, slot)
-   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-), share as (
-  select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb from part p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.day, p.feature, p.feature_name, p.kind)
-)
-select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (s.day at time zone s.time_zone)::date as window_date, s.day as window_start,
-       ((date_trunc('day', s.day at time zone s.time_zone) + interval '1 day') at time zone s.time_zone) as window_end, s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
-       case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below' when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
-       s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
-       case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution
-  from share s
- cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w, case when s.pb = 0 then s.psi_floor else s.pb end as b) x
- where s.n > 0 or s.b > 0;
-comment on view pgscore_bi.feature_distribution_daily is 'How each feature of a version lies, by day, in the bins of its drift, beside the baseline. Filter by model, feature and day.';
+create or replace function pgscore_data._define_feature_windows() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $do$
+declare
+  g record;
+  -- As a constant: a function in a view needs EXECUTE of whoever reads it.
+  quantiles constant double precision[] := array(select pgscore_data._chi2_99(df) from generate_series(1, 60) df);
+begin
+  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
+    execute format($q$
+      create or replace view pgscore_data.feature_part_%1$s as
+      select m.name, v.number, mo.time_zone, mo.psi_floor, mo.psi_warning, mo.psi_alert, s.set_id, s.baseline, w.window_start,
+             (date_trunc('%2$s', w.window_start at time zone mo.time_zone) + interval '1 %2$s') at time zone mo.time_zone as window_end, p.*
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.feature_set s using (version_id)
+       cross join lateral (select distinct date_trunc('%2$s', x.day, mo.time_zone) as window_start from pgscore_data.cell_feature x where x.set_id = s.set_id) w
+       cross join lateral (
+         select k.feature, k.name as feature_name, k.kind,
+                case when x.slot = 1 then 0 when k.kind = 'number' then case when x.slot = 2 then 1 when x.slot = k.n_bins + 3 then 12 else 1 + k.coarse[x.slot - 2] end
+                  when x.slot in (2, k.n_bins + 3) then k.n_bins + 1 else x.slot - 2 end as bin,
+                max(k.categories[x.slot - 2]) as category,
+                min(case when x.slot = 3 then k.low when x.slot between 4 and k.n_bins + 2 then k.edges[x.slot - 3] when x.slot = k.n_bins + 3 then k.high end) as low,
+                max(case when x.slot = 2 then k.low when x.slot = k.n_bins + 2 then k.high when x.slot between 3 and k.n_bins + 1 then k.edges[x.slot - 2] end) as high,
+                sum(x.n)::bigint as n, sum(b.counts[x.slot]) as b, sum(case when k.kind = 'category' and k.others is not null and x.slot = 2 then x.n end) as n_new
+           from (select c.feature, u.slot, sum(u.n) as n
+                   from pgscore_data.cell_feature c cross join lateral unnest(c.counts) with ordinality as u (n, slot)
+                  where c.set_id = s.set_id and c.day >= w.window_start
+                    and c.day < (date_trunc('%2$s', w.window_start at time zone mo.time_zone) + interval '1 %2$s') at time zone mo.time_zone
+                  group by 1, 2) x
+           join pgscore_data.feature_bins k on k.set_id = s.set_id and k.feature = x.feature
+           left join pgscore_data.feature_baseline b on b.set_id = s.set_id and b.feature = x.feature and s.baseline_complete
+          group by 1, 2, 3, 4) p$q$, g.suffix, g.grain);
+    execute format('comment on view pgscore_data.feature_part_%s is %L', g.suffix, format('What each feature of a version held in a %s, in the wider bins of its drift, beside the baseline.', g.grain));
+
+    execute format($q$
+      create or replace view pgscore_bi.feature_distribution_%1$s with (security_barrier) as
+      with share as (
+        select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb
+          from pgscore_data.feature_part_%1$s p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.window_start, p.feature, p.feature_name, p.kind)
+      )
+      select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (s.window_start at time zone s.time_zone)::date as window_date, s.window_start, s.window_end,
+             s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
+             case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below' when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
+             s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
+             case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution
+        from share s
+       cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w, case when s.pb = 0 then s.psi_floor else s.pb end as b) x
+       where s.n > 0 or s.b > 0$q$, g.suffix);
+    execute format('comment on view pgscore_bi.feature_distribution_%s is %L', g.suffix, format('How each feature of a version lies, by %s, in the bins of its drift, beside the baseline. Filter by model, feature and %1$s.', g.grain));
+    perform pgscore_data._comment_columns(format('pgscore_bi.feature_distribution_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
+    continue when g.grain = 'day';
+
+    execute format($q$
+      create or replace view pgscore_bi.feature_drift_%1$s with (security_barrier) as
+      with total as (
+        select p.*, nullif(sum(p.n) over whole, 0)::float8 as n_all, nullif(sum(p.b) over whole, 0)::float8 as m_all
+          from pgscore_data.feature_part_%1$s p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.window_start, p.feature, p.feature_name)
+      ), share as (
+        select t.*, t.n / t.n_all as w, t.b::float8 / t.m_all as pb, (t.n + t.b::float8) / (t.n_all + t.m_all) as expected, t.n > 0 or t.b > 0 as counts from total t
+      ), floored as (
+        select s.*, case s.w when 0 then s.psi_floor else s.w end as fw, case s.pb when 0 then s.psi_floor else s.pb end as fb from share s
+      ), apart as (
+        select f.name, f.number, f.time_zone, f.set_id, f.baseline, f.window_start, f.window_end, f.feature_name, f.kind, f.psi_floor, f.psi_warning, f.psi_alert, f.n_all, f.m_all, count(*) filter (where f.counts) as n_bins,
+               sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts) as psi, sum(least(1, 1 / (f.expected * least(f.n_all, f.m_all)))) filter (where f.counts) as sparse,
+               sqrt(greatest(0, sum(case when f.pb > 0 then f.pb * ln(2 * f.pb / (f.pb + f.w)) else 0 end + case when f.w > 0 then f.w * ln(2 * f.w / (f.pb + f.w)) else 0 end)) / 2 / 0.6931471805599453) as js,
+               sum(abs(f.w - f.pb)) / 2 as tv, max(abs(f.w - f.pb)) as l_infinity, sum(f.w) filter (where f.bin = 0) as missing, sum(f.pb) filter (where f.bin = 0) as missing_baseline,
+               sum(f.w) filter (where f.bin in (1, 12)) as outside, sum(f.n_new)::float8 as n_new, sum(f.n) filter (where f.bin > 0) as n_values, sum(f.b) filter (where f.bin > 0) as m_values
+          from floored f group by f.name, f.number, f.time_zone, f.set_id, f.baseline, f.window_start, f.window_end, f.feature_name, f.kind, f.psi_floor, f.psi_warning, f.psi_alert, f.n_all, f.m_all
+      )
+      select a.name as model_name, a.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (a.window_start at time zone a.time_zone)::date as window_date, a.window_start, a.window_end,
+             a.feature_name, a.kind as feature_kind, coalesce(a.n_all, 0)::bigint as n, coalesce(a.m_all, 0)::bigint as n_baseline, a.psi, l.noise as psi_noise_limit,
+             case when a.m_all > 0 then a.js end as js_distance_base2, a.tv as tv_distance, a.l_infinity as l_infinity_distance,
+             a.missing as missing_rate, a.missing - a.missing_baseline as missing_rate_delta, case a.kind when 'number' then a.outside end as out_of_range_rate, a.n_new / a.n_all as new_category_rate,
+             'BASELINE'::text as comparison,
+             case when coalesce(a.m_all, 0) < 200 or coalesce(a.n_all, 0) < greatest(200, 20 * a.n_bins) then 'insufficient_data'
+               when a.psi >= greatest(a.psi_alert, l.noise) then 'alert' when a.psi >= greatest(a.psi_warning, l.noise) then 'warning' else 'ok' end as status,
+             case when a.m_all is null then 'no_baseline' when a.n_values = 0 then 'no_values' when a.m_values = 0 then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end as undefined_reason,
+             a.psi_floor, a.baseline as baseline_source
+        from apart a
+       cross join lateral (select (1 / a.n_all + 1 / a.m_all) * (case when a.n_bins > 1 then (%2$L::double precision[])[a.n_bins - 1] else 0 end + 3 * a.sparse) as noise) l$q$, g.suffix, quantiles);
+    execute format('comment on view pgscore_bi.feature_drift_%s is %L', g.suffix, format('How far each feature of a version is from its baseline, by %s: for models whose days have too few rows to tell.', g.grain));
+    perform pgscore_data._comment_columns(format('pgscore_bi.feature_drift_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
+  end loop;
+end
+$do$;
+comment on function pgscore_data._define_feature_windows() is 'Makes the views of features that add up their cells when they are read, from one template. The drift of days is computed by refreshes instead, for alerts ask for it.';
+select pgscore_data._define_feature_windows();
 
 create or replace view pgscore_bi.dataset_drift_daily with (security_barrier) as
 select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
@@ -96,4 +156,4 @@ select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_d
  group by 1, 2, 3, 4, 5, 6, 7;
 comment on view pgscore_bi.dataset_drift_daily is 'How many of a version''s features have drifted, by day.';
 
-select pgscore_data._comment_columns(format('pgscore_bi.%I', x)::regclass, pgscore_data._drift_meanings()) from unnest(array['feature_drift_daily', 'feature_distribution_daily', 'dataset_drift_daily']) x;
+select pgscore_data._comment_columns(format('pgscore_bi.%I', x)::regclass, pgscore_data._drift_meanings()) from unnest(array['feature_drift_daily', 'dataset_drift_daily']) x;

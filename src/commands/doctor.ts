@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { setting } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { connect } from '../db/connect.ts';
 import { PgscoreError } from '../errors.ts';
+import { urlOrDemo } from './demo-location.ts';
 import { fail, ok } from './doctor/finding.ts';
 import type { Finding } from './doctor/finding.ts';
 import { checkInstallation } from './doctor/installation.ts';
@@ -44,7 +44,7 @@ async function checkMachine(): Promise<Finding[]> {
 type Check = (client: pg.Client) => Promise<Finding | Finding[]>;
 
 async function checkDatabase(flags: Flags): Promise<Finding[]> {
-  const url = setting('databaseUrl', flags);
+  const url = await urlOrDemo(flags);
   let client: pg.Client;
   try {
     client = await connect({ url, applicationName: 'pgscore doctor' });

@@ -40,8 +40,7 @@ export const rulesPanel = (model: string): Panel<undefined> =>
       return atRest.length + before.length === 0 ? undefined : { atRest, before };
     },
     draw: (sheet, { atRest, before }) => {
-      if (atRest.length > 0)
-        sheet.add(folded(`${atRest.length} at rest`, listOf('Rules at rest', 'state', 'since', atRest)));
+      if (atRest.length > 0) sheet.add(folded(restOf(atRest), listOf('Rules at rest', 'state', 'since', atRest)));
       if (before.length > 0)
         sheet.add(folded(`${before.length} before`, listOf('Raised and resolved', 'event', 'event_at', before)));
     },
@@ -49,6 +48,16 @@ export const rulesPanel = (model: string): Panel<undefined> =>
 
 async function alertsOf(model: string | undefined): Promise<Row[]> {
   return (await ask('alerts')).filter((row) => model === undefined || row['model_name'] === model);
+}
+
+/** A rule that has nothing to go by is not at ease. */
+function restOf(rows: readonly Row[]): string {
+  const blind = rows.filter((row) => row['state'] === 'insufficient_data').length;
+  const parts = [
+    blind < rows.length && `${rows.length - blind} at rest`,
+    blind > 0 && `${blind} without enough data of late`,
+  ];
+  return parts.filter((part) => part !== false).join(', ');
 }
 
 function folded(summary: string, inside: HTMLElement): HTMLElement {

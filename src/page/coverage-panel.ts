@@ -23,13 +23,10 @@ export const coveragePanel = (): Panel<ModelContext> =>
       if (latest === undefined) return sheet.say('No predictions yet.');
       const young = rows.findIndex((row) => row['is_mature'] !== true);
       const mature = young === -1 ? latest : rows[young - 1];
-      sheet.add(
-        el(
-          'p',
-          { class: 'quiet' },
-          `${mature === undefined ? 'No day has all its labels yet' : `Mature up to ${day(text(mature, 'window_date'))}`}. The newest day should be by ${day(text(latest, 'expected_mature_on'))}.`,
-        ),
-      );
+      const upTo =
+        mature === undefined ? 'No day has all its labels yet.' : `Mature up to ${dayOf(mature, 'window_date')}.`;
+      const expected = young === -1 ? '' : ` The newest day should be by ${dayOf(latest, 'expected_mature_on')}.`;
+      sheet.add(el('p', { class: 'quiet' }, `${upTo}${expected}`));
       sheet.plot({
         label: `Labelled and unlabelled predictions of version ${context.focus} by day`,
         config: coverageChart(rows, context.focus),
@@ -37,6 +34,10 @@ export const coveragePanel = (): Panel<ModelContext> =>
       });
     },
   });
+
+function dayOf(row: Row, column: string): string {
+  return day(text(row, column));
+}
 
 function coverageChart(rows: readonly Row[], version: number): ChartConfiguration {
   const at = rows.map((row) => atOf(text(row, 'window_date')));

@@ -1,14 +1,21 @@
 import { goTo, here } from './go-to.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
-import { driftMap, levelOf, type DriftMap } from './drift-map.ts';
+import { chosenCell, driftMap, levelOf, windowName, type DriftMap } from './drift-map.ts';
 import { el } from './dom.ts';
 import { count, day, decimal } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
+import type { Grain } from './address.ts';
 
-/** Days that are named above the map. */
-const FIRSTS = /-(?:01|15)$/;
+/** The colours and what they mean, in order. */
+const MEANINGS = [
+  ['h0', 'what chance gives'],
+  ['h1', 'more, but little'],
+  ['h3', 'warning'],
+  ['h5', 'alert'],
+  ['', 'too few rows to tell'],
+] as const;
 
 /** Which features have left their baseline, and when. Not shown where drift is not measured. */
 export const driftPanel = (): Panel<ModelContext> =>
@@ -16,55 +23,66 @@ export const driftPanel = (): Panel<ModelContext> =>
     id: 'drift',
     title: 'Drift of features',
     about: 'against the baseline; choose a cell to see the feature',
-    depends: ({ address, focus }) => [focus, address.feature, address.day],
+    depends: ({ focus, address }) => [focus, address.grain, address.feature, address.day],
     load: async (context) => {
-      const rows = await ask('drift', ofVersion(context));
+      const rows = await ask(`drift-${context.address.grain}`, ofVersion(context));
       return rows.length === 0 ? undefined : rows;
     },
     draw: (sheet, rows, { address }) => {
       const map = driftMap(rows);
-      const chosen = { feature: address.feature ?? map.features[0], day: address.day ?? map.days.at(-1) };
-      const scroll = { class: 'scroll', role: 'region', 'aria-label': 'Drift by feature and day', tabindex: 0 };
-      const box = el('div', scroll, heatMap(map, chosen));
+      const scroll = { class: 'scroll', role: 'region', 'aria-label': 'Drift by feature and time', tabindex: 0 };
+      const box = el('div', scroll, heatMap(map, address.grain, chosenCell(map, address)));
+      const span = [map.days[0], map.days.at(-1)].map((date) => day(date, address.grain === 'month')).join(' to ');
+      const colours = MEANINGS.map(([level, meaning]) => el('span', {}, el('i', { class: level }), meaning));
+      if (!rows.some((row) => levelOf(row) >= 0)) sheet.say(tooFew(address.grain));
       sheet.add(
         box,
-        el(
-          'p',
-          { class: 'quiet' },
-          `${day(map.days[0])} to ${day(map.days.at(-1))}. Green is what chance alone gives; grey is too few rows to tell.`,
-        ),
-        el('details', {}, el('summary', {}, 'The numbers'), tableOf(rows)),
+        el('p', { class: 'quiet heat-legend' }, el('span', {}, `By ${address.grain}, ${span}`), ...colours),
+        el('details', {}, el('summary', {}, 'The numbers'), tableOf(rows, address.grain)),
       );
-      // The newest days are at the right.
+      // The newest windows are at the right.
       requestAnimationFrame(() => box.scrollTo({ left: box.scrollWidth }));
     },
   });
 
-function heatMap(
-  { days, features, at }: DriftMap,
-  chosen: { feature: string | undefined; day: string | undefined },
-): HTMLElement {
+function tooFew(grain: Grain): string {
+  const longer = { day: ' Look by week or month.', week: ' Look by month.', month: '' };
+  return `No ${grain} has enough rows to tell: 200, and 20 for each bin.${longer[grain]}`;
+}
+
+type Cell = { readonly feature: string; readonly day: string } | undefined;
+
+function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): HTMLElement {
   const rows = features.map((feature) =>
     el(
       'tr',
       {},
-      el('th', { scope: 'row' }, feature),
-      ...days.map((date) =>
-        el('td', {}, cell(feature, date, at(feature, date), feature === chosen.feature && date === chosen.day)),
-      ),
+      el('th', { scope: 'row', title: feature }, feature),
+      ...days.map((date) => {
+        const pressed = feature === chosen?.feature && date === chosen.day;
+        return el('td', {}, cell({ feature, day: date }, grain, at(feature, date), pressed));
+      }),
     ),
   );
-  const dates = days.map((date) => el('td', { class: 'date' }, FIRSTS.test(date) && day(date).slice(0, -5)));
+  const dates = days.map((date) => el('td', { class: 'date' }, dateAbove(grain, date)));
   const head = el('thead', { 'aria-hidden': 'true' }, el('tr', {}, el('td'), ...dates));
-  const table = el('table', { class: 'heat' }, head, el('tbody', {}, ...rows));
+  const table = el('table', { class: `heat by-${grain}` }, head, el('tbody', {}, ...rows));
   table.addEventListener('keydown', moveByArrows);
   return table;
 }
 
-function cell(feature: string, date: string, row: Row | undefined, pressed: boolean): HTMLElement {
+/** Every month, the first week of each, the 1st and 15th are named above the map. */
+function dateAbove(grain: Grain, date: string): string | false {
+  if (grain === 'day') return /-(?:01|15)$/.test(date) && day(date).slice(0, -5);
+  return (grain === 'month' || Number(date.slice(-2)) <= 7) && day(date, true).slice(0, -5);
+}
+
+function cell(of: NonNullable<Cell>, grain: Grain, row: Row | undefined, pressed: boolean): HTMLElement {
   const level = levelOf(row);
   const psi = number(row, 'psi');
-  const name = `${feature}, ${day(date)}: ${psi === null ? 'not known' : `PSI ${decimal(psi)}`}`;
+  const status = text(row, 'status').replaceAll('_', ' ');
+  const told = psi === null ? 'not known' : `PSI ${decimal(psi)}, ${status}`;
+  const name = `${of.feature}, ${windowName(grain, of.day)}: ${told}`;
   return el('button', {
     type: 'button',
     class: level < 0 ? undefined : `h${level}`,
@@ -72,8 +90,8 @@ function cell(feature: string, date: string, row: Row | undefined, pressed: bool
     'aria-label': name,
     'aria-pressed': String(pressed),
     tabindex: pressed ? 0 : -1,
-    'data-key': `drift ${feature} ${date}`,
-    onclick: () => goTo({ ...here(), feature, day: date }),
+    'data-key': `drift ${of.feature} ${of.day}`,
+    onclick: () => goTo({ ...here(), ...of }),
   });
 }
 
@@ -95,11 +113,11 @@ function moveByArrows(this: HTMLTableElement, event: KeyboardEvent): void {
   next?.focus();
 }
 
-function tableOf(rows: readonly Row[]): HTMLElement {
+function tableOf(rows: readonly Row[], grain: Grain): HTMLElement {
   return dataTable({
-    caption: 'Population stability index by feature and day',
+    caption: `Population stability index by feature and ${grain}`,
     columns: [
-      'Day',
+      'From',
       'Feature',
       { head: 'Rows', number: true },
       { head: 'PSI', number: true },
@@ -107,7 +125,7 @@ function tableOf(rows: readonly Row[]): HTMLElement {
       'Status',
     ],
     rows: rows.map((row) => [
-      day(text(row, 'window_date')),
+      day(text(row, 'window_date'), grain === 'month'),
       text(row, 'feature_name'),
       count(number(row, 'n')),
       decimal(number(row, 'psi')),

@@ -1,6 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
-import { driftMap } from './drift-map.ts';
+import { chosenCell, driftMap, windowName } from './drift-map.ts';
+import type { Grain } from './address.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
@@ -11,7 +12,7 @@ import { timePlot } from './time-plot.ts';
 type Data = {
   readonly feature: string;
   readonly date: string;
-  readonly days: readonly Row[];
+  readonly windows: readonly Row[];
   readonly bins: readonly Row[];
 };
 
@@ -20,45 +21,66 @@ export const featurePanel = (): Panel<ModelContext> =>
   panel<ModelContext, Data>({
     id: 'feature',
     title: 'Feature',
-    depends: ({ focus }) => focus,
+    depends: ({ focus, address }) => [focus, address.grain],
     load: async (context) => {
-      const rows = await ask('drift', ofVersion(context));
-      const map = driftMap(rows);
-      const feature = context.address.feature ?? map.features[0];
-      const date = context.address.day ?? map.days.at(-1);
-      if (feature === undefined || date === undefined) return undefined;
-      const bins = await ask('feature', { ...ofVersion(context), feature, day: date });
-      return { feature, date, bins, days: rows.filter((row) => row['feature_name'] === feature).toReversed() };
+      const { address } = context;
+      const rows = await ask(`drift-${address.grain}`, ofVersion(context));
+      const chosen = chosenCell(driftMap(rows), address);
+      if (chosen === undefined) return undefined;
+      const bins = await ask(`feature-${address.grain}`, { ...ofVersion(context), ...chosen });
+      const windows = rows.filter((row) => row['feature_name'] === chosen.feature).toReversed();
+      return { feature: chosen.feature, date: chosen.day, bins, windows };
     },
-    draw: (sheet, { feature, date, days, bins }) => {
-      sheet.add(el('p', {}, el('strong', {}, feature), ` on ${day(date)}`));
+    draw: (sheet, { feature, date, windows, bins }, { address: { grain } }) => {
+      const name = windowName(grain, date);
+      sheet.add(el('p', { class: 'feature-name' }, el('strong', {}, feature), `, ${name}`));
       if (bins.length > 0)
         sheet.plot({
-          label: `${feature} on ${day(date)} against its baseline`,
+          label: `${feature}, ${name}, against its baseline`,
           size: 'low',
-          config: binsChart(bins),
+          config: binsChart(bins, grain),
           table: binsTable(bins),
         });
-      const points = (column: string) =>
-        days.map((row) => ({ date: text(row, 'window_date'), value: number(row, column) }));
-      if (days.length === 0) return;
+      if (windows.length === 0) return;
       sheet.plot({
-        label: `Population stability index of ${feature} by day`,
+        label: `Population stability index of ${feature} by ${grain}`,
         size: 'low',
-        config: timePlot({
-          series: [
-            { label: 'PSI', colour: colour('series-2'), points: points('psi') },
-            { label: 'what chance gives', colour: colour('quiet'), points: points('psi_noise_limit'), dashed: true },
-          ],
-          format: decimal,
-          byMonth: false,
-        }),
-        table: daysTable(days),
+        config: psiChart(windows, grain),
+        table: windowsTable(windows, grain),
       });
     },
   });
 
-function binsChart(bins: readonly Row[]): ChartConfiguration {
+function psiChart(windows: readonly Row[], grain: Grain): ChartConfiguration {
+  const points = (column: string) =>
+    windows.map((row) => ({ date: text(row, 'window_date'), value: number(row, column) }));
+  const limit = {
+    label: 'what chance gives',
+    colour: colour('quiet'),
+    points: points('psi_noise_limit'),
+    dashed: true,
+  };
+  const psi = { label: 'PSI', colour: colour('series-2'), points: points('psi') };
+  return timePlot({ series: [psi, limit], format: decimal, byMonth: grain === 'month' });
+}
+
+const LONGEST = 18;
+const DIGITS = 5;
+
+/** A bin by its whole name; of numbers no more digits than tell its ends apart. */
+function binName(row: Row): string {
+  const [low, high] = [number(row, 'bin_low'), number(row, 'bin_high')];
+  if (low === null || high === null) return text(row, 'bin_label');
+  const [from, to] = [low, high].map((end) => String(Number(end.toPrecision(DIGITS))));
+  return from === to && low !== high ? text(row, 'bin_label') : `${from} to ${to}`;
+}
+
+function shortened(name: string): string {
+  const letters = Array.from(name.replaceAll(/\s+/g, ' '));
+  return letters.length <= LONGEST ? letters.join('') : `${letters.slice(0, LONGEST - 1).join('')}…`;
+}
+
+function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
   const bars = (label: string, column: string, background: string) => ({
     label,
     data: bins.map((row) => number(row, column)),
@@ -67,10 +89,10 @@ function binsChart(bins: readonly Row[]): ChartConfiguration {
   return {
     type: 'bar',
     data: {
-      labels: bins.map((row) => text(row, 'bin_label')),
+      labels: bins.map((row) => shortened(binName(row))),
       datasets: [
         bars('baseline', 'baseline_share', tint(colour('quiet'), 0.4)),
-        bars('this day', 'share', colour('series-2')),
+        bars(`this ${grain}`, 'share', colour('series-2')),
       ],
     },
     options: {
@@ -81,7 +103,12 @@ function binsChart(bins: readonly Row[]): ChartConfiguration {
       },
       plugins: {
         legend: { display: true, position: 'bottom' },
-        tooltip: { callbacks: { label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}` } },
+        tooltip: {
+          callbacks: {
+            title: ([item]) => binName(bins[item?.dataIndex ?? 0] ?? {}),
+            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
+          },
+        },
       },
     },
   };
@@ -92,7 +119,7 @@ function binsTable(bins: readonly Row[]) {
     caption: 'Shares by bin',
     columns: ['Bin', ...['Rows', 'Share', 'Baseline'].map((head) => ({ head, number: true as const }))],
     rows: bins.map((row) => [
-      text(row, 'bin_label'),
+      binName(row),
       count(number(row, 'n')),
       percent(number(row, 'share')),
       percent(number(row, 'baseline_share')),
@@ -100,12 +127,12 @@ function binsTable(bins: readonly Row[]) {
   };
 }
 
-function daysTable(days: readonly Row[]) {
+function windowsTable(windows: readonly Row[], grain: Grain) {
   return {
-    caption: 'By day',
-    columns: ['Day', ...['Rows', 'PSI', 'Noise limit'].map((head) => ({ head, number: true as const }))],
-    rows: days.map((row) => [
-      day(text(row, 'window_date')),
+    caption: `By ${grain}`,
+    columns: ['From', ...['Rows', 'PSI', 'Noise limit'].map((head) => ({ head, number: true as const }))],
+    rows: windows.map((row) => [
+      day(text(row, 'window_date'), grain === 'month'),
       count(number(row, 'n')),
       decimal(number(row, 'psi')),
       decimal(number(row, 'psi_noise_limit')),

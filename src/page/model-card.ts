@@ -17,10 +17,17 @@ type Measure = {
   readonly name: string;
   readonly lowerIsBetter: boolean;
   readonly write: (value: number | null) => string;
+  readonly writeChange: (size: number) => string;
 };
 
-const ERROR: Measure = { name: 'mean absolute error', lowerIsBetter: true, write: decimal };
-const ACCURACY: Measure = { name: 'accuracy', lowerIsBetter: false, write: (value) => percent(value) };
+const ERROR: Measure = { name: 'mean absolute error', lowerIsBetter: true, write: decimal, writeChange: decimal };
+const ACCURACY: Measure = {
+  name: 'accuracy',
+  lowerIsBetter: false,
+  write: (value) => percent(value),
+  // From 80 % to 60 % is 20 points, and 25 %.
+  writeChange: (size) => `${(size * 100).toFixed(1)} points`,
+};
 
 /** How one model is, in a card. */
 export function modelCard({ health, versions, trend }: ModelHealth): HTMLElement {
@@ -63,7 +70,7 @@ function headline(standing: Standing | undefined, measure: Measure): HTMLElement
 }
 
 /** Against the month before: better or worse only where the interval leaves no doubt. */
-function change({ now, before }: Standing, { lowerIsBetter, write }: Measure): HTMLElement | undefined {
+function change({ now, before }: Standing, { lowerIsBetter, writeChange }: Measure): HTMLElement | undefined {
   const [then, value] = [number(before, 'value'), number(now, 'value')];
   if (then === null || value === null) return undefined;
   const beyond = (number(now, 'ci_low') ?? then) > then || (number(now, 'ci_high') ?? then) < then;
@@ -72,7 +79,7 @@ function change({ now, before }: Standing, { lowerIsBetter, write }: Measure): H
   return el(
     'span',
     { class: `chip ${tone}` },
-    `${value > then ? '+' : '−'}${write(Math.abs(value - then))} in a month`,
+    `${value > then ? '+' : '−'}${writeChange(Math.abs(value - then))} in a month`,
   );
 }
 

@@ -13,6 +13,9 @@ export type PageQuery = {
 const MOST_WINDOWS = 366;
 const MOST_VERSIONS = 6;
 
+/** What the views of each grain end with. */
+const GRAINS = { day: 'daily', week: 'weekly', month: 'monthly' };
+
 const MODEL = ['model', 'text'] as const;
 const VERSION = ['version', 'version'] as const;
 const VERSIONS = ['versions', 'versions'] as const;
@@ -33,11 +36,36 @@ function performance(task: string, suffix: string): PageQuery {
 }
 
 function performances(): Record<string, PageQuery> {
-  const grains = { day: 'daily', week: 'weekly', month: 'monthly' };
   return Object.fromEntries(
     ['binary', 'multiclass', 'regression'].flatMap((task) =>
-      Object.entries(grains).map(([grain, suffix]) => [`performance-${task}-${grain}`, performance(task, suffix)]),
+      Object.entries(GRAINS).map(([grain, suffix]) => [`performance-${task}-${grain}`, performance(task, suffix)]),
     ),
+  );
+}
+
+/** Drift of features, and how one of them lies, by each grain. */
+function features(): Record<string, PageQuery> {
+  return Object.fromEntries(
+    Object.entries(GRAINS).flatMap(([grain, suffix]): [string, PageQuery][] => [
+      [
+        `drift-${grain}`,
+        {
+          text: `select window_date, feature_name, n, psi, psi_noise_limit, status from pgscore_bi.feature_drift_${suffix}
+                  where model_name = $1 and model_version = $2 order by window_date desc, feature_name limit 4000`,
+          parameters: [MODEL, VERSION],
+          optional: true,
+        },
+      ],
+      [
+        `feature-${grain}`,
+        {
+          text: `select bin_label, bin_low, bin_high, n, share, baseline_share from pgscore_bi.feature_distribution_${suffix}
+                  where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 order by bin limit 120`,
+          parameters: [MODEL, VERSION, DAY, FEATURE],
+          optional: true,
+        },
+      ],
+    ]),
   );
 }
 
@@ -143,16 +171,5 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL, VERSIONS],
     optional: true,
   },
-  drift: {
-    text: `select window_date, feature_name, n, psi, psi_noise_limit, status from pgscore_bi.feature_drift_daily
-            where model_name = $1 and model_version = $2 order by window_date desc, feature_name limit 4000`,
-    parameters: [MODEL, VERSION],
-    optional: true,
-  },
-  feature: {
-    text: `select bin_label, n, share, baseline_share from pgscore_bi.feature_distribution_daily
-            where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 order by bin limit 120`,
-    parameters: [MODEL, VERSION, DAY, FEATURE],
-    optional: true,
-  },
+  ...features(),
 };

@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, test } from '@jest/globals';
 
+import { recordDemo } from '../../src/commands/demo-location.ts';
 import { freshCluster } from '../install/fresh-cluster.ts';
 import { runCli } from './run-cli.ts';
 
@@ -58,6 +63,18 @@ describe('the doctor of an installation', () => {
     expect(findings.map(({ check }) => check)).toEqual(
       expect.arrayContaining(['Node.js', 'ONNX Runtime', 'PostgreSQL', 'NOTIFY', 'dblink', 'original', 'login']),
     );
+  });
+
+  test('looks at the demo of the folder where no database is named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'doctor-'));
+    await recordDemo(join(folder, '.pgscore'), url);
+    const { exit, stdout } = await runCli(['doctor', '--json'], { cwd: folder });
+    await rm(folder, { recursive: true });
+    const findings: Finding[] = JSON.parse(stdout);
+    expect({ exit, at: findings.find(({ check }) => check === 'database')?.detail }).toEqual({
+      exit: 0,
+      at: expect.stringContaining(`"${database}"`),
+    });
   });
 
   test('finds a password that does not fit', async () => {

@@ -55,6 +55,7 @@ async function show(hash: string): Promise<void> {
     const card = page.locator('.model', { hasText: 'churn' });
     await card.waitFor();
     expect(await card.locator('.big').textContent()).toBe(`${((churn?.accuracy ?? 0) * 100).toFixed(1)} %`);
+    expect(await card.locator('.model-value .chip').textContent()).toMatch(/^[+−]\d+\.\d points in a month$/);
     expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'price']);
   });
 
@@ -102,6 +103,10 @@ async function show(hash: string): Promise<void> {
       `select window_date::text as at, (${value})::int as value from pgscore_bi.label_coverage_daily where model_name = 'churn' order by 1`;
     expect(series(drawn, 'labelled')).toEqual(await pointsOf(view('n_labeled')));
     expect(series(drawn, 'not yet')).toEqual(await pointsOf(view('n_predictions - n_labeled')));
+    expect(await page.locator('#coverage p.quiet').last().textContent()).toContain('The newest day should be by');
+    await show('#/model/animal');
+    await page.locator('#coverage', { hasText: 'Mature up to 30 Mar 2026.' }).waitFor();
+    expect(await page.locator('#coverage').textContent()).not.toContain('should be');
   });
 
   test('reliability, precision and recall by threshold, and scores, of the month that is looked at', async () => {

@@ -67,6 +67,11 @@ export const STORY: readonly Step[] = [
     sql: `select f.flight_id, f.carrier, f.dest, pgscore_models.arrival_delay_v1(f) as risk from flight_features f order by pgscore_models.arrival_delay_v1(f) desc limit 3`,
   },
   {
+    who: 'dana',
+    say: 'Every model is watched. Days are to be those of New York, where the flights leave.',
+    sql: `select pgscore.monitor('arrival_delay', time_zone => 'America/New_York')`,
+  },
+  {
     who: 'ana',
     say: 'Ana, who may read the flights, asks for all of them to be scored. The service picks the request up at commit.',
     sql: `select pgscore.score_table('arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at') as run`,
@@ -95,6 +100,21 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'dana',
+    say: 'The model learned from January to March, so its features are compared with those: the weather of summer is another.',
+    sql: `select pgscore.set_baseline('arrival_delay', from_time => '2013-01-01', to_time => '2013-04-01')`,
+  },
+  {
+    who: 'ana',
+    say: '',
+    sql: `select window_date, feature_name, psi, psi_noise_limit, status from pgscore_bi.feature_drift_monthly where model_name = 'arrival_delay' and status in ('warning', 'alert') order by psi desc limit 5`,
+  },
+  {
+    who: 'ana',
+    say: 'Alerts watch what is new, and say nothing of 2013. This is what they would have said: a blizzard, and days when many flights were late.',
+    sql: `select alert, window_date, value, lower_threshold from pgscore.preview_monitor('arrival_delay') where event = 'firing' order by window_date`,
+  },
+  {
+    who: 'dana',
     say: 'A second model predicts minutes in the air; its first version learned from January, its second from April to June.',
     sql: `select pgscore.deploy('air_time', $1)`,
     file: 'air_time_january.onnx',
@@ -102,6 +122,7 @@ export const STORY: readonly Step[] = [
   { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@1')` },
   { who: 'dana', say: '', sql: `select pgscore.deploy('air_time', $1)`, file: 'air_time_spring.onnx' },
   { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@2')` },
+  { who: 'dana', say: '', sql: `select pgscore.monitor('air_time', time_zone => 'America/New_York')` },
   {
     who: 'ana',
     say: 'Both score every flight: the champion, and the challenger, whose predictions go to the history.',
