@@ -207,7 +207,7 @@ comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is kno
 create or replace view pgscore_bi.prediction_detail with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, array_to_string(e.key, ', ') as entity_key, e.event_time, e.score, x.class_labels[e.predicted_class + 1] as predicted,
        coalesce(x.class_labels[e.actual_class + 1], e.actual::text) as actual, e.score - e.actual as error, e.actual_class = e.predicted_class as is_correct, e.known_at,
-       extract(epoch from pgscore_data._label_age(e.known_at, e.event_time))::float8 / 86400 as label_delay_days, e.run_id as run
+       extract(epoch from greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', e.known_at)) - e.event_time)::float8 / 86400 as label_delay_days, e.run_id as run
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution x using (version_id)
