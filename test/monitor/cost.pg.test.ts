@@ -19,7 +19,7 @@ async function addHistory(versionId: number, from: number, to: number): Promise<
   ];
   for (const fill of fills) await superuser.query(fill, [versionId, from, to]);
   await superuser.query(
-    'vacuum analyze pgscore_data.cell_score, pgscore_data.cell_outcome_score, pgscore_data.cell_class_score, pgscore_data.cell_error',
+    'vacuum analyze pgscore_data.score_bin, pgscore_data.cell_score, pgscore_data.cell_outcome_score, pgscore_data.cell_class_score, pgscore_data.cell_error',
   );
 }
 
