@@ -377,7 +377,9 @@ begin
   perform pgscore_data._add_deltas();
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
-  return exists (select from pgscore_data.label_change) or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired);
+  -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
+  return exists (select from pgscore_data.label_change c where c.captured_at < began)
+      or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began);
 end
 $$;
-comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more is waiting.';
+comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';
