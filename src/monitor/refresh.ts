@@ -1,5 +1,6 @@
 import { statement, type Queryable } from '../db/statement.ts';
 import { renewCalibrations } from './renew-calibrations.ts';
+import { renewClassCalibrations } from './renew-class-calibrations.ts';
 
 const refreshCells = statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more');
 const computeMetrics = statement<[], { more: boolean }>(
@@ -22,6 +23,7 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
 export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
   await repeat([refreshCells, computeMetrics, computeDrift], client, goesOn);
   await renewCalibrations(client, goesOn);
+  await renewClassCalibrations(client, goesOn);
   await repeat([estimateDays, compareVersions], client, goesOn);
 }
 

@@ -12,6 +12,7 @@ import warnings
 
 from binary import binary
 from comparison import comparison
+from class_estimates import class_days
 from estimates import estimates
 from drift import distances, drift_cases
 from multiclass import multiclass
@@ -72,6 +73,7 @@ if __name__ == '__main__':
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
     (here / 'estimates.json').write_text(lines(estimates()))
+    (here / 'class_estimates.json').write_text(lines({'days': class_days()}))
     (here / 'comparison.json').write_text(lines(comparison()))
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
     (here / 'drift.json').write_text(lines({'cases': cases}))
