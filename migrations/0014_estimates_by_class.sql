@@ -1,4 +1,7 @@
--- What is to be expected of classifiers of three or more classes: how their predictions lie by class, labelled or not.
+-- What is to be expected of classifiers of three or more classes: how their predictions lie by class, labelled or not. And which quantile a regression predicts.
+
+alter table pgscore_data.monitor add column quantile double precision check (quantile > 0 and quantile < 1);
+comment on column pgscore_data.monitor.quantile is 'Which quantile a regression predicts; NULL: none that is known, and no pinball loss.';
 
 create table pgscore_data.class_tally (
   run_id bigint not null references pgscore_data.run on delete cascade,

@@ -24,6 +24,8 @@ select * from (values
   ('weighted_precision', 'performance', '{multiclass}', 'high', 0, 1),
   ('weighted_recall', 'performance', '{multiclass}', 'high', 0, 1),
   ('weighted_f1', 'performance', '{multiclass}', 'high', 0, 1),
+  ('macro_roc_auc', 'performance', '{multiclass}', 'high', 0, 1),
+  ('top_2_accuracy', 'performance', '{multiclass}', 'high', 0, 1),
   ('mae', 'performance', '{regression}', 'low', 0, null),
   ('rmse', 'performance', '{regression}', 'low', 0, null),
   ('bias', 'performance', '{regression}', 'neither', null, null),
@@ -32,6 +34,9 @@ select * from (values
   ('wape', 'performance', '{regression}', 'low', 0, null),
   ('median_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('p90_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('pinball_loss', 'performance', '{regression}', 'low', 0, null),
+  ('max_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('explained_variance', 'performance', '{regression}', 'high', null, 1),
   ('actual_mean', 'performance', '{regression}', 'neither', null, null),
   ('n_predictions', 'integrity', '{binary,multiclass,regression}', 'neither', 0, null),
   ('label_coverage', 'integrity', '{binary,multiclass,regression}', 'high', 0, 1),
@@ -62,7 +67,7 @@ set search_path = pg_catalog, pg_temp
 return format($q$
   select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, x.metric, null::text as column_name,
          x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason
-    from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)$q$,
+    from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
   task || '_performance_' || suffix,
@@ -73,7 +78,8 @@ return format($q$
             case k.kind when 'performance' then 'p.n_labeled' else 'p.n_predictions' end), ', ' order by k.metric)
      from pgscore_data.metric_kind k
     cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view, regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
-    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)));
+    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
+  case task when 'regression' then $q$ where x.metric <> 'pinball_loss' or p.quantile is not null$q$ end);
 comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
 create or replace function pgscore_data._define_metric_series() returns void

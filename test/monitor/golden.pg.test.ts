@@ -10,6 +10,7 @@ const [superuser, alice] = await Promise.all([database.client(), database.client
 const TASKS = ['binary', 'multiclass', 'regression'] as const;
 const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
 for (const task of TASKS) await stage(superuser, alice, task);
+await superuser.query(`select pgscore.monitor('regression', quantile => 0.9)`);
 
 async function show(task: Task, grain: Grain): Promise<Map<string, Shown>> {
   const read = `select *, window_date::text from pgscore_bi.${task}_performance_${SUFFIXES[grain]} where model_name = $1`;
