@@ -1,4 +1,5 @@
--- What is to be expected of classifiers of three or more classes: how their predictions lie by class, labelled or not. And which quantile a regression predicts.
+-- What is to be expected of classifiers of three or more classes: how their predictions lie by class, labelled or not. And which quantile a regression predicts, and rules
+-- about drift that find the grain with rows enough.
 
 alter table pgscore_data.monitor add column quantile double precision check (quantile > 0 and quantile < 1);
 comment on column pgscore_data.monitor.quantile is 'Which quantile a regression predicts; NULL: none that is known, and no pinball loss.';
@@ -44,3 +45,6 @@ comment on table pgscore_data.class_estimate is 'What to expect of the predictio
 
 comment on column pgscore_data.calibration.n_positive is 'How many of them were positive; of a classifier of three or more classes, how many were right.';
 comment on column pgscore_data.calibration.share is 'The share of positives to expect in each bin of scores, by isotonic regression; NULL where scores are taken as the shares that they claim to be. Of a classifier of three or more classes one class after the other, in a fourth as many bins; NULL for a class that is taken at its word.';
+
+alter table pgscore_data.alert_rule drop constraint alert_rule_grain_check, add constraint alert_rule_grain_check check (grain in ('auto', 'day', 'week', 'month'));
+comment on column pgscore_data.alert_rule.grain is 'auto, of drift: days, or where these have too few rows weeks, or where these have months.';

@@ -49,17 +49,20 @@ select * from (values
 ) x (metric, kind, tasks, better, least, most);
 comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
 
-create or replace view pgscore_data.drift_series as
-select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
-       f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason
-  from pgscore_bi.feature_drift_daily f
-union all
-select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, x.n, null::float8, null::text
-  from pgscore_bi.dataset_drift_daily d
-  cross join lateral (
-    select max(f.n) as n from pgscore_bi.feature_drift_daily f
-     where f.model_name = d.model_name and f.model_version = d.model_version and f.window_start = d.window_start) x;
-comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a day and feature with metric psi, or a day with metric drift_share. noise_limit is what the metric reaches by chance.';
+do $do$
+begin
+  execute 'create or replace view pgscore_data.drift_series as ' || (
+    select string_agg(format($q$
+      select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
+             f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason, %2$L::text as grain
+        from pgscore_bi.feature_drift_%1$s f
+      union all
+      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, null::text, %2$L
+        from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
+      from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
+end
+$do$;
+comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi, or a window with metric drift_share. noise_limit is what the metric reaches by chance.';
 
 create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text
 language sql stable
@@ -114,7 +117,7 @@ begin
          select c.n_predictions - coalesce(sum(s.n), 0)::float8 as hits, c.n_predictions as n from pgscore_data.cell_score s where s.version_id = c.version_id and s.day = c.day) x
        where c.n_predictions > 0
       union all
-      select d.model_name, d.model_version, 'day', null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
+      select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
              d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason
         from pgscore_data.drift_series d$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
