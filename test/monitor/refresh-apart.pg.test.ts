@@ -46,7 +46,9 @@ async function broken(table: string, work: () => Promise<void>): Promise<void> {
   const value = table === 'ground_truth' ? models.get('bad')?.modelId : models.get('bad')?.versionId;
   const forbid = `alter table pgscore_data.${table} add constraint broken check (${key} <> ${value}) not valid`;
   await superuser.query(forbid);
-  await work().finally(() => superuser.query(`alter table pgscore_data.${table} drop constraint broken`));
+  await work();
+  const allow = `alter table pgscore_data.${table} drop constraint broken`;
+  await superuser.query(allow);
 }
 
 test('a model whose labels cannot be taken holds up no other, and is caught up with when they can', async () => {
@@ -72,11 +74,13 @@ test.each(['metric_value', 'estimate'])(
   'a version whose %s cannot be stored holds up no other, nor what comes after',
   async (table) => {
     const good = models.get('good')?.versionId;
-    await superuser.query(`delete from pgscore_data.${table}`);
+    const forget = `delete from pgscore_data.${table}`;
+    await superuser.query(forget);
+    const read = `select from pgscore_data.${table} where version_id = $1`;
     await broken(table, async () => {
       await more();
       await refresh(superuser, always, log);
-      const stored = await superuser.query(`select from pgscore_data.${table} where version_id = $1`, [good]);
+      const stored = await superuser.query(read, [good]);
       expect(stored.rowCount).toBeGreaterThan(0);
       expect(logged).toMatchObject([{ model: 'bad@1' }]);
       const due = await superuser.query('select from pgscore_data.estimate_due where version_id = $1', [good]);
