@@ -60,6 +60,26 @@ test('the area of each class against the others is that of scikit-learn, within 
   }
 });
 
+test('precision, recall and F1 of each class are those of scikit-learn', async () => {
+  const read = `select *, window_date::text from pgscore_bi.class_performance_monthly where model_name = 'multiclass'`;
+  const { rows } = await superuser.query<Shown>(read);
+  for (const { window_date: date, values } of readGolden('multiclass').golden.filter(
+    ({ grain }) => grain === 'month',
+  )) {
+    for (const [name, value] of Object.entries(values ?? {})) {
+      const [, label, column] = /^class_([abc])_(.+)$/.exec(name) ?? [];
+      if (label === undefined || column === undefined) continue;
+      const row = rows.find((one) => one['window_date'] === date && one['class_label'] === label);
+      const expected = value === null ? null : expect.closeTo(Number(value), 12);
+      expect([date, name, column === 'support' ? Number(row?.[column]) : row?.[column]]).toEqual([
+        date,
+        name,
+        expected,
+      ]);
+    }
+  }
+});
+
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
 const OPTIONAL = /^segment_|^undefined_reason$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
 
