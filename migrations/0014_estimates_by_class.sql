@@ -48,3 +48,6 @@ comment on column pgscore_data.calibration.share is 'The share of positives to e
 
 alter table pgscore_data.alert_rule drop constraint alert_rule_grain_check, add constraint alert_rule_grain_check check (grain in ('auto', 'day', 'week', 'month'));
 comment on column pgscore_data.alert_rule.grain is 'auto, of drift: days, or where these have too few rows weeks, or where these have months.';
+
+alter table pgscore_data.cell_regression add column n_log bigint not null default 0, add column sum_log_error2 numeric not null default 0;
+comment on column pgscore_data.cell_regression.n_log is 'How many pairs sum_log_error2 is of: those above -1 on both sides, of what was counted since this column was. Less than n, there is no mean.';

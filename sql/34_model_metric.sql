@@ -35,6 +35,7 @@ select * from (values
   ('median_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('p90_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('pinball_loss', 'performance', '{regression}', 'low', 0, null),
+  ('msle', 'performance', '{regression}', 'low', 0, null),
   ('max_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('explained_variance', 'performance', '{regression}', 'high', null, 1),
   ('actual_mean', 'performance', '{regression}', 'neither', null, null),
@@ -82,7 +83,7 @@ return format($q$
      from pgscore_data.metric_kind k
     cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view, regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
     where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
-  case task when 'regression' then $q$ where x.metric <> 'pinball_loss' or p.quantile is not null$q$ end);
+  case task when 'regression' then $q$ where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
 comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
 create or replace function pgscore_data._define_metric_series() returns void

@@ -81,7 +81,8 @@ test('precision, recall and F1 of each class are those of scikit-learn', async (
 });
 
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
-const OPTIONAL = /^segment_|^undefined_reason$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
+const OPTIONAL =
+  /^segment_|^undefined_reason$|^msle$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
 
 test.each(TASKS)('a row of the %s views gives a reason exactly where a value is missing', async (task) => {
   const shown = await show(task, 'day');

@@ -8,6 +8,8 @@ const SCALES: Record<string, (golden: GoldenWindow) => number> = {
   cohen_kappa: () => 1,
   r2: () => 1,
   explained_variance: () => 1,
+  // Where 1 + x rounds.
+  msle: () => 1,
   bias: ({ values }) => Number(values?.['mae']),
 };
 const SKETCHED = ['median_abs_error', 'p90_abs_error', 'max_abs_error'];
