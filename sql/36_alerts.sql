@@ -49,8 +49,8 @@ as $$
 declare
   watched record;
   m pgscore_data.monitor;
-  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
-  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
+  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
+  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
   r pgscore_data.effective_alert;
   anew text[] := array(
     select e.name from pgscore_data.effective_alert e
