@@ -2,9 +2,9 @@ import { previousFloat } from '../../lib/float32.ts';
 import { floatsOf, integersOf, textsOf } from '../list-attributes.ts';
 import type { GraphNode } from '../outline.ts';
 
-/** Nodes, and weights of them, that an ensemble may have to be walked here: they take 64 MB. A forest of more is left to ONNX Runtime. */
-const MOST_NODES = 1_000_000;
-const MOST_WEIGHTS = 4_000_000;
+/** Nodes that an ensemble may have to be walked here, and weights of them: from there on, 6 MB, memory is what takes the time, here as in ONNX Runtime. */
+const MOST_NODES = 100_000;
+const MOST_WEIGHTS = 1_000_000;
 
 /** A test: a row goes on to `low` where its column is at most the threshold, or is NaN and `missingIsLow`; else to `high`. */
 export type Branch = {
@@ -31,7 +31,7 @@ export type Weights = { readonly of: 'class' | 'target'; readonly sums: number }
 export function readEnsemble(node: GraphNode, columns: number, { of, sums }: Weights): Ensemble | undefined {
   const trees = integersOf(node, 'nodes_treeids');
   if (trees.length === 0 || trees.length > MOST_NODES || trees.length * sums > MOST_WEIGHTS) return undefined;
-  const places = placesOf(trees, integersOf(node, 'nodes_nodeids'));
+  const places = new Places(trees, integersOf(node, 'nodes_nodeids'));
   const branches = readBranches(node, trees, places);
   const weights = readWeights(node, of, sums, places, trees.length);
   if (branches === undefined || weights === undefined) return undefined;
@@ -42,15 +42,20 @@ export function readEnsemble(node: GraphNode, columns: number, { of, sums }: Wei
     : undefined;
 }
 
-type Places = ReadonlyMap<number, number>;
+/** Where the nodes of each tree stand, by their numbers in it. */
+class Places {
+  readonly #trees = new Map<number, Map<number, number>>();
 
-/** Numbers of a node's tree and of a node in it, as one. */
-function idOf(tree: number | undefined, node: number | undefined): number {
-  return (tree ?? -1) * 2 ** 31 + (node ?? -1);
-}
+  constructor(trees: readonly number[], nodes: readonly number[]) {
+    for (const [index, tree] of trees.entries()) {
+      const own = this.#trees.get(tree) ?? new Map<number, number>();
+      this.#trees.set(tree, own.set(nodes[index] ?? -1, index));
+    }
+  }
 
-function placesOf(trees: readonly number[], nodes: readonly number[]): Places {
-  return new Map(trees.map((tree, index) => [idOf(tree, nodes[index]), index]));
+  of(tree: number | undefined, node: number | undefined): number {
+    return this.#trees.get(tree ?? -1)?.get(node ?? -1) ?? -1;
+  }
 }
 
 /** The test of each node, none for a leaf; undefined where one is of a kind that is not walked here. */
@@ -68,8 +73,8 @@ function readBranches(node: GraphNode, trees: readonly number[], places: Places)
       column: columns[index] ?? -1,
       threshold: thresholds[index] ?? Number.NaN,
       missing: missing[index] === 1,
-      passed: places.get(idOf(tree, passed[index])) ?? -1,
-      failed: places.get(idOf(tree, failed[index])) ?? -1,
+      passed: places.of(tree, passed[index]),
+      failed: places.of(tree, failed[index]),
     };
     if (make !== LEAF && !isSound(test)) return undefined;
     branches.push(make(test));
@@ -120,9 +125,9 @@ function readWeights(
   const targets = integersOf(node, `${of}_ids`);
   const given = floatsOf(node, `${of}_weights`);
   for (const [index, weight] of given.entries()) {
-    const place = places.get(idOf(trees[index], numbers[index]));
+    const place = places.of(trees[index], numbers[index]);
     const target = targets[index] ?? -1;
-    if (place === undefined || target < 0 || target >= sums) return undefined;
+    if (place < 0 || target < 0 || target >= sums) return undefined;
     weights[place * sums + target] = (weights[place * sums + target] ?? 0) + weight;
   }
   return weights;

@@ -14,6 +14,7 @@ export type Rooted = { readonly address: number; readonly depth: number };
 /** The slots of an ensemble, and behind them its weights where a leaf has several; addresses count from the start. */
 export type NodeTable = {
   readonly bytes: Uint8Array;
+  readonly slots: number;
   readonly trees: readonly Rooted[];
   readonly sums: number;
   readonly columns: number;
@@ -27,6 +28,7 @@ export function nodeTable(ensemble: Ensemble, columns: number): NodeTable {
   const table = new Table(slots, sums === 1 ? 0 : ensemble.weights.length, ensemble);
   return {
     bytes: table.bytes,
+    slots,
     trees: ensemble.roots.map((root) => table.plant(root)),
     sums,
     columns,
@@ -38,6 +40,15 @@ export function nodeTable(ensemble: Ensemble, columns: number): NodeTable {
 function slotsOf({ roots, branches }: Ensemble): number {
   const leaves = branches.filter((branch) => branch === undefined).length;
   return roots.length + 2 * (branches.length - leaves) + 2 * leaves;
+}
+
+/** A test of a table, drawn by a number of [0, 1); undefined where a leaf is drawn. */
+export function testOf(table: NodeTable, drawn: number): { column: number; threshold: number } | undefined {
+  const { buffer } = table.bytes;
+  const at = Math.floor(drawn * table.slots) * SLOT;
+  const [words, floats] = [new Int32Array(buffer), new Float32Array(buffer)];
+  if (((words[(at + FLAGS) / 4] ?? 0) & ARRIVED) !== 0) return undefined;
+  return { column: (words[(at + COLUMN) / 4] ?? 0) / 4, threshold: floats[(at + THRESHOLD) / 4] ?? 0 };
 }
 
 class Table {

@@ -1,7 +1,7 @@
 import { previousFloat } from '../../lib/float32.ts';
 import { mulberry32, type Random } from '../../lib/random.ts';
 import type { Graph, RunOutput } from '../graph.ts';
-import type { Ensemble } from './ensemble.ts';
+import { testOf } from './node-table.ts';
 import type { TreeGraph } from './tree-graph.ts';
 
 const ROWS = 512;
@@ -29,17 +29,17 @@ function criticalRows(trees: TreeGraph, rows: number, random: Random): Float32Ar
   return data;
 }
 
-function criticalRow({ ensemble: { branches }, input: { width } }: TreeGraph, random: Random): Float32Array {
+function criticalRow({ table, input: { width } }: TreeGraph, random: Random): Float32Array {
   const row = Float32Array.from({ length: width }, () => oneOf(ODD, random) ?? 0);
   for (let draw = 0; draw < 4 * width; draw += 1) {
-    const branch = oneOf(branches, random);
-    if (branch !== undefined) row[branch.column] = besideThreshold(branch, random);
+    const test = testOf(table, random());
+    if (test !== undefined) row[test.column] = besideThreshold(test.threshold, random);
   }
   if (random() < 0.3) row[Math.floor(random() * width)] = Number.NaN;
   return row;
 }
 
-function besideThreshold({ threshold }: NonNullable<Ensemble['branches'][number]>, random: Random): number {
+function besideThreshold(threshold: number, random: Random): number {
   const beside = [threshold, previousFloat(threshold), -previousFloat(-threshold), threshold + random() - 0.5];
   return oneOf(beside, random) ?? threshold;
 }
