@@ -38,7 +38,8 @@ grant select (version), insert (model, bytes, options, expect) on pgscore._deplo
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
 grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
-grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
 grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
