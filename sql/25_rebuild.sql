@@ -12,12 +12,12 @@ begin
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments
     from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
-  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day on conflict do nothing;
   -- What was read is not kept, so the cells of the features stay; what is computed from them can be.
   insert into pgscore_data.touched_feature (set_id, day)
   select distinct c.set_id, c.day from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id) where s.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
@@ -194,24 +194,24 @@ begin
   with picked as materialized (
     select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
   ), again as (
-    select e.version_id, e.day, 'outcome' as kind, array[e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
-      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4
+    select e.version_id, e.day, 'outcome' as kind, array[s.id, e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
+      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
       from pgscore_data.evaluation e join picked using (version_id, day) join pgscore_data.execution x using (version_id) where e.bin is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'rank', array[e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) where e.rank is not null group by 1, 2, 3, 4
+    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
       from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
   ), held as (
-    select o.version_id, o.day, 'outcome' as kind, array[o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    select o.version_id, o.day, 'outcome' as kind, array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
     union all
-    select r.version_id, r.day, 'outcome', array[r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+    select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
     union all
     select s.version_id, s.day, 'score', array[s.positive::int, s.bin], s.n from pgscore_data.cell_outcome_score s join picked using (version_id, day) where s.n <> 0
     union all
-    select k.version_id, k.day, 'rank', array[k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
+    select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
     union all
     select s.version_id, s.day, 'class score', array[s.class, s.positive::int, s.bin], s.n from pgscore_data.cell_class_score s join picked using (version_id, day) where s.n <> 0
   ), compared as (

@@ -29,7 +29,7 @@ function performance(task: string, suffix: string): PageQuery {
   return {
     text: `select p.* from (
         select x.*, row_number() over (partition by x.model_version order by x.window_date desc) as age
-          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[])) p
+          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null) p
        where p.age <= ${MOST_WINDOWS} order by p.model_version, p.window_date limit ${MOST_WINDOWS * MOST_VERSIONS}`,
     parameters: [MODEL, VERSIONS],
   };
@@ -89,9 +89,9 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   trend: {
     text: `select p.* from (
-        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly
-        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly
-        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly) p
+        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null
+        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
+        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null) p
        order by p.window_date desc limit 3000`,
     parameters: [],
   },
@@ -103,17 +103,17 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   'label-age': {
     text: `select window_date, label_age, n_labeled, accuracy, mae from pgscore_bi.performance_by_label_age
-            where model_name = $1 and model_version = $2 order by window_date desc, n_labeled limit 120`,
+            where model_name = $1 and model_version = $2 and segment_key is null order by window_date desc, n_labeled limit 120`,
     parameters: [MODEL, VERSION],
   },
   confusion: {
     text: `select actual_class, predicted_class, sum(n)::bigint as n from pgscore_bi.confusion_matrix_daily
-            where model_name = $1 and model_version = $2 and ${OF_MONTH} group by 1, 2 order by 1, 2 limit 1000`,
+            where model_name = $1 and model_version = $2 and segment_key is null and ${OF_MONTH} group by 1, 2 order by 1, 2 limit 1000`,
     parameters: [MODEL, VERSION, MONTH],
   },
   classes: {
     text: `select class_label, support, n_predicted, precision_score, recall_score, f1_score from pgscore_bi.class_performance_monthly
-            where model_name = $1 and model_version = $2 and window_date = $3::date order by support desc limit 200`,
+            where model_name = $1 and model_version = $2 and segment_key is null and window_date = $3::date order by support desc limit 200`,
     parameters: [MODEL, VERSION, MONTH],
   },
   threshold: {
