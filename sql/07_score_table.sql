@@ -16,18 +16,19 @@ declare
   features jsonb := signature -> 'features';
   keys int := jsonb_array_length(t.key_columns);
   before int := keys + case columns -> keys ->> 'role' when 'event_time' then 1 else 0 end;
+  segments int := (select count(*) from jsonb_array_elements(columns) c where c ->> 'role' = 'segment');
 begin
   return coalesce(
      plan ->> 'pages' ~ '^[0-9]{1,15}$'
      and signature ->> 'task' = t.task and signature -> 'classLabels' = to_jsonb(t.class_labels)
-     and jsonb_array_length(columns) = before + jsonb_array_length(features)
+     and jsonb_array_length(columns) = before + jsonb_array_length(features) + segments and segments <= 8
      and (columns -> keys ->> 'name') is not null
      and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k) from generate_series(0, keys - 1) k where columns -> k ->> 'role' = 'key') = t.key_columns
      and (
-       select bool_and(coalesce(
+       select bool_and(case when n > before + jsonb_array_length(features) then coalesce(c ->> 'role' = 'segment' and (c ->> 'name') is not null and (c ->> 'segment') is not null, false) else coalesce(
            c ->> 'role' = 'feature' and (c ->> 'name') is not null and c ->> 'feature' = features -> (n - before - 1)::int ->> 'name'
            and c ->> 'width' = features -> (n - before - 1)::int ->> 'width'
-           and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false))
+           and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false) end)
          from jsonb_array_elements(columns) with ordinality as x (c, n) where n > before),
      false);
 end
@@ -68,9 +69,9 @@ begin
       return new;
     end if;
   end if;
-  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at, rows_expected)
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, new.plan, coalesce(new.rls, 'error'), new.publish,
-          new.error_limit, new.schedule_id, new.fire_at, (new.plan ->> 'rows')::numeric::bigint)
+          new.error_limit, new.schedule_id, new.fire_at, (new.plan ->> 'rows')::numeric::bigint, pgscore._segments_of(new.version_id))
   returning run_id into new.run_id;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
@@ -95,7 +96,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   version record := pgscore._ready_version(model);
-  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
   target_id int;
   submitted bigint;
 begin

@@ -1,5 +1,87 @@
 -- Segments: predictions by the value of a column, as it was when they were made.
 
+create or replace function pgscore_data._checked_segments(model text, asked jsonb) returns text[]
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names text[];
+  wrong text;
+begin
+  if asked is null or jsonb_typeof(asked) = 'null' then
+    return null;
+  end if;
+  if jsonb_typeof(asked) <> 'array' or exists (select from jsonb_array_elements(asked) s where jsonb_typeof(s) <> 'string') then
+    wrong := 'they are names of columns, and none is NULL';
+  else
+    names := array(select s from jsonb_array_elements_text(asked) with ordinality as x (s, n) order by n);
+    wrong := case
+      when cardinality(names) > 8 then format('eight columns are the most, and these are %s', cardinality(names))
+      when '' = any (names) then 'a name is empty'
+      when exists (select from unnest(names) s where octet_length(s) > 63) then 'no column has a name of more than 63 bytes'
+      when (select count(distinct s) from unnest(names) s) < cardinality(names) then 'a column is named twice'
+    end;
+  end if;
+  if wrong is not null then
+    raise exception 'model "%" cannot have these segments: %', model, wrong using
+      errcode = 'invalid_parameter_value', hint = 'Name columns of what is scored: segments => array[''carrier'', ''origin'']; for none: segments => ''{}''.';
+  end if;
+  return names;
+end
+$$;
+comment on function pgscore_data._checked_segments(text, jsonb) is 'The columns that a monitor is to split predictions by; raises for what cannot be. NULL where nothing was asked for.';
+
+create or replace function pgscore._segments_of(version int) returns text[]
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select m.segments from pgscore_data.monitor m join pgscore_data.version v using (model_id) where v.version_id = version and m.segments <> '{}';
+end;
+comment on function pgscore._segments_of(int) is 'The columns that the predictions of a version are split by; NULL: none.';
+
+create or replace function pgscore._map_without_segments(column_map jsonb, signature jsonb, segments text[]) returns jsonb
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+return case when segments is null or jsonb_typeof(column_map) <> 'object' then column_map
+  else column_map - array(select s from unnest(segments) s where not (signature -> 'features' @> jsonb_build_array(jsonb_build_object('name', s)))) end;
+comment on function pgscore._map_without_segments(jsonb, jsonb, text[]) is 'The part of a column_map that is about features: it may say where a segment is, too.';
+
+create or replace function pgscore._segment_columns(source regclass, segments text[], column_map jsonb) returns jsonb
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m record;
+  wrong text;
+  planned jsonb := '[]';
+begin
+  if segments is null then
+    return planned;
+  end if;
+  for m in
+    select x.feature as segment, x.wanted, x.column_name, x.type, x.candidates, b.base, pgscore._wire_type(b.base) as wire
+      from pgscore._matched_features(source, jsonb_build_object('features',
+             (select jsonb_agg(jsonb_build_object('name', s, 'type', 'string', 'width', 1) order by n) from unnest(segments) with ordinality as y (s, n))), column_map) x
+     cross join lateral (select pgscore._base_type(x.type) as base) b
+     order by x.n
+  loop
+    wrong := case
+      when m.candidates > 1 then 'more than one column is called so'
+      when m.column_name is null then 'there is no such column'
+      when coalesce(m.wire not in ('text', 'enum', 'bool', 'int2', 'int4', 'int8'), true) then format('it is %s, and not a text, an enum, a boolean or an integer', format_type(m.type, null))
+      when not has_column_privilege(source, m.column_name, 'select') then 'permission denied'
+    end;
+    if wrong is null then
+      planned := planned || jsonb_build_object('name', m.column_name, 'role', 'segment', 'segment', m.segment, 'type', m.wire, 'width', 1, 'sql_type', format_type(m.base, -1));
+    else
+      raise notice 'segment "%" cannot be told of %: %', m.wanted, source, wrong using hint = 'The predictions are made, and count as :missing there.';
+    end if;
+  end loop;
+  return planned;
+end
+$$;
+comment on function pgscore._segment_columns(regclass, text[], jsonb) is 'The column of a source for each segment, found as features are. One that is not there, is of another type or may not be read by the caller is left out: monitoring stops no scoring.';
+
 create or replace view pgscore_data.slice as
 select m.model_id, 0 as segment_id, null::text as segment_key, null::text as segment_value from pgscore_data.model m
 union all

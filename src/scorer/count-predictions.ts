@@ -1,9 +1,12 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { Step } from '../db/trip.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
 import { LocalDays } from '../monitor/local-days.ts';
+import { SegmentTally } from '../monitor/segment-tally.ts';
 import { Tally } from '../monitor/tally.ts';
+import { writeSegmentTally } from '../monitor/write-segments.ts';
 import { writeTally } from '../monitor/write-tally.ts';
 import type { Run } from '../runs/run.ts';
 import { FeatureCount } from './count-features.ts';
@@ -17,6 +20,7 @@ export class PredictionCount {
   readonly #run: Run;
   readonly features: FeatureCount;
   readonly #tally: Tally;
+  readonly #segments = new SegmentTally();
   readonly #days: LocalDays;
 
   private constructor(run: Run, tally: Tally, features: FeatureCount) {
@@ -32,7 +36,7 @@ export class PredictionCount {
     return new PredictionCount(run, tally, await FeatureCount.of(run, signature, tools));
   }
 
-  add({ eventTime, batch }: DecodedBatch, predictions: Predictions): void {
+  add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
     const { score, errors, rows } = predictions;
     const kind = this.#run.target.task === 'binary' ? 'probability' : 'value';
     const instant = instantsOf(eventTime);
@@ -44,11 +48,13 @@ export class PredictionCount {
       this.#tally.add(day, errors.has(row) ? 'failed' : kind, score[row] ?? Number.NaN);
     }
     this.features.add(batch, days);
+    if (segments !== null) this.#segments.add(segments, days, errors);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
-    return [writeTally(this.#run, shard, this.#tally.columns), ...this.features.steps(shard)];
+    const segments = this.#run.segments.length > 0 ? [writeSegmentTally(this.#run, shard, this.#segments.days)] : [];
+    return [writeTally(this.#run, shard, this.#tally.columns), ...this.features.steps(shard), ...segments];
   }
 }
 

@@ -24,7 +24,8 @@ function ownColumns(target: Target): string[] {
 export function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
   const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
-  const columns = constants === 'written' ? ['generation', 'run_id', ...own] : own;
+  const segments = run.segments.length > 0 ? [SEGMENTS] : [];
+  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 
