@@ -85,11 +85,15 @@ comment on function pgscore._segment_columns(regclass, text[], jsonb) is 'The co
 create or replace view pgscore_data.slice as
 select m.model_id, 0 as segment_id, null::text as segment_key, null::text as segment_value from pgscore_data.model m
 union all
-select s.model_id, s.segment_id, s.column_name, s.value from pgscore_data.segment s;
+-- The collation of the analysts' columns is what it was when they were promised.
+select s.model_id, s.segment_id, s.column_name collate "default", s.value collate "default" from pgscore_data.segment s;
 comment on view pgscore_data.slice is 'What the cells of a model are of: all its predictions, which is slice 0 and has no key, and each segment. Whoever asks for rows without a key reads slice 0 only.';
 
 create or replace view pgscore_data.refresh_slice as
-select s.segment_id, d.* from pgscore_data.refresh_delta d cross join lateral unnest(0 || d.segments) as s (segment_id);
+-- Not by one unnest(0 || segments), which takes a microsecond where there are none.
+select 0 as segment_id, d.* from pgscore_data.refresh_delta d
+union all
+select s.segment_id, d.* from pgscore_data.refresh_delta d cross join lateral unnest(d.segments) as s (segment_id) where d.segments is not null;
 comment on view pgscore_data.refresh_slice is 'What leaves and enters the cells of each slice.';
 
 create or replace function pgscore_data._segments_held() returns text
