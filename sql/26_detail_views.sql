@@ -127,10 +127,10 @@ select m.name as model_name, v.number::bigint as model_version, (date_trunc('mon
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.slice s using (model_id)
-  join (
-    select o.version_id, o.segment_id, o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.n <> 0
+  cross join lateral (
+    select o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0
     union all
-    select r.version_id, r.segment_id, r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.n <> 0) c on c.version_id = v.version_id and c.segment_id = s.segment_id
+    select r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0) c
   join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
  group by 1, 2, 3, 4, 8, 9;
 comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age.';

@@ -27,7 +27,7 @@ export class SegmentsField {
     const elements = places.map((place, column) => this.#encoded[column]?.[place[row] ?? 0] ?? NULL_VALUE);
     writer.int4(elements.reduce((sum, { bytes }) => sum + bytes.length, HEADER_BYTES));
     writer.int4(ONE_DIMENSION);
-    writer.int4(1);
+    writer.int4(elements.includes(NULL_VALUE) ? 1 : 0);
     writer.int4(TEXT_OID);
     writer.int4(elements.length);
     writer.int4(1);

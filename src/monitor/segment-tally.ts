@@ -13,12 +13,15 @@ export type SegmentDay = {
 
 /** Places that a column has at most. */
 const PLACES = 256;
+/** Counts that a job keeps at most, some 100 MB: ten years of two columns of 200 values. Further ones are left out. */
+const MOST_COUNTS = 2_000_000;
 
 /** Counts the predictions of a job by day and segment while they pass by. */
 export class SegmentTally {
   #values: SegmentPlaces['values'] = [];
   /** Of each day, the counts of predictions and of failed rows that are not 0, by column and place. */
   readonly #counts = new Map<number | null, Map<number, number>>();
+  #size = 0;
 
   /** Counts the rows of a batch; `days` has the local day of each, `failed` those that have no prediction. */
   add({ places, values }: SegmentPlaces, days: readonly (number | null)[], failed: ReadonlyMap<number, unknown>): void {
@@ -27,7 +30,9 @@ export class SegmentTally {
       for (let row = 0; row < days.length; row += 1) {
         const counts = this.#countsOf(days[row] ?? null);
         const key = 2 * (column * PLACES + (of[row] ?? 0)) + (failed.size > 0 && failed.has(row) ? 1 : 0);
-        counts.set(key, (counts.get(key) ?? 0) + 1);
+        const count = counts.get(key);
+        if (count !== undefined) counts.set(key, count + 1);
+        else if (this.#size < MOST_COUNTS) this.#begin(counts, key);
       }
     }
   }
@@ -44,6 +49,11 @@ export class SegmentTally {
       }
       return found;
     });
+  }
+
+  #begin(counts: Map<number, number>, key: number): void {
+    this.#size += 1;
+    counts.set(key, 1);
   }
 
   #countsOf(day: number | null): Map<number, number> {

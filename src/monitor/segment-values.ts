@@ -8,6 +8,8 @@ export const OTHER = 1;
 const MOST_VALUES = 200;
 /** Room for them, a fifth of which they take. */
 const MASK = 1023;
+/** Bytes of a hundred characters, which a read handle cuts values to: but it is the requester's, and may give her own. */
+const LONGEST = 400;
 
 type Entry = { readonly bytes: Uint8Array; readonly place: number };
 
@@ -27,6 +29,7 @@ export class SegmentValues {
 
   /** Where a text stands, by its bytes. */
   placeOf(source: Uint8Array, start: number, end: number): number {
+    if (end - start > LONGEST) return OTHER;
     for (let at = hashBytes(source, start, end) & MASK; ; at = (at + 1) & MASK) {
       const entry = this.#table[at];
       if (entry === undefined) return this.#meet(at, Uint8Array.from(source.subarray(start, end)));

@@ -53,7 +53,7 @@ export class PredictionCount {
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
-    const segments = this.#run.segments.length > 0 ? [writeSegmentTally(this.#run, shard, this.#segments.days)] : [];
+    const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
     return [writeTally(this.#run, shard, this.#tally.columns), ...this.features.steps(shard), ...segments];
   }
 }
