@@ -13,6 +13,7 @@ import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
 import { reliabilityPanel } from './reliability-panel.ts';
 import { scoresPanel } from './scores-panel.ts';
+import { segmentsPanel } from './segments-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
 
 export type ModelPanels = {
@@ -38,7 +39,8 @@ export function modelPanels(): ModelPanels {
     reliabilityPanel(),
     scoresPanel(),
   ];
-  const [comparison, drift, feature] = [comparisonPanel(), driftPanel(), featurePanel()];
+  const [comparison, segments] = [comparisonPanel(), segmentsPanel()];
+  const [drift, feature] = [driftPanel(), featurePanel()];
   const element = box(
     'stack',
     overTime,
@@ -48,6 +50,7 @@ export function modelPanels(): ModelPanels {
     errors,
     closeLook,
     box('grid', threshold, classes, box('stack', reliability, scores)),
+    segments,
     drift,
     feature,
   );
@@ -60,6 +63,7 @@ export function modelPanels(): ModelPanels {
     classes,
     reliability,
     scores,
+    segments,
     comparison,
     drift,
     feature,

@@ -43,6 +43,33 @@ function performances(): Record<string, PageQuery> {
   );
 }
 
+/** What of a task has an interval in each segment. */
+const BY_SEGMENT = {
+  binary: ['accuracy', 'precision_score', 'recall_score', 'f1_score'],
+  multiclass: ['accuracy'],
+  regression: ['mae', 'rmse'],
+};
+
+/** A month of each segment, and of all predictions: eight columns have two thousand values at most. */
+function segments(): Record<string, PageQuery> {
+  return Object.fromEntries(
+    Object.entries(BY_SEGMENT).map(([task, metrics]) => {
+      const columns = metrics.flatMap((metric) => {
+        const stem = metric.replace(/_score$/, '');
+        return [metric, `${stem}_ci_low`, `${stem}_ci_high`];
+      });
+      return [
+        `segments-${task}`,
+        {
+          text: `select segment_key, segment_value, n_predictions, n_labeled, ${columns.join(', ')} from pgscore_bi.${task}_performance_monthly
+                  where model_name = $1 and model_version = $2 and window_date = $3::date order by segment_key nulls first, segment_value limit 2000`,
+          parameters: [MODEL, VERSION, MONTH],
+        },
+      ];
+    }),
+  );
+}
+
 /** Drift of features, and how one of them lies, by each grain. */
 function features(): Record<string, PageQuery> {
   return Object.fromEntries(
@@ -96,6 +123,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   ...performances(),
+  ...segments(),
   coverage: {
     text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on
              from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
