@@ -192,7 +192,7 @@ begin
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('auc', 'roc_auc'), ('ap', 'average_precision'), ('ks', 'ks_of_scores'), ('ece', 'ece')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'binary_performance_' || g.suffix,
-      format('How right each version of a binary classifier was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How right each version of a binary classifier was: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
@@ -218,7 +218,7 @@ begin
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
-      format('How far each version of a regression was off: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'multiclass_performance_' || g.suffix)
@@ -263,7 +263,7 @@ begin
           select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2, coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3, coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
             from pgscore_data.cell_rank x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end having sum(x.n) > 0) r on true$q$, g.grain);
     execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
-      format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How right each version of a classifier of three or more classes was: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());
   end loop;
 end

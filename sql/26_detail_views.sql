@@ -90,7 +90,7 @@ select m.name as model_name, v.number::bigint as model_version, s.segment_key, s
   join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
  where c.n <> 0
  group by m.name, v.version_id, v.number, s.segment_id, s.segment_key, s.segment_value, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
-comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day.';
+comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.class_performance_monthly with (security_barrier) as
 with matrix as (
@@ -116,7 +116,7 @@ select c.model_name, c.model_version, c.segment_key, c.segment_value, (c.window_
        a.roc_auc, a.error_bound as roc_auc_error_bound
   from class c
   left join pgscore_data.class_metric a on c.segment_id = 0 and a.version_id = c.version_id and a.grain = 'month' and a.window_start = c.window_start and a.class = c.class;
-comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
+comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month and segment; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
 
 create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
@@ -133,7 +133,7 @@ select m.name as model_name, v.number::bigint as model_version, (date_trunc('mon
     select r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0) c
   join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
  group by 1, 2, 3, 4, 8, 9;
-comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age.';
+comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,

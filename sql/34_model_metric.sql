@@ -128,4 +128,4 @@ select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s
     select max(w.lower_threshold) as lower_threshold, min(w.upper_threshold) as upper_threshold, bool_or(w.is_breach) as is_breach
       from pgscore_data.alert_window w
      where s.segment_key is null and w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
-comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, metric and column. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';
+comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, segment, metric and column; of all predictions: where segment_key is null. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';

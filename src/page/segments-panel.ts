@@ -1,7 +1,7 @@
 import { ask, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
 import { el } from './dom.ts';
-import { count, day, NOTHING } from './format.ts';
+import { count, day, decimal, NOTHING } from './format.ts';
 import { ENOUGH, write, type Metric } from './metrics.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
@@ -45,7 +45,7 @@ function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
       numeric(metric.title),
       numeric('Interval'),
       numeric('Gap to all'),
-      '',
+      'Verdict',
     ],
     rows: gaps.map(({ key, value, labelled, metric: own, low, high, gap, surely }) => [
       key,
@@ -53,10 +53,16 @@ function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
       count(labelled),
       write(metric, own),
       `${write(metric, low)} to ${write(metric, high)}`,
-      gap === null ? NOTHING : `${gap < 0 ? '−' : '+'}${write(metric, Math.abs(gap))}`,
+      difference(metric, gap),
       verdictOf(surely, labelled),
     ]),
   });
+}
+
+function difference({ share }: Metric, gap: number | null): string {
+  if (gap === null) return NOTHING;
+  const size = Math.abs(gap);
+  return `${gap < 0 ? '−' : '+'}${share === true ? `${(100 * size).toFixed(1)} points` : decimal(size)}`;
 }
 
 function verdictOf(surely: number, labelled: number): HTMLElement {

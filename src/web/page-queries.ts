@@ -141,7 +141,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   classes: {
     text: `select class_label, support, n_predicted, precision_score, recall_score, f1_score from pgscore_bi.class_performance_monthly
-            where model_name = $1 and model_version = $2 and segment_key is null and window_date = $3::date order by support desc limit 200`,
+            where model_name = $1 and model_version = $2 and segment_key is null and window_date = $3::date order by support desc, class_label limit 200`,
     parameters: [MODEL, VERSION, MONTH],
   },
   threshold: {
