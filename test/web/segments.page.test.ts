@@ -55,11 +55,10 @@ const service = await startTestService(database);
     return numbersIn(opened.page, 'segments');
   }
 
-  async function fromView(select: string, view: string): Promise<string[][]> {
-    const text = `select segment_key, segment_value, n_labeled::text, ${select} from pgscore_bi.${view} where segment_key is not null and window_date = '2026-02-01'
-      order by n_labeled desc, segment_value`;
+  async function fromView(select: string, view: string): Promise<string[]> {
+    const text = `select segment_key, segment_value, n_labeled::text, ${select} from pgscore_bi.${view} where segment_key is not null and window_date = '2026-02-01'`;
     const { rows } = await superuser.query<string[]>({ text, rowMode: 'array' });
-    return rows;
+    return rows.map((cells) => cells.join(' | ')).toSorted();
   }
 
   test('stand below each other by what the views say, the one that is surely worse first, as text', async () => {
@@ -72,14 +71,14 @@ const service = await startTestService(database);
       `${percent('accuracy')}, ${percent('accuracy_ci_low')} || ' to ' || ${percent('accuracy_ci_high')}`,
       'binary_performance_monthly',
     );
-    expect(rows.map((cells) => cells.slice(0, 5)).toSorted()).toEqual(view.toSorted());
+    expect(rows.map((cells) => cells.slice(0, 5).join(' | ')).toSorted()).toEqual(view);
   });
 
   test('of a regression go by its error, and by the metric that is chosen', async () => {
     const rows = await shown('#/model/errors?metric=rmse&month=2026-02-01');
     expect(rows[0]).toEqual(expect.arrayContaining(['<b>late</b>', 'worse']));
     const view = await fromView(`to_char(rmse, 'FM990.000')`, 'regression_performance_monthly');
-    expect(rows.map((cells) => cells.slice(0, 4)).toSorted()).toEqual(view.toSorted());
+    expect(rows.map((cells) => cells.slice(0, 4).join(' | ')).toSorted()).toEqual(view);
   });
 
   test('do not change what is said of all predictions', async () => {
