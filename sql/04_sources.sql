@@ -204,7 +204,7 @@ begin
       raise exception 'key column "%" does not exist in %', column_name, source using
         errcode = 'undefined_column', hint = 'Name columns of the source as they are written there.';
     end if;
-    if column_name in ('generation', 'event_time', 'score', 'label', 'error_code', 'model_version', 'run_id', 'scored_at') or column_name like 'probability\_%' or column_name = 'probabilities' then
+    if column_name in ('generation', 'event_time', 'score', 'label', 'error_code', 'model_version', 'run_id', 'scored_at', 'pgscore_segments') or column_name like 'probability\_%' or column_name = 'probabilities' then
       raise exception 'key column "%" has the name of a column of every prediction', column_name using
         errcode = 'duplicate_column', hint = format('Score a view that gives it another name: select %I as source_%s, ... .', column_name, column_name);
     end if;
@@ -283,7 +283,8 @@ as $$
 $$;
 comment on function pgscore._leaves(regclass) is 'The relations that hold the rows of a source: itself, its partitions, its children.';
 
-create or replace function pgscore._plan_source(source regclass, signature jsonb, key text[], event_time text, column_map jsonb) returns jsonb
+drop function if exists pgscore._plan_source(regclass, jsonb, text[], text, jsonb);
+create or replace function pgscore._plan_source(source regclass, signature jsonb, key text[], event_time text, column_map jsonb, segments text[] default null) returns jsonb
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -311,13 +312,15 @@ begin
       detail = 'Its policies and views would run with a superuser''s rights.',
       hint = format('set role %s; then submit the run again.', relation.relowner::regrole);
   end if;
-  columns := pgscore._key_columns(source, key) || pgscore._event_time_column(source, event_time) || pgscore._feature_columns(source, signature, column_map);
+  columns := pgscore._key_columns(source, key) || pgscore._event_time_column(source, event_time)
+    || pgscore._feature_columns(source, signature, pgscore._map_without_segments(column_map, signature, segments));
   select c ->> 'name' into forbidden from jsonb_array_elements(columns) c
    where not has_column_privilege(source, c ->> 'name', 'select') limit 1;
   if forbidden is not null then
     raise exception 'permission denied for column "%" of %', forbidden, source using
       errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
   end if;
+  columns := columns || pgscore._segment_columns(source, segments, column_map);
   select coalesce(bool_and(c.relkind in ('r', 'm')), true) as hold_blocks, sum(c.reltuples) filter (where c.relkind in ('r', 'm')) as rows, coalesce(sum(pg_relation_size(c.oid)), 0) as bytes into leaves
     from pg_class c where c.oid = any (case when relation.relhassubclass or relation.relkind = 'p' then array(select l from pgscore._leaves(source) l) else array[source] end);
   return jsonb_build_object(
@@ -329,5 +332,5 @@ begin
     'pages', (leaves.bytes / current_setting('block_size')::int)::bigint);
 end
 $$;
-comment on function pgscore._plan_source(regclass, jsonb, text[], text, jsonb) is
-'Everything a run must know of its source, checked as the caller: kind, size, and the columns to read in order, key first, then event_time, then features.';
+comment on function pgscore._plan_source(regclass, jsonb, text[], text, jsonb, text[]) is
+'Everything a run must know of its source, checked as the caller: kind, size, and the columns to read in order, key first, then event_time, features, segments.';

@@ -35,6 +35,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when col ->> 'role' = 'event_time' then 'timestamp with time zone'
+    when col ->> 'role' = 'segment' then 'text'
     when col ->> 'role' = 'feature' and col ->> 'sql_type' = 'bpchar' then 'text'
     else col ->> 'sql_type'
   end
@@ -46,12 +47,15 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(case
+      -- Not by a cast, which may be a function of an enum's owner.
+      when c ->> 'role' = 'segment' and c ->> 'type' = 'enum' then format('case when (t.%1$I) is not null then concat(t.%1$I) end', c ->> 'name')
+      when c ->> 'role' = 'segment' then format('left((t.%I)::%s::text, 100)', c ->> 'name', c ->> 'sql_type')
       when c ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', c ->> 'name', c ->> 'time_zone')
       else format('(t.%I)::%s', c ->> 'name', pgscore._handle_type(c))
     end || ' as c' || n, ', ' order by n)
   from jsonb_array_elements(columns) with ordinality as x (c, n)
 $$;
-comment on function pgscore._handle_columns(jsonb) is 'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types.';
+comment on function pgscore._handle_columns(jsonb) is 'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types, segments as texts.';
 
 create or replace function pgscore._columns_are(relation text, names text[], types text[]) returns boolean
 language plpgsql stable security invoker parallel safe

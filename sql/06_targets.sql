@@ -100,7 +100,7 @@ begin
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n), string_agg(quote_ident(k ->> 'name'), ', ' order by n)
     into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
-  execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null) partition by list (generation)',
+  execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, pgscore_segments text[]) partition by list (generation)',
     base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
   execute format('comment on table pgscore_predictions.%I is %L', base, format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema, t.view_name));
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (0)', base || '_g0', base);

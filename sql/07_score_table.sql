@@ -16,18 +16,19 @@ declare
   features jsonb := signature -> 'features';
   keys int := jsonb_array_length(t.key_columns);
   before int := keys + case columns -> keys ->> 'role' when 'event_time' then 1 else 0 end;
+  segments int := (select count(*) from jsonb_array_elements(columns) c where c ->> 'role' = 'segment');
 begin
   return coalesce(
      plan ->> 'pages' ~ '^[0-9]{1,15}$'
      and signature ->> 'task' = t.task and signature -> 'classLabels' = to_jsonb(t.class_labels)
-     and jsonb_array_length(columns) = before + jsonb_array_length(features)
+     and jsonb_array_length(columns) = before + jsonb_array_length(features) + segments and segments <= 8
      and (columns -> keys ->> 'name') is not null
      and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k) from generate_series(0, keys - 1) k where columns -> k ->> 'role' = 'key') = t.key_columns
      and (
-       select bool_and(coalesce(
+       select bool_and(case when n > before + jsonb_array_length(features) then coalesce(c ->> 'role' = 'segment' and (c ->> 'name') is not null and (c ->> 'segment') is not null, false) else coalesce(
            c ->> 'role' = 'feature' and (c ->> 'name') is not null and c ->> 'feature' = features -> (n - before - 1)::int ->> 'name'
            and c ->> 'width' = features -> (n - before - 1)::int ->> 'width'
-           and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false))
+           and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false) end)
          from jsonb_array_elements(columns) with ordinality as x (c, n) where n > before),
      false);
 end
@@ -75,9 +76,9 @@ begin
     new.rows_expected := (new.plan ->> 'rows')::numeric::bigint;
     perform pgscore_data._keep_plan(new);
   end if;
-  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id, pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected)
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id, pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
-          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected)
+          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, pgscore._segments_of(new.version_id))
   returning run_id into new.run_id;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
@@ -104,6 +105,7 @@ declare
   version record := pgscore._ready_version(model);
   request record;
   known record;
+  split text[] := pgscore._segments_of(version.version_id);
   plan jsonb;
   target_id int;
   submitted bigint;
@@ -115,7 +117,7 @@ begin
   if error_limit < 0 then
     raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
   end if;
-  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map);
+  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, split);
   select * into known from pgscore._known_plan k where k.request = request.digest;
   if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at)
@@ -123,7 +125,7 @@ begin
     returning run_id into submitted;
     return submitted;
   end if;
-  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, split);
   target_id := pgscore._ensure_target(
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));

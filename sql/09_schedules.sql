@@ -125,7 +125,7 @@ as $$
 declare
   reserved record;
   version record := pgscore._ready_version(model);
-  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
   view_name name := coalesce(target, (plan ->> 'name') || '_scores');
   view_schema name := coalesce(target_schema, 'public');
 begin

@@ -10,12 +10,12 @@ select k.plan_id, k.request, k.version_id, k.target_id, k.handle_id, k.plan ->> 
 comment on view pgscore._known_plan is 'What the caller''s earlier requests came to.';
 
 create or replace function pgscore._request_of(
-  source regclass, version_id int, target_schema name, target name, key text[], event_time text, column_map jsonb,
+  source regclass, version_id int, target_schema name, target name, key text[], event_time text, column_map jsonb, segments text[],
   out digest text, out pages bigint, out rows bigint
 )
 language sql stable security invoker
 begin atomic
-  select md5(row(c.oid, c.relname, c.relnamespace, version_id, target_schema, target, key, event_time, case when event_time is not null then current_setting('TimeZone') end, column_map,
+  select md5(row(c.oid, c.relname, c.relnamespace, version_id, target_schema, target, key, event_time, case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
            (select i.indkey::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
            array(select row(a.attname, a.atttypid, a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)::text)::text),
          s.pages, case when c.reltuples >= 0 then c.reltuples::bigint end
@@ -24,7 +24,7 @@ begin atomic
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
 end;
-comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb) is
+comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb, text[]) is
 'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns only.';
 
 create or replace function pgscore._stands(handle_name name, view_schema name, view_name name) returns boolean

@@ -89,7 +89,7 @@ begin atomic
   ), volume as (
     insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
     select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0) from placed p group by p.version_id, p.day
-    on conflict (version_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed
+    on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed
   )
   insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
   select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
@@ -133,11 +133,11 @@ declare
 begin
   for t in select * from pgscore_data._targets_of(this_model) loop
     execute format(
-      'insert into pgscore_data.refresh_prediction (model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
-       select k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s
+      'insert into pgscore_data.refresh_prediction (model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities, segments)
+       select k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s, %s
          from pgscore_data.refresh_key k
          cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
-         cross join lateral (select r.version_id, r.snapshot_at from pgscore_data.run r where r.run_id = p.run_id offset 0) r
+         cross join lateral (select r.version_id, r.snapshot_at, r.segments from pgscore_data.run r where r.run_id = p.run_id and r.paired offset 0) r
          cross join lateral (select from pgscore_data.version v where v.version_id = r.version_id and v.model_id = $1 offset 0) v
         where k.model_id = $1',
       case when t.task = 'regression' then 'null' else '(array_position($3, p.label) - 1)::smallint' end,
@@ -146,6 +146,7 @@ begin
         when t.probability_columns is null then 'array(select (p.probabilities ->> c)::double precision from unnest($3) with ordinality as x (c, n) order by n)'
         else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']' from unnest(t.probability_columns) with ordinality as x (c, n))
       end,
+      pgscore_data._segments_held(),
       'target_' || t.target_id, pgscore_data._key_match(t.key_columns, families))
     using this_model, array(select g.generation from pgscore_data.generation g where g.target_id = t.target_id and g.state = 'published'), t.class_labels;
   end loop;
@@ -185,7 +186,7 @@ begin
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
       from paired p join judge e using (version_id)
   )
-  insert into pgscore_data.refresh_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  insert into pgscore_data.refresh_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
   select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
@@ -193,7 +194,8 @@ begin
          case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
-           then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
+           then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
+         j.segments
     from judged j
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
 end
@@ -204,8 +206,8 @@ create or replace function pgscore_data._recall_pairs() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.refresh_old_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
-  select e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
+  insert into pgscore_data.refresh_old_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, place)
+  select e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments, e.ctid
     from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
 end;
 comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now.';
@@ -221,23 +223,23 @@ begin atomic
     select o.place, o as old, p as new
       from pgscore_data.refresh_old_pair o
       full join pgscore_data.refresh_pair p on p.key = o.key and p.run_id = o.run_id and p.version_id = o.version_id and p.model_id = o.model_id
-     where (o.day, o.event_time, o.known_at, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins)
-       is distinct from (p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins)
+     where (o.day, o.event_time, o.known_at, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins, o.segments)
+       is distinct from (p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments)
   ), leaving as (
-    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-    select -1, (c.old).version_id, (c.old).day, (c.old).age_band, (c.old).actual_class, (c.old).predicted_class, (c.old).actual, (c.old).score, (c.old).p_actual, (c.old).bin, (c.old).rank, (c.old).class_bins from changed c where c.place is not null
+    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    select -1, (c.old).version_id, (c.old).day, (c.old).age_band, (c.old).actual_class, (c.old).predicted_class, (c.old).actual, (c.old).score, (c.old).p_actual, (c.old).bin, (c.old).rank, (c.old).class_bins, (c.old).segments from changed c where c.place is not null
   ), coming as (
-    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-    select 1, (c.new).version_id, (c.new).day, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins from changed c where (c.new).key is not null
+    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    select 1, (c.new).version_id, (c.new).day, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments from changed c where (c.new).key is not null
   ), gone as (
     delete from pgscore_data.evaluation e using changed c where e.ctid = c.place and (c.new).key is null
   ), moved as (
     update pgscore_data.evaluation e
-       set (day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins) = row((c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins)
+       set (day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments) = row((c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments)
       from changed c where e.ctid = c.place and (c.new).key is not null
   ), found as (
-    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-    select (c.new).model_id, (c.new).key, (c.new).version_id, (c.new).run_id, (c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins from changed c where c.place is null
+    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    select (c.new).model_id, (c.new).key, (c.new).version_id, (c.new).run_id, (c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments from changed c where c.place is null
   )
   select count(c.place), count((c.new).key) from changed c;
 end;
@@ -267,37 +269,37 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into pgscore_data.touched (version_id, day) select distinct d.version_id, d.day from pgscore_data.refresh_delta d on conflict do nothing;
-  insert into pgscore_data.cell_outcome as c (version_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
-  select d.version_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
+  insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
+  select d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
          coalesce(sum(d.sign * ((1 - d.p_actual) ^ 2)::numeric), 0),
          coalesce(sum(d.sign * (-ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, d.p_actual))))::numeric), 0)
-    from pgscore_data.refresh_delta d where d.actual_class is not null
-   group by d.version_id, d.day, d.age_band, d.actual_class, d.predicted_class
-  on conflict (version_id, day, age_band, actual_class, predicted_class) do update
+    from pgscore_data.refresh_slice d where d.actual_class is not null
+   group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
+  on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
     set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
   insert into pgscore_data.cell_outcome_score as c (version_id, day, positive, bin, n, sum_score)
   select d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin, sum(d.sign), sum(d.sign * d.score::numeric)
     from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
    group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin
   on conflict (version_id, day, positive, bin) do update set n = c.n + excluded.n, sum_score = c.sum_score + excluded.sum_score;
-  insert into pgscore_data.cell_rank as c (version_id, day, rank, n)
-  select d.version_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_delta d where d.rank is not null group by d.version_id, d.day, d.rank
-  on conflict (version_id, day, rank) do update set n = c.n + excluded.n;
+  insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
+  select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
+  on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
   insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
   select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
     from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) group by 1, 2, 3, 4, 5
   on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
   insert into pgscore_data.cell_regression as c
-    (version_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
-  select d.version_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
+    (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
+  select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
          sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
          coalesce(sum(d.sign) filter (where d.actual = 0), 0),
          coalesce(sum(d.sign * (abs(d.score - d.actual) / abs(d.actual))::numeric) filter (where d.actual <> 0), 0),
          coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
          coalesce(sum(d.sign * ((ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
-    from pgscore_data.refresh_delta d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
-   group by d.version_id, d.day, d.age_band
-  on conflict (version_id, day, age_band) do update set
+    from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
+   group by d.version_id, d.segment_id, d.day, d.age_band
+  on conflict (version_id, segment_id, day, age_band) do update set
     n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
     sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4, sum_actual = c.sum_actual + excluded.sum_actual,
     sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
@@ -355,6 +357,7 @@ begin
   perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
+  perform pgscore_data._count_segments(runs);
   perform pgscore_data._count_features(runs);
   perform pgscore_data._note_late_predictions(runs);
   update pgscore_data.run r set paired = true where r.run_id = any (runs);

@@ -39,8 +39,8 @@ set search_path = pg_catalog, pg_temp
 return $${
   "model_name": "Name of the model.",
   "model_version": "Number of the version.",
-  "segment_key": "Column that the predictions are split by; NULL: all of them.",
-  "segment_value": "Value of that column; NULL: all of them.",
+  "segment_key": "Column that the predictions are split by; NULL: all of them. Every prediction is in the row of all and in one row of each column: to get the row of all only, where segment_key is null.",
+  "segment_value": "Value of that column when the prediction was made; :missing: there was none, or it could not be read; :other: a value beyond the first 200. NULL: all of them.",
   "window_date": "First local day of the window, in the model's time zone.",
   "window_start": "Where the window begins.",
   "window_end": "Where it ends; that instant belongs to the next one.",
@@ -121,7 +121,7 @@ return $${
   "predicted_class": "The class that was said.",
   "n": "How many.",
   "share_of_actual": "Share of this class among what was true.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) or not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them)."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
@@ -129,7 +129,7 @@ create or replace function pgscore_data._window_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return $q$
-  m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
+  m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
   (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
   w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage,
   coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$;
@@ -143,10 +143,11 @@ return format($q$
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e on e.version_id = v.version_id and e.task = %2$L
+  join pgscore_data.slice s using (model_id)
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
       from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions
-              from pgscore_data.cell_volume x where x.version_id = v.version_id and x.n_predictions <> 0 group by 1) y) w
+              from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (%3$s) c on true$q$, grain, task, cells);
 comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v. Ends are told from local midnight: where the clock skips it, the window itself begins at one.';
 
@@ -177,7 +178,7 @@ begin
         case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score, case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
         e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted, (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives'
-          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' end as undefined_reason$q$,
+          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason$q$,
         pgscore_data._wilson('c.tp + c.tn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', '+'),
         pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '+'),
         pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'))
@@ -188,25 +189,25 @@ begin
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as tn,
                sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
+         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || format($q$
         cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '+'))
-      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
+      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('auc', 'roc_auc'), ('ap', 'average_precision'), ('ks', 'ks_of_scores'), ('ece', 'ece')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'binary_performance_' || g.suffix,
-      format('How right each version of a binary classifier was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How right each version of a binary classifier was: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
       || pgscore_data._window_columns() || $q$,
-        c.abs_error / nullif(c.n, 0) as mae, case when c.n > 1 then greatest(0, c.abs_error / c.n - 1.959963984540054 * s.mae_error) end as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * s.mae_error as mae_ci_high,
+        c.abs_error / nullif(c.n, 0) as mae, case when c.n > 1 then greatest(0, c.abs_error / c.n - 1.959963984540054 * q.mae_error) end as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * q.mae_error as mae_ci_high,
         sqrt(c.error2 / nullif(c.n, 0)) as rmse,
-        case when c.n > 1 then sqrt(greatest(0, c.error2 / c.n - 1.959963984540054 * s.mse_error)) end as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * s.mse_error) as rmse_ci_high,
+        case when c.n > 1 then sqrt(greatest(0, c.error2 / c.n - 1.959963984540054 * q.mse_error)) end as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * q.mse_error) as rmse_ci_high,
         c.error / nullif(c.n, 0) as bias,
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' end as undefined_reason,
+        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
         (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$
       || pgscore_data._windows_from(g.grain, 'regression', $q$
@@ -215,14 +216,14 @@ begin
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
                (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond, sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2
           from pgscore_data.cell_regression x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
+         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || $q$
         cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mae_error,
-                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) s$q$
-      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L',
+                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) q$q$
+      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
-      format('How far each version of a regression was off: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'multiclass_performance_' || g.suffix)
@@ -233,14 +234,14 @@ begin
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
-          when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' end as undefined_reason,
+          when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
         case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
         pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$)
+         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || format($q$
         left join lateral (
           select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision, avg(y.hits / nullif(y.support, 0)) as macro_recall,
@@ -257,17 +258,17 @@ begin
                      coalesce(sum(x.n) filter (where x.actual_class = z.class), 0)::float8 as support,
                      coalesce(sum(x.n) filter (where x.predicted_class = z.class), 0)::float8 as predicted
                 from generate_series(0, cardinality(e.class_labels) - 1) z (class)
-                join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.day >= w.window_start
+                join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start
                  and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
                group by z.class) y) k on true
         cross join lateral (
           select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
-            from pgscore_data.class_metric x where x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
+            from pgscore_data.class_metric x where s.segment_id = 0 and x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
         left join lateral (
           select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2, coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3, coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
-            from pgscore_data.cell_rank x where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end having sum(x.n) > 0) r on true$q$, g.grain);
+            from pgscore_data.cell_rank x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end having sum(x.n) > 0) r on true$q$, g.grain);
     execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
-      format('How right each version of a classifier of three or more classes was: one row a version and %s, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows.', g.word));
+      format('How right each version of a classifier of three or more classes was: one row a version, %s and segment, also where there are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());
   end loop;
 end

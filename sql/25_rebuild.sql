@@ -12,12 +12,12 @@ begin
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments
     from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
-  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day on conflict do nothing;
   -- What was read is not kept, so the cells of the features stay; what is computed from them can be.
   insert into pgscore_data.touched_feature (set_id, day)
   select distinct c.set_id, c.day from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id) where s.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
@@ -85,6 +85,7 @@ as $$
 declare
   m pgscore_data.monitor;
   zone text := settings ->> 'time_zone';
+  split_by text[] := pgscore_data._checked_segments(base, settings -> 'segments');
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model for update;
   if zone <> m.time_zone and exists (select from pgscore_data.cell_volume c join pgscore_data.version v using (version_id) where v.model_id = this_model) then
@@ -104,7 +105,7 @@ begin
   update pgscore_data.monitor x set
     time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
     min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage),
-    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end
+    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end, segments = coalesce(split_by, m.segments)
    where x.model_id = this_model;
   if (settings ->> 'pairing') <> m.pairing then
     perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
@@ -157,19 +158,20 @@ for each row execute function pgscore_data._accept_monitor();
 drop function if exists pgscore.monitor(text, text, text, interval, double precision);
 create or replace function pgscore.monitor(
   model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null,
-  quantile double precision default null
+  quantile double precision default null, segments text[] default null
 ) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._monitor_request (model, action, settings)
-  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'quantile', $6::text))
+  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'quantile', $6::text, 'segments', $7))
 $$;
-comment on function pgscore.monitor(text, text, text, interval, double precision, double precision) is
+comment on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]) is
 'Changes how a model is watched; every model is, with defaults, without being asked for. What is left out stays as it is.
 time_zone: where a day begins (default UTC); to be set before the first prediction.  pairing: which prediction of an entity a label judges: latest_before_label (the last one for a time before the truth was known), latest, first or all.
 label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).
-quantile: which quantile a regression was trained to predict, such as 0.9, for its pinball loss; 0: none.';
+quantile: which quantile a regression was trained to predict, such as 0.9, for its pinball loss; 0: none.
+segments: columns of what is scored, eight at most, whose values split the performance views, beside the rows of all predictions: array[''carrier'', ''origin'']. Each run from now on keeps their values as they are then; ''{}'' ends it.';
 
 create or replace function pgscore.refresh() returns void
 language sql volatile security invoker
@@ -199,24 +201,24 @@ begin
   with picked as materialized (
     select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
   ), again as (
-    select e.version_id, e.day, 'outcome' as kind, array[e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
-      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4
+    select e.version_id, e.day, 'outcome' as kind, array[s.id, e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
+      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
       from pgscore_data.evaluation e join picked using (version_id, day) join pgscore_data.execution x using (version_id) where e.bin is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'rank', array[e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) where e.rank is not null group by 1, 2, 3, 4
+    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
       from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
   ), held as (
-    select o.version_id, o.day, 'outcome' as kind, array[o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    select o.version_id, o.day, 'outcome' as kind, array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
     union all
-    select r.version_id, r.day, 'outcome', array[r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+    select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
     union all
     select s.version_id, s.day, 'score', array[s.positive::int, s.bin], s.n from pgscore_data.cell_outcome_score s join picked using (version_id, day) where s.n <> 0
     union all
-    select k.version_id, k.day, 'rank', array[k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
+    select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
     union all
     select s.version_id, s.day, 'class score', array[s.class, s.positive::int, s.bin], s.n from pgscore_data.cell_class_score s join picked using (version_id, day) where s.n <> 0
   ), compared as (
@@ -237,6 +239,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';

@@ -80,58 +80,62 @@ return pgscore_data._metric_meanings() || $${
 comment on function pgscore_data._detail_meanings() is 'What the columns of the detail views mean.';
 
 create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
+select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
        ((date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
        e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::bigint as n,
-       (sum(c.n) / sum(sum(c.n)) over (partition by m.name, v.number::bigint, (c.day at time zone mo.time_zone)::date, c.actual_class))::float8 as share_of_actual
+       (sum(c.n) / sum(sum(c.n)) over (partition by m.name, v.number::bigint, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.actual_class))::float8 as share_of_actual
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
-  join pgscore_data.cell_outcome c using (version_id)
+  join pgscore_data.slice s using (model_id)
+  join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
  where c.n <> 0
- group by m.name, v.version_id, v.number, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
-comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day.';
+ group by m.name, v.version_id, v.number, s.segment_id, s.segment_key, s.segment_value, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
+comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.class_performance_monthly with (security_barrier) as
 with matrix as (
-  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, v.version_id, sum(c.n)::float8 as n
+  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, v.version_id, s.segment_id, s.segment_key, s.segment_value, sum(c.n)::float8 as n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.execution e using (version_id)
-    join pgscore_data.cell_outcome c using (version_id)
+    join pgscore_data.slice s using (model_id)
+    join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
    where c.n <> 0
-   group by 1, 2, 3, 4, 5, 6, 7, 8
+   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 ), class as (
-  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label, x.version_id, k as class,
+  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label, x.version_id, k as class, x.segment_id, x.segment_key, x.segment_value,
          coalesce(sum(x.n) filter (where x.actual_class = k and x.predicted_class = k), 0) as hits,
          coalesce(sum(x.n) filter (where x.actual_class = k), 0) as support, coalesce(sum(x.n) filter (where x.predicted_class = k), 0) as predicted
     from matrix x cross join lateral generate_series(0, cardinality(x.class_labels) - 1) k
-   group by 1, 2, 3, 4, 5, 6, 7
+   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )
-select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
+select c.model_name, c.model_version, c.segment_key, c.segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
        ((date_trunc('month', c.window_start at time zone c.time_zone) + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
        c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
        a.roc_auc, a.error_bound as roc_auc_error_bound
   from class c
-  left join pgscore_data.class_metric a on a.version_id = c.version_id and a.grain = 'month' and a.window_start = c.window_start and a.class = c.class;
-comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
+  left join pgscore_data.class_metric a on c.segment_id = 0 and a.version_id = c.version_id and a.grain = 'month' and a.window_start = c.window_start and a.class = c.class;
+comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month and segment; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
 
 create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
        b.label as label_age, sum(c.n)::bigint as n_labeled, (sum(c.hits) / nullif(sum(c.n) filter (where c.hits is not null), 0))::float8 as accuracy,
-       (sum(c.abs_error) / nullif(sum(c.n) filter (where c.abs_error is not null), 0))::float8 as mae
+       (sum(c.abs_error) / nullif(sum(c.n) filter (where c.abs_error is not null), 0))::float8 as mae,
+       s.segment_key, s.segment_value
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
-  join (
-    select o.version_id, o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.n <> 0
+  join pgscore_data.slice s using (model_id)
+  cross join lateral (
+    select o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0
     union all
-    select r.version_id, r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.n <> 0) c using (version_id)
+    select r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0) c
   join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
- group by 1, 2, 3, 4;
-comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age.';
+ group by 1, 2, 3, 4, 8, 9;
+comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
@@ -201,10 +205,10 @@ select m.name as model_name, v.number::bigint as model_version, (w.day at time z
   join pgscore_data.cell_volume w using (version_id)
   left join lateral (
     select sum(x.n) as n, sum(x.n) filter (where x.age_band <= 0) as upto0, sum(x.n) filter (where x.age_band <= 1) as upto1, sum(x.n) filter (where x.age_band <= 2) as upto2, sum(x.n) filter (where x.age_band <= 3) as upto3
-      from (select o.age_band, o.n from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.day = w.day
-            union all select r.age_band, r.n from pgscore_data.cell_regression r where r.version_id = v.version_id and r.day = w.day) x
+      from (select o.age_band, o.n from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = 0 and o.day = w.day
+            union all select r.age_band, r.n from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = 0 and r.day = w.day) x
     having sum(x.n) > 0) c on true
- where w.n_predictions <> 0;
+ where w.segment_id = 0 and w.n_predictions <> 0;
 comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is known, by the day that predictions are for, and by when the rest should be.';
 
 create or replace view pgscore_bi.prediction_detail with (security_barrier) as
@@ -219,9 +223,9 @@ comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with 
 
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
-  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature, p.n_labeled from pgscore_bi.binary_performance_monthly p
-  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p
-  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.regression_performance_monthly p
+  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature, p.n_labeled from pgscore_bi.binary_performance_monthly p where p.segment_key is null
+  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
+  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null
 ), mature as (
   select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age, lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
     from performance p where p.is_mature and p.n_labeled >= 30
@@ -248,8 +252,8 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
   left join pgscore_data.label_source s using (model_id)
   left join mature p on p.model_name = m.name and p.model_version = v.number and p.age = 1
  cross join lateral (
-   select coalesce((select sum(x.n_predictions) from pgscore_data.cell_volume x where x.version_id = v.version_id), 0)::bigint as n_predictions,
-          (coalesce((select sum(x.n) from pgscore_data.cell_outcome x where x.version_id = v.version_id), 0) + coalesce((select sum(x.n) from pgscore_data.cell_regression x where x.version_id = v.version_id), 0))::bigint as n_labeled) w
+   select coalesce((select sum(x.n_predictions) from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0), 0)::bigint as n_predictions,
+          (coalesce((select sum(x.n) from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0), 0) + coalesce((select sum(x.n) from pgscore_data.cell_regression x where x.version_id = v.version_id and x.segment_id = 0), 0))::bigint as n_labeled) w
  where v.state = 'ready';
 comment on view pgscore_bi.current_model_health is 'Where each version of each model stands now: the first thing to look at. One row a version.';
 

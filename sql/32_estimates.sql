@@ -15,9 +15,9 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select w.day, c.n
     from pgscore_data.cell_volume w
-    join (select o.day, sum(o.n)::bigint as n from pgscore_data.cell_outcome o where o.version_id = this_version group by o.day
-          union all select r.day, sum(r.n)::bigint from pgscore_data.cell_regression r where r.version_id = this_version group by r.day) c using (day)
-   where w.version_id = this_version and c.n > 0
+    join (select o.day, sum(o.n)::bigint as n from pgscore_data.cell_outcome o where o.version_id = this_version and o.segment_id = 0 group by o.day
+          union all select r.day, sum(r.n)::bigint from pgscore_data.cell_regression r where r.version_id = this_version and r.segment_id = 0 group by r.day) c using (day)
+   where w.version_id = this_version and w.segment_id = 0 and c.n > 0
      and c.n >= w.n_predictions * (select m.min_label_coverage from pgscore_data.monitor m join pgscore_data.version v using (model_id) where v.version_id = this_version);
 end;
 comment on function pgscore_data._mature_days(int) is 'The days of a version whose labels are there, by its monitor.';
@@ -59,7 +59,7 @@ begin
   loop
     as_of := clock_timestamp();
     select coalesce(sum(o.n), 0), coalesce(sum(o.n) filter (where o.actual_class + 1 = e.positive_class), 0), max(o.day) into n, n_positive, last_day
-      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.day = d.day join pgscore_data.execution e on e.version_id = c.version_id;
+      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.segment_id = 0 and o.day = d.day join pgscore_data.execution e on e.version_id = c.version_id;
     if n < 200 or least(n_positive, n - n_positive) < 10 then
       perform pgscore_data._set_calibration(c.version_id, as_of, n, n_positive, last_day, null, 'too_few_labels');
     elsif c.state <> 'too_few_labels' and abs(n - c.n) <= c.n * 0.1 and abs(n_positive - c.n_positive) <= c.n_positive * 0.1 then
@@ -172,10 +172,10 @@ declare
            coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
            coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as fn
       from pgscore_data.cell_outcome x
-     where x.version_id = v.version_id and x.day >= w.window_start and x.day < w.window_end$q$;
+     where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end$q$;
 begin
   execute $q$create or replace view pgscore_bi.estimated_performance_daily with (security_barrier) as
-    select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
+    select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
            (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
            coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(x.n, 0) as n,
            (x.true_positives + x.true_negatives) / x.n as estimated_accuracy, (c.n - c.fp - c.fn) / nullif(c.n, 0) as realized_accuracy,
@@ -192,6 +192,7 @@ begin
       left join pgscore_data.calibration k on k.version_id = v.version_id
       left join pgscore_data.estimate x on x.version_id = v.version_id and x.day = w.window_start
       left join pgscore_data.metric_value auc on auc.version_id = v.version_id and auc.grain = 'day' and auc.window_start = w.window_start and auc.metric = 'roc_auc'
+     where s.segment_key is null
     union all
     select p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, p.n_predictions, p.n_labeled, p.label_coverage, coalesce(x.n, 0),
            x.accuracy, p.accuracy, x.macro_precision, p.macro_precision, x.macro_recall, p.macro_recall, x.macro_f1, p.macro_f1, x.macro_roc_auc, p.macro_roc_auc, null, null, p.is_mature,

@@ -22,7 +22,7 @@ begin atomic
            coalesce(sum(c.n) filter (where c.actual_class <> c.predicted_class and c.predicted_class + 1 = e.positive_class), 0)::float8 as fp,
            coalesce(sum(c.n) filter (where c.actual_class <> c.predicted_class and c.actual_class + 1 = e.positive_class), 0)::float8 as fn
       from pgscore_data.cell_outcome c join pgscore_data.execution e using (version_id)
-     where c.version_id = this_version and c.day = any (days)
+     where c.version_id = this_version and c.segment_id = 0 and c.day = any (days)
      group by e.task
   ), share as (
     select x.metric, x.hits / x.n as p, x.n from counted c
@@ -46,7 +46,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with summed as (
     select sum(c.n)::float8 as n, sum(c.sum_abs_error)::float8 / sum(c.n)::float8 as mae, sum(c.sum_error2)::float8 / sum(c.n)::float8 as mse, sum(c.sum_error4)::float8 / sum(c.n)::float8 as m4
-      from pgscore_data.cell_regression c where c.version_id = this_version and c.day = any (days) having sum(c.n) > 0
+      from pgscore_data.cell_regression c where c.version_id = this_version and c.segment_id = 0 and c.day = any (days) having sum(c.n) > 0
   ), spread as (
     select s.*, 1.959963984540054 * sqrt(greatest(0, s.mse - s.mae ^ 2) / nullif(s.n - 1, 0)) as mae_error, 1.959963984540054 * sqrt(greatest(0, s.m4 - s.mse ^ 2) / nullif(s.n - 1, 0)) as mse_error from summed s
   )

@@ -96,13 +96,14 @@ begin
           from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix) cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
     || format($q$
       union all
-      select m.name, v.number::bigint, 'day', null, null, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
+      select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
              x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
         join pgscore_data.execution e using (version_id)
-        join pgscore_data.cell_volume c using (version_id)
+        join pgscore_data.slice s using (model_id)
+        join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = s.segment_id
        cross join lateral (values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed)) x (metric, hits, n)
        where c.n_predictions + c.n_failed > 0
       union all
@@ -113,7 +114,7 @@ begin
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
         join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'binary' and e.probabilities
-        join pgscore_data.cell_volume c on c.version_id = v.version_id
+        join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = 0
        cross join lateral (
          select c.n_predictions - coalesce(sum(s.n), 0)::float8 as hits, c.n_predictions as n from pgscore_data.cell_score s where s.version_id = c.version_id and s.day = c.day) x
        where c.n_predictions > 0
@@ -136,5 +137,5 @@ select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s
   left join lateral (
     select max(w.lower_threshold) as lower_threshold, min(w.upper_threshold) as upper_threshold, bool_or(w.is_breach) as is_breach
       from pgscore_data.alert_window w
-     where w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
-comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, metric and column. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';
+     where s.segment_key is null and w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
+comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, segment, metric and column; of all predictions: where segment_key is null. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';

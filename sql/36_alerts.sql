@@ -71,7 +71,7 @@ begin
              else s.n >= e.min_samples end
       from pgscore_data.metric_series s
       join pgscore_data.effective_alert e on e.model_id = this_model and e.metric = s.metric and e.grain = s.grain and (e.column_name is null or e.column_name = s.column_name)
-     where s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
+     where s.segment_key is null and s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
        and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
   return query
     select e.name, e.version_id, e.grain, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,

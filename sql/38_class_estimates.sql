@@ -78,7 +78,7 @@ begin
     select coalesce(sum(s.n), 0), max(s.day) into n, last_day
       from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_class_score s on s.version_id = c.version_id and s.day = d.day where s.class = 0;
     select coalesce(sum(o.n), 0) into n_right
-      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.day = d.day where o.actual_class = o.predicted_class;
+      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.segment_id = 0 and o.day = d.day where o.actual_class = o.predicted_class;
     if n < 200 then
       perform pgscore_data._set_calibration(c.version_id, as_of, n, n_right, last_day, null, 'too_few_labels');
     elsif c.n >= 200 and abs(n - c.n) <= c.n * 0.1 and abs(n_right - c.n_positive) <= c.n_positive * 0.1 then

@@ -84,8 +84,8 @@ grant execute on function pgscore.refresh() to pgscore_deployer;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
-revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
-grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
+revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
+grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
 
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
 grant execute on function
@@ -105,4 +105,4 @@ grant execute on function
   pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
 to pgscore_deployer;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
-grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample to pgscore_service;
+grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;

@@ -75,6 +75,7 @@ export class BatchAssembler {
       batch: recordBatch(names, ofRole('feature'), rows),
       keys: ofRole('key').filter(isBinary),
       eventTime: ofRole('event_time').find(isBinary) ?? null,
+      segments: ofRole('segment').filter(isBinary),
       badRows,
     };
   }

@@ -9,6 +9,8 @@ export type DecodedBatch = {
   /** The key columns in their order: the bytes of each value as they came. */
   readonly keys: readonly Data<Binary>[];
   readonly eventTime: Data<Binary> | null;
+  /** The columns of segments in their order, as texts. */
+  readonly segments: readonly Data<Binary>[];
   /** Rows that can't be scored, by index. Their bad value reads as NULL in `batch`. */
   readonly badRows: Map<number, RowError>;
 };

@@ -1,4 +1,5 @@
 import { PgscoreError } from '../errors.ts';
+import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { RowErrorCode } from '../model/row-error.ts';
@@ -7,6 +8,7 @@ import { encodedField, FieldWriter } from './field-writer.ts';
 import { PassedFields } from './passed-fields.ts';
 import { probabilityFields } from './probability-fields.ts';
 import type { ProbabilityFields } from './probability-fields.ts';
+import { SegmentsField } from './segments-field.ts';
 
 export type PredictionTarget = {
   /** The generation and the run (a bigint, in decimal digits) of every row; null: the table has them as its defaults. */
@@ -26,7 +28,7 @@ const LONGEST_ERROR_CODE = 64;
 /**
  * Predictions as tuples of binary COPY. Columns: generation int4 and run_id int8, unless they are defaults; the key columns;
  * event_time timestamptz, if the source has one; score float8; of classifiers label text and the probabilities; error_code
- * text. A row that could not be scored has only its key, event time and error code; raises `internal` for any other that
+ * text; the values of its segments text[], if the run has segments. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
  * has no finite prediction.
  */
 export class PredictionEncoder {
@@ -36,6 +38,7 @@ export class PredictionEncoder {
   /** Most bytes of a row besides its keys. */
   readonly #rowBytes: number;
   readonly #errorCodes = new Map<string, ViewedBytes>();
+  readonly #segments = new SegmentsField();
 
   constructor({ constants, classLabels, probabilityColumns }: PredictionTarget) {
     this.#constants = constants === null ? [] : encodedConstants(constants);
@@ -46,12 +49,13 @@ export class PredictionEncoder {
   }
 
   /** The tuples of one batch. */
-  encode({ rows, keys, eventTime }: Keys, predictions: Predictions): Buffer {
+  encode({ rows, keys, eventTime }: Keys, predictions: Predictions, segments: SegmentPlaces | null = null): Buffer {
     const { errors } = predictions;
     const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
     const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
-    const fields = this.#constants.length + passed.length + 2 + ofClasses;
-    const ownBytes = rows * this.#rowBytes + errors.size * LONGEST_ERROR_CODE;
+    const fields = this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1);
+    const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
+    const ownBytes = rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE;
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
@@ -62,9 +66,9 @@ export class PredictionEncoder {
         this.#writePrediction(writer, predictions, row);
         writer.null();
       } else {
-        for (let field = 0; field <= ofClasses; field += 1) writer.null();
-        writer.encoded(this.#errorCode(error.code));
+        this.#writeError(writer, error.code, ofClasses);
       }
+      if (segments !== null) this.#segments.write(writer, segments, row);
     }
     return writer.written();
   }
@@ -80,6 +84,11 @@ export class PredictionEncoder {
     writer.encoded(text);
     if (probabilities !== null) return this.#probabilities.write(writer, probabilities, row);
     for (let field = 0; field < this.#probabilities.count; field += 1) writer.null();
+  }
+
+  #writeError(writer: FieldWriter, code: RowErrorCode, ofClasses: number): void {
+    for (let field = 0; field <= ofClasses; field += 1) writer.null();
+    writer.encoded(this.#errorCode(code));
   }
 
   #errorCode(code: RowErrorCode): ViewedBytes {

@@ -27,6 +27,12 @@ export class FieldWriter {
     this.#at += 4;
   }
 
+  /** A number that is part of a field. */
+  int4(value: number): void {
+    this.#view.setInt32(this.#at, value);
+    this.#at += 4;
+  }
+
   float8(value: number): void {
     this.#view.setInt32(this.#at, 8);
     this.#view.setFloat64(this.#at + 4, value);

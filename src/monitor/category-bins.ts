@@ -1,3 +1,4 @@
+import { hashBytes, sameBytes } from '../lib/byte-hash.ts';
 import { MISSING } from './number-bins.ts';
 
 const NEW = 1;
@@ -31,10 +32,10 @@ export class CategoryBins {
   /** The slot of a text, by its bytes. */
   slotOf(source: Uint8Array, start: number, end: number): number {
     if (end - start > LONGEST) return this.size - 1;
-    for (let at = hash(source, start, end) & this.#mask; ; at = (at + 1) & this.#mask) {
+    for (let at = hashBytes(source, start, end) & this.#mask; ; at = (at + 1) & this.#mask) {
       const entry = this.#table[at];
       if (entry === undefined) return this.#unknown;
-      if (holds(entry.bytes, source, start, end)) return entry.slot;
+      if (sameBytes(entry.bytes, source, start, end)) return entry.slot;
     }
   }
 
@@ -46,21 +47,8 @@ export class CategoryBins {
 
   #enter(category: string, slot: number): void {
     const bytes = Buffer.from(category);
-    let at = hash(bytes, 0, bytes.length) & this.#mask;
+    let at = hashBytes(bytes, 0, bytes.length) & this.#mask;
     while (this.#table[at] !== undefined) at = (at + 1) & this.#mask;
     this.#table[at] = { bytes, slot };
   }
-}
-
-/** FNV-1a, and its upper bits brought down: texts that differ in their last letter only lie apart. */
-function hash(source: Uint8Array, start: number, end: number): number {
-  let value = 0x811c9dc5 ^ (end - start);
-  for (let at = start; at < end; at += 1) value = Math.imul(value ^ (source[at] ?? 0), 0x01000193);
-  return (value ^ (value >>> 15)) >>> 0;
-}
-
-function holds(bytes: Uint8Array, source: Uint8Array, start: number, end: number): boolean {
-  if (bytes.length !== end - start) return false;
-  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== source[start + at]) return false;
-  return true;
 }

@@ -14,6 +14,7 @@ import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
 import { reliabilityPanel } from './reliability-panel.ts';
 import { scoresPanel } from './scores-panel.ts';
+import { segmentsPanel } from './segments-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
 
 export type ModelPanels = {
@@ -40,7 +41,8 @@ export function modelPanels(): ModelPanels {
     reliabilityPanel(),
     scoresPanel(),
   ];
-  const [comparison, drift, feature] = [comparisonPanel(), driftPanel(), featurePanel()];
+  const [comparison, segments] = [comparisonPanel(), segmentsPanel()];
+  const [drift, feature] = [driftPanel(), featurePanel()];
   const element = box(
     'stack',
     overTime,
@@ -50,6 +52,7 @@ export function modelPanels(): ModelPanels {
     box('grid', errors, fit),
     closeLook,
     box('grid', threshold, classes, box('stack', reliability, scores)),
+    segments,
     drift,
     feature,
   );
@@ -63,6 +66,7 @@ export function modelPanels(): ModelPanels {
     classes,
     reliability,
     scores,
+    segments,
     comparison,
     drift,
     feature,

@@ -1,11 +1,12 @@
 /** A column of a run's plan, as SQL decided it at submission. */
 export type PlannedColumn = {
   readonly name: string;
-  readonly role: 'key' | 'event_time' | 'feature';
+  readonly role: 'key' | 'event_time' | 'feature' | 'segment';
   readonly type: string;
   readonly width: number;
   readonly sql_type: string;
   readonly feature?: string;
+  readonly segment?: string;
 };
 
 /** How the service reads the source with the requester's rights. */
@@ -41,6 +42,8 @@ export type Run = {
   readonly timeZone: string;
   /** Whether the features of the model are counted. */
   readonly featuresWatched: boolean;
+  /** Columns that its predictions are split by: each is to keep a value for each of them. */
+  readonly segments: readonly string[];
   /** The frozen bins of the version's features when it was claimed; null where there were none. */
   readonly binSet: number | null;
   /** Milliseconds from the request to this claim. */
@@ -70,6 +73,7 @@ export type RunRow = {
   model: string;
   time_zone: string;
   features_watched: boolean;
+  segments: string[] | null;
   bin_set: number | null;
   waited_ms: number;
   columns: PlannedColumn[];
@@ -90,7 +94,7 @@ export type RunRow = {
 
 /** The select list that RunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments,
   m.name as model, m.time_zone, m.features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
@@ -143,6 +147,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     model: row.model,
     timeZone: row.time_zone,
     featuresWatched: row.features_watched,
+    segments: row.segments ?? [],
     binSet: row.bin_set,
     waitedMs: row.waited_ms,
     handle: row.handle,

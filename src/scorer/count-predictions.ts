@@ -1,12 +1,15 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { Step } from '../db/trip.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
 import { classBins, MOST_CLASSES } from '../monitor/class-bins.ts';
 import { ClassTally } from '../monitor/class-tally.ts';
 import { LocalDays } from '../monitor/local-days.ts';
+import { SegmentTally } from '../monitor/segment-tally.ts';
 import { Tally } from '../monitor/tally.ts';
 import { writeClassTally } from '../monitor/write-class-tally.ts';
+import { writeSegmentTally } from '../monitor/write-segments.ts';
 import { writeTally } from '../monitor/write-tally.ts';
 import type { Run } from '../runs/run.ts';
 import { FeatureCount } from './count-features.ts';
@@ -21,6 +24,7 @@ export class PredictionCount {
   readonly features: FeatureCount;
   readonly #tally: Tally;
   readonly #classes: ClassTally | undefined;
+  readonly #segments = new SegmentTally();
   readonly #days: LocalDays;
 
   private constructor(run: Run, tally: Tally, classes: ClassTally | undefined, features: FeatureCount) {
@@ -40,7 +44,7 @@ export class PredictionCount {
     return new PredictionCount(run, tally, classes, await FeatureCount.of(run, signature, tools));
   }
 
-  add({ eventTime, batch }: DecodedBatch, predictions: Predictions): void {
+  add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
     const { score, label, probabilities, errors, rows } = predictions;
     const kind = this.#run.target.task === 'binary' ? 'probability' : 'value';
     const instant = instantsOf(eventTime);
@@ -53,12 +57,14 @@ export class PredictionCount {
     }
     if (label !== null && probabilities !== null) this.#classes?.add(days, label, probabilities);
     this.features.add(batch, days);
+    if (segments !== null) this.#segments.add(segments, days, errors);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
     const byClass = this.#classes?.days.map((day) => writeClassTally(this.#run, shard, day)) ?? [];
-    return [writeTally(this.#run, shard, this.#tally.columns), ...byClass, ...this.features.steps(shard)];
+    const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
+    return [writeTally(this.#run, shard, this.#tally.columns), ...byClass, ...this.features.steps(shard), ...segments];
   }
 }
 

@@ -1,6 +1,9 @@
 import { ident, qualified } from '../lib/ident.ts';
 import type { Run, Target } from '../runs/run.ts';
 
+/** Where a prediction keeps the values of its segments. */
+const SEGMENTS = 'pgscore_segments';
+
 /** The partition of a target that holds one generation. */
 export function partition(target: Target, generation: number): string {
   return qualified('pgscore_predictions', `target_${target.targetId}_g${generation}`);
@@ -21,13 +24,14 @@ function ownColumns(target: Target): string[] {
 export function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
   const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
-  const columns = constants === 'written' ? ['generation', 'run_id', ...own] : own;
+  const segments = run.segments.length > 0 ? [SEGMENTS] : [];
+  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 
 /** Moves every row of a generation to the superseded ones, which are generation 0. */
 export function supersede(target: Target, generation: number): string {
-  const columns = [...ownColumns(target), 'run_id'].join(', ');
+  const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
   return `with gone as (delete from ${partition(target, generation)} returning *)
     insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
 }

@@ -13,6 +13,7 @@ import { sampleSource } from './sample-source.ts';
 import { ScoredStream, type Scored } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';
+import { FrozenSegments } from './frozen-segments.ts';
 import type { Tools } from './tools.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -26,7 +27,8 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const session = await loadModel(job, tools);
   const reading = await tools.reader.open(job);
   const counted = await PredictionCount.of(job.run, session.signature, tools);
-  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session), counted);
+  const segments = await FrozenSegments.of(job.run, tools);
+  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session, segments), counted);
   await counted.features.settle(tools, {
     allOver: () => sampleSource(job, reading, tools),
     ahead: (rows) => scored.readAhead(rows),
@@ -43,9 +45,14 @@ function readSource(job: Job, { client, before, after }: Reading, tools: Tools):
   return awaited(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 
-async function* infer(batches: AsyncIterable<DecodedBatch>, session: ModelSession): AsyncGenerator<Scored> {
+async function* infer(
+  batches: AsyncIterable<DecodedBatch>,
+  session: ModelSession,
+  segments: FrozenSegments | null,
+): AsyncGenerator<Scored> {
   for await (const decoded of batches) {
-    yield { decoded, predictions: await session.predict(decoded.batch, decoded.badRows) };
+    const predictions = await session.predict(decoded.batch, decoded.badRows);
+    yield { decoded, predictions, segments: segments?.of(decoded) ?? null };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { Predictions } from '../model/predictions.ts';
 import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/error-limit.ts';
 import { featureValues } from './feature-values.ts';
@@ -9,7 +10,12 @@ import type { FailedRow } from './row-errors.ts';
 import type { Tools } from './tools.ts';
 
 /** A batch of rows and what the model said of them. */
-export type Scored = { readonly decoded: DecodedBatch; readonly predictions: Predictions };
+export type Scored = {
+  readonly decoded: DecodedBatch;
+  readonly predictions: Predictions;
+  /** Null for a run without segments. */
+  readonly segments: SegmentPlaces | null;
+};
 
 /** Bytes of features that are read ahead at most: texts may have 16 MB each. */
 export const MOST_AHEAD = 64 * 1024 * 1024;
@@ -86,7 +92,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
   #count(scored: Scored): void {
     this.rowsDone += scored.predictions.rows;
     this.rowsFailed += scored.predictions.errors.size;
-    this.predictionCount.add(scored.decoded, scored.predictions);
+    this.predictionCount.add(scored.decoded, scored.predictions, scored.segments);
     const limit = errorLimit(this.#job.run, this.rowsDone);
     for (const [row, error] of scored.predictions.errors) {
       if (this.failed.length >= Math.min(Math.max(limit, LEAST_ERROR_LIMIT), MOST_KEPT)) break;

@@ -17,7 +17,8 @@ export async function writePredictions(
   const writer = await CopyWriter.open(client, copyPredictions(run, generation, 'default'));
   try {
     const encoder = encoderOf(run, null);
-    for await (const { decoded, predictions } of scored) await writer.write(encoder.encode(decoded, predictions));
+    for await (const { decoded, predictions, segments } of scored)
+      await writer.write(encoder.encode(decoded, predictions, segments));
     await writer.finish();
   } catch (error) {
     await writer.abort(error);
@@ -28,7 +29,7 @@ export async function writePredictions(
 /** Writes the few predictions of a small run into a generation that others share, as a step of the trip that publishes them. */
 export function predictionsStep(run: Run, generation: number, batches: readonly Scored[]): Step {
   const encoder = encoderOf(run, generation);
-  const data = batches.map(({ decoded, predictions }) => encoder.encode(decoded, predictions));
+  const data = batches.map(({ decoded, predictions, segments }) => encoder.encode(decoded, predictions, segments));
   return new Step({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
 }
 

@@ -29,7 +29,7 @@ function performance(task: string, suffix: string): PageQuery {
   return {
     text: `select p.* from (
         select x.*, row_number() over (partition by x.model_version order by x.window_date desc) as age
-          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[])) p
+          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null) p
        where p.age <= ${MOST_WINDOWS} order by p.model_version, p.window_date limit ${MOST_WINDOWS * MOST_VERSIONS}`,
     parameters: [MODEL, VERSIONS],
   };
@@ -40,6 +40,33 @@ function performances(): Record<string, PageQuery> {
     ['binary', 'multiclass', 'regression'].flatMap((task) =>
       Object.entries(GRAINS).map(([grain, suffix]) => [`performance-${task}-${grain}`, performance(task, suffix)]),
     ),
+  );
+}
+
+/** What of a task has an interval in each segment. */
+const BY_SEGMENT = {
+  binary: ['accuracy', 'precision_score', 'recall_score', 'f1_score'],
+  multiclass: ['accuracy'],
+  regression: ['mae', 'rmse'],
+};
+
+/** A month of each segment, and of all predictions: eight columns have two thousand values at most. */
+function segments(): Record<string, PageQuery> {
+  return Object.fromEntries(
+    Object.entries(BY_SEGMENT).map(([task, metrics]) => {
+      const columns = metrics.flatMap((metric) => {
+        const stem = metric.replace(/_score$/, '');
+        return [metric, `${stem}_ci_low`, `${stem}_ci_high`];
+      });
+      return [
+        `segments-${task}`,
+        {
+          text: `select segment_key, segment_value, n_predictions, n_labeled, ${columns.join(', ')} from pgscore_bi.${task}_performance_monthly
+                  where model_name = $1 and model_version = $2 and window_date = $3::date order by segment_key nulls first, segment_value limit 2000`,
+          parameters: [MODEL, VERSION, MONTH],
+        },
+      ];
+    }),
   );
 }
 
@@ -89,13 +116,14 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   trend: {
     text: `select p.* from (
-        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly
-        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly
-        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly) p
+        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null
+        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
+        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null) p
        order by p.window_date desc limit 3000`,
     parameters: [],
   },
   ...performances(),
+  ...segments(),
   coverage: {
     text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on
              from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
@@ -103,17 +131,17 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   'label-age': {
     text: `select window_date, label_age, n_labeled, accuracy, mae from pgscore_bi.performance_by_label_age
-            where model_name = $1 and model_version = $2 order by window_date desc, n_labeled limit 120`,
+            where model_name = $1 and model_version = $2 and segment_key is null order by window_date desc, n_labeled limit 120`,
     parameters: [MODEL, VERSION],
   },
   confusion: {
     text: `select actual_class, predicted_class, sum(n)::bigint as n from pgscore_bi.confusion_matrix_daily
-            where model_name = $1 and model_version = $2 and ${OF_MONTH} group by 1, 2 order by 1, 2 limit 1000`,
+            where model_name = $1 and model_version = $2 and segment_key is null and ${OF_MONTH} group by 1, 2 order by 1, 2 limit 1000`,
     parameters: [MODEL, VERSION, MONTH],
   },
   classes: {
     text: `select class_label, support, n_predicted, precision_score, recall_score, f1_score from pgscore_bi.class_performance_monthly
-            where model_name = $1 and model_version = $2 and window_date = $3::date order by support desc limit 200`,
+            where model_name = $1 and model_version = $2 and segment_key is null and window_date = $3::date order by support desc, class_label limit 200`,
     parameters: [MODEL, VERSION, MONTH],
   },
   threshold: {

@@ -5,7 +5,7 @@ import { PredictionEncoder } from '../../src/copy/encode.ts';
 import type { Predictions } from '../../src/model/predictions.ts';
 import type { RowError } from '../../src/model/row-error.ts';
 import { PgscoreError } from '../../src/errors.ts';
-import { float8, int4, int8, text, tuple } from '../support/copy-stream.ts';
+import { array, float8, int4, int8, text, tuple } from '../support/copy-stream.ts';
 
 const NONE = new Map<number, RowError>();
 const TARGET = { constants: { generation: 7, runId: '9007199254740993' } };
@@ -124,6 +124,33 @@ test('a row that could not be scored has its key and the code of its error alone
       tuple([GENERATION, RUN_ID, int8(2n), null, null, null, null, text('null_feature')]),
       tuple([GENERATION, RUN_ID, int8(3n), float8(1), text('ja ✓'), float8(0), float8(1), null]),
     ]),
+  );
+});
+
+test('the values of its segments follow each row, failed or not, as one array of texts', () => {
+  const encoder = new PredictionEncoder({ constants: null, classLabels: [], probabilityColumns: null });
+  const errors = new Map<number, RowError>([[2, { code: 'null_feature', message: 'x is NULL', feature: 'x' }]]);
+  const score = Float64Array.of(1, 2, Number.NaN);
+  const predictions = { rows: 3, score, label: null, probabilities: null, errors };
+  const batch = batchOf([binary([int8(1n), int8(2n), int8(3n)])]);
+  const colours: (string | null)[] = [null, ':other', 'Grün ☃'];
+  const segments = { places: [Uint8Array.of(2, 0, 1), Uint8Array.of(1, 1, 0)], values: [colours, [null, '']] };
+  const texts = (...values: (string | null)[]): Buffer =>
+    array(
+      25,
+      values.map((value) => (value === null ? null : text(value))),
+    );
+  expect(encoder.encode(batch, predictions, segments)).toEqual(
+    Buffer.concat([
+      tuple([int8(1n), float8(1), null, texts('Grün ☃', '')]),
+      tuple([int8(2n), float8(2), null, texts(null, '')]),
+      tuple([int8(3n), null, text('null_feature'), texts(':other', null)]),
+    ]),
+  );
+  colours.push('a longer one than those before');
+  const next = { places: [Uint8Array.of(3), Uint8Array.of(0)], values: segments.values };
+  expect(encoder.encode(batchOf([binary([int8(4n)])]), { ...predictions, errors: NONE, rows: 1 }, next)).toEqual(
+    tuple([int8(4n), float8(1), null, texts('a longer one than those before', null)]),
   );
 });
 

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
-import { addMonitoredModel, addRun, type MonitoredModel, type MonitoredPrediction } from './monitored-model.ts';
+import { addMonitoredModel, addRun, type MonitoredPrediction } from './monitored-model.ts';
+import { pairsOf, type Task, type World, volumesOf } from './world.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
@@ -12,29 +13,18 @@ const DAYS = 5;
 const at = (day: number, hour: number): string =>
   `2026-03-${String(7 + day).padStart(2, '0')} ${String(hour).padStart(2, '0')}:30+00`;
 
-type Task = 'binary' | 'multiclass';
-type Prediction = MonitoredPrediction & { run: string };
-type Label = { id: number; knownAt: string; label: string };
-
-/** What the test knows to be true: every prediction that was made, and every label that is known. */
-type World = {
-  task: Task;
-  model: MonitoredModel;
-  table: string;
-  predictions: Prediction[];
-  labels: Map<string, Label>;
-};
-
 type Command = { what: string; apply(world: World): Promise<void> };
 
 const moment = fc.tuple(fc.nat(DAYS - 1), fc.nat(23)).map(([day, hour]) => at(day, hour));
 const key = fc.integer({ min: 1, max: KEYS });
 const scores = fc.constantFrom(0, 0.1, 0.25, 0.5, 0.5000001, 0.75, 0.9999, 1);
 const truths = fc.nat(1);
-const TRUTHS = { binary: ['no', 'yes'], multiclass: ['a', 'c'] } as const;
+const TRUTHS = { binary: ['no', 'yes'], multiclass: ['a', 'c'], regression: ['0.25', '7'] } as const;
+const values = fc.tuple(fc.constantFrom('a', 'b', null), fc.constantFrom('x', 'y y', '', 'z"'));
 
 /** What a model says that has a score: with three classes, the score halved between two of them, and the rest for the third. */
-function said(task: Task, row: { id: number; at: string; score: number }): MonitoredPrediction {
+function said(task: Task, row: MonitoredPrediction): MonitoredPrediction {
+  if (task === 'regression') return row;
   if (task === 'binary') return { ...row, label: row.score >= 0.5 ? 'yes' : 'no' };
   const probabilities = [row.score / 2, row.score / 2, 1 - row.score];
   const score = Math.max(...probabilities);
@@ -42,14 +32,21 @@ function said(task: Task, row: { id: number; at: string; score: number }): Monit
 }
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
-  fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }).map((rows) => ({
-    what: `score ${JSON.stringify(rows)}`,
-    apply: async (world: World) => {
-      const once = [...new Map(rows.map((row) => [row.id, said(world.task, row)])).values()];
-      const run = await addRun(superuser, world.model, once);
-      world.predictions.push(...once.map((row) => ({ ...row, run })));
-    },
-  })),
+  fc
+    .tuple(
+      fc.array(fc.record({ id: key, at: moment, score: scores, segments: values }), { minLength: 1, maxLength: KEYS }),
+      fc.boolean(),
+    )
+    .map(([rows, isSplit]) => ({
+      what: `score ${JSON.stringify(rows)} ${isSplit}`,
+      apply: async (world: World) => {
+        const columns = isSplit ? world.segments : [];
+        const split = rows.map((row) => ({ ...row, segments: row.segments.slice(0, columns.length) }));
+        const once = [...new Map(split.map((row) => [row.id, said(world.task, row)])).values()];
+        const run = await addRun(superuser, world.model, once, columns);
+        world.predictions.push(...once.map((row) => ({ ...row, run })));
+      },
+    })),
   fc.record({ id: key, knownAt: moment, truth: truths }).map(({ truth, ...when }) => ({
     what: `label ${JSON.stringify(when)} ${truth}`,
     apply: async (world: World) => {
@@ -87,38 +84,14 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   }),
 );
 
-/** The pairs by the rule, the slow way: a label judges the last prediction that was for a time not after it; of several the last one counts. */
-function pairsOf({ predictions, labels }: World): string[] {
-  const pairs: string[] = [];
-  const ordered = predictions.toSorted((a, b) => a.at.localeCompare(b.at) || Number(a.run) - Number(b.run));
-  for (const [index, prediction] of ordered.entries()) {
-    const next = ordered.slice(index + 1).find((later) => later.id === prediction.id);
-    const [label] = [...labels.values()]
-      .filter(
-        ({ id, knownAt }) =>
-          id === prediction.id && knownAt >= prediction.at && (next === undefined || knownAt < next.at),
-      )
-      .toSorted((a, b) => b.knownAt.localeCompare(a.knownAt));
-    if (label === undefined) continue;
-    const pair = [prediction.id, prediction.run, label.label, prediction.score, rankOf(prediction, label.label)];
-    pairs.push(pair.filter((part) => part !== null).join(' '));
-  }
-  return pairs.toSorted();
-}
-
-/** Place of a class by probability; of equal ones the later class comes first. */
-function rankOf({ probabilities }: Prediction, label: string): number | null {
-  if (probabilities === undefined) return null;
-  const order = ['a', 'b', 'c'].map((name, place) => ({ name, place, p: probabilities[place] ?? 0 }));
-  return order.toSorted((a, b) => b.p - a.p || b.place - a.place).findIndex(({ name }) => name === label) + 1;
-}
+const SLICED = 'pgscore_data.evaluation cross join lateral unnest(0 || segments) as s (segment_id)';
 
 /** Each kind of cell, and the pairs that it counts. */
 const COUNTED = [
   [
     'cell_rank',
-    'select day, rank, count(*) as n from pgscore_data.evaluation where version_id = $1 and rank is not null group by 1, 2',
-    'day, rank',
+    `select segment_id, day, rank, count(*) as n from ${SLICED} where version_id = $1 and rank is not null group by 1, 2, 3`,
+    'segment_id, day, rank',
   ],
   [
     'cell_class_score',
@@ -126,25 +99,32 @@ const COUNTED = [
        from pgscore_data.evaluation cross join lateral unnest(class_bins) with ordinality as x (b, place) where version_id = $1 group by 1, 2, 3, 4`,
     'day, class, positive, bin',
   ],
+  [
+    'cell_regression',
+    `select segment_id, day, age_band, count(*) as n, sum((score - actual)::numeric) as sum_error, sum(abs(score - actual)::numeric) as sum_abs_error
+       from ${SLICED} where version_id = $1 and actual is not null group by 1, 2, 3`,
+    'segment_id, day, age_band, sum_error, sum_abs_error',
+  ],
 ] as const;
+
+const OUTCOMES_DIFFER = `
+  with again as (
+    select segment_id, day, age_band, actual_class, predicted_class, count(*) as n, sum(((1 - p_actual) ^ 2)::numeric) as brier
+      from ${SLICED} where version_id = $1 and actual_class is not null group by 1, 2, 3, 4, 5
+  )
+  select * from again full join (select * from pgscore_data.cell_outcome where version_id = $1 and n <> 0) c using (segment_id, day, age_band, actual_class, predicted_class)
+   where (again.n, again.brier) is distinct from (c.n, c.sum_brier)`;
 
 async function expectTrue(world: World): Promise<void> {
   await superuser.query('select pgscore.refresh()');
   const { rows } = await superuser.query<{ pair: string }>(
-    `select concat_ws(' ', key[1], run_id, class_labels[actual_class + 1], score, rank) as pair
+    `select concat_ws(' ', key[1], run_id, coalesce(class_labels[actual_class + 1], actual::text), score, rank, (
+              select string_agg(x.value, ' ' order by n) from unnest(segments) with ordinality as s (segment_id, n) join pgscore_data.segment x using (segment_id))) as pair
        from pgscore_data.evaluation join pgscore_data.execution using (version_id) where model_id = $1`,
     [world.model.modelId],
   );
   expect(rows.map(({ pair }) => pair).toSorted()).toEqual(pairsOf(world));
-  const different = await superuser.query(
-    `with again as (
-       select day, age_band, actual_class, predicted_class, count(*) as n, sum(((1 - p_actual) ^ 2)::numeric) as brier
-         from pgscore_data.evaluation where version_id = $1 group by 1, 2, 3, 4
-     )
-     select * from again full join (select * from pgscore_data.cell_outcome where version_id = $1 and n <> 0) c using (day, age_band, actual_class, predicted_class)
-      where (again.n, again.brier) is distinct from (c.n, c.sum_brier)`,
-    [world.model.versionId],
-  );
+  const different = await superuser.query(OUTCOMES_DIFFER, [world.model.versionId]);
   expect(different.rows).toEqual([]);
   const scoresDiffer = await superuser.query(
     `with again as (
@@ -164,16 +144,17 @@ async function expectTrue(world: World): Promise<void> {
     [world.model.versionId],
   );
   expect(called.rows).toEqual([{ n: world.predictions.filter(({ label }) => label === 'yes').length }]);
-  const volume = await superuser.query<{ n: string }>(
-    'select coalesce(sum(n_predictions), 0)::int as n from pgscore_data.cell_volume where version_id = $1',
+  const volume = await superuser.query<{ line: string }>(
+    `select concat_ws(' ', (c.day at time zone 'UTC')::date, segment_key, segment_value, n_predictions) as line
+       from pgscore_data.cell_volume c join pgscore_data.version using (version_id) join pgscore_data.slice using (model_id, segment_id) where version_id = $1`,
     [world.model.versionId],
   );
-  expect(volume.rows).toEqual([{ n: world.predictions.length }]);
+  expect(volume.rows.map(({ line }) => line).toSorted()).toEqual(volumesOf(world));
 }
 
 let worlds = 0;
 
-async function newWorld(task: Task = 'binary'): Promise<World> {
+async function newWorld(task: Task = 'binary', segments: readonly string[] = []): Promise<World> {
   worlds += 1;
   const name = `walk${worlds}`;
   const table = `truth${worlds}`;
@@ -184,15 +165,15 @@ async function newWorld(task: Task = 'binary'): Promise<World> {
     `select pgscore.set_labels($1, $2::regclass, label => 'truth', key => 'id', known_at => 'known_at')`,
     [name, table],
   );
-  return { task, model, table, predictions: [], labels: new Map() };
+  return { task, model, table, segments, predictions: [], labels: new Map() };
 }
 
-test.each(['binary', 'multiclass'] as const)(
-  'whatever is scored, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
+test.each(['binary', 'multiclass', 'regression'] as const)(
+  'whatever is scored, with segments or without, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
   async (task) => {
     await fc.assert(
       fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {
-        const world = await newWorld(task);
+        const world = await newWorld(task, ['s', 't']);
         for (const step of steps) {
           await step.apply(world);
           await expectTrue(world);

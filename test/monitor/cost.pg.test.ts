@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel } from './monitored-model.ts';
@@ -32,7 +32,12 @@ async function pages(versionId: number, step: string): Promise<number> {
     const touch = `insert into pgscore_data.${table} values ($1, ${FIRST} + interval '40 days') on conflict do nothing`;
     await superuser.query(touch, [versionId]);
   }
-  const explain = `explain (analyze, buffers, format json) select pgscore_data.${step}()`;
+  return pagesOf(`select pgscore_data.${step}()`);
+}
+
+/** Pages that a query reads. */
+async function pagesOf(query: string): Promise<number> {
+  const explain = `explain (analyze, buffers, format json) ${query}`;
   const { rows } = await superuser.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(explain);
   const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? {};
   return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
@@ -55,3 +60,54 @@ test.each(['_compute_metrics', '_estimate'])(
     expect(await leastPages(versionId, step)).toBeLessThan(3 * short + LOOKUPS);
   },
 );
+
+const ofAll = (view: string) => `select * from pgscore_bi.${view} where model_name = 'split' and segment_key is null`;
+
+describe('who asks for all predictions', () => {
+  let versionId: number;
+  let modelId: number;
+
+  beforeAll(async () => {
+    ({ versionId, modelId } = await addMonitoredModel(superuser, 'split', 'binary'));
+    await addSlices('(values (0)) s (id)');
+  });
+
+  /** Days of a history with predictions and labels in these segments. */
+  async function addSlices(segments: string): Promise<void> {
+    const days = `from generate_series(0, 99) d cross join ${segments}`;
+    const day = `${FIRST} + d * interval '1 day'`;
+    const volume = `insert into pgscore_data.cell_volume (version_id, segment_id, day, n_predictions, n_failed) select $1, s.id, ${day}, 9, 0 ${days}`;
+    const outcome = `insert into pgscore_data.cell_outcome (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
+      select $1, s.id, ${day}, 0, x, y, 2, 1, 1 ${days} cross join generate_series(0, 1) x cross join generate_series(0, 1) y`;
+    for (const fill of [volume, outcome]) await superuser.query(fill, [versionId]);
+    await superuser.query('vacuum analyze pgscore_data.cell_volume, pgscore_data.cell_outcome, pgscore_data.segment');
+  }
+
+  test('reads none of the cells of segments', async () => {
+    const queries = [
+      ...[
+        'binary_performance_daily',
+        'confusion_matrix_daily',
+        'class_performance_monthly',
+        'performance_by_label_age',
+        'model_metric',
+      ].map(ofAll),
+      `select * from pgscore_bi.estimated_performance_daily where model_name = 'split'`,
+      `select * from pgscore_bi.label_coverage_daily where model_name = 'split'`,
+      `select * from pgscore_bi.current_model_health where model_name = 'split'`,
+      `select * from pgscore_data._alert_candidates(${modelId}, '2020-02-01', '2020-06-01')`,
+    ];
+    const least = async (query: string) => Math.min(await pagesOf(query), await pagesOf(query), await pagesOf(query));
+    const before: number[] = [];
+    for (const query of queries) before.push(await least(query));
+    await superuser.query(
+      `insert into pgscore_data.segment (model_id, column_name, value) select $1, 'v', g::text from generate_series(1, 200) g`,
+      [modelId],
+    );
+    await addSlices('(select segment_id from pgscore_data.segment) s (id)');
+    for (const [index, query] of queries.entries())
+      expect([query, (await least(query)) < 2 * (before[index] ?? 0) + LOOKUPS]).toEqual([query, true]);
+    const whole = ofAll('binary_performance_daily').replace(' and segment_key is null', '');
+    expect(await pagesOf(whole)).toBeGreaterThan(50 * (before[0] ?? 0));
+  });
+});

@@ -61,25 +61,34 @@ export async function addVersion(superuser: Client, model: MonitoredModel, numbe
   return { ...model, versionId: version.id };
 }
 
-export type MonitoredPrediction = { id: number; at: string; score: number; label?: string; probabilities?: number[] };
+export type MonitoredPrediction = {
+  id: number;
+  at: string;
+  score: number;
+  label?: string;
+  probabilities?: number[];
+  /** A value for each segment of its run. */
+  segments?: readonly (string | null)[];
+};
 
-/** A finished run with these predictions, as a service would have left it. Returns its number. */
+/** A finished run with these predictions, as a service would have left it; they have a value for each of `segments`. Returns its number. */
 export async function addRun(
   superuser: Client,
   { versionId, targetId }: MonitoredModel,
   predictions: readonly MonitoredPrediction[],
+  segments: readonly string[] = [],
 ): Promise<string> {
   const { rows } = await superuser.query<{ run_id: string; generation: number }>(
     `with numbered as (
        update pgscore_data.target set next_generation = next_generation + 1 where target_id = $2 returning next_generation - 1 as generation
      ), run as (
-       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at)
-       select 'alice', $1, $2, 'public', 'source', 'ctid', '{}', 'error', 'done', 1, generation, clock_timestamp() from numbered returning run_id, generation
+       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at, segments)
+       select 'alice', $1, $2, 'public', 'source', 'ctid', '{}', 'error', 'done', 1, generation, clock_timestamp(), nullif($3::text[], '{}') from numbered returning run_id, generation
      ), stored as (
        insert into pgscore_data.generation (target_id, generation, run_id, attempt, state) select $2, generation, run_id, 1, 'published' from run
      )
      select run_id, generation from run`,
-    [versionId, targetId],
+    [versionId, targetId, segments],
   );
   const [run] = rows;
   if (run === undefined) throw new Error('the run was not made');
@@ -92,9 +101,16 @@ export async function addRun(
   const extra = probabilities === undefined ? '' : ', probability_a, probability_b, probability_c';
   const extraValues = probabilities === undefined ? '' : ', (p ->> 3)::float8, (p ->> 4)::float8, (p ->> 5)::float8';
   const label = predictions[0]?.label === undefined ? ['', ''] : [', label', `, p ->> 6`];
-  const insert = `insert into ${base} (generation, run_id, id, event_time, score${extra}${label[0]})
-    select $1, $2, (p ->> 0)::int, (p ->> 1)::timestamptz, (p ->> 2)::float8${extraValues}${label[1]} from jsonb_array_elements($3::jsonb) p`;
-  const values = predictions.map((p) => [p.id, p.at, p.score, ...(p.probabilities ?? [0, 0, 0]), p.label ?? null]);
+  const insert = `insert into ${base} (generation, run_id, id, event_time, score, pgscore_segments${extra}${label[0]})
+    select $1, $2, (p ->> 0)::int, (p ->> 1)::timestamptz, (p ->> 2)::float8, (select array_agg(s order by n) from jsonb_array_elements_text(p -> 7) with ordinality as x (s, n))${extraValues}${label[1]} from jsonb_array_elements($3::jsonb) p`;
+  const values = predictions.map((p) => [
+    p.id,
+    p.at,
+    p.score,
+    ...(p.probabilities ?? [0, 0, 0]),
+    p.label ?? null,
+    p.segments ?? [],
+  ]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
   await superuser.query('select pgscore_data._index_generation($1, $2)', [targetId, run.generation]);
   await superuser.query(
@@ -110,6 +126,14 @@ export async function addRun(
     [run.run_id, JSON.stringify(values), versionId],
   );
   if (probabilities !== undefined) await addClassTally(superuser, run.run_id, versionId, predictions);
+  await superuser.query(
+    `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, places, names, counts, failed)
+     select $1, 1, 0, t.day, array_agg(t.n), array_agg(t.s), array_agg(1), array_agg(0) from (
+       select date_trunc('day', (p ->> 1)::timestamptz, 'UTC') as day, x.n, x.s
+         from jsonb_array_elements($2::jsonb) p cross join jsonb_array_elements_text(p -> 7) with ordinality as x (s, n)
+     ) t group by t.day`,
+    [run.run_id, JSON.stringify(values)],
+  );
   return run.run_id;
 }
 

@@ -61,6 +61,7 @@ describe('functions', () => {
       'pgscore._find_version(text)',
       'pgscore._is_uncommitted(bigint)',
       'pgscore._ready_version(text)',
+      'pgscore._segments_of(integer)',
       'pgscore_models._feature_names(integer)',
       'pgscore_models._route(text)',
       'pgscore_models._version_name(integer)',

@@ -81,6 +81,7 @@ describe('a request that goes round score_table()', () => {
 
   const key = { name: 'id', role: 'key', type: 'raw', width: 1, sql_type: 'integer' };
   const feature = { name: 'a', role: 'feature', feature: 'a', type: 'float4', width: 1, sql_type: 'real' };
+  const segment = { name: 'a', role: 'segment', segment: 's', type: 'text', width: 1, sql_type: 'text' };
   test.each([
     ['no columns', { columns: [], pages: 1 }],
     ['pages that are no number', { columns: [key, feature], pages: 'many' }],
@@ -94,6 +95,9 @@ describe('a request that goes round score_table()', () => {
       'two event times',
       { columns: [key, feature, ...['b', 'c'].map((name) => ({ name, role: 'event_time' }))], pages: 1 },
     ],
+    ['nine segments', { columns: [key, feature, ...Array.from({ length: 9 }, () => segment)], pages: 1 }],
+    ['a segment before a feature', { columns: [key, segment, feature], pages: 1 }],
+    ['a segment without a name', { columns: [key, feature, { ...segment, segment: undefined }], pages: 1 }],
     ['an unknown role', { columns: [key, feature, { name: 'b', role: 'spy' }], pages: 1 }],
   ])('is refused with a plan that has %s', async (_, plan) => {
     const refused = await refusal(mallory, INSERT, values({ ...(await requestOf('mallory')), plan }));

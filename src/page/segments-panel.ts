@@ -1,0 +1,71 @@
+import { ask, type Row } from './api.ts';
+import { dataTable } from './data-table.ts';
+import { el } from './dom.ts';
+import { count, day, decimal, NOTHING } from './format.ts';
+import { ENOUGH, write, type Metric } from './metrics.ts';
+import { ofMonth, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import { gapsOf, metricBySegment, type Gap } from './segment-gaps.ts';
+
+/** Longer lists are for a query. */
+const MOST_SHOWN = 100;
+
+/** Where a model is worse than over all. Not shown of a model without segments. */
+export const segmentsPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Row[]>({
+    id: 'segments',
+    title: 'Segments',
+    about:
+      'the worst first, by the end of its 95 % interval that is nearer to all: of many, one in twenty is beyond by chance',
+    depends: ({ address, focus, month }) => [address.metric, focus, month],
+    load: async (context) => {
+      const values = ofMonth(context);
+      const rows = values === undefined ? [] : await ask(`segments-${context.task}`, values);
+      return rows.some((row) => row['segment_key'] !== null) ? rows : undefined;
+    },
+    draw: (sheet, rows, { task, address, focus, month }) => {
+      const metric = metricBySegment(task, rows, address.metric);
+      if (metric === undefined) return;
+      const gaps = gapsOf(rows, metric).filter(({ labelled }) => labelled > 0);
+      if (gaps.length === 0) return sheet.say('No labels in this month.');
+      sheet.say(`${metric.title} of version ${focus} in ${day(month, true)}.`);
+      sheet.add(tableOf(gaps.slice(0, MOST_SHOWN), metric));
+      if (gaps.length > MOST_SHOWN) sheet.say(`And ${count(gaps.length - MOST_SHOWN)} more.`);
+    },
+  });
+
+function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
+  const numeric = (head: string) => ({ head, number: true as const });
+  return dataTable({
+    caption: 'Segments against all predictions',
+    columns: [
+      'Column',
+      'Value',
+      numeric('Labels'),
+      numeric(metric.title),
+      numeric('Interval'),
+      numeric('Gap to all'),
+      'Verdict',
+    ],
+    rows: gaps.map(({ key, value, labelled, metric: own, low, high, gap, surely }) => [
+      key,
+      value,
+      count(labelled),
+      write(metric, own),
+      `${write(metric, low)} to ${write(metric, high)}`,
+      difference(metric, gap),
+      verdictOf(surely, labelled),
+    ]),
+  });
+}
+
+function difference({ share }: Metric, gap: number | null): string {
+  if (gap === null) return NOTHING;
+  const size = Math.abs(gap);
+  return `${gap < 0 ? '−' : '+'}${share === true ? `${(100 * size).toFixed(1)} points` : decimal(size)}`;
+}
+
+function verdictOf(surely: number, labelled: number): HTMLElement {
+  if (surely === 0) return el('span', { class: 'chip plain' }, labelled < ENOUGH ? 'few labels' : 'no difference');
+  return surely > 0 ? el('span', { class: 'chip bad' }, 'worse') : el('span', { class: 'chip good' }, 'better');
+}

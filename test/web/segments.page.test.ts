@@ -1,0 +1,101 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
+import { chromiumHere, numbersIn, openPage, type TestPage } from '../support/browser.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { startTestService } from '../support/service.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const CARRIERS = ['<b>late</b>', 'good', 'few', null];
+
+/** Predictions of three months in four segments: the first is wrong in four of ten, the others in one, and one has few. */
+async function addSplitModel(model: string, task: 'binary' | 'regression'): Promise<void> {
+  const added = await addMonitoredModel(superuser, model, task);
+  const rows = Array.from({ length: 600 }, (_, id) => {
+    const carrier = id % 61 === 0 ? 2 : [0, 1, 1, 3][id % 4];
+    const at = new Date(Date.UTC(2026, id % 3, 5, 9)).toISOString();
+    return { id, at, score: (id % 10) / 10, segments: [CARRIERS[carrier ?? 0] ?? null] };
+  });
+  const labelled = rows.map((row) => ({ ...row, label: row.score >= 0.5 ? 'yes' : 'no' }));
+  await addRun(superuser, added, task === 'binary' ? labelled : rows, ['carrier']);
+  const truth = rows.map(({ id, score, segments }) => {
+    const wrong = id % 11 < (segments[0] === CARRIERS[0] ? 5 : 1);
+    if (task === 'regression') return [String(id), String(score + (wrong ? 2 : 0.1))];
+    return [String(id), score >= 0.5 === wrong ? 'no' : 'yes'];
+  });
+  await superuser.query(
+    `select pgscore.record_label($1, t ->> 0, t ->> 1, '2026-05-01') from jsonb_array_elements($2::jsonb) t`,
+    [model, JSON.stringify(truth)],
+  );
+}
+
+await addSplitModel('split', 'binary');
+await addSplitModel('errors', 'regression');
+const whole = await addMonitoredModel(superuser, 'whole', 'binary');
+await addRun(superuser, whole, [{ id: 1, at: '2026-01-05 09:00+00', score: 0.9, label: 'yes' }]);
+await superuser.query('select pgscore.refresh()');
+const service = await startTestService(database);
+
+(chromiumHere === undefined ? describe.skip : describe)('the segments of a model', () => {
+  let opened: TestPage;
+
+  beforeAll(async () => {
+    opened = await openPage(service.url);
+  });
+
+  afterEach(() => {
+    expect(opened.complaints).toEqual([]);
+  });
+
+  async function shown(hash: string): Promise<string[][]> {
+    await opened.page.goto('about:blank');
+    await opened.page.goto(`${service.url}/${hash}`);
+    await opened.page.locator('#segments tbody tr').first().waitFor();
+    return numbersIn(opened.page, 'segments');
+  }
+
+  async function fromView(select: string, view: string): Promise<string[]> {
+    const text = `select segment_key, segment_value, n_labeled::text, ${select} from pgscore_bi.${view} where segment_key is not null and window_date = '2026-02-01'`;
+    const { rows } = await superuser.query<string[]>({ text, rowMode: 'array' });
+    return rows.map((cells) => cells.join(' | ')).toSorted();
+  }
+
+  test('stand below each other by what the views say, the one that is surely worse first, as text', async () => {
+    const rows = await shown('#/model/split?month=2026-02-01&metric=accuracy');
+    expect(rows[0]).toEqual(expect.arrayContaining(['carrier', '<b>late</b>', 'worse']));
+    expect(rows.map((cells) => cells[1])).toEqual(expect.arrayContaining(['good', ':missing', 'few']));
+    expect(rows.find((cells) => cells[1] === 'few')?.at(-1)).toBe('few labels');
+    const percent = (column: string): string => `to_char(100 * ${column}, 'FM990.0') || ' %'`;
+    const view = await fromView(
+      `${percent('accuracy')}, ${percent('accuracy_ci_low')} || ' to ' || ${percent('accuracy_ci_high')}`,
+      'binary_performance_monthly',
+    );
+    expect(rows.map((cells) => cells.slice(0, 5).join(' | ')).toSorted()).toEqual(view);
+  });
+
+  test('of a regression go by its error, and by the metric that is chosen', async () => {
+    const rows = await shown('#/model/errors?metric=rmse&month=2026-02-01');
+    expect(rows[0]).toEqual(expect.arrayContaining(['<b>late</b>', 'worse']));
+    const view = await fromView(`to_char(rmse, 'FM990.000')`, 'regression_performance_monthly');
+    expect(rows.map((cells) => cells.slice(0, 4).join(' | ')).toSorted()).toEqual(view);
+  });
+
+  test('do not change what is said of all predictions', async () => {
+    await shown('#/model/split');
+    const facts = await opened.page.locator('.title').textContent();
+    expect(facts).toContain('split');
+    await opened.page.locator('#performance summary').click();
+    expect((await numbersIn(opened.page, 'performance')).length).toBe(3);
+    expect(await opened.page.locator('#label-age tbody tr').count()).toBe(3);
+    expect(await opened.page.locator('#threshold .cell strong').allTextContents()).not.toContain('0');
+  });
+
+  test('are not shown of a model that has none', async () => {
+    await opened.page.goto('about:blank');
+    await opened.page.goto(`${service.url}/#/model/whole`);
+    await opened.page.locator('#performance').waitFor();
+    await opened.page.locator('#coverage canvas').waitFor();
+    await opened.page.locator('#segments').waitFor({ state: 'hidden' });
+  });
+});
