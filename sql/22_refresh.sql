@@ -115,7 +115,7 @@ begin
       'insert into pgscore_data.refresh_key (model_id, key)
        select distinct g.model_id, g.key
          from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
-         join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= pgscore_data._moment(p.event_time, $3))
+         cross join lateral (select x.model_id, x.key from pgscore_data.ground_truth x where x.model_id = $2 and x.key = p.key and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) limit 1) g
        on conflict do nothing', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
     using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
   end loop;
