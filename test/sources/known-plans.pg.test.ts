@@ -94,6 +94,43 @@ describe('a plan does not outlive what it was made for', () => {
     expect(columns).toContainEqual(expect.objectContaining(expected));
   });
 
+  test('a schema by the name of another is not taken for it', async () => {
+    await superuser.query('create schema blue authorization alice; create schema green authorization alice');
+    for (const schema of ['blue', 'green']) {
+      const create = `create table ${schema}.swapped (id int primary key, x real)`;
+      await alice.query(create);
+    }
+    await score('blue.swapped', `, target => 'of_blue'`);
+    await superuser.query('alter schema blue rename to red; alter schema green rename to blue');
+    const { run, known } = await score('red.swapped', `, target => 'of_blue'`);
+    const { rows } = await superuser.query('select source_schema from pgscore_data.run where run_id = $1', [run]);
+    expect({ known, rows }).toEqual({ known: false, rows: [{ source_schema: 'red' }] });
+  });
+
+  test('a key of one column is not taken for one of two that the same index holds', async () => {
+    const source = await table('id int, x real, y int, primary key (id) include (y)');
+    await score(source);
+    const alter = `alter table ${source} drop constraint ${source}_pkey, add primary key (id, y)`;
+    await alice.query(alter);
+    expect(await refusal(alice, `select pgscore.score_table('first', $1)`, [source])).toMatchObject({ code: '42804' });
+  });
+
+  test.each([
+    ['the type of a key', 'mood', 'alter type mood rename to feeling'],
+    ['a type under that of a key', 'nuance', 'alter type shade rename to tone'],
+  ])('%s by another name is noticed', async (_, type, rename) => {
+    await superuser.query('grant usage on schema alice to pgscore_owner, pgscore_service');
+    await alice.query(
+      type === 'mood'
+        ? `create type mood as enum ('a')`
+        : `create type shade as enum ('a'); create domain nuance as shade`,
+    );
+    const source = await table(`id ${type} primary key, x real`);
+    await score(source);
+    await alice.query(rename);
+    expect(await refusal(alice, `select pgscore.score_table('first', $1)`, [source])).toMatchObject({ code: '42804' });
+  });
+
   test('the same target is refused once the key has another type', async () => {
     const source = await table();
     await score(source);
