@@ -42,7 +42,6 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
-  select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null
-  on conflict (owner, request) do update set version_id = excluded.version_id, target_id = excluded.target_id, handle_id = excluded.handle_id, plan = excluded.plan;
+  select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null;
 end;
 comment on function pgscore_data._keep_plan(pgscore._run_request) is 'Keeps the plan of a request that was checked, where it said what it depends on.';
