@@ -118,7 +118,7 @@ begin
     raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
   end if;
   select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, split);
-  select * into known from pgscore._known_plan k where k.request = request.digest;
+  select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
   if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at)
     values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id, known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at)

@@ -15,11 +15,14 @@ create or replace function pgscore._request_of(
 )
 language sql stable security invoker
 begin atomic
-  select md5(row(c.oid, c.relname, c.relnamespace, version_id, target_schema, target, key, event_time, case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
-           (select i.indkey::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
-           array(select row(a.attname, a.atttypid, a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)::text)::text),
+  -- Handles say the names of schemas and types, which others can take over; those of built-in types stay.
+  select md5(row(c.oid, c.relname, n.nspname, version_id, target_schema, target, key, event_time, case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
+           (select row(i.indkey::text, i.indnkeyatts)::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
+           array(select row(a.attname, a.atttypid, a.attnum, case when a.atttypid >= 16384 then format_type(pgscore._base_type(a.atttypid), -1) end)
+             from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)::text)::text),
          s.pages, case when c.reltuples >= 0 then c.reltuples::bigint end
-    from pg_class c cross join lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as pages) s
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as pages) s
    where c.oid = source and c.relkind in ('r', 'm') and c.relpersistence <> 't' and not c.relrowsecurity and not c.relhassubclass and s.pages <= 128
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
@@ -39,7 +42,6 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
-  select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null
-  on conflict (owner, request) do update set version_id = excluded.version_id, target_id = excluded.target_id, handle_id = excluded.handle_id, plan = excluded.plan;
+  select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null;
 end;
 comment on function pgscore_data._keep_plan(pgscore._run_request) is 'Keeps the plan of a request that was checked, where it said what it depends on.';

@@ -94,6 +94,43 @@ describe('a plan does not outlive what it was made for', () => {
     expect(columns).toContainEqual(expect.objectContaining(expected));
   });
 
+  test('a schema by the name of another is not taken for it', async () => {
+    await superuser.query('create schema blue authorization alice; create schema green authorization alice');
+    for (const schema of ['blue', 'green']) {
+      const create = `create table ${schema}.swapped (id int primary key, x real)`;
+      await alice.query(create);
+    }
+    await score('blue.swapped', `, target => 'of_blue'`);
+    await superuser.query('alter schema blue rename to red; alter schema green rename to blue');
+    const { run, known } = await score('red.swapped', `, target => 'of_blue'`);
+    const { rows } = await superuser.query('select source_schema from pgscore_data.run where run_id = $1', [run]);
+    expect({ known, rows }).toEqual({ known: false, rows: [{ source_schema: 'red' }] });
+  });
+
+  test('a key of one column is not taken for one of two that the same index holds', async () => {
+    const source = await table('id int, x real, y int, primary key (id) include (y)');
+    await score(source);
+    const alter = `alter table ${source} drop constraint ${source}_pkey, add primary key (id, y)`;
+    await alice.query(alter);
+    expect(await refusal(alice, `select pgscore.score_table('first', $1)`, [source])).toMatchObject({ code: '42804' });
+  });
+
+  test.each([
+    ['the type of a key', 'mood', 'alter type mood rename to feeling'],
+    ['a type under that of a key', 'nuance', 'alter type shade rename to tone'],
+  ])('%s by another name is noticed', async (_, type, rename) => {
+    await superuser.query('grant usage on schema alice to pgscore_owner, pgscore_service');
+    await alice.query(
+      type === 'mood'
+        ? `create type mood as enum ('a')`
+        : `create type shade as enum ('a'); create domain nuance as shade`,
+    );
+    const source = await table(`id ${type} primary key, x real`);
+    await score(source);
+    await alice.query(rename);
+    expect(await refusal(alice, `select pgscore.score_table('first', $1)`, [source])).toMatchObject({ code: '42804' });
+  });
+
   test('the same target is refused once the key has another type', async () => {
     const source = await table();
     await score(source);
@@ -196,4 +233,61 @@ describe('a plan is known to who asked for it', () => {
     });
     expect((await bob.query(`select from pgscore._known_plan where owner <> 'bob'`)).rows).toEqual([]);
   });
+});
+
+describe('to ask first, at the same time as another session', () => {
+  const submit = `select pgscore.score_table('first', $1, target => 'asked')`;
+
+  async function asked(isolation = '') {
+    const source = await table();
+    await score(source, `, target => 'asked'`, 'second');
+    const other = await database.client('alice');
+    await other.query(`set lock_timeout = '2s'`);
+    const begin = `begin ${isolation}`;
+    await alice.query(begin);
+    await alice.query('select count(*) from pg_class');
+    return { source, other };
+  }
+
+  test('waits for no transaction that is still open', async () => {
+    const { source, other } = await asked();
+    await alice.query(submit, [source]);
+    await other.query(submit, [source]);
+    await alice.query('commit');
+    expect(await score(source, `, target => 'asked'`)).toMatchObject({ known: true });
+  });
+
+  test('does not fail where the other has been faster than a snapshot', async () => {
+    const { source, other } = await asked('isolation level repeatable read');
+    await other.query(submit, [source]);
+    await alice.query(submit, [source]);
+    await alice.query('commit');
+  });
+});
+
+test('a run that waits reads by the plan that it was accepted with, whatever its owner plans since', async () => {
+  const source = await table();
+  await score(source);
+  const { run, handle, columns } = await score(source);
+  const { rows: requests } = await alice.query('select request from pgscore._known_plan where handle_id = $1', [
+    handle,
+  ]);
+  const other = await table('id text primary key, x real');
+  const { run: otherRun } = await score(other);
+  const { rows } = await superuser.query(
+    'select version_id, target_id, source_schema, source_name, source_kind, handle_id, plan from pgscore_data.run where run_id = $1',
+    [otherRun],
+  );
+  await alice.query(
+    `insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 'error')`,
+    [...Object.values(rows[0] as object), requests[0]?.request],
+  );
+  await superuser.query('update pgscore_data.run set state = $1 where run_id <> $2', ['cancelled', run]);
+  await superuser.query('select pgscore_data._drop_handle(handle_id) from pgscore_data.handle');
+  const { rows: planned } = await superuser.query(
+    `select k.plan -> 'columns' as columns from pgscore_data.run join pgscore_data.known_plan k using (plan_id) where run_id = $1`,
+    [run],
+  );
+  expect(planned).toEqual([{ columns }]);
 });
