@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { TREES } from './first-row.ts';
-import { makeHistory } from './monitor-history.ts';
+import { makeHistories, planHistory } from './monitor-history.ts';
 import type { MonitorPlan } from './plan.ts';
 import { measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
-import type { Stage } from './stage.ts';
+import { asOwner, type Stage } from './stage.ts';
 
 /** What watching over a model costs. */
 export type MonitorCost = {
@@ -36,11 +36,12 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
     await requester.query(wait);
   }
   const small = plan.predictions / 10;
-  tell(`a history of ${small} predictions`);
-  const short = await makeHistory(requester, owner, 'short', small);
-  tell(`a history of ${plan.predictions} predictions`);
-  const long = await makeHistory(requester, owner, 'long', plan.predictions);
+  const short = await planHistory(requester, owner, 'short', small);
+  const long = await planHistory(requester, owner, 'long', plan.predictions);
   await stage.service.stop();
+  tell(`histories of ${small} and ${plan.predictions} predictions`);
+  const beside = await asOwner(stage);
+  await makeHistories([owner, beside], [short, long]).finally(() => beside.end());
   await measureRefresh(owner, short, 1);
   const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
   const refreshes: RefreshCost[] = [];
