@@ -1,46 +1,75 @@
 -- Bringing the cells up to what labels and predictions say now, at a cost in proportion to what changed.
 
-create or replace function pgscore_data._take_labels(most int) returns bigint
+create or replace function pgscore_data._take_labels(most int, out changed bigint, out last_change bigint)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  changed bigint;
 begin
+  last_change := (select x.change_id from pgscore_data.label_change x order by x.change_id offset most - 1 limit 1);
   with taken as (
-    delete from pgscore_data.label_change c where c.change_id in (select x.change_id from pgscore_data.label_change x order by x.change_id limit most) returning c.*
+    delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
   ), dated as (
     select t.change_id, t.model_id, t.source_id, t.key, coalesce(t.known_at, g.known_at, t.captured_at) as known_at, t.label, t.retracted
       from taken t
       left join lateral (select x.known_at from pgscore_data.ground_truth x where x.model_id = t.model_id and x.key = t.key and t.known_at is null order by x.known_at desc limit 1) g on true
+  ), latest as (
+    -- By the first part of the key before the key: of a text PostgreSQL sorts the first bytes as a number, of an array it does not.
+    select distinct on (d.key[1], d.key, d.model_id, d.known_at) d.model_id, d.source_id, d.key, d.known_at, d.label, d.retracted or d.label is null as retracted
+      from dated d order by d.key[1], d.key, d.model_id, d.known_at, d.change_id desc
   )
-  insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted)
-  select distinct on (d.model_id, d.key, d.known_at) d.model_id, d.source_id, d.key, d.known_at, d.label, d.retracted or d.label is null
-    from dated d order by d.model_id, d.key, d.known_at, d.change_id desc;
+  insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
+  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.key[1], l.key, l.model_id) from latest l;
   get diagnostics changed = row_count;
-  if changed = 0 then
-    return 0;
-  end if;
   if changed > 1000 then
     analyze pgscore_data.refresh_label;
   end if;
-  with withdrawn as (
-    delete from pgscore_data.ground_truth g using pgscore_data.refresh_label l
-     where l.retracted and g.model_id = l.model_id and g.key = l.key and g.known_at = l.known_at
-    returning g.model_id, g.key
-  ), told as (
-    insert into pgscore_data.ground_truth as g (model_id, source_id, key, known_at, label)
-    select l.model_id, l.source_id, l.key, l.known_at, l.label from pgscore_data.refresh_label l where not l.retracted
-    on conflict (model_id, key, known_at) do update
-      set label = excluded.label, source_id = excluded.source_id, revision = g.revision + 1, received_at = clock_timestamp() where g.label is distinct from excluded.label
-    returning g.model_id, g.key
-  )
-  insert into pgscore_data.refresh_key (model_id, key)
-  select w.model_id, w.key from withdrawn w union select t.model_id, t.key from told t;
-  return changed;
 end
 $$;
-comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue into the ground truth and notes the entities they are about; a label that says what was known already changes nothing. How many it took.';
+comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue; how many labels they are about, and the last of them where more may be waiting.';
+
+create or replace function pgscore_data._tell_labels() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+-- Work tables are joined whole; labels are gone to by their key, then by their place.
+set enable_hashjoin = on
+set enable_seqscan = off
+begin atomic
+  with entity as (
+    select distinct on (l.entity) l.entity, l.model_id, l.key from pgscore_data.refresh_label l order by l.entity
+  ), held as (
+    select k.entity, g.known_at, g.label, g.place
+      from entity k
+     cross join lateral (select x.known_at, x.label, x.ctid as place from pgscore_data.ground_truth x where x.model_id = k.model_id and x.key = k.key offset 0) g
+  ), told as materialized (
+    select entity, known_at, l.model_id, l.source_id, l.key, l.label, l.retracted, h.place, h.label as held
+      from pgscore_data.refresh_label l full join held h using (entity, known_at)
+  ), withdrawn as (
+    delete from pgscore_data.ground_truth g using told t where g.ctid = t.place and t.retracted
+  ), corrected as (
+    update pgscore_data.ground_truth g set label = t.label, source_id = t.source_id, revision = g.revision + 1, received_at = clock_timestamp()
+      from told t where g.ctid = t.place and not t.retracted and t.label <> t.held
+  ), added as (
+    insert into pgscore_data.ground_truth (model_id, source_id, key, known_at, label)
+    select t.model_id, t.source_id, t.key, t.known_at, t.label from told t where t.place is null and not t.retracted
+  ), truth as (
+    insert into pgscore_data.refresh_truth (entity, known_at, label)
+    select t.entity, t.known_at, coalesce(t.label, t.held) from told t where t.retracted is not true
+  ), changed as (
+    select t.entity from told t where case when t.retracted then t.place is not null when t.key is not null then t.label is distinct from t.held end group by t.entity
+  )
+  insert into pgscore_data.refresh_key (model_id, key, entity)
+  select k.model_id, k.key, k.entity from entity k join changed c using (entity) order by k.entity;
+end;
+comment on function pgscore_data._tell_labels() is 'Brings the ground truth up to the labels that were taken, and notes the entities they are about with all of their labels; a label that says what was known already changes nothing.';
+
+create or replace function pgscore_data._recall_labels() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.refresh_truth (entity, known_at, label)
+  select k.entity, g.known_at, g.label from pgscore_data.refresh_key k join pgscore_data.ground_truth g using (model_id, key);
+end;
+comment on function pgscore_data._recall_labels() is 'Looks up the labels of entities that no label was taken of.';
 
 create or replace function pgscore_data._key_text(keys jsonb) returns text
 language sql immutable
@@ -112,11 +141,17 @@ begin
      group by v.model_id, m.pairing, t.target_id, t.key_columns
   loop
     execute format(
-      'insert into pgscore_data.refresh_key (model_id, key)
-       select distinct g.model_id, g.key
-         from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
-         join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= pgscore_data._moment(p.event_time, $3))
-       on conflict do nothing', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
+      'with late as (
+         insert into pgscore_data.refresh_key (model_id, key, entity)
+         select $2, g.key, (select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n) + row_number() over (order by g.key)
+           from (select distinct g.key
+                   from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
+                   join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= pgscore_data._moment(p.event_time, $3))
+                 except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g
+         returning entity, key
+       )
+       insert into pgscore_data.refresh_truth (entity, known_at, label)
+       select l.entity, g.known_at, g.label from late l join pgscore_data.ground_truth g on g.model_id = $2 and g.key = l.key', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
     using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
   end loop;
 end
@@ -133,8 +168,8 @@ declare
 begin
   for t in select * from pgscore_data._targets_of(this_model) loop
     execute format(
-      'insert into pgscore_data.refresh_prediction (model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
-       select k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s
+      'insert into pgscore_data.refresh_prediction (entity, model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
+       select k.entity, k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s
          from pgscore_data.refresh_key k
          cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
          cross join lateral (select r.version_id, r.snapshot_at from pgscore_data.run r where r.run_id = p.run_id offset 0) r
@@ -156,6 +191,7 @@ comment on function pgscore_data._find_predictions(int) is 'Looks up every predi
 create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
 as $$
 declare
   m pgscore_data.monitor;
@@ -165,16 +201,14 @@ begin
   with ordered as (
     select p.*, lead(p.event_time) over later as next_event, lag(p.run_id) over later is null as is_first, lead(p.run_id) over later is null as is_latest
       from pgscore_data.refresh_prediction p where p.model_id = this_model
-    window later as (partition by p.key, p.version_id order by p.event_time, p.run_id)
+    window later as (partition by p.entity, p.version_id order by p.event_time, p.run_id)
   ), paired as (
-    select o.*, g.known_at, g.label
+    select distinct on (o.entity, o.version_id, o.run_id) o.*, g.known_at, g.label
       from ordered o
-      cross join lateral (
-        select x.known_at, x.label from pgscore_data.ground_truth x
-         where x.model_id = this_model and x.key = o.key
-           and (m.pairing <> 'latest_before_label' or x.known_at >= o.event_time and (o.next_event is null or x.known_at < o.next_event))
-         order by x.known_at desc limit 1) g
+      join pgscore_data.refresh_truth g on g.entity = o.entity
+       and (m.pairing <> 'latest_before_label' or g.known_at >= o.event_time and (o.next_event is null or g.known_at < o.next_event))
      where case m.pairing when 'first' then o.is_first when 'latest' then o.is_latest else true end
+     order by o.entity, o.version_id, o.run_id, g.known_at desc
   ), judge as materialized (
     select e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
       from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model
@@ -185,8 +219,8 @@ begin
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
       from paired p join judge e using (version_id)
   )
-  insert into pgscore_data.refresh_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
-  select j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
+  insert into pgscore_data.refresh_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
+  select j.entity, j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
@@ -204,8 +238,8 @@ create or replace function pgscore_data._recall_pairs() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.refresh_old_pair (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
-  select e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
+  insert into pgscore_data.refresh_old_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
+  select k.entity, e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
     from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
 end;
 comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now.';
@@ -220,7 +254,7 @@ begin atomic
   with changed as materialized (
     select o.place, o as old, p as new
       from pgscore_data.refresh_old_pair o
-      full join pgscore_data.refresh_pair p on p.key = o.key and p.run_id = o.run_id and p.version_id = o.version_id and p.model_id = o.model_id
+      full join pgscore_data.refresh_pair p on p.entity = o.entity and p.run_id = o.run_id and p.version_id = o.version_id
      where (o.day, o.event_time, o.known_at, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins)
        is distinct from (p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins)
   ), leaving as (
@@ -250,7 +284,7 @@ as $$
 declare
   work regclass;
 begin
-  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta']::regclass[] loop
+  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta']::regclass[] loop
     if pg_relation_size(work) > 1048576 then
       execute format('truncate %s', work);
     else
@@ -275,11 +309,15 @@ begin
    group by d.version_id, d.day, d.age_band, d.actual_class, d.predicted_class
   on conflict (version_id, day, age_band, actual_class, predicted_class) do update
     set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
-  insert into pgscore_data.cell_outcome_score as c (version_id, day, positive, bin, n, sum_score)
-  select d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin, sum(d.sign), sum(d.sign * d.score::numeric)
-    from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
-   group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin
-  on conflict (version_id, day, positive, bin) do update set n = c.n + excluded.n, sum_score = c.sum_score + excluded.sum_score;
+  -- Where almost every pair has a cell of its own, ON CONFLICT, which locks each before it changes it, takes twice as long.
+  merge into pgscore_data.cell_outcome_score c
+  using (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, sum(d.sign) as n, sum(d.sign * d.score::numeric) as sum_score
+           from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+          group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin
+          order by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin) d
+     on c.version_id = d.version_id and c.day = d.day and c.positive = d.positive and c.bin = d.bin
+   when matched then update set n = c.n + d.n, sum_score = c.sum_score + d.sum_score
+   when not matched then insert (version_id, day, positive, bin, n, sum_score) values (d.version_id, d.day, d.positive, d.bin, d.n, d.sum_score);
   insert into pgscore_data.cell_rank as c (version_id, day, rank, n)
   select d.version_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_delta d where d.rank is not null group by d.version_id, d.day, d.rank
   on conflict (version_id, day, rank) do update set n = c.n + excluded.n;
@@ -335,6 +373,7 @@ as $$
 declare
   began timestamptz := clock_timestamp();
   changed bigint;
+  last_change bigint;
   runs bigint[];
   removed bigint;
   added bigint;
@@ -348,7 +387,8 @@ begin
     return false;
   end if;
   perform pgscore_data._clear_work();
-  changed := pgscore_data._take_labels(most);
+  select t.changed, t.last_change into changed, last_change from pgscore_data._take_labels(most) t;
+  perform pgscore_data._tell_labels();
   perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   perform pgscore_data._count_predictions(runs);
@@ -361,6 +401,7 @@ begin
   select count(*) into entities from pgscore_data.refresh_key;
   if entities > 1000 then
     analyze pgscore_data.refresh_key;
+    analyze pgscore_data.refresh_truth;
   end if;
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
     perform pgscore_data._find_predictions(this_model);
@@ -378,7 +419,7 @@ begin
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
-  return exists (select from pgscore_data.label_change c where c.captured_at < began)
+  return exists (select from pgscore_data.label_change c where c.change_id > last_change and c.captured_at < began)
       or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began);
 end
 $$;

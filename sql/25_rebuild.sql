@@ -36,26 +36,25 @@ set work_mem = '64MB'
 as $$
 declare
   v record;
-  t pgscore_data.target;
   again bigint;
 begin
   perform pgscore_data._await_turn('cells');
   perform pgscore_data._clear_work();
-  insert into pgscore_data.refresh_key (model_id, key)
-  select distinct e.model_id, e.key from pgscore_data.evaluation e where e.model_id = this_model and e.event_time >= from_time and e.event_time < to_time;
-  for t in select * from pgscore_data._targets_of(this_model) loop
-    execute format(
-      'insert into pgscore_data.refresh_key (model_id, key)
-       select distinct g.model_id, g.key
-         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
-                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
-                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = $4 and g.state = ''published'')) p
-         join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key
-       on conflict do nothing', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id)
-    using this_model, from_time, to_time, t.target_id;
-  end loop;
-  select count(*) into again from pgscore_data.refresh_key;
+  execute 'insert into pgscore_data.refresh_key (model_id, key, entity)
+    select $1, x.key, row_number() over () from (
+      select e.key from pgscore_data.evaluation e where e.model_id = $1 and e.event_time >= $2 and e.event_time < $3'
+    || coalesce((select string_agg(format('
+      union select g.key
+        from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
+               where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
+                 and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
+        join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
+    || ') x'
+  using this_model, from_time, to_time;
+  get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;
+  perform pgscore_data._recall_labels();
+  analyze pgscore_data.refresh_truth;
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
