@@ -5,6 +5,8 @@ comment on column pgscore_data.refresh_label.entity is 'Number of the entity in 
 alter table pgscore_data.refresh_key drop constraint refresh_key_pkey;
 alter table pgscore_data.refresh_key add column entity bigint not null;
 comment on column pgscore_data.refresh_key.entity is 'Its number in this refresh.';
+alter table pgscore_data.refresh_key add column stands boolean not null default false;
+comment on column pgscore_data.refresh_key.stands is 'Whether its only label says something else now and nothing else changed: the same predictions meet it.';
 alter table pgscore_data.refresh_prediction add column entity bigint not null;
 comment on column pgscore_data.refresh_prediction.entity is 'Number of the entity in this refresh.';
 alter table pgscore_data.refresh_pair add column entity bigint not null;

@@ -55,10 +55,12 @@ begin atomic
     insert into pgscore_data.refresh_truth (entity, known_at, label)
     select t.entity, t.known_at, coalesce(t.label, t.held) from told t where t.retracted is not true
   ), changed as (
-    select t.entity from told t where case when t.retracted then t.place is not null when t.key is not null then t.label is distinct from t.held end group by t.entity
+    select t.entity, count(*) = 1 and not bool_or(t.retracted or t.place is null) as stands
+      from told t group by t.entity
+    having bool_or(case when t.retracted then t.place is not null when t.key is not null then t.label is distinct from t.held end)
   )
-  insert into pgscore_data.refresh_key (model_id, key, entity)
-  select k.model_id, k.key, k.entity from entity k join changed c using (entity) order by k.entity;
+  insert into pgscore_data.refresh_key (model_id, key, entity, stands)
+  select k.model_id, k.key, k.entity, c.stands from entity k join changed c using (entity) order by k.entity;
 end;
 comment on function pgscore_data._tell_labels() is 'Brings the ground truth up to the labels that were taken, and notes the entities they are about with all of their labels; a label that says what was known already changes nothing.';
 
@@ -140,6 +142,7 @@ begin
      where x.run_id = any (runs) and exists (select from pgscore_data.ground_truth g where g.model_id = v.model_id)
      group by v.model_id, m.pairing, t.target_id, t.key_columns
   loop
+    update pgscore_data.refresh_key k set stands = false where k.model_id = r.model_id and k.stands;
     execute format(
       'with late as (
          insert into pgscore_data.refresh_key (model_id, key, entity)
@@ -174,7 +177,7 @@ begin
          cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
          cross join lateral (select r.version_id, r.snapshot_at from pgscore_data.run r where r.run_id = p.run_id offset 0) r
          cross join lateral (select from pgscore_data.version v where v.version_id = r.version_id and v.model_id = $1 offset 0) v
-        where k.model_id = $1',
+        where k.model_id = $1 and not k.stands',
       case when t.task = 'regression' then 'null' else '(array_position($3, p.label) - 1)::smallint' end,
       case
         when t.task <> 'multiclass' then 'null'
@@ -195,7 +198,6 @@ set enable_hashjoin = on
 as $$
 declare
   m pgscore_data.monitor;
-  mirrored double precision[] := (select b.mirrored from pgscore_data.score_bins b);
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   with ordered as (
@@ -203,12 +205,16 @@ begin
       from pgscore_data.refresh_prediction p where p.model_id = this_model
     window later as (partition by p.entity, p.version_id order by p.event_time, p.run_id)
   ), paired as (
-    select distinct on (o.entity, o.version_id, o.run_id) o.*, g.known_at, g.label
+    select distinct on (o.entity, o.version_id, o.run_id)
+           o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, o.probabilities, g.known_at, g.label
       from ordered o
       join pgscore_data.refresh_truth g on g.entity = o.entity
        and (m.pairing <> 'latest_before_label' or g.known_at >= o.event_time and (o.next_event is null or g.known_at < o.next_event))
      where case m.pairing when 'first' then o.is_first when 'latest' then o.is_latest else true end
      order by o.entity, o.version_id, o.run_id, g.known_at desc
+  ), standing as (
+    select o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, null::double precision[] as probabilities, g.known_at, g.label
+      from pgscore_data.refresh_old_pair o join pgscore_data.refresh_key k using (entity) join pgscore_data.refresh_truth g using (entity) where k.model_id = this_model and k.stands
   ), judge as materialized (
     select e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
       from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model
@@ -217,17 +223,21 @@ begin
            case when e.task <> 'regression' then pgscore_data._class_of(p.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
-      from paired p join judge e using (version_id)
+      from (select * from paired union all select * from standing) p join judge e using (version_id)
+    offset 0
+  ), edges as materialized (
+    -- Concatenated with nothing, lest every row decompress it.
+    select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   )
   insert into pgscore_data.refresh_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
   select j.entity, j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
-         case when j.task = 'binary' then pgscore_data._score_bin(j.score, mirrored) end,
+         case when j.task = 'binary' then pgscore_data._score_bin(j.score, (select x.mirrored from edges x)) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
-           then array(select pgscore_data._score_bin(p, mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
+           then array(select pgscore_data._score_bin(p, (select x.mirrored from edges x)) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end
     from judged j
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
 end
@@ -235,14 +245,22 @@ $$;
 comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it.';
 
 create or replace function pgscore_data._recall_pairs() returns void
-language sql volatile
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
+begin
   insert into pgscore_data.refresh_old_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
   select k.entity, e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
     from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
-end;
-comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now.';
+  -- A label may have been none of a version's classes, and so no pair. Nor does a pair keep the probabilities of many classes.
+  update pgscore_data.refresh_key k set stands = false
+   where k.stands
+     and (k.entity not in (select o.entity from pgscore_data.refresh_old_pair o)
+       or k.model_id in (select v.model_id from pgscore_data.execution x join pgscore_data.version v using (version_id)
+                          group by v.model_id having bool_or(x.task = 'multiclass') or count(distinct (x.task, x.class_labels)) > 1));
+end
+$$;
+comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now, and whose predictions need not be looked up again.';
 
 create or replace function pgscore_data._settle(out removed bigint, out added bigint)
 language sql volatile
@@ -313,8 +331,7 @@ begin
   merge into pgscore_data.cell_outcome_score c
   using (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, sum(d.sign) as n, sum(d.sign * d.score::numeric) as sum_score
            from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
-          group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin
-          order by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin) d
+          group by d.version_id, d.day, d.actual_class + 1 = e.positive_class, d.bin) d
      on c.version_id = d.version_id and c.day = d.day and c.positive = d.positive and c.bin = d.bin
    when matched then update set n = c.n + d.n, sum_score = c.sum_score + d.sum_score
    when not matched then insert (version_id, day, positive, bin, n, sum_score) values (d.version_id, d.day, d.positive, d.bin, d.n, d.sum_score);
@@ -323,7 +340,7 @@ begin
   on conflict (version_id, day, rank) do update set n = c.n + excluded.n;
   insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
   select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
-    from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) group by 1, 2, 3, 4, 5
+    from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) where d.class_bins is not null group by 1, 2, 3, 4, 5
   on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
   insert into pgscore_data.cell_regression as c
     (version_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error)
@@ -391,30 +408,36 @@ begin
   perform pgscore_data._tell_labels();
   perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
-  perform pgscore_data._count_predictions(runs);
-  perform pgscore_data._count_features(runs);
-  perform pgscore_data._note_late_predictions(runs);
-  update pgscore_data.run r set paired = true where r.run_id = any (runs);
-  perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
-    where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
-  insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
+  if cardinality(runs) > 0 then
+    perform pgscore_data._count_predictions(runs);
+    perform pgscore_data._count_features(runs);
+    perform pgscore_data._note_late_predictions(runs);
+    update pgscore_data.run r set paired = true where r.run_id = any (runs);
+    perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
+      where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
+    insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
+  end if;
   select count(*) into entities from pgscore_data.refresh_key;
   if entities > 1000 then
     analyze pgscore_data.refresh_key;
     analyze pgscore_data.refresh_truth;
   end if;
+  perform pgscore_data._recall_pairs();
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
-    perform pgscore_data._find_predictions(this_model);
-    if entities > 1000 then
-      analyze pgscore_data.refresh_prediction;
+    if exists (select from pgscore_data.refresh_key k where k.model_id = this_model and not k.stands) then
+      perform pgscore_data._find_predictions(this_model);
+      if entities > 1000 then
+        analyze pgscore_data.refresh_prediction;
+      end if;
     end if;
     perform pgscore_data._pair(this_model);
   end loop;
-  perform pgscore_data._recall_pairs();
   select s.removed, s.added into removed, added from pgscore_data._settle() s;
   if entities > 1000 then
     analyze pgscore_data.refresh_delta;
   end if;
+  -- So many change most cells of their days: then to read these whole is faster than to look each up.
+  perform set_config('enable_hashjoin', (entities > 20000)::text, true);
   perform pgscore_data._add_deltas();
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);

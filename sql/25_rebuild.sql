@@ -55,10 +55,10 @@ begin
   analyze pgscore_data.refresh_key;
   perform pgscore_data._recall_labels();
   analyze pgscore_data.refresh_truth;
+  perform pgscore_data._recall_pairs();
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
-  perform pgscore_data._recall_pairs();
   perform pgscore_data._settle();
   for v in
     select x.version_id, date_trunc('day', from_time, m.time_zone) as from_day, date_trunc('day', to_time, m.time_zone) + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
