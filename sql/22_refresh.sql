@@ -118,9 +118,9 @@ begin atomic
   ), due as (
     insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p where p.bin >= 0 on conflict do nothing
   ), volume as (
-    insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
-    select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0) from placed p group by p.version_id, p.day
-    on conflict (version_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed
+    insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
+    select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0), coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
+    on conflict (version_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
   )
   insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
   select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0

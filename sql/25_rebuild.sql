@@ -14,7 +14,7 @@ begin
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
   insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins)
   select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins
-    from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
+    from pgscore_data.evaluation e where e.version_id = this_version and e.event_time >= from_day and e.event_time < to_day;
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
   select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
@@ -191,18 +191,23 @@ begin
     return null;
   end if;
   with picked as materialized (
-    select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
+    select c.version_id, c.day, (date_trunc('day', c.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as next_day
+      from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c
+      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     order by random() limit buckets
+  ), pairs as not materialized (
+    select e.* from picked p join pgscore_data.evaluation e on e.version_id = p.version_id and e.day = p.day and e.event_time >= p.day and e.event_time < p.next_day
   ), again as (
     select e.version_id, e.day, 'outcome' as kind, array[e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
-      from pgscore_data.evaluation e join picked using (version_id, day) group by 1, 2, 3, 4
+      from pairs e group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
-      from pgscore_data.evaluation e join picked using (version_id, day) join pgscore_data.execution x using (version_id) where e.bin is not null group by 1, 2, 3, 4
+      from pairs e join pgscore_data.execution x on x.version_id = e.version_id where e.bin is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'rank', array[e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) where e.rank is not null group by 1, 2, 3, 4
+    select e.version_id, e.day, 'rank', array[e.rank]::int[], count(*) from pairs e where e.rank is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
-      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
+      from pairs e cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
   ), held as (
     select o.version_id, o.day, 'outcome' as kind, array[o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
     union all

@@ -104,8 +104,8 @@ function pair({ modelId, versionId, table }: History): string {
 /** The cells, by the formulas that refreshes count with. */
 async function count(owner: pg.Client, { versionId, table }: History): Promise<void> {
   const predicted = [
-    `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
-     select ${versionId}, date_trunc('day', p.event_time, 'UTC'), count(*), 0 from ${table} p group by 2 on conflict do nothing`,
+    `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
+     select ${versionId}, date_trunc('day', p.event_time, 'UTC'), count(*), 0, count(*) from ${table} p group by 2 on conflict do nothing`,
     `insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
      select ${versionId}, date_trunc('day', p.event_time, 'UTC'), pgscore_data._score_bin(p.score, ${EDGES}), count(*), count(*) filter (where p.label = '1') from ${table} p group by 2, 3 on conflict do nothing`,
   ];
