@@ -6,6 +6,7 @@ import type { MonitorPlan } from './plan.ts';
 import { measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
 import { asOwner, type Stage } from './stage.ts';
+import { measureViews, type ViewCost } from './view-cost.ts';
 
 /** What watching over a model costs. */
 export type MonitorCost = {
@@ -14,6 +15,8 @@ export type MonitorCost = {
   readonly materialisedMs: number;
   /** The middle size of correction over a history of a tenth. */
   readonly small: { readonly predictions: number; readonly cost: RefreshCost };
+  /** What analysts and the page ask, the slowest first. */
+  readonly views: readonly ViewCost[];
 };
 
 export type MonitorSetting = {
@@ -41,7 +44,11 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   await stage.service.stop();
   tell(`histories of ${small} and ${plan.predictions} predictions`);
   const beside = await asOwner(stage);
-  await makeHistories([owner, beside], [short, long]).finally(() => beside.end());
+  try {
+    await makeHistories([owner, beside], [short, long]);
+  } finally {
+    await beside.end();
+  }
   await measureRefresh(owner, short, 1);
   const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
   const refreshes: RefreshCost[] = [];
@@ -49,9 +56,17 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
     tell(`refreshes after ${labels} corrected labels`);
     refreshes.push(await typical(plan, () => measureRefresh(owner, long, labels)));
   }
+  tell('what analysts ask');
+  const views = await measureViews(owner, 'long');
   tell('the same as a materialised view');
   const materialisedMs = await measureMaterialised(owner, long);
-  return { predictions: plan.predictions, refreshes, materialisedMs, small: { predictions: small, cost: compared } };
+  return {
+    predictions: plan.predictions,
+    refreshes,
+    materialisedMs,
+    small: { predictions: small, cost: compared },
+    views,
+  };
 }
 
 /** The median of some rounds, of each number by itself. */

@@ -6,14 +6,15 @@ import { makeSource } from './source-table.ts';
 
 /** Predictions of one model over 120 days, nine tenths of them with their label. */
 export type History = {
-  readonly model: string;
   readonly modelId: number;
   readonly versionId: number;
   readonly table: string;
   readonly predictions: number;
+  /** The first of its days, in UTC; the last one is yesterday. */
+  readonly from: string;
 };
 
-export const DAYS = 120;
+const DAYS = 120;
 /** Days whose cells are counted at once: what these pairs put in line stays in memory. */
 const COUNTED_DAYS = 10;
 
@@ -39,9 +40,11 @@ export async function planHistory(
     `update pgscore_data.monitor set key_types = '{bigint}' where model_id = ${found.model_id}`,
   ];
   for (const line of statements) await owner.query(line);
-  return { model, modelId: found.model_id, versionId: found.version_id, table, predictions };
+  const from = new Date(Math.floor(Date.now() / DAY_MS - DAYS) * DAY_MS).toISOString();
+  return { modelId: found.model_id, versionId: found.version_id, table, predictions, from };
 }
 
+const DAY_MS = 86_400_000;
 const GENERATION = 900;
 const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run r join pgscore_data.version v using (version_id) where r.source_name = $1 order by r.run_id desc limit 1`;
 
@@ -49,11 +52,17 @@ const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run
  * Makes histories as runs, labels and refreshes would have left them, but put in whole, since it would take those hours.
  * No service may be running, which would count along.
  */
-export async function makeHistories(clients: readonly [pg.Client, pg.Client], histories: readonly History[]): Promise<void> {
+export async function makeHistories(
+  clients: readonly [pg.Client, pg.Client],
+  histories: readonly History[],
+): Promise<void> {
   const [owner, beside] = clients;
   for (const client of clients) for (const line of AT_ONCE) await client.query(line);
   for (const history of histories) for (const line of predict(history)) await owner.query(line);
-  await Promise.all([fill(owner, 'ground_truth', histories.map(label)), fill(beside, 'evaluation', histories.map(pair))]);
+  await Promise.all([
+    fill(owner, 'ground_truth', histories.map(label)),
+    fill(beside, 'evaluation', histories.map(pair)),
+  ]);
   for (const history of histories) await count(owner, history);
   for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
   for (const client of clients) await client.query('reset all');
@@ -72,10 +81,10 @@ async function fill(client: pg.Client, table: string, inserts: readonly string[]
 }
 
 /** Scores as of a rare class, spread over all days. */
-function predict({ table, versionId, predictions }: History): string[] {
+function predict({ table, versionId, predictions, from }: History): string[] {
   return [
     `insert into ${table} (generation, id, event_time, score, label, probability_0, probability_1, run_id)
-     select ${GENERATION}, i, timestamptz '2026-01-01 00:00+00' + (i - 1) * interval '${DAYS} days' / ${predictions}, s, (s >= 0.5)::int::text, 1 - s, s, run_id
+     select ${GENERATION}, i, timestamptz '${from}' + (i - 1) * interval '${DAYS} days' / ${predictions}, s, (s >= 0.5)::int::text, 1 - s, s, run_id
        from (select i, (1 / (1 + exp(2 - 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))))::real::float8 as s from generate_series(1, ${predictions}) i) scored
       cross join (select max(r.run_id) as run_id from pgscore_data.run r where r.version_id = ${versionId}) run`,
     `create unique index on ${table} (id)`,
@@ -102,7 +111,7 @@ function pair({ modelId, versionId, table }: History): string {
 }
 
 /** The cells, by the formulas that refreshes count with. */
-async function count(owner: pg.Client, { versionId, table }: History): Promise<void> {
+async function count(owner: pg.Client, { versionId, table, from }: History): Promise<void> {
   const predicted = [
     `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
      select ${versionId}, date_trunc('day', p.event_time, 'UTC'), count(*), 0, count(*) from ${table} p group by 2 on conflict do nothing`,
@@ -111,10 +120,10 @@ async function count(owner: pg.Client, { versionId, table }: History): Promise<v
   ];
   for (const line of predicted) await owner.query(line);
   for (let day = 0; day < DAYS; day += COUNTED_DAYS) {
-    await owner.query(RECOUNT, [versionId, day, day + COUNTED_DAYS]);
+    await owner.query(RECOUNT, [versionId, from, day, day + COUNTED_DAYS]);
     await owner.query('select pgscore_data._add_deltas()');
     await owner.query('truncate pgscore_data.refresh_delta');
   }
 }
 
-const RECOUNT = `select pgscore_data._recount($1, f.first + $2 * interval '1 day', f.first + $3 * interval '1 day') from (select timestamptz '2026-01-01 00:00+00' as first) f`;
+const RECOUNT = `select pgscore_data._recount($1, $2::timestamptz + $3 * interval '1 day', $2::timestamptz + $4 * interval '1 day')`;
