@@ -9,12 +9,13 @@ begin
   with taken as (
     delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
   ), dated as (
-    select t.change_id, t.model_id, t.source_id, t.key, coalesce(t.known_at, g.known_at, t.captured_at) as known_at, t.label, t.retracted
+    select t.change_id, t.model_id, t.source_id, t.key, coalesce(t.known_at, g.known_at) as known_at, t.captured_at, t.label, t.retracted
       from taken t
       left join lateral (select x.known_at from pgscore_data.ground_truth x where x.model_id = t.model_id and x.key = t.key and t.known_at is null order by x.known_at desc limit 1) g on true
   ), latest as (
     -- By the first part of the key before the key: of a text PostgreSQL sorts the first bytes as a number, of an array it does not.
-    select distinct on (d.key[1], d.key, d.model_id, d.known_at) d.model_id, d.source_id, d.key, d.known_at, d.label, d.retracted or d.label is null as retracted
+    select distinct on (d.key[1], d.key, d.model_id, d.known_at)
+           d.model_id, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
       from dated d order by d.key[1], d.key, d.model_id, d.known_at, d.change_id desc
   )
   insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
@@ -51,6 +52,8 @@ begin atomic
   ), added as (
     insert into pgscore_data.ground_truth (model_id, source_id, key, known_at, label)
     select t.model_id, t.source_id, t.key, t.known_at, t.label from told t where t.place is null and not t.retracted
+    -- A label without a time may have come at the very time that another one names.
+    on conflict do nothing
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label)
     select t.entity, t.known_at, coalesce(t.label, t.held) from told t where t.retracted is not true
