@@ -34,12 +34,13 @@ const LAST_MONTH = `select date_trunc('month', current_date - 31)::date::text as
 const DAYS: ReadonlyMap<string, number> = new Map([['score_distribution_daily', 1]]);
 
 function questionTo(view: string, columns: readonly string[]): string {
-  const time = columns.find((column) => column === 'window_date' || column === 'event_time');
+  const days = DAYS.get(view) ?? 90;
   const conditions = [
     columns.includes('model_name') ? 'model_name = $1' : '$1::text is not null',
-    ...(time === undefined ? [] : [`${time} >= current_date - ${DAYS.get(view) ?? 90}`]),
+    ...(columns.includes('window_date') ? [`window_date >= current_date - ${days}`] : []),
+    ...(columns.includes('event_time') ? [`event_time >= now() - interval '${days} days'`] : []),
   ];
-  const limit = time === 'event_time' ? ` limit ${MOST_ROWS}` : '';
+  const limit = columns.includes('event_time') ? ` limit ${MOST_ROWS}` : '';
   return `select * from pgscore_bi.${ident(view)} where ${conditions.join(' and ')}${limit}`;
 }
 
