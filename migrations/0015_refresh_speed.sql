@@ -1,5 +1,7 @@
 -- A refresh numbers the entities that it is about: their numbers are sorted and joined in a fraction of the time that keys take.
 
+truncate pgscore_data.refresh_label, pgscore_data.refresh_key, pgscore_data.refresh_prediction, pgscore_data.refresh_pair, pgscore_data.refresh_old_pair;
+drop function if exists pgscore_data._take_labels(int);
 alter table pgscore_data.refresh_label add column entity bigint not null;
 comment on column pgscore_data.refresh_label.entity is 'Number of the entity in this refresh.';
 alter table pgscore_data.refresh_key drop constraint refresh_key_pkey;
