@@ -384,6 +384,7 @@ set datestyle = 'ISO'
 set extra_float_digits = 1
 set jit = off
 -- Left to itself the planner reads history whole; each of these look-ups is by key.
+set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
@@ -440,7 +441,9 @@ begin
     analyze pgscore_data.refresh_delta;
   end if;
   -- So many change most cells of their days: then to read these whole is faster than to look each up.
-  perform set_config('enable_hashjoin', (entities > 20000)::text, true);
+  if entities > 20000 then
+    perform set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true);
+  end if;
   perform pgscore_data._add_deltas();
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);

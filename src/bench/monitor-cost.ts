@@ -49,6 +49,8 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   } finally {
     await beside.end();
   }
+  // As the service's connection has it.
+  await owner.query('set synchronous_commit = off');
   tell(`refreshes after ${plan.compared} corrected labels of the shorter one`);
   await measureRefresh(owner, short, 1);
   const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
