@@ -47,7 +47,8 @@ async function readInSequence(refresh = 'select pgscore_data._refresh()'): Promi
     await superuser.query(refresh);
     const { rows } = await superuser.query(
       `select relname, seq_tup_read from pg_stat_xact_user_tables
-        where (relname in ('ground_truth', 'evaluation', 'label_change') or schemaname = 'pgscore_predictions') and seq_tup_read > ${FEW}`,
+        where (relname in ('ground_truth', 'evaluation', 'label_change') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
+      [FEW],
     );
     return rows;
   } finally {
@@ -60,7 +61,7 @@ const CHANGES = {
   withdrawn: `select array[n::text], $2::timestamptz, null, true from generate_series(101, 200) n`,
   'added to entities that have one': `select array[n::text], $2::timestamptz + interval '1 day', 'no', false from generate_series(201, 300) n`,
   'of entities that had none': `select array[n::text], $2::timestamptz, 'no', false from generate_series(${PREDICTIONS - 99}, ${PREDICTIONS}) n`,
-  'without a time': `select array[n::text], null::timestamptz + ($2::timestamptz - $2::timestamptz), 'no', false from generate_series(301, 400) n`,
+  'without a time': `select array[n::text], nullif($2::timestamptz, $2), 'no', false from generate_series(301, 400) n`,
 };
 
 test.each(Object.entries(CHANGES))('a refresh of labels %s reads no history whole', async (_, changes) => {
