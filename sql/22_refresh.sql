@@ -72,7 +72,9 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.refresh_truth (entity, known_at, label)
-  select k.entity, g.known_at, g.label from pgscore_data.refresh_key k join pgscore_data.ground_truth g using (model_id, key);
+  select k.entity, g.known_at, g.label
+    from pgscore_data.refresh_key k
+   cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = k.model_id and x.key = k.key offset 0) g;
 end;
 comment on function pgscore_data._recall_labels() is 'Looks up the labels of entities that no label was taken of.';
 
@@ -152,12 +154,14 @@ begin
          select $2, g.key, (select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n) + row_number() over (order by g.key)
            from (select distinct g.key
                    from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
-                   join pgscore_data.ground_truth g on g.model_id = $2 and g.key = p.key and ($4 <> ''latest_before_label'' or g.known_at >= pgscore_data._moment(p.event_time, $3))
+                  cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $2 and x.key = p.key and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
                  except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g
          returning entity, key
        )
        insert into pgscore_data.refresh_truth (entity, known_at, label)
-       select l.entity, g.known_at, g.label from late l join pgscore_data.ground_truth g on g.model_id = $2 and g.key = l.key', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
+       select l.entity, g.known_at, g.label
+         from late l
+        cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = $2 and x.key = l.key offset 0) g', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
     using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
   end loop;
 end
@@ -253,8 +257,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into pgscore_data.refresh_old_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, place)
-  select k.entity, e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.ctid
-    from pgscore_data.refresh_key k join pgscore_data.evaluation e using (model_id, key);
+  select k.entity, e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.place
+    from pgscore_data.refresh_key k
+   cross join lateral (select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and x.key = k.key offset 0) e;
   -- A label may have been none of a version's classes, and so no pair. Nor does a pair keep the probabilities of many classes.
   update pgscore_data.refresh_key k set stands = false
    where k.stands
