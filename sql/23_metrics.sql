@@ -41,6 +41,11 @@ begin atomic
   ), tenths as (
     select 0 as bin, 0 as tenth union all
     select n::int, floor(e * 10 + 1e-9)::int from pgscore_data.score_bins s cross join unnest(s.edges) with ordinality as x (e, n)
+  ), curve as (
+    insert into pgscore_data.score_curve (version_id, window_start, hundredth, n_positive, n_negative, sum_score)
+    select b.version_id, b.window_start, floor(s.low * 100 + 1e-9), sum(b.p), sum(b.n), sum(b.sum_score)
+      from bins b join pgscore_data.score_bin s using (bin) where b.grain = 'month'
+     group by b.version_id, b.window_start, floor(s.low * 100 + 1e-9)
   ), calibrated as (
     select t.version_id, t.grain, t.window_start, sum(abs(t.p - t.sum_score)) / sum(t.p + t.n) as ece
       from (select b.version_id, b.grain, b.window_start, x.tenth, sum(b.p) as p, sum(b.n) as n, sum(b.sum_score) as sum_score
@@ -59,7 +64,7 @@ begin atomic
      ('ece', c.ece, null, null, null, null)
    ) x (metric, value, ci_low, ci_high, error_bound, reason);
 end;
-comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window.';
+comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
 
 create or replace function pgscore_data._class_ranking() returns void
 language sql volatile
@@ -129,6 +134,7 @@ begin
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  delete from pgscore_data.score_curve v using pgscore_data.refresh_window w where v.version_id = w.version_id and w.grain = 'month' and v.window_start = w.window_start;
   delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._class_ranking();

@@ -14,7 +14,7 @@ begin
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
   insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
   select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments
-    from pgscore_data.evaluation e where e.version_id = this_version and e.day >= from_day and e.day < to_day;
+    from pgscore_data.evaluation e where e.version_id = this_version and e.event_time >= from_day and e.event_time < to_day;
   -- Days that hold nothing any more have metrics to lose, too.
   insert into pgscore_data.touched (version_id, day)
   select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day on conflict do nothing;
@@ -36,30 +36,29 @@ set work_mem = '64MB'
 as $$
 declare
   v record;
-  t pgscore_data.target;
   again bigint;
 begin
   perform pgscore_data._await_turn('cells');
   perform pgscore_data._clear_work();
-  insert into pgscore_data.refresh_key (model_id, key)
-  select distinct e.model_id, e.key from pgscore_data.evaluation e where e.model_id = this_model and e.event_time >= from_time and e.event_time < to_time;
-  for t in select * from pgscore_data._targets_of(this_model) loop
-    execute format(
-      'insert into pgscore_data.refresh_key (model_id, key)
-       select distinct g.model_id, g.key
-         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
-                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
-                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = $4 and g.state = ''published'')) p
-         cross join lateral (select x.model_id, x.key from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key limit 1) g
-       on conflict do nothing', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id)
-    using this_model, from_time, to_time, t.target_id;
-  end loop;
-  select count(*) into again from pgscore_data.refresh_key;
+  execute 'insert into pgscore_data.refresh_key (model_id, key, entity)
+    select $1, x.key, row_number() over () from (
+      select e.key from pgscore_data.evaluation e where e.model_id = $1 and e.event_time >= $2 and e.event_time < $3'
+    || coalesce((select string_agg(format('
+      union select g.key
+        from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
+               where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
+                 and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
+        join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
+    || ') x'
+  using this_model, from_time, to_time;
+  get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;
+  perform pgscore_data._recall_labels();
+  analyze pgscore_data.refresh_truth;
+  perform pgscore_data._recall_pairs();
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
-  perform pgscore_data._recall_pairs();
   perform pgscore_data._settle();
   for v in
     select x.version_id, date_trunc('day', from_time, m.time_zone) as from_day, date_trunc('day', to_time, m.time_zone) + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
@@ -199,18 +198,23 @@ begin
     return null;
   end if;
   with picked as materialized (
-    select c.version_id, c.day from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c order by random() limit buckets
+    select c.version_id, c.day, (date_trunc('day', c.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as next_day
+      from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c
+      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     order by random() limit buckets
+  ), pairs as not materialized (
+    select e.* from picked p join pgscore_data.evaluation e on e.version_id = p.version_id and e.day = p.day and e.event_time >= p.day and e.event_time < p.next_day
   ), again as (
     select e.version_id, e.day, 'outcome' as kind, array[s.id, e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
-      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
+      from pairs e cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
-      from pgscore_data.evaluation e join picked using (version_id, day) join pgscore_data.execution x using (version_id) where e.bin is not null group by 1, 2, 3, 4
+      from pairs e join pgscore_data.execution x on x.version_id = e.version_id where e.bin is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
+    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pairs e cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
-      from pgscore_data.evaluation e join picked using (version_id, day) cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
+      from pairs e cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
   ), held as (
     select o.version_id, o.day, 'outcome' as kind, array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
     union all

@@ -138,29 +138,31 @@ select m.name as model_name, v.number::bigint as model_version, (date_trunc('mon
 comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
+select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
        s.low as bin_low, s.high as bin_high, c.outcome, c.n,
-       (c.n / sum(c.n) over (partition by m.name, v.number::bigint, (c.day at time zone mo.time_zone)::date, c.outcome))::float8 as share
+       (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
-  join (
-    select x.version_id, x.day, x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.n <> 0
+  -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
+ cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date from pgscore_data.cell_volume x where x.version_id = v.version_id offset 0) w
+ cross join lateral (
+    select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
     union all
-    select x.version_id, x.day, x.bin, case when x.positive then 'positive' else 'negative' end, x.n from pgscore_data.cell_outcome_score x where x.n <> 0) c using (version_id)
+    select x.bin, 'positive', x.n from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and x.positive and x.n <> 0
+    union all
+    select x.bin, 'negative', x.n from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and not x.positive and x.n <> 0) c
   join pgscore_data.score_bin s using (bin);
 comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
 
 create or replace view pgscore_bi.reliability_curve with (security_barrier) as
 with tenth as (
-  select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(s.low * 10 + 1e-9)::int as tenth, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as positives, sum(c.sum_score)::float8 as sum_score
+  select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
+         c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives, sum(c.sum_score) as sum_score
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
-    join pgscore_data.cell_outcome_score c using (version_id)
-    join pgscore_data.score_bin s using (bin)
-   where c.n <> 0
+    join pgscore_data.score_curve c using (version_id)
    group by 1, 2, 3, 4
 )
 select t.model_name, t.model_version, t.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high, t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
@@ -170,23 +172,19 @@ select t.model_name, t.model_version, t.window_date, t.tenth / 10.0::float8 as b
 comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
 
 create or replace view pgscore_bi.threshold_curve with (security_barrier) as
-with bins as (
-  select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-         floor(s.low * 100 + 1e-9) / 100 as lower, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
+with months as (
+  select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
+         array_agg(c.hundredth) as hundredth, array_agg(c.n_positive) as p, array_agg(c.n_negative) as n, sum(c.n_positive) as all_p, sum(c.n_negative) as all_n
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
-    join pgscore_data.cell_outcome_score c using (version_id)
-    join pgscore_data.score_bin s using (bin)
-   where c.n <> 0
-   group by 1, 2, 3, 4
-), months as (
-  select b.model_name, b.model_version, b.window_date, array_agg(b.lower) as lower, array_agg(b.p) as p, array_agg(b.n) as n, sum(b.p) as all_p, sum(b.n) as all_n from bins b group by 1, 2, 3
+    join pgscore_data.score_curve c using (version_id)
+   group by 1, 2, 3
 ), counted as (
   select y.model_name, y.model_version, y.window_date, t / 100.0::float8 as threshold, c.tp, c.fp, y.all_p as p, y.all_n as n
     from months y cross join generate_series(0, 99) t
    cross join lateral (
-     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.lower, y.p, y.n) as x (lower, p, n) where x.lower >= t / 100.0::float8) c
+     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.hundredth, y.p, y.n) as x (hundredth, p, n) where x.hundredth >= t) c
 )
 select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
        c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,

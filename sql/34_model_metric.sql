@@ -104,20 +104,10 @@ begin
         join pgscore_data.execution e using (version_id)
         join pgscore_data.slice s using (model_id)
         join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = s.segment_id
-       cross join lateral (values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed)) x (metric, hits, n)
-       where c.n_predictions + c.n_failed > 0
-      union all
-      -- Apart from the others, so that nobody counts scores who asks for something else.
-      select m.name, v.number::bigint, 'day', null, null, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
-             'null_score_share', null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end
-        from pgscore_data.visible_model m
-        join pgscore_data.monitor mo using (model_id)
-        join pgscore_data.version v using (model_id)
-        join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'binary' and e.probabilities
-        join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = 0
        cross join lateral (
-         select c.n_predictions - coalesce(sum(s.n), 0)::float8 as hits, c.n_predictions as n from pgscore_data.cell_score s where s.version_id = c.version_id and s.day = c.day) x
-       where c.n_predictions > 0
+         values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed, true),
+                ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities and c.segment_id = 0)) x (metric, hits, n, is_defined)
+       where x.is_defined and x.n > 0
       union all
       select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
              d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { TREES } from './first-row.ts';
-import { makeHistory } from './monitor-history.ts';
+import { makeHistories, planHistory } from './monitor-history.ts';
 import type { MonitorPlan } from './plan.ts';
 import { measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
-import type { Stage } from './stage.ts';
+import { asOwner, type Stage } from './stage.ts';
+import { measureViews, type ViewCost } from './view-cost.ts';
 
 /** What watching over a model costs. */
 export type MonitorCost = {
@@ -14,6 +15,8 @@ export type MonitorCost = {
   readonly materialisedMs: number;
   /** The middle size of correction over a history of a tenth. */
   readonly small: { readonly predictions: number; readonly cost: RefreshCost };
+  /** What analysts and the page ask, the slowest first. */
+  readonly views: readonly ViewCost[];
 };
 
 export type MonitorSetting = {
@@ -36,11 +39,19 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
     await requester.query(wait);
   }
   const small = plan.predictions / 10;
-  tell(`a history of ${small} predictions`);
-  const short = await makeHistory(requester, owner, 'short', small);
-  tell(`a history of ${plan.predictions} predictions`);
-  const long = await makeHistory(requester, owner, 'long', plan.predictions);
+  const short = await planHistory(requester, owner, 'short', small);
+  const long = await planHistory(requester, owner, 'long', plan.predictions);
   await stage.service.stop();
+  tell(`histories of ${small} and ${plan.predictions} predictions`);
+  const beside = await asOwner(stage);
+  try {
+    await makeHistories([owner, beside], [short, long]);
+  } finally {
+    await beside.end();
+  }
+  // As the service's connection has it.
+  await owner.query('set synchronous_commit = off');
+  tell(`refreshes after ${plan.compared} corrected labels of the shorter one`);
   await measureRefresh(owner, short, 1);
   const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
   const refreshes: RefreshCost[] = [];
@@ -48,9 +59,17 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
     tell(`refreshes after ${labels} corrected labels`);
     refreshes.push(await typical(plan, () => measureRefresh(owner, long, labels)));
   }
+  tell('what analysts ask');
+  const views = await measureViews(owner, 'long');
   tell('the same as a materialised view');
   const materialisedMs = await measureMaterialised(owner, long);
-  return { predictions: plan.predictions, refreshes, materialisedMs, small: { predictions: small, cost: compared } };
+  return {
+    predictions: plan.predictions,
+    refreshes,
+    materialisedMs,
+    small: { predictions: small, cost: compared },
+    views,
+  };
 }
 
 /** The median of some rounds, of each number by itself. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { ident } from '../lib/ident.ts';
+import { withoutIndexes } from './bulk-load.ts';
 import { oneRow } from './single-runs.ts';
 import { makeSource } from './source-table.ts';
 
@@ -9,15 +10,16 @@ export type History = {
   readonly versionId: number;
   readonly table: string;
   readonly predictions: number;
+  /** The first of its days, in UTC; the last one is yesterday. */
+  readonly from: string;
 };
 
 const DAYS = 120;
+/** Days whose cells are counted at once: what these pairs put in line stays in memory. */
+const COUNTED_DAYS = 10;
 
-/**
- * Makes a history of a model that is deployed: as runs, labels and refreshes would have left it, but put in whole, since
- * it would take them hours.
- */
-export async function makeHistory(
+/** Scores one row with a model that is deployed, and says where a history of it is to be. */
+export async function planHistory(
   requester: pg.Client,
   owner: pg.Client,
   model: string,
@@ -29,35 +31,99 @@ export async function makeHistory(
   const { rows } = await owner.query<{ model_id: number; version_id: number; target_id: number }>(FIND, [name]);
   const [found] = rows;
   if (found === undefined) throw new Error(`nothing was scored with ${model}`);
-  const table = `pgscore_predictions.${ident(`target_${found.target_id}`)}`;
-  const generation = `${table.slice(0, -1)}_g900"`;
+  const base = `target_${found.target_id}`;
+  const table = `pgscore_predictions.${ident(`${base}_g${GENERATION}`)}`;
   const statements = [
-    `create table ${generation} partition of ${table} for values in (900)`,
-    `insert into pgscore_data.generation (target_id, generation, state) values (${found.target_id}, 900, 'published')`,
-    `insert into ${generation} (generation, id, event_time, score, label, probability_0, probability_1, run_id)
-     select 900, i, timestamptz '2026-01-01 00:00+00' + (i - 1) * interval '${DAYS} days' / ${predictions}, s, (s >= 0.5)::int::text, 1 - s, s, run_id
-       from (select i, (1 / (1 + exp(2 - 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))))::real::float8 as s from generate_series(1, ${predictions}) i) scored
-      cross join (select max(r.run_id) as run_id from pgscore_data.run r where r.target_id = ${found.target_id}) run`,
-    `create unique index on ${generation} (id)`,
+    `create table ${table} partition of pgscore_predictions.${ident(base)} for values in (${GENERATION})`,
+    `insert into pgscore_data.generation (target_id, generation, state) values (${found.target_id}, ${GENERATION}, 'published')`,
+    `update pgscore_data.target set current_generation = ${GENERATION}, next_generation = ${GENERATION + 1} where target_id = ${found.target_id}`,
     `update pgscore_data.monitor set key_types = '{bigint}' where model_id = ${found.model_id}`,
-    `insert into pgscore_data.ground_truth (model_id, key, known_at, label)
-     select ${found.model_id}, array[p.id::text], p.event_time + interval '3 days', (random() < p.score)::int::text from ${generation} p where p.id % 10 <> 0`,
-    `insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin)
-     select g.model_id, g.key, ${found.version_id}, p.run_id, date_trunc('day', p.event_time, 'UTC'), p.event_time, g.known_at, pgscore_data._age_band(g.known_at - p.event_time),
-            g.label::smallint, p.label::smallint, p.score, case g.label when '1' then p.score else 1 - p.score end, pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins))
-       from ${generation} p join pgscore_data.ground_truth g on g.model_id = ${found.model_id} and g.key = array[p.id::text]`,
-    `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed)
-     select ${found.version_id}, date_trunc('day', p.event_time, 'UTC'), count(*), 0 from ${generation} p group by 2 on conflict do nothing`,
-    `insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
-     select ${found.version_id}, date_trunc('day', p.event_time, 'UTC'), pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins)), count(*), count(*) filter (where p.label = '1') from ${generation} p group by 2, 3 on conflict do nothing`,
-    `select pgscore_data._recount(${found.version_id}, '-infinity', 'infinity')`,
-    'select pgscore_data._add_deltas()',
-    'truncate pgscore_data.refresh_delta, pgscore_data.touched',
-    'vacuum (analyze)',
-    'checkpoint',
   ];
   for (const line of statements) await owner.query(line);
-  return { modelId: found.model_id, versionId: found.version_id, table: generation, predictions };
+  const from = new Date(Math.floor(Date.now() / DAY_MS - DAYS) * DAY_MS).toISOString();
+  return { modelId: found.model_id, versionId: found.version_id, table, predictions, from };
 }
 
+const DAY_MS = 86_400_000;
+const GENERATION = 900;
 const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run r join pgscore_data.version v using (version_id) where r.source_name = $1 order by r.run_id desc limit 1`;
+
+/**
+ * Makes histories as runs, labels and refreshes would have left them, but put in whole, since it would take those hours.
+ * No service may be running, which would count along.
+ */
+export async function makeHistories(
+  clients: readonly [pg.Client, pg.Client],
+  histories: readonly History[],
+): Promise<void> {
+  const [owner, beside] = clients;
+  for (const client of clients) for (const line of AT_ONCE) await client.query(line);
+  for (const history of histories) for (const line of predict(history)) await owner.query(line);
+  await Promise.all([
+    fill(owner, 'ground_truth', histories.map(label)),
+    fill(beside, 'evaluation', histories.map(pair)),
+  ]);
+  for (const history of histories) await count(owner, history);
+  for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
+  for (const client of clients) await client.query('reset all');
+}
+
+const AT_ONCE = [
+  'set synchronous_commit = off',
+  `set maintenance_work_mem = '1GB'`,
+  `set work_mem = '256MB'`,
+  'set jit = off',
+];
+
+async function fill(client: pg.Client, table: string, inserts: readonly string[]): Promise<void> {
+  const rebuild = await withoutIndexes(client, `pgscore_data.${table}`);
+  for (const line of [...inserts, ...rebuild]) await client.query(line);
+}
+
+/** Scores as of a rare class, spread over all days. */
+function predict({ table, versionId, predictions, from }: History): string[] {
+  return [
+    `insert into ${table} (generation, id, event_time, score, label, probability_0, probability_1, run_id)
+     select ${GENERATION}, i, timestamptz '${from}' + (i - 1) * interval '${DAYS} days' / ${predictions}, s, (s >= 0.5)::int::text, 1 - s, s, run_id
+       from (select i, (1 / (1 + exp(2 - 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))))::real::float8 as s from generate_series(1, ${predictions}) i) scored
+      cross join (select max(r.run_id) as run_id from pgscore_data.run r where r.version_id = ${versionId}) run`,
+    `create unique index on ${table} (id)`,
+    `analyze ${table}`,
+  ];
+}
+
+/** Concatenated with nothing, lest every row decompress it. */
+const EDGES = `(select b.mirrored || '{}'::float8[] from pgscore_data.score_bins b)`;
+
+/** Whether a prediction came true, as often as its score says; the same at every reading. */
+const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 4294967296)::int`;
+
+function label({ modelId, table }: History): string {
+  return `insert into pgscore_data.ground_truth (model_id, key, known_at, label)
+    select ${modelId}, array[p.id::text], p.event_time + interval '3 days', ${TRUTH}::text from ${table} p where p.id % 10 <> 0`;
+}
+
+function pair({ modelId, versionId, table }: History): string {
+  return `insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin)
+    select ${modelId}, array[p.id::text], ${versionId}, p.run_id, date_trunc('day', p.event_time, 'UTC'), p.event_time, p.event_time + interval '3 days', pgscore_data._age_band(interval '3 days'),
+           p.truth, p.label::smallint, p.score, case p.truth when 1 then p.score else 1 - p.score end, pgscore_data._score_bin(p.score, ${EDGES})
+      from (select p.*, ${TRUTH} as truth from ${table} p where p.id % 10 <> 0) p`;
+}
+
+/** The cells, by the formulas that refreshes count with. */
+async function count(owner: pg.Client, { versionId, table, from }: History): Promise<void> {
+  const predicted = [
+    `insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
+     select ${versionId}, date_trunc('day', p.event_time, 'UTC'), count(*), 0, count(*) from ${table} p group by 2 on conflict do nothing`,
+    `insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
+     select ${versionId}, date_trunc('day', p.event_time, 'UTC'), pgscore_data._score_bin(p.score, ${EDGES}), count(*), count(*) filter (where p.label = '1') from ${table} p group by 2, 3 on conflict do nothing`,
+  ];
+  for (const line of predicted) await owner.query(line);
+  for (let day = 0; day < DAYS; day += COUNTED_DAYS) {
+    await owner.query(RECOUNT, [versionId, from, day, day + COUNTED_DAYS]);
+    await owner.query('select pgscore_data._add_deltas()');
+    await owner.query('truncate pgscore_data.refresh_delta');
+  }
+}
+
+const RECOUNT = `select pgscore_data._recount($1, $2::timestamptz + $3 * interval '1 day', $2::timestamptz + $4 * interval '1 day')`;

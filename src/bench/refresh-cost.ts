@@ -39,7 +39,7 @@ const CORRECT = `insert into pgscore_data.label_change (model_id, key, known_at,
 export async function measureMaterialised(owner: pg.Client, { modelId, table }: History): Promise<number> {
   const create = `create materialized view pgscore_bench.accuracy as
     select date_trunc('day', p.event_time, 'UTC') as day, p.label as said, g.label as truth,
-           pgscore_data._score_bin(p.score, (select mirrored from pgscore_data.score_bins)) as bin, count(*) as n, sum(p.score::numeric) as sum_score,
+           pgscore_data._score_bin(p.score, (select b.mirrored || '{}'::float8[] from pgscore_data.score_bins b)) as bin, count(*) as n, sum(p.score::numeric) as sum_score,
            sum(((case g.label when '1' then 1 else 0 end - p.score) ^ 2)::numeric) as sum_brier
       from ${table} p join pgscore_data.ground_truth g on g.model_id = ${modelId} and g.key = array[p.id::text]
      group by 1, 2, 3, 4 with no data`;

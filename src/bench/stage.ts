@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { totalmem } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { startDisposable } from '../embedded/disposable.ts';
@@ -28,8 +29,17 @@ export type StageOptions = {
 type Server = { readonly url: string; stop(): Promise<void> };
 
 const REQUESTER = 'pgscore_bench';
-/** A disposable server skips the disk, a production server does not. All else is PostgreSQL's default. */
-const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };
+/**
+ * A disposable server skips the disk, a production server does not; and it is as large as PostgreSQL's manual advises for
+ * a machine of its own. All else is PostgreSQL's default.
+ */
+const PRODUCTION = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB`,
+  max_wal_size: '8GB',
+};
 
 /** Starts a server or takes the one given, makes a database in it, installs pgscore there and starts a service. */
 export async function setStage(options: StageOptions): Promise<Stage> {
@@ -60,7 +70,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 }
 
 async function embedded(): Promise<Server> {
-  const server = await startDisposable({ settings: DURABLE });
+  const server = await startDisposable({ settings: PRODUCTION });
   return { url: server.url(), stop: () => server.stop() };
 }
 

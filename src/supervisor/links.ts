@@ -28,7 +28,7 @@ export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLi
     sweep: controlLink(databaseUrl, 'sweep'),
     tidy: controlLink(databaseUrl, 'tidy'),
     schedule: controlLink(databaseUrl, 'schedule'),
-    refresh: controlLink(databaseUrl, 'refresh', MONITOR_PATIENCE_MS),
+    refresh: refreshLink(databaseUrl),
     labels: controlLink(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
     alerts: controlLink(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
     page: pageLink(databaseUrl),
@@ -49,6 +49,16 @@ function claimLink(url: string | undefined): Link {
     url,
     applicationName: 'pgscore claim',
     patienceMs: CLAIM_PATIENCE_MS,
+    settings: { ...LOOKING_UP, synchronous_commit: 'off' },
+  });
+}
+
+/** The connection that refreshes, which need not wait either: labels that a crash of the server forgets to have counted are back in the queue. */
+function refreshLink(url: string | undefined): Link {
+  return new Link({
+    url,
+    applicationName: 'pgscore refresh',
+    patienceMs: MONITOR_PATIENCE_MS,
     settings: { ...LOOKING_UP, synchronous_commit: 'off' },
   });
 }

@@ -32,8 +32,8 @@ export async function putDay(superuser: Client, model: MonitoredModel, day: numb
     `with due as (
        insert into pgscore_data.alert_due (version_id) values ($1)
      ), volume as (
-       insert into pgscore_data.cell_volume (version_id, day, n_predictions, n_failed) values ($1, $2, $3, $4)
-       on conflict (version_id, segment_id, day) do update set n_predictions = excluded.n_predictions, n_failed = excluded.n_failed
+       insert into pgscore_data.cell_volume (version_id, day, n_predictions, n_failed, n_scored) values ($1, $2, $3, $4, $3)
+       on conflict (version_id, segment_id, day) do update set n_predictions = excluded.n_predictions, n_failed = excluded.n_failed, n_scored = excluded.n_scored
      ), scored as (
        insert into pgscore_data.cell_score (version_id, day, bin, n) values ($1, $2, 0, $3)
        on conflict (version_id, day, bin) do update set n = excluded.n
