@@ -7,7 +7,7 @@ with newest as (
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'regression'
-   cross join lateral (select x.score, x.actual, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.day desc limit 5000) p
+   cross join lateral (select x.score, x.actual, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc limit 5000) p
 ), ends as (
   select n.version_id, percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high, count(*) / 2 as n_sampled, min(n.day) as first_day, max(n.day) as last_day
     from newest n cross join lateral (values (n.predicted), (n.actual)) x (value) group by n.version_id, n.name, n.number

@@ -86,7 +86,7 @@ test('it is of the newest 5,000, found by an index', async () => {
   expect(first).toMatchObject({ n_sampled: 5000, last_date: '2026-03-07' });
   const explain = `explain (analyze, format json) select * from pgscore_bi.predicted_vs_actual where model_name = 'busy'`;
   const { rows } = await superuser.query<{ 'QUERY PLAN': unknown }>(explain);
-  expect(JSON.stringify(rows)).toContain('evaluation_of_day');
+  expect(JSON.stringify(rows)).toContain('evaluation_of_time');
 });
 
 test('a classifier has none', async () => {
