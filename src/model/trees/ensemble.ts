@@ -5,6 +5,9 @@ import type { GraphNode } from '../outline.ts';
 /** Nodes that an ensemble may have to be walked here, and weights of them: from there on, 6 MB, memory is what takes the time, here as in ONNX Runtime. */
 const MOST_NODES = 100_000;
 const MOST_WEIGHTS = 1_000_000;
+/** Columns and sums of a row: what is walked at once takes 2 KB for each. */
+const MOST_COLUMNS = 10_000;
+const MOST_SUMS = 1000;
 
 /** A test: a row goes on to `low` where its column is at most the threshold, or is NaN and `missingIsLow`; else to `high`. */
 export type Branch = {
@@ -29,12 +32,14 @@ export type Weights = { readonly of: 'class' | 'target'; readonly sums: number }
 
 /** The trees of a node, or undefined where they are of a kind, or of a size, that is not walked here. */
 export function readEnsemble(node: GraphNode, columns: number, { of, sums }: Weights): Ensemble | undefined {
+  if (columns > MOST_COLUMNS || sums > MOST_SUMS) return undefined;
   const trees = integersOf(node, 'nodes_treeids');
   if (trees.length === 0 || trees.length > MOST_NODES || trees.length * sums > MOST_WEIGHTS) return undefined;
   const places = new Places(trees, integersOf(node, 'nodes_nodeids'));
   const branches = readBranches(node, trees, places);
-  const weights = readWeights(node, of, sums, places, trees.length);
-  if (branches === undefined || weights === undefined) return undefined;
+  if (branches === undefined) return undefined;
+  const weights = readWeights(node, of, sums, places, branches);
+  if (weights === undefined) return undefined;
   if (branches.some((branch) => branch !== undefined && branch.column >= columns)) return undefined;
   const roots = rootsOf(trees, branches);
   return roots.length === new Set(trees).size && areTrees(roots, branches)
@@ -113,24 +118,32 @@ function passesHigh({ column, missing, passed, failed }: Test, threshold: number
   return { column, threshold, missingIsLow: !missing, low: failed, high: passed };
 }
 
+/**
+ * Undefined where a leaf has none, or two for one sum, or where a test has one: what ONNX Runtime makes of those is its own,
+ * and a leaf that few rows come by may be one that no row of a comparison does.
+ */
 function readWeights(
   node: GraphNode,
   of: Weights['of'],
   sums: number,
   places: Places,
-  nodes: number,
+  branches: readonly (Branch | undefined)[],
 ): Float32Array | undefined {
-  const weights = new Float32Array(nodes * sums);
+  const weights = new Float32Array(branches.length * sums);
+  const given = new Uint8Array(weights.length);
+  const heavy = new Uint8Array(branches.length);
   const [trees, numbers] = [integersOf(node, `${of}_treeids`), integersOf(node, `${of}_nodeids`)];
   const targets = integersOf(node, `${of}_ids`);
-  const given = floatsOf(node, `${of}_weights`);
-  for (const [index, weight] of given.entries()) {
+  for (const [index, weight] of floatsOf(node, `${of}_weights`).entries()) {
     const place = places.of(trees[index], numbers[index]);
     const target = targets[index] ?? -1;
-    if (place < 0 || target < 0 || target >= sums) return undefined;
-    weights[place * sums + target] = (weights[place * sums + target] ?? 0) + weight;
+    if (place < 0 || branches[place] !== undefined || target < 0 || target >= sums) return undefined;
+    const at = place * sums + target;
+    if (given[at] === 1) return undefined;
+    given[at] = heavy[place] = 1;
+    weights[at] = weight;
   }
-  return weights;
+  return branches.every((branch, place) => branch !== undefined || heavy[place] === 1) ? weights : undefined;
 }
 
 /** The first node of each tree that no other leads to. */
@@ -142,7 +155,7 @@ function rootsOf(trees: readonly number[], branches: readonly (Branch | undefine
   return [...roots.values()];
 }
 
-/** Whether every node is come by from one other at most: what leads back would be walked for ever. */
+/** Whether every node is come by, from one other at most: what leads back would be walked for ever, by ONNX Runtime too. */
 function areTrees(roots: readonly number[], branches: readonly (Branch | undefined)[]): boolean {
   const seen = new Uint8Array(branches.length);
   const waiting = [...roots];
@@ -152,5 +165,5 @@ function areTrees(roots: readonly number[], branches: readonly (Branch | undefin
     const branch = branches[node];
     if (branch !== undefined) waiting.push(branch.low, branch.high);
   }
-  return true;
+  return !seen.includes(0);
 }

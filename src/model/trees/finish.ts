@@ -99,7 +99,7 @@ function logistic(score: number): number {
 }
 
 function softmax(scores: Float32Array): void {
-  const top = Math.max(...scores);
+  const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
   let total = 0;
   for (const [index, score] of scores.entries()) {
     const power = fround(Math.exp(fround(score - top)));

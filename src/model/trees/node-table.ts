@@ -42,13 +42,17 @@ function slotsOf({ roots, branches }: Ensemble): number {
   return roots.length + 2 * (branches.length - leaves) + 2 * leaves;
 }
 
-/** A test of a table, drawn by a number of [0, 1); undefined where a leaf is drawn. */
-export function testOf(table: NodeTable, drawn: number): { column: number; threshold: number } | undefined {
-  const { buffer } = table.bytes;
-  const at = Math.floor(drawn * table.slots) * SLOT;
-  const [words, floats] = [new Int32Array(buffer), new Float32Array(buffer)];
-  if (((words[(at + FLAGS) / 4] ?? 0) & ARRIVED) !== 0) return undefined;
-  return { column: (words[(at + COLUMN) / 4] ?? 0) / 4, threshold: floats[(at + THRESHOLD) / 4] ?? 0 };
+/** Gives a test of a table, drawn by a number of [0, 1); undefined where a leaf is drawn. */
+export function testsOf({
+  bytes,
+  slots,
+}: NodeTable): (drawn: number) => { column: number; threshold: number } | undefined {
+  const [words, floats] = [new Int32Array(bytes.buffer), new Float32Array(bytes.buffer)];
+  return (drawn) => {
+    const at = Math.floor(drawn * slots) * SLOT;
+    if (((words[(at + FLAGS) / 4] ?? 0) & ARRIVED) !== 0) return undefined;
+    return { column: (words[(at + COLUMN) / 4] ?? 0) / 4, threshold: floats[(at + THRESHOLD) / 4] ?? 0 };
+  };
 }
 
 class Table {

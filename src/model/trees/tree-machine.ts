@@ -1,5 +1,5 @@
 import type { NodeTable } from './node-table.ts';
-import { ABREAST, walksOver, type Walk } from './tree-walk.ts';
+import { ABREAST, walksOver, type Walk, type Walks } from './tree-walk.ts';
 
 /** Rows whose cells stay in the processor's cache while one tree after the other is walked. */
 const BLOCK = 512;
@@ -8,9 +8,17 @@ const SHALLOW = 8;
 const STEPS = 4;
 const PAGE = 65_536;
 
-const memory = new WebAssembly.Memory({ initial: 1 });
-const walks = walksOver(memory);
-let present: NodeTable | undefined;
+type Machine = { readonly memory: WebAssembly.Memory; readonly walks: Walks; present?: NodeTable };
+
+/** Made when trees are first walked: where a process may not have the addresses, or no WebAssembly, ONNX Runtime goes on without. */
+let machine: Machine | undefined;
+
+function theMachine(): Machine {
+  if (machine !== undefined) return machine;
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  machine = { memory, walks: walksOver(memory) };
+  return machine;
+}
 
 /**
  * What the trees of a table say of rows, as sums: [rows, table.sums], row-major. The memory is one for all models of a
@@ -20,18 +28,19 @@ let present: NodeTable | undefined;
  */
 export function walkTrees(table: NodeTable, cells: Float32Array, rows: number): Float32Array {
   const { columns, sums } = table;
+  const own = theMachine();
   const rowsAt = aligned(table.bytes.length);
   const sumsAt = rowsAt + aligned(4 * BLOCK * columns);
-  makePresent(table, sumsAt + 4 * BLOCK * sums);
-  const floats = new Float32Array(memory.buffer);
+  makePresent(own, table, sumsAt + 4 * BLOCK * sums);
+  const floats = new Float32Array(own.memory.buffer);
   const totals = new Float32Array(rows * sums);
   for (let from = 0; from < rows; from += BLOCK) {
     const some = Math.min(BLOCK, rows - from);
-    const own = cells.subarray(from * columns, (from + some) * columns);
-    floats.set(own, rowsAt / 4);
+    const block = cells.subarray(from * columns, (from + some) * columns);
+    floats.set(block, rowsAt / 4);
     const walked = Math.ceil(some / ABREAST) * ABREAST;
     floats.fill(0, sumsAt / 4, sumsAt / 4 + walked * sums);
-    const walk = walkFor(table, own);
+    const walk = walkFor(own.walks, table, block);
     const [end, width] = [sumsAt + 4 * walked * sums, 4 * sums];
     for (const { address, depth } of table.trees) {
       walk(address, depth <= SHALLOW ? Math.max(1, depth) : STEPS, rowsAt, 4 * columns, sumsAt, end, width);
@@ -41,16 +50,16 @@ export function walkTrees(table: NodeTable, cells: Float32Array, rows: number): 
   return totals;
 }
 
-function makePresent(table: NodeTable, bytes: number): void {
-  const lacking = bytes - memory.buffer.byteLength;
-  if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE));
-  if (present === table) return;
-  new Uint8Array(memory.buffer).set(table.bytes);
-  present = table;
+function makePresent(own: Machine, table: NodeTable, bytes: number): void {
+  const lacking = bytes - own.memory.buffer.byteLength;
+  if (lacking > 0) own.memory.grow(Math.ceil(lacking / PAGE));
+  if (own.present === table) return;
+  new Uint8Array(own.memory.buffer).set(table.bytes);
+  own.present = table;
 }
 
 /** NaN fails every test by itself; only where a test wants it on its other side do the slower walks matter. */
-function walkFor({ sums, treatsMissing }: NodeTable, cells: Float32Array): Walk {
+function walkFor(walks: Walks, { sums, treatsMissing }: NodeTable, cells: Float32Array): Walk {
   if (treatsMissing && holdNaN(cells)) return sums === 1 ? walks.oneMissing : walks.severalMissing;
   return sums === 1 ? walks.one : walks.several;
 }

@@ -4,8 +4,10 @@ import { GraphSession } from '../../../src/model/graph-session.ts';
 import type { Graph, RunInput } from '../../../src/model/graph.ts';
 import { haveSameAnswers } from '../../../src/model/trees/same-answers.ts';
 import { TreeGraph } from '../../../src/model/trees/tree-graph.ts';
+import type { Signature } from '../../../src/model/signature.ts';
 import { checkModel } from '../../../src/probe/check-model.ts';
 import { deployOptions, goldenBytes, goldenModels } from '../../support/golden-models.ts';
+import { classic, onnxModel, tensorValue } from '../../support/onnx-builder.ts';
 import { regressionSignature, regressor, treeNodes, weights } from '../../support/tree-models.ts';
 import { walked } from './walked.ts';
 
@@ -39,6 +41,37 @@ describe('trees are walked only where they were seen to give the answers of ONNX
     expect(await haveSameAnswers(trees, atThreshold, null)).toBe(false);
     const ofNaN = await differing((value, row) => (row.some(Number.isNaN) ? value + 1 : value));
     expect(await haveSameAnswers(trees, ofNaN, null)).toBe(false);
+  });
+
+  test('however many rows a batch has, or columns, in a moment', async () => {
+    const wide: Signature = {
+      ...regressionSignature,
+      inputs: [{ name: 'X', type: 'float32', width: 9000, shape: [null, 9000] }],
+    };
+    const bytes = onnxModel({
+      inputs: [tensorValue('X', [null, 9000])],
+      nodes: [
+        classic('TreeEnsembleRegressor', ['X'], ['y'], {
+          n_targets: 1,
+          ...treeNodes({ missing: 1 }),
+          ...weights('target', [0]),
+        }),
+      ],
+    });
+    const session = await GraphSession.load(bytes, 1);
+    const began = process.cpuUsage();
+    expect(await haveSameAnswers(walked(bytes, wide)!, session, null)).toBe(true);
+    expect(await haveSameAnswers(trees, await differing((value) => value), 100_000)).toBe(true);
+    const { user } = process.cpuUsage(began);
+    expect(user / 1e6).toBeLessThan(20);
+    await session.release();
+  });
+
+  test('not where they cannot be walked', async () => {
+    const failing = Object.create(trees, {
+      run: { value: () => Promise.reject(new RangeError('no memory')) },
+    }) as TreeGraph;
+    expect(await haveSameAnswers(failing, await differing((value) => value), null)).toBe(false);
   });
 
   test('not where ONNX Runtime refuses the rows', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { nextFloat, previousFloat } from '../../../src/lib/float32.ts';
 import { mulberry32 } from '../../../src/lib/random.ts';
+import type { Signature } from '../../../src/model/signature.ts';
 import { classic, onnxModel } from '../../support/onnx-builder.ts';
 import {
   classifier,
@@ -34,7 +35,7 @@ describe('a row goes down the tree as in ONNX Runtime, at every threshold, with 
   });
 
   test('where a tree is one leaf', async () => {
-    const bytes = regressor({ ...nodesOf([['LEAF', 0, 0, 0, 0]]), ...leaf(0, 1.5) });
+    const bytes = regressor({ ...nodesOf([['LEAF', 0, 0, 0, 0]]), ...leaf([0], 1.5) });
     expect(await firstDifference(bytes, regressionSignature, [[1, 2, 3]])).toBeUndefined();
   });
 
@@ -160,7 +161,7 @@ describe('what is not walked here is left to ONNX Runtime', () => {
       ['LEAF', 0, 0, 0, 0],
       ['LEAF', 0, 0, 0, 0],
     ]);
-    expect(regression({ ...nodes, ...leaf(1, 1) })).toBeUndefined();
+    expect(regression({ ...nodes, ...leaf([1, 2], 1) })).toBeUndefined();
   });
 
   test('a node that two others lead to, and one that leads back', () => {
@@ -170,12 +171,53 @@ describe('what is not walked here is left to ONNX Runtime', () => {
         ['BRANCH_LEQ', 0, 1, back, 2],
         ['LEAF', 0, 0, 0, 0],
       ]);
-      expect(regression({ ...nodes, ...leaf(2, 1) })).toBeUndefined();
+      expect(regression({ ...nodes, ...leaf([2], 1) })).toBeUndefined();
     }
   });
 
   test('a node that leads nowhere', () => {
-    expect(regression({ ...nodesOf([['BRANCH_LEQ', 0, 0, 1, 2]]), ...leaf(0, 1) })).toBeUndefined();
+    expect(regression({ ...nodesOf([['BRANCH_LEQ', 0, 0, 1, 2]]), ...leaf([], 1) })).toBeUndefined();
+  });
+
+  const STUMP = nodesOf([
+    ['BRANCH_LEQ', 0, 0, 1, 2],
+    ['LEAF', 0, 0, 0, 0],
+    ['LEAF', 0, 0.75, 0, 0],
+  ]);
+
+  test.each([
+    ['a leaf without a weight', [1]],
+    ['two weights of a leaf for the same sum', [1, 2, 2]],
+    ['a weight of a test', [0, 1, 2]],
+  ])('%s, of which ONNX Runtime makes something of its own', (_, nodes) => {
+    expect(regression({ ...STUMP, ...leaf([1, 2], 1) })).toBeDefined();
+    expect(regression({ ...STUMP, ...leaf(nodes, 1) })).toBeUndefined();
+  });
+
+  test('two classes, where one leaf says nothing of the second, and another does so twice', () => {
+    const said = { class_treeids: [0, 0, 0, 0], class_nodeids: [1, 2, 1, 1], class_ids: [0, 0, 1, 1] };
+    const bytes = classifier(2, { ...STUMP, ...said, class_weights: [0.1, 0.2, 0.3, 0.4] });
+    expect(walked(bytes, signatureOf(2))).toBeUndefined();
+  });
+
+  test('nodes that no test leads to', () => {
+    const nodes = nodesOf([
+      ['BRANCH_LEQ', 0, 0, 0, 1],
+      ['LEAF', 0, 0, 0, 0],
+      ['LEAF', 0, 0, 0, 0],
+    ]);
+    expect(regression({ ...nodes, ...leaf([1, 2], 1) })).toBeUndefined();
+  });
+
+  test('rows of very many columns, or very many classes', () => {
+    const wide: Signature = {
+      ...regressionSignature,
+      inputs: [{ name: 'X', type: 'float32', width: 1_000_000, shape: [null, 1_000_000] }],
+    };
+    expect(walked(regressor({ ...STUMP, ...leaf([1, 2], 1) }), wide)).toBeUndefined();
+    const said = { class_treeids: [0, 0, 0], class_nodeids: [1, 2, 2], class_ids: [0, 1, 200_000] };
+    const many = classifier(200_001, { ...STUMP, ...said, class_weights: [1, 1, 1] });
+    expect(walked(many, signatureOf(3))).toBeUndefined();
   });
 
   test('an input that is computed with first', () => {
@@ -208,6 +250,11 @@ function nodesOf(nodes: readonly Node[]) {
   };
 }
 
-function leaf(node: number, weight: number) {
-  return { target_treeids: [0], target_nodeids: [node], target_ids: [0], target_weights: [weight] };
+function leaf(nodes: readonly number[], weight: number) {
+  return {
+    target_treeids: nodes.map(() => 0),
+    target_nodeids: [...nodes],
+    target_ids: nodes.map(() => 0),
+    target_weights: nodes.map(() => weight),
+  };
 }
