@@ -48,6 +48,11 @@ do $$
 declare
   t pgscore_data.target;
 begin
+  select x.* into t from pgscore_data.target x where x.key_columns @> '[{"name": "pgscore_segments"}]' limit 1;
+  if found then
+    raise exception 'target "%"."%" of % is keyed by "pgscore_segments", a column of every prediction from now on, and must be dropped before', t.view_schema, t.view_name, t.owner using
+      errcode = 'duplicate_column', hint = format('select pgscore.drop_target(%L, %L); nothing was changed so far.', t.view_name, t.view_schema);
+  end if;
   for t in select x.* from pgscore_data.target x loop
     execute format('alter table pgscore_predictions.%I add column pgscore_segments text[]', 'target_' || t.target_id);
   end loop;

@@ -5,6 +5,7 @@ import { migrationFiles } from '../../src/install/migrations.ts';
 import { ensureRoles } from '../../src/install/roles.ts';
 import { ensureSchemas } from '../../src/install/schemas.ts';
 import { emptyDatabase } from '../support/database.ts';
+import { refusal } from '../support/refusal.ts';
 
 const database = await emptyDatabase();
 const superuser = await database.client();
@@ -45,6 +46,16 @@ test('what was counted before there were segments is of all predictions, and pre
     for (const { text } of files.filter(({ name }) => name < SEGMENTS)) await superuser.query(text);
     await superuser.query(OF_BEFORE);
     for (const table of tables) before.push(await read(table));
+    await superuser.query('begin');
+    await superuser.query(
+      `update pgscore_data.target set key_columns = '[{"name": "id"}, {"name": "pgscore_segments"}]'`,
+    );
+    expect(await refusal(superuser, segments?.text ?? '')).toMatchObject({
+      message:
+        'target "alice"."scores" of alice is keyed by "pgscore_segments", a column of every prediction from now on, and must be dropped before',
+      hint: expect.stringContaining(`select pgscore.drop_target('scores', 'alice');`),
+    });
+    await superuser.query('rollback');
     await superuser.query(segments?.text ?? '');
   });
   for (const [index, table] of tables.entries()) {
