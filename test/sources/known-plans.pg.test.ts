@@ -291,3 +291,23 @@ test('a run that waits reads by the plan that it was accepted with, whatever its
   );
   expect(planned).toEqual([{ columns }]);
 });
+
+test('a size that no table has is refused with a known plan too', async () => {
+  const source = await table();
+  await score(source);
+  const { run } = await score(source);
+  const { rows } = await superuser.query(
+    'select version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id from pgscore_data.run where run_id = $1',
+    [run],
+  );
+  const insert = `insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, rls, pages, rows_expected)
+    values ($1, $2, $3, $4, $5, $6, $7, 'error', $8, $9)`;
+  for (const [pages, rowsExpected] of [
+    [-1, 1],
+    ['9223372036854775807', 1],
+    [1, -1],
+  ]) {
+    const said = [...Object.values(rows[0] as object), pages, rowsExpected];
+    expect(await refusal(alice, insert, said)).toMatchObject({ code: '22023' });
+  }
+});
