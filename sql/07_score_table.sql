@@ -61,7 +61,7 @@ begin
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if not (case when new.plan_id is null then pgscore_data._plan_fits(new.plan, signature, t)
-    else exists (select from pgscore_data.known_plan k where k.plan_id = new.plan_id and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
+    else coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0 and exists (select from pgscore_data.known_plan k where k.plan_id = new.plan_id and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
   then
     raise exception 'the plan does not fit the version and the target' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;

@@ -235,36 +235,6 @@ describe('a plan is known to who asked for it', () => {
   });
 });
 
-describe('to ask first, at the same time as another session', () => {
-  const submit = `select pgscore.score_table('first', $1, target => 'asked')`;
-
-  async function asked(isolation = '') {
-    const source = await table();
-    await score(source, `, target => 'asked'`, 'second');
-    const other = await database.client('alice');
-    await other.query(`set lock_timeout = '2s'`);
-    const begin = `begin ${isolation}`;
-    await alice.query(begin);
-    await alice.query('select count(*) from pg_class');
-    return { source, other };
-  }
-
-  test('waits for no transaction that is still open', async () => {
-    const { source, other } = await asked();
-    await alice.query(submit, [source]);
-    await other.query(submit, [source]);
-    await alice.query('commit');
-    expect(await score(source, `, target => 'asked'`)).toMatchObject({ known: true });
-  });
-
-  test('does not fail where the other has been faster than a snapshot', async () => {
-    const { source, other } = await asked('isolation level repeatable read');
-    await other.query(submit, [source]);
-    await alice.query(submit, [source]);
-    await alice.query('commit');
-  });
-});
-
 test('a run that waits reads by the plan that it was accepted with, whatever its owner plans since', async () => {
   const source = await table();
   await score(source);
@@ -290,4 +260,24 @@ test('a run that waits reads by the plan that it was accepted with, whatever its
     [run],
   );
   expect(planned).toEqual([{ columns }]);
+});
+
+test('a size that no table has is refused with a known plan too', async () => {
+  const source = await table();
+  await score(source);
+  const { run } = await score(source);
+  const { rows } = await superuser.query(
+    'select version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id from pgscore_data.run where run_id = $1',
+    [run],
+  );
+  const insert = `insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, rls, pages, rows_expected)
+    values ($1, $2, $3, $4, $5, $6, $7, 'error', $8, $9)`;
+  for (const [pages, rowsExpected] of [
+    [-1, 1],
+    ['9223372036854775807', 1],
+    [1, -1],
+  ]) {
+    const said = [...Object.values(rows[0] as object), pages, rowsExpected];
+    expect(await refusal(alice, insert, said)).toMatchObject({ code: '22023' });
+  }
 });
