@@ -117,6 +117,14 @@ $$;
 comment on function pgscore._create_handle(jsonb, text, text) is
 'Creates a read handle as the caller. A view for a plain table, which the planner sees through; a function where policies or a view''s own functions would run, because those must run as the requester.';
 
+create or replace function pgscore._handle_is_sole(handle name) returns boolean
+language sql stable security invoker
+begin atomic
+  select count(*) = 1 and bool_and(oidvectortypes(p.proargtypes) = 'tid, tid') from pg_proc p where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
+end;
+comment on function pgscore._handle_is_sole(name) is
+'Whether the function of a handle stands alone under its name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
+
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -129,9 +137,7 @@ declare
 begin
   if kind = 'function' then
     select h.handle_id, h.name into kept from pgscore._handle_request h where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
-    -- A name that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.
-    if to_regprocedure(format('pgscore_sources.%I(tid, tid)', coalesce(kept.name, ''))) is not null
-      and (select count(*) from pg_proc p where p.proname = kept.name and p.pronamespace = 'pgscore_sources'::regnamespace) = 1 then
+    if pgscore._handle_is_sole(kept.name) then
       return kept.handle_id;
     end if;
   end if;

@@ -2,7 +2,7 @@
 
 create or replace view pgscore._run_request with (security_barrier) as
 select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls, r.publish, r.error_limit,
-       r.schedule_id, r.fire_at, r.requested_by
+       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._run_request alter column requested_by set default current_user;
@@ -60,7 +60,9 @@ begin
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
-  if not pgscore_data._plan_fits(new.plan, signature, t) then
+  if not (case when new.plan_id is null then pgscore_data._plan_fits(new.plan, signature, t)
+    else exists (select from pgscore_data.known_plan k where k.plan_id = new.plan_id and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
+  then
     raise exception 'the plan does not fit the version and the target' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if new.schedule_id is not null then
@@ -69,9 +71,14 @@ begin
       return new;
     end if;
   end if;
-  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
-  values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, new.plan, coalesce(new.rls, 'error'), new.publish,
-          new.error_limit, new.schedule_id, new.fire_at, (new.plan ->> 'rows')::numeric::bigint, pgscore._segments_of(new.version_id))
+  if new.plan_id is null then
+    new.pages := (new.plan ->> 'pages')::bigint;
+    new.rows_expected := (new.plan ->> 'rows')::numeric::bigint;
+    perform pgscore_data._keep_plan(new);
+  end if;
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id, pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
+  values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
+          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, pgscore._segments_of(new.version_id))
   returning run_id into new.run_id;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
@@ -96,7 +103,10 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   version record := pgscore._ready_version(model);
-  plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
+  request record;
+  known record;
+  split text[] := pgscore._segments_of(version.version_id);
+  plan jsonb;
   target_id int;
   submitted bigint;
 begin
@@ -107,17 +117,26 @@ begin
   if error_limit < 0 then
     raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
   end if;
+  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, split);
+  select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
+  if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
+    insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at)
+    values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id, known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at)
+    returning run_id into submitted;
+    return submitted;
+  end if;
+  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, split);
   target_id := pgscore._ensure_target(
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
-  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at)
-  values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan, rls, publish, error_limit, schedule_id, fire_at)
+  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls, publish, error_limit, schedule_id, fire_at)
+  values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan, request.digest, rls, publish, error_limit, schedule_id, fire_at)
   returning run_id into submitted;
   return submitted;
 end
 $$;
 comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz) is
-'Plans a run as the caller and queues it: version, columns, target, read handle. Returns the run, or NULL where a schedule''s overlap rule skips it.';
+'Plans a run as the caller, or knows from an earlier one how, and queues it: version, columns, target, read handle. Returns the run, or NULL where a schedule''s overlap rule skips it.';
 
 create or replace function pgscore.score_table(
   model text,

@@ -108,6 +108,9 @@ return $${
   "wape": "Sum of |error| / sum of |truth|.",
   "median_abs_error": "Median of the absolute error, within 1 %.",
   "p90_abs_error": "Ninth decile of the absolute error, within 1 %.",
+  "pinball_loss": "Mean pinball loss of the quantile that the model predicts: what lies above the prediction counts q times, what lies below 1 - q times. NULL where no quantile is set.",
+  "msle": "Mean squared logarithmic error: of ln(1 + prediction) - ln(1 + truth). NULL where one of them is -1 or less, or was counted before pgscore did this; pgscore.rebuild() counts anew.",
+  "quantile": "The quantile that the model predicts, as set by pgscore.monitor(model, quantile => ...); NULL: none.",
   "max_abs_error": "Greatest absolute error, within 1 %.",
   "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the truth.",
   "actual_mean": "Mean of the truth.",
@@ -205,11 +208,13 @@ begin
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
-        most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance$q$
+        most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
+        (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$
       || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
                sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
-               sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative
+               sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
+               (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond, sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || $q$

@@ -101,9 +101,11 @@ begin
   if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'label_maturity')::interval < interval '0' then
     raise exception 'min_label_coverage is a share of 0 to 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
   end if;
+  perform pgscore_data._check_quantile(this_model, base, (settings ->> 'quantile')::float8);
   update pgscore_data.monitor x set
     time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
-    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage), segments = coalesce(split_by, m.segments)
+    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage),
+    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end, segments = coalesce(split_by, m.segments)
    where x.model_id = this_model;
   if (settings ->> 'pairing') <> m.pairing then
     perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
@@ -155,18 +157,20 @@ for each row execute function pgscore_data._accept_monitor();
 
 drop function if exists pgscore.monitor(text, text, text, interval, double precision);
 create or replace function pgscore.monitor(
-  model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null, segments text[] default null
+  model text, time_zone text default null, pairing text default null, label_maturity interval default null, min_label_coverage double precision default null,
+  quantile double precision default null, segments text[] default null
 ) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._monitor_request (model, action, settings)
-  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'segments', $6))
+  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5, 'quantile', $6::text, 'segments', $7))
 $$;
-comment on function pgscore.monitor(text, text, text, interval, double precision, text[]) is
+comment on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]) is
 'Changes how a model is watched; every model is, with defaults, without being asked for. What is left out stays as it is.
 time_zone: where a day begins (default UTC); to be set before the first prediction.  pairing: which prediction of an entity a label judges: latest_before_label (the last one for a time before the truth was known), latest, first or all.
 label_maturity: how long labels take (default 30 days).  min_label_coverage: share of labels from which a window counts as mature (default 0.95).
+quantile: which quantile a regression was trained to predict, such as 0.9, for its pinball loss; 0: none.
 segments: columns of what is scored, eight at most, whose values split the performance views, beside the rows of all predictions: array[''carrier'', ''origin'']. Each run from now on keeps their values as they are then; ''{}'' ends it.';
 
 create or replace function pgscore.refresh() returns void

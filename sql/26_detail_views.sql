@@ -32,6 +32,8 @@ return pgscore_data._metric_meanings() || $${
   "true_positive_rate": "Of the positives, the share above it.",
   "false_positive_rate": "Of the negatives, the share above it.",
   "n_predicted_positive": "Labelled predictions above it.",
+  "predicted_positive_rate": "Of the labelled predictions, the share above it.",
+  "lift": "How many times as frequent positives are above it as among all.",
   "compared_with": "champion: the version that the bare model name means; or predecessor: the ready version before this one.",
   "other_version": "Number of the version that it is compared with.",
   "first_date": "First of the days that the comparison rests on: those that are mature for both versions.",
@@ -187,9 +189,10 @@ with bins as (
      select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.lower, y.p, y.n) as x (lower, p, n) where x.lower >= t / 100.0::float8) c
 )
 select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive
+       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+       (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift
   from counted c;
-comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate) and its precision-recall curve.';
+comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
 
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date, w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
@@ -287,7 +290,7 @@ do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history', 'predicted_vs_actual') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
 end

@@ -145,15 +145,26 @@ $do$;
 comment on function pgscore_data._define_feature_windows() is 'Makes the views of features that add up their cells when they are read, from one template. The drift of days is computed by refreshes instead, for alerts ask for it.';
 select pgscore_data._define_feature_windows();
 
-create or replace view pgscore_bi.dataset_drift_daily with (security_barrier) as
-select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
-       count(*) filter (where d.status <> 'insufficient_data') as n_features, count(*) filter (where d.status in ('warning', 'alert')) as n_drifted,
-       (count(*) filter (where d.status in ('warning', 'alert')))::float8 / nullif(count(*) filter (where d.status <> 'insufficient_data'), 0) as drift_share,
-       case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data'
-         when count(*) filter (where d.status in ('warning', 'alert')) * 2 >= count(*) filter (where d.status <> 'insufficient_data') then 'alert'
-         when count(*) filter (where d.status in ('warning', 'alert')) > 0 then 'warning' else 'ok' end as status
-  from pgscore_bi.feature_drift_daily d
- group by 1, 2, 3, 4, 5, 6, 7;
-comment on view pgscore_bi.dataset_drift_daily is 'How many of a version''s features have drifted, by day.';
+do $do$
+declare
+  g record;
+begin
+  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
+    execute format($q$
+      create or replace view pgscore_bi.dataset_drift_%1$s with (security_barrier) as
+      select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
+             count(*) filter (where d.status <> 'insufficient_data') as n_features, count(*) filter (where d.status in ('warning', 'alert')) as n_drifted,
+             (count(*) filter (where d.status in ('warning', 'alert')))::float8 / nullif(count(*) filter (where d.status <> 'insufficient_data'), 0) as drift_share,
+             case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data'
+               when count(*) filter (where d.status in ('warning', 'alert')) * 2 >= count(*) filter (where d.status <> 'insufficient_data') then 'alert'
+               when count(*) filter (where d.status in ('warning', 'alert')) > 0 then 'warning' else 'ok' end as status,
+             max(d.n) as n
+        from pgscore_bi.feature_drift_%1$s d
+       group by 1, 2, 3, 4, 5, 6, 7$q$, g.suffix);
+    execute format('comment on view pgscore_bi.dataset_drift_%s is %L', g.suffix, format('How many of a version''s features have drifted, by %s.', g.grain));
+    perform pgscore_data._comment_columns(format('pgscore_bi.dataset_drift_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
+  end loop;
+end
+$do$;
 
-select pgscore_data._comment_columns(format('pgscore_bi.%I', x)::regclass, pgscore_data._drift_meanings()) from unnest(array['feature_drift_daily', 'dataset_drift_daily']) x;
+select pgscore_data._comment_columns('pgscore_bi.feature_drift_daily', pgscore_data._drift_meanings());

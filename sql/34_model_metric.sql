@@ -24,6 +24,8 @@ select * from (values
   ('weighted_precision', 'performance', '{multiclass}', 'high', 0, 1),
   ('weighted_recall', 'performance', '{multiclass}', 'high', 0, 1),
   ('weighted_f1', 'performance', '{multiclass}', 'high', 0, 1),
+  ('macro_roc_auc', 'performance', '{multiclass}', 'high', 0, 1),
+  ('top_2_accuracy', 'performance', '{multiclass}', 'high', 0, 1),
   ('mae', 'performance', '{regression}', 'low', 0, null),
   ('rmse', 'performance', '{regression}', 'low', 0, null),
   ('bias', 'performance', '{regression}', 'neither', null, null),
@@ -32,6 +34,10 @@ select * from (values
   ('wape', 'performance', '{regression}', 'low', 0, null),
   ('median_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('p90_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('pinball_loss', 'performance', '{regression}', 'low', 0, null),
+  ('msle', 'performance', '{regression}', 'low', 0, null),
+  ('max_abs_error', 'performance', '{regression}', 'low', 0, null),
+  ('explained_variance', 'performance', '{regression}', 'high', null, 1),
   ('actual_mean', 'performance', '{regression}', 'neither', null, null),
   ('n_predictions', 'integrity', '{binary,multiclass,regression}', 'neither', 0, null),
   ('label_coverage', 'integrity', '{binary,multiclass,regression}', 'high', 0, 1),
@@ -44,17 +50,20 @@ select * from (values
 ) x (metric, kind, tasks, better, least, most);
 comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
 
-create or replace view pgscore_data.drift_series as
-select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
-       f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason
-  from pgscore_bi.feature_drift_daily f
-union all
-select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, x.n, null::float8, null::text
-  from pgscore_bi.dataset_drift_daily d
-  cross join lateral (
-    select max(f.n) as n from pgscore_bi.feature_drift_daily f
-     where f.model_name = d.model_name and f.model_version = d.model_version and f.window_start = d.window_start) x;
-comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a day and feature with metric psi, or a day with metric drift_share. noise_limit is what the metric reaches by chance.';
+do $do$
+begin
+  execute 'create or replace view pgscore_data.drift_series as ' || (
+    select string_agg(format($q$
+      select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
+             f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason, %2$L::text as grain
+        from pgscore_bi.feature_drift_%1$s f
+      union all
+      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, null::text, %2$L
+        from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
+      from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
+end
+$do$;
+comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi, or a window with metric drift_share. noise_limit is what the metric reaches by chance.';
 
 create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text
 language sql stable
@@ -62,7 +71,7 @@ set search_path = pg_catalog, pg_temp
 return format($q$
   select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, x.metric, null::text as column_name,
          x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason
-    from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)$q$,
+    from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
   task || '_performance_' || suffix,
@@ -73,7 +82,8 @@ return format($q$
             case k.kind when 'performance' then 'p.n_labeled' else 'p.n_predictions' end), ', ' order by k.metric)
      from pgscore_data.metric_kind k
     cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view, regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
-    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)));
+    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
+  case task when 'regression' then $q$ where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
 comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
 create or replace function pgscore_data._define_metric_series() returns void
@@ -109,7 +119,7 @@ begin
          select c.n_predictions - coalesce(sum(s.n), 0)::float8 as hits, c.n_predictions as n from pgscore_data.cell_score s where s.version_id = c.version_id and s.day = c.day) x
        where c.n_predictions > 0
       union all
-      select d.model_name, d.model_version, 'day', null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
+      select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
              d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason
         from pgscore_data.drift_series d$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end

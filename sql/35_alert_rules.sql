@@ -2,17 +2,17 @@
 
 create or replace view pgscore_data.default_alert as
 select * from (values
-  ('accuracy_drop', '{binary,multiclass}'::text[], 'accuracy', null::float8, 'below', 'warning', 1, 1, 30::bigint),
-  ('auc_drop', '{binary}', 'roc_auc', null, 'below', 'warning', 1, 1, 30),
-  ('error_rise', '{regression}', 'mae', null, 'above', 'warning', 1, 1, 30),
-  ('failed_rows', '{binary,multiclass,regression}', 'failed_share', 0.05, 'above', 'critical', 1, 1, 30),
-  ('missing_scores', '{binary}', 'null_score_share', 0.5, 'above', 'critical', 1, 1, 30),
-  ('volume', '{binary,multiclass,regression}', 'n_predictions', null, 'outside', 'warning', 1, 1, 0),
-  ('scoring_stopped', '{binary,multiclass,regression}', 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0),
-  ('labels_stopped', '{binary,multiclass,regression}', 'hours_since_labels', null, 'above', 'warning', 1, 1, 0),
-  ('feature_drift', '{binary,multiclass,regression}', 'psi', 0.2, 'above', 'info', 2, 3, 240),
-  ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200)
-) x (name, tasks, metric, threshold, direction, severity, for_windows, of_windows, min_samples);
+  ('accuracy_drop', '{binary,multiclass}'::text[], 'accuracy', null::float8, 'below', 'warning', 1, 1, 30::bigint, 'day'),
+  ('auc_drop', '{binary}', 'roc_auc', null, 'below', 'warning', 1, 1, 30, 'day'),
+  ('error_rise', '{regression}', 'mae', null, 'above', 'warning', 1, 1, 30, 'day'),
+  ('failed_rows', '{binary,multiclass,regression}', 'failed_share', 0.05, 'above', 'critical', 1, 1, 30, 'day'),
+  ('missing_scores', '{binary}', 'null_score_share', 0.5, 'above', 'critical', 1, 1, 30, 'day'),
+  ('volume', '{binary,multiclass,regression}', 'n_predictions', null, 'outside', 'warning', 1, 1, 0, 'day'),
+  ('scoring_stopped', '{binary,multiclass,regression}', 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0, 'day'),
+  ('labels_stopped', '{binary,multiclass,regression}', 'hours_since_labels', null, 'above', 'warning', 1, 1, 0, 'day'),
+  ('feature_drift', '{binary,multiclass,regression}', 'psi', 0.2, 'above', 'info', 2, 3, 240, 'auto'),
+  ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
+) x (name, tasks, metric, threshold, direction, severity, for_windows, of_windows, min_samples, grain);
 comment on view pgscore_data.default_alert is 'The rules that every model has without being asked for. No threshold: from the mean and spread of earlier windows.';
 
 create or replace view pgscore_data.watched_version as
@@ -32,7 +32,7 @@ select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as versi
     select o.name, o.metric, o.grain, o.column_name, o.threshold, o.clear_at, o.direction, o.severity, o.for_windows, o.of_windows, o.min_samples, o.keep_firing_for, false as is_default, o.set_by, o.set_at
       from pgscore_data.alert_rule o where o.model_id = w.model_id and o.enabled
     union all
-    select d.name, d.metric, 'day', null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', true, null, '-infinity'
+    select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
      where w.task = any (d.tasks) and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
@@ -60,8 +60,9 @@ begin
     when r.name is null or r.name = '' or octet_length(r.name) > 200 then 'a name has 1 to 200 bytes'
     when coalesce(r.direction, '') not in ('below', 'above', 'outside') then 'direction is below, above or outside'
     when coalesce(r.severity, '') not in ('info', 'warning', 'critical') then 'severity is info, warning or critical'
-    when coalesce(r.grain, '') not in ('day', 'week', 'month') then 'grain is day, week or month'
-    when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage') and k.kind <> 'performance' then format('%s is counted by the day', r.metric)
+    when r.grain = 'auto' and k.kind <> 'drift' then 'grain => auto is for drift'
+    when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of drift auto'
+    when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage') and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
     when r.column_name is not null and k.kind <> 'drift' then format('%s is not about a column', r.metric)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed') and r.direction <> 'above' then format('%s is bad when it is high: direction is above', r.metric)
@@ -92,7 +93,7 @@ begin
   r.model_id := this_model;
   r.name := this_name;
   r.metric := settings ->> 'metric';
-  r.grain := settings ->> 'grain';
+  r.grain := coalesce(settings ->> 'grain', case k.kind when 'drift' then 'auto' else 'day' end);
   r.column_name := settings ->> 'column_name';
   r.threshold := (settings ->> 'threshold')::float8;
   r.clear_at := (settings ->> 'clear_at')::float8;
@@ -127,7 +128,7 @@ begin
   delete from pgscore_data.alert_rule x where x.model_id = this_model and x.name = this_name;
   -- One that every model has is switched off, rather than to come back.
   insert into pgscore_data.alert_rule (model_id, name, metric, grain, direction, severity, for_windows, of_windows, min_samples, keep_firing_for, enabled, set_by)
-  select this_model, d.name, d.metric, 'day', d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', false, this_owner
+  select this_model, d.name, d.metric, d.grain, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', false, this_owner
     from pgscore_data.default_alert d where d.name = this_name;
 end
 $$;
@@ -172,7 +173,7 @@ for each row execute function pgscore_data._accept_alert();
 
 create or replace function pgscore.set_alert(
   model text, name text, metric text, threshold double precision default null, direction text default null, severity text default 'warning', for_windows int default 1, of_windows int default null,
-  grain text default 'day', column_name text default null, min_samples bigint default null, clear_at double precision default null, keep_firing_for interval default '0'
+  grain text default null, column_name text default null, min_samples bigint default null, clear_at double precision default null, keep_firing_for interval default '0'
 ) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -185,7 +186,7 @@ comment on function pgscore.set_alert(text, text, text, double precision, text, 
 'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_drop'', ''accuracy'', threshold => 0.8). Every model has rules without it: select * from pgscore.alerts.
 model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
 threshold: raised beyond it (default: three standard deviations from the mean of 7 to 30 earlier windows); where the metric has an interval, all of it must lie beyond.  direction: below, above or, without a threshold, outside (default: by the metric).
-severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day, week or month.  column_name: one feature (default: each).
+severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of drift auto (its default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).
 min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold).  keep_firing_for: not before windows without a breach span so long.';
 
 create or replace function pgscore.drop_alert(model text, name text) returns void

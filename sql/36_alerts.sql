@@ -4,10 +4,16 @@ create or replace function pgscore_data._alert_horizon(this_model int) returns i
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select greatest(2 * m.label_maturity, interval '7 days', (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e where e.model_id = m.model_id))
+  select greatest(2 * m.label_maturity, interval '7 days', (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e where e.model_id = m.model_id and e.grain <> 'auto'))
     from pgscore_data.monitor m where m.model_id = this_model;
 end;
 comment on function pgscore_data._alert_horizon(int) is 'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
+
+create or replace function pgscore_data._since(grain text, since timestamptz, as_of timestamptz) returns timestamptz
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case when grain in ('week', 'month') then least(since, as_of - ('2 ' || grain)::interval) else since end;
+comment on function pgscore_data._since(text, timestamptz, timestamptz) is 'From when on windows of a grain can raise an alert: since, but two of them at least.';
 
 create or replace function pgscore_data._feed_series(this_model int, this_feed text, from_time timestamptz, as_of timestamptz)
 returns table (window_start timestamptz, window_end timestamptz, hours double precision, usual_hours double precision, n bigint)
@@ -30,9 +36,11 @@ begin atomic
 end;
 comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is 'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a pause is usual for it.';
 
+drop function if exists pgscore_data._alert_candidates(int, timestamptz, timestamptz), pgscore_data._alert_said(int, timestamptz);
+
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
-  rule text, version_id int, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
+  rule text, version_id int, grain text, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
   n bigint, least_threshold double precision, is_usable boolean
 )
 language plpgsql stable
@@ -41,8 +49,9 @@ as $$
 declare
   watched record;
   m pgscore_data.monitor;
-  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
-  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed');
+  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
+  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
+  r pgscore_data.effective_alert;
   anew text[] := array(
     select e.name from pgscore_data.effective_alert e
      where e.model_id = this_model and e.kind <> 'feed'
@@ -52,7 +61,7 @@ begin
   select x.version_id, x.number, y.name into watched from pgscore_data.watched_version x join pgscore_data.model y using (model_id) where x.model_id = this_model;
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   return query
-    select e.name, e.version_id, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, s.noise_limit,
+    select e.name, e.version_id, e.grain, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, s.noise_limit,
            s.value is not null and case
              when e.kind = 'performance' then s.is_mature and s.n >= e.min_samples and coalesce(s.least_class >= 10, true)
              -- A day's predictions may come in several runs.
@@ -65,29 +74,35 @@ begin
      where s.segment_key is null and s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
        and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
   return query
-    select e.name, e.version_id, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
+    select e.name, e.version_id, e.grain, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
            f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
       from pgscore_data.effective_alert e
      cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';
+  for r in select * from pgscore_data.effective_alert e where e.model_id = this_model and e.grain = 'auto' loop
+    return query
+      select r.name, r.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, null::float8, null::float8, w.n, w.noise_limit, w.is_enough
+        from pgscore_data._drift_windows(watched.name, watched.number, m.time_zone, r, case when r.name = any (anew) then '-infinity' else pgscore_data._since('month', since, as_of) end, as_of) w
+       where w.window_end > pgscore_data._since(w.grain, since, as_of) or r.name = any (anew);
+  end loop;
 end
 $$;
 comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
 
-create or replace function pgscore_data._alert_said(this_model int, since timestamptz) returns setof pgscore_data.alert_window
+create or replace function pgscore_data._alert_said(this_model int, since timestamptz, as_of timestamptz) returns setof pgscore_data.alert_window
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select (s.w).*
-    from (select w, row_number() over series as nth, row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_start desc) as nth_last, e.threshold is null as wants_reference
+    from (select w, row_number() over series as nth, row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_end desc) as nth_last, e.threshold is null as wants_reference
             from pgscore_data.effective_alert e
-            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric and w.grain = e.grain and w.rule = e.name and w.said_at >= e.set_at
-           where e.model_id = this_model and w.window_end <= since and w.is_eligible
+            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric and e.grain in (w.grain, 'auto') and w.rule = e.name and w.said_at >= e.set_at
+           where e.model_id = this_model and w.window_end <= pgscore_data._since(w.grain, since, as_of) and w.is_eligible
              and (e.threshold is null and e.kind <> 'feed' or w.window_end > since - interval '101 days' or e.grain <> 'day')
-          window series as (partition by w.rule, w.version_id, w.column_name order by w.window_start)) s
+          window series as (partition by w.rule, w.version_id, w.column_name order by w.window_end)) s
    where s.nth_last <= 100 or s.nth <= 90 and s.wants_reference;
 end;
-comment on function pgscore_data._alert_said(int, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
+comment on function pgscore_data._alert_said(int, timestamptz, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
 
 create or replace function pgscore_data._alert_limits(rule pgscore_data.effective_alert, reference double precision[], least_threshold double precision, out lower double precision, out upper double precision, out lower_clear double precision, out upper_clear double precision)
 language plpgsql immutable
@@ -138,13 +153,13 @@ declare
   known boolean;
 begin
   for c in
-    select x.rule, x.version_id, x.column_name, x.window_start, x.window_end, x.value, x.ci_low, x.ci_high, x.n, x.least_threshold, x.is_usable as is_eligible,
-           null::text as said_state, null::boolean as said_usable, null::boolean as said_breach, x.window_end > since as is_fresh
+    select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, x.ci_low, x.ci_high, x.n, x.least_threshold, x.is_usable as is_eligible,
+           null::text as said_state, null::boolean as said_usable, null::boolean as said_breach, x.window_end > pgscore_data._since(x.grain, since, as_of) as is_fresh
       from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
     union all
-    select s.rule, s.version_id, s.column_name, s.window_start, s.window_end, s.value, null, null, s.n, null, s.is_eligible, s.state, s.is_usable, s.is_breach, false
-      from pgscore_data._alert_said(this_model, since) s where replay
-     order by rule, column_name, window_start
+    select s.rule, s.version_id, s.grain, s.column_name, s.window_start, s.window_end, s.value, null, null, s.n, null, s.is_eligible, s.state, s.is_usable, s.is_breach, false
+      from pgscore_data._alert_said(this_model, since, as_of) s where replay
+     order by rule, column_name, window_end
   loop
     if series is distinct from concat(length(c.rule), c.rule, c.column_name) then
       series := concat(length(c.rule), c.rule, c.column_name);
@@ -160,7 +175,7 @@ begin
       select * into limits from pgscore_data._alert_limits(r, reference, c.least_threshold);
       known := true;
     end if;
-    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := r.grain; window_start := c.window_start; window_end := c.window_end;
+    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start := c.window_start; window_end := c.window_end;
     value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
     is_eligible := c.is_eligible;
     is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
@@ -207,7 +222,7 @@ begin atomic
   select coalesce(jsonb_agg(jsonb_build_object('alert', j.rule, 'metric', j.metric, 'grain', j.grain, 'column_name', nullif(j.column_name, ''),
            'window_date', (j.window_start at time zone m.time_zone)::date, 'window_start', j.window_start, 'value', j.value, 'n', j.n,
            'lower_threshold', j.lower_threshold, 'upper_threshold', j.upper_threshold, 'is_breach', j.is_breach, 'state', j.state, 'event', j.event)
-           order by j.rule, j.column_name, j.window_start), '[]')
+           order by j.rule, j.column_name, j.window_end), '[]')
     from pgscore_data._judge(this_model, only_rule, '-infinity', least(coalesce(to_time, clock_timestamp()), clock_timestamp()), false) j
     join pgscore_data.monitor m on m.model_id = this_model
    where from_time is null or j.window_end > from_time;

@@ -12,12 +12,12 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- By whoever looks, and not by who sets or drops a rule: her transaction may stay open.
   delete from pgscore_data.alert_window w
-   where w.model_id = this_model and not exists (select from pgscore_data.effective_alert e where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain = w.grain and w.said_at >= e.set_at);
+   where w.model_id = this_model and not exists (select from pgscore_data.effective_alert e where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain in (w.grain, 'auto') and w.said_at >= e.set_at);
   with said as materialized (
     select j.* from pgscore_data._judge(this_model, null, since, as_of, true) j
   ), gone as (
     delete from pgscore_data.alert_window w using pgscore_data.effective_alert e
-     where w.model_id = this_model and w.window_end > since and e.model_id = w.model_id and e.version_id = w.version_id and e.name = w.rule
+     where w.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of) and e.model_id = w.model_id and e.version_id = w.version_id and e.name = w.rule
        and not exists (select from said s where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name and s.window_start = w.window_start)
   )
   insert into pgscore_data.alert_window as w
@@ -101,9 +101,9 @@ begin
     with said as (
       select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*
         from pgscore_data.effective_alert e
-        join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name and w.metric = e.metric and w.grain = e.grain
-       where e.model_id = this_model and w.window_end > since
-       order by w.rule, w.version_id, w.column_name, w.is_usable or e.kind = 'feed' desc, w.window_start desc
+        join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name and w.metric = e.metric and e.grain in (w.grain, 'auto')
+       where e.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of)
+       order by w.rule, w.version_id, w.column_name, w.is_usable or e.kind = 'feed' desc, w.window_end desc
     ), standing as (
       select row(pgscore_data._alert_fingerprint(this_model, x.rule, x.version_id, x.column_name), this_model, x.rule, x.version_id, x.column_name, x.metric, x.grain, x.kind, x.severity,
                case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, null)::pgscore_data.alert as a
@@ -213,7 +213,7 @@ end;
 comment on function pgscore_data._settle_alerts(bigint[], text) is 'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';
 
 create or replace view pgscore_bi.alerts with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, e.grain, coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
+select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, coalesce(a.grain, e.grain) as grain, coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
        null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state, coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
        a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start, a.window_end,
        e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples, extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
@@ -249,7 +249,7 @@ return pgscore_data._metric_meanings() || $${
   "model": "Name of the model.",
   "version": "Number of the version that the rule looks at; NULL: the model, whatever its version.",
   "model_version": "Number of the version; NULL: the model, whatever its version.",
-  "grain": "Length of the window: day, week or month.",
+  "grain": "Length of the window: day, week or month; of a rule that has judged none yet auto, where it takes the shortest of rows enough.",
   "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could not be scored, null_score_share of those without a score.",
   "column_name": "Feature that it is about; NULL: none.",
   "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now.",

@@ -38,7 +38,8 @@ grant select (version), insert (model, bytes, options, expect) on pgscore._deplo
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
 grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
-grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
 grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
@@ -83,8 +84,8 @@ grant execute on function pgscore.refresh() to pgscore_deployer;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
-revoke execute on function pgscore.monitor(text, text, text, interval, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
-grant execute on function pgscore.monitor(text, text, text, interval, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
+revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
+grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[]), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
 
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._refresh(int), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
 grant execute on function

@@ -3,6 +3,8 @@ import { readBatches } from '../copy/read.ts';
 import type { SourceColumn } from '../copy/source-column.ts';
 import { buildFeeds } from '../model/feeds.ts';
 import type { Feeds } from '../model/feeds.ts';
+import { fastestGraph } from '../model/fastest-graph.ts';
+import type { Graph } from '../model/graph.ts';
 import { GraphSession } from '../model/graph-session.ts';
 import { neededOutputs } from '../model/read-outputs.ts';
 import { TextCache } from '../model/text-cache.ts';
@@ -16,28 +18,37 @@ export type InferenceJob = {
   readonly columns: readonly SourceColumn[];
 };
 
-/** Runs ONNX Runtime, on one thread, over batches that were read and laid out before: whatever else scoring takes is left out. */
-async function prepare({ url, versionId, copySql, columns }: InferenceJob): Promise<() => Promise<number>> {
+/** CPU-seconds that the model takes over the rows of a job. */
+export type InferenceCost = {
+  readonly onnxRuntime: number;
+  /** As pgscore computes it: by walking the trees, which this model is made of. */
+  readonly pgscore: number;
+};
+
+/** Runs the model, on one thread, over batches that were read and laid out before: whatever else scoring takes is left out. */
+async function prepare({ url, versionId, copySql, columns }: InferenceJob): Promise<() => Promise<InferenceCost>> {
   const client = await connect({ url, applicationName: 'pgscore bench' });
   const { bytes, signature } = await loadVersion(client, versionId);
-  const graph = await GraphSession.load(bytes, 1);
+  const onnxRuntime = await GraphSession.load(bytes, 1);
+  const fastest = await fastestGraph(bytes, signature, 1);
   const outputs = neededOutputs(signature);
   const texts = new TextCache();
   const batches: Feeds[] = [];
   for await (const { batch } of readBatches(client, copySql, columns))
     batches.push(buildFeeds(batch, signature, texts));
   await client.end();
-  return async () => {
+  const cost = async (graph: Graph): Promise<number> => {
     const before = process.cpuUsage();
     for (const { rows, feeds } of batches) await graph.run(feeds, rows, outputs);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1e6;
   };
+  return async () => ({ onnxRuntime: await cost(onnxRuntime), pgscore: await cost(fastest) });
 }
 
 async function serve(job: InferenceJob): Promise<void> {
   const run = await prepare(job);
-  const measure = async (): Promise<void> => void process.send?.({ cpuSeconds: await run() });
+  const measure = async (): Promise<void> => void process.send?.(await run());
   process.on('message', () => void measure());
   process.send?.('ready');
 }

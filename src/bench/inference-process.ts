@@ -1,21 +1,21 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { InferenceJob } from './inference-main.ts';
+import type { InferenceCost, InferenceJob } from './inference-main.ts';
 
 const MAIN = fileURLToPath(new URL('inference-main.js', import.meta.url));
 
-/** A process that has a share of the rows ready for ONNX Runtime. */
+/** A process that has a share of the rows ready for the model. */
 export type InferenceProcess = {
-  /** Scores its rows; CPU-seconds. */
-  run(): Promise<number>;
+  /** Scores its rows. */
+  run(): Promise<InferenceCost>;
   end(): void;
 };
 
 export async function startInference(job: InferenceJob): Promise<InferenceProcess> {
   const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
   const died = once(child, 'exit').then((): never => {
-    throw new Error('the process that runs ONNX Runtime alone has ended');
+    throw new Error('the process that runs the model alone has ended');
   });
   const answer = (): Promise<unknown[]> => Promise.race([once(child, 'message'), died]);
   died.catch(() => undefined);
@@ -26,7 +26,7 @@ export async function startInference(job: InferenceJob): Promise<InferenceProces
     run: async () => {
       const answered = answer();
       child.send('go');
-      return ((await answered)[0] as { cpuSeconds: number }).cpuSeconds;
+      return (await answered)[0] as InferenceCost;
     },
     end: () => child.disconnect(),
   };

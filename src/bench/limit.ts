@@ -14,6 +14,8 @@ import { FEATURES } from './source-table.ts';
 export type Limit = {
   readonly copyOutCpuSeconds: number;
   readonly inferenceCpuSeconds: number;
+  /** The model as pgscore computes it. */
+  readonly ownInferenceCpuSeconds: number;
   readonly copyInCpuSeconds: number;
   readonly rowsPerSecond: number;
 };
@@ -78,11 +80,12 @@ export class LimitMeter {
   async measure(): Promise<Limit> {
     const copyOutCpuSeconds = await this.#copyOut();
     const inferred = await Promise.all(this.#inference.map((process) => process.run()));
-    const inferenceCpuSeconds = inferred.reduce((sum, seconds) => sum + seconds, 0);
+    const inferenceCpuSeconds = inferred.reduce((sum, { onnxRuntime }) => sum + onnxRuntime, 0);
+    const ownInferenceCpuSeconds = inferred.reduce((sum, { pgscore }) => sum + pgscore, 0);
     const copyInCpuSeconds = await copyInCost(this.#clients, this.#written);
     const all = copyOutCpuSeconds + inferenceCpuSeconds + copyInCpuSeconds;
     const rowsPerSecond = (this.#scored.rows * this.#clients.length) / all;
-    return { copyOutCpuSeconds, inferenceCpuSeconds, copyInCpuSeconds, rowsPerSecond };
+    return { copyOutCpuSeconds, inferenceCpuSeconds, ownInferenceCpuSeconds, copyInCpuSeconds, rowsPerSecond };
   }
 
   async end(): Promise<void> {

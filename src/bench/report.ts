@@ -31,11 +31,12 @@ function runTables(results: TableResults, plan: BenchPlan): string[] {
     limit === null
       ? 'The limit was not measured: the server runs elsewhere.'
       : table(
-          ['CPU-seconds that nothing can spare', 'for all rows'],
+          ['CPU-seconds', 'for all rows'],
           [
             ['COPY out of the source', limit.copyOutCpuSeconds.toFixed(2)],
             ['ONNX Runtime alone', limit.inferenceCpuSeconds.toFixed(2)],
             ['COPY in of the predictions, with the index', limit.copyInCpuSeconds.toFixed(2)],
+            ['the model as pgscore computes it: trees, walked', limit.ownInferenceCpuSeconds.toFixed(2)],
             ['spent by pgscore and the server in a run', allCpuSeconds.toFixed(2)],
           ],
         ),

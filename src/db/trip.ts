@@ -74,11 +74,13 @@ export class Trip implements Submittable {
   callback(_error: unknown): void {}
 
   submit(connection: Connection): void {
-    const unsynced = Object.create(connection, { sync: { value: () => undefined } }) as Connection;
-    connection.stream.cork();
+    const gathered: Buffer[] = [];
+    const gathering = Object.create(connection, { stream: { value: gatheringInto(gathered) } }) as Connection;
+    const unsynced = Object.create(gathering, { sync: { value: () => undefined } }) as Connection;
     for (const step of this.#steps) step.send(unsynced);
-    connection.sync();
-    connection.stream.uncork();
+    gathering.sync();
+    // One message after the other, each of a few bytes, would take the stream longer than the server takes to answer.
+    connection.stream.write(Buffer.concat(gathered));
   }
 
   handleRowDescription(message: unknown): void {
@@ -119,6 +121,11 @@ export class Trip implements Submittable {
 /** Runs steps in one trip; their rows are in them afterwards. */
 export async function together(client: pg.ClientBase, steps: readonly Step[]): Promise<void> {
   if (steps.length > 0) await client.query(new Trip(steps)).done;
+}
+
+function gatheringInto(messages: Buffer[]): object {
+  const nothing = (): void => undefined;
+  return { writable: true, write: (message: Buffer) => messages.push(message), cork: nothing, uncork: nothing };
 }
 
 const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);

@@ -14,6 +14,11 @@ export function floatAttribute(node: GraphNode, name: string): number | undefine
   return attributeOf(node, name)?.f;
 }
 
+export function textAttribute(node: GraphNode, name: string): string | undefined {
+  const bytes = attributeOf(node, name)?.s;
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
 /** The labels in the first of these attributes that holds any: strings as they are, integers in decimal. */
 export function labelsAttribute(node: GraphNode, ...names: string[]): string[] {
   for (const name of names) {

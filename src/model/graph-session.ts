@@ -1,23 +1,11 @@
 import { InferenceSession, Tensor, env } from 'onnxruntime-node';
-import type { FeedData } from './feed.ts';
+import type { Graph, RunInput, RunOutput } from './graph.ts';
 import { loadFailure } from './ort-errors.ts';
-import type { ModelInput } from './signature.ts';
 
 const FATAL = 4;
 
-/** The rows of one input as they go into a run. */
-export type RunInput = { readonly input: ModelInput; readonly data: FeedData };
-
-/** A tensor as a run returned it, its shape the real one. */
-export type RunOutput = {
-  readonly name: string;
-  readonly type: string;
-  readonly dims: readonly number[];
-  readonly data: Tensor['data'];
-};
-
-/** One graph in ONNX Runtime. It knows tensors only; what they mean is in the signature. */
-export class GraphSession {
+/** One graph in ONNX Runtime. */
+export class GraphSession implements Graph {
   readonly #session: InferenceSession;
 
   private constructor(session: InferenceSession) {
@@ -50,7 +38,7 @@ export class GraphSession {
     return this.#session.outputMetadata.filter(({ isTensor }) => isTensor).map(({ name }) => name);
   }
 
-  /** Runs the graph on `rows` rows for these outputs. Throws what ONNX Runtime throws. Blocks the thread meanwhile. */
+  /** Throws what ONNX Runtime throws. */
   async run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]> {
     const feeds = Object.fromEntries(inputs.map((input) => [input.input.name, tensorOf(input, rows)]));
     const results = await this.#session.run(feeds, [...outputs], { logSeverityLevel: FATAL });

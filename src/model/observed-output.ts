@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { RunOutput } from './graph-session.ts';
+import type { RunOutput } from './graph.ts';
 import type { Outline } from './outline.ts';
 import type { TensorType } from './signature.ts';
 

@@ -1,4 +1,4 @@
-import type { RunOutput } from './graph-session.ts';
+import type { RunOutput } from './graph.ts';
 import type { Predictions } from './predictions.ts';
 import type { Signature } from './signature.ts';
 

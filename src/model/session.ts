@@ -3,8 +3,8 @@ import { paddedRowsOf, rowsOf } from './feed.ts';
 import type { Feed } from './feed.ts';
 import { buildFeeds } from './feeds.ts';
 import type { Feeds } from './feeds.ts';
-import { GraphSession } from './graph-session.ts';
-import type { RunOutput } from './graph-session.ts';
+import type { Graph, RunOutput } from './graph.ts';
+import { fastestGraph } from './fastest-graph.ts';
 import { checkRows } from './observed-output.ts';
 import { reasonOf } from './ort-errors.ts';
 import { blankErrors, emptyPredictions } from './predictions.ts';
@@ -25,13 +25,13 @@ export type SessionOptions = {
 /** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
 export class ModelSession {
   readonly signature: Signature;
-  readonly #graph: GraphSession;
+  readonly #graph: Graph;
   readonly #outputs: string[];
   readonly #read: OutputReader;
   readonly #texts = new TextCache();
   #refusals = 0;
 
-  constructor(graph: GraphSession, signature: Signature) {
+  constructor(graph: Graph, signature: Signature) {
     this.signature = signature;
     this.#graph = graph;
     this.#outputs = neededOutputs(signature);
@@ -47,7 +47,7 @@ export class ModelSession {
     signature: Signature,
     { threads = 1 }: SessionOptions = {},
   ): Promise<ModelSession> {
-    return new ModelSession(await GraphSession.load(bytes, threads), signature);
+    return new ModelSession(await fastestGraph(bytes, signature, threads), signature);
   }
 
   /**

@@ -60,7 +60,8 @@ function messageAlert(event: AlertEvent): MessageAlert {
       version: event.version,
       metric: event.metric,
       column: event.column_name,
-      grain: event.grain,
+      // Labels say which alert it is, and one about drift may be raised by a week and resolved by a day.
+      grain: event.kind === 'drift' ? null : event.grain,
       kind: event.kind,
       severity: event.severity,
     }),
@@ -73,6 +74,7 @@ function messageAlert(event: AlertEvent): MessageAlert {
       lower_threshold: event.lower_threshold,
       upper_threshold: event.upper_threshold,
       n: event.n,
+      grain: event.grain,
       window_start: event.window_start?.toISOString(),
       window_end: event.window_end?.toISOString(),
     }),

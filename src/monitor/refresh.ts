@@ -1,38 +1,74 @@
+import { isPassing, sqlState } from '../db/sqlstate.ts';
 import { statement, type Queryable } from '../db/statement.ts';
+import type { Logger } from '../log.ts';
 import { renewCalibrations } from './renew-calibrations.ts';
+import { renewClassCalibrations } from './renew-class-calibrations.ts';
 
-const refreshCells = statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more');
-const computeMetrics = statement<[], { more: boolean }>(
-  'compute_metrics',
-  'select pgscore_data._compute_metrics() as more',
+type Failure = { readonly model: string; readonly failure: string };
+
+/** Short transactions until nothing is left; and the same model by model, where one of them fails. */
+type Stage = {
+  readonly step: (client: Queryable) => Promise<{ more: boolean }[]>;
+  readonly apart?: (client: Queryable) => Promise<Failure[]>;
+};
+
+const refreshApart = statement<[], Failure>(
+  'refresh_apart',
+  'select model, failure from pgscore_data._refresh_apart()',
 );
-const computeDrift = statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more');
-const estimateDays = statement<[], { more: boolean }>('estimate_days', 'select pgscore_data._estimate() as more');
-const compareVersions = statement<[], { more: boolean }>(
-  'compare_versions',
-  'select pgscore_data._compare_versions(patient => true) as more',
+const computeApart = statement<[step: 'metrics' | 'drift' | 'estimates'], Failure>(
+  'compute_apart',
+  'select model, failure from pgscore_data._compute_apart($1)',
 );
+
+const CELLS: Stage = {
+  step: statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more'),
+  apart: refreshApart,
+};
+const METRICS: Stage = {
+  step: statement<[], { more: boolean }>('compute_metrics', 'select pgscore_data._compute_metrics() as more'),
+  apart: (client) => computeApart(client, 'metrics'),
+};
+const DRIFT: Stage = {
+  step: statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more'),
+  apart: (client) => computeApart(client, 'drift'),
+};
+const ESTIMATES: Stage = {
+  step: statement<[], { more: boolean }>('estimate_days', 'select pgscore_data._estimate() as more'),
+  apart: (client) => computeApart(client, 'estimates'),
+};
+const COMPARISONS: Stage = {
+  step: statement<[], { more: boolean }>(
+    'compare_versions',
+    'select pgscore_data._compare_versions(patient => true) as more',
+  ),
+};
 
 const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
 
 /**
  * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, what scores mean
  * by them, what is to be expected without them, and how versions compare, in steps that are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ *
+ * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time.
  */
-export async function refresh(client: Queryable, goesOn: () => boolean): Promise<void> {
-  await repeat([refreshCells, computeMetrics, computeDrift], client, goesOn);
+export async function refresh(client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
+  for (const stage of [CELLS, METRICS, DRIFT]) await whole(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
-  await repeat([estimateDays, compareVersions], client, goesOn);
+  await renewClassCalibrations(client, goesOn);
+  for (const stage of [ESTIMATES, COMPARISONS]) await whole(stage, client, goesOn, log);
 }
 
-async function repeat(
-  steps: readonly (typeof refreshCells)[],
-  client: Queryable,
-  goesOn: () => boolean,
-): Promise<void> {
-  for (const step of steps) {
+async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
+  try {
     let more = true;
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
+  } catch (error) {
+    if (apart === undefined || sqlState(error) === undefined || isPassing(error)) throw error;
+    const failures = await apart(client);
+    if (failures.length === 0) log.warn({ err: error }, 'a refresh failed, and did not model by model');
+    for (const { model, failure } of failures)
+      log.error({ model, reason: failure }, 'a model cannot be counted and is left out; it will be tried again');
   }
 }
 

@@ -1,5 +1,5 @@
 import { statement, type Queryable } from '../db/statement.ts';
-import { mulberry32 } from '../lib/random.ts';
+import { mulberry32, type Random } from '../lib/random.ts';
 import { isotonicShares } from './isotonic.ts';
 import { dealt, needsCalibration } from './needs-calibration.ts';
 import { ScoreBins } from './score-bins.ts';
@@ -23,8 +23,16 @@ const claimCalibration = statement<[], History>(
      from pgscore_data._claim_calibration()`,
 );
 
-const setCalibration = statement<
-  [version: number, asOf: string, n: string, nPositive: string, lastDay: string, shares: number[] | null, state: string]
+export const setCalibration = statement<
+  [
+    version: number,
+    asOf: string,
+    n: string,
+    nPositive: string,
+    lastDay: string,
+    shares: (number | null)[] | null,
+    state: string,
+  ]
 >('set_calibration', 'select pgscore_data._set_calibration($1, $2, $3, $4, $5, $6, $7)');
 
 /**
@@ -38,10 +46,15 @@ export async function renewCalibrations(client: Queryable, goesOn: () => boolean
     const { version_id: version, as_of: asOf, n, n_positive: nPositive, last_day: lastDay } = history;
     const { middles } = await ScoreBins.load(client);
     const histogram = histogramOf(history, middles.length);
-    const needed = needsCalibration(dealt(histogram, mulberry32(version)), middles);
-    const shares = needed ? [...isotonicShares(histogram, middles)] : null;
-    await setCalibration(client, version, asOf, n, nPositive, lastDay, shares, needed ? 'isotonic' : 'not_needed');
+    const shares = learnedShares(histogram, middles, mulberry32(version));
+    const state = shares === null ? 'not_needed' : 'isotonic';
+    await setCalibration(client, version, asOf, n, nPositive, lastDay, shares, state);
   }
+}
+
+/** The share of positives to expect in each bin; null where scores are no truer for it than taken at their word. */
+export function learnedShares(histogram: ScoreHistogram, middles: Float64Array, random: Random): number[] | null {
+  return needsCalibration(dealt(histogram, random), middles) ? [...isotonicShares(histogram, middles)] : null;
 }
 
 function histogramOf({ bins, totals, positives }: History, count: number): ScoreHistogram {

@@ -33,6 +33,11 @@ export class ScoreBins {
     return Float64Array.from({ length: this.count }, (_, bin) => (this.#edge(bin - 1, 0) + this.#edge(bin, 1)) / 2);
   }
 
+  /** Bins of so many of these each: bin n is bin floor(n / by) there. */
+  coarser(by: number): ScoreBins {
+    return new ScoreBins(this.#edges.filter((_, edge) => edge % by === by - 1));
+  }
+
   /** The bin of a probability: how many edges lie below it. */
   of(probability: number): number {
     const part = probability <= 0 ? 0 : probability >= 1 ? PARTS : Math.floor(probability * PARTS);

@@ -1,7 +1,7 @@
 import type { Signature } from '../model/signature.ts';
 import { converted } from './conversion.ts';
 import { largest, originOf } from './functions.ts';
-import { OVERFLOWS } from './float32.ts';
+import { OVERFLOWS } from '../lib/float32.ts';
 import { firstEqual } from './labels.ts';
 import { NativeRefusal } from './refusal.ts';
 import { asDouble, balanced } from './sums.ts';

@@ -1,4 +1,4 @@
-import { firstRoundedTo, lastRoundedTo } from './float32.ts';
+import { firstRoundedTo, lastRoundedTo } from '../lib/float32.ts';
 import { untypedNumber } from './literal.ts';
 import { exactly } from './rounding.ts';
 import { bool, build, constant, isFloat } from './term.ts';

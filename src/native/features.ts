@@ -1,5 +1,5 @@
 import type { Feature } from '../model/signature.ts';
-import { OVERFLOWS } from './float32.ts';
+import { OVERFLOWS } from '../lib/float32.ts';
 import { quoteText } from './literal.ts';
 import { nearestFloat } from './rounding.ts';
 import { argument, build, constant } from './term.ts';

@@ -1,6 +1,6 @@
 import type { Random } from '../lib/random.ts';
 import type { Feature } from '../model/signature.ts';
-import { lastRoundedTo, nextFloat, previousFloat } from './float32.ts';
+import { lastRoundedTo, nextFloat, previousFloat } from '../lib/float32.ts';
 import type { Constant } from './term.ts';
 
 /** A value as JSON and PostgreSQL both take it. */

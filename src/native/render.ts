@@ -1,5 +1,5 @@
 import type { NativeProgram } from './compile.ts';
-import { OVERFLOWS } from './float32.ts';
+import { OVERFLOWS } from '../lib/float32.ts';
 import { NativeRefusal } from './refusal.ts';
 import type { Kind, Term } from './term.ts';
 

@@ -1,4 +1,4 @@
-import { OVERFLOWS, VANISHES } from './float32.ts';
+import { OVERFLOWS, VANISHES } from '../lib/float32.ts';
 import { build, constant, over } from './term.ts';
 import type { Term } from './term.ts';
 

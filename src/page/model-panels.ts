@@ -7,6 +7,7 @@ import { el } from './dom.ts';
 import { driftPanel } from './drift-panel.ts';
 import { errorsPanel } from './errors-panel.ts';
 import { featurePanel } from './feature-panel.ts';
+import { fitPanel } from './fit-panel.ts';
 import { labelAgePanel } from './label-age-panel.ts';
 import type { ModelContext } from './model-context.ts';
 import type { Panel } from './panel.ts';
@@ -27,11 +28,12 @@ export type ModelPanels = {
 /** All that is plotted of a model, laid out. */
 export function modelPanels(): ModelPanels {
   const [overTime, closeLook] = [controlBar(overTimeControls), controlBar(closeLookControls)];
-  const [performance, coverage, labelAge, errors] = [
+  const [performance, coverage, labelAge, errors, fit] = [
     performancePanel(),
     coveragePanel(),
     labelAgePanel(),
     errorsPanel(),
+    fitPanel(),
   ];
   const [threshold, classes, reliability, scores] = [
     thresholdPanel(),
@@ -47,7 +49,7 @@ export function modelPanels(): ModelPanels {
     performance,
     comparison,
     box('grid', coverage, labelAge),
-    errors,
+    box('grid', errors, fit),
     closeLook,
     box('grid', threshold, classes, box('stack', reliability, scores)),
     segments,
@@ -59,6 +61,7 @@ export function modelPanels(): ModelPanels {
     coverage,
     labelAge,
     errors,
+    fit,
     threshold,
     classes,
     reliability,

@@ -84,11 +84,19 @@ function estimated(rows: readonly Row[], { column }: Metric, { versions }: Model
     const mine = rows.filter((row) => row['model_version'] === version).toReversed();
     const points = mine.map((row) => ({
       date: text(row, 'window_date'),
-      value: number(row, `estimated_${column.replace(/_actual$/, '')}`),
+      value: number(row, `estimated_${estimateOf(column)}`),
     }));
     if (!points.some(({ value }) => value !== null)) return [];
     return [{ label: `version ${version}, estimated`, colour: colour('quiet'), points, dashed: true }];
   });
+}
+
+/** Estimates are called the same for all classifiers; of three or more classes they are means over these. */
+function estimateOf(column: string): string {
+  return column
+    .replace(/_actual$/, '')
+    .replace(/^macro_(precision|recall|f1)$/, '$1_score')
+    .replace(/^macro_/, '');
 }
 
 function markersOf(events: readonly Row[], model: string): Marker[] {

@@ -2,6 +2,8 @@ import type { ChartOptions } from './chart.ts';
 import { day } from './format.ts';
 
 const DAY_MS = 86_400_000;
+/** Of a label, and between two, in pixels. */
+const [LABEL, GAP] = [62, 18];
 
 type Scale = NonNullable<NonNullable<ChartOptions<'line'>['scales']>['x']>;
 
@@ -20,6 +22,8 @@ export function timeAxis(times: readonly number[]): Scale {
   const margin = Math.max(stepOf(times) / 2, (most - least) * 0.015);
   const ticks = ticksBetween(least, most);
   const byMonth = most - least > 75 * DAY_MS;
+  // The library takes it that ticks go from end to end of the axis.
+  const stretch = most > least ? (most - least + 2 * margin) / (most - least) : 1;
   return {
     type: 'linear',
     min: least - margin,
@@ -29,7 +33,12 @@ export function timeAxis(times: readonly number[]): Scale {
     afterBuildTicks: (axis) => {
       axis.ticks = ticks.map((value) => ({ value }));
     },
-    ticks: { autoSkip: true, autoSkipPadding: 18, maxRotation: 0, callback: (at) => day(dateOf(Number(at)), byMonth) },
+    ticks: {
+      autoSkip: true,
+      autoSkipPadding: (LABEL + GAP) * stretch - LABEL,
+      maxRotation: 0,
+      callback: (at) => day(dateOf(Number(at)), byMonth),
+    },
   };
 }
 

@@ -13,7 +13,7 @@ export const claimRuns = statement<
   `with queued as materialized (
      select r.run_id from pgscore_data.run r
       where r.state = 'queued' and (r.lease_until is null or r.lease_until < clock_timestamp())
-        and ($4 or r.source_kind = 'stream' or (r.plan ->> 'pages')::bigint <= $5)
+        and ($4 or r.source_kind = 'stream' or r.pages <= $5)
         and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
       order by r.run_id limit $3 for no key update skip locked
    ), claimed as (

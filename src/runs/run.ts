@@ -76,7 +76,8 @@ export type RunRow = {
   segments: string[] | null;
   bin_set: number | null;
   waited_ms: number;
-  plan: { columns: PlannedColumn[]; pages: number };
+  columns: PlannedColumn[];
+  pages: string;
   source_kind: 'ctid' | 'stream';
   source_schema: string;
   source_name: string;
@@ -93,7 +94,7 @@ export type RunRow = {
 
 /** The select list that RunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, c.plan, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments,
   m.name as model, m.time_zone, m.features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
@@ -114,7 +115,8 @@ export const RUN_PARTS = `
   left join lateral (select x.name, y.time_zone, y.features_watched from pgscore_data.version v join pgscore_data.model x using (model_id) join pgscore_data.monitor y using (model_id)
     where v.version_id = c.version_id offset 0) m on true
   left join lateral (select x.* from pgscore_data.handle x where x.handle_id = c.handle_id offset 0) h on true
-  left join lateral (select x.* from pgscore_data.target x where x.target_id = c.target_id offset 0) t on true`;
+  left join lateral (select x.* from pgscore_data.target x where x.target_id = c.target_id offset 0) t on true
+  left join lateral (select x.plan from pgscore_data.known_plan x where x.plan_id = c.plan_id offset 0) k on true`;
 
 /** Why a claimed run cannot be scored at all; undefined where it can. */
 export type RunDefect = {
@@ -149,7 +151,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     binSet: row.bin_set,
     waitedMs: row.waited_ms,
     handle: row.handle,
-    columns: row.plan.columns,
+    columns: row.columns,
     sourceKind: row.source_kind,
     sourceSchema: row.source_schema,
     sourceName: row.source_name,
@@ -158,7 +160,7 @@ export function runFrom(row: RunRow): Run | RunDefect {
     latest: row.latest,
     errorLimit: row.error_limit === null ? null : Number(row.error_limit),
     rowsExpected: row.rows_expected === null ? null : Number(row.rows_expected),
-    pages: row.plan.pages,
+    pages: Number(row.pages),
     target: row.target,
   };
 }

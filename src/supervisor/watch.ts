@@ -35,7 +35,7 @@ export class Watch {
     const alertLoops = loopsOfAlerts(options, log);
     const refreshAll = async (): Promise<void> => {
       if (!goesOn()) return;
-      await refreshing.use((client) => refresh(client, goesOn));
+      await refreshing.use((client) => refresh(client, goesOn, log));
       alertLoops[0].wake();
     };
     const refreshLoop = new Wakeable('refreshing accuracy', pollMs, refreshAll, log);

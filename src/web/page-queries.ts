@@ -160,6 +160,11 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
             group by 1, 2 order by 1, 2 limit 400`,
     parameters: [MODEL, VERSIONS, MONTH],
   },
+  fit: {
+    text: `select first_date, last_date, n_sampled, predicted_low, predicted_high, actual_low, actual_high, n from pgscore_bi.predicted_vs_actual
+            where model_name = $1 and model_version = $2 order by predicted_low nulls first, actual_low nulls first limit 700`,
+    parameters: [MODEL, VERSION],
+  },
   events: {
     text: `select "time", text, tags from pgscore_bi.model_events where tags = concat_ws(',', 'pgscore', split_part(tags, ',', 2), $1::text) order by "time" desc limit 100`,
     parameters: [MODEL],

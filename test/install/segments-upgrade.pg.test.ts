@@ -9,7 +9,7 @@ import { refusal } from '../support/refusal.ts';
 
 const database = await emptyDatabase();
 const superuser = await database.client();
-const SEGMENTS = '0013_segments';
+const SEGMENTS = '0015_segments';
 
 const OF_BEFORE = `
   insert into pgscore_data.model (name, created_by) values ('old', 'ada');

@@ -98,7 +98,7 @@ describe('drift', () => {
   async function drifted(names: readonly string[], days: readonly Drift[][]): Promise<void> {
     for (const name of names) await addMonitoredModel(superuser, name, 'binary');
     await superuser.query(`create table if not exists pgscore_data.drift_of_test
-      (model_name text, model_version bigint, window_date date, window_start timestamptz, window_end timestamptz, metric text, column_name text, value float8, n bigint, noise_limit float8, undefined_reason text)`);
+      (model_name text, model_version bigint, window_date date, window_start timestamptz, window_end timestamptz, metric text, column_name text, value float8, n bigint, noise_limit float8, undefined_reason text, grain text default 'day')`);
     await superuser.query('alter table pgscore_data.drift_of_test owner to pgscore_owner');
     await superuser.query(
       'create or replace view pgscore_data.drift_series as select * from pgscore_data.drift_of_test',
@@ -146,7 +146,7 @@ describe('drift', () => {
     const sound = await addMonitoredModel(superuser, 'sound', 'binary');
     await superuser.query(`create or replace view pgscore_data.drift_series as
       select 'broken' as model_name, 1::bigint as model_version, '2026-03-01'::date as window_date, '2026-03-01Z'::timestamptz as window_start, '2026-03-02Z'::timestamptz as window_end,
-             'psi' as metric, 'f' as column_name, 1 / (random() * 0) as value, 1::bigint as n, 0::float8 as noise_limit, null::text as undefined_reason`);
+             'psi' as metric, 'f' as column_name, 1 / (random() * 0) as value, 1::bigint as n, 0::float8 as noise_limit, null::text as undefined_reason, 'day' as grain`);
     await superuser.query(
       `insert into pgscore_data.alert_due select version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'broken'`,
     );

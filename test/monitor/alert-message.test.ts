@@ -41,6 +41,13 @@ test('a digest is one group, whatever the models, with the labels that its alert
   expect(alertMessage([DRIFT, other]).commonLabels).not.toHaveProperty('model');
 });
 
+test('an alert about drift is the same one whether a day or a week says so, and any other is about its grain', () => {
+  const labels = (change: Partial<AlertEvent>) => alertMessage([{ ...DRIFT, ...change }]).alerts[0]?.labels;
+  expect(labels({ grain: 'week' })).toEqual(labels({ grain: 'day' }));
+  expect(alertMessage([{ ...DRIFT, grain: 'week' }]).alerts[0]?.annotations['grain']).toBe('week');
+  expect(labels({ kind: 'performance', grain: 'week' })).toMatchObject({ grain: 'week' });
+});
+
 test.each<[Partial<AlertEvent>, string]>([
   [{}, 'churn@3: feature_drift firing: psi of age 0.3123, above 0.2, day from 2026-03-03T00:00:00.000Z'],
   [

@@ -67,6 +67,8 @@ describe('rules', () => {
     [`'x', 'accuracy', for_windows => 3, of_windows => 2`, 'for_windows is 1 to of_windows'],
     [`'x', 'accuracy', column_name => 'age'`, 'accuracy is not about a column'],
     [`'x', 'failed_share', grain => 'month'`, 'failed_share is counted by the day'],
+    [`'x', 'accuracy', grain => 'auto'`, 'grain => auto is for drift'],
+    [`'x', 'accuracy', grain => 'year'`, 'grain is day, week or month'],
     [`'x', 'psi', direction => 'below'`, 'psi is bad when it is high'],
     [`'x', 'accuracy', keep_firing_for => '-1 day'`, 'are not negative'],
     [`'x', 'accuracy', severity => null`, 'severity is info, warning or critical'],

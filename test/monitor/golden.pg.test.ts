@@ -10,6 +10,7 @@ const [superuser, alice] = await Promise.all([database.client(), database.client
 const TASKS = ['binary', 'multiclass', 'regression'] as const;
 const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
 for (const task of TASKS) await stage(superuser, alice, task);
+await superuser.query(`select pgscore.monitor('regression', quantile => 0.9)`);
 
 async function show(task: Task, grain: Grain): Promise<Map<string, Shown>> {
   const read = `select *, window_date::text from pgscore_bi.${task}_performance_${SUFFIXES[grain]} where model_name = $1`;
@@ -59,8 +60,29 @@ test('the area of each class against the others is that of scikit-learn, within 
   }
 });
 
+test('precision, recall and F1 of each class are those of scikit-learn', async () => {
+  const read = `select *, window_date::text from pgscore_bi.class_performance_monthly where model_name = 'multiclass'`;
+  const { rows } = await superuser.query<Shown>(read);
+  for (const { window_date: date, values } of readGolden('multiclass').golden.filter(
+    ({ grain }) => grain === 'month',
+  )) {
+    for (const [name, value] of Object.entries(values ?? {})) {
+      const [, label, column] = /^class_([abc])_(.+)$/.exec(name) ?? [];
+      if (label === undefined || column === undefined) continue;
+      const row = rows.find((one) => one['window_date'] === date && one['class_label'] === label);
+      const expected = value === null ? null : expect.closeTo(Number(value), 12);
+      expect([date, name, column === 'support' ? Number(row?.[column]) : row?.[column]]).toEqual([
+        date,
+        name,
+        expected,
+      ]);
+    }
+  }
+});
+
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
-const OPTIONAL = /^segment_|^undefined_reason$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
+const OPTIONAL =
+  /^segment_|^undefined_reason$|^msle$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
 
 test.each(TASKS)('a row of the %s views gives a reason exactly where a value is missing', async (task) => {
   const shown = await show(task, 'day');

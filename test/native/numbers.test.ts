@@ -7,7 +7,7 @@ import {
   nextFloat,
   previousDouble,
   previousFloat,
-} from '../../src/native/float32.ts';
+} from '../../src/lib/float32.ts';
 import { quoteText, typedNumber, untypedNumber } from '../../src/native/literal.ts';
 
 const floats = fc.float({ noNaN: true, noDefaultInfinity: true });

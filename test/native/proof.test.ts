@@ -4,7 +4,7 @@ import type { Signature } from '../../src/model/signature.ts';
 import { compileNative } from '../../src/native/compile.ts';
 import { differences } from '../../src/native/differences.ts';
 import type { NativeAnswer } from '../../src/native/differences.ts';
-import { nextFloat, previousFloat } from '../../src/native/float32.ts';
+import { nextFloat, previousFloat } from '../../src/lib/float32.ts';
 import { proofRows } from '../../src/native/proof-rows.ts';
 import { checkModel } from '../../src/probe/check-model.ts';
 import { deployOptions, goldenBytes, goldenModels } from '../support/golden-models.ts';

@@ -59,6 +59,32 @@ async function show(hash: string): Promise<void> {
     expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'price']);
   });
 
+  test('what a regression said against what came of it, a point a cell and a line where it was right', async () => {
+    await show('#/model/price?versions=1');
+    const drawn = await drawnIn(page, 'fit');
+    const cells = await rowsOf<{ x: number; y: number; n: number }>(
+      `select (predicted_low + predicted_high) / 2 as x, (actual_low + actual_high) / 2 as y, n::int from pgscore_bi.predicted_vs_actual
+        where model_name = 'price' and model_version = 1 and predicted_low + predicted_high + actual_low + actual_high is not null order by 1, 2`,
+    );
+    const plotted = (series(drawn, 'predictions') ?? []) as { x: number; y: number; n: number }[];
+    expect(plotted).toEqual(expect.arrayContaining(cells));
+    expect(plotted.reduce((sum, { n }) => sum + n, 0)).toBe(712);
+    expect(series(drawn, 'right')?.every(({ x, y }) => x === y)).toBe(true);
+    expect(await numbersIn(page, 'fit')).toHaveLength(plotted.length);
+    expect(await page.locator('#fit').textContent()).toContain('712 predictions for');
+    await show('#/model/churn');
+    await drawnIn(page, 'performance');
+    expect(await page.locator('#fit').isVisible()).toBe(false);
+  });
+
+  test('what three classes will come to is estimated beside what came of them', async () => {
+    await show('#/model/animal?metric=macro_f1&grain=day');
+    const view = `select window_date::text as at, estimated_f1_score as value from pgscore_bi.estimated_performance_daily where model_name = 'animal' order by 1`;
+    const points = await pointsOf(view);
+    expect(points.some(({ y }) => y !== null)).toBe(true);
+    expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
+  });
+
   test.each(['day', 'week', 'month'])('performance with its interval, by %s', async (grain) => {
     const suffix = { day: 'daily', week: 'weekly', month: 'monthly' }[grain];
     await show(`#/model/churn?metric=accuracy&grain=${grain}`);

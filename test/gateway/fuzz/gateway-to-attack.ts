@@ -5,7 +5,7 @@ import { Permissions } from '../../../src/gateway/permissions.ts';
 import { Recorder } from '../../../src/gateway/record.ts';
 import { ScoreDesk } from '../../../src/gateway/score-desk.ts';
 import { ScramLogin } from '../../../src/gateway/scram.ts';
-import type { GraphSession, RunInput, RunOutput } from '../../../src/model/graph-session.ts';
+import type { Graph, RunInput, RunOutput } from '../../../src/model/graph.ts';
 import { ModelSession } from '../../../src/model/session.ts';
 import type { Signature } from '../../../src/model/signature.ts';
 
@@ -28,7 +28,7 @@ const GRAPH = {
 export async function startGatewayToAttack(
   onDefect: (error: unknown) => void,
 ): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
-  const session = new ModelSession(GRAPH as unknown as GraphSession, SIGNATURE);
+  const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
   const models = { loaded: () => session, load: () => Promise.resolve(session) };
   const recorder = new Recorder(() => Promise.resolve(), onDefect);
   const desk = new ScoreDesk({

@@ -8,6 +8,8 @@ const SCALES: Record<string, (golden: GoldenWindow) => number> = {
   cohen_kappa: () => 1,
   r2: () => 1,
   explained_variance: () => 1,
+  // Where 1 + x rounds.
+  msle: () => 1,
   bias: ({ values }) => Number(values?.['mae']),
 };
 const SKETCHED = ['median_abs_error', 'p90_abs_error', 'max_abs_error'];
@@ -24,7 +26,7 @@ function difference(name: string, shown: number, golden: GoldenWindow): number {
 export function differences(golden: GoldenWindow, shown: Shown): string[] {
   const { one_score_a_bin: oneScoreABin, ...values } = golden.values ?? {};
   return Object.entries(values).flatMap(([name, value]) => {
-    if (name.startsWith('class_auc_')) return [];
+    if (name.startsWith('class_')) return [];
     if (oneScoreABin === false && RANKING.includes(name) && value !== null) return [];
     const found = shown[name];
     const tolerance = SKETCHED.includes(name) ? 0.01 : 1e-12;

@@ -12,6 +12,8 @@ import warnings
 
 from binary import binary
 from comparison import comparison
+from class_estimates import class_days
+from curves import curves
 from estimates import estimates
 from drift import distances, drift_cases
 from multiclass import multiclass
@@ -55,6 +57,15 @@ def fixture(task, sets):
     }
 
 
+def curve_months(sets):
+    days = [FIRST + datetime.timedelta(days=n) for n in range(len(sets))]
+    months = dict.fromkeys(window_of(day, 'month') for day in days)
+    for month in months:
+        rows = [row for day, (rows, _) in zip(days, sets.values(), strict=True) if window_of(day, 'month') == month for row in rows]
+        found = {name: [{key: plain(value) for key, value in point.items()} for point in points] for name, points in curves(rows).items()}
+        yield {'window_date': str(month), **found}
+
+
 def lines(value):
     """JSON with an item of each list of objects a line."""
     inner = ',\n'.join(
@@ -72,6 +83,8 @@ if __name__ == '__main__':
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
     (here / 'estimates.json').write_text(lines(estimates()))
+    (here / 'class_estimates.json').write_text(lines({'days': class_days()}))
+    (here / 'curves.json').write_text(lines({'months': list(curve_months(binary_sets()))}))
     (here / 'comparison.json').write_text(lines(comparison()))
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
     (here / 'drift.json').write_text(lines({'cases': cases}))

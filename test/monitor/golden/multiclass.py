@@ -37,6 +37,9 @@ def multiclass(rows):
         )
         for name, value in zip(('precision', 'recall', 'f1'), scores, strict=False):
             golden[f'{average}_{name}'] = value
+    each = metrics.precision_recall_fscore_support(truth, said, labels=CLASSES, average=None, zero_division=np.nan)
+    for name, values in zip(('precision_score', 'recall_score', 'f1_score', 'support'), each, strict=True):
+        golden |= {f'class_{place}_{name}': value for place, value in zip(CLASSES, values, strict=True)}
     areas = []
     for place, name in enumerate(CLASSES):
         true = np.array([t == name for t in truth])

@@ -23,6 +23,8 @@ def regression(rows):
         'p90_abs_error': np.quantile(absolute, 0.9),
         'max_abs_error': metrics.max_error(truth, said),
         'explained_variance': metrics.explained_variance_score(truth, said, force_finite=False) if n > 1 else None,
+        'pinball_loss': metrics.mean_pinball_loss(truth, said, alpha=0.9),
+        'msle': metrics.mean_squared_log_error(truth, said) if min(*truth, *said) > -1 else None,
         'actual_mean': truth.mean(),
     }
     if n > 1:

@@ -1,0 +1,101 @@
+-- The same for three or more classes: each is a question of its own, it or another, and has its own calibration.
+
+create or replace view pgscore_data.class_bin as
+select (b.bin / 4)::smallint as bin, (min(b.low) + max(b.high)) / 2 as middle from pgscore_data.score_bin b group by b.bin / 4;
+comment on view pgscore_data.class_bin is 'The bins that the probabilities of three or more classes are counted in: four of score_bin each, so at most 0.004 wide.';
+
+create or replace function pgscore_data._count_class_volumes() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with gone as (
+    delete from pgscore_data.class_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('done', 'failed', 'cancelled')
+    returning t.*, r.version_id, r.snapshot_at, r.state = 'done' and r.attempt = t.attempt as counts_now
+  ), placed as (
+    select g.version_id, date_trunc('day', coalesce(g.day, g.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n, sum(c.n_predicted)::bigint as n_predicted
+      from gone g
+      join pgscore_data.version v using (version_id)
+      join pgscore_data.monitor m using (model_id)
+     cross join lateral unnest(g.classes, g.bins, g.counts, g.predicted) as c (class, bin, n, n_predicted)
+     where g.counts_now group by 1, 2, 3, 4
+  ), due as (
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p on conflict do nothing
+  )
+  insert into pgscore_data.cell_class_volume as c (version_id, day, class, bin, n, n_predicted)
+  select p.version_id, p.day, p.class, p.bin, p.n, p.n_predicted from placed p
+  on conflict (version_id, day, class, bin) do update set n = c.n + excluded.n, n_predicted = c.n_predicted + excluded.n_predicted;
+end;
+comment on function pgscore_data._count_class_volumes() is 'Adds what finished runs counted by class to the cells; the counts of an attempt that came to nothing go.';
+
+create or replace function pgscore_data._estimate_classes(versions int[], days timestamptz[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with due as (
+    select d.version_id, d.day from unnest(versions, days) as d (version_id, day) join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'multiclass'
+  ), learned as materialized (
+    select c.version_id, (x.place - 1) / b.count as class, (x.place - 1) % b.count as bin, x.share
+      from (select distinct d.version_id from due d) d
+      join pgscore_data.calibration c using (version_id)
+     cross join (select count(*) from pgscore_data.class_bin) b
+     cross join lateral unnest(c.share) with ordinality as x (share, place)
+  ), bins as (
+    select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted, coalesce(l.share, b.middle) as share
+      from due d
+     cross join lateral (select * from pgscore_data.cell_class_volume x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
+      join pgscore_data.class_bin b on b.bin = c.bin
+      left join learned l on l.version_id = c.version_id and l.class = c.class and l.bin = c.bin
+  ), ranked as (
+    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+  )
+  insert into pgscore_data.class_estimate (version_id, day, class, n, true_positives, false_positives, false_negatives, roc_auc)
+  select r.version_id, r.day, r.class, sum(r.n), sum(r.share * r.n_predicted), sum((1 - r.share) * r.n_predicted), sum(r.share * (r.n - r.n_predicted)),
+         sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
+    from ranked r group by r.version_id, r.day, r.class
+  on conflict (version_id, day, class) do update set
+    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives, false_negatives = excluded.false_negatives, roc_auc = excluded.roc_auc;
+end;
+comment on function pgscore_data._estimate_classes(int[], timestamptz[]) is 'Estimates these days of classifiers of three or more classes: a prediction is of a class by the share of it to expect in the bin of its probability, as learned, or else the middle of the bin.';
+
+create or replace view pgscore_data.class_calibration_due as
+select c.version_id from pgscore_data.calibration c join pgscore_data.execution e on e.version_id = c.version_id and e.task = 'multiclass' and e.probabilities and cardinality(e.class_labels) <= 50
+ where c.checked_at is null or c.changed_at > c.checked_at;
+comment on view pgscore_data.class_calibration_due is 'Versions of three or more classes whose labels changed since somebody looked whether there is more to learn from.';
+
+create or replace function pgscore_data._claim_class_calibration(out version_id int, out as_of timestamptz, out n bigint, out n_right bigint, out last_day timestamptz, out n_classes int, out classes smallint[], out bins smallint[], out totals bigint[], out positives bigint[])
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  c pgscore_data.calibration;
+begin
+  if not exists (select from pgscore_data.class_calibration_due) or not pgscore_data._take_turn('cells') then
+    return;
+  end if;
+  for c in select x.* from pgscore_data.class_calibration_due d join pgscore_data.calibration x using (version_id) order by x.version_id loop
+    as_of := clock_timestamp();
+    select coalesce(sum(s.n), 0), max(s.day) into n, last_day
+      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_class_score s on s.version_id = c.version_id and s.day = d.day where s.class = 0;
+    select coalesce(sum(o.n), 0) into n_right
+      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.segment_id = 0 and o.day = d.day where o.actual_class = o.predicted_class;
+    if n < 200 then
+      perform pgscore_data._set_calibration(c.version_id, as_of, n, n_right, last_day, null, 'too_few_labels');
+    elsif c.n >= 200 and abs(n - c.n) <= c.n * 0.1 and abs(n_right - c.n_positive) <= c.n_positive * 0.1 then
+      update pgscore_data.calibration x set checked_at = as_of where x.version_id = c.version_id;
+    else
+      version_id := c.version_id;
+      select cardinality(e.class_labels) into n_classes from pgscore_data.execution e where e.version_id = c.version_id;
+      select array_agg(h.class), array_agg(h.bin), array_agg(h.n), array_agg(h.positives) into classes, bins, totals, positives
+        from (select s.class, s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
+                from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_class_score s on s.version_id = c.version_id and s.day = d.day
+               where s.n <> 0 group by s.class, s.bin) h;
+      return;
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore_data._claim_class_calibration() is 'As _claim_calibration(), of a version of three or more classes: the labelled history by bins of the probability of each class.';
+
+grant execute on function pgscore_data._claim_class_calibration() to pgscore_service;
+grant insert on pgscore_data.class_tally to pgscore_service;

@@ -1,0 +1,21 @@
+import type { Tensor } from 'onnxruntime-node';
+import type { FeedData } from './feed.ts';
+import type { ModelInput } from './signature.ts';
+
+/** The rows of one input as they go into a run. */
+export type RunInput = { readonly input: ModelInput; readonly data: FeedData };
+
+/** A tensor as a run returned it, its shape the real one. */
+export type RunOutput = {
+  readonly name: string;
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: Tensor['data'];
+};
+
+/** Whatever computes a graph. It knows tensors only; what they mean is in the signature. */
+export type Graph = {
+  /** Runs the graph on `rows` rows for these outputs. Throws where the model refuses the rows. Blocks the thread meanwhile. */
+  run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]>;
+  release(): Promise<void>;
+};

@@ -1,0 +1,63 @@
+import { previousFloat } from '../../lib/float32.ts';
+import { mulberry32, type Random } from '../../lib/random.ts';
+import type { Graph, RunOutput } from '../graph.ts';
+import { testOf } from './node-table.ts';
+import type { TreeGraph } from './tree-graph.ts';
+
+const ROWS = 512;
+const ODD = [0, -0, 1, -1, 1e15, -1e15, 1e-40, Infinity, -Infinity];
+
+/**
+ * Whether trees say what ONNX Runtime says, of rows at and beside their thresholds, with NaN and infinities among them:
+ * the same sums to the last bit, and probabilities as near as two C libraries agree on an exponential.
+ */
+export async function haveSameAnswers(trees: TreeGraph, reference: Graph, batch: number | null): Promise<boolean> {
+  const random = mulberry32(11);
+  const rows = batch ?? ROWS;
+  for (let seen = 0; seen < ROWS; seen += rows) {
+    const inputs = [{ input: trees.input, data: criticalRows(trees, rows, random) }];
+    const [own] = await trees.run(inputs, rows);
+    const [theirs] = await reference.run(inputs, rows, [own?.name ?? '']).catch(() => []);
+    if (!areNear(numbersOf(own), numbersOf(theirs), trees.tolerance)) return false;
+  }
+  return true;
+}
+
+function criticalRows(trees: TreeGraph, rows: number, random: Random): Float32Array {
+  const data = new Float32Array(rows * trees.input.width);
+  for (let row = 0; row < rows; row += 1) data.set(criticalRow(trees, random), row * trees.input.width);
+  return data;
+}
+
+function criticalRow({ table, input: { width } }: TreeGraph, random: Random): Float32Array {
+  const row = Float32Array.from({ length: width }, () => oneOf(ODD, random) ?? 0);
+  for (let draw = 0; draw < 4 * width; draw += 1) {
+    const test = testOf(table, random());
+    if (test !== undefined) row[test.column] = besideThreshold(test.threshold, random);
+  }
+  if (random() < 0.3) row[Math.floor(random() * width)] = Number.NaN;
+  return row;
+}
+
+function besideThreshold(threshold: number, random: Random): number {
+  const beside = [threshold, previousFloat(threshold), -previousFloat(-threshold), threshold + random() - 0.5];
+  return oneOf(beside, random) ?? threshold;
+}
+
+function oneOf<Item>(items: readonly Item[], random: Random): Item | undefined {
+  return items[Math.floor(random() * items.length)];
+}
+
+function areNear(own: ArrayLike<number>, theirs: ArrayLike<number>, tolerance: number): boolean {
+  if (own.length !== theirs.length) return false;
+  for (let index = 0; index < own.length; index += 1) {
+    const [a, b] = [own[index] ?? Number.NaN, theirs[index] ?? Number.NaN];
+    const same = a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= tolerance;
+    if (!same) return false;
+  }
+  return true;
+}
+
+function numbersOf(output: RunOutput | undefined): ArrayLike<number> {
+  return (output?.data ?? [Number.NaN]) as ArrayLike<number>;
+}

@@ -1,0 +1,71 @@
+import type { Graph, RunInput, RunOutput } from '../graph.ts';
+import { producerBehind, type GraphNode, type Outline } from '../outline.ts';
+import { neededOutputs } from '../read-outputs.ts';
+import type { ModelInput, Signature } from '../signature.ts';
+import { readEnsemble, type Ensemble } from './ensemble.ts';
+import { finishOf, type Finish } from './finish.ts';
+import { nodeTable, type NodeTable } from './node-table.ts';
+import { walkTrees } from './tree-machine.ts';
+
+const STRAIGHT = new Set(['Identity']);
+/** The output that counts of each operator: a classifier gives labels first. */
+const OUTPUT: Readonly<Record<string, number>> = { TreeEnsembleClassifier: 1, TreeEnsembleRegressor: 0 };
+
+/** A model that is an ensemble of trees over one matrix of float32, computed here: three to five times as fast as in ONNX Runtime. */
+export class TreeGraph implements Graph {
+  readonly tolerance: number;
+  readonly input: ModelInput;
+  readonly table: NodeTable;
+  readonly #output: string;
+  readonly #finish: Finish;
+
+  private constructor(input: ModelInput, output: string, ensemble: Ensemble, finish: Finish) {
+    this.tolerance = finish.tolerance;
+    this.input = input;
+    this.#output = output;
+    this.table = nodeTable(ensemble, input.width);
+    this.#finish = finish;
+  }
+
+  /** Undefined for any other model. Whether its answers are those of ONNX Runtime is for the caller to see. */
+  static of(outline: Outline, signature: Signature): TreeGraph | undefined {
+    const [input, ...others] = signature.inputs;
+    const [output] = neededOutputs(signature);
+    if (input === undefined || output === undefined || others.length > 0 || input.type !== 'float32') return undefined;
+    const node = ensembleBehind(outline, input, output);
+    const finish = node === undefined ? undefined : finishOf(node);
+    if (node === undefined || finish === undefined) return undefined;
+    const ensemble = readEnsemble(node, input.width, finish.weights);
+    return ensemble === undefined ? undefined : new TreeGraph(input, output, ensemble, finish);
+  }
+
+  run([input]: readonly RunInput[], rows: number): Promise<RunOutput[]> {
+    const sums = walkTrees(this.table, input?.data as Float32Array, rows);
+    const data = this.#finish.write(sums, rows, this.table.trees.length);
+    return Promise.resolve([{ name: this.#output, type: 'float32', dims: [rows, this.#finish.width], data }]);
+  }
+
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** The ensemble that reads the input as it is and whose output is that of the graph. */
+function ensembleBehind(outline: Outline, input: ModelInput, output: string): GraphNode | undefined {
+  const node = producerBehind(outline, output, STRAIGHT);
+  if (node === undefined || node.domain !== 'ai.onnx.ml' || !(node.op in OUTPUT)) return undefined;
+  const made = node.outputs[OUTPUT[node.op] ?? 0] ?? '';
+  const [read = ''] = node.inputs;
+  const isInput = read === input.name || producerBehind(outline, read, STRAIGHT) === undefined;
+  return isInput && leadsTo(outline, made, output) ? node : undefined;
+}
+
+function leadsTo(outline: Outline, made: string, output: string): boolean {
+  let name = output;
+  while (name !== made) {
+    const node = outline.nodes.find(({ outputs }) => outputs.includes(name));
+    if (node === undefined || !STRAIGHT.has(node.op)) return false;
+    name = node.inputs[0] ?? '';
+  }
+  return true;
+}

@@ -1,0 +1,49 @@
+"""What scikit-learn and scipy say of the curves of a binary classifier: by threshold, and by tenths of the scores."""
+
+import numpy as np
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+
+from intervals import wilson
+
+
+def by_threshold(scores, truth):
+    """Called positive is what scores more than the threshold; at 0, all."""
+    for place in range(100):
+        threshold = place / 100
+        said = scores > threshold if place else np.ones(len(scores), dtype=bool)
+        nan = {'zero_division': np.nan}
+        precision = metrics.precision_score(truth, said, **nan)
+        yield {
+            'threshold': threshold,
+            'true_positive_rate': metrics.recall_score(truth, said, **nan),
+            'false_positive_rate': 1 - metrics.recall_score(truth, said, pos_label=0, **nan),
+            'precision_score': precision,
+            'recall_score': metrics.recall_score(truth, said, **nan),
+            'f1_score': metrics.f1_score(truth, said, **nan),
+            'n_predicted_positive': int(said.sum()),
+            'predicted_positive_rate': said.mean(),
+            'lift': precision / truth.mean() if truth.any() else None,
+        }
+
+
+def by_tenth(scores, truth):
+    observed, said = calibration_curve(truth, scores, n_bins=10, strategy='uniform')
+    tenth = np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores, side='left')
+    found = np.bincount(tenth, minlength=10)
+    hits = np.bincount(tenth, truth, minlength=10)
+    for at, (rate, mean) in zip(np.flatnonzero(found), zip(observed, said, strict=True), strict=True):
+        low, high = wilson(int(hits[at]), int(found[at]))
+        yield {
+            'bin_low': at / 10,
+            'n': int(found[at]),
+            'mean_score': mean,
+            'observed_rate': rate,
+            'ci_low': low,
+            'ci_high': high,
+        }
+
+
+def curves(rows):
+    scores, truth = np.array([p for p, _ in rows]), np.array([y for _, y in rows])
+    return {'thresholds': list(by_threshold(scores, truth)), 'tenths': list(by_tenth(scores, truth))}

@@ -1,0 +1,118 @@
+import { beforeAll, beforeEach, expect, test } from '@jest/globals';
+
+import { createLogger } from '../../src/log.ts';
+import { refresh } from '../../src/monitor/refresh.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { stageFeatures, unitBins } from './golden/staged-features.ts';
+import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+
+const logged: { model?: string; reason?: string }[] = [];
+const log = Object.assign(createLogger('silent', false), {
+  error: (facts: { model?: string; reason?: string }) => logged.push(facts),
+});
+const always = (): boolean => true;
+
+const models = new Map<string, MonitoredModel>();
+let id = 0;
+
+/** Gives both models a prediction that is labelled. */
+async function more(): Promise<void> {
+  id += 1;
+  for (const [name, model] of models) {
+    await addRun(superuser, model, [{ id, at: '2026-03-02 12:00+00', score: 0.75, label: 'yes' }]);
+    const label = `select pgscore.record_label($1, $2, 'yes', '2026-03-02 13:00+00')`;
+    await superuser.query(label, [name, String(id)]);
+  }
+}
+
+beforeAll(async () => {
+  for (const name of ['bad', 'good']) models.set(name, await addMonitoredModel(superuser, name, 'binary'));
+});
+beforeEach(() => {
+  logged.length = 0;
+});
+
+async function shown(view: string, column: string): Promise<unknown[]> {
+  const read = `select model_name as model, ${column}::float8 as value from pgscore_bi.${view} order by 1`;
+  return (await superuser.query(read)).rows;
+}
+
+/** While `work` goes on nothing can be stored about the version of the bad model in a table. */
+async function broken(table: string, work: () => Promise<void>): Promise<void> {
+  const key = table === 'ground_truth' ? 'model_id' : 'version_id';
+  const value = table === 'ground_truth' ? models.get('bad')?.modelId : models.get('bad')?.versionId;
+  const forbid = `alter table pgscore_data.${table} add constraint broken check (${key} <> ${value}) not valid`;
+  await superuser.query(forbid);
+  await work();
+  const allow = `alter table pgscore_data.${table} drop constraint broken`;
+  await superuser.query(allow);
+}
+
+test('a model whose labels cannot be taken holds up no other, and is caught up with when they can', async () => {
+  await broken('ground_truth', async () => {
+    await more();
+    await refresh(superuser, always, log);
+    expect(await shown('binary_performance_daily', 'n_labeled')).toEqual([{ model: 'good', value: 1 }]);
+    expect(logged).toEqual([{ model: 'bad', reason: expect.stringContaining('violates check constraint "broken"') }]);
+    await more();
+    await refresh(superuser, always, log);
+    expect(await shown('binary_performance_daily', 'n_labeled')).toEqual([{ model: 'good', value: 2 }]);
+  });
+  await refresh(superuser, always, log);
+  expect(await shown('binary_performance_daily', 'n_labeled')).toEqual([
+    { model: 'bad', value: 2 },
+    { model: 'good', value: 2 },
+  ]);
+  const waiting = `select (select count(*) from pgscore_data.label_change)::int as labels, (select count(*) from pgscore_data.run where not paired)::int as runs`;
+  expect((await superuser.query(waiting)).rows).toEqual([{ labels: 0, runs: 0 }]);
+});
+
+test.each(['metric_value', 'estimate'])(
+  'a version whose %s cannot be stored holds up no other, nor what comes after',
+  async (table) => {
+    const good = models.get('good')?.versionId;
+    const forget = `delete from pgscore_data.${table}`;
+    await superuser.query(forget);
+    const read = `select from pgscore_data.${table} where version_id = $1`;
+    await broken(table, async () => {
+      await more();
+      await refresh(superuser, always, log);
+      const stored = await superuser.query(read, [good]);
+      expect(stored.rowCount).toBeGreaterThan(0);
+      expect(logged).toMatchObject([{ model: 'bad@1' }]);
+      const due = await superuser.query('select from pgscore_data.estimate_due where version_id = $1', [good]);
+      expect(due.rowCount).toBe(0);
+    });
+    await refresh(superuser, always, log);
+    const waiting = `select (select count(*) from pgscore_data.touched)::int + (select count(*) from pgscore_data.estimate_due)::int as waiting`;
+    expect((await superuser.query(waiting)).rows).toEqual([{ waiting: 0 }]);
+  },
+);
+
+test('features whose drift cannot be stored hold up no others', async () => {
+  const feature = { name: 'x', kind: 'number' as const, ...unitBins(3), baseline: [0, 0, 500, 500, 500, 0] };
+  const windows = { '2026-03-02 00:00+00': [0, 0, 100, 100, 100, 0] };
+  for (const name of ['bad_features', 'good_features']) await stageFeatures(superuser, name, [{ ...feature, windows }]);
+  const forbid = `alter table pgscore_data.drift_value add constraint broken check (set_id <> ${'1'})`;
+  await superuser.query(forbid);
+  await refresh(superuser, always, log);
+  expect(await shown('feature_drift_daily', 'n')).toEqual([{ model: 'good_features', value: 300 }]);
+  expect(logged).toMatchObject([{ model: 'bad_features@1' }]);
+  await superuser.query('alter table pgscore_data.drift_value drop constraint broken');
+  await refresh(superuser, always, log);
+  expect(await shown('feature_drift_daily', 'n')).toEqual([
+    { model: 'bad_features', value: 300 },
+    { model: 'good_features', value: 300 },
+  ]);
+});
+
+test('what fails with every model is logged of each', async () => {
+  await more();
+  await superuser.query('alter table pgscore_data.refresh_log rename to refresh_log_elsewhere');
+  await refresh(superuser, always, log);
+  await superuser.query('alter table pgscore_data.refresh_log_elsewhere rename to refresh_log');
+  expect(logged.map(({ model }) => model)).toEqual(['bad', 'good']);
+});

@@ -1,0 +1,78 @@
+import type { Signature } from '../../src/model/signature.ts';
+import { classic, DataType, onnxModel, tensorValue } from './onnx-builder.ts';
+
+export const features = ['a', 'b', 'c'];
+
+type Shape = { mode?: string; missing?: number; thresholds?: number[] };
+
+/** Two trees of three tests and four leaves each. */
+export function treeNodes({ mode = 'BRANCH_LEQ', missing = 0, thresholds = [0.1, -2.5, 3, 0.1, 7, 16777216] }: Shape) {
+  const each = [0, 1].flatMap((tree) => [0, 1, 2, 3, 4, 5, 6].map((number) => ({ tree, number, inner: number < 3 })));
+  return {
+    nodes_treeids: each.map(({ tree }) => tree),
+    nodes_nodeids: each.map(({ number }) => number),
+    nodes_modes: each.map(({ inner }) => (inner ? mode : 'LEAF')),
+    nodes_featureids: each.map(({ tree, number, inner }) => (inner ? (tree + number) % 3 : 0)),
+    nodes_values: each.map(({ tree, number, inner }) => (inner ? (thresholds[tree * 3 + number] ?? 0) : 0)),
+    nodes_truenodeids: each.map(({ number, inner }) => (inner ? 2 * number + 1 : 0)),
+    nodes_falsenodeids: each.map(({ number, inner }) => (inner ? 2 * number + 2 : 0)),
+    nodes_missing_value_tracks_true: each.map(({ inner }) => (inner ? missing : 0)),
+  };
+}
+
+/** A weight for each of the given targets in every leaf. */
+export function weights(of: 'class' | 'target', targets: number[], sign = 1) {
+  const leaves = [0, 1].flatMap((tree) =>
+    [3, 4, 5, 6].flatMap((number) => targets.map((target) => ({ tree, number, target }))),
+  );
+  return {
+    [`${of}_treeids`]: leaves.map(({ tree }) => tree),
+    [`${of}_nodeids`]: leaves.map(({ number }) => number),
+    [`${of}_ids`]: leaves.map(({ target }) => target),
+    [`${of}_weights`]: leaves.map(
+      ({ tree, number, target }) => (0.07 * number + 0.05 * target) * (tree === 1 ? sign : 1),
+    ),
+  };
+}
+
+export const regressor = (attributes: object) =>
+  onnxModel({ nodes: [classic('TreeEnsembleRegressor', ['X'], ['y'], { n_targets: 1, ...attributes })] });
+
+export const classifier = (labels: number, attributes: object, inputs = [tensorValue('X', [null, 3])]) =>
+  onnxModel({
+    inputs,
+    nodes: [
+      classic('TreeEnsembleClassifier', ['X'], ['label', 'probabilities'], {
+        classlabels_int64s: Array.from({ length: labels }, (_, index) => index),
+        ...attributes,
+      }),
+    ],
+    outputs: [tensorValue('label', [null], DataType.INT64), tensorValue('probabilities', [null, labels])],
+  });
+
+/** As a probe would settle it, were these numbers probabilities. */
+export function signatureOf(classes: number): Signature {
+  const classLabels = ['p', 'q', 'r'].slice(0, classes);
+  return {
+    inputs: [{ name: 'X', type: 'float32', width: 3, shape: [null, 3] }],
+    features: features.map((name, position) => ({
+      name,
+      input: 'X',
+      position,
+      type: 'float32',
+      width: 1,
+      nulls: 'nan',
+    })),
+    outputs: { probabilities: { name: 'probabilities', width: classes } },
+    classLabels,
+    batch: null,
+    ...(classes === 2 ? { task: 'binary', positiveClass: 'q', threshold: 0.5 } : { task: 'multiclass' }),
+  };
+}
+
+/** A regression of the same three columns. */
+export const regressionSignature: Signature = {
+  ...signatureOf(0),
+  task: 'regression',
+  outputs: { value: { name: 'y' } },
+};
