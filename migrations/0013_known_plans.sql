@@ -18,10 +18,9 @@ create index known_plan_of_target on pgscore_data.known_plan (target_id);
 create index known_plan_of_handle on pgscore_data.known_plan (handle_id);
 
 alter table pgscore_data.run alter column plan drop not null;
-alter table pgscore_data.run add column plan_id bigint references pgscore_data.known_plan on delete set null;
+alter table pgscore_data.run add column plan_id bigint;
 alter table pgscore_data.run add column pages bigint;
 comment on column pgscore_data.run.plan is 'How the source is read, where that is not kept for other runs too.';
-comment on column pgscore_data.run.plan_id is 'How the source is read, where that is known from an earlier run.';
+comment on column pgscore_data.run.plan_id is 'How the source is read, where that is known from an earlier run. An open run keeps the plan; afterwards it may be gone: a reference would have every past run written anew then.';
 comment on column pgscore_data.run.pages is 'Pages of the source when the run was submitted.';
 update pgscore_data.run set pages = (plan ->> 'pages')::bigint;
-create index run_of_plan on pgscore_data.run (plan_id) where plan_id is not null;

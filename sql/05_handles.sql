@@ -120,10 +120,10 @@ comment on function pgscore._create_handle(jsonb, text, text) is
 create or replace function pgscore._handle_is_sole(handle name) returns boolean
 language sql stable security invoker
 begin atomic
-  select count(*) = 1 and bool_and(oidvectortypes(p.proargtypes) = 'tid, tid') from pg_proc p where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
+  select count(*) = 1 and bool_and(oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = current_user) from pg_proc p where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
 end;
 comment on function pgscore._handle_is_sole(name) is
-'Whether the function of a handle stands alone under its name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
+'Whether the function of a handle is the caller''s, as it is not where a role of her name was there before, and stands alone under its name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
 
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker

@@ -76,7 +76,7 @@ export type RunRow = {
   segments: string[] | null;
   bin_set: number | null;
   waited_ms: number;
-  columns: PlannedColumn[];
+  columns: PlannedColumn[] | null;
   pages: string;
   source_kind: 'ctid' | 'stream';
   source_schema: string;
@@ -128,7 +128,7 @@ export type RunDefect = {
 /** A Run, or what is wrong with it: its handle or target may have been dropped, or its handle swapped by another role. */
 export function runFrom(row: RunRow): Run | RunDefect {
   if (row.target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
-  if (row.handle === null || row.handle_owner === null)
+  if (row.handle === null || row.handle_owner === null || row.columns === null)
     return defect('handle_missing', 'the read handle of the run was dropped or altered after it was submitted');
   if (row.handle_owner !== row.requested_by) {
     return defect(

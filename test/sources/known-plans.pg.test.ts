@@ -196,6 +196,18 @@ describe('a plan does not outlive what it was made for', () => {
     }
   });
 
+  test('a read handle that belongs to another role, as after the name of a role was given anew, is not hers', async () => {
+    const source = await table();
+    const { handle } = await score(source);
+    const { rows } = await superuser.query<{ name: string }>(
+      'select name from pgscore_data.handle where handle_id = $1',
+      [handle],
+    );
+    const give = `alter function pgscore_sources.${rows[0]?.name}(tid, tid) owner to bob`;
+    await superuser.query(give);
+    expect((await score(source)).handle).not.toBe(handle);
+  });
+
   test('it goes with its read handle, its version or its target', async () => {
     const source = await table();
     const { handle } = await score(source);
