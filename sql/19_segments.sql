@@ -114,7 +114,7 @@ begin atomic
   with told as materialized (
     select v.model_id, r.segments[c.place] as column_name, c.name as value, sum(c.n + c.failed) as n
       from pgscore_data.segment_tally t
-      join pgscore_data.run r on r.run_id = t.run_id and r.attempt = t.attempt and r.state = 'done'
+      cross join lateral (select x.* from pgscore_data.run x where x.run_id = t.run_id and x.attempt = t.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
      cross join lateral unnest(t.places, t.names, t.counts, t.failed) as c (place, name, n, failed)
      where t.run_id = any (runs)
@@ -149,7 +149,7 @@ begin
     select r.version_id, v.model_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, r.segments[c.place] as column_name, c.name as value,
            sum(c.n)::bigint as n, sum(c.failed)::bigint as failed
       from gone g
-      join pgscore_data.run r on r.run_id = g.run_id and r.attempt = g.attempt and r.state = 'done'
+      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
      cross join lateral unnest(g.places, g.names, g.counts, g.failed) as c (place, name, n, failed)

@@ -113,12 +113,12 @@ begin atomic
            sum(coalesce(c.n_positive, case when b.low >= e.threshold then c.n else 0 end))::bigint as n_positive
       from gone g
       cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
-      join pgscore_data.run r on r.run_id = g.run_id and r.attempt = g.attempt
+      -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.
+      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
       left join pgscore_data.execution e using (version_id)
       left join pgscore_data.score_bin b on b.bin = c.bin
-     where r.state = 'done'
      group by 1, 2, 3
   ), due as (
     insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p where p.bin >= 0 on conflict do nothing

@@ -38,7 +38,7 @@ begin
     select s.version_id
       from (select distinct x.version_id from pgscore_data.run x where x.run_id = any (runs)) r
       join pgscore_data.feature_sample s using (version_id)
-      join pgscore_data.run x on x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done'
+      cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
      group by s.version_id
     having sum(cardinality(s.days)) / count(distinct s.feature) >= 1000
   loop
@@ -49,7 +49,7 @@ begin
      cross join lateral (
        select array_agg(x.number) as numbers, array_agg(x.text) as texts
          from pgscore_data.feature_sample s
-         join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'done'
+        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) r
         cross join lateral unnest(s.days, s.numbers, s.texts) x (day, number, text)
         where s.version_id = this_version and s.feature = w.feature) v;
   end loop;
@@ -130,12 +130,11 @@ begin
   runs := runs || pgscore_data._tally_samples();
   truncate pgscore_data.refresh_feature;
   with gone as (
-    delete from pgscore_data.feature_tally t using pgscore_data.run r where t.run_id = any (runs) and r.run_id = t.run_id and r.state = 'done'
-    returning t.*, r.attempt as counted, r.snapshot_at
+    delete from pgscore_data.feature_tally t where t.run_id = any (runs) and (select r.state from pgscore_data.run r where r.run_id = t.run_id) = 'done' returning t.*
   ), kept as (
-    select g.*, date_trunc('day', coalesce(g.day, g.snapshot_at), m.time_zone) as at
-      from gone g join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-     where g.attempt = g.counted
+    select g.*, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as at
+      from gone g cross join lateral (select x.attempt, x.snapshot_at from pgscore_data.run x where x.run_id = g.run_id offset 0) r join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     where g.attempt = r.attempt
   )
   insert into pgscore_data.refresh_feature (set_id, run_id, day, feature, slot, n, sum)
   select k.set_id, k.run_id, k.at, x.feature, x.slot, x.n, x.sum from kept k cross join lateral unnest(k.features, k.slots, k.counts, k.sums) x (feature, slot, n, sum);

@@ -9,15 +9,15 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
-    delete from pgscore_data.class_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('done', 'failed', 'cancelled')
-    returning t.*, r.version_id, r.snapshot_at, r.state = 'done' and r.attempt = t.attempt as counts_now
+    delete from pgscore_data.class_tally t where (select r.state from pgscore_data.run r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
   ), placed as (
-    select g.version_id, date_trunc('day', coalesce(g.day, g.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n, sum(c.n_predicted)::bigint as n_predicted
+    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n, sum(c.n_predicted)::bigint as n_predicted
       from gone g
+      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
      cross join lateral unnest(g.classes, g.bins, g.counts, g.predicted) as c (class, bin, n, n_predicted)
-     where g.counts_now group by 1, 2, 3, 4
+     group by 1, 2, 3, 4
   ), due as (
     insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p on conflict do nothing
   )
