@@ -35,23 +35,25 @@ declare
   this_set int;
 begin
   for this_version in
-    select s.version_id
+    select r.version_id
       from (select distinct x.version_id from pgscore_data.run x where x.run_id = any (runs)) r
-      join pgscore_data.feature_sample s using (version_id)
-      cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
-     group by s.version_id
-    having sum(cardinality(s.days)) / count(distinct s.feature) >= 1000
+     cross join lateral (
+       select sum(cardinality(s.days)) as n
+         from pgscore_data.feature_sample s
+        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
+        where s.version_id = r.version_id and s.feature = (select min(w.feature) from pgscore_data._watched(r.version_id) w)) s
+     where s.n >= 1000
   loop
     this_set := pgscore_data._new_set(this_version, 'first_runs');
     continue when this_set is null;
     perform pgscore_data._add_bins(this_set, w.feature, w.name, w.kind, v.numbers, v.texts)
-      from pgscore_data._watched(this_version) w
-     cross join lateral (
-       select array_agg(x.number) as numbers, array_agg(x.text) as texts
+      from (
+       select s.feature, array_agg(x.number) as numbers, array_agg(x.text) as texts
          from pgscore_data.feature_sample s
         cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) r
         cross join lateral unnest(s.days, s.numbers, s.texts) x (day, number, text)
-        where s.version_id = this_version and s.feature = w.feature) v;
+        where s.version_id = this_version group by s.feature) v
+      join pgscore_data._watched(this_version) w on w.feature = v.feature;
   end loop;
 end
 $$;

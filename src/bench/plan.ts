@@ -9,6 +9,8 @@ export type BenchPlan = {
   readonly rounds: number;
   /** Runs of one row, one after the other. */
   readonly singleRuns: number;
+  /** Such runs before those that are measured. */
+  readonly unmeasuredRuns: number;
   /** Runs of one row a second, and for how many seconds. */
   readonly rate: number;
   readonly rateSeconds: number;
@@ -48,7 +50,8 @@ export const FULL: BenchPlan = {
   largeRows: 5_000_000,
   fewRows: 200_000,
   rounds: 5,
-  singleRuns: 200,
+  singleRuns: 500,
+  unmeasuredRuns: 1000,
   rate: 300,
   rateSeconds: 20,
   score: {
@@ -70,6 +73,7 @@ export const QUICK: BenchPlan = {
   fewRows: 20_000,
   rounds: 1,
   singleRuns: 40,
+  unmeasuredRuns: 40,
   rate: 100,
   rateSeconds: 3,
   score: { tableRows: 10_000, slowRows: 2000, rowsCall: 10_000, singleCalls: 100, clients: 16, seconds: 1, rounds: 1 },

@@ -5,12 +5,16 @@ import { quantile } from './spread.ts';
 /** How long a run of one row takes, from its submission to the prediction in the user's hands, in milliseconds. */
 export type Latency = { readonly runs: number; readonly medianMs: number; readonly p99Ms: number };
 
-/** By then both sides have compiled what they run often, as in a service that has worked for some seconds. */
-const WARM_UP = 300;
-
-/** Submits runs over a table of one row, one after the other: each waits for the last to be visible. */
-export async function measureLatency(client: pg.Client, source: string, runs: number): Promise<Latency> {
-  for (let run = 0; run < WARM_UP; run += 1) await oneRow(client, source);
+/**
+ * Submits runs over a table of one row, one after the other: each waits for the last to be visible. `unmeasured` come
+ * first: by then both sides have compiled what they run often, as in a service that has worked for some seconds.
+ */
+export async function measureLatency(
+  client: pg.Client,
+  source: string,
+  { unmeasured, runs }: { readonly unmeasured: number; readonly runs: number },
+): Promise<Latency> {
+  for (let run = 0; run < unmeasured; run += 1) await oneRow(client, source);
   const times: number[] = [];
   for (let run = 0; run < runs; run += 1) times.push(await oneRow(client, source));
   return { runs, medianMs: quantile(times, 0.5), p99Ms: quantile(times, 0.99) };

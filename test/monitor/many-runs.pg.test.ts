@@ -15,8 +15,8 @@ async function addCountedRuns(): Promise<void> {
   await superuser.query(
     `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, snapshot_at, generation, paired)
      select r.requested_by, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.plan, r.rls, 'done', 1, r.snapshot_at, r.generation, true
-       from pgscore_data.run r cross join generate_series(1, ${BEFORE}) n where r.run_id = $1`,
-    [like],
+       from pgscore_data.run r cross join generate_series(1, $2::int) n where r.run_id = $1`,
+    [like, BEFORE],
   );
 }
 
