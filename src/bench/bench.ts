@@ -10,7 +10,7 @@ import { measureRounds } from './rounds.ts';
 import { measureScoreCalls } from './score-calls.ts';
 import { measureLatency } from './single-runs.ts';
 import { makeSource } from './source-table.ts';
-import { asOwner, asRequester, setStage, type Stage, type StageOptions } from './stage.ts';
+import { asOwner, asRequester, setStage, type ServerSize, type Stage, type StageOptions } from './stage.ts';
 import { measureSustained } from './sustained-runs.ts';
 
 const SUBMITTERS = 4;
@@ -27,27 +27,51 @@ export type BenchOptions = StageOptions & {
   readonly tell: (line: string) => void;
 };
 
-/** Sets the stage, measures everything in one run, and takes the stage down again. */
+/** Sets the stage, measures everything in one run, and takes the stage down again. Refreshes have a larger stage of their own. */
 export async function bench(options: BenchOptions): Promise<BenchResults> {
+  const { parts, plan, tell } = options;
+  const [runs, refreshes] = [parts.some((part) => part !== 'monitor'), parts.includes('monitor')];
+  const measured = runs ? await onStage(options, 'default', (set) => measureRuns(options, set)) : null;
+  const monitored = refreshes
+    ? await onStage(options, 'large', async (set) => {
+        await deployToFirstRow(set.requester, 'one_row');
+        return { version: set.stage.version, monitor: await measureMonitor({ ...set, plan: plan.monitor, tell }) };
+      })
+    : null;
+  return {
+    measuredAt: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(measured?.version ?? monitored?.version ?? ''),
+    plan,
+    tables: measured?.tables ?? null,
+    calls: measured?.calls ?? null,
+    monitor: monitored?.monitor ?? null,
+  };
+}
+
+type Set = { readonly stage: Stage; readonly requester: pg.Client; readonly owner: pg.Client };
+
+async function onStage<Result>(
+  options: BenchOptions,
+  size: ServerSize,
+  measure: (set: Set) => Promise<Result>,
+): Promise<Result> {
   options.tell('starting a server and a service');
-  const stage = await setStage(options);
+  const stage = await setStage(options, size);
   const [requester, owner] = await Promise.all([asRequester(stage), asOwner(stage)]);
   try {
-    return await measureAll(options, stage, requester, owner);
+    await makeSource(requester, 'one_row', 1);
+    return await measure({ stage, requester, owner });
   } finally {
     await Promise.all([requester.end(), owner.end()]);
     await stage.close();
   }
 }
 
-async function measureAll(
+async function measureRuns(
   options: BenchOptions,
-  stage: Stage,
-  requester: pg.Client,
-  owner: pg.Client,
-): Promise<BenchResults> {
+  { stage, requester, owner }: Set,
+): Promise<Pick<BenchResults, 'tables' | 'calls'> & { version: string }> {
   const { plan, parts, tell, plpythonUrl } = options;
-  await makeSource(requester, 'one_row', 1);
   tell('a model file to its first scored row');
   const firstRowSeconds = await deployToFirstRow(requester, 'one_row');
   const calls = parts.includes('score')
@@ -56,17 +80,7 @@ async function measureAll(
   const tables = parts.includes('tables')
     ? { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) }
     : null;
-  const monitor = parts.includes('monitor')
-    ? await measureMonitor({ stage, requester, owner, plan: plan.monitor, tell })
-    : null;
-  return {
-    measuredAt: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(stage.version),
-    plan,
-    tables,
-    calls,
-    monitor,
-  };
+  return { version: stage.version, tables, calls };
 }
 
 async function measureTables(

@@ -26,24 +26,23 @@ export type StageOptions = {
   readonly readerPassword: string | undefined;
 };
 
+export type ServerSize = 'default' | 'large';
+
 type Server = { readonly url: string; stop(): Promise<void> };
 
 const REQUESTER = 'pgscore_bench';
-/**
- * A disposable server skips the disk, a production server does not; and it is as large as PostgreSQL's manual advises for
- * a machine of its own. All else is PostgreSQL's default.
- */
-const PRODUCTION = {
-  fsync: 'on',
-  synchronous_commit: 'on',
-  full_page_writes: 'on',
+/** A disposable server skips the disk, a production server does not. All else is PostgreSQL's default. */
+const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };
+/** As large as PostgreSQL's manual advises for a machine of its own: for ten million predictions. */
+const LARGE = {
+  ...DURABLE,
   shared_buffers: `${Math.floor(totalmem() / 4 / 2 ** 20)}MB`,
   max_wal_size: '8GB',
 };
 
 /** Starts a server or takes the one given, makes a database in it, installs pgscore there and starts a service. */
-export async function setStage(options: StageOptions): Promise<Stage> {
-  const server = options.url === undefined ? await embedded() : { url: options.url, stop: async () => undefined };
+export async function setStage(options: StageOptions, size: ServerSize = 'default'): Promise<Stage> {
+  const server = options.url === undefined ? await embedded(size) : { url: options.url, stop: async () => undefined };
   const database = `pgscore_bench_${randomBytes(4).toString('hex')}`;
   const passwords = {
     service: options.servicePassword ?? secret(),
@@ -69,8 +68,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   return { version, ownerUrl, requesterUrl: as(REQUESTER, passwords.requester), service, close };
 }
 
-async function embedded(): Promise<Server> {
-  const server = await startDisposable({ settings: PRODUCTION });
+async function embedded(size: ServerSize): Promise<Server> {
+  const server = await startDisposable({ settings: size === 'large' ? LARGE : DURABLE });
   return { url: server.url(), stop: () => server.stop() };
 }
 
