@@ -12,7 +12,8 @@ const project = {
 
 /** A project's server is started only when one of its tests is to run, so that unit tests never wait for one. */
 export default {
-  maxWorkers: 2,
+  // Many tests wait for leases and time limits rather than for a processor.
+  maxWorkers: 3,
   // Jest takes no testTimeout from a project.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],

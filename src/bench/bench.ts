@@ -31,22 +31,24 @@ export type BenchOptions = StageOptions & {
 export async function bench(options: BenchOptions): Promise<BenchResults> {
   const { parts, plan, tell } = options;
   const [runs, refreshes] = [parts.some((part) => part !== 'monitor'), parts.includes('monitor')];
-  const measured = runs ? await onStage(options, 'default', (set) => measureRuns(options, set)) : null;
+  const measured = runs ? await onStage(options, 'default', (set) => measureRuns(options, set)) : NO_RUNS;
   const monitored = refreshes
     ? await onStage(options, 'large', async (set) => {
         await deployToFirstRow(set.requester, 'one_row');
         return { version: set.stage.version, monitor: await measureMonitor({ ...set, plan: plan.monitor, tell }) };
       })
-    : null;
+    : { version: '', monitor: null };
   return {
     measuredAt: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(measured?.version ?? monitored?.version ?? ''),
+    machine: describeMachine(measured.version || monitored.version),
     plan,
-    tables: measured?.tables ?? null,
-    calls: measured?.calls ?? null,
-    monitor: monitored?.monitor ?? null,
+    tables: measured.tables,
+    calls: measured.calls,
+    monitor: monitored.monitor,
   };
 }
+
+const NO_RUNS = { version: '', tables: null, calls: null };
 
 type Set = { readonly stage: Stage; readonly requester: pg.Client; readonly owner: pg.Client };
 
