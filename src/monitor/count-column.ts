@@ -13,7 +13,7 @@ export type Target = { readonly into: DayCounts; readonly offset: number; readon
 /** Room for a batch: its numbers as doubles, and their slots. */
 export type Scratch = { readonly values: Float64Array; readonly slots: Uint8Array };
 
-/** Counts and sums the numbers of a column; `places` has the day of each row, -1 where it is not counted. */
+/** Counts and sums the numbers of a column, a stretch of one day at a time; `places` has the day of each row, -1 where it is not counted. */
 export function countNumbers(
   column: Data,
   bins: NumberBins,
@@ -24,29 +24,31 @@ export function countNumbers(
   const rows = places.length;
   doublesOf(column, values);
   bins.slotsOf(values, rows, slots);
-  for (let row = 0; row < rows; row += 1) {
-    const place = places[row] ?? -1;
-    if (place >= 0) bump(into.counts, place * into.slots + offset + (slots[row] ?? MISSING));
+  for (let from = 0; from < rows;) {
+    const place = places[from] ?? -1;
+    let to = from + 1;
+    while (to < rows && places[to] === place) to += 1;
+    if (place >= 0) {
+      countSlots(slots, from, to, into.counts, place * into.slots + offset);
+      sumUp(values, from, to, into, place * into.features + index);
+    }
+    from = to;
   }
-  sumUp(values, places, into, index);
 }
 
-/** Adds numbers to the sums of their days, a stretch of one day at a time. */
-function sumUp(values: Float64Array, places: Int32Array, { sums, beyond, features }: DayCounts, index: number): void {
-  const rows = places.length;
-  for (let row = 0; row < rows;) {
-    const place = places[row] ?? -1;
-    let [sum, far] = [0, 0];
-    for (; row < rows && places[row] === place; row += 1) {
-      const x = values[row] ?? 0;
-      if (Math.abs(x) < BEYOND) sum += x;
-      else if (x === x) far += 1;
-    }
-    if (place < 0) continue;
-    const at = place * features + index;
-    sums[at] = (sums[at] ?? 0) + sum;
-    beyond[at] = (beyond[at] ?? 0) + far;
+function countSlots(slots: Uint8Array, from: number, to: number, counts: Uint32Array, base: number): void {
+  for (let row = from; row < to; row += 1) bump(counts, base + (slots[row] ?? MISSING));
+}
+
+function sumUp(values: Float64Array, from: number, to: number, { sums, beyond }: DayCounts, at: number): void {
+  let [sum, far] = [0, 0];
+  for (let row = from; row < to; row += 1) {
+    const x = values[row] ?? 0;
+    if (Math.abs(x) < BEYOND) sum += x;
+    else if (x === x) far += 1;
   }
+  sums[at] = (sums[at] ?? 0) + sum;
+  beyond[at] = (beyond[at] ?? 0) + far;
 }
 
 /** Counts the texts or truth values of a column. */
