@@ -48,7 +48,7 @@ begin
         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
-        join pgscore_data.ground_truth g on g.model_id = $1 and g.key = p.key', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
+       cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
     || ') x'
   using this_model, from_time, to_time;
   get diagnostics again = row_count;
