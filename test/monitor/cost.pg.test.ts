@@ -83,7 +83,8 @@ test('what a refresh and a rebuild read of labels that were there first does not
     await superuser.query('analyze pgscore_data.ground_truth');
   }
   const [early, later] = read;
-  expect(later?.map((pages, step) => pages < 1.3 * (early?.[step] ?? 0))).toEqual([true, true]);
+  // Each label compared with each would be a thousand times as many; PostgreSQL 15 reads twice as many pages of an index.
+  expect(later?.map((pages, step) => pages < 3 * (early?.[step] ?? 0))).toEqual([true, true]);
 });
 
 const ofAll = (view: string) => `select * from pgscore_bi.${view} where model_name = 'split' and segment_key is null`;
