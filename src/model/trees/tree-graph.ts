@@ -11,7 +11,7 @@ const STRAIGHT = new Set(['Identity']);
 /** The output that counts of each operator: a classifier gives labels first. */
 const OUTPUT: Readonly<Record<string, number>> = { TreeEnsembleClassifier: 1, TreeEnsembleRegressor: 0 };
 
-/** A model that is an ensemble of trees over one matrix of float32, computed here: three to five times as fast as in ONNX Runtime. */
+/** A model that is an ensemble of trees over one matrix of float32, computed here: five times as fast as in ONNX Runtime for 100 trees of depth 6, one to two for 40 small ones. */
 export class TreeGraph implements Graph {
   readonly tolerance: number;
   readonly input: ModelInput;
