@@ -18,13 +18,14 @@ const RESTRICTED = "p.proparallel = 'r' or p.procost >= 10000";
 
 const PARTS: readonly (readonly [title: string, query: string])[] = [
   [
+    // Roles belong to the whole server: what tests beside this one made of theirs is left out.
     'Roles',
     `select rolname || concat(case when rolcanlogin then ' login' end, case when rolsuper then ' superuser' end,
               case when rolbypassrls then ' bypassrls' end, case when rolcreaterole then ' createrole' end,
               case when rolreplication then ' replication' end)
             || coalesce(' in ' || (select string_agg(m.roleid::regrole::text, ', ' order by m.roleid::regrole::text)
                                      from pg_auth_members m where m.member = r.oid), '') as line
-       from pg_roles r where rolname like 'pgscore\\_%' order by rolname`,
+       from pg_roles r where rolname like 'pgscore\\_%' and rolname not like 'pgscore\\_test\\_%' order by rolname`,
   ],
   [
     'Schemas',
