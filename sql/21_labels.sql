@@ -349,12 +349,15 @@ comment on column pgscore.label_sources.error is 'Why the source could not be re
 create or replace function pgscore_data._compare_labels(this_source int, read_at timestamptz) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- In a loop the queue is read again for each label, with all that is being put into it.
+set enable_nestloop = off
 as $$
 declare
   this_model int := (select s.model_id from pgscore_data.label_source s where s.source_id = this_source);
   compared bigint;
 begin
   analyze pgscore_data.compared_label;
+  analyze pgscore_data.label_change;
   -- What changed after the source was read is newer than what was read.
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
   select this_model, this_source, c.key, c.known_at, c.label

@@ -84,14 +84,14 @@ begin atomic
   with due as (
     select d.version_id, d.day from unnest(versions, days) as d (version_id, day) join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'binary'
   ), learned as materialized (
-    select c.version_id, (x.place - 1)::smallint as bin, x.share
-      from (select distinct d.version_id from due d) d join pgscore_data.calibration c using (version_id) cross join lateral unnest(c.share) with ordinality as x (share, place)
+    -- Concatenated with nothing, lest every bin decompress it.
+    select c.version_id, c.share || '{}'::double precision[] as share from (select distinct d.version_id from due d) d join pgscore_data.calibration c using (version_id)
   ), bins as (
-    select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share, (b.low + b.high) / 2) as share
+    select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share[c.bin + 1], (b.low + b.high) / 2) as share
       from due d
      cross join lateral (select * from pgscore_data.cell_score x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
       join pgscore_data.score_bin b on b.bin = c.bin
-      left join learned l on l.version_id = c.version_id and l.bin = c.bin
+      left join learned l on l.version_id = c.version_id
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )

@@ -34,17 +34,17 @@ begin atomic
   with due as (
     select d.version_id, d.day from unnest(versions, days) as d (version_id, day) join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'multiclass'
   ), learned as materialized (
-    select c.version_id, (x.place - 1) / b.count as class, (x.place - 1) % b.count as bin, x.share
+    -- In an array without NULL, an element is found by its place alone.
+    select c.version_id, array_replace(c.share, null, -1) as share, b.n_bins
       from (select distinct d.version_id from due d) d
       join pgscore_data.calibration c using (version_id)
-     cross join (select count(*) from pgscore_data.class_bin) b
-     cross join lateral unnest(c.share) with ordinality as x (share, place)
+     cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
   ), bins as (
-    select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted, coalesce(l.share, b.middle) as share
+    select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted, coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
       from due d
      cross join lateral (select * from pgscore_data.cell_class_volume x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
       join pgscore_data.class_bin b on b.bin = c.bin
-      left join learned l on l.version_id = c.version_id and l.class = c.class and l.bin = c.bin
+      left join learned l on l.version_id = c.version_id
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )

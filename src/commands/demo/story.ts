@@ -7,8 +7,8 @@ export type Step = {
   readonly file?: string;
   /** The statement returns a run, to be followed with a progress bar until it ends. */
   readonly run?: true;
-  /** The statement sets the labels of this model, whose first reading is to be awaited. */
-  readonly labels?: string;
+  /** The statement asks for the accuracy of this model: its labels are to be counted first. */
+  readonly accuracyOf?: string;
 };
 
 /** What a data scientist (dana) and an analyst (ana) do with pgscore, in the order of the README. */
@@ -91,27 +91,6 @@ export const STORY: readonly Step[] = [
     who: 'ana',
     say: 'The truth arrived later, in flight_arrivals. Ana says where; from now on accuracy follows every label, however late.',
     sql: `select pgscore.set_labels('arrival_delay', 'flight_arrivals', label => 'was_late', known_at => 'landed_at')`,
-    labels: 'arrival_delay',
-  },
-  {
-    who: 'ana',
-    say: 'Accuracy alone misleads: it follows how many flights were late. How well the model ranks them (roc_auc) hardly moves.',
-    sql: `select window_date, n_predictions, label_coverage, positive_rate_actual, accuracy, roc_auc from pgscore_bi.binary_performance_monthly where model_name = 'arrival_delay' order by window_date`,
-  },
-  {
-    who: 'dana',
-    say: 'The model learned from January to March, so its features are compared with those: the weather of summer is another.',
-    sql: `select pgscore.set_baseline('arrival_delay', from_time => '2013-01-01', to_time => '2013-04-01')`,
-  },
-  {
-    who: 'ana',
-    say: '',
-    sql: `select window_date, feature_name, psi, psi_noise_limit, status from pgscore_bi.feature_drift_monthly where model_name = 'arrival_delay' and status in ('warning', 'alert') order by psi desc limit 5`,
-  },
-  {
-    who: 'ana',
-    say: 'Alerts watch what is new, and say nothing of 2013. This is what they would have said: a blizzard, and days when many flights were late.',
-    sql: `select alert, window_date, value, lower_threshold from pgscore.preview_monitor('arrival_delay') where event = 'firing' order by window_date`,
   },
   {
     who: 'dana',
@@ -137,9 +116,29 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'ana',
-    say: '',
+    say: 'How long the flights took in the end is in the same table.',
     sql: `select pgscore.set_labels('air_time', 'flight_arrivals', label => 'air_time', known_at => 'landed_at')`,
-    labels: 'air_time',
+  },
+  {
+    who: 'ana',
+    say: 'By now each prediction of a delay has met its label. Accuracy alone misleads: it follows how many flights were late. How well the model ranks them (roc_auc) hardly moves.',
+    sql: `select window_date, n_predictions, label_coverage, positive_rate_actual, accuracy, roc_auc from pgscore_bi.binary_performance_monthly where model_name = 'arrival_delay' order by window_date`,
+    accuracyOf: 'arrival_delay',
+  },
+  {
+    who: 'dana',
+    say: 'The model learned from January to March, so its features are compared with those: the weather of summer is another.',
+    sql: `select pgscore.set_baseline('arrival_delay', from_time => '2013-01-01', to_time => '2013-04-01')`,
+  },
+  {
+    who: 'ana',
+    say: '',
+    sql: `select window_date, feature_name, psi, psi_noise_limit, status from pgscore_bi.feature_drift_monthly where model_name = 'arrival_delay' and status in ('warning', 'alert') order by psi desc limit 5`,
+  },
+  {
+    who: 'ana',
+    say: 'Alerts watch what is new, and say nothing of 2013. This is what they would have said: a blizzard, and days when many flights were late.',
+    sql: `select alert, window_date, value, lower_threshold from pgscore.preview_monitor('arrival_delay') where event = 'firing' order by window_date`,
   },
   {
     who: 'ana',
@@ -147,6 +146,7 @@ export const STORY: readonly Step[] = [
     sql: `select j.window_date, j.n_labeled, j.mae as january_model, s.mae as spring_model
   from pgscore_bi.regression_performance_monthly j join pgscore_bi.regression_performance_monthly s using (model_name, window_date)
  where model_name = 'air_time' and j.model_version = 1 and s.model_version = 2 order by j.window_date`,
+    accuracyOf: 'air_time',
   },
   { who: 'dana', say: 'Champions change with one statement, and back.', sql: `select pgscore.promote('air_time@2')` },
   { who: 'dana', say: '', sql: `select pgscore.rollback('air_time')` },

@@ -28,6 +28,7 @@ export async function tellStory(
 }
 
 async function tellStep(step: Step, client: pg.Client, output: Output): Promise<void> {
+  if (step.accuracyOf !== undefined) await labelsCounted(client, step.accuracyOf);
   if (step.say !== '') output.note(`\n-- ${step.say}`);
   output.note(`${step.who}=> ${step.sql.replace('$1', `'\\x…' /* demo/models/${step.file} */`)};`);
   const values = step.file === undefined ? [] : [await readFile(new URL(step.file, MODELS))];
@@ -35,17 +36,16 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
   if (rows.length > 0 && !isVoid(rows)) output.note(resultTable(rows.slice(0, MOST_ROWS)));
   const run = rows[0]?.['run'];
   if (step.run === true && typeof run === 'number') await followRun(client, run, output);
-  if (step.labels !== undefined) await labelsTaken(client, step.labels);
 }
 
 /** Waits until the labels that a model has now are in its accuracy views. */
-async function labelsTaken(client: pg.Client, model: string): Promise<void> {
+async function labelsCounted(client: pg.Client, model: string): Promise<void> {
   for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
-    const { rows } = await client.query<{ taken: boolean }>(
-      'select is_settled as taken from pgscore.label_sources where model = $1',
+    const { rows } = await client.query<{ counted: boolean }>(
+      'select is_settled as counted from pgscore.label_sources where model = $1',
       [model],
     );
-    if (rows[0]?.taken === true) return;
+    if (rows[0]?.counted === true) return;
     await setTimeout(LABEL_PAUSE_MS);
   }
 }
