@@ -61,10 +61,10 @@ begin atomic
       from share s group by s.set_id, s.day, s.feature
   )
   insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2, ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
-    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, status, undefined_reason)
+    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, ks_p_value, chi2_p_value, status, undefined_reason)
   select a.set_id, a.day, a.feature, coalesce(a.n, 0), coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
          a.missing / a.n, a.missing / a.n - a.missing_baseline / a.m, case k.kind when 'number' then (a.low_or_new + a.above) / a.n end, case when k.others is not null then a.low_or_new / a.n end,
-         k.mean, k.mean - k.mean_baseline,
+         k.mean, k.mean - k.mean_baseline, pgscore_data._ks_p_value(a.ks, a.n_values, a.m_values), pgscore_data._chi2_p_value(a.chi2, a.n_bins - 1),
          case when coalesce(a.m, 0) < 200 or coalesce(a.n, 0) < greatest(200, 20 * a.n_bins) then 'insufficient_data'
            when a.psi >= greatest(k.psi_alert, l.noise) then 'alert' when a.psi >= greatest(k.psi_warning, l.noise) then 'warning' else 'ok' end,
          case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end

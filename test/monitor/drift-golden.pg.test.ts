@@ -24,6 +24,9 @@ function read<Content>(file: string): Content {
 }
 
 const { cases } = read<{ cases: Case[] }>('drift.json');
+const tails = read<{ chi2: [x: number, degrees: number, p: number][]; kolmogorov: [x: number, p: number][] }>(
+  'p_values.json',
+);
 const { cases: assays } = read<{ cases: Assay[] }>('wallaroo.json');
 
 const database = await cloneDatabase();
@@ -74,6 +77,19 @@ test.each(cases)('what $name has no value for has a reason, unless it is a categ
     row['undefined_reason'] !== null,
     missing.length > 0 ? 'no_values' : null,
   ]);
+});
+
+test('p-values are those of scipy from the middle to the tails', async () => {
+  const { rows } = await superuser.query<{ chi2: number[]; kolmogorov: number[] }>(
+    `select array(select pgscore_data._chi2_p_value(x, d) from unnest($1::float8[], $2::bigint[]) u (x, d)) as chi2,
+            array(select pgscore_data._ks_p_value(x, 2, 2) from unnest($3::float8[]) x) as kolmogorov`,
+    [tails.chi2.map(([x]) => x), tails.chi2.map(([, degrees]) => degrees), tails.kolmogorov.map(([x]) => x)],
+  );
+  const [found] = rows;
+  const off = (wanted: number | undefined, value: number | undefined) =>
+    Math.abs(Number(value) - Number(wanted)) / Math.max(Number(wanted), 1e-290);
+  expect(tails.chi2.filter(([, , p], at) => off(p, found?.chi2[at]) > 1e-12)).toEqual([]);
+  expect(tails.kolmogorov.filter(([, p], at) => off(p, found?.kolmogorov[at]) > 1e-12)).toEqual([]);
 });
 
 test.each(assays)('the index of $name is the one that Wallaroo printed', async (assay) => {

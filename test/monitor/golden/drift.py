@@ -6,6 +6,7 @@ Wasserstein; the others go over the parts that `coarse` merges them into.
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
+from scipy.special import kolmogorov
 from scipy.stats import chi2, chi2_contingency, ks_2samp, wasserstein_distance
 from scipy.stats.contingency import association
 
@@ -107,20 +108,34 @@ def distances(case):
         'tv_distance': gaps.sum() / 2,
         'l_infinity_distance': gaps.max(),
         'chi2_statistic': chi2_contingency(table, correction=False).statistic,
+        'chi2_p_value': chi2.sf(chi2_contingency(table, correction=False).statistic, bins - 1) if bins > 1 else None,
         'cramers_v': association(table, method='cramer'),
         'missing_rate': window[0] / n,
         'missing_rate_delta': window[0] / n - baseline[0] / m,
     }
     if case['kind'] == 'category':
-        return {**values, 'new_category_rate': window[1] / n, 'ks_statistic': None, 'wasserstein_normed': None, 'out_of_range_rate': None}
+        return {**values, 'new_category_rate': window[1] / n, 'ks_statistic': None, 'ks_p_value': None, 'wasserstein_normed': None, 'out_of_range_rate': None}
     at = np.array([case['low'], *case['centers'], case['high']])
     values |= {'out_of_range_rate': (window[1] + window[-1]) / n, 'new_category_rate': None}
     if window[1:].sum() == 0:
-        return {**values, 'ks_statistic': None, 'wasserstein_normed': None}
+        return {**values, 'ks_statistic': None, 'ks_p_value': None, 'wasserstein_normed': None}
     mean = np.average(at, weights=baseline[1:])
     spread = np.sqrt(np.average((at - mean) ** 2, weights=baseline[1:]))
+    before, after = baseline[1:].sum(), window[1:].sum()
+    gap = ks_2samp(np.repeat(at, baseline[1:]), np.repeat(at, window[1:]), method='asymp').statistic
     return {
         **values,
-        'ks_statistic': ks_2samp(np.repeat(at, baseline[1:]), np.repeat(at, window[1:]), method='asymp').statistic,
+        'ks_statistic': gap,
+        'ks_p_value': kolmogorov(gap * np.sqrt(before * after / (before + after))),
         'wasserstein_normed': wasserstein_distance(at, at, window[1:], baseline[1:]) / max(spread, 0.001),
+    }
+
+
+def p_values():
+    """Tail probabilities: of chi-squared by statistic and degrees of freedom; of Kolmogorov's distribution by its argument."""
+    statistics = [1e-200, 1e-9, 0.01, 0.5, 1, 3, 7.9, 8.1, 25, 90, 400, 1300]
+    arguments = [1e-9, 0.03, 0.05, 0.1, 0.3, 0.7, 0.999, 1, 1.001, 1.5, 3, 8, 18]
+    return {
+        'chi2': [[x, degrees, float(chi2.sf(x, degrees))] for degrees in (1, 2, 3, 4, 11, 12, 51, 60) for x in statistics],
+        'kolmogorov': [[x, float(kolmogorov(x))] for x in arguments],
     }

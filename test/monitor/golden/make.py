@@ -15,7 +15,7 @@ from comparison import comparison
 from class_estimates import class_days
 from curves import curves
 from estimates import estimates
-from drift import distances, drift_cases
+from drift import distances, drift_cases, p_values
 from multiclass import multiclass
 from regression import regression
 from sets import binary_sets, multiclass_sets, regression_sets
@@ -88,3 +88,4 @@ if __name__ == '__main__':
     (here / 'comparison.json').write_text(lines(comparison()))
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
     (here / 'drift.json').write_text(lines({'cases': cases}))
+    (here / 'p_values.json').write_text(lines(p_values()))
