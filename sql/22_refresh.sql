@@ -15,11 +15,11 @@ begin
   ), latest as (
     -- By the first part of the key before the key: of a text PostgreSQL sorts the first bytes as a number, of an array it does not.
     select distinct on (d.key[1], d.key, d.model_id, d.known_at)
-           d.model_id, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
+           d.key[1] as part, d.model_id, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
       from dated d order by d.key[1], d.key, d.model_id, d.known_at, d.change_id desc
   )
   insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
-  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.key[1], l.key, l.model_id) from latest l;
+  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.part, l.key, l.model_id) from latest l;
   get diagnostics changed = row_count;
   if changed > 1000 then
     analyze pgscore_data.refresh_label;
@@ -242,12 +242,12 @@ begin
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
-         case when j.task = 'binary' then pgscore_data._score_bin(j.score, (select x.mirrored from edges x)) end,
+         case when j.task = 'binary' then pgscore_data._score_bin(j.score, e.mirrored) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
-           then array(select pgscore_data._score_bin(p, (select x.mirrored from edges x)) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
+           then array(select pgscore_data._score_bin(p, e.mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
          j.segments
-    from judged j
+    from judged j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
 end
 $$;

@@ -9,7 +9,7 @@ begin atomic
   -- P and N of a bin are its positives and negatives; "below" and "above" are those of lower and of higher bins.
   with bins as (
     select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
-           sum(c.sum_score::float8) as sum_score
+           sum(c.sum_score) as sum_score
       from pgscore_data.refresh_window w
      cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bin
@@ -48,7 +48,7 @@ begin atomic
      group by b.version_id, b.window_start, floor(s.low * 100 + 1e-9)
   ), calibrated as (
     select t.version_id, t.grain, t.window_start, sum(abs(t.p - t.sum_score)) / sum(t.p + t.n) as ece
-      from (select b.version_id, b.grain, b.window_start, x.tenth, sum(b.p) as p, sum(b.n) as n, sum(b.sum_score) as sum_score
+      from (select b.version_id, b.grain, b.window_start, x.tenth, sum(b.p) as p, sum(b.n) as n, sum(b.sum_score)::float8 as sum_score
               from bins b join tenths x using (bin)
              group by b.version_id, b.grain, b.window_start, x.tenth) t
      group by t.version_id, t.grain, t.window_start

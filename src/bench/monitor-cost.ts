@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { TREES } from './first-row.ts';
 import { makeHistories, planHistory } from './monitor-history.ts';
 import type { MonitorPlan } from './plan.ts';
-import { measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
+import { measureMaterialised, measureRefresh, type Change, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
 import { asOwner, type Stage } from './stage.ts';
 import { measureViews, type ViewCost } from './view-cost.ts';
@@ -13,7 +13,7 @@ export type MonitorCost = {
   readonly predictions: number;
   readonly refreshes: readonly RefreshCost[];
   readonly materialisedMs: number;
-  /** The middle size of correction over a history of a tenth. */
+  /** The middle number of labels that arrive, over a history of a tenth. */
   readonly small: { readonly predictions: number; readonly cost: RefreshCost };
   /** What analysts and the page ask, the slowest first. */
   readonly views: readonly ViewCost[];
@@ -27,7 +27,7 @@ export type MonitorSetting = {
   readonly tell: (line: string) => void;
 };
 
-/** Corrects labels over a short and a long history. The service is stopped first: it would take the corrections itself. */
+/** Changes labels over a short and a long history. The service is stopped first: it would take the changes itself. */
 export async function measureMonitor({ stage, requester, owner, plan, tell }: MonitorSetting): Promise<MonitorCost> {
   const trees = await readFile(TREES);
   for (const model of ['short', 'long']) {
@@ -51,13 +51,15 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   }
   // As the service's connection has it.
   await owner.query('set synchronous_commit = off');
-  tell(`refreshes after ${plan.compared} corrected labels of the shorter one`);
-  await measureRefresh(owner, short, 1);
-  const compared = await typical(plan, () => measureRefresh(owner, short, plan.compared));
+  tell(`refreshes after ${plan.compared} labels of the shorter one`);
+  await measureRefresh(owner, short, 'corrected', 1);
+  const compared = await typical(plan, () => measureRefresh(owner, short, 'arrived', plan.compared));
   const refreshes: RefreshCost[] = [];
   for (const labels of plan.labels) {
-    tell(`refreshes after ${labels} corrected labels`);
-    refreshes.push(await typical(plan, () => measureRefresh(owner, long, labels)));
+    for (const change of labels === 0 ? (['corrected'] as const) : CHANGES) {
+      tell(`refreshes after ${labels} labels, ${change}`);
+      refreshes.push(await typical(plan, () => measureRefresh(owner, long, change, labels)));
+    }
   }
   tell('what analysts ask');
   const views = await measureViews(owner, 'long');
@@ -72,12 +74,15 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   };
 }
 
+const CHANGES: readonly Change[] = ['arrived', 'corrected'];
+
 /** The median of some rounds, of each number by itself. */
 async function typical({ rounds }: MonitorPlan, measure: () => Promise<RefreshCost>): Promise<RefreshCost> {
   const costs: RefreshCost[] = [];
   for (let round = 0; round < rounds; round += 1) costs.push(await measure());
   const median = (read: (cost: RefreshCost) => number): number => quantile(costs.map(read), 0.5);
   return {
+    change: costs[0]?.change ?? 'corrected',
     labels: costs[0]?.labels ?? 0,
     cellsMs: median(({ cellsMs }) => cellsMs),
     metricsMs: median(({ metricsMs }) => metricsMs),

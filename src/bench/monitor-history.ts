@@ -95,8 +95,8 @@ function predict({ table, versionId, predictions, from }: History): string[] {
 /** Concatenated with nothing, lest every row decompress it. */
 const EDGES = `(select b.mirrored || '{}'::float8[] from pgscore_data.score_bins b)`;
 
-/** Whether a prediction came true, as often as its score says; the same at every reading. */
-const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 4294967296)::int`;
+/** Whether a prediction p came true, as often as its score says; the same at every reading. */
+export const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 4294967296)::int`;
 
 function label({ modelId, table }: History): string {
   return `insert into pgscore_data.ground_truth (model_id, key, known_at, label)

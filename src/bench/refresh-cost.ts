@@ -1,8 +1,15 @@
 import type pg from 'pg';
-import type { History } from './monitor-history.ts';
+import { TRUTH, type History } from './monitor-history.ts';
+
+/**
+ * How labels change: most of them arrive, for predictions that had none, with two in a hundred corrected and one in two
+ * hundred withdrawn; or all of them are corrections.
+ */
+export type Change = 'arrived' | 'corrected';
 
 /** What bringing accuracy up to date costs, in milliseconds. */
 export type RefreshCost = {
+  readonly change: Change;
   /** Labels that had changed, spread over all days. */
   readonly labels: number;
   /** The cells, which is all that counts and ratios need. */
@@ -11,13 +18,23 @@ export type RefreshCost = {
   readonly metricsMs: number;
 };
 
-/** Corrects labels, as a trigger on the user's table would have queued it, and brings everything up to date. */
-export async function measureRefresh(owner: pg.Client, history: History, labels: number): Promise<RefreshCost> {
-  await owner.query(CORRECT, [history.modelId, history.predictions, labels]);
+/** Changes labels, as a trigger on the user's table would have queued it, and brings everything up to date. */
+export async function measureRefresh(
+  owner: pg.Client,
+  history: History,
+  change: Change,
+  labels: number,
+): Promise<RefreshCost> {
+  const { modelId, predictions } = history;
+  const [corrected, withdrawn] = change === 'corrected' ? [labels, 0] : [labels / 50, labels / 200];
+  await owner.query(CORRECT, [modelId, predictions, Math.floor(corrected)]);
+  await owner.query(WITHDRAW, [modelId, predictions, Math.floor(withdrawn)]);
+  if (change === 'arrived')
+    await owner.query(arrive(history), [modelId, predictions, labels - Math.floor(corrected) - Math.floor(withdrawn)]);
   await owner.query('analyze pgscore_data.label_change');
   const cellsMs = await milliseconds(owner, 'select pgscore_data._refresh() as more');
   const metricsMs = await milliseconds(owner, 'select pgscore_data._compute_metrics() as more');
-  return { labels, cellsMs, metricsMs };
+  return { change, labels, cellsMs, metricsMs };
 }
 
 /** Repeats a step until nothing is left to do. */
@@ -29,11 +46,29 @@ async function milliseconds(owner: pg.Client, step: string): Promise<number> {
   }
 }
 
-/** Every n-th entity, from a random one on, has the other label now. */
-const CORRECT = `insert into pgscore_data.label_change (model_id, key, known_at, label)
-  select g.model_id, g.key, g.known_at, case g.label when '1' then '0' else '1' end
-    from (select distinct 1 + (offset_ + k * ($2::bigint / greatest($3::bigint, 1))) % $2::bigint as id from generate_series(0, $3::bigint - 1) k, (select floor(random() * $2)::bigint as offset_) o) picked
+/** Every n-th number up to $2, from a random one on: $3 of them, or one less. */
+const PICKED = `select distinct 1 + (offset_ + k * ($2::bigint / greatest($3::bigint, 1))) % $2::bigint as id
+      from generate_series(0, $3::bigint - 1) k, (select floor(random() * $2)::bigint as offset_) o`;
+
+/** Of ten entities the last has no label at first. */
+const LABELLED = `(${PICKED}) picked
     cross join lateral (select * from pgscore_data.ground_truth g where g.model_id = $1 and g.key = array[(picked.id - (picked.id % 10 = 0)::int)::text] limit 1) g`;
+
+const CORRECT = `insert into pgscore_data.label_change (model_id, key, known_at, label)
+  select g.model_id, g.key, g.known_at, case g.label when '1' then '0' else '1' end from ${LABELLED}`;
+
+const WITHDRAW = `insert into pgscore_data.label_change (model_id, key, known_at, retracted)
+  select g.model_id, g.key, g.known_at, true from ${LABELLED}`;
+
+/** Of the tenth that had no label at first, $3 that have none yet. */
+function arrive({ table }: History): string {
+  return `insert into pgscore_data.label_change (model_id, key, known_at, label)
+    select $1, array[p.id::text], p.event_time + interval '3 days', ${TRUTH}::text
+      from (select i from generate_series(10, $2::bigint, 10) i order by hashint8(i)) mixed
+     cross join lateral (select * from ${table} x where x.id = mixed.i offset 0) p
+     where not exists (select from pgscore_data.ground_truth g where g.model_id = $1 and g.key = array[p.id::text])
+     limit $3`;
+}
 
 /** The same cells as a materialised view, which PostgreSQL can only compute anew: milliseconds of one REFRESH. */
 export async function measureMaterialised(owner: pg.Client, { modelId, table }: History): Promise<number> {
