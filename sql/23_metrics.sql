@@ -115,6 +115,8 @@ create or replace function pgscore_data._compute_metrics(most int default 40) re
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+-- No window is asked for twice.
+set enable_memoize = off
 set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
