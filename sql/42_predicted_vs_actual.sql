@@ -1,28 +1,28 @@
 -- What a regression said beside what came of it: as many of the newest pairs as a plot can show.
 
 create or replace view pgscore_bi.predicted_vs_actual with (security_barrier) as
-with newest as (
-  select v.version_id, m.name, v.number, mo.time_zone, p.score as predicted, p.actual, p.day
-    from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'regression'
-   cross join lateral (select x.score, x.actual, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc limit 5000) p
-), ends as (
-  select n.version_id, percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high, count(*) / 2 as n_sampled, min(n.day) as first_day, max(n.day) as last_day
-    from newest n cross join lateral (values (n.predicted), (n.actual)) x (value) group by n.version_id, n.name, n.number
-), placed as (
-  select n.name, n.number, n.time_zone, e.low, e.high, e.n_sampled, e.first_day, e.last_day,
-         case when n.predicted < e.low then 0 when n.predicted > e.high then 25 when n.predicted = e.high then 24 else width_bucket(n.predicted, e.low, e.high, 24) end as predicted_bin,
-         case when n.actual < e.low then 0 when n.actual > e.high then 25 when n.actual = e.high then 24 else width_bucket(n.actual, e.low, e.high, 24) end as actual_bin
-    from newest n join ends e using (version_id)
-)
-select p.name as model_name, p.number::bigint as model_version, (p.first_day at time zone p.time_zone)::date as first_date, (p.last_day at time zone p.time_zone)::date as last_date, p.n_sampled,
-       case when p.predicted_bin > 0 then p.low + (p.predicted_bin - 1) * (p.high - p.low) / 24 end as predicted_low, case when p.predicted_bin < 25 then p.low + p.predicted_bin * (p.high - p.low) / 24 end as predicted_high,
-       case when p.actual_bin > 0 then p.low + (p.actual_bin - 1) * (p.high - p.low) / 24 end as actual_low, case when p.actual_bin < 25 then p.low + p.actual_bin * (p.high - p.low) / 24 end as actual_high,
-       count(*) as n
-  from placed p
- group by p.name, p.number, p.time_zone, p.first_day, p.last_day, p.n_sampled, p.low, p.high, p.predicted_bin, p.actual_bin;
+select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date, c.n_sampled,
+       case when c.predicted_bin > 0 then c.low + (c.predicted_bin - 1) * (c.high - c.low) / 24 end as predicted_low, case when c.predicted_bin < 25 then c.low + c.predicted_bin * (c.high - c.low) / 24 end as predicted_high,
+       case when c.actual_bin > 0 then c.low + (c.actual_bin - 1) * (c.high - c.low) / 24 end as actual_low, case when c.actual_bin < 25 then c.low + c.actual_bin * (c.high - c.low) / 24 end as actual_high,
+       c.n
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.version v using (model_id)
+  join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'regression'
+  -- Version by version, so that whoever asks for one reads the pairs of no other.
+ cross join lateral (
+   with newest as (
+     select x.score as predicted, x.actual, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc limit 5000
+   ), ends as (
+     select percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high, count(*) / 2 as n_sampled, min(n.day) as first_day, max(n.day) as last_day
+       from newest n cross join lateral (values (n.predicted), (n.actual)) x (value)
+   ), placed as (
+     select e.*, case when n.predicted < e.low then 0 when n.predicted > e.high then 25 when n.predicted = e.high then 24 else width_bucket(n.predicted, e.low, e.high, 24) end as predicted_bin,
+            case when n.actual < e.low then 0 when n.actual > e.high then 25 when n.actual = e.high then 24 else width_bucket(n.actual, e.low, e.high, 24) end as actual_bin
+       from newest n cross join ends e
+   )
+   select p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.predicted_bin, p.actual_bin, count(*) as n from placed p
+    group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.predicted_bin, p.actual_bin) c;
 comment on view pgscore_bi.predicted_vs_actual is
 'What each version of a regression said and what came of it, of its newest 5,000 labelled predictions: counts in a grid of 24 by 24 cells of equal width, the same for both, from the first to the last hundredth of all values. What lies outside is counted in cells that are open to that side. It is made when it is read, from pairs that an index finds, so that it costs the same whatever the history.';
 select pgscore_data._comment_columns('pgscore_bi.predicted_vs_actual', $${
