@@ -51,6 +51,7 @@ grant select on all tables in schema pgscore_data to pgscore_service;
 grant select on pgscore.runs, pgscore.workers, pgscore.models, pgscore.schedules to pgscore_service;
 grant insert, update, delete on pgscore_data.worker, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
 grant update on pgscore_data.version, pgscore_data.run, pgscore_data.target, pgscore_data.generation, pgscore_data.artifact, pgscore_data.schedule, pgscore_data.installation, pgscore_data.handle to pgscore_service;
+grant update (request) on pgscore_data.known_plan to pgscore_service;
 grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
 grant execute on function
   pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint),

@@ -1,6 +1,6 @@
 import { statement } from '../db/statement.ts';
 
-/** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded. */
+/** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded, and its plan not used again. */
 export const failRun = statement<
   [
     runId: string,
@@ -21,7 +21,9 @@ export const failRun = statement<
        from (select coalesce(sum(s.rows_done), 0) as rows_done, coalesce(sum(s.rows_failed), 0) as rows_failed
                from pgscore_data.shard s where s.run_id = $1 and s.attempt = $2) shards
       where run_id = $1 and attempt = $2 and state = 'running'
-     returning run_id
+     returning run_id, plan_id
+   ), forgotten as (
+     update pgscore_data.known_plan k set request = null from failed where k.plan_id = failed.plan_id
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
    )
