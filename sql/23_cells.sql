@@ -1,0 +1,87 @@
+-- What the cells of a day hold: predictions as finished runs counted them, and pairs as they come and go.
+
+create or replace function pgscore_data._count_predictions(runs bigint[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with gone as (
+    delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
+  ), placed as (
+    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n,
+           sum(coalesce(c.n_positive, case when b.low >= e.threshold then c.n else 0 end))::bigint as n_positive
+      from gone g
+      cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
+      -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.
+      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
+      join pgscore_data.version v using (version_id)
+      join pgscore_data.monitor m using (model_id)
+      left join pgscore_data.execution e using (version_id)
+      left join pgscore_data.score_bin b on b.bin = c.bin
+     group by 1, 2, 3
+  ), due as (
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p where p.bin >= 0 on conflict do nothing
+  ), volume as (
+    insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
+    select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0), coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
+    on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
+  )
+  insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
+  select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
+  on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive;
+end;
+comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs to the cells; those of an attempt that came to nothing go.';
+
+create or replace function pgscore_data._add_deltas() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgscore_data.touched (version_id, day) select distinct d.version_id, d.day from pgscore_data.refresh_delta d on conflict do nothing;
+  insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
+  select d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
+         coalesce(sum(d.sign * ((1 - d.p_actual) ^ 2)::numeric), 0),
+         coalesce(sum(d.sign * (-ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, d.p_actual))))::numeric), 0)
+    from pgscore_data.refresh_slice d where d.actual_class is not null
+   group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
+  on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
+    set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
+  -- Almost every pair has a cell of its own: ON CONFLICT locks each before it changes it, and out of order each is a look-up of its own.
+  merge into pgscore_data.cell_outcome_score c
+  using (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum(x.sign * x.score::numeric) as sum_score
+           from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
+                   from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+                  order by 1, 2, 3, 4) x
+          group by x.version_id, x.day, x.positive, x.bin) d
+     on c.version_id = d.version_id and c.day = d.day and c.positive = d.positive and c.bin = d.bin
+   when matched then update set n = c.n + d.n, sum_score = c.sum_score + d.sum_score
+   when not matched then insert (version_id, day, positive, bin, n, sum_score) values (d.version_id, d.day, d.positive, d.bin, d.n, d.sum_score);
+  insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
+  select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
+  on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
+  insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
+  select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
+    from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) where d.class_bins is not null group by 1, 2, 3, 4, 5
+  on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
+  insert into pgscore_data.cell_regression as c
+    (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
+  select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
+         sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
+         coalesce(sum(d.sign) filter (where d.actual = 0), 0),
+         coalesce(sum(d.sign * (abs(d.score - d.actual) / abs(d.actual))::numeric) filter (where d.actual <> 0), 0),
+         coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
+         coalesce(sum(d.sign * ((ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
+    from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
+   group by d.version_id, d.segment_id, d.day, d.age_band
+  on conflict (version_id, segment_id, day, age_band) do update set
+    n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
+    sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4, sum_actual = c.sum_actual + excluded.sum_actual,
+    sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
+    n_zero_actual = c.n_zero_actual + excluded.n_zero_actual, sum_relative_error = c.sum_relative_error + excluded.sum_relative_error,
+    n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2;
+  insert into pgscore_data.cell_error as c (version_id, day, bucket, n)
+  select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d where d.actual is not null
+   group by d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual)
+  on conflict (version_id, day, bucket) do update set n = c.n + excluded.n;
+end
+$$;
+comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';

@@ -1,0 +1,108 @@
+-- One refresh: labels are taken, pairs follow, and then the cells.
+
+create or replace function pgscore_data._clear_work() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  work regclass;
+begin
+  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta']::regclass[] loop
+    if pg_relation_size(work) > 1048576 then
+      execute format('truncate %s', work);
+    else
+      execute format('delete from %s', work);
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore_data._clear_work() is 'Empties the work tables of the last refresh. To truncate one makes new files, which takes longer than a small refresh.';
+
+create or replace function pgscore_data._note_feed(this_feed text, this_model int, happened_at timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.feed_day as f (model_id, feed, day, last_at, n)
+  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m where m.model_id = this_model
+  on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at), n = f.n + 1;
+end;
+comment on function pgscore_data._note_feed(text, int, timestamptz) is 'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
+
+create or replace function pgscore_data._refresh(most int default 100000) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set extra_float_digits = 1
+set jit = off
+-- Left to itself the planner reads history whole; each of these look-ups is by key.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set random_page_cost = 1.1
+set work_mem = '64MB'
+as $$
+declare
+  began timestamptz := clock_timestamp();
+  changed bigint;
+  last_change bigint;
+  runs bigint[];
+  removed bigint;
+  added bigint;
+  entities bigint;
+  this_model int;
+begin
+  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
+    return false;
+  end if;
+  if not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  perform pgscore_data._clear_work();
+  select t.changed, t.last_change into changed, last_change from pgscore_data._take_labels(most) t;
+  perform pgscore_data._tell_labels();
+  perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
+  runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
+  if cardinality(runs) > 0 then
+    perform pgscore_data._count_predictions(runs);
+    perform pgscore_data._count_segments(runs);
+    perform pgscore_data._count_features(runs);
+    perform pgscore_data._note_late_predictions(runs);
+    update pgscore_data.run r set paired = true where r.run_id = any (runs);
+    perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
+      where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
+    insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
+  end if;
+  select count(*) into entities from pgscore_data.refresh_key;
+  if entities > 1000 then
+    analyze pgscore_data.refresh_key;
+    analyze pgscore_data.refresh_truth;
+  end if;
+  perform pgscore_data._recall_pairs();
+  for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
+    if exists (select from pgscore_data.refresh_key k where k.model_id = this_model and not k.stands) then
+      perform pgscore_data._find_predictions(this_model);
+      if entities > 1000 then
+        analyze pgscore_data.refresh_prediction;
+      end if;
+    end if;
+    perform pgscore_data._pair(this_model);
+  end loop;
+  select s.removed, s.added into removed, added from pgscore_data._settle() s;
+  if entities > 1000 then
+    analyze pgscore_data.refresh_delta;
+  end if;
+  -- So many change most cells of their days: then to read these whole is faster than to look each up.
+  if entities > 20000 then
+    perform set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true);
+  end if;
+  perform pgscore_data._add_deltas();
+  insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
+  values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
+  -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
+  return exists (select from pgscore_data.label_change c where c.change_id > last_change and c.captured_at < began)
+      or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began);
+end
+$$;
+comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';
