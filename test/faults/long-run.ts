@@ -8,8 +8,8 @@ import { waitFor } from '../support/wait-for.ts';
 export const PATIENCE_MS = 90_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
-/** Leases and polls short enough for a test, and batches so small that `LARGE` rows take seconds. */
-export const PACE = { PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '16' };
+/** Leases and polls short enough for a test, scorers that share a run, and batches so small that `LARGE` rows take a while. */
+export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '16' };
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
 export const LARGE = 20_000;

@@ -19,7 +19,7 @@ const [superuser, ada, alice, filler] = await Promise.all([
   database.client('alice'),
   database.client('alice'),
 ]);
-await startTestService(database, { PGSCORE_POLL: '0.2' });
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.2' });
 await deployBytes(ada, 'same', weightedModel({ a: 'float32' }));
 
 // A run waits to be released, so that the service finds it only when its source is locked.
