@@ -11,6 +11,9 @@ export class Refusal extends Error {
   }
 }
 
+/** Longer than the service lets a view take. An answer that got lost, as on a machine that slept, must not be waited for for ever. */
+const PATIENCE_MS = 10_000;
+
 let refusedAt = -Infinity;
 
 /** Whether a question was refused within the last seconds: worth asking again soon. */
@@ -30,11 +33,22 @@ export async function ask(question: string, values: Readonly<Record<string, stri
 
 async function answerTo(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
   const search = new URLSearchParams(values).toString();
-  const response = await fetch(`/page/api/${question}${search === '' ? '' : `?${search}`}`).catch(() => undefined);
-  if (response === undefined) throw new Refusal('service_unreachable', 'The service does not answer.');
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw refusalOf(answer);
+  const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`);
+  if (response?.ok === false) throw refusalOf(answer);
+  if (answer === undefined) throw new Refusal('service_unreachable', 'The service does not answer.');
   return rowsOf(answer);
+}
+
+/** What the service says; nothing where it does not, or not to the end. */
+async function fetched(path: string): Promise<[response?: Response, answer?: unknown]> {
+  // Else Chromium lets a question wait for the same one before it, for 20 seconds if that is not answered.
+  const outOfCache = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) } as const;
+  try {
+    const response = await fetch(path, outOfCache);
+    return [response, await response.json().catch(() => undefined)];
+  } catch {
+    return [];
+  }
 }
 
 export function text(row: Row | undefined, column: string): string {

@@ -6,7 +6,7 @@ import { startProxy } from '../support/proxy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployTrees, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const HALF_OPEN_MS = 15_000;
@@ -22,7 +22,7 @@ const superuser = await database.client();
 const alice = await database.client('alice');
 await deployTrees(await database.client('ada'));
 await createSource(alice, 'small', 100);
-await createSource(alice, 'big', LARGE);
+await createSource(alice, 'big', LONG);
 
 async function listening(): Promise<boolean> {
   const answer = await fetch(`${service.url}/readyz`);
@@ -34,7 +34,7 @@ test('a heartbeat that gets no answer is sent on another connection before the l
   await midRun(superuser, run);
   expect(proxy.blackhole('pgscore heartbeat')).toBe(1);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
-  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LONG }] });
 });
 
 test('a half-open LISTEN connection is noticed and replaced; polling goes on meanwhile', async () => {

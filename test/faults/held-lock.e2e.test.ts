@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployTrees, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -12,8 +12,8 @@ const superuser = await database.client();
 const alice = await database.client('alice');
 const bob = await database.client('bob');
 await deployTrees(await database.client('ada'));
-await createSource(alice, 'big', LARGE);
-await createSource(bob, 'big', LARGE);
+await createSource(alice, 'big', LONG);
+await createSource(bob, 'big', LONG);
 
 test('somebody who asks for the end of her run and does not commit holds up nothing, not even that run', async () => {
   const hers = await submitRun(alice, 'trees', 'big');
@@ -27,8 +27,8 @@ test('somebody who asks for the end of her run and does not commit holds up noth
   await keeper.query('commit');
   await expectSound(database, {
     scored: [
-      { run: hers, view: 'alice.big_scores', rows: LARGE },
-      { run: his, view: 'bob.big_scores', rows: LARGE },
+      { run: hers, view: 'alice.big_scores', rows: LONG },
+      { run: his, view: 'bob.big_scores', rows: LONG },
     ],
   });
   expect(await service.stop()).toBe(0);

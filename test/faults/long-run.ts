@@ -8,11 +8,14 @@ import { waitFor } from '../support/wait-for.ts';
 export const PATIENCE_MS = 90_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
-/** Leases and polls short enough for a test, and batches so small that `LARGE` rows take seconds. */
-export const PACE = { PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '16' };
+/** Leases and polls short enough for a test, scorers that share a run, and batches so small that `LARGE` rows take a while. */
+export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '16' };
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
-export const LARGE = 60_000;
+export const LARGE = 20_000;
+
+/** Rows that take longer than a lease. */
+export const LONG = 3 * LARGE;
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 
@@ -21,12 +24,12 @@ export async function deployTrees(ada: Client): Promise<void> {
   await deployModel(ada, 'trees', 'bench/trees.onnx');
 }
 
-/** A table of `rows` rows with the key `id` from 1 on. */
+/** A table of `rows` rows with the key `id` from 1 on; what no model reads makes them wide, so that few fill many pages. */
 export async function createSource(owner: Client, name: string, rows: number): Promise<void> {
   const columns = FEATURES.map((feature) => `${feature} real`).join(', ');
   const values = FEATURES.map((_, n) => `sin(i * ${n + 1})`).join(', ');
-  const create = `create table ${name} (id bigint primary key, ${columns})`;
-  const fill = `insert into ${name} select i, ${values} from generate_series(1, ${rows}) i`;
+  const create = `create table ${name} (id bigint primary key, ${columns}, filler text)`;
+  const fill = `insert into ${name} select i, ${values}, repeat('x', 300) from generate_series(1, ${rows}) i`;
   await owner.query(create);
   await owner.query(fill);
 }

@@ -19,9 +19,15 @@ const [superuser, ada, alice, filler] = await Promise.all([
   database.client('alice'),
   database.client('alice'),
 ]);
-const deploying = await startTestService(database);
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.2' });
 await deployBytes(ada, 'same', weightedModel({ a: 'float32' }));
-await deploying.stop();
+
+// A run waits to be released, so that the service finds it only when its source is locked.
+await superuser.query("alter table pgscore_data.run alter column lease_until set default 'infinity'");
+
+async function release(...runs: string[]): Promise<void> {
+  await superuser.query('update pgscore_data.run set lease_until = null where run_id = any($1)', [runs]);
+}
 
 const TABLE = (name: string): string => `create table ${name} (id int primary key, a real, filler text)`;
 
@@ -90,8 +96,8 @@ test.each(CASES)(
     const truncate = `truncate ${table}`;
     await filler.query(truncate);
     await fill(table, rows, 2);
+    await release(run);
 
-    const service = await startTestService(database, { PGSCORE_POLL: '0.2' });
     await waitFor(readersWait, { timeout: PATIENCE_MS, message: 'the run to wait for the lock' });
     const { rows: times } = await filler.query<{ at: string }>('select clock_timestamp()::text as at');
     await filler.query('commit');
@@ -103,7 +109,6 @@ test.each(CASES)(
     });
     const read = `select score, count(*)::int as rows, bool_and(scored_at > $1) as later from ${source}_scores group by score`;
     expect((await alice.query(read, [times[0]?.at])).rows).toEqual([{ score: 2, rows, later: true }]);
-    await service.stop();
   },
 );
 
@@ -115,7 +120,7 @@ test('a run whose source stays locked gives up, and says so', async () => {
   }
   const runs = await Promise.all(Object.keys(sources).map((source) => submitRun(alice, 'same', source)));
   await filler.query('begin; lock table kept, kept_large');
-  const service = await startTestService(database);
+  await release(...runs);
   for (const run of runs) {
     const end = await endOfRun(alice, run, PATIENCE_MS);
     expect(end).toMatchObject({ state: 'failed', error_code: 'source_locked', published: null });
@@ -123,5 +128,4 @@ test('a run whose source stays locked gives up, and says so', async () => {
     expect(end.remedy).toContain('when the session that alters or drops it has ended');
   }
   await filler.query('rollback');
-  await service.stop();
 });

@@ -58,7 +58,8 @@ test('rows that are changed, deleted and added while a run scores them are score
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
   const { rows } = await superuser.query(
-    `select count(*)::int as same from alice.big_scores_history a join alice.big_scores_history b using (id, score, label) where a.run_id = $1 and b.run_id = $2`,
+    `select count(*)::int as same from (
+       select id, score, label from alice.big_scores_history where run_id = $1 intersect select id, score, label from alice.big_scores_history where run_id = $2) s`,
     [before, run],
   );
   expect(rows).toEqual([{ same: LARGE }]);

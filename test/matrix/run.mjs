@@ -9,18 +9,24 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
 const SUPPORTED = ['15', '16', '17', '18'];
-/**
- * What is the same whatever the server, and asked of the newest one only: what a browser shows (its questions are asked of
- * every one by page-api.e2e), what the processes of a service do among themselves, and what only arithmetic decides.
- */
+/** What is the same whatever the server, and asked of the newest one only; what a server decides of it, others ask of each. */
 const IGNORED = [
   '/node_modules/',
+  // What a browser shows; its questions are asked by page-api.
   '\\.page\\.test\\.ts$',
+  // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/shutdown\\.',
+  'test/faults/(commit-lost|half-open|scorer-death|service-death|shutdown|start)\\.',
   'test/gateway/gateway-lost\\.',
-  'test/models/hostile\\.',
-  'test/monitor/drift-noise\\.',
+  'test/models/(hostile|slow-check)\\.',
+  'test/monitor/webhook\\.',
+  'test/scorer/(batch-rows|models)\\.',
+  'test/supervisor/(conductor-lost|http)\\.',
+  // What the command line prints; commands/care and commands/sql look into the catalogues.
+  'test/commands/(cli|story)\\.',
+  // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
+  'test/monitor/(cells|drift-noise)\\.',
+  'test/native/(bundled-models|missing-values|trees)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
 const NOTHING = { passed: 0, failed: 0, skipped: 0 };
 

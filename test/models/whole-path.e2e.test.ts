@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { ident } from '../../src/lib/ident.ts';
 import { inlineExternalData } from '../../src/model/external-data.ts';
@@ -15,7 +15,12 @@ const TOLERANCE = 1e-5;
 
 const database = await cloneDatabase();
 await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+await superuser.query('grant usage on schema alice to pgscore_owner');
 
 const deployable = (model: GoldenModel): Promise<Uint8Array> =>
   inlineExternalData(goldenBytes(model), (name) => besideGolden(model, name));
@@ -58,12 +63,77 @@ function differences(prediction: JsonRow, row: JsonRow): string[] {
   });
 }
 
-describe('a scored table holds what the training framework predicted', () => {
-  test.each(goldenModels.map((model) => [model.name, model] as const))('%s', async (_, model) => {
-    const predictions = await predictionsOf(model);
-    const rows = goldenRows(model);
+type Answer = { key: string; score: number | null; label: string | null };
+
+/** What a way says of every committed row of a model, in the order of the keys. */
+async function answers({ name, key }: GoldenModel, score: string, label: string): Promise<Answer[]> {
+  const text = `select t.${ident(key.name)}::text as key, ${score} as score, ${label} as label from ${ident(name)} t order by 1`;
+  return (await alice.query<Answer>(text)).rows;
+}
+
+/** What the run over the table said. */
+async function batchAnswers({ name, key, task }: GoldenModel): Promise<Answer[]> {
+  const score = task === 'multiclass' ? 'null::float8' : 'score';
+  const label = task === 'regression' ? 'null::text' : 'label';
+  const text = `select ${ident(key.name)}::text as key, ${score} as score, ${label} as label from ${ident(`${name}_scores`)} order by 1`;
+  return (await alice.query<Answer>(text)).rows;
+}
+
+function calls({ name, task }: GoldenModel): { score: string; label: string } {
+  const literal = alice.escapeLiteral(name);
+  const label = task === 'regression' ? 'null::text' : `pgscore.classify(${literal}, t)`;
+  return { score: task === 'multiclass' ? 'null::float8' : `pgscore.score(${literal}, t)`, label };
+}
+
+/** Rows whose answers differ by more than the design allows; a label may, where the score is at the threshold. */
+function differing(some: readonly Answer[], others: readonly Answer[]): unknown[] {
+  return some.flatMap((one, index) => {
+    const other = others[index];
+    const near = Math.abs((one.score ?? 0) - (other?.score ?? 0)) <= TOLERANCE * Math.max(1, Math.abs(one.score ?? 0));
+    const same = one.key === other?.key && (one.score === null) === (other.score === null) && near;
+    const sameLabel = one.label === other?.label || Math.abs((one.score ?? 0) - 0.5) <= TOLERANCE;
+    return same && sameLabel ? [] : [{ one, other }];
+  });
+}
+
+describe.each(goldenModels.map((model) => [model.name, model] as const))('%s', (_, model) => {
+  const rows = goldenRows(model);
+  let predictions: JsonRow[];
+
+  beforeAll(async () => {
+    predictions = await predictionsOf(model);
+  });
+
+  test('a scored table holds what the training framework predicted', () => {
     expect(predictions).toHaveLength(rows.length);
     expect(predictions.flatMap((prediction, index) => differences(prediction, rows[index] ?? {}))).toEqual([]);
+  });
+
+  test('batch, online, native and bound agree on every committed row', async () => {
+    const { rows: ways } = await alice.query<{ native: boolean; not_native: string | null }>(
+      `select execution like '%native' as native, not_native from pgscore.models where model = $1`,
+      [model.name],
+    );
+    expect(ways[0]).toEqual({ native: true, not_native: null });
+
+    const { score, label } = calls(model);
+    await alice.query('set pgscore.execution = online');
+    const online = await answers(model, score, label);
+    await alice.query('set pgscore.execution = native');
+    const native = await answers(model, score, label);
+    await alice.query('reset pgscore.execution');
+    await alice.query('select pgscore.bind($1, $2::text::regclass)', [model.name, ident(model.name)]);
+    const bound = await answers(
+      model,
+      score,
+      model.task === 'multiclass' ? `pgscore_models.${ident(model.name)}(t)` : label,
+    );
+    const batch = await batchAnswers(model);
+
+    expect(online).toHaveLength(rows.length);
+    expect(differing(batch, online)).toEqual([]);
+    expect(differing(batch, native)).toEqual([]);
+    expect(differing(batch, bound)).toEqual([]);
   });
 });
 

@@ -9,12 +9,13 @@ import { settled } from './watched-segments.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.1' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 describe.each([
   ['in one piece', 'few', 3_000, 1],
-  ['in shards', 'many', 120_000, 23],
+  // More than 512 pages.
+  ['in shards', 'many', 15_000, 23],
 ])('a table that is scored %s', (_, table, n, every) => {
   const model = `late_${table}`;
 
@@ -22,9 +23,9 @@ describe.each([
     await deployBytes(ada, model, classModel(2), { task: 'binary', class_labels: ['0', '1'] });
     await ada.query('select pgscore.monitor($1, segments => $2)', [model, ['Carrier', 'origin']]);
     const create = `create type ${table}_airport as enum ('JFK', 'LGA', 'EWR');
-      create table ${table} (id bigint primary key, x real, carrier varchar(20), origin ${table}_airport, at timestamptz);
+      create table ${table} (id bigint primary key, x real, carrier varchar(20), origin ${table}_airport, at timestamptz, filler text);
       insert into ${table} select i, i % 2, case when i % 7 > 0 then 'carrier ' || i % 7 end, (array['JFK', 'LGA', 'EWR'])[1 + i % 3]::${table}_airport,
-        '2026-01-01 10:00+00'::timestamptz + i % 40 * interval '1 day' from generate_series(1, ${n}) i;
+        '2026-01-01 10:00+00'::timestamptz + i % 40 * interval '1 day', repeat('x', 400) from generate_series(1, ${n}) i;
       create table ${table}_kept as table ${table};
       create table ${table}_truth as select id, (case when id % 11 < 3 then 1 - x else x end)::int as y from ${table} where id % 5 > 0 and id % ${every} = 0`;
     await alice.query(create);

@@ -27,7 +27,8 @@ const ATTEMPTS = [
   `set role bob`,
   `set session authorization bob`,
   `reset session authorization`,
-  `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pgscore_service' limit 1`,
+  // Of a session that has ended meanwhile it is false and no error: nothing was done. In a list of its own, lest it be asked of others first.
+  `select 1 / count(*) from (select pg_terminate_backend(pid) as ended from pg_stat_activity where usename = 'pgscore_service' offset 0) s where ended`,
   `select pg_read_file('/etc/passwd')`,
   `copy (select 1) to program 'true'`,
   `create temp table pg_attribute (x int)`,

@@ -10,7 +10,7 @@ import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-await startTestService(database);
+await startTestService(database, { PGSCORE_SCORERS: '2' });
 const [superuser, ada, alice, bob, mallory] = await Promise.all([
   database.client(),
   database.client('ada'),

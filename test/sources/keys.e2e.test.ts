@@ -8,7 +8,7 @@ import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-await startTestService(database);
+await startTestService(database, { PGSCORE_SCORERS: '2' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 await deployBytes(ada, 'same', weightedModel({ a: 'float32' }));
 await alice.query(`create type mood as enum ('sad', 'so, so', 'happy "wow"');

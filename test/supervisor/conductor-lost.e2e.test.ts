@@ -9,14 +9,17 @@ import { waitFor } from '../support/wait-for.ts';
 const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
-const settings = { PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_SCORERS: '1' };
+/** More than 512 pages, which are scored in shards, and small batches: it takes a while. */
+const ROWS = 100_000;
+const settings = { PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_SCORERS: '1', PGSCORE_BATCH_ROWS: '64' };
 const services = [await startTestService(database, settings), await startTestService(database, settings)];
 
 test('a run whose conductor is killed is scored once a row by the service that is left', async () => {
   await deployModel(await database.client('ada'), 'iris', 'test/models/iris_multiclass.onnx');
-  await alice.query(`create table big as
+  const create = `create table big as
     select i as id, 1::real as sepal_length, 2::real as sepal_width, (i % 7)::real as petal_length, 4::real as petal_width
-      from generate_series(1, 600000) i`);
+      from generate_series(1, ${ROWS}) i`;
+  await alice.query(create);
   await alice.query('alter table big add primary key (id)');
   await alice.query('analyze big');
 
@@ -36,7 +39,7 @@ test('a run whose conductor is killed is scored once a row by the service that i
   );
   await services.find(({ pid }) => pid === conductor)?.kill();
 
-  expect(await endOfRun(alice, run, 60_000)).toMatchObject({ state: 'done', attempt: 2, rows_done: '600000' });
+  expect(await endOfRun(alice, run, 60_000)).toMatchObject({ state: 'done', attempt: 2, rows_done: String(ROWS) });
   const { rows } = await alice.query('select count(*), count(distinct id) as keys from big_scores');
-  expect(rows).toEqual([{ count: '600000', keys: '600000' }]);
+  expect(rows).toEqual([{ count: String(ROWS), keys: String(ROWS) }]);
 }, 120_000);

@@ -40,8 +40,8 @@ afterAll(() => {
 });
 
 /**
- * Starts the built service on a test database, with the environment's PGSCORE_* overridden by `settings`, such as
- * `{ PGSCORE_LEASE: '2' }`. It ends with the test file.
+ * Starts the built service on a test database, with one scorer, and with the environment's PGSCORE_* overridden by
+ * `settings`, such as `{ PGSCORE_LEASE: '2' }`. It ends with the test file.
  */
 export async function startTestService(
   database: TestDatabase,
@@ -53,6 +53,7 @@ export async function startTestService(
     PGSCORE_READER_URL: database.url({ user: 'pgscore_reader', password: READER_PASSWORD }),
     PGSCORE_HTTP_PORT: '0',
     PGSCORE_GATEWAY_PORT: '0',
+    PGSCORE_SCORERS: '1',
     ...settings,
   };
   const child = fork(MAIN, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });

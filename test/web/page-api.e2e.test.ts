@@ -81,7 +81,7 @@ describe('the questions of the page', () => {
 
   test('survive the loss of their connection', async () => {
     await superuser.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pgscore page'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pgscore page' and datname = current_database()`,
     );
     await waitFor(async () => (await ask(service.url, '/page/api/health')).status === 200, { message: 'an answer' });
   });
