@@ -64,6 +64,20 @@ select null::text as action, null::text as model, null::text as argument, null::
 comment on view pgscore._command is 'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._command alter column actor set default current_user;
 
+create or replace function pgscore_data._name_alias() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.model_name := (select m.name from pgscore_data.model m where m.model_id = new.model_id);
+  return new;
+end
+$$;
+comment on function pgscore_data._name_alias() is 'Gives an alias the name of its model.';
+
+create or replace trigger name_alias before insert on pgscore_data.alias
+for each row execute function pgscore_data._name_alias();
+
 create or replace function pgscore_data._set_alias(this_version int, this_alias text) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp

@@ -152,20 +152,6 @@ as $$
 $$;
 comment on function pgscore_data._argument_type(text, int) is 'SQL type of the argument that takes a feature in a compiled function.';
 
-create or replace function pgscore_data._json_argument(feature text, tensor_type text, width int) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select format(case
-      when width > 1 then 'pgscore_models._numbers(f -> %1$L, %1$L, ' || width || ')'
-      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''number'' then (f -> %1$L)::double precision else pgscore_models._other_number(f -> %1$L, %1$L) end'
-      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f -> %1$L) = ''number'' and (f -> %1$L)::numeric %% 1 = 0 then (f -> %1$L)::bigint else pgscore_models._other_integer(f -> %1$L, %1$L) end'
-      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''boolean'' then (f -> %1$L)::boolean else pgscore_models._other_boolean(f -> %1$L, %1$L) end'
-      else 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''string'' then f ->> %1$L else pgscore_models._other_text(f -> %1$L, %1$L) end'
-    end, feature)
-$$;
-comment on function pgscore_data._json_argument(text, text, int) is 'The SQL that takes a feature out of the jsonb f for a compiled function.';
-
 create or replace function pgscore_data._create_function(name name, arguments text, result text, language text, volatility text, body text, comment text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -182,31 +168,32 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
   types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  -- In variables: an expression in the place of an argument would be computed wherever the function uses it.
-  variables text := (select string_agg(format('  f%s %s := %s;', n, pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)), E'\n' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  arguments text := (select string_agg('f' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  base text := '_v' || this_version;
-  parts constant jsonb := '{"score": "", "label": "_label", "probabilities": "_probabilities"}';
-  results constant jsonb := '{"score": "double precision", "label": "int", "probabilities": "double precision[]"}';
-  version_name text := (select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = this_version);
   part text;
 begin
   for part in select k from jsonb_object_keys(bodies) k loop
-    perform pgscore_data._create_function(base || (parts ->> part), types, results ->> part, bodies -> part ->> 'language',
+    perform pgscore_data._create_function(pgscore_data._compiled_function(this_version, part), types, pgscore_data._part_result(part), bodies -> part ->> 'language',
       'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then 10 else 2000 end, bodies -> part ->> 'body',
-      format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, version_name));
-    perform pgscore_data._create_function(base || (parts ->> part) || '_json', 'f jsonb', results ->> part, 'plpgsql', 'immutable parallel safe cost 5000',
-      format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  declare\n%2$s\n  begin\n    return pgscore_models.%3$I(%4$s);\n  end;\nend',
-        names, variables, base || (parts ->> part), arguments),
-      format('The %s of %s for a row as jsonb.', part, version_name));
+      format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, pgscore_models._version_name(this_version)));
   end loop;
+  perform pgscore_data._create_native_forms(this_version, features, array(select k from jsonb_object_keys(bodies) k));
   perform pgscore_data._renew_grants((select v.model_id from pgscore_data.version v where v.version_id = this_version));
 end
 $$;
 comment on function pgscore_data._create_native(int, jsonb, jsonb) is
 'Creates the compiled functions of a version in check: _v<id> and, where bodies has them, _v<id>_label and _v<id>_probabilities, each by arguments and by jsonb. features: as in the signature to be. Used once the version is ready and native.';
+
+create or replace function pgscore_data._compiled_function(this_version int, part text) returns name
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select ('_v' || this_version || case part when 'score' then '' else '_' || part end)::name $$;
+comment on function pgscore_data._compiled_function(int, text) is 'Name of the compiled function that gives a part of a prediction: score, label or probabilities.';
+
+create or replace function pgscore_data._part_result(part text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select case part when 'score' then 'double precision' when 'label' then 'int' else 'double precision[]' end $$;
+comment on function pgscore_data._part_result(text) is 'SQL type of a part of a prediction.';
 
 create or replace function pgscore_data._drop_functions(this_version int) returns void
 language plpgsql volatile security definer
@@ -219,6 +206,7 @@ begin
       and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_')) loop
     execute format('drop function %s', this);
   end loop;
+  execute format('drop type if exists pgscore_models.%I', '_v' || this_version || '_row');
 end
 $$;
 comment on function pgscore_data._drop_functions(int) is 'Drops the generated functions of a version, but for those bound to tables.';
@@ -249,6 +237,7 @@ as $$
 begin
   perform pgscore_data._describe_execution(new.version_id);
   perform pgscore_data._create_online(new.version_id);
+  perform pgscore_data._renew_native_calls();
   begin
     perform pgscore_data._renew_bindings(new.model_id);
   exception when others then

@@ -44,6 +44,32 @@ end
 $$;
 comment on function pgscore_models._route(text) is 'Which version a notation means, and how it is executed. To be called in the query itself: as it is STABLE, it then sees what the query sees, and a promotion in the middle of a statement leaves it with one version.';
 
+create or replace function pgscore_models._version_only(model text) returns pgscore_models._routing
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  route pgscore_models._routing;
+begin
+  select a.version_id into route.version_id
+    from pgscore_data.alias a where a.model_name = model and a.alias = 'champion';
+  if route.version_id is null then
+    return pgscore_models._route(model);
+  end if;
+  return route;
+end
+$$;
+comment on function pgscore_models._version_only(text) is 'The same as _route() in a third of its time: of a champion, nothing but which version it is. A native model needs no more.';
+
+create or replace function pgscore_models._whole_route(route pgscore_models._routing) returns pgscore_models._routing
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select row(e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason)::pgscore_models._routing
+    from pgscore_data.execution e where e.version_id = route.version_id
+$$;
+comment on function pgscore_models._whole_route(pgscore_models._routing) is 'What _version_only() left out.';
+
 create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -88,7 +114,7 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
-create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
+create or replace function pgscore_models._score_any(route pgscore_models._routing, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -96,8 +122,8 @@ declare
   answer double precision;
   setting text := current_setting('pgscore.execution', true);
 begin
-  if features is null or features = 'null' then
-    return null;
+  if route.task is null then
+    route := pgscore_models._whole_route(route);
   end if;
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
@@ -119,17 +145,115 @@ begin
   return answer;
 end
 $$;
-comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version.';
+comment on function pgscore_models._score_any(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
 
-create or replace function pgscore_models._score(route pgscore_models._routing, model text, features record) returns double precision
-language plpgsql volatile parallel restricted cost 10000
+create or replace function pgscore_models._shape(features anyelement) returns bigint
+language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._score(route, model, pgscore_models._features(features));
+  return (select hashtextextended(string_agg(format('%I %s', a.attname, a.atttypid), ', ' order by a.attnum), 0)
+            from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+           where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);
 end
 $$;
-comment on function pgscore_models._score(pgscore_models._routing, text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';
+comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
+
+create or replace function pgscore_models._fitting_shape(wanted jsonb, features anyelement) returns bigint
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case when not exists (
+    select from jsonb_array_elements(wanted) f
+     where not exists (
+       select from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+        where t.oid = pg_typeof(features) and a.attnum > 0 and not a.attisdropped and a.attname::text = f ->> 'name' and (f ->> 'width')::int = 1
+          and a.atttypid = any (case
+            when f ->> 'type' in ('float32', 'float64') then '{real,double precision,numeric,smallint,integer,bigint}'
+            when f ->> 'type' in ('int32', 'int64') then '{smallint,integer,bigint}'
+            when f ->> 'type' = 'bool' then '{boolean}'
+            else '{text,character varying}'
+          end::regtype[]))
+  ) then pgscore_models._shape(features) end;
+end
+$$;
+comment on function pgscore_models._fitting_shape(jsonb, anyelement) is 'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
+
+create or replace function pgscore_data._native_calls(versions int[], form text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Halved again and again: a hundred versions are seven comparisons.
+  select case cardinality(versions)
+    when 0 then ''
+    when 1 then format(E'if route.version_id = %1$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\nreturn pgscore_models._v%1$s_%2$s;\nend if;', versions[1], form)
+    else format(E'if route.version_id < %s then\n%s\nelse\n%s\nend if;', versions[half + 1], pgscore_data._native_calls(versions[:half], form), pgscore_data._native_calls(versions[half + 1:], form))
+  end
+  from (select cardinality(versions) / 2) x (half)
+$$;
+comment on function pgscore_data._native_calls(int[], text) is 'The PL/pgSQL by which score() comes to the compiled function of one of some versions, in ascending order. form: the end of its name, and its arguments.';
+
+create or replace function pgscore_data._write_native_calls(versions int[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  called constant text := $body$
+begin
+  if %1$s then
+    return null;
+  end if;
+  if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') then
+%2$s
+  end if;
+  return pgscore_models.%3$s;
+end
+$body$;
+begin
+  execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
+    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
+    format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), '_score_any(route, model, features)'));
+  execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
+    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
+    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), '_score(route, model, to_jsonb(features))'));
+end
+$$;
+comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row and of jsonb.';
+
+create or replace function pgscore_data._renew_native_calls() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  for attempt in 1 .. 10 loop
+    begin
+      perform pgscore_data._write_native_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'))
+         from (select e.version_id from pgscore_data.execution e
+                where e.native and 'score' = any (e.parts) and (e.task = 'regression' or e.task = 'binary' and e.probabilities)
+                  and to_regprocedure(format('pgscore_models._v%s_json(jsonb)', e.version_id)) is not null
+                  and to_regprocedure(format('pgscore_models._v%s_row(anyelement, bigint)', e.version_id)) is not null
+                  and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', e.version_id)) is not null
+                order by e.version_id desc limit 500) x;
+      return;
+    exception when internal_error then
+      -- "tuple concurrently updated": another version became ready at the same time.
+      continue;
+    end;
+  end loop;
+end
+$$;
+comment on function pgscore_data._renew_native_calls() is 'Writes the newest native versions into score(), which spares it to put a call together at each row. A version that is not among them is called all the same.';
+
+select pgscore_data._renew_native_calls();
+comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score_row(pgscore_models._routing, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
+
+drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
+create or replace function pgscore_models._score(route pgscore_models._routing, model text, features anyelement) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
+comment on function pgscore_models._score(pgscore_models._routing, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable
@@ -262,7 +386,7 @@ comment on function pgscore_models._score_class(pgscore_models._routing, text, j
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(pgscore_models._route($1), $1, $2) $$;
+as $$ select pgscore_models._score(pgscore_models._version_only($1), $1, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
@@ -270,7 +394,7 @@ Native models are computed in the query, others by the service (pgscore.models.e
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(pgscore_models._route($1), $1, pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._score(pgscore_models._version_only($1), $1, pgscore_models._json_row($2)) $$;
 comment on function pgscore.score(text, text) is 'score() of a row written as JSON: select score(''churn'', ''{"age": 41}'').';
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision

@@ -6,14 +6,18 @@ comment on view pgscore._binding_request is 'Where bind() and unbind() hand thei
 alter view pgscore._binding_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._compiled_call(this_version int, part text, columns jsonb) returns text
-language sql immutable
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('pgscore_models.%I(%s)', '_v' || this_version || part,
-    string_agg(format('($1.%I)::%s', c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
+  select format('pgscore_models.%I(%s)', '_v' || this_version || case when real then '_real' else part end,
+    string_agg(format(case when real then '$1.%I' else '($1.%I)::%s' end, c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
   from jsonb_array_elements(columns) with ordinality as x (c, n)
+  cross join (
+    select part = '' and bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null
+      from jsonb_array_elements(columns) c) y (real)
+  group by real
 $$;
-comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1.';
+comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: without casts, where all are real and there is a function for that.';
 
 create or replace function pgscore_data._online_kind() returns text
 language sql stable

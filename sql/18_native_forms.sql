@@ -1,0 +1,164 @@
+-- What the compiled functions of a version take beside their arguments: a row of any table, a row as jsonb, real columns as they are.
+
+create or replace function pgscore_data._json_argument(feature text, tensor_type text, width int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(case
+      when width > 1 then 'pgscore_models._numbers(f -> %1$L, %1$L, ' || width || ')'
+      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''number'' then (f -> %1$L)::double precision else pgscore_models._other_number(f -> %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f -> %1$L) = ''number'' and (f -> %1$L)::numeric %% 1 = 0 then (f -> %1$L)::bigint else pgscore_models._other_integer(f -> %1$L, %1$L) end'
+      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''boolean'' then (f -> %1$L)::boolean else pgscore_models._other_boolean(f -> %1$L, %1$L) end'
+      else 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''string'' then f ->> %1$L else pgscore_models._other_text(f -> %1$L, %1$L) end'
+    end, feature)
+$$;
+comment on function pgscore_data._json_argument(text, text, int) is 'The SQL that takes a feature out of the jsonb f for a compiled function.';
+
+create or replace function pgscore_data._is_number(feature jsonb) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select (feature ->> 'width')::int = 1 and feature ->> 'type' in ('float32', 'float64', 'int32', 'int64') $$;
+comment on function pgscore_data._is_number(jsonb) is 'Whether a feature of a signature is one number.';
+
+create or replace function pgscore_data._create_row_type(this_version int, features jsonb) returns name
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  type_name name := '_v' || this_version || '_row';
+  attributes text;
+begin
+  -- A longer name would be cut, and so be the key of another value; a path of a thousand steps nests as deep.
+  if (select count(*) not between 1 and 500 or max(octet_length(f ->> 'name')) > 63 from jsonb_array_elements(features) f where pgscore_data._is_number(f)) then
+    return null;
+  end if;
+  select string_agg(format('%I %s', f ->> 'name', case when f ->> 'type' in ('float32', 'float64') then 'double precision' else 'numeric' end), ', ' order by n)
+    into attributes from jsonb_array_elements(features) with ordinality as x (f, n) where pgscore_data._is_number(f);
+  if to_regtype(format('pgscore_models.%I', type_name)) is null then
+    execute format('create type pgscore_models.%I as (%s)', type_name, attributes);
+    execute format('comment on type pgscore_models.%I is %L', type_name, format('The features of %s that are numbers.', pgscore_models._version_name(this_version)));
+  end if;
+  return type_name;
+end
+$$;
+comment on function pgscore_data._create_row_type(int, jsonb) is 'Makes the type _v<id>_row that takes the numbers out of a row in one pass; NULL where there can be none.';
+
+create or replace function pgscore_data._plain_path(features jsonb) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Unequal to a number that is no double: true of numbers and null, unknown of all else and of what is missing.
+  select 'strict ' || string_agg(format(case when pgscore_data._is_number(f) then '$.%s != 1e400' else 'exists($.%s)' end, to_json(f ->> 'name')), ' && ' order by n)
+    from jsonb_array_elements(features) with ordinality as x (f, n)
+$$;
+comment on function pgscore_data._plain_path(jsonb) is 'The jsonpath that holds for a row with all features by their exact names and a number or null in each that is one.';
+
+create or replace function pgscore_data._create_json(this_version int, part text, features jsonb, row_type name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  compiled name := pgscore_data._compiled_function(this_version, part);
+  body text := format(E'  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n%2$s', names, pgscore_data._json_call(compiled, features, false));
+begin
+  if row_type is not null then
+    body := format(E'  if f operator(pg_catalog.@@) %L::pg_catalog.jsonpath then\n    r := pg_catalog.jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n', pgscore_data._plain_path(features), row_type, pgscore_data._json_call(compiled, features, true)) || body;
+  end if;
+  perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql', 'immutable parallel safe cost 5000',
+    case when row_type is null then '' else format(E'declare\n  r pgscore_models.%I;\n', row_type) end || E'begin\n' || body || 'end',
+    format('The %s of %s for a row as jsonb.', part, pgscore_models._version_name(this_version)));
+end
+$$;
+comment on function pgscore_data._create_json(int, text, jsonb, name) is 'Creates the form of a compiled function that takes a row as jsonb. One whose numbers are numbers, the usual one, takes them in one pass; of any other, each key is looked at.';
+
+create or replace function pgscore_data._json_call(compiled name, features jsonb, plain boolean) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- In variables: an expression in the place of an argument would be computed wherever the function uses it.
+  select coalesce(E'  declare\n' || string_agg(format(E'    f%s %s := %s;\n', n, type, value), '' order by n) filter (where not bare), '')
+      || format(E'  begin\n    return pgscore_models.%I(%s);\n  end;\n', compiled, string_agg(case when bare then value else 'f' || n end, ', ' order by n))
+    from jsonb_array_elements(features) with ordinality as x (f, n)
+   cross join lateral (select pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), plain and pgscore_data._is_number(f)) y (type, number)
+   cross join lateral (select number and type = 'double precision') z (bare)
+   cross join lateral (
+     select case
+       when bare then format('r.%I', f ->> 'name')
+       when number then format('case when r.%1$I %% 1 = 0 then r.%1$I::bigint else pgscore_models._other_integer(f -> %2$L, %2$L) end', f ->> 'name', f ->> 'name')
+       else pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)
+     end) w (value)
+$$;
+comment on function pgscore_data._json_call(name, jsonb, boolean) is 'The PL/pgSQL that calls a compiled function with features out of the jsonb f, those that are numbers out of the record r where the row is plain.';
+
+create or replace function pgscore_data._create_row(this_version int, features jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
+    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  return pgscore_models.%I(pg_catalog.to_jsonb(features));\nend',
+      features, '_v' || this_version,
+      (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
+      format('_v%s_json', this_version)),
+    format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other row, by way of jsonb.', pgscore_models._version_name(this_version)));
+end
+$$;
+comment on function pgscore_data._create_row(int, jsonb) is 'Creates the form of a compiled score that takes a row. PL/pgSQL makes one of it for each row type of a session.';
+
+create or replace function pgscore_data._create_real(this_version int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  compiled record;
+begin
+  select p.prosrc, p.pronargs into compiled
+    from pg_proc p join pg_language l on l.oid = p.prolang
+   where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = '_v' || this_version and l.lanname = 'sql'
+     and 'double precision'::regtype = all (p.proargtypes);
+  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''[-+.0-9e]+''::double precision|\$[0-9]+ is null|then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
+    perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill('real'::text, array[compiled.pronargs]), ', '), 'double precision', 'sql',
+      'immutable parallel safe cost 10', compiled.prosrc, format('The score of %s for features that are all real.', pgscore_models._version_name(this_version)));
+  end if;
+end
+$$;
+comment on function pgscore_data._create_real(int) is 'Creates _v<id>_real, the compiled score without a cast of each feature, where features meet nothing but constants in double precision: what PostgreSQL computes of a real and a double precision, it computes in double precision.';
+
+create or replace function pgscore_data._create_native_forms(this_version int, features jsonb, parts text[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  row_type name := pgscore_data._create_row_type(this_version, features);
+  part text;
+begin
+  foreach part in array parts loop
+    perform pgscore_data._create_json(this_version, part, features, row_type);
+  end loop;
+  if 'score' = any (parts) then
+    perform pgscore_data._create_row(this_version, features);
+    perform pgscore_data._create_real(this_version);
+  end if;
+end
+$$;
+comment on function pgscore_data._create_native_forms(int, jsonb, text[]) is 'Creates what compiled functions take beside their arguments.';
+
+-- What was deployed before gets the forms of today, and so do the functions that are bound to tables.
+select pgscore_data._create_native_forms(e.version_id, v.signature -> 'features', e.parts), pgscore_data._renew_grants(v.model_id)
+  from pgscore_data.execution e join pgscore_data.version v using (version_id) where e.native;
+select pgscore_data._renew_native_calls();
+
+do $$
+declare
+  this pgscore_data.model;
+begin
+  for this in select m.* from pgscore_data.model m loop
+    begin
+      perform pgscore_data._renew_bindings(this.model_id);
+    exception when others then
+      raise warning 'the typed functions of model % are as they were: %', this.name, sqlerrm;
+    end;
+  end loop;
+end
+$$;

@@ -1,0 +1,178 @@
+import { readFile } from 'node:fs/promises';
+
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { migrate } from '../../src/install/migrate.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+const [superuser, ada, alice, another] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+  database.client('alice'),
+]);
+
+const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'kinds', weightedModel({ number: 'float32', whole: 'int64', yes: 'bool', tone: 'string' }));
+  await deployBytes(ada, 'Sum', weightedModel({ a: 'float32', B: 'float64' }));
+  await deployBytes(ada, 'logistic', await readFile(new URL('../../bench/logistic.onnx', import.meta.url)));
+  // All of it is native.
+  await service.stop();
+  await superuser.query(`set track_functions = 'all'; set search_path = alice, public`);
+});
+
+/** The answer, and which forms of the compiled functions it came by. */
+async function traced(text: string): Promise<{ value: unknown; forms: string[] }> {
+  await superuser.query('begin');
+  const { rows } = await superuser.query<{ value: unknown }>(text);
+  const calls = await superuser.query<{ form: string }>(
+    `select distinct substring(funcname from '_(row|json)$') as form from pg_stat_xact_user_functions where funcname ~ '^_v[0-9]+_(row|json)$' order by 1`,
+  );
+  await superuser.query('rollback');
+  return { value: rows[0]?.value, forms: calls.rows.map(({ form }) => form) };
+}
+
+const score = async (text: string) => (await alice.query<{ score: unknown }>(text)).rows[0]?.score;
+
+test.each([
+  ['real', 'integer', 'text'],
+  ['double precision', 'bigint', 'varchar(9)'],
+  ['numeric', 'smallint', 'text'],
+])('a row with a number of type %s, a whole one of type %s and a %s is taken as it is', async (number, whole, text) => {
+  await alice.query(`drop table if exists fitting`);
+  await alice.query(
+    `create table fitting (tone ${text}, more text[], yes boolean, whole ${whole}, number ${number}, id int)`,
+  );
+  await alice.query(`insert into fitting values ('green', '{x}', true, 3, 0.5, 1)`);
+  expect(await traced(`select score('kinds', f) as value from fitting f`)).toEqual({ value: 2130.5, forms: ['row'] });
+});
+
+test.each([
+  ['a boolean for a number', 'number', 'true', 2131],
+  ['a number for a whole one', 'whole', '3::double precision', 2130.5],
+  ['a date for a text', 'tone', `'2026-01-01'::date`, -869.5],
+])('a row with %s is taken by way of jsonb', async (_, column, value, expected) => {
+  const columns = { tone: `'green'::text`, yes: 'true', whole: '3', number: '0.5', [column]: value };
+  const list = Object.entries(columns).map(([name, expression]) => `${expression} as ${name}`);
+  await alice.query('drop table if exists unfitting');
+  await alice.query(`create table unfitting as select ${list.join(', ')}`);
+  const traces = await traced(`select score('kinds', u) as value from unfitting u`);
+  expect(traces).toEqual({ value: expected, forms: ['json', 'row'] });
+});
+
+test('a row of a subquery, one without values and one of names in another case are what they were', async () => {
+  await alice.query('create table other_case as select 1::real as "A", 2::real as b');
+  await alice.query('create table empty_row (a real, "B" double precision)');
+  await alice.query('insert into empty_row values (null, null)');
+  expect(await traced(`select score('Sum', o) as value from other_case o`)).toMatchObject({ value: 21 });
+  expect(await traced(`select score('Sum', r) as value from (select 1 as a, 3 as "B") r`)).toMatchObject({ value: 31 });
+  expect(await traced(`select score('Sum', e) as value from empty_row e`)).toMatchObject({ value: null });
+  // Too much is computed in it for PostgreSQL to put the function in its place.
+  const sums = Array.from({ length: 20 }, (_, n) => `g * ${n} as x${n}`).join(', ');
+  const computed = `select score('Sum', r) as value from (select g + 1 as a, g + 2 as "B", ${sums} from generate_series(1, 2) g) r order by 1`;
+  expect(await traced(computed)).toMatchObject({ value: 32 });
+});
+
+test('a session that has scored a table goes on where another changes the table', async () => {
+  await alice.query('create table changing (a real, "B" double precision, spare int)');
+  await alice.query('insert into changing values (1, 2, 3)');
+  const call = `select score('Sum', c) from changing c`;
+  await alice.query(`prepare kept as ${call}`);
+  const both = async () => [await score(call), await score('execute kept')];
+  expect(await both()).toEqual([21, 21]);
+  await another.query('alter table changing alter a type double precision');
+  expect(await both()).toEqual([21, 21]);
+  await another.query('alter table changing alter "B" type numeric, drop spare, add later text');
+  expect(await both()).toEqual([21, 21]);
+  await another.query('alter table changing rename a to z; alter table changing add a int default 5');
+  expect(await both()).toEqual([25, 25]);
+  await another.query(`alter table changing alter "B" type text using '7'`);
+  const mistyped = { code: '42804', message: 'feature "B" is "7", not a number' };
+  expect(await refusal(alice, call)).toMatchObject(mistyped);
+  expect(await refusal(alice, 'execute kept')).toMatchObject(mistyped);
+  await another.query('alter table changing drop "B"');
+  const missing = { code: '42703', message: 'the row has no column "B", which the model needs' };
+  expect(await refusal(alice, call)).toMatchObject(missing);
+  expect(await refusal(alice, 'execute kept')).toMatchObject(missing);
+  await another.query('alter table changing add "B" real default 2');
+  expect(await both()).toEqual([25, 25]);
+});
+
+test('what is no row is refused as before', async () => {
+  const refused = { code: '42804', message: expect.stringMatching(/^score\(\) takes a row, not /) };
+  for (const value of ['5', 'true', `'5'::text`, `now()`, `'{1,2}'::int[]`, `'1 day'::interval`, `'[1]'::jsonb`])
+    expect(await refusal(alice, `select score('Sum', ${value})`)).toMatchObject(refused);
+});
+
+test('jsonb whose values are of other types or missing is refused with the name of the feature', async () => {
+  const of = (row: object) => refusal(alice, `select score('kinds', $1::jsonb)`, [JSON.stringify(row)]);
+  const row = { number: 0.5, whole: 3, yes: true, tone: 'green' };
+  expect(await score(`select score('kinds', '${JSON.stringify(row)}'::jsonb)`)).toBe(2130.5);
+  expect(await score(`select score('kinds', '${JSON.stringify({ ...row, number: true })}'::jsonb)`)).toBe(2131);
+  expect(await of({ ...row, number: '0.5' })).toMatchObject({ message: 'feature number is "0.5", not a number' });
+  expect(await of({ ...row, number: [0.5] })).toMatchObject({ message: 'feature number is [0.5], not a number' });
+  expect(await of({ ...row, number: null })).toMatchObject({ code: '22004' });
+  expect(await of({ ...row, whole: 3.5 })).toMatchObject({ message: 'feature whole is 3.5, not a whole number' });
+  expect(await of({ ...row, yes: 1 })).toMatchObject({ message: 'feature yes is 1, not a boolean' });
+  expect(await of({ ...row, tone: 1 })).toMatchObject({ message: 'feature tone is 1, not a text' });
+  expect(await of({ ...row, tone: undefined })).toMatchObject({ code: '42703' });
+});
+
+test('a bound table of real columns has its score without casts, and the same as of double precision', async () => {
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+  for (const type of ['real', 'double precision']) {
+    const table = ident(`all ${type}`);
+    const columns = FEATURES.map((name, n) => `sin(i * ${n + 1})::real::${type} as ${name}`).join(', ');
+    await alice.query(`create table ${table} as select i as id, ${columns} from generate_series(1, 1000) i`);
+    await alice.query(`select pgscore.bind('logistic', '${table}')`);
+  }
+  const { rows } = await alice.query(
+    `select count(*)::int as same from "all real" r join "all double precision" d using (id) where pgscore_models.logistic(r) = pgscore_models.logistic(d)`,
+  );
+  expect(rows).toEqual([{ same: 1000 }]);
+  const text = `explain (verbose, costs off) select pgscore_models.logistic(r) from "all real" r`;
+  const { rows: lines } = await alice.query<{ 'QUERY PLAN': string }>(text);
+  expect(lines.map((line) => line['QUERY PLAN']).join('\n')).not.toMatch(/\(r?\.?f0\)::double precision \*/);
+});
+
+test('versions that were deployed before the forms get them by the next migrate', async () => {
+  const forms = `select p.oid::regprocedure::text as form, prosrc from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and (proname ~ '^_v[0-9]+_(row|json|real)$' or proname in ('_score', '_score_row', 'logistic_v1')) order by 1`;
+  const before = (await superuser.query(forms)).rows;
+  const drops = await superuser.query<{ line: string }>(
+    `select format('drop function %s', p.oid::regprocedure) as line from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and proname ~ '^_v[0-9]+_(row|real)$'
+     union all select format('drop type pgscore_models.%I', typname) from pg_type where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_row$'`,
+  );
+  for (const { line } of drops.rows) await superuser.query(line);
+  await migrate({ url: database.url() });
+  expect((await superuser.query(forms)).rows).toEqual(before);
+  expect(await traced(`select score('Sum', r) as value from changing r`)).toEqual({ value: 25, forms: ['row'] });
+});
+
+test('a version that is dropped leaves nothing behind', async () => {
+  await ada.query(`select pgscore.drop_model('Sum')`);
+  const left = await superuser.query(
+    `select typname from pg_type t where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_row$' and not exists (select from pgscore_data.execution e where typname = '_v' || e.version_id || '_row')`,
+  );
+  expect(left.rows).toEqual([]);
+});
+
+test('a hundred versions are found by halving', async () => {
+  const { rows } = await superuser.query<{ calls: string }>(
+    `select pgscore_data._native_calls(array(select generate_series(1, 100)), 'json(features)') as calls`,
+  );
+  const calls = rows[0]?.calls ?? '';
+  expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(100);
+  expect(calls).toContain('if route.version_id < 51 then');
+});
+
+function ident(name: string): string {
+  return `"${name}"`;
+}
