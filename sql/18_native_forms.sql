@@ -129,6 +129,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   compiled record;
+  type text;
 begin
   select p.prosrc, p.pronargs into compiled
     from pg_proc p join pg_language l on l.oid = p.prolang
@@ -136,8 +137,11 @@ begin
      and 'double precision'::regtype = all (p.proargtypes)
    order by length(p.proname) desc limit 1;
   if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''[-+.0-9e]+''::double precision|\$[0-9]+ is null|then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
-    perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill('real'::text, array[compiled.pronargs]), ', '), 'double precision', 'sql',
-      'immutable parallel safe cost 10', compiled.prosrc, format('The score of %s for features that are all real, by _quick where there is one.', pgscore_models._version_name(this_version)));
+    -- The second for a bound table of which a column is given another type: then PostgreSQL takes that one.
+    foreach type in array '{real,double precision}'::text[] loop
+      perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',
+        'immutable parallel safe cost 10', compiled.prosrc, format('The score of %s for features that are all %s, by _quick where there is one.', pgscore_models._version_name(this_version), type));
+    end loop;
   end if;
 end
 $$;

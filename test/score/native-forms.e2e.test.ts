@@ -144,12 +144,26 @@ test('a bound table of real columns has its score without casts, and the same as
   expect(lines.map((line) => line['QUERY PLAN']).join('\n')).not.toMatch(/\(r?\.?f0\)::double precision \*/);
 });
 
+test('a bound table of real columns goes on where one gets another type', async () => {
+  const of = async (id: number) =>
+    Number(await score(`select pgscore_models.logistic(r) as score from "all real" r where id = ${id}`));
+  const before = await of(7);
+  await alice.query(
+    'alter table "all real" alter f0 type double precision, alter f1 type numeric, alter f2 type integer using 0',
+  );
+  const { rows } = await alice.query<{ score: number }>(
+    `select pgscore_models.logistic_v1(${FEATURES.join(', ')}) as score from "all real" where id = 7`,
+  );
+  expect(await of(7)).toBe(rows[0]?.score);
+  expect(await of(7)).not.toBe(before);
+});
+
 test('a bound row that needs a look at each feature gets what its features one by one get', async () => {
   const list = FEATURES.join(', ');
   const zeros = FEATURES.map((name) => `${name} double precision default 0`).join(', ');
   await alice.query(`create table extremes (id int, ${zeros})`);
   await alice.query(
-    'insert into extremes (id, f4, f7) values (1, 0, 0), (2, 1e6, 1e6), (3, -1e30, 0), (4, 3e38, -3e38), (5, 1e-310, 0), (6, '-Infinity', 0)',
+    `insert into extremes (id, f4, f7) values (1, 0, 0), (2, 1e6, 1e6), (3, -1e30, 0), (4, 3e38, -3e38), (5, 1e-310, 0), (6, '-Infinity', 0)`,
   );
   await alice.query(`select pgscore.bind('logistic', 'extremes')`);
   const { rows } = await alice.query(
