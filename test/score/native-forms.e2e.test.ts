@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-const service = await startTestService(database);
+await startTestService(database);
 const [superuser, ada, alice, another] = await Promise.all([
   database.client(),
   database.client('ada'),
@@ -25,8 +25,7 @@ beforeAll(async () => {
   await deployBytes(ada, 'kinds', weightedModel({ number: 'float32', whole: 'int64', yes: 'bool', tone: 'string' }));
   await deployBytes(ada, 'Sum', weightedModel({ a: 'float32', B: 'float64' }));
   await deployBytes(ada, 'logistic', await readFile(new URL('../../bench/logistic.onnx', import.meta.url)));
-  // All of it is native.
-  await service.stop();
+  await alice.query(`set pgscore.execution = native`);
   await superuser.query(`set track_functions = 'all'; set search_path = alice, public`);
 });
 
@@ -125,6 +124,21 @@ test('jsonb whose values are of other types or missing is refused with the name 
   expect(await of({ ...row, yes: 1 })).toMatchObject({ message: 'feature yes is 1, not a boolean' });
   expect(await of({ ...row, tone: 1 })).toMatchObject({ message: 'feature tone is 1, not a text' });
   expect(await of({ ...row, tone: undefined })).toMatchObject({ code: '42703' });
+});
+
+test('names of features that are hard to quote, or longer than a column may be, are taken out of rows and jsonb', async () => {
+  const odd = `it's "odd" \\ é $1`;
+  const long = 'n'.repeat(70);
+  await deployBytes(ada, 'odd', weightedModel({ [odd]: 'float32', b: 'int32' }));
+  await deployBytes(ada, 'long', weightedModel({ [long]: 'float32', b: 'int32' }));
+  const call = 'select score($1, $2::jsonb) as score';
+  const scores = async (model: string, row: object) =>
+    (await alice.query<{ score: number }>(call, [model, JSON.stringify(row)])).rows[0]?.score;
+  expect(await scores('odd', { [odd]: 3, b: 2 })).toBe(23);
+  expect(await scores('long', { [long]: 3, b: 2 })).toBe(23);
+  const table = `create table odd_columns as select 5::real as ${alice.escapeIdentifier(odd)}, 1::int as b`;
+  await alice.query(table);
+  expect(await traced(`select score('odd', o) as value from odd_columns o`)).toMatchObject({ value: 15 });
 });
 
 test('a bound table of real columns has its score without casts, and the same as of double precision', async () => {
