@@ -10,7 +10,8 @@ $$;
 comment on type pgscore_models._prediction is 'What a model says of one row; probabilities in the order of its class labels.';
 
 create or replace function pgscore_models._null_feature(feature text) returns double precision
-language plpgsql immutable parallel safe
+-- No cost: where it is called nothing else is, and a planner that reckons with it compiles queries (jit) that are over sooner.
+language plpgsql immutable parallel safe cost 1
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -176,6 +177,7 @@ begin
       'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then 10 else 2000 end, bodies -> part ->> 'body',
       format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, pgscore_models._version_name(this_version)));
   end loop;
+  perform pgscore_data._create_quick(this_version, types, bodies -> 'score' ->> 'quick');
   perform pgscore_data._create_native_forms(this_version, features, array(select k from jsonb_object_keys(bodies) k));
   perform pgscore_data._renew_grants((select v.model_id from pgscore_data.version v where v.version_id = this_version));
 end

@@ -6,18 +6,30 @@ comment on view pgscore._binding_request is 'Where bind() and unbind() hand thei
 alter view pgscore._binding_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._compiled_call(this_version int, part text, columns jsonb) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('pgscore_models.%I(%s)', '_v' || this_version || part,
+    string_agg(format(case part when '_real' then '$1.%I' else '($1.%I)::%s' end, c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
+  from jsonb_array_elements(columns) with ordinality as x (c, n)
+$$;
+comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are.';
+
+create or replace function pgscore_data._native_expression(this_version int, columns jsonb) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('pgscore_models.%I(%s)', '_v' || this_version || case when real then '_real' else part end,
-    string_agg(format(case when real then '$1.%I' else '($1.%I)::%s' end, c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
-  from jsonb_array_elements(columns) with ordinality as x (c, n)
-  cross join (
-    select part = '' and bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null
-      from jsonb_array_elements(columns) c) y (real)
-  group by real
+  -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
+  select case
+      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing, pgscore_data._compiled_call(this_version, '_checked', columns))
+      else format('case when %s then null else %s end', missing, pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
+    end
+    from (select exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
+                 bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null,
+                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name')
+            from jsonb_array_elements(columns) c) x (quick, real, missing)
 $$;
-comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: without casts, where all are real and there is a function for that.';
+comment on function pgscore_data._native_expression(int, jsonb) is 'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
 
 create or replace function pgscore_data._online_kind() returns text
 language sql stable
@@ -46,12 +58,13 @@ as $$
 declare
   result text := case e.task when 'multiclass' then 'text' else 'double precision' end;
   kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
-  body text := pgscore_data._typed_result(e, pgscore_data._compiled_call(e.version_id, '', columns), pgscore_data._compiled_call(e.version_id, '_label', columns), 'pgscore_models._features($1)');
-  first text := quote_ident(columns -> 0 ->> 'name');
+  body text := case
+    when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
+    else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
+      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), 'pgscore_models._features($1)'))
+  end;
 begin
-  -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
-  body := format('select case when ($1.%s) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', first, body);
-  perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, body,
+  perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
     format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value' else 'The probability of the positive class' end, relation));
 end
 $$;

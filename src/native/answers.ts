@@ -96,7 +96,10 @@ function conditions(values: readonly Term[], demands: readonly Term[]): Term[] {
 /** The value where the conditions hold. */
 function checked(value: Term, wanted: readonly Term[]): Term {
   const alone = wanted.length === 1 && value.traits.range === 'bounded';
-  return alone ? build('float64')`nullif(${value}, ${constant('float64', Number.NaN)})` : when(value, wanted);
+  if (!alone) return when(value, wanted);
+  const { quick } = value.traits;
+  const traits = quick === undefined ? {} : { quick };
+  return build('float64', traits)`nullif(${value}, ${constant('float64', Number.NaN)})`;
 }
 
 function when(value: Term, wanted: readonly Term[]): Term {

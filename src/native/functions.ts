@@ -17,20 +17,29 @@ export function exponential(kind: Kind, x: Term): Term {
 /** 1 / (1 + e^-x), by the hyperbolic tangent, which neither overflows nor underflows. */
 export function sigmoid(kind: Kind, x: Term): Term {
   const half = number(0.5);
+  const of = (hyperbolic: Term) => build(kind, traits)`${half} + ${half} * ${hyperbolic}`;
   const traits = { range: x.traits.range === 'finite' ? 'finite' : 'bounded', origin: originOf(x) } as const;
-  return build(kind, traits)`${half} + ${half} * ${tangent(x)}`;
+  const made = of(tangent(x));
+  const { attempt } = x.traits;
+  return attempt === undefined ? made : { ...made, traits: { ...traits, quick: of(settledTangent(attempt.fast)) } };
 }
 
 /** The hyperbolic tangent of half of x. Where a sum comes to exactly 1 or -1, it may hold what is past float32. */
 function tangent(x: Term): Term {
-  const tangentOf = (sum: Term) => build('float64')`pg_catalog.tanh(${number(0.5)} * ${sum})`;
   const { attempt } = x.traits;
   if (attempt === undefined) return tangentOf(x);
-  const settled = [Number.NaN, 1, -1].reduce(
+  return build('float64')`coalesce(${settledTangent(attempt.fast)}, ${tangentOf(attempt.checked)})`;
+}
+
+function settledTangent(sum: Term): Term {
+  return [Number.NaN, 1, -1].reduce(
     (term, value) => build('float64')`nullif(${term}, ${number(value)})`,
-    tangentOf(attempt.fast),
+    tangentOf(sum),
   );
-  return build('float64')`coalesce(${settled}, ${tangentOf(attempt.checked)})`;
+}
+
+function tangentOf(sum: Term): Term {
+  return build('float64')`pg_catalog.tanh(${number(0.5)} * ${sum})`;
 }
 
 export function negated(x: Term): Term {

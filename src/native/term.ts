@@ -39,6 +39,8 @@ export type Traits = {
   readonly opposite?: () => Term;
   /** A sum as if nothing were missing, and the one that looks: the second counts where the first is NULL or NaN. */
   readonly attempt?: { readonly fast: Term; readonly checked: Term };
+  /** The same, but NULL for a row that each feature has to be looked at for; never NaN. */
+  readonly quick?: Term;
   /** The same with something else in the place of a missing value. */
   readonly filled?: (otherwise: number) => Term;
   /** The same with the missing values of its feature left in. */

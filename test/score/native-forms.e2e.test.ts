@@ -7,10 +7,11 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-const service = await startTestService(database);
+await startTestService(database);
 const [superuser, ada, alice, another] = await Promise.all([
   database.client(),
   database.client('ada'),
@@ -24,8 +25,7 @@ beforeAll(async () => {
   await deployBytes(ada, 'kinds', weightedModel({ number: 'float32', whole: 'int64', yes: 'bool', tone: 'string' }));
   await deployBytes(ada, 'Sum', weightedModel({ a: 'float32', B: 'float64' }));
   await deployBytes(ada, 'logistic', await readFile(new URL('../../bench/logistic.onnx', import.meta.url)));
-  // All of it is native.
-  await service.stop();
+  await alice.query(`set pgscore.execution = native`);
   await superuser.query(`set track_functions = 'all'; set search_path = alice, public`);
 });
 
@@ -126,6 +126,21 @@ test('jsonb whose values are of other types or missing is refused with the name 
   expect(await of({ ...row, tone: undefined })).toMatchObject({ code: '42703' });
 });
 
+test('names of features that are hard to quote, or longer than a column may be, are taken out of rows and jsonb', async () => {
+  const odd = `it's "odd" \\ é $1`;
+  const long = 'n'.repeat(70);
+  await deployBytes(ada, 'odd', weightedModel({ [odd]: 'float32', b: 'int32' }));
+  await deployBytes(ada, 'long', weightedModel({ [long]: 'float32', b: 'int32' }));
+  const call = 'select score($1, $2::jsonb) as score';
+  const scores = async (model: string, row: object) =>
+    (await alice.query<{ score: number }>(call, [model, JSON.stringify(row)])).rows[0]?.score;
+  expect(await scores('odd', { [odd]: 3, b: 2 })).toBe(23);
+  expect(await scores('long', { [long]: 3, b: 2 })).toBe(23);
+  const table = `create table odd_columns as select 5::real as ${alice.escapeIdentifier(odd)}, 1::int as b`;
+  await alice.query(table);
+  expect(await traced(`select score('odd', o) as value from odd_columns o`)).toMatchObject({ value: 15 });
+});
+
 test('a bound table of real columns has its score without casts, and the same as of double precision', async () => {
   await superuser.query('grant usage on schema alice to pgscore_owner');
   for (const type of ['real', 'double precision']) {
@@ -143,8 +158,75 @@ test('a bound table of real columns has its score without casts, and the same as
   expect(lines.map((line) => line['QUERY PLAN']).join('\n')).not.toMatch(/\(r?\.?f0\)::double precision \*/);
 });
 
+test('a bound table of real columns goes on where one gets another type', async () => {
+  const of = async (id: number) =>
+    Number(await score(`select pgscore_models.logistic(r) as score from "all real" r where id = ${id}`));
+  const before = await of(7);
+  await alice.query(
+    'alter table "all real" alter f0 type double precision, alter f1 type numeric, alter f2 type integer using 0',
+  );
+  const { rows } = await alice.query<{ score: number }>(
+    `select pgscore_models.logistic_v1(${FEATURES.join(', ')}) as score from "all real" where id = 7`,
+  );
+  expect(await of(7)).toBe(rows[0]?.score);
+  expect(await of(7)).not.toBe(before);
+});
+
+test('a bound row that needs a look at each feature gets what its features one by one get', async () => {
+  const list = FEATURES.join(', ');
+  const zeros = FEATURES.map((name) => `${name} double precision default 0`).join(', ');
+  await alice.query(`create table extremes (id int, ${zeros})`);
+  await alice.query(
+    `insert into extremes (id, f4, f7) values (1, 0, 0), (2, 1e6, 1e6), (3, -1e30, 0), (4, 3e38, -3e38), (5, 1e-310, 0), (6, '-Infinity', 0)`,
+  );
+  await alice.query(`select pgscore.bind('logistic', 'extremes')`);
+  const { rows } = await alice.query(
+    `select id, pgscore_models.logistic(e) = pgscore_models.logistic_v1(${list}) as same from extremes e order by id`,
+  );
+  expect(rows).toEqual([1, 2, 3, 4, 5, 6].map((id) => ({ id, same: true })));
+  const joined = `select pgscore_models.logistic(e) as score from (values (9)) v (id) left join extremes e using (id)`;
+  expect(await score(joined)).toBeNull();
+  for (const [value, code] of [
+    ['null', '22004'],
+    [`'NaN'`, '22004'],
+    ['1e39', '22003'],
+  ]) {
+    await alice.query(`insert into extremes (id, f7) values (7, ${value})`);
+    expect(await refusal(alice, 'select pgscore_models.logistic(e) from extremes e where id = 7')).toEqual(
+      await refusal(alice, `select pgscore_models.logistic_v1(${list}) from extremes e where id = 7`),
+    );
+    expect(await refusal(alice, `select score('logistic', e) from extremes e where id = 7`)).toMatchObject({ code });
+    await alice.query('delete from extremes where id = 7');
+  }
+});
+
+test('a query over a bound logistic model holds the checks of its features nowhere', async () => {
+  const text = `explain (verbose) select score('logistic', e) from extremes e`;
+  const { rows } = await alice.query<{ 'QUERY PLAN': string }>(text);
+  const plan = rows.map((line) => line['QUERY PLAN']).join('\n');
+  expect(plan).toMatch(/COALESCE\(.*_checked\(/);
+  expect(plan).not.toContain('_null_feature');
+});
+
+test('two versions that become ready at once are both written into score()', async () => {
+  const [one, other] = [await database.client(), await database.client()];
+  const renew = 'select pgscore_data._renew_native_calls()';
+  const pid = (await other.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+  await one.query('begin');
+  await one.query(renew);
+  const second = other.query(renew);
+  const waits = 'select wait_event_type as kind from pg_stat_activity where pid = $1';
+  await waitFor(async () => (await one.query<{ kind: string }>(waits, [pid])).rows[0]?.kind === 'Lock', {
+    timeout: 10_000,
+    message: 'nobody waits',
+  });
+  await one.query('commit');
+  await second;
+  expect(await score(`select score('Sum', r) from changing r`)).toBe(25);
+});
+
 test('versions that were deployed before the forms get them by the next migrate', async () => {
-  const forms = `select p.oid::regprocedure::text as form, prosrc from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and (proname ~ '^_v[0-9]+_(row|json|real)$' or proname in ('_score', '_score_row', 'logistic_v1')) order by 1`;
+  const forms = `select p.oid::regprocedure::text as form, prosrc from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and (proname ~ '^_v[0-9]+_(row|json|real|quick|checked)$' or proname in ('_score', '_score_row', 'logistic_v1')) order by 1`;
   const before = (await superuser.query(forms)).rows;
   const drops = await superuser.query<{ line: string }>(
     `select format('drop function %s', p.oid::regprocedure) as line from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and proname ~ '^_v[0-9]+_(row|real)$'
