@@ -14,6 +14,7 @@ const project = {
 export default {
   // Many tests wait for leases and time limits rather than for a processor.
   maxWorkers: 3,
+  testSequencer: '<rootDir>/test/support/longest-first.js',
   // Jest takes no testTimeout from a project.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],

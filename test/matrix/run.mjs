@@ -16,14 +16,17 @@ const IGNORED = [
   '\\.page\\.test\\.ts$',
   // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/(commit-lost|half-open|scorer-death|service-death|shutdown|start)\\.',
+  'test/faults/(cancel|commit-lost|half-open|scorer-death|service-death|shutdown|start|terminated-connections)\\.',
   'test/gateway/gateway-lost\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',
+  'test/score/many-sessions\\.',
   'test/scorer/(batch-rows|models)\\.',
+  'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',
-  // What the command line prints; commands/care and commands/sql look into the catalogues.
+  // What the command line prints, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
   'test/commands/(cli|story)\\.',
+  'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(cells|drift-noise)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',

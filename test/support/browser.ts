@@ -47,7 +47,9 @@ export type Drawn = { label: string; data: { x: number; y: number | null }[] }[]
 /** The data of the plot with this name in a panel. */
 export async function drawnIn(page: Page, panel: string, nth = 0): Promise<Drawn> {
   const canvas = page.locator(`#${panel} canvas`).nth(nth);
-  await canvas.waitFor();
+  await canvas.waitFor().catch(async (cause: unknown) => {
+    throw new Error(`no plot in #${panel} of a page that says: ${await page.innerText('body')}`, { cause });
+  });
   return canvas.evaluate((element) => {
     type Library = { getChart(of: unknown): { data: { datasets: Drawn } } };
     const { Chart } = globalThis as unknown as { Chart: Library };

@@ -151,6 +151,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
       expect(labels).toEqual(['version 1', 'labelled']);
       expect(await other.locator('[data-key=metric]').inputValue()).toBe('bias');
       expect(complaints).toEqual([]);
+      await other.close();
     });
 
     test('shows estimates, comparisons and alerts where their views are there', async () => {
@@ -185,6 +186,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
         expect([hash, await other.evaluate('document.documentElement.scrollWidth')]).toEqual([hash, width]);
       }
       expect(complaints).toEqual([]);
+      await other.close();
     });
   });
 });
