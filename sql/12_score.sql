@@ -250,10 +250,23 @@ comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) 
 comment on function pgscore_models._score_row(pgscore_models._routing, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
+-- score() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
+-- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second.
 create or replace function pgscore_models._score(route pgscore_models._routing, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
 comment on function pgscore_models._score(pgscore_models._routing, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
+
+create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
+as $$
+begin
+  return pgscore_models._score(route, model::text, case when not features is null then to_jsonb(features) end);
+end
+$$;
+comment on function pgscore_models._score(pgscore_models._routing, bpchar, record) is 'score() of a row without a type of its own, as of a subquery.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable
@@ -386,7 +399,7 @@ comment on function pgscore_models._score_class(pgscore_models._routing, text, j
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(pgscore_models._version_only($1), $1, $2) $$;
+as $$ select pgscore_models._score(pgscore_models._version_only($1), $1::pg_catalog.varchar, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.

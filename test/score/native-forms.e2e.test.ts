@@ -172,6 +172,36 @@ test('a bound table of real columns goes on where one gets another type', async 
   expect(await of(7)).not.toBe(before);
 });
 
+test('with a bound table in the database, rows of every other kind go their own ways', async () => {
+  const lists = { all: FEATURES.map((name) => `0.5::real as ${name}`).join(', ') };
+  await alice.query(`create table loose as select ${lists.all}`);
+  await alice.query('create view loosely as select * from loose');
+  await alice.query(`create table child () inherits (loose); insert into child select * from loose`);
+  const expected = await score(`select pgscore_models.logistic_v1(${FEATURES.map(() => '0.5').join(', ')}) as score`);
+  for (const from of [
+    'loose t',
+    'only loose t',
+    'child t',
+    'loosely t',
+    `(select ${lists.all}) t`,
+    `(select * from loose offset 0) t`,
+    '(select to_jsonb(l) from loose l limit 1) x (t)',
+    '(select l from loose l limit 1) x (t)',
+    '(select to_jsonb(l)::text from loose l limit 1) x (t)',
+  ]) {
+    expect({ from, score: await score(`select score('logistic', t) as score from ${from} limit 1`) }).toEqual({
+      from,
+      score: expect.closeTo(Number(expected), 6),
+    });
+  }
+  expect(await score(`select score('logistic', r) as score from "all real" r where id = 7`)).toBe(
+    await score(`select pgscore_models.logistic(r) as score from "all real" r where id = 7`),
+  );
+  const refused = { code: '42804', message: expect.stringMatching(/^score\(\) takes a row, not /) };
+  for (const value of ['5', 'true', `'5'::text`, `now()`, `'{1,2}'::int[]`, `'1 day'::interval`])
+    expect(await refusal(alice, `select score('logistic', ${value})`)).toMatchObject(refused);
+});
+
 test('a bound row that needs a look at each feature gets what its features one by one get', async () => {
   const list = FEATURES.join(', ');
   const zeros = FEATURES.map((name) => `${name} double precision default 0`).join(', ');
