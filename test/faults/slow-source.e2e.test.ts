@@ -7,13 +7,13 @@ import { createSource, deployTrees } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
-const service = await startTestService(database, { PGSCORE_BATCH_TIMEOUT: '2' });
+const service = await startTestService(database, { PGSCORE_BATCH_TIMEOUT: '5' });
 const alice = await database.client('alice');
 await deployTrees(await database.client('ada'));
 await createSource(alice, 'small', 100);
 
 test('a source that computes for longer than the batch timeout before its first row is waited for', async () => {
-  await alice.query(`create view slow as select small.* from small, (select pg_sleep(4) offset 0) pause`);
+  await alice.query(`create view slow as select small.* from small, (select pg_sleep(7) offset 0) pause`);
   const run = await scoreTable(alice, 'trees', 'slow', { key: 'id' });
   expect(run).toMatchObject({ state: 'done', rows_done: '100', attempt: 1, error: null });
   await expectSound(database, { scored: [{ run: run.run, view: 'alice.slow_scores', rows: 100 }] });

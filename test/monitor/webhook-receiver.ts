@@ -35,6 +35,8 @@ export class WebhookReceiver {
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString();
         const message = JSON.parse(body) as AlertMessage;
+        // A connection that is kept and closed later would look to its next message as one that broke off.
+        response.shouldKeepAlive = false;
         this.received.push({ path: request.url ?? '', headers: request.headers, body, message });
         this.answer(response);
       });
