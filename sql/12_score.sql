@@ -113,8 +113,10 @@ begin
   end if;
   if setting is null and route.native or pgscore_models._execution(coalesce(setting, ''), route.version_id, route.native, route.reason) then
     execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
+  elsif jsonb_typeof(features) = 'object' then
+    return pgscore_models._online_score(route.version_id, features::text);
   else
-    execute 'select (pgscore_models._v' || route.version_id || '_online($1)).score' into answer using features;
+    perform pgscore_models._match_features(route.parts, features);
   end if;
   return answer;
 end
@@ -124,8 +126,14 @@ comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) 
 create or replace function pgscore_models._score(route pgscore_models._routing, model text, features record) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
 as $$
+declare
+  setting text := coalesce(current_setting('pgscore.execution', true), '');
 begin
+  if setting = 'online' or not route.native and setting in ('', 'auto') then
+    return case when not features is null then pgscore_models._score_online(route, model, row_to_json(features)::text) end;
+  end if;
   return pgscore_models._score(route, model, pgscore_models._features(features));
 end
 $$;

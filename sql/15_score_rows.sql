@@ -9,13 +9,14 @@ as $$
 declare
   first jsonb := to_jsonb(rows[array_lower(rows, 1)]);
 begin
-  if jsonb_typeof(first) = 'object' and first ?& features then
-    return (select '[' || string_agg(to_json(r)::text, ',') || ']' from unnest(rows) r);
+  if not (first ?& features) then
+    -- Raises where they are no rows, or lack a feature by any case; the service matches the names of each.
+    perform pgscore_models._match_features(features, first);
   end if;
-  return (select '[' || string_agg(pgscore_models._match_features(features, to_jsonb(r))::text, ',') || ']' from unnest(rows) r);
+  return array_to_json(rows);
 end
 $$;
-comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array, with their keys as the model names its features.';
+comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array.';
 
 create or replace function pgscore_models._feature_names(version_id int) returns text[]
 language sql stable security definer parallel safe

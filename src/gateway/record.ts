@@ -49,7 +49,7 @@ export class Recorder {
   }
 
   record(call: Call): void {
-    const { length } = call.request.rows;
+    const { length } = call.rows;
     if (this.#rows + length > MOST_ROWS) {
       this.#dropped += 1;
       return;
@@ -90,12 +90,12 @@ export class Recorder {
 
   #next(): Call[] {
     let rows = 0;
-    const end = this.#calls.findIndex(({ request }) => (rows += request.rows.length) > MOST_AT_A_TIME_ROWS);
+    const end = this.#calls.findIndex((call) => (rows += call.rows.length) > MOST_AT_A_TIME_ROWS);
     return this.#calls.splice(0, end < 0 ? this.#calls.length : Math.max(1, end));
   }
 }
 
-function recordOf({ request, askedAt, elapsedMs, settled }: Call): RecordedCall {
+function recordOf({ request, rows, askedAt, elapsedMs, settled }: Call): RecordedCall {
   const { versionId, role, id } = request;
   const failed = settled instanceof WireError;
   return {
@@ -104,7 +104,7 @@ function recordOf({ request, askedAt, elapsedMs, settled }: Call): RecordedCall 
     requestId: id,
     askedAt,
     elapsedMs,
-    inputs: settled === undefined || failed || !request.inputs ? null : inputsOf(request.rows, settled),
+    inputs: settled === undefined || failed || !request.inputs ? null : inputsOf(rows, settled),
     answers: settled === undefined || failed ? null : answersOf(settled),
     error: failed ? { sqlstate: settled.sqlstate, message: settled.message } : null,
   };
@@ -115,5 +115,5 @@ function inputsOf(rows: readonly JsonRow[], { signature: { features } }: Answer)
 }
 
 function rowsOf(calls: readonly Call[]): number {
-  return calls.reduce((sum, { request }) => sum + request.rows.length, 0);
+  return calls.reduce((sum, { rows }) => sum + rows.length, 0);
 }

@@ -7,7 +7,16 @@ import { answer } from './test-server.ts';
 
 function settledCall(rows: number): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
-  const call = new Call({ versionId: 1, role: 'alice', deadlineMs: 5000, log: true, inputs: true, id: 'r', rows: xs });
+  const call = new Call({
+    versionId: 1,
+    role: 'alice',
+    deadlineMs: 5000,
+    log: true,
+    inputs: true,
+    id: 'r',
+    scoreOnly: false,
+    rows: xs,
+  });
   answer(call);
   return call;
 }
@@ -53,6 +62,7 @@ test('a call that failed is kept with its error', async () => {
     log: true,
     inputs: true,
     id: null,
+    scoreOnly: false,
     rows: [{ x: null }],
   });
   call.fail(new WireError('22004', 'x is NULL'));
