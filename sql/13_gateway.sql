@@ -292,7 +292,10 @@ comment on function pgscore.log_calls(text, double precision, boolean) is
 'Which of the online predictions of a model are kept in pgscore.online_predictions: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given. Native predictions are made in the caller''s query and are not kept.';
 
 create or replace view pgscore.online_predictions with (security_barrier) as
-select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms, p.inputs, p.score, p.label, p.probabilities, p.error
+select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
+       case when p.features is null then p.inputs
+         else (select jsonb_object_agg(f.name, f.value) from pgscore_data.execution e cross join unnest(e.features, p.features) f (name, value) where e.version_id = p.version_id)
+       end as inputs, p.score, p.label, p.probabilities, p.error
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';

@@ -1,24 +1,7 @@
-import type { JsonRow } from '../model/json-rows.ts';
-import { answersOf, type Answer, type RowAnswer } from './answer.ts';
 import type { Call } from './call.ts';
-import { WireError } from './wire-error.ts';
-
-/** A call as it is kept: who asked which version for what, when, and what became of it. */
-export type RecordedCall = {
-  readonly versionId: number;
-  readonly role: string;
-  readonly requestId: string | null;
-  readonly askedAt: Date;
-  readonly elapsedMs: number;
-  /** The features of each row, without its further columns; null where they are not to be kept, or the call failed. */
-  readonly inputs: readonly JsonRow[] | null;
-  /** One for each row; null where the call failed. */
-  readonly answers: readonly RowAnswer[] | null;
-  readonly error: { readonly sqlstate: string; readonly message: string } | null;
-};
 
 /** Keeps calls; where it raises, they are lost. */
-export type KeepCalls = (calls: readonly RecordedCall[]) => Promise<void>;
+export type KeepCalls = (calls: readonly Call[]) => Promise<void>;
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
@@ -69,7 +52,7 @@ export class Recorder {
     await this.#gathered();
     while (this.#calls.length > 0) {
       const calls = this.#next();
-      await this.#keep(calls.map(recordOf)).catch((error: unknown) => {
+      await this.#keep(calls).catch((error: unknown) => {
         this.#dropped += calls.length;
         this.#onError(error);
       });
@@ -93,25 +76,6 @@ export class Recorder {
     const end = this.#calls.findIndex((call) => (rows += call.rows.length) > MOST_AT_A_TIME_ROWS);
     return this.#calls.splice(0, end < 0 ? this.#calls.length : Math.max(1, end));
   }
-}
-
-function recordOf({ request, rows, askedAt, elapsedMs, settled }: Call): RecordedCall {
-  const { versionId, role, id } = request;
-  const failed = settled instanceof WireError;
-  return {
-    versionId,
-    role,
-    requestId: id,
-    askedAt,
-    elapsedMs,
-    inputs: settled === undefined || failed || !request.inputs ? null : inputsOf(rows, settled),
-    answers: settled === undefined || failed ? null : answersOf(settled),
-    error: failed ? { sqlstate: settled.sqlstate, message: settled.message } : null,
-  };
-}
-
-function inputsOf(rows: readonly JsonRow[], { signature: { features } }: Answer): JsonRow[] {
-  return rows.map((row) => Object.fromEntries(features.map(({ name }) => [name, row[name]])));
 }
 
 function rowsOf(calls: readonly Call[]): number {
