@@ -88,7 +88,7 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
-create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
+create or replace function pgscore_models._score_any(route pgscore_models._routing, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -96,9 +96,6 @@ declare
   answer double precision;
   setting text := current_setting('pgscore.execution', true);
 begin
-  if features is null or features = 'null' then
-    return null;
-  end if;
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
@@ -113,12 +110,25 @@ begin
   end if;
   if setting is null and route.native or pgscore_models._execution(coalesce(setting, ''), route.version_id, route.native, route.reason) then
     execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
-  elsif jsonb_typeof(features) = 'object' then
-    return pgscore_models._online_score(route.version_id, features::text);
   else
-    perform pgscore_models._match_features(route.parts, features);
+    execute 'select (pgscore_models._v' || route.version_id || '_online($1)).score' into answer using features;
   end if;
   return answer;
+end
+$$;
+comment on function pgscore_models._score_any(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
+
+create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if features is null or features = 'null' then
+    return null;
+  elsif not route.native or current_setting('pgscore.execution', true) = 'online' then
+    return pgscore_models._online_score(route, model, features::text);
+  end if;
+  return pgscore_models._score_any(route, model, features);
 end
 $$;
 comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version.';
@@ -126,15 +136,16 @@ comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) 
 create or replace function pgscore_models._score(route pgscore_models._routing, model text, features record) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
+-- What a number is in JSON depends on it.
 set extra_float_digits = 1
 as $$
-declare
-  setting text := coalesce(current_setting('pgscore.execution', true), '');
 begin
-  if setting = 'online' or not route.native and setting in ('', 'auto') then
-    return case when not features is null then pgscore_models._score_online(route, model, row_to_json(features)::text) end;
+  if features is null then
+    return null;
+  elsif not route.native or current_setting('pgscore.execution', true) = 'online' then
+    return pgscore_models._online_score(route, model, row_to_json(features)::text);
   end if;
-  return pgscore_models._score(route, model, pgscore_models._features(features));
+  return pgscore_models._score_any(route, model, to_jsonb(features));
 end
 $$;
 comment on function pgscore_models._score(pgscore_models._routing, text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';

@@ -183,32 +183,54 @@ end
 $$;
 comment on function pgscore_data._send(text) is 'Sends a request ahead, if there is a connection: _receive() takes its answer.';
 
-create or replace function pgscore_data._receive(request text, rows int) returns pgscore_models._prediction[]
+do $$
+begin
+  if to_regtype('pgscore_models._columns') is null then
+    create type pgscore_models._columns as (scores double precision[], labels int[], probabilities double precision[]);
+  end if;
+end
+$$;
+comment on type pgscore_models._columns is 'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
+
+drop function if exists pgscore_data._receive(text, int);
+create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  answer pgscore_models._prediction[];
+  answer pgscore_models._columns;
 begin
-  begin
-    answer := pgscore_data._take_answer();
-  exception
-    when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
-      null;
-    when query_canceled then
-      perform pgscore_data._leave_gateway();
-      raise;
-    when others then
-      perform pgscore_data._drain_gateway();
-      raise;
-  end;
-  if cardinality(answer) = rows then
-    return answer;
+  select r.* into answer from pgscore_dblink.dblink_get_result('pgscore') as r (scores double precision[], labels int[], probabilities double precision[]);
+  if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
+    perform from pgscore_dblink.dblink_get_result('pgscore') as r (scores text, labels text, probabilities text);
   end if;
-  return pgscore_data._ask(request);
+  return case when cardinality(answer.scores) = rows then answer end;
+exception
+  when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+    return null;
+  when query_canceled then
+    perform pgscore_data._leave_gateway();
+    raise;
+  when others then
+    perform pgscore_data._drain_gateway();
+    raise;
 end
 $$;
-comment on function pgscore_data._receive(text, int) is 'The answer to a request that was sent ahead; asks again where it did not arrive.';
+comment on function pgscore_data._receive(int) is 'The answer to a request for that many rows that was sent ahead; NULL where it did not arrive.';
+
+create or replace function pgscore_models._as_columns(answers pgscore_models._prediction[], class_labels text[]) returns pgscore_models._columns
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(a.score order by a.n), case when class_labels <> '{}' then array_agg(array_position(class_labels, a.label) order by a.n) end,
+         case when bool_or(a.probabilities is not null) then
+           (select array_agg(p order by b.n, m)
+              from unnest(answers) with ordinality b (score, label, probabilities, n),
+                   unnest(coalesce(b.probabilities, array_fill(null::double precision, array[cardinality(class_labels)]))) with ordinality x (p, m))
+         end
+    from unnest(answers) with ordinality a (score, label, probabilities, n)
+$$;
+comment on function pgscore_models._as_columns(pgscore_models._prediction[], text[]) is 'Predictions of one row after the other as columns.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
@@ -219,7 +241,7 @@ as $$
 $$;
 comment on function pgscore._may_score(name, int) is 'Whether a role may score with a version: the gateway asks it for every caller. NULL where there is no such role or version.';
 
-create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, work text, comment text) returns void
+create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, reply text, work text, comment text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -228,11 +250,11 @@ begin
     name, arguments, result, format(work, E'declare
   request text;
   deadline text := current_setting(\'pgscore.deadline\', true);
-  id text := current_setting(\'pgscore.request_id\', true);', pgscore_data._request_lines(this_version, false)));
+  id text := current_setting(\'pgscore.request_id\', true);', pgscore_data._request_lines(this_version, reply)));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;
-comment on function pgscore_data._create_asking(text, text, text, int, text, text) is 'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
+comment on function pgscore_data._create_asking(text, text, text, int, text, text, text) is 'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
 
 create or replace function pgscore_data._create_online(this_version int) returns void
 language plpgsql volatile security definer
@@ -244,13 +266,16 @@ declare
 begin
   -- So that what log_calls() changes meanwhile is seen, by it or here.
   perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
-  perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version,
+  perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
     format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
     'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
-  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
-    'Sends many rows, a JSON array, to the service ahead of _receive().');
-  perform pgscore_data._create_asking(base || '_receive', 'rows text, count int', 'pgscore_models._prediction[]', this_version, E'%1$s\nbegin%2$s\n  return pgscore_data._receive(request, count);\nend',
-    'The predictions of rows that were sent.');
+  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns', E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
+    'Sends many rows, a JSON array, to the service ahead of _columns().');
+  perform pgscore_data._create_asking(base || '_columns', 'rows text, count int', 'pgscore_models._columns', this_version, 'rows',
+    format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
+      (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
+    'The predictions of rows that were sent; asks for them again where no answer arrived.');
+  execute format('drop function if exists pgscore_models.%I(text, int, name)', base || '_receive');
   perform pgscore_data._create_online_score(this_version);
 end
 $$;

@@ -3,6 +3,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
 import type { Call } from './call.ts';
+import { areNumbers } from './match-features.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
@@ -34,16 +35,11 @@ type Inputs = { readonly features: readonly Feature[]; readonly texts: readonly 
 function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
   if (settled === undefined || settled instanceof WireError || !request.inputs) return undefined;
   const { features } = settled.signature;
-  return { features, texts: rows.map((row) => (areNumbers(row, features) ? undefined : textOf(row, features))) };
-}
-
-function areNumbers(row: JsonRow, features: readonly Feature[]): boolean {
-  if (features.length * NUMBER_BYTES > MOST_INPUT) return false;
-  for (const { name } of features) {
-    const value = row[name];
-    if (typeof value !== 'number' && value !== null) return false;
-  }
-  return true;
+  const short = features.length * NUMBER_BYTES <= MOST_INPUT;
+  return {
+    features,
+    texts: rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features))),
+  };
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {

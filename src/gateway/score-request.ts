@@ -13,10 +13,12 @@ export type ScoreRequest = {
   /** Whether with its rows. */
   readonly inputs: boolean;
   readonly id: string | null;
-  /** Whether the score of its one row is all that is to be answered. */
-  readonly scoreOnly: boolean;
+  readonly reply: ReplyKind;
   readonly rows: readonly JsonRow[];
 };
+
+/** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
+export type ReplyKind = 'rows' | 'columns' | 'score';
 
 type Head = Omit<ScoreRequest, 'rows'>;
 
@@ -26,7 +28,7 @@ export type RequestLimits = {
   readonly mostRows: number;
 };
 
-const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'only']);
+const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
 const LONGEST_ID = 200;
 /** A name of PostgreSQL. */
 const LONGEST_ROLE_BYTES = 63;
@@ -42,13 +44,13 @@ export class ScoreRequestReader {
   }
 
   /**
-   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "only": "score"
+   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "reply"
    * where given, and below it a row `{…}` or a list of rows.
    */
   read(text: string): ScoreRequest {
     const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
     const rows = checkRows(parse(text.slice(this.#text.length)), this.#limits);
-    if (head.scoreOnly && rows.length > 1) throw invalid('the score only is asked for of one row');
+    if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
     return { ...head, rows };
   }
 
@@ -64,11 +66,11 @@ export class ScoreRequestReader {
 
 function readHead(head: unknown, limits: RequestLimits): Head {
   checkMembers(head);
-  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, only } = head;
+  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, reply = 'rows' } = head;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
   if (typeof log !== 'boolean' || typeof inputs !== 'boolean') throw invalid('"log" or "inputs" is not true or false');
-  if (only !== undefined && only !== 'score') throw invalid('"only" is not "score"');
+  if (!isReplyKind(reply)) throw invalid('"reply" is not known');
   return {
     versionId: version,
     role,
@@ -76,7 +78,7 @@ function readHead(head: unknown, limits: RequestLimits): Head {
     log,
     inputs,
     id: checkId(id),
-    scoreOnly: only === 'score',
+    reply,
   };
 }
 
@@ -120,7 +122,7 @@ function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {
 }
 
 const OTHER_RELEASE = {
-  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate.',
+  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate, and restart the service.',
 };
 
 function invalid(reason: string): WireError {
@@ -133,6 +135,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isInteger(value: unknown, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+}
+
+function isReplyKind(value: unknown): value is ReplyKind {
+  return value === 'rows' || value === 'columns' || value === 'score';
 }
 
 function isName(value: unknown): value is string {

@@ -12,6 +12,7 @@ import {
   rowDescription,
 } from './replies.ts';
 import { asWireError } from './score-desk.ts';
+import { columnsReply } from './columns-reply.ts';
 import { scoreOnlyReply, scoreReply } from './score-reply.ts';
 import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from './score-request.ts';
 import { checkEncoding, notSupported, readVerb } from './verb.ts';
@@ -152,8 +153,9 @@ export class Session {
 
   #sendAnswer({ settled, request }: Call): Work | undefined {
     if (settled === undefined || settled instanceof WireError) throw settled ?? new Error('there is no answer yet');
-    if (!request.scoreOnly) return () => this.#writeAll(scoreReply(settled));
-    return this.#connection.writeAtOnce(scoreOnlyReply(settled)) ? undefined : () => this.#drained();
+    if (request.reply === 'score')
+      return this.#connection.writeAtOnce(scoreOnlyReply(settled)) ? undefined : () => this.#drained();
+    return () => this.#writeAll(request.reply === 'columns' ? columnsReply(settled) : scoreReply(settled));
   }
 
   async #drained(): Promise<boolean> {

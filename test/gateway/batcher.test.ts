@@ -64,7 +64,7 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
       log: false,
       inputs: false,
       id: null,
-      scoreOnly: false,
+      reply: 'rows',
       rows: xs.map((x) => ({ x })),
     });
   const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
@@ -212,7 +212,7 @@ describe('a call', () => {
   test('without a feature is told which, and that NULL is another thing', async () => {
     const { desk } = stage();
     const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null };
-    const missing = desk.score({ ...request, scoreOnly: false, rows: [{ x: 1 }, { y: 1 }] });
+    const missing = desk.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
       message: expect.stringContaining('"x"'),
@@ -229,7 +229,7 @@ describe('a call', () => {
       log: false,
       inputs: false,
       id: null,
-      scoreOnly: false,
+      reply: 'rows',
       rows: [{ x }],
     });
     expect(await errorOf(nested)).toMatchObject({ sqlstate: '42804', message: expect.stringContaining('x') });

@@ -13,7 +13,7 @@ function settledCall(rows: number): Call {
     log: true,
     inputs: true,
     id: 'r',
-    scoreOnly: false,
+    reply: 'rows',
     rows: xs,
   });
   answer(call);

@@ -10,7 +10,7 @@ const WHOLE = {
   log: true,
   inputs: false,
   id: 'r-1',
-  only: 'score',
+  reply: 'score',
 };
 const ROWS = [{ f0: 1.5 }, { f0: null }];
 
@@ -25,10 +25,9 @@ function read(head: unknown, rows: unknown = ROWS): unknown {
 
 describe('a request of score', () => {
   test('is read with all its members', () => {
-    const { version, deadline, only, ...rest } = WHOLE;
-    const scoreOnly = only === 'score';
+    const { version, deadline, ...rest } = WHOLE;
     const row = { f0: 1.5 };
-    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, scoreOnly, rows: [row] });
+    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row] });
   });
 
   test('has the usual deadline, no record and no id, unless it names them', () => {
@@ -39,7 +38,7 @@ describe('a request of score', () => {
       log: false,
       inputs: true,
       id: null,
-      scoreOnly: false,
+      reply: 'rows',
       rows: ROWS,
     });
   });
@@ -64,7 +63,7 @@ describe('a request of score', () => {
     ['a record of 1', { log: 1 }],
     ['an id of number', { id: 7 }],
     ['an id without end', { id: 'x'.repeat(201) }],
-    ['less than the score only', { only: 'label' }],
+    ['a reply that nobody knows', { reply: 'label' }],
     ['the rows of another release', { rows: ROWS }],
   ])('with %s is refused', (_, members) => {
     expect(read({ ...WHOLE, ...members })).toMatchObject({ sqlstate: '22023', hint: expect.any(String) });
@@ -75,7 +74,7 @@ describe('a request of score', () => {
     ['a row of values', [[1]]],
     ['a row of null', [{}, null]],
     ['a number for a row', 1],
-    ['more than one row for the score only', [{}, {}]],
+    ['more than one row for one score', [{}, {}]],
   ])('with %s is refused', (_, rows) => {
     expect(read(WHOLE, rows)).toMatchObject({ sqlstate: '22023', hint: expect.any(String) });
   });
@@ -112,7 +111,7 @@ describe('a request of score', () => {
     const reader = new ScoreRequestReader(LIMITS);
     const request = reader.read('{"version": 17, "role": "alice"}\n{"__proto__": 1, "constructor": 2}');
     expect(Object.keys(request.rows[0]!)).toEqual(['__proto__', 'constructor']);
-    expect(read('{"version": 17, "role": "alice", "__proto__": {"only": "score"}}\n{}')).toMatchObject({
+    expect(read('{"version": 17, "role": "alice", "__proto__": {"reply": "score"}}\n{}')).toMatchObject({
       sqlstate: '22023',
     });
   });

@@ -190,7 +190,7 @@ describe('a caller', () => {
     const forged = await refusal(alice, `select pgscore_models._v1_online(${ROW}, 'bob')`);
     expect(forged).toMatchObject({ code: '42501' });
     const rows = `'[{"a": 1, "b": 2}]'`;
-    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_receive(${rows}, 1, 'bob')`]) {
+    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_columns(${rows}, 1, 'bob')`]) {
       expect((await refusal(alice, `select pgscore_models.${call}`)).code).toBe('42501');
     }
     await score(alice);

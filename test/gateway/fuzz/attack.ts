@@ -40,7 +40,8 @@ const IN_SESSION: readonly Buffer[] = [
   scorePacket(SCORE, ROWS),
   scorePacket(SCORE, NESTED),
   scorePacket(SCORE, { X: 2.5, other: null }),
-  scorePacket({ ...SCORE, only: 'score' }, { x: 1.5 }),
+  scorePacket({ ...SCORE, reply: 'score' }, { x: 1.5 }),
+  scorePacket({ ...SCORE, reply: 'columns' }, ROWS),
   scorePacket(
     SCORE,
     Array.from({ length: 20 }, (_, x) => ({ x })),

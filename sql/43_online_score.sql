@@ -20,7 +20,7 @@ end
 $$;
 comment on function pgscore_data._settings(text, text) is 'What the settings pgscore.deadline and pgscore.request_id add to a request.';
 
-create or replace function pgscore_data._request_lines(this_version int, only_score boolean) returns text
+create or replace function pgscore_data._request_lines(this_version int, reply text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +34,7 @@ as $$
     request := request || pgscore_data._settings(deadline, id);
   end if;%s
   request := request || E'}\n' || rows;$lines$,
-    format('score {"version":%s%s%s,"role":', this_version, case when only_score then ',"only":"score"' end, case when log.sampling = 1 then logged end),
+    format('score {"version":%s%s%s,"role":', this_version, ',"reply":"' || reply || '"', case when log.sampling = 1 then logged end),
     case when log.sampling > 0 and log.sampling < 1 then format($lines$
   if random() < %L::double precision then
     request := request || %L;
@@ -43,7 +43,7 @@ as $$
             from pgscore_data.version v left join pgscore_data.call_log l using (model_id) where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
 $$;
-comment on function pgscore_data._request_lines(int, boolean) is 'The lines of a generated function that make the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest.';
+comment on function pgscore_data._request_lines(int, text) is 'The lines of a generated function that make the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest.';
 
 create or replace function pgscore_data._create_online_score(this_version int) returns void
 language plpgsql volatile
@@ -76,26 +76,27 @@ begin%s
       null;
   end;
   %s
-end$body$, pgscore_data._request_lines(this_version, true), general) else format('begin %s end', general) end);
+end$body$, pgscore_data._request_lines(this_version, 'score'), general) else format('begin %s end', general) end);
   execute format('comment on function pgscore_models.%I(text, name) is %L', name, 'Asks the service for the score of a row, a JSON object, and for nothing else of it.');
 end
 $$;
 comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_online_score, by which score() asks the service.';
 
-create or replace function pgscore_data._choice(versions int[]) returns text
-language plpgsql immutable
+create or replace function pgscore_data._online_calls(versions int[], given text) returns text
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  middle int := cardinality(versions) / 2;
+  half int := cardinality(versions) / 2;
 begin
-  if middle = 0 then
-    return format(E'if version_id = %1$s then return pgscore_models._v%1$s_online_score(features); end if;\n', versions[1]);
+  if cardinality(versions) > 1 then
+    return format(E'if route.version_id < %s then\n%selse\n%send if;\n', versions[half + 1], pgscore_data._online_calls(versions[:half], given), pgscore_data._online_calls(versions[half + 1:], given));
   end if;
-  return format(E'if version_id <= %s then\n%selse\n%send if;\n', versions[middle], pgscore_data._choice(versions[:middle]), pgscore_data._choice(versions[middle + 1:]));
+  return (select format(E'if route.version_id = %1$s%2$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n  return pgscore_models._v%1$s_online_score(%3$s);\nend if;\n',
+      e.version_id, case when e.native then ' and setting = ''online''' end, given) from pgscore_data.execution e where e.version_id = versions[1]);
 end
 $$;
-comment on function pgscore_data._choice(int[]) is 'The lines of a function that call the function of one of these versions, which are sorted.';
+comment on function pgscore_data._online_calls(int[], text) is 'The lines of PL/pgSQL that call the function of one of these versions, in ascending order, by the variables route and setting. given: an expression for the row as a JSON object.';
 
 create or replace function pgscore_data._renew_online_score() returns void
 language plpgsql volatile security definer
@@ -108,36 +109,27 @@ declare
 begin
   -- Two that replace a function at once fail. Held until the end of the transaction, which is near.
   perform pg_advisory_xact_lock(hashtext('pgscore_models._online_score'));
-  versions := array(select e.version_id from (select e.version_id from pgscore_data.execution e order by e.version_id desc limit most) e order by e.version_id);
-  execute format('create or replace function pgscore_models._online_score(version_id int, features text) returns double precision language plpgsql volatile parallel restricted cost 100000 set search_path = pg_catalog, pg_temp as %L',
+  versions := array(select v.version_id from (
+    select e.version_id from pgscore_data.execution e
+     where (e.task = 'regression' or e.task = 'binary' and e.probabilities) and to_regprocedure(format('pgscore_models._v%s_online_score(text, name)', e.version_id)) is not null
+     order by e.version_id desc limit most) v order by v.version_id);
+  execute format('create or replace function pgscore_models._online_score(route pgscore_models._routing, model text, features text) returns double precision language plpgsql volatile parallel restricted cost 100000 set search_path = pg_catalog, pg_temp as %L',
     format($body$
 declare
-  score double precision;
+  setting text := coalesce(current_setting('pgscore.execution', true), '');
 begin
-%s  execute 'select pgscore_models._v' || version_id || '_online_score($1)' into score using features;
-  return score;
-end$body$, case when versions <> '{}' then pgscore_data._choice(versions) end));
+  if setting in ('', 'auto', 'online') and left(features, 1) = '{' then
+    null;
+    %s
+  end if;
+  return pgscore_models._score_any(route, model, features::jsonb);
+end$body$, case when versions <> '{}' then pgscore_data._online_calls(versions, 'features') end));
 end
 $$;
 comment on function pgscore_data._renew_online_score() is 'Makes _online_score() know the versions there are. A call that is written out costs a twentieth of one that is put together.';
 
-create or replace function pgscore_models._score_online(route pgscore_models._routing, model text, features text) returns double precision
-language plpgsql volatile parallel restricted cost 10000
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- Who may not, and what has no score, is told by the general way.
-  if route.task = 'multiclass' or not (route.probabilities or route.task = 'regression')
-    or not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
-    return pgscore_models._score(route, model, features::jsonb);
-  end if;
-  return pgscore_models._online_score(route.version_id, features);
-end
-$$;
-comment on function pgscore_models._score_online(pgscore_models._routing, text, text) is 'score() of a row as a JSON object, by the service.';
-
-select pgscore_data._renew_online_score();
-comment on function pgscore_models._online_score(int, text) is 'Calls _v<id>_online_score of a version, as the caller: its EXECUTE is her right to use the model.';
-
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
+
+select pgscore_data._renew_online_score();
+comment on function pgscore_models._online_score(pgscore_models._routing, text, text) is 'score() of a row as a JSON object by the service, as the caller: EXECUTE on a version''s functions is her right to use the model. Made anew whenever a version becomes ready.';
