@@ -125,7 +125,7 @@ as $$
 begin
   if features is null or features = 'null' then
     return null;
-  elsif not route.native or current_setting('pgscore.execution', true) = 'online' then
+  elsif (not route.native or current_setting('pgscore.execution', true) = 'online') and jsonb_typeof(features) = 'object' then
     return pgscore_models._online_score(route, model, features::text);
   end if;
   return pgscore_models._score_any(route, model, features);
@@ -140,12 +140,10 @@ set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 begin
-  if features is null then
-    return null;
-  elsif not route.native or current_setting('pgscore.execution', true) = 'online' then
-    return pgscore_models._online_score(route, model, row_to_json(features)::text);
+  if not route.native or current_setting('pgscore.execution', true) = 'online' then
+    return case when not features is null then pgscore_models._online_score(route, model, row_to_json(features)::text) end;
   end if;
-  return pgscore_models._score_any(route, model, to_jsonb(features));
+  return case when not features is null then pgscore_models._score_any(route, model, to_jsonb(features)) end;
 end
 $$;
 comment on function pgscore_models._score(pgscore_models._routing, text, record) is 'score() of a row of a table that is not bound: matched by name at every call. Each bound table has an overload that is preferred to this one.';

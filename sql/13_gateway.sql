@@ -248,9 +248,7 @@ as $$
 begin
   execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, arguments, result, format(work, E'declare
-  request text;
-  deadline text := current_setting(\'pgscore.deadline\', true);
-  id text := current_setting(\'pgscore.request_id\', true);', pgscore_data._request_lines(this_version, reply)));
+  request text;', pgscore_data._request_lines(this_version, reply)));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;

@@ -24,26 +24,21 @@ create or replace function pgscore_data._request_lines(this_version int, reply t
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- "&" of the caller's settings, which are seldom set, is one test.
   select format($lines$
   if asked_by <> session_user and asked_by <> current_setting('role') then
     perform pgscore_data._check_asker(asked_by);
   end if;
-  request := %L || to_json(asked_by::text);
-  if deadline <> '' or id <> '' then
-    request := request || pgscore_data._settings(deadline, id);
-  end if;%s
-  request := request || E'}\n' || rows;$lines$,
-    format('score {"version":%s%s%s,"role":', this_version, ',"reply":"' || reply || '"', case when log.sampling = 1 then logged end),
-    case when log.sampling > 0 and log.sampling < 1 then format($lines$
-  if random() < %L::double precision then
-    request := request || %L;
-  end if;$lines$, log.sampling, logged) end)
+  request := %L || to_json(asked_by::text)
+    || case when current_setting('pgscore.deadline', true) <> '' or current_setting('pgscore.request_id', true) <> '' then
+         pgscore_data._settings(current_setting('pgscore.deadline', true), current_setting('pgscore.request_id', true)) else '' end%s
+    || E'}\n' || rows;$lines$,
+    format('score {"version":%s,"reply":"%s"%s,"role":', this_version, reply, case when log.sampling = 1 then logged end),
+    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '''' end', log.sampling, logged) end)
     from (select coalesce(l.sampling, 1), coalesce(l.inputs, true)
             from pgscore_data.version v left join pgscore_data.call_log l using (model_id) where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
 $$;
-comment on function pgscore_data._request_lines(int, text) is 'The lines of a generated function that make the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest.';
+comment on function pgscore_data._request_lines(int, text) is 'The lines of a generated function that make the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; in few expressions, as PL/pgSQL prepares each anew in every transaction.';
 
 create or replace function pgscore_data._create_online_score(this_version int) returns void
 language plpgsql volatile
@@ -57,13 +52,11 @@ begin
     name, case when pgscore_data._cancels_exec() then format($body$
 declare
   request text;
-  deadline text := current_setting('pgscore.deadline', true);
-  id text := current_setting('pgscore.request_id', true);
 begin%s
   begin
     -- Without this, dblink_exec() would take a name that it does not know for that of a foreign server, which anybody may make.
     if 'pgscore' = any (pgscore_dblink.dblink_get_connections()) then
-      return pgscore_dblink.dblink_exec('pgscore', request);
+      return pgscore_dblink.dblink_exec('pgscore', request)::double precision;
     end if;
   exception
     when query_canceled then
@@ -85,18 +78,19 @@ comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_on
 create or replace function pgscore_data._online_calls(versions int[], given text) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-as $$
+as $fn$
 declare
   half int := cardinality(versions) / 2;
 begin
   if cardinality(versions) > 1 then
     return format(E'if route.version_id < %s then\n%selse\n%send if;\n', versions[half + 1], pgscore_data._online_calls(versions[:half], given), pgscore_data._online_calls(versions[half + 1:], given));
   end if;
-  return (select format(E'if route.version_id = %1$s%2$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n  return pgscore_models._v%1$s_online_score(%3$s);\nend if;\n',
-      e.version_id, case when e.native then ' and setting = ''online''' end, given) from pgscore_data.execution e where e.version_id = versions[1]);
+  return (select format(E'if route.version_id = %1$s and %2$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n  return pgscore_models._v%1$s_online_score(%3$s);\nend if;\n',
+      e.version_id, case when e.native then $$current_setting('pgscore.execution', true) = 'online'$$ else $$coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online')$$ end, given)
+    from pgscore_data.execution e where e.version_id = versions[1]);
 end
-$$;
-comment on function pgscore_data._online_calls(int[], text) is 'The lines of PL/pgSQL that call the function of one of these versions, in ascending order, by the variables route and setting. given: an expression for the row as a JSON object.';
+$fn$;
+comment on function pgscore_data._online_calls(int[], text) is 'The lines of PL/pgSQL that call the function of one of these versions, in ascending order, by the variable route. given: an expression for the row as a JSON object.';
 
 create or replace function pgscore_data._renew_online_score() returns void
 language plpgsql volatile security definer
@@ -114,16 +108,7 @@ begin
      where (e.task = 'regression' or e.task = 'binary' and e.probabilities) and to_regprocedure(format('pgscore_models._v%s_online_score(text, name)', e.version_id)) is not null
      order by e.version_id desc limit most) v order by v.version_id);
   execute format('create or replace function pgscore_models._online_score(route pgscore_models._routing, model text, features text) returns double precision language plpgsql volatile parallel restricted cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    format($body$
-declare
-  setting text := coalesce(current_setting('pgscore.execution', true), '');
-begin
-  if setting in ('', 'auto', 'online') and left(features, 1) = '{' then
-    null;
-    %s
-  end if;
-  return pgscore_models._score_any(route, model, features::jsonb);
-end$body$, case when versions <> '{}' then pgscore_data._online_calls(versions, 'features') end));
+    format(E'begin\n%sreturn pgscore_models._score_any(route, model, features::jsonb);\nend', case when versions <> '{}' then pgscore_data._online_calls(versions, 'features') end));
 end
 $$;
 comment on function pgscore_data._renew_online_score() is 'Makes _online_score() know the versions there are. A call that is written out costs a twentieth of one that is put together.';
