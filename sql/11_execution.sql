@@ -247,6 +247,7 @@ begin
     raise warning 'the typed functions of version % were not made: %', new.version_id, sqlerrm;
     perform pgscore_data._renew_grants(new.model_id);
   end;
+  perform pgscore_data._renew_online_score();
   return null;
 end
 $$;

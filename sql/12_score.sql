@@ -207,41 +207,33 @@ begin
   if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') then
 %2$s
   end if;
-  return pgscore_models.%3$s;
+  return %3$s;
 end
 $body$;
 begin
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
-    format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), '_score_any(route, model, features)'));
+    format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), 'case jsonb_typeof(features) when ''object'' then pgscore_models._online_score(route, model, features::text) else pgscore_models._score_any(route, model, features) end'));
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), '_score(route, model, to_jsonb(features))'));
+    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, row_to_json(features)::text)'));
 end
 $$;
 comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row and of jsonb.';
 
 create or replace function pgscore_data._renew_native_calls() returns void
-language plpgsql volatile
+language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-  for attempt in 1 .. 10 loop
-    begin
-      perform pgscore_data._write_native_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'))
-         from (select e.version_id from pgscore_data.execution e
-                where e.native and 'score' = any (e.parts) and (e.task = 'regression' or e.task = 'binary' and e.probabilities)
-                  and to_regprocedure(format('pgscore_models._v%s_json(jsonb)', e.version_id)) is not null
-                  and to_regprocedure(format('pgscore_models._v%s_row(anyelement, bigint)', e.version_id)) is not null
-                  and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', e.version_id)) is not null
-                order by e.version_id desc limit 500) x;
-      return;
-    exception when internal_error then
-      -- "tuple concurrently updated": another version became ready at the same time.
-      continue;
-    end;
-  end loop;
-end
+  -- Of two that replace a function at once, one fails.
+  select from pgscore_data.turn t where t.work = 'calls' for update;
+  select pgscore_data._write_native_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'))
+    from (select e.version_id from pgscore_data.execution e
+           where e.native and 'score' = any (e.parts) and (e.task = 'regression' or e.task = 'binary' and e.probabilities)
+             and to_regprocedure(format('pgscore_models._v%s_json(jsonb)', e.version_id)) is not null
+             and to_regprocedure(format('pgscore_models._v%s_row(anyelement, bigint)', e.version_id)) is not null
+             and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', e.version_id)) is not null
+           order by e.version_id desc limit 500) x;
 $$;
 comment on function pgscore_data._renew_native_calls() is 'Writes the newest native versions into score(), which spares it to put a call together at each row. A version that is not among them is called all the same.';
 

@@ -67,7 +67,10 @@ declare
 begin
   answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
     from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
-  perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
+  -- To learn that all was read makes the connection ready; to ask for a next result that there is not costs as much as to take one.
+  if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
+    perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
+  end if;
   return answer;
 end
 $$;
@@ -161,36 +164,7 @@ end
 $$;
 comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
 
-create or replace function pgscore_data._request(this_version int, rows text, asked_by name) returns text
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  request text := '{"version":' || this_version || ',"role":' || to_json(asked_by::text);
-  deadline text := current_setting('pgscore.deadline', true);
-  id text := current_setting('pgscore.request_id', true);
-  log record;
-begin
-  if asked_by <> session_user and asked_by <> current_setting('role') then
-    perform pgscore_data._check_asker(asked_by);
-  end if;
-  if deadline <> '' then
-    if deadline !~ '^[0-9]{1,9}$' then
-      raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
-    end if;
-    request := request || ',"deadline":' || deadline;
-  end if;
-  if id <> '' then
-    request := request || ',"id":' || to_json(left(id, 200));
-  end if;
-  select l.sampling, l.inputs into log from pgscore_data.call_log l join pgscore_data.version v using (model_id) where v.version_id = this_version;
-  if not found or random() < log.sampling then
-    request := request || ',"log":true,"inputs":' || coalesce(log.inputs, true);
-  end if;
-  return 'score ' || request || ',"rows":' || rows || '}';
-end
-$$;
-comment on function pgscore_data._request(int, text, name) is 'What the gateway is asked for the predictions of rows, a JSON array of objects with a key for each feature.';
+drop function if exists pgscore_data._request(int, text, name);
 
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile
@@ -209,32 +183,54 @@ end
 $$;
 comment on function pgscore_data._send(text) is 'Sends a request ahead, if there is a connection: _receive() takes its answer.';
 
-create or replace function pgscore_data._receive(request text, rows int) returns pgscore_models._prediction[]
+do $$
+begin
+  if to_regtype('pgscore_models._columns') is null then
+    create type pgscore_models._columns as (scores double precision[], labels int[], probabilities double precision[]);
+  end if;
+end
+$$;
+comment on type pgscore_models._columns is 'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
+
+drop function if exists pgscore_data._receive(text, int);
+create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  answer pgscore_models._prediction[];
+  answer pgscore_models._columns;
 begin
-  begin
-    answer := pgscore_data._take_answer();
-  exception
-    when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
-      null;
-    when query_canceled then
-      perform pgscore_data._leave_gateway();
-      raise;
-    when others then
-      perform pgscore_data._drain_gateway();
-      raise;
-  end;
-  if cardinality(answer) = rows then
-    return answer;
+  select r.* into answer from pgscore_dblink.dblink_get_result('pgscore') as r (scores double precision[], labels int[], probabilities double precision[]);
+  if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
+    perform from pgscore_dblink.dblink_get_result('pgscore') as r (scores text, labels text, probabilities text);
   end if;
-  return pgscore_data._ask(request);
+  return case when cardinality(answer.scores) = rows then answer end;
+exception
+  when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+    return null;
+  when query_canceled then
+    perform pgscore_data._leave_gateway();
+    raise;
+  when others then
+    perform pgscore_data._drain_gateway();
+    raise;
 end
 $$;
-comment on function pgscore_data._receive(text, int) is 'The answer to a request that was sent ahead; asks again where it did not arrive.';
+comment on function pgscore_data._receive(int) is 'The answer to a request for that many rows that was sent ahead; NULL where it did not arrive.';
+
+create or replace function pgscore_models._as_columns(answers pgscore_models._prediction[], class_labels text[]) returns pgscore_models._columns
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(a.score order by a.n), case when class_labels <> '{}' then array_agg(array_position(class_labels, a.label) order by a.n) end,
+         case when bool_or(a.probabilities is not null) then
+           (select array_agg(p order by b.n, m)
+              from unnest(answers) with ordinality b (score, label, probabilities, n),
+                   unnest(coalesce(b.probabilities, array_fill(null::double precision, array[cardinality(class_labels)]))) with ordinality x (p, m))
+         end
+    from unnest(answers) with ordinality a (score, label, probabilities, n)
+$$;
+comment on function pgscore_models._as_columns(pgscore_models._prediction[], text[]) is 'Predictions of one row after the other as columns.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
@@ -245,6 +241,19 @@ as $$
 $$;
 comment on function pgscore._may_score(name, int) is 'Whether a role may score with a version: the gateway asks it for every caller. NULL where there is no such role or version.';
 
+create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, reply text, work text, comment text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+    name, arguments, result, format(work, E'declare
+  request text;', pgscore_data._request_lines(this_version, reply)));
+  execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
+end
+$$;
+comment on function pgscore_data._create_asking(text, text, text, int, text, text, text) is 'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
+
 create or replace function pgscore_data._create_online(this_version int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -253,21 +262,22 @@ declare
   names text := (select string_agg(quote_literal(f), ', ' order by n) from pgscore_data.execution e cross join unnest(e.features) with ordinality as x (f, n) where e.version_id = this_version);
   base text := format('_v%s_online', this_version);
 begin
-  execute format('create or replace function pgscore_models.%I(f jsonb, asked_by name default current_user) returns pgscore_models._prediction language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base, format(E'begin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  return (pgscore_data._ask(pgscore_data._request(%2$s, ''['' || f::text || '']'', asked_by)))[1];\nend', names, this_version));
-  execute format('comment on function pgscore_models.%I(jsonb, name) is %L', base, 'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
-  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns void language plpgsql volatile parallel restricted security definer set search_path = pg_catalog, pg_temp as %L',
-    base || '_send', format(E'begin\n  perform pgscore_data._send(pgscore_data._request(%s, rows, asked_by));\nend', this_version));
-  execute format('comment on function pgscore_models.%I(text, name) is %L', base || '_send', 'Sends many rows, a JSON array, to the service ahead of _receive().');
-  execute format('create or replace function pgscore_models.%I(rows text, count int, asked_by name default current_user) returns pgscore_models._prediction[] language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    base || '_receive', format(E'begin\n  return pgscore_data._receive(pgscore_data._request(%s, rows, asked_by), count);\nend', this_version));
-  execute format('comment on function pgscore_models.%I(text, int, name) is %L', base || '_receive', 'The predictions of rows that were sent.');
+  -- So that what log_calls() changes meanwhile is seen, by it or here.
+  perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
+  perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
+    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
+    'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
+  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns', E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
+    'Sends many rows, a JSON array, to the service ahead of _columns().');
+  perform pgscore_data._create_asking(base || '_columns', 'rows text, count int', 'pgscore_models._columns', this_version, 'rows',
+    format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
+      (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
+    'The predictions of rows that were sent; asks for them again where no answer arrived.');
+  execute format('drop function if exists pgscore_models.%I(text, int, name)', base || '_receive');
+  perform pgscore_data._create_online_score(this_version);
 end
 $$;
-comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online, by which a version is asked of the service.';
-
-select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
-select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
+comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online and its like, by which a version is asked of the service.';
 
 create or replace view pgscore._call_log_request as
 select null::text as model, null::double precision as sampling, null::boolean as inputs, null::name as requested_by where false;
@@ -287,6 +297,7 @@ begin
   end if;
   insert into pgscore_data.call_log (model_id, sampling, inputs) values (this_model.model_id, new.sampling, coalesce(new.inputs, true))
   on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs;
+  perform pgscore_data._create_online(e.version_id) from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model.model_id;
   insert into pgscore_data.audit (actor, action, model, detail)
   values (new.requested_by, 'log_calls', this_model.model_name, jsonb_build_object('sampling', new.sampling, 'inputs', coalesce(new.inputs, true)));
   return new;
@@ -304,7 +315,10 @@ comment on function pgscore.log_calls(text, double precision, boolean) is
 'Which of the online predictions of a model are kept in pgscore.online_predictions: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given. Native predictions are made in the caller''s query and are not kept.';
 
 create or replace view pgscore.online_predictions with (security_barrier) as
-select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms, p.inputs, p.score, p.label, p.probabilities, p.error
+select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
+       case when p.features is null then p.inputs
+         else (select jsonb_object_agg(f.name, f.value) from pgscore_data.execution e cross join unnest(e.features, p.features) f (name, value) where e.version_id = p.version_id)
+       end as inputs, p.score, p.label, p.probabilities, p.error
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';

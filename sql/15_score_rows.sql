@@ -9,13 +9,14 @@ as $$
 declare
   first jsonb := to_jsonb(rows[array_lower(rows, 1)]);
 begin
-  if jsonb_typeof(first) = 'object' and first ?& features then
-    return (select '[' || string_agg(to_json(r)::text, ',') || ']' from unnest(rows) r);
+  if not (first ?& features) then
+    -- Raises where they are no rows, or lack a feature by any case; the service matches the names of each.
+    perform pgscore_models._match_features(features, first);
   end if;
-  return (select '[' || string_agg(pgscore_models._match_features(features, to_jsonb(r))::text, ',') || ']' from unnest(rows) r);
+  return array_to_json(rows);
 end
 $$;
-comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array, with their keys as the model names its features.';
+comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array.';
 
 create or replace function pgscore_models._feature_names(version_id int) returns text[]
 language sql stable security definer parallel safe
@@ -23,15 +24,16 @@ set search_path = pg_catalog, pg_temp
 as $$ select e.features from pgscore_data.execution e where e.version_id = $1 $$;
 comment on function pgscore_models._feature_names(int) is 'The features of a version, in order.';
 
-create or replace function pgscore_models._score_rows_native(route pgscore_models._routing, rows anyarray) returns pgscore_models._prediction[]
+drop function if exists pgscore_models._score_rows_native(pgscore_models._routing, anyarray);
+create or replace function pgscore_models._columns_native(route pgscore_models._routing, rows anyarray) returns pgscore_models._columns
 language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
-  select array_agg(p.prediction order by x.n)
+  select pgscore_models._as_columns(array_agg(p.prediction order by x.n), route.class_labels)
     from (select r, row_number() over () as n from unnest(rows) r) x
     cross join lateral pgscore_models._predict(route, pgscore_models._features(x.r)) p
 $$;
-comment on function pgscore_models._score_rows_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
+comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
 
 create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
@@ -43,7 +45,7 @@ declare
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
-  receive text := format('select pgscore_models._v%s_online_receive($1, $2)', route.version_id);
+  receive text := format('select * from pgscore_models._v%s_online_columns($1, $2)', route.version_id);
   native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native' and pgscore_models._execution('native', route.version_id, route.native, route.reason);
   -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
   most constant int := 1000;
@@ -52,7 +54,8 @@ declare
   sent rows%type;
   request text;
   sent_request text;
-  answers pgscore_models._prediction[];
+  answer pgscore_models._columns;
+  classes int := cardinality(route.class_labels);
 begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
@@ -62,20 +65,20 @@ begin
     chunk := rows[first : first + most - 1];
     if native then
       sent := chunk;
-      answers := pgscore_models._score_rows_native(route, chunk);
+      answer := pgscore_models._columns_native(route, chunk);
     else
       request := case when cardinality(chunk) > 0 then pgscore_models._rows_as_json(chunk, names) end;
       if sent is not null then
-        execute receive into answers using sent_request, cardinality(sent);
+        execute receive into answer using sent_request, cardinality(sent);
       end if;
       if request is not null then
         execute send using request;
       end if;
     end if;
     if cardinality(sent) > 0 then
-      return query select given.r, answer.score, answer.label, answer.probabilities, version_name
-        from (select r, row_number() over () as n from unnest(sent) r) given
-        join unnest(answers) with ordinality as answer (score, label, probabilities, n) using (n);
+      -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
+      return query select x.r, x.score, route.class_labels[x.place], case when answer.probabilities is not null and x.place is not null then answer.probabilities[x.n * classes - classes + 1 : x.n * classes] end, version_name
+        from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place, generate_series(1, cardinality(sent)) as n) x;
     end if;
     exit when coalesce(cardinality(chunk), 0) = 0;
     sent := chunk;

@@ -39,6 +39,48 @@ export class FieldWriter {
     this.#at += 12;
   }
 
+  float4(value: number): void {
+    this.#view.setInt32(this.#at, 4);
+    this.#view.setFloat32(this.#at + 4, value);
+    this.#at += 8;
+  }
+
+  int4Field(value: number): void {
+    this.int4(4);
+    this.int4(value);
+  }
+
+  /** A whole number that JavaScript holds exactly. */
+  int8Field(value: number): void {
+    this.int4(8);
+    this.int4(Math.floor(value / 2 ** 32));
+    this.int4((value % 2 ** 32) | 0);
+  }
+
+  text(value: string): void {
+    const bytes = this.#buffer.write(value, this.#at + 4);
+    this.int4(bytes);
+    this.#at += bytes;
+  }
+
+  /** A text of JSON, behind the number of the format's version. */
+  jsonb(json: string): void {
+    const field = this.beginField();
+    this.#view.setInt8(this.#at, 1);
+    this.#at += 1 + this.#buffer.write(json, this.#at + 1);
+    this.endField(field);
+  }
+
+  /** A field whose parts are written next; what is returned, endField() is to be given. */
+  beginField(): number {
+    this.#at += 4;
+    return this.#at;
+  }
+
+  endField(start: number): void {
+    this.#view.setInt32(start - 4, this.#at - start);
+  }
+
   /** The bytes of `source` from `start` to `end` as a field. */
   value(source: ViewedBytes, start: number, end: number): void {
     this.#view.setInt32(this.#at, end - start);

@@ -23,10 +23,6 @@ export function* answersOneByOne({ signature: { classLabels }, parts }: Answer):
   }
 }
 
-export function answersOf(answer: Answer): RowAnswer[] {
-  return [...answersOneByOne(answer)];
-}
-
 function rowAnswer({ score, label, probabilities }: Predictions, row: number, labels: readonly string[]): RowAnswer {
   const value = score[row] ?? Number.NaN;
   return {

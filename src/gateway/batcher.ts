@@ -22,8 +22,8 @@ export type BatcherOptions = {
 };
 
 /**
- * Runs calls of the same version together. A call that finds the version idle is run at once; what arrives during a run
- * goes into the next.
+ * Runs calls of the same version together. A call that finds the version idle is run at once, by a model that is computed
+ * here before anything else is done; what arrives during a run goes into the next.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -33,15 +33,29 @@ export class Batcher {
     this.#options = options;
   }
 
-  add(call: Call): void {
+  add(call: Call, session: ModelSession): void {
     const { versionId } = call.request;
     const waiting = this.#waiting.get(versionId);
+    if (waiting === undefined && call.rowsLeft <= this.#options.batchRows && this.#runAtOnce(call, session)) return;
     const turns = waiting ?? new FairTurns<JsonRow, Call>();
     turns.add(call);
     call.onSettled(() => turns.delete(call));
     if (waiting !== undefined) return;
     this.#waiting.set(versionId, turns);
     void this.#work(versionId, turns);
+  }
+
+  /** False where the model can't answer in this turn of the event loop. */
+  #runAtOnce(call: Call, session: ModelSession): boolean {
+    try {
+      const predictions = session.predictRowsAtOnce(call.rows);
+      if (predictions === undefined) return false;
+      this.#options.onRun(predictions.rows);
+      deal([{ call, rows: call.take(predictions.rows) }], predictions, session);
+    } catch (error) {
+      call.fail(runFailure(error));
+    }
+    return true;
   }
 
   /** The thread is blocked by a run; afterwards all that came in meanwhile is read before the next is put together. */
@@ -82,7 +96,7 @@ function deal(batch: readonly Turn<Call, JsonRow>[], predictions: Predictions, {
   for (const { call, rows } of batch) {
     const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows.length);
     const error = predictions.errors.get(from + bad);
-    if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.request.rows.length));
+    if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.rows.length));
     else call.add({ predictions, from, rows: rows.length }, signature);
     from += rows.length;
   }

@@ -1,3 +1,4 @@
+import type { JsonRow } from '../model/json-rows.ts';
 import type { Signature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
 import type { ScoreRequest } from './score-request.ts';
@@ -7,12 +8,12 @@ import { WireError } from './wire-error.ts';
 export class Call {
   readonly request: ScoreRequest;
   readonly askedAt = new Date();
+  /** As they came, until it is known how the model names their values. */
+  rows: readonly JsonRow[];
   readonly #began = performance.now();
-  readonly #timer: NodeJS.Timeout;
   readonly #parts: Part[] = [];
-  readonly answer: Promise<Answer>;
-  #resolve: (answer: Answer) => void = () => undefined;
-  #reject: (error: WireError) => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #answer: Promise<Answer> | undefined;
   #settled: Answer | WireError | undefined;
   #ended: number | undefined;
   #taken = 0;
@@ -21,12 +22,13 @@ export class Call {
 
   constructor(request: ScoreRequest) {
     this.request = request;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.answer.catch(() => undefined);
-    this.#timer = setTimeout(() => this.#expire(), request.deadlineMs);
+    this.rows = request.rows;
+  }
+
+  /** To be awaited where the call is not settled yet. */
+  get answer(): Promise<Answer> {
+    this.#answer ??= this.#await();
+    return this.#answer;
   }
 
   get settled(): Answer | WireError | undefined {
@@ -38,7 +40,7 @@ export class Call {
   }
 
   get rowsLeft(): number {
-    return this.request.rows.length - this.#taken;
+    return this.rows.length - this.#taken;
   }
 
   /** Whether it still awaits its answer. A timer comes late where a run blocks the thread, so the clock is asked too. */
@@ -52,10 +54,10 @@ export class Call {
   }
 
   /** The next rows that no run has had, at most so many. */
-  take(most: number): ScoreRequest['rows'] {
+  take(most: number): readonly JsonRow[] {
     const from = this.#taken;
-    this.#taken = Math.min(from + most, this.request.rows.length);
-    return this.request.rows.slice(from, this.#taken);
+    this.#taken = Math.min(from + most, this.rows.length);
+    return this.rows.slice(from, this.#taken);
   }
 
   /** How many rows came before those that the next part is for. */
@@ -67,13 +69,26 @@ export class Call {
     if (this.#settled !== undefined) return;
     this.#parts.push(part);
     this.#scored += part.rows;
-    if (this.#scored < this.request.rows.length) return;
-    const answer = { signature, parts: this.#parts };
-    if (this.#settle(answer)) this.#resolve(answer);
+    if (this.#scored < this.rows.length) return;
+    this.#settle({ signature, parts: this.#parts });
   }
 
   fail(error: WireError): void {
-    if (this.#settle(error)) this.#reject(error);
+    if (this.#settled === undefined) this.#settle(error);
+  }
+
+  #await(): Promise<Answer> {
+    const answer = new Promise<Answer>((resolve, reject) => {
+      const settle = (): void => {
+        if (this.#settled instanceof WireError) reject(this.#settled);
+        else if (this.#settled !== undefined) resolve(this.#settled);
+      };
+      if (this.#settled !== undefined) return settle();
+      this.#timer = setTimeout(() => this.#expire(), this.request.deadlineMs - this.elapsedMs);
+      this.onSettled(settle);
+    });
+    answer.catch(() => undefined);
+    return answer;
   }
 
   #expire(): void {
@@ -84,12 +99,10 @@ export class Call {
     );
   }
 
-  #settle(result: Answer | WireError): boolean {
-    if (this.#settled !== undefined) return false;
+  #settle(result: Answer | WireError): void {
     this.#settled = result;
     this.#ended = performance.now();
     clearTimeout(this.#timer);
     for (const listener of this.#onSettled) listener(this);
-    return true;
   }
 }

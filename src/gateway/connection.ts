@@ -23,6 +23,7 @@ export class Connection {
   readonly remoteAddress: string;
   #socket: Socket;
   readonly #reader = new FrameReader();
+  /** Looks again at what has come, or learns that nothing more will. */
   #wake: (() => void) | undefined;
   #gone = false;
   #secured = false;
@@ -53,13 +54,32 @@ export class Connection {
   }
 
   message(limit: number): Promise<Message> {
-    return this.#next(() => this.#reader.message(limit));
+    return this.next(limit, (message) => message);
+  }
+
+  /**
+   * What `take` makes of the next message of which it makes anything. Those before it are taken as they arrive, in the
+   * same turn of the event loop: a promise for each would cost as much as many an answer.
+   */
+  next<T>(limit: number, take: (message: Message) => T | undefined): Promise<T> {
+    return this.#next(() => {
+      for (let message = this.#reader.message(limit); message !== undefined; message = this.#reader.message(limit)) {
+        const taken = take(message);
+        if (taken !== undefined) return taken;
+      }
+      return undefined;
+    });
   }
 
   /** Sends; resolves when the client has room for more. */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array | string): Promise<void> {
+    if (!this.writeAtOnce(bytes)) await this.drained();
+  }
+
+  /** Sends, a string as Latin-1; false where the client has no room for more: then drained() is to be awaited. */
+  writeAtOnce(bytes: Uint8Array | string): boolean {
     if (this.#gone) throw new Gone();
-    if (!this.#socket.write(bytes)) await this.#drained();
+    return typeof bytes === 'string' ? this.#socket.write(bytes, 'latin1') : this.#socket.write(bytes);
   }
 
   /** Goes on under TLS, which the client awaits. */
@@ -92,19 +112,21 @@ export class Connection {
     this.#lose();
   }
 
-  async #next<T>(read: () => T | undefined): Promise<T> {
-    for (;;) {
-      if (this.#gone) throw new Gone();
-      const found = read();
-      if (found !== undefined) return found;
-      await this.#more();
-    }
-  }
-
-  #more(): Promise<void> {
-    this.#socket.resume();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
+  #next<T>(read: () => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        this.#wake = undefined;
+        try {
+          if (this.#gone) throw new Gone();
+          const found = read();
+          if (found !== undefined) return resolve(found);
+        } catch (error) {
+          return reject(error);
+        }
+        this.#wake = look;
+        this.#socket.resume();
+      };
+      look();
     });
   }
 
@@ -117,24 +139,19 @@ export class Connection {
 
   #take(chunk: Buffer): void {
     this.#reader.push(chunk);
-    if (this.#wake !== undefined) this.#rouse();
+    if (this.#wake !== undefined) this.#wake();
     else if (this.#reader.buffered > READ_AHEAD_BYTES) this.#socket.pause();
-  }
-
-  #rouse(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
   }
 
   #lose(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#rouse();
+    this.#wake?.();
     this.onGone();
   }
 
-  #drained(): Promise<void> {
+  /** Resolves when the client has taken what was sent. */
+  drained(): Promise<void> {
     const socket = this.#socket;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => socket.destroy(), TAKE_MS);

@@ -1,29 +1,17 @@
-import type { JsonRow } from '../model/json-rows.ts';
-import { answersOf, type Answer, type RowAnswer } from './answer.ts';
 import type { Call } from './call.ts';
-import { WireError } from './wire-error.ts';
+import { encodeCalls } from './encode-calls.ts';
 
-/** A call as it is kept: who asked which version for what, when, and what became of it. */
-export type RecordedCall = {
-  readonly versionId: number;
-  readonly role: string;
-  readonly requestId: string | null;
-  readonly askedAt: Date;
-  readonly elapsedMs: number;
-  /** The features of each row, without its further columns; null where they are not to be kept, or the call failed. */
-  readonly inputs: readonly JsonRow[] | null;
-  /** One for each row; null where the call failed. */
-  readonly answers: readonly RowAnswer[] | null;
-  readonly error: { readonly sqlstate: string; readonly message: string } | null;
-};
+/** Keeps encoded calls; where it raises, they are lost. */
+export type KeepCalls = (encoded: readonly Buffer[]) => Promise<void>;
 
-/** Keeps calls; where it raises, they are lost. */
-export type KeepCalls = (calls: readonly RecordedCall[]) => Promise<void>;
+type Encoded = { readonly bytes: Buffer; readonly calls: number; readonly rows: number };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
 /** To write each call by itself took as much time of the process as to answer it. */
 const GATHER_MS = 250;
+/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector. */
+const ENCODE_ROWS = 32;
 
 /**
  * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
@@ -33,8 +21,11 @@ export class Recorder {
   readonly #keep: KeepCalls;
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
+  #callRows = 0;
+  #encoded: Encoded[] = [];
   #rows = 0;
   #dropped = 0;
+  #encoding: NodeJS.Immediate | undefined;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
 
@@ -49,13 +40,16 @@ export class Recorder {
   }
 
   record(call: Call): void {
-    const { length } = call.request.rows;
+    const { length } = call.rows;
     if (this.#rows + length > MOST_ROWS) {
       this.#dropped += 1;
       return;
     }
     this.#calls.push(call);
+    this.#callRows += length;
     this.#rows += length;
+    // By then its caller has the answer.
+    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encode());
     this.#writing ??= this.#write();
   }
 
@@ -65,15 +59,24 @@ export class Recorder {
     await this.#writing;
   }
 
+  #encode(): void {
+    clearImmediate(this.#encoding);
+    this.#encoding = undefined;
+    if (this.#calls.length === 0) return;
+    this.#encoded.push({ bytes: encodeCalls(this.#calls), calls: this.#calls.length, rows: this.#callRows });
+    this.#calls = [];
+    this.#callRows = 0;
+  }
+
   async #write(): Promise<void> {
     await this.#gathered();
-    while (this.#calls.length > 0) {
-      const calls = this.#next();
-      await this.#keep(calls.map(recordOf)).catch((error: unknown) => {
-        this.#dropped += calls.length;
+    for (this.#encode(); this.#encoded.length > 0; this.#encode()) {
+      const some = this.#next();
+      await this.#keep(some.map(({ bytes }) => bytes)).catch((error: unknown) => {
+        this.#dropped += some.reduce((sum, { calls }) => sum + calls, 0);
         this.#onError(error);
       });
-      this.#rows -= rowsOf(calls);
+      this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
     }
     this.#writing = undefined;
   }
@@ -88,32 +91,9 @@ export class Recorder {
     });
   }
 
-  #next(): Call[] {
-    let rows = 0;
-    const end = this.#calls.findIndex(({ request }) => (rows += request.rows.length) > MOST_AT_A_TIME_ROWS);
-    return this.#calls.splice(0, end < 0 ? this.#calls.length : Math.max(1, end));
+  #next(): Encoded[] {
+    let sum = 0;
+    const end = this.#encoded.findIndex(({ rows }) => (sum += rows) > MOST_AT_A_TIME_ROWS);
+    return this.#encoded.splice(0, end < 0 ? this.#encoded.length : Math.max(1, end));
   }
-}
-
-function recordOf({ request, askedAt, elapsedMs, settled }: Call): RecordedCall {
-  const { versionId, role, id } = request;
-  const failed = settled instanceof WireError;
-  return {
-    versionId,
-    role,
-    requestId: id,
-    askedAt,
-    elapsedMs,
-    inputs: settled === undefined || failed || !request.inputs ? null : inputsOf(request.rows, settled),
-    answers: settled === undefined || failed ? null : answersOf(settled),
-    error: failed ? { sqlstate: settled.sqlstate, message: settled.message } : null,
-  };
-}
-
-function inputsOf(rows: readonly JsonRow[], { signature: { features } }: Answer): JsonRow[] {
-  return rows.map((row) => Object.fromEntries(features.map(({ name }) => [name, row[name]])));
-}
-
-function rowsOf(calls: readonly Call[]): number {
-  return calls.reduce((sum, { request }) => sum + request.rows.length, 0);
 }

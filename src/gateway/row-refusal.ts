@@ -1,6 +1,4 @@
-import type { JsonRow } from '../model/json-rows.ts';
 import type { RowError, RowErrorCode } from '../model/row-error.ts';
-import type { Feature } from '../model/signature.ts';
 import { WireError } from './wire-error.ts';
 
 const STATES: Partial<Record<RowErrorCode, string>> = { null_feature: '22004', mistyped_value: '42804' };
@@ -22,31 +20,12 @@ export function rowRefusal({ code, message }: RowError, index: number, rows: num
   return new WireError(STATES[code] ?? '22023', message, { detail: rowDetail(index, rows), hint: REMEDIES[code] });
 }
 
-/**
- * Refuses rows without a key for each feature, since a forgotten column is no NULL, and values that nest: they would be
- * turned to text by recursion.
- */
-export function checkFeatures(rows: readonly JsonRow[], features: readonly Feature[]): void {
-  rows.forEach((row, index) => {
-    for (const { name } of features) {
-      if (!Object.hasOwn(row, name)) throw missingFeature(name, index, rows.length);
-      const value = row[name];
-      if (typeof value === 'object' && value !== null && !isFlat(value)) {
-        throw rowRefusal({ code: 'mistyped_value', message: `${name} is not a value` }, index, rows.length);
-      }
-    }
-  });
-}
-
-function missingFeature(name: string, index: number, rows: number): WireError {
+/** Why a call has no answer: a row lacks a feature. A forgotten column is no NULL. */
+export function missingFeature(name: string, index: number, rows: number): WireError {
   return new WireError('42703', `the row has no column "${name}", which is a feature of the model`, {
     detail: rowDetail(index, rows),
     hint: 'Pass a row with a column of that name, or a JSON object with that key; pgscore.models lists the features.',
   });
-}
-
-function isFlat(value: object): boolean {
-  return Array.isArray(value) && value.every((element) => typeof element !== 'object' || element === null);
 }
 
 function rowDetail(index: number, rows: number): string | undefined {

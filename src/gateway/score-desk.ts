@@ -1,8 +1,9 @@
+import type { ModelSession } from '../model/session.ts';
 import type { Batcher, Models } from './batcher.ts';
 import { Call } from './call.ts';
 import type { Permissions } from './permissions.ts';
 import type { ScoreRequest } from './score-request.ts';
-import { checkFeatures } from './row-refusal.ts';
+import { matchFeatures } from './match-features.ts';
 import { WireError } from './wire-error.ts';
 
 export type ScoreDeskOptions = {
@@ -44,18 +45,37 @@ export class ScoreDesk {
       this.#options.onSettled(call);
     });
     if (this.#rows > this.#options.mostRows) call.fail(queueFull(this.#rows - length));
-    else this.#proceed(call).catch((error: unknown) => call.fail(asWireError(error)));
+    else this.#begin(call);
     return call;
   }
 
-  async #proceed(call: Call): Promise<void> {
-    const { permissions, models, batcher } = this.#options;
-    const { role, versionId, rows } = call.request;
-    if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
-    const session = models.loaded(versionId) ?? (await models.load(versionId));
-    if (!call.waits) return;
-    checkFeatures(rows, session.signature.features);
-    batcher.add(call);
+  #begin(call: Call): void {
+    const { permissions, models } = this.#options;
+    const { role, versionId } = call.request;
+    const session = permissions.known(role, versionId) ? models.loaded(versionId) : undefined;
+    if (session === undefined) void this.#prepare(call);
+    else this.#enter(call, session);
+  }
+
+  async #prepare(call: Call): Promise<void> {
+    const { permissions, models } = this.#options;
+    const { role, versionId } = call.request;
+    try {
+      if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
+      const session = models.loaded(versionId) ?? (await models.load(versionId));
+      if (call.waits) this.#enter(call, session);
+    } catch (error) {
+      call.fail(asWireError(error));
+    }
+  }
+
+  #enter(call: Call, session: ModelSession): void {
+    try {
+      call.rows = matchFeatures(call.rows, session.signature.features);
+      this.#options.batcher.add(call, session);
+    } catch (error) {
+      call.fail(asWireError(error));
+    }
   }
 }
 

@@ -13,8 +13,14 @@ export type ScoreRequest = {
   /** Whether with its rows. */
   readonly inputs: boolean;
   readonly id: string | null;
+  readonly reply: ReplyKind;
   readonly rows: readonly JsonRow[];
 };
+
+/** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
+export type ReplyKind = 'rows' | 'columns' | 'score';
+
+type Head = Omit<ScoreRequest, 'rows'>;
 
 export type RequestLimits = {
   readonly deadlineMs: number;
@@ -22,20 +28,49 @@ export type RequestLimits = {
   readonly mostRows: number;
 };
 
-const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'rows']);
+const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
 const LONGEST_ID = 200;
 /** A name of PostgreSQL. */
 const LONGEST_ROLE_BYTES = 63;
 
-/** Reads `{"version": 17, "role": "alice", "rows": [{…}, …]}` and, where given, "deadline" in ms, "log", "inputs" and "id". */
-export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequest {
-  const request = parse(text);
-  const stranger = Object.keys(request).find((name) => !MEMBERS.has(name));
-  if (stranger !== undefined) throw invalid(`"${stranger.slice(0, 63)}" is not known`);
-  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, rows } = request;
+/** Reads requests of one session, whose heads are the same call after call. */
+export class ScoreRequestReader {
+  readonly #limits: RequestLimits;
+  #text = '\n';
+  #head: Head | undefined;
+
+  constructor(limits: RequestLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "reply"
+   * where given, and below it a row `{…}` or a list of rows.
+   */
+  read(text: string): ScoreRequest {
+    const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
+    const rows = checkRows(parse(text.slice(this.#text.length)), this.#limits);
+    if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
+    return { ...head, rows };
+  }
+
+  #readHead(text: string): Head {
+    const end = text.indexOf('\n');
+    const head = readHead(parse(end < 0 ? text : text.slice(0, end)), this.#limits);
+    if (end < 0) throw invalid('there are no rows below it');
+    this.#text = text.slice(0, end + 1);
+    this.#head = head;
+    return head;
+  }
+}
+
+function readHead(head: unknown, limits: RequestLimits): Head {
+  checkMembers(head);
+  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, reply = 'rows' } = head;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
   if (typeof log !== 'boolean' || typeof inputs !== 'boolean') throw invalid('"log" or "inputs" is not true or false');
+  if (!isReplyKind(reply)) throw invalid('"reply" is not known');
   return {
     versionId: version,
     role,
@@ -43,20 +78,23 @@ export function readScoreRequest(text: string, limits: RequestLimits): ScoreRequ
     log,
     inputs,
     id: checkId(id),
-    rows: checkRows(rows, limits),
+    reply,
   };
 }
 
-function parse(text: string): Record<string, unknown> {
-  let request: unknown;
+function checkMembers(head: unknown): asserts head is Record<string, unknown> {
+  if (!isObject(head)) throw invalid('it is not an object');
+  const stranger = Object.keys(head).find((name) => !MEMBERS.has(name));
+  if (stranger !== undefined) throw invalid(`"${stranger.slice(0, 63)}" is not known`);
+}
+
+function parse(text: string): unknown {
   try {
-    request = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     if (isSeveral(text)) throw notSupported('this port answers one statement at a time');
     throw new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
   }
-  if (!isObject(request)) throw invalid('it is not an object');
-  return request;
 }
 
 function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): number {
@@ -72,7 +110,8 @@ function checkId(id: unknown): string | null {
 }
 
 function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {
-  if (!Array.isArray(rows) || rows.length === 0) throw invalid('"rows" is not a list of at least one row');
+  if (isObject(rows)) return [rows];
+  if (!Array.isArray(rows) || rows.length === 0) throw invalid('below it is neither a row nor a list of rows');
   if (rows.length > mostRows) {
     throw new WireError('54000', `a call of ${rows.length} rows is past the limit of ${mostRows}`, {
       hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
@@ -83,7 +122,7 @@ function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {
 }
 
 const OTHER_RELEASE = {
-  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate.',
+  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate, and restart the service.',
 };
 
 function invalid(reason: string): WireError {
@@ -96,6 +135,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isInteger(value: unknown, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+}
+
+function isReplyKind(value: unknown): value is ReplyKind {
+  return value === 'rows' || value === 'columns' || value === 'score';
 }
 
 function isName(value: unknown): value is string {

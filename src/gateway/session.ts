@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Call } from './call.ts';
+import { Call } from './call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frame-reader.ts';
 import {
@@ -12,8 +12,9 @@ import {
   rowDescription,
 } from './replies.ts';
 import { asWireError } from './score-desk.ts';
-import { scoreReply } from './score-reply.ts';
-import { readScoreRequest, type RequestLimits, type ScoreRequest } from './score-request.ts';
+import { columnsReply } from './columns-reply.ts';
+import { scoreOnlyReply, scoreReply } from './score-reply.ts';
+import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from './score-request.ts';
 import { checkEncoding, notSupported, readVerb } from './verb.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
 
@@ -39,10 +40,15 @@ const EXTENDED = 'PBDEC';
 /** Flush, and what is left of a COPY that failed. */
 const IGNORED = 'Hdcf';
 
+/** What is left to do for a message; resolves with whether the session goes on. */
+type Work = () => Promise<boolean>;
+
 /** An authenticated connection: answers one query after the other until the client leaves. */
 export class Session {
   readonly #connection: Connection;
   readonly #options: SessionOptions;
+  readonly #requests: ScoreRequestReader;
+  #asked = 0;
   #call: Call | undefined;
   #busy = false;
   #draining = false;
@@ -50,21 +56,17 @@ export class Session {
   constructor(connection: Connection, options: SessionOptions) {
     this.#connection = connection;
     this.#options = options;
+    this.#requests = new ScoreRequestReader(options.limits);
   }
 
   /** Resolves at Terminate; raises where the client is gone or broke the protocol. */
   async serve(): Promise<void> {
     this.#connection.onGone = () => this.#abandon();
-    for (;;) {
+    for (let goesOn = true; goesOn;) {
       this.#busy = false;
-      const { type, body } = await this.#nextMessage();
+      const work = await this.#nextWork();
       this.#busy = true;
-      if (type === 'X') return;
-      if (type === 'Q') await this.#answer(body);
-      else if (EXTENDED.includes(type)) await this.#refuseExtended();
-      else if (type === 'S') await this.#connection.write(READY);
-      else if (type === 'F') await this.#refuse(notSupported('this port has no function calls'));
-      else if (!IGNORED.includes(type)) throw protocolViolation(`a message of the unknown type ${type.charCodeAt(0)}`);
+      goesOn = await work();
       if (this.#draining) throw shuttingDown();
     }
   }
@@ -87,58 +89,114 @@ export class Session {
     this.#call.fail(error);
   }
 
-  async #nextMessage(): Promise<Message> {
-    const { idleMs, messageBytes } = this.#options;
-    if (idleMs === 0) return this.#connection.message(messageBytes);
-    const idle = setTimeout(() => this.#connection.close(errorResponse(idleTooLong())), idleMs);
-    return this.#connection.message(messageBytes).finally(() => clearTimeout(idle));
+  #nextWork(): Promise<Work> {
+    return this.#untilIdle(this.#connection.next(this.#options.messageBytes, (message) => this.#take(message)));
   }
 
-  async #answer(body: Buffer): Promise<void> {
+  /** Sends the client away where it asks nothing for too long. */
+  #untilIdle<T>(next: Promise<T>): Promise<T> {
+    const { idleMs } = this.#options;
+    if (idleMs === 0) return next;
+    this.#asked = performance.now();
+    const look = (): void => {
+      const left = idleMs - (performance.now() - this.#asked);
+      if (left <= 0) this.#connection.close(errorResponse(idleTooLong()));
+      else idle = setTimeout(look, left);
+    };
+    let idle = setTimeout(look, idleMs);
+    return next.finally(() => clearTimeout(idle));
+  }
+
+  /** Answers a message at once where that can be; else hands back what there is to be awaited. */
+  #take(message: Message): Work | undefined {
+    this.#asked = performance.now();
+    if (message.type !== 'Q') return () => this.#handle(message);
     try {
-      for (const piece of await this.#reply(textOf(body))) await this.#connection.write(piece);
+      const reply = this.#reply(textOf(message.body));
+      return reply instanceof Call && reply.settled === undefined ? () => this.#answerLater(reply) : this.#send(reply);
     } catch (error) {
-      if (this.#connection.gone) throw new Gone();
-      await this.#refuse(asWireError(error));
+      if (error instanceof Gone) throw error;
+      return () => this.#refuse(asWireError(error));
     }
   }
 
-  async #reply(query: string): Promise<Iterable<Buffer>> {
+  async #handle({ type }: Message): Promise<boolean> {
+    if (type === 'X') return false;
+    if (EXTENDED.includes(type)) return this.#refuseExtended();
+    if (type === 'F') return this.#refuse(notSupported('this port has no function calls'));
+    if (type === 'S') await this.#connection.write(READY);
+    else if (!IGNORED.includes(type)) throw protocolViolation(`a message of the unknown type ${type.charCodeAt(0)}`);
+    return true;
+  }
+
+  /** What a query is answered with, or the call that will be. */
+  #reply(query: string): Buffer | Call {
     const verb = readVerb(query);
     switch (verb.name) {
       case 'ping':
-        return [PONG];
+        return PONG;
       case 'nothing':
-        return [NOTHING_DONE];
+        return NOTHING_DONE;
       case 'encoding':
         checkEncoding(verb.encoding);
-        return [ENCODING_SET];
+        return ENCODING_SET;
       case 'score':
-        return scoreReply(await this.#score(verb.request));
+        return this.#options.score(this.#requests.read(verb.request));
     }
   }
 
-  async #score(text: string): Promise<Awaited<Call['answer']>> {
-    this.#call = this.#options.score(readScoreRequest(text, this.#options.limits));
+  /** Undefined where all was sent and the client has room for more. */
+  #send(reply: Buffer | Call): Work | undefined {
+    if (reply instanceof Call) return this.#sendAnswer(reply);
+    return this.#connection.writeAtOnce(reply) ? undefined : () => this.#drained();
+  }
+
+  #sendAnswer({ settled, request }: Call): Work | undefined {
+    if (settled === undefined || settled instanceof WireError) throw settled ?? new Error('there is no answer yet');
+    if (request.reply === 'score')
+      return this.#connection.writeAtOnce(scoreOnlyReply(settled)) ? undefined : () => this.#drained();
+    return () => this.#writeAll(request.reply === 'columns' ? columnsReply(settled) : scoreReply(settled));
+  }
+
+  async #drained(): Promise<boolean> {
+    await this.#connection.drained();
+    return true;
+  }
+
+  async #writeAll(pieces: Iterable<Buffer>): Promise<boolean> {
+    for (const piece of pieces) await this.#connection.write(piece);
+    return true;
+  }
+
+  async #answerLater(call: Call): Promise<boolean> {
+    this.#call = call;
     try {
-      return await this.#call.answer;
+      await call.answer;
+      await this.#sendAnswer(call)?.();
+      return true;
+    } catch (error) {
+      if (this.#connection.gone) throw new Gone();
+      return await this.#refuse(asWireError(error));
     } finally {
       this.#call = undefined;
     }
   }
 
-  async #refuseExtended(): Promise<void> {
+  async #refuseExtended(): Promise<boolean> {
     const error = notSupported('this port knows simple queries only, not prepared statements or parameters');
     this.#options.onError(error);
     await this.#connection.write(errorResponse(error));
-    while ((await this.#nextMessage()).type !== 'S');
+    const { messageBytes } = this.#options;
+    await this.#untilIdle(this.#connection.next(messageBytes, ({ type }) => (type === 'S' ? type : undefined)));
     await this.#connection.write(READY);
+    return true;
   }
 
-  async #refuse(error: WireError): Promise<void> {
+  async #refuse(error: WireError): Promise<boolean> {
     if (error.severity === 'FATAL') throw error;
     this.#options.onError(error);
     await this.#connection.write(Buffer.concat([errorResponse(error), READY]));
+    return true;
   }
 }
 

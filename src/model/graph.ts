@@ -17,5 +17,7 @@ export type RunOutput = {
 export type Graph = {
   /** Runs the graph on `rows` rows for these outputs. Throws where the model refuses the rows. Blocks the thread meanwhile. */
   run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]>;
+  /** The same in this turn of the event loop, where the graph can. */
+  runAtOnce?(inputs: readonly RunInput[], rows: number): RunOutput[];
   release(): Promise<void>;
 };

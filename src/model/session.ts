@@ -64,6 +64,16 @@ export class ModelSession {
     return this.#predict(rowFeeds(rows, this.signature));
   }
 
+  /** The same in this turn of the event loop; undefined where the model can't. */
+  predictRowsAtOnce(given: readonly JsonRow[]): Predictions | undefined {
+    if (this.#graph.runAtOnce === undefined || this.signature.batch !== null) return undefined;
+    const { rows, feeds, errors } = rowFeeds(given, this.signature);
+    const predictions = emptyPredictions(this.signature, rows, errors);
+    if (errors.size < rows) this.#read(this.#graph.runAtOnce(feeds, rows), 0, rows, predictions);
+    if (errors.size > 0) blankErrors(predictions);
+    return predictions;
+  }
+
   async #predict({ rows, feeds, errors }: Feeds): Promise<Predictions> {
     const predictions = emptyPredictions(this.signature, rows, errors);
     if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);

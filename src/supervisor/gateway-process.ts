@@ -9,6 +9,9 @@ import { patienceMs } from './gateway-patience.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
 
+/** Rows live until they are logged, a quarter of a second later: in a small nursery many would be taken for long-lived. */
+const V8_FLAGS = ['--max-semi-space-size=32'];
+
 export type GatewayAddress = { readonly host: string; readonly port: number };
 
 /** One gateway child. One that is silent for too long hangs in a model, which nothing but SIGKILL ends. */
@@ -39,7 +42,7 @@ export class GatewayProcess {
       env: settings.connecting,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
-      execArgv: [],
+      execArgv: V8_FLAGS,
     });
     this.#child.on('message', (message: FromGateway) => this.#receive(message));
     this.exited = new Promise((resolve) => {

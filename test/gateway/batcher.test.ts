@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 
 import { Batcher, type Models } from '../../src/gateway/batcher.ts';
 import type { Call } from '../../src/gateway/call.ts';
-import { FairTurns } from '../../src/gateway/fair-turns.ts';
 import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../src/gateway/permissions.ts';
 import { ScoreDesk } from '../../src/gateway/score-desk.ts';
@@ -18,6 +17,7 @@ function slowModel() {
   const runs: Run[] = [];
   const session = {
     signature: SIGNATURE,
+    predictRowsAtOnce: () => undefined,
     predictRows: async (given: readonly { x: number }[]) => {
       const rows = given.map(({ x }) => x);
       await new Promise<void>((finish) => runs.push({ rows, finish }));
@@ -36,8 +36,8 @@ function slowModel() {
   return { runs, session };
 }
 
-function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve(true) } = {}) {
-  const { runs, session } = slowModel();
+function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve(true), model = slowModel() } = {}) {
+  const { runs, session } = model;
   const loaded = new Set<number>();
   const models: Models = {
     loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
@@ -64,11 +64,24 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
       log: false,
       inputs: false,
       id: null,
+      reply: 'rows',
       rows: xs.map((x) => ({ x })),
     });
   const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
   return { runs, run, batches, settled, desk, score };
 }
+
+/** A model that answers in the same turn of the event loop. */
+const COMPUTED = {
+  signature: SIGNATURE,
+  predictRowsAtOnce: (rows: readonly { x: number }[]) => ({
+    rows: rows.length,
+    score: Float64Array.from(rows, ({ x }) => x),
+    label: null,
+    probabilities: null,
+    errors: new Map(),
+  }),
+} as unknown as ModelSession;
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
@@ -85,6 +98,17 @@ function errorOf(call: Call): Promise<WireError | undefined> {
 }
 
 describe('calls of one version', () => {
+  test('are settled before anything else is done, where the model is computed here', async () => {
+    const { score, batches } = stage({ model: { runs: [], session: COMPUTED } });
+    const first = score([1]);
+    expect(first.settled).toBeUndefined();
+    expect(await scores(first)).toEqual([1]);
+    const next = score([2, 3]);
+    expect(next.settled).toBeDefined();
+    expect(await scores(next)).toEqual([2, 3]);
+    expect(batches).toEqual([1, 2]);
+  });
+
   test('run at once where nothing runs, and together after a run', async () => {
     const { run, score, batches } = stage();
     const first = score([1]);
@@ -188,7 +212,7 @@ describe('a call', () => {
   test('without a feature is told which, and that NULL is another thing', async () => {
     const { desk } = stage();
     const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null };
-    const missing = desk.score({ ...request, rows: [{ x: 1 }, { y: 1 }] });
+    const missing = desk.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
       message: expect.stringContaining('"x"'),
@@ -205,52 +229,10 @@ describe('a call', () => {
       log: false,
       inputs: false,
       id: null,
+      reply: 'rows',
       rows: [{ x }],
     });
     expect(await errorOf(nested)).toMatchObject({ sqlstate: '42804', message: expect.stringContaining('x') });
-  });
-});
-
-describe('turns', () => {
-  const taker = (rows: number) => {
-    let left = rows;
-    return {
-      get rowsLeft() {
-        return left;
-      },
-      take(most: number) {
-        const taken = Math.min(most, left);
-        left -= taken;
-        return Array.from({ length: taken }, () => rows);
-      },
-    };
-  };
-
-  test('share the room evenly, and give what one does not need to the others', () => {
-    const turns = new FairTurns<number, ReturnType<typeof taker>>();
-    const calls = [taker(1000), taker(1), taker(1000)];
-    for (const call of calls) turns.add(call);
-    const shares = calls.map((call) =>
-      turns
-        .take(0)
-        .concat([])
-        .reduce((sum, turn) => sum + (turn.call === call ? turn.rows.length : 0), 0),
-    );
-    expect(shares).toEqual([0, 0, 0]);
-    const taken = turns.take(30);
-    const of = (call: object): number => taken.filter((turn) => turn.call === call).flatMap(({ rows }) => rows).length;
-    expect(of(calls[1]!)).toBe(1);
-    expect(of(calls[0]!) + of(calls[2]!)).toBe(29);
-    expect(Math.abs(of(calls[0]!) - of(calls[2]!))).toBeLessThanOrEqual(1);
-  });
-
-  test('serve more calls than there is room for one after the other', () => {
-    const turns = new FairTurns<number, ReturnType<typeof taker>>();
-    const calls = Array.from({ length: 7 }, () => taker(2));
-    for (const call of calls) turns.add(call);
-    const order = Array.from({ length: 5 }, () => turns.take(3).map(({ call }) => calls.indexOf(call))).flat();
-    expect(order.slice(0, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    expect(turns.empty).toBe(true);
   });
 });
 

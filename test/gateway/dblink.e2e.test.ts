@@ -42,7 +42,8 @@ await superuser.query(`
   end $$`);
 
 function request(version: number, rows: unknown[], members: Record<string, unknown> = {}): string {
-  return `score ${JSON.stringify({ version, role: 'alice', deadline: 5000, log: false, id: null, rows, ...members })}`;
+  const head = { version, role: 'alice', deadline: 5000, log: false, id: null, ...members };
+  return `score ${JSON.stringify(head)}\n${JSON.stringify(rows)}`;
 }
 
 async function connectTo(client: Client, name = 'gateway'): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { readScoreRequest } from '../../src/gateway/score-request.ts';
+import { ScoreRequestReader } from '../../src/gateway/score-request.ts';
 
 const LIMITS = { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 3 };
 const WHOLE = {
@@ -10,12 +10,14 @@ const WHOLE = {
   log: true,
   inputs: false,
   id: 'r-1',
-  rows: [{ f0: 1.5 }, { f0: null }],
+  reply: 'score',
 };
+const ROWS = [{ f0: 1.5 }, { f0: null }];
 
-function read(request: unknown): unknown {
+function read(head: unknown, rows: unknown = ROWS): unknown {
+  const text = typeof head === 'string' ? head : `${JSON.stringify(head)}\n${JSON.stringify(rows)}`;
   try {
-    return readScoreRequest(typeof request === 'string' ? request : JSON.stringify(request), LIMITS);
+    return new ScoreRequestReader(LIMITS).read(text);
   } catch (error) {
     return error;
   }
@@ -24,19 +26,29 @@ function read(request: unknown): unknown {
 describe('a request of score', () => {
   test('is read with all its members', () => {
     const { version, deadline, ...rest } = WHOLE;
-    expect(read(WHOLE)).toEqual({ ...rest, versionId: version, deadlineMs: deadline });
+    const row = { f0: 1.5 };
+    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row] });
   });
 
   test('has the usual deadline, no record and no id, unless it names them', () => {
-    expect(read({ version: 1, role: 'alice', rows: [{}] })).toEqual({
+    expect(read({ version: 1, role: 'alice' })).toEqual({
       versionId: 1,
       role: 'alice',
       deadlineMs: 5000,
       log: false,
       inputs: true,
       id: null,
-      rows: [{}],
+      reply: 'rows',
+      rows: ROWS,
     });
+  });
+
+  test('is read anew where its head is another than that of the last, and where only the rows are', () => {
+    const reader = new ScoreRequestReader(LIMITS);
+    const heads = ['{"version": 1, "role": "alice"}', '{"version": 1, "role": "bob"}', '{"version": 1, "role": "bob"}'];
+    const read = heads.map((head, f0) => reader.read(`${head}\n${JSON.stringify({ f0 })}`));
+    expect(read.map(({ role }) => role)).toEqual(['alice', 'bob', 'bob']);
+    expect(read.map(({ rows }) => rows)).toEqual([[{ f0: 0 }], [{ f0: 1 }], [{ f0: 2 }]]);
   });
 
   test.each([
@@ -51,25 +63,39 @@ describe('a request of score', () => {
     ['a record of 1', { log: 1 }],
     ['an id of number', { id: 7 }],
     ['an id without end', { id: 'x'.repeat(201) }],
-    ['no rows', { rows: [] }],
-    ['a row', { rows: { f0: 1 } }],
-    ['a row of values', { rows: [[1]] }],
-    ['a row of null', { rows: [{}, null] }],
-    ['a member that nobody knows', { rowz: [] }],
+    ['a reply that nobody knows', { reply: 'label' }],
+    ['the rows of another release', { rows: ROWS }],
   ])('with %s is refused', (_, members) => {
     expect(read({ ...WHOLE, ...members })).toMatchObject({ sqlstate: '22023', hint: expect.any(String) });
   });
 
-  test.each(['', '[', '{"version": 17', 'null}', '{} {}'])('that is not JSON, as "%s", is refused', (text) => {
-    expect(read(text)).toMatchObject({ sqlstate: '22P02' });
+  test.each([
+    ['no rows', []],
+    ['a row of values', [[1]]],
+    ['a row of null', [{}, null]],
+    ['a number for a row', 1],
+    ['more than one row for one score', [{}, {}]],
+  ])('with %s is refused', (_, rows) => {
+    expect(read(WHOLE, rows)).toMatchObject({ sqlstate: '22023', hint: expect.any(String) });
   });
+
+  test('without a line of rows is refused', () => {
+    expect(read(JSON.stringify({ version: 1, role: 'alice' }))).toMatchObject({ sqlstate: '22023' });
+  });
+
+  test.each(['', '[', '{"version": 17', 'null}', '{} {}', '{"version": 17, "role": "alice"}\n{'])(
+    'that is not JSON, as "%s", is refused',
+    (text) => {
+      expect(read(text)).toMatchObject({ sqlstate: '22P02' });
+    },
+  );
 
   test.each(['[]', 'null', '17', '"score"'])('that is %s is refused', (text) => {
     expect(read(text)).toMatchObject({ sqlstate: '22023' });
   });
 
   test('of more rows than the queue takes is pointed to a run', () => {
-    expect(read({ ...WHOLE, rows: [{}, {}, {}, {}] })).toMatchObject({
+    expect(read(WHOLE, [{}, {}, {}, {}])).toMatchObject({
       sqlstate: '54000',
       hint: expect.stringContaining('score_table'),
     });
@@ -77,15 +103,16 @@ describe('a request of score', () => {
 
   test('survives any nesting', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-    expect(read(`{"version": 17, "role": "alice", "rows": [{"f0": ${deep}}]}`)).toBeDefined();
+    expect(read(`{"version": 17, "role": "alice"}\n{"f0": ${deep}}`)).toBeDefined();
+    expect(read(deep)).toBeDefined();
   });
 
   test('keeps names of objects that JavaScript knows apart', () => {
-    const request = readScoreRequest(
-      '{"version": 17, "role": "alice", "rows": [{"__proto__": 1, "constructor": 2}]}',
-      LIMITS,
-    );
+    const reader = new ScoreRequestReader(LIMITS);
+    const request = reader.read('{"version": 17, "role": "alice"}\n{"__proto__": 1, "constructor": 2}');
     expect(Object.keys(request.rows[0]!)).toEqual(['__proto__', 'constructor']);
-    expect(read('{"version": 17, "role": "alice", "__proto__": {"rows": [{}]}}')).toMatchObject({ sqlstate: '22023' });
+    expect(read('{"version": 17, "role": "alice", "__proto__": {"reply": "score"}}\n{}')).toMatchObject({
+      sqlstate: '22023',
+    });
   });
 });

@@ -79,7 +79,7 @@ export async function startTestGateway({ session, answering = true, ...options }
 }
 
 export function answer(call: Call): void {
-  const { rows } = call.request;
+  const { rows } = call;
   const predictions = {
     rows: rows.length,
     score: Float64Array.from(rows, (row) => Number(row['x'])),
@@ -91,5 +91,5 @@ export function answer(call: Call): void {
 }
 
 export function scoreQuery(rows: readonly Record<string, unknown>[], members: Record<string, unknown> = {}): string {
-  return `score ${JSON.stringify({ version: 1, role: 'alice', rows, ...members })}`;
+  return `score ${JSON.stringify({ version: 1, role: 'alice', ...members })}\n${JSON.stringify(rows)}`;
 }

@@ -224,6 +224,19 @@ describe('score_rows()', () => {
   });
 });
 
+test.each(WAYS)('score_rows() answered %s gives labels and probabilities as predict() does', async (way) => {
+  await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+  const { rows } = await alice.query(
+    `select count(*)::int as rows, count(distinct s.label)::int as labels,
+            bool_and(p.said ->> 'label' = s.label and s.probabilities = array(
+              select (p.said #>> array['probabilities', c])::float8 from unnest('{small,middle,large}'::text[]) with ordinality l (c, n) order by n)) as same
+       from pgscore.score_rows('kind', array(select jsonb_build_object('x', n) from generate_series(-3, 3) n)) s
+      cross join lateral (select pgscore.predict('kind', s.features) offset 0) p (said)`,
+  );
+  expect(rows).toEqual([{ rows: 7, labels: expect.any(Number), same: true }]);
+  await alice.query('reset pgscore.execution');
+});
+
 test('score_rows() takes an array of jsonb, for rows that have no type of their own', async () => {
   const { rows } = await alice.query(
     `select s.features, s.score from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 2) n)) s`,

@@ -63,17 +63,14 @@ test('a thousand cancels leave the session working, every answer its own, and no
 
 test('a request of another release is refused with the way out, and the session goes on', async () => {
   const version = await versionIdOf(superuser, 'sum@1');
-  const ask = (request: object): Promise<unknown> =>
-    refusal(superuser, `select pgscore_data._ask($1)`, [`score ${JSON.stringify(request)}`]);
-  const rows = [{ a: 1, b: 2 }];
-  expect(await ask({ version, role: 'alice', rows, colour: 'red' })).toMatchObject({
+  const ask = (head: object, rows = '\n[{"a": 1, "b": 2}]'): Promise<unknown> =>
+    refusal(superuser, `select pgscore_data._ask($1)`, [`score ${JSON.stringify(head)}${rows}`]);
+  expect(await ask({ version, role: 'alice', colour: 'red' })).toMatchObject({
     code: '22023',
     hint: expect.stringContaining('pgscore migrate'),
   });
-  expect(await ask({ version, rows })).toMatchObject({
-    code: '22023',
-    hint: expect.stringContaining('pgscore migrate'),
-  });
+  for (const wrong of [ask({ version }), ask({ version, role: 'alice', rows: [{ a: 1, b: 2 }] }, '')])
+    expect(await wrong).toMatchObject({ code: '22023', hint: expect.stringContaining('pgscore migrate') });
   expect((await refusal(superuser, `select pgscore_data._ask('rank {}')`)).code).toBe('0A000');
   expect(await score(superuser)).toBe(21);
 });

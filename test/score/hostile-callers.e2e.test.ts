@@ -57,7 +57,7 @@ async function score(client: Client): Promise<unknown> {
 /** What the gateway says to who has its password and calls for a role. */
 async function askedDirectly(role: string): Promise<string | undefined> {
   const client = await WireClient.login(login.port, PASSWORD);
-  const replies = await client.ask(`score ${JSON.stringify({ version: 1, role, rows: [{ a: 1, b: 2 }] })}`);
+  const replies = await client.ask(`score ${JSON.stringify({ version: 1, role })}\n${JSON.stringify({ a: 1, b: 2 })}`);
   client.destroy();
   const error = replies.find(({ type }) => type === 'E');
   return error === undefined ? rowsOf(replies)[0]?.[0]?.toString() : fieldsOf(error)['C'];
@@ -190,7 +190,7 @@ describe('a caller', () => {
     const forged = await refusal(alice, `select pgscore_models._v1_online(${ROW}, 'bob')`);
     expect(forged).toMatchObject({ code: '42501' });
     const rows = `'[{"a": 1, "b": 2}]'`;
-    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_receive(${rows}, 1, 'bob')`]) {
+    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_columns(${rows}, 1, 'bob')`]) {
       expect((await refusal(alice, `select pgscore_models.${call}`)).code).toBe('42501');
     }
     await score(alice);

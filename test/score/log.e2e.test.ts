@@ -49,6 +49,13 @@ test('a call is kept with the features it used, also one whose transaction rolle
   expect(await kept('rolled back')).toEqual([PREDICTION]);
 });
 
+test('features that are not all numbers are kept as they were given', async () => {
+  await deployBytes(ada, 'mixed', weightedModel({ a: 'float32', colour: 'string' }));
+  await alice.query(`set pgscore.request_id = 'mixed'`);
+  await alice.query(`select score('mixed', '{"A": 0.1, "colour": "red\\t\\"", "other": 1}')`);
+  expect(await kept('mixed')).toMatchObject([{ inputs: { a: 0.1, colour: 'red\t"' }, score: expect.any(Number) }]);
+});
+
 test('a call that failed is kept with its reason', async () => {
   await call('failed', '{"a": null, "b": 2}');
   expect(await kept('failed')).toMatchObject([{ score: null, error: expect.stringContaining('a is NULL') }]);

@@ -40,7 +40,11 @@ export class TreeGraph implements Graph {
   }
 
   // oxlint-disable-next-line require-await -- what it throws is to reject
-  async run([input]: readonly RunInput[], rows: number): Promise<RunOutput[]> {
+  async run(inputs: readonly RunInput[], rows: number): Promise<RunOutput[]> {
+    return this.runAtOnce(inputs, rows);
+  }
+
+  runAtOnce([input]: readonly RunInput[], rows: number): RunOutput[] {
     const sums = walkTrees(this.table, input?.data as Float32Array, rows);
     const data = this.#finish.write(sums, rows, this.table.trees.length);
     return [{ name: this.#output, type: 'float32', dims: [rows, this.#finish.width], data }];

@@ -20,8 +20,9 @@ const SCORE = {
   deadline: 1000,
   log: true,
   id: 'x',
-  rows: [{ x: 1.5 }, { x: '2' }, { x: null }],
 };
+const ROWS = [{ x: 1.5 }, { x: '2' }, { x: null }];
+const NESTED = [{ x: [1, [2]] }, { x: { y: 1 } }, { x: 'NaN' }];
 
 /** What clients really send, by the state in which they send it. */
 const BEFORE_LOGIN: readonly Buffer[] = [
@@ -36,9 +37,15 @@ const BEFORE_LOGIN: readonly Buffer[] = [
 const IN_SESSION: readonly Buffer[] = [
   queryPacket('ping'),
   queryPacket("set client_encoding to 'UTF8'"),
-  queryPacket(`score ${JSON.stringify(SCORE)}`),
-  queryPacket(`score ${JSON.stringify({ ...SCORE, rows: [{ x: [1, [2]] }, { x: { y: 1 } }, { x: 'NaN' }] })}`),
-  queryPacket(`score ${JSON.stringify({ ...SCORE, rows: Array.from({ length: 20 }, (_, x) => ({ x })) })}`),
+  scorePacket(SCORE, ROWS),
+  scorePacket(SCORE, NESTED),
+  scorePacket(SCORE, { X: 2.5, other: null }),
+  scorePacket({ ...SCORE, reply: 'score' }, { x: 1.5 }),
+  scorePacket({ ...SCORE, reply: 'columns' }, ROWS),
+  scorePacket(
+    SCORE,
+    Array.from({ length: 20 }, (_, x) => ({ x })),
+  ),
   message('P', Buffer.from('s\0select $1\0\0\0')),
   message('B', Buffer.alloc(12)),
   message('D', Buffer.from('S\0')),
@@ -50,6 +57,10 @@ const IN_SESSION: readonly Buffer[] = [
   message('d', Buffer.alloc(30)),
   message('c', Buffer.alloc(0)),
 ];
+function scorePacket(head: object, rows: object): Buffer {
+  return queryPacket(`score ${JSON.stringify(head)}\n${JSON.stringify(rows)}`);
+}
+
 const PACKETS_A_CONNECTION = 10;
 const ALMOST_EMPTY = 5;
 

@@ -61,7 +61,7 @@ async function attackTogether(round: number): Promise<number> {
   });
   while (!over) {
     const began = performance.now();
-    const rows = rowsOf(await bystander.ask('score {"version": 1, "role": "alice", "rows": [{"x": 4.5}]}'));
+    const rows = rowsOf(await bystander.ask('score {"version": 1, "role": "alice"}\n{"x": 4.5}'));
     waits.push(performance.now() - began);
     if (rows[0]?.[0] !== '4.5') throw new Error(`the bystander was answered ${JSON.stringify(rows)}`);
   }

@@ -1,0 +1,132 @@
+import { FieldWriter } from '../copy/field-writer.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import type { Feature } from '../model/signature.ts';
+import type { Answer, Part } from './answer.ts';
+import type { Call } from './call.ts';
+import { areNumbers } from './match-features.ts';
+import { WireError } from './wire-error.ts';
+
+/** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
+export const COLUMNS =
+  'version_id, requested_by, request_id, asked_at, duration_ms, features, inputs, score, label, probabilities, error';
+const FIELDS = COLUMNS.split(',').length;
+
+/** Bytes of a row's features; what is longer is kept without them. */
+const MOST_INPUT = 16_384;
+const NUMBER_BYTES = 12;
+/** Bytes of a tuple without its texts and arrays: fields, lengths, fixed values, heads of arrays. */
+const FIXED_BYTES = 2 + 4 * FIELDS + 28 + 2 * 20;
+const MOST_BYTES_A_CHARACTER = 3;
+const FLOAT8_OID = 701;
+/** PostgreSQL counts from the year 2000. */
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+
+/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. */
+export function encodeCalls(calls: readonly Call[]): Buffer {
+  const inputs = calls.map(inputsOf);
+  const writer = new FieldWriter(calls.reduce((sum, call, index) => sum + mostBytesOf(call, inputs[index]), 0));
+  calls.forEach((call, index) => writeCall(writer, call, inputs[index]));
+  return writer.written();
+}
+
+/** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
+type Inputs = { readonly features: readonly Feature[]; readonly texts: readonly (string | null | undefined)[] };
+
+function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
+  if (settled === undefined || settled instanceof WireError || !request.inputs) return undefined;
+  const { features } = settled.signature;
+  const short = features.length * NUMBER_BYTES <= MOST_INPUT;
+  return {
+    features,
+    texts: rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features))),
+  };
+}
+
+function textOf(row: JsonRow, features: readonly Feature[]): string | null {
+  const text = JSON.stringify(Object.fromEntries(features.map(({ name }) => [name, row[name]])));
+  return text.length > MOST_INPUT ? null : text;
+}
+
+function mostBytesOf({ settled, request, rows }: Call, inputs: Inputs | undefined): number {
+  const { role, id } = request;
+  const shared = FIXED_BYTES + bytesOf(role) + bytesOf(id);
+  if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
+  const { classLabels } = settled.signature;
+  const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
+  const numbers = NUMBER_BYTES * ((inputs?.features.length ?? 0) + classLabels.length);
+  const texts = inputs?.texts.reduce((sum, text) => sum + bytesOf(text ?? null), 0) ?? 0;
+  return rows.length * (shared + label + numbers) + texts;
+}
+
+function bytesOf(text: string | null): number {
+  return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
+}
+
+function writeCall(writer: FieldWriter, call: Call, inputs: Inputs | undefined): void {
+  const { settled } = call;
+  if (settled === undefined || settled instanceof WireError) {
+    writeShared(writer, call);
+    for (let field = 0; field < 5; field += 1) writer.null();
+    return writer.text(settled?.message ?? '');
+  }
+  let row = 0;
+  for (const part of settled.parts) {
+    for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
+      writeShared(writer, call);
+      writeInputs(writer, call.rows[row], inputs, row);
+      writePrediction(writer, settled, part, at);
+      writer.null();
+    }
+  }
+}
+
+function writeShared(writer: FieldWriter, { request, askedAt, elapsedMs }: Call): void {
+  writer.beginTuple(FIELDS);
+  writer.int4Field(request.versionId);
+  writer.text(request.role);
+  if (request.id === null) writer.null();
+  else writer.text(request.id);
+  writer.int8Field((askedAt.getTime() - EPOCH_MS) * 1000);
+  writer.float4(elapsedMs);
+}
+
+function writeInputs(writer: FieldWriter, row: JsonRow | undefined, inputs: Inputs | undefined, index: number): void {
+  const text = inputs === undefined ? null : inputs.texts[index];
+  if (text !== undefined || inputs === undefined) {
+    writer.null();
+    if (typeof text === 'string') writer.jsonb(text);
+    else writer.null();
+    return;
+  }
+  const field = beginNumbers(writer, inputs.features.length);
+  for (const { name } of inputs.features) {
+    const value = row?.[name];
+    if (typeof value === 'number') writer.float8(value);
+    else writer.null();
+  }
+  writer.endField(field);
+  writer.null();
+}
+
+function writePrediction(writer: FieldWriter, { signature: { classLabels } }: Answer, part: Part, at: number): void {
+  const { score, label, probabilities } = part.predictions;
+  const value = score[at] ?? Number.NaN;
+  if (Number.isNaN(value) && label !== null && probabilities === null) writer.null();
+  else writer.float8(value);
+  const text = label === null ? undefined : classLabels[label[at] ?? -1];
+  if (text === undefined) writer.null();
+  else writer.text(text);
+  if (probabilities === null) return writer.null();
+  const classes = classLabels.length;
+  const field = beginNumbers(writer, classes);
+  for (let index = at * classes; index < (at + 1) * classes; index += 1)
+    writer.float8(probabilities[index] ?? Number.NaN);
+  writer.endField(field);
+}
+
+/** See array_recv() of PostgreSQL: dimensions, whether there may be NULLs, type, length and first index. */
+function beginNumbers(writer: FieldWriter, length: number): number {
+  const field = writer.beginField();
+  for (const value of [1, 1, FLOAT8_OID, length, 1]) writer.int4(value);
+  return field;
+}

@@ -1,0 +1,57 @@
+import type { JsonRow } from '../model/json-rows.ts';
+import type { Feature } from '../model/signature.ts';
+import { missingFeature, rowRefusal } from './row-refusal.ts';
+
+/**
+ * Rows with a key for each feature as the model names it: those given where they have them, else such that take a key
+ * which differs in case only, where there is one. Refuses rows that lack a feature, and values that nest: they would be
+ * turned to text by recursion.
+ */
+export function matchFeatures(rows: readonly JsonRow[], features: readonly Feature[]): readonly JsonRow[] {
+  let matched: JsonRow[] | undefined;
+  rows.forEach((row, index) => {
+    if (areNumbers(row, features)) return;
+    const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
+    for (const { name } of features) {
+      if (isFlat(fit[name])) continue;
+      throw rowRefusal({ code: 'mistyped_value', message: `${name} is not a value` }, index, rows.length);
+    }
+    if (fit !== row) matched ??= [...rows];
+    if (matched !== undefined) matched[index] = fit;
+  });
+  return matched ?? rows;
+}
+
+/** Whether each feature is there as a number or NULL, which is most rows, and cheaper to ask than whether it is there. */
+export function areNumbers(row: JsonRow, features: readonly Feature[]): boolean {
+  for (const { name } of features) {
+    const value = row[name];
+    if (typeof value !== 'number' && value !== null) return false;
+  }
+  return true;
+}
+
+function fits(row: JsonRow, features: readonly Feature[]): boolean {
+  for (const { name } of features) if (!Object.hasOwn(row, name)) return false;
+  return true;
+}
+
+function renamed(row: JsonRow, features: readonly Feature[], missing: (name: string) => Error): JsonRow {
+  const byLowerCase = new Map<string, string | undefined>();
+  for (const key of Object.keys(row)) {
+    const lower = key.toLowerCase();
+    byLowerCase.set(lower, byLowerCase.has(lower) ? undefined : key);
+  }
+  const entries = features.map(({ name }): [string, unknown] => {
+    if (Object.hasOwn(row, name)) return [name, row[name]];
+    const key = byLowerCase.get(name.toLowerCase());
+    if (key === undefined) throw missing(name);
+    return [name, row[key]];
+  });
+  return Object.fromEntries(entries);
+}
+
+function isFlat(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return Array.isArray(value) && value.every((element) => typeof element !== 'object' || element === null);
+}
