@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { migrate } from '../../src/install/migrate.ts';
+import { ident } from '../../src/lib/ident.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
@@ -40,6 +41,8 @@ async function traced(text: string): Promise<{ value: unknown; forms: string[] }
   return { value: rows[0]?.value, forms: calls.rows.map(({ form }) => form) };
 }
 
+const run = (text: string) => alice.query(text);
+
 const score = async (text: string) => (await alice.query<{ score: unknown }>(text)).rows[0]?.score;
 
 test.each([
@@ -48,9 +51,7 @@ test.each([
   ['numeric', 'smallint', 'text'],
 ])('a row with a number of type %s, a whole one of type %s and a %s is taken as it is', async (number, whole, text) => {
   await alice.query(`drop table if exists fitting`);
-  await alice.query(
-    `create table fitting (tone ${text}, more text[], yes boolean, whole ${whole}, number ${number}, id int)`,
-  );
+  await run(`create table fitting (tone ${text}, more text[], yes boolean, whole ${whole}, number ${number}, id int)`);
   await alice.query(`insert into fitting values ('green', '{x}', true, 3, 0.5, 1)`);
   expect(await traced(`select score('kinds', f) as value from fitting f`)).toEqual({ value: 2130.5, forms: ['row'] });
 });
@@ -63,7 +64,7 @@ test.each([
   const columns = { tone: `'green'::text`, yes: 'true', whole: '3', number: '0.5', [column]: value };
   const list = Object.entries(columns).map(([name, expression]) => `${expression} as ${name}`);
   await alice.query('drop table if exists unfitting');
-  await alice.query(`create table unfitting as select ${list.join(', ')}`);
+  await run(`create table unfitting as select ${list.join(', ')}`);
   const traces = await traced(`select score('kinds', u) as value from unfitting u`);
   expect(traces).toEqual({ value: expected, forms: ['json', 'row'] });
 });
@@ -85,7 +86,7 @@ test('a session that has scored a table goes on where another changes the table'
   await alice.query('create table changing (a real, "B" double precision, spare int)');
   await alice.query('insert into changing values (1, 2, 3)');
   const call = `select score('Sum', c) from changing c`;
-  await alice.query(`prepare kept as ${call}`);
+  await run(`prepare kept as ${call}`);
   const both = async () => [await score(call), await score('execute kept')];
   expect(await both()).toEqual([21, 21]);
   await another.query('alter table changing alter a type double precision');
@@ -146,8 +147,8 @@ test('a bound table of real columns has its score without casts, and the same as
   for (const type of ['real', 'double precision']) {
     const table = ident(`all ${type}`);
     const columns = FEATURES.map((name, n) => `sin(i * ${n + 1})::real::${type} as ${name}`).join(', ');
-    await alice.query(`create table ${table} as select i as id, ${columns} from generate_series(1, 1000) i`);
-    await alice.query(`select pgscore.bind('logistic', '${table}')`);
+    await run(`create table ${table} as select i as id, ${columns} from generate_series(1, 1000) i`);
+    await run(`select pgscore.bind('logistic', '${table}')`);
   }
   const { rows } = await alice.query(
     `select count(*)::int as same from "all real" r join "all double precision" d using (id) where pgscore_models.logistic(r) = pgscore_models.logistic(d)`,
@@ -165,7 +166,7 @@ test('a bound table of real columns goes on where one gets another type', async 
   await alice.query(
     'alter table "all real" alter f0 type double precision, alter f1 type numeric, alter f2 type integer using 0',
   );
-  const { rows } = await alice.query<{ score: number }>(
+  const { rows } = await run(
     `select pgscore_models.logistic_v1(${FEATURES.join(', ')}) as score from "all real" where id = 7`,
   );
   expect(await of(7)).toBe(rows[0]?.score);
@@ -173,8 +174,8 @@ test('a bound table of real columns goes on where one gets another type', async 
 });
 
 test('with a bound table in the database, rows of every other kind go their own ways', async () => {
-  const lists = { all: FEATURES.map((name) => `0.5::real as ${name}`).join(', ') };
-  await alice.query(`create table loose as select ${lists.all}`);
+  const list = FEATURES.map((name) => `0.5::real as ${name}`).join(', ');
+  await run(`create table loose as select ${list}`);
   await alice.query('create view loosely as select * from loose');
   await alice.query(`create table child () inherits (loose); insert into child select * from loose`);
   const expected = await score(`select pgscore_models.logistic_v1(${FEATURES.map(() => '0.5').join(', ')}) as score`);
@@ -183,7 +184,7 @@ test('with a bound table in the database, rows of every other kind go their own 
     'only loose t',
     'child t',
     'loosely t',
-    `(select ${lists.all}) t`,
+    `(select ${list}) t`,
     `(select * from loose offset 0) t`,
     '(select to_jsonb(l) from loose l limit 1) x (t)',
     '(select l from loose l limit 1) x (t)',
@@ -205,12 +206,12 @@ test('with a bound table in the database, rows of every other kind go their own 
 test('a bound row that needs a look at each feature gets what its features one by one get', async () => {
   const list = FEATURES.join(', ');
   const zeros = FEATURES.map((name) => `${name} double precision default 0`).join(', ');
-  await alice.query(`create table extremes (id int, ${zeros})`);
+  await run(`create table extremes (id int, ${zeros})`);
   await alice.query(
     `insert into extremes (id, f4, f7) values (1, 0, 0), (2, 1e6, 1e6), (3, -1e30, 0), (4, 3e38, -3e38), (5, 1e-310, 0), (6, '-Infinity', 0)`,
   );
   await alice.query(`select pgscore.bind('logistic', 'extremes')`);
-  const { rows } = await alice.query(
+  const { rows } = await run(
     `select id, pgscore_models.logistic(e) = pgscore_models.logistic_v1(${list}) as same from extremes e order by id`,
   );
   expect(rows).toEqual([1, 2, 3, 4, 5, 6].map((id) => ({ id, same: true })));
@@ -221,7 +222,7 @@ test('a bound row that needs a look at each feature gets what its features one b
     [`'NaN'`, '22004'],
     ['1e39', '22003'],
   ]) {
-    await alice.query(`insert into extremes (id, f7) values (7, ${value})`);
+    await run(`insert into extremes (id, f7) values (7, ${value})`);
     expect(await refusal(alice, 'select pgscore_models.logistic(e) from extremes e where id = 7')).toEqual(
       await refusal(alice, `select pgscore_models.logistic_v1(${list}) from extremes e where id = 7`),
     );
@@ -284,7 +285,3 @@ test('a hundred versions are found by halving', async () => {
   expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(100);
   expect(calls).toContain('if route.version_id < 51 then');
 });
-
-function ident(name: string): string {
-  return `"${name}"`;
-}
