@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { createServer, type AddressInfo } from 'node:net';
 import type { Client } from 'pg';
 
 import { cloneDatabase } from '../support/database.ts';
@@ -31,6 +32,7 @@ const CALLS = [
   `select pgscore.score('sum', ${ROW}::jsonb)`,
   `select pgscore.predict('sum', ${ROW})`,
   `select pgscore_models._v1_online(${ROW})`,
+  `select pgscore_models._v1_online_score(${ROW})`,
   `select pgscore_models._v1_json(${ROW})`,
   `select pgscore_models._v1(1, 2)`,
 ];
@@ -134,9 +136,9 @@ describe('a caller', () => {
   test.each([
     'select * from pgscore_data.gateway',
     `select pgscore_data._ask('ping')`,
-    `select pgscore_data._request(1, '[{"a": 1, "b": 2}]', 'bob')`,
+    `select pgscore_data._settings('1', 'x')`,
     `select pgscore_data._send('ping')`,
-    `select pgscore_data._receive('ping', 1)`,
+    `select pgscore_data._receive(1)`,
     'select pgscore_data._connect_gateway()',
     'select pgscore_dblink.dblink_get_connections()',
     `select * from pgscore_dblink.dblink('pgscore', 'ping') as t (ping text)`,
@@ -220,4 +222,34 @@ describe('a caller', () => {
       { request_id: 'for all', requested_by: 'bob' },
     ]);
   });
+});
+
+test('what stands below a request for more than its row is refused, and the session goes on', async () => {
+  await execution('online');
+  for (const rows of ['[{"a": 1, "b": 2}, {"a": 1, "b": 2}]', '{"a": 1, "b": 2}\n{"role": "bob"}', '1', '']) {
+    const call = `select pgscore_models._v1_online_score(${alice.escapeLiteral(rows)})`;
+    expect((await refusal(alice, call)).code).toMatch(/^(?:22023|22P02|0A000)$/);
+    expect(await score(alice)).toBe(21);
+  }
+});
+
+test('a foreign server with the name of the connection is not asked', async () => {
+  let connections = 0;
+  const trap = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  trap.unref();
+  await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve));
+  const { port } = trap.address() as AddressInfo;
+  await superuser.query('grant usage on foreign data wrapper dblink_fdw to bob');
+  const server = `create server pgscore foreign data wrapper dblink_fdw options (host '127.0.0.1', port '${port}')`;
+  await bob.query(server);
+  await bob.query('grant usage on foreign server pgscore to public');
+  await bob.query(`create user mapping for public server pgscore options (user 'bob', password 'bait')`);
+  const fresh = await database.client('alice');
+  await fresh.query(`set pgscore.execution = 'online'`);
+  expect(await score(fresh)).toBe(21);
+  expect(connections).toBe(0);
+  await bob.query('drop server pgscore cascade');
 });
