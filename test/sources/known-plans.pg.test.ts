@@ -1,14 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { failRun } from '../../src/runs/fail-run.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
 const [alice, bob] = await Promise.all([database.client('alice'), database.client('bob')]);
-const service = await database.client({ user: 'pgscore_service', password: SERVICE_PASSWORD });
 await addReadyModel(superuser, 'first');
 await addReadyModel(superuser, 'second');
 
@@ -275,21 +272,6 @@ test('a run that waits reads by the plan that it was accepted with, whatever its
     [run],
   );
   expect(planned).toEqual([{ columns }]);
-});
-
-test('a plan that a run failed by is made anew, and stays with what waits', async () => {
-  const source = await table();
-  await score(source);
-  const [failing, waiting] = [await score(source), await score(source)];
-  await superuser.query(`update pgscore_data.run set state = 'running', attempt = 1 where run_id = $1`, [failing.run]);
-  await failRun(service, failing.run, 1, 'source_changed', 'its column x is another', null, 0, 0);
-  expect(await score(source)).toMatchObject({ known: false });
-  expect(await score(source)).toMatchObject({ known: true });
-  const { rows } = await superuser.query(
-    'select k.plan is not null as planned from pgscore_data.run join pgscore_data.known_plan k using (plan_id) where run_id = $1',
-    [waiting.run],
-  );
-  expect(rows).toEqual([{ planned: true }]);
 });
 
 test('a size that no table has is refused with a known plan too', async () => {
