@@ -42,9 +42,7 @@ function named(labels: number, change: Change): string {
 /** What is asked of refreshes, and whether these results meet it. */
 export function monitorRequirements({ refreshes, small, views }: MonitorCost): Requirement[] {
   const [slowest] = views;
-  const compared = refreshes.find(
-    ({ labels, change }) => labels === small.cost.labels && change === small.cost.change,
-  );
+  const compared = refreshes.find(({ labels, change }) => labels === small.cost.labels && change === small.cost.change);
   const ratio = compared === undefined ? undefined : compared.cellsMs / small.cost.cellsMs;
   return [
     ...refreshes.flatMap(({ labels, change, cellsMs }) => {
@@ -52,7 +50,11 @@ export function monitorRequirements({ refreshes, small, views }: MonitorCost): R
       if (most === undefined) return [];
       const what = labels === 0 ? 'with nothing to do' : `of ${named(labels, change)} labels`;
       return [
-        { what: `a refresh ${what} in under ${thousands(most)} ms`, measured: `${cellsMs.toFixed(1)} ms`, met: cellsMs < most },
+        {
+          what: `a refresh ${what} in under ${thousands(most)} ms`,
+          measured: `${cellsMs.toFixed(1)} ms`,
+          met: cellsMs < most,
+        },
       ];
     }),
     {
