@@ -12,7 +12,7 @@ const OURS = Object.keys(SCHEMAS).filter((name) => name !== 'pgscore_dblink');
  * They are put into the caller's query, which a pinned path would prevent: they name every schema. So are expressions with
  * a parsed body, whose names were looked up when they were made.
  */
-const INLINED = ['classify', 'predict', 'score'];
+const INLINED = ['pgscore.classify', 'pgscore.predict', 'pgscore.score', 'pgscore_models._score'];
 
 /** Asks the catalogue for what must not be there. */
 async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {
@@ -27,7 +27,7 @@ describe('functions', () => {
   test('all pin their search path, with pg_temp last, where no caller can put a table in front', async () => {
     const unpinned = `${FUNCTIONS} and not exists (
       select from unnest(p.proconfig) c where c = 'search_path=pg_catalog, pg_temp')
-      and not (p.proname = any ($2) and n.nspname = 'pgscore' and not p.prosecdef)
+      and not (n.nspname || '.' || p.proname = any ($2) and p.prolang = (select l.oid from pg_language l where l.lanname = 'sql') and not p.prosecdef)
       and not (p.prosqlbody is not null and not p.prosecdef and p.provolatile in ('i', 's'))`;
     expect(await offenders(unpinned, [OURS, INLINED])).toEqual([]);
   });
@@ -65,6 +65,8 @@ describe('functions', () => {
       'pgscore_models._feature_names(integer)',
       'pgscore_models._route(text)',
       'pgscore_models._version_name(integer)',
+      'pgscore_models._version_only(text)',
+      'pgscore_models._whole_route(pgscore_models._routing)',
     ]);
   });
 });
