@@ -317,7 +317,7 @@ comment on function pgscore.log_calls(text, double precision, boolean) is
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
        case when p.features is null then p.inputs
-         else (select jsonb_object_agg(f.name, f.value) from pgscore_data.execution e cross join unnest(e.features, p.features) f (name, value) where e.version_id = p.version_id)
+         else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
        end as inputs, p.score, p.label, p.probabilities, p.error
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');

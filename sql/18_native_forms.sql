@@ -36,6 +36,7 @@ begin
     into attributes from jsonb_array_elements(features) with ordinality as x (f, n) where pgscore_data._is_number(f);
   if to_regtype(format('pgscore_models.%I', type_name)) is null then
     execute format('create type pgscore_models.%I as (%s)', type_name, attributes);
+    execute format('revoke usage on type pgscore_models.%I from public', type_name);
     execute format('comment on type pgscore_models.%I is %L', type_name, format('The features of %s that are numbers.', pgscore_models._version_name(this_version)));
   end if;
   return type_name;
@@ -102,7 +103,9 @@ begin
        select from pg_type t join pg_attribute a on a.attrelid = t.typrelid
         where t.oid = pg_typeof(features) and a.attnum > 0 and not a.attisdropped and a.attname::text = f ->> 'name' and (f ->> 'width')::int = 1
           and a.atttypid = any (case
-            when f ->> 'type' in ('float32', 'float64') then '{real,double precision,numeric,smallint,integer,bigint}'
+            when f ->> 'type' = 'float32' then '{real,double precision,numeric,smallint,integer,bigint}'
+            -- Not of real, which says more digits as a double precision than it does as JSON.
+            when f ->> 'type' = 'float64' then '{double precision,numeric,smallint,integer,bigint}'
             when f ->> 'type' in ('int32', 'int64') then '{smallint,integer,bigint}'
             when f ->> 'type' = 'bool' then '{boolean}'
             else '{text,character varying}'
@@ -191,10 +194,10 @@ create or replace function pgscore_data._native_calls(versions int[], form text)
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Halved again and again: a hundred versions are seven comparisons.
+  -- Halved again and again: a hundred versions are seven comparisons. In an IF of its own, what names the version's functions is read for that version alone, which is there.
   select case cardinality(versions)
     when 0 then ''
-    when 1 then format(E'if route.version_id = %1$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\nreturn pgscore_models._v%1$s_%2$s;\nend if;', versions[1], form)
+    when 1 then format(E'if route.version_id = %1$s then\nif has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\nreturn pgscore_models._v%1$s_%2$s;\nend if;\nend if;', versions[1], form)
     else format(E'if route.version_id < %s then\n%s\nelse\n%s\nend if;', versions[half + 1], pgscore_data._native_calls(versions[:half], form), pgscore_data._native_calls(versions[half + 1:], form))
   end
   from (select cardinality(versions) / 2) x (half)

@@ -15,7 +15,7 @@ begin
   if deadline <> '' and deadline !~ '^[0-9]{1,9}$' then
     raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
   end if;
-  return coalesce(',"deadline":' || nullif(deadline, ''), '') || coalesce(',"id":' || to_json(left(nullif(id, ''), 200)), '');
+  return coalesce(',"deadline":' || nullif(deadline, '')::int, '') || coalesce(',"id":' || to_json(left(nullif(id, ''), 200)), '');
 end
 $$;
 comment on function pgscore_data._settings(text, text) is 'What the settings pgscore.deadline and pgscore.request_id add to a request.';
@@ -85,7 +85,7 @@ begin
   if cardinality(versions) > 1 then
     return format(E'if route.version_id < %s then\n%selse\n%send if;\n', versions[half + 1], pgscore_data._online_calls(versions[:half], given), pgscore_data._online_calls(versions[half + 1:], given));
   end if;
-  return (select format(E'if route.version_id = %1$s and %2$s and has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n  return pgscore_models._v%1$s_online_score(%3$s);\nend if;\n',
+  return (select format(E'if route.version_id = %1$s and %2$s then\n  if has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n    return pgscore_models._v%1$s_online_score(%3$s);\n  end if;\nend if;\n',
       e.version_id, case when e.native then $$current_setting('pgscore.execution', true) = 'online'$$ else $$coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online')$$ end, given)
     from pgscore_data.execution e where e.version_id = versions[1]);
 end

@@ -4,6 +4,7 @@ import { Kysely, Migrator, PostgresDialect, sql } from 'kysely';
 import type { Migration, PostgresPool } from 'kysely';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
+import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
 
 const FOLDER = new URL('../../migrations/', import.meta.url);
 
@@ -34,13 +35,20 @@ export async function runMigrations(client: pg.Client): Promise<string[]> {
     migrationTableName: 'migration',
     migrationLockTableName: 'migration_lock',
   });
-  const { error, results } = await migrator.migrateToLatest();
-  if (error !== undefined) throw failed(error, results?.find((result) => result.status === 'Error')?.migrationName);
-  return (results ?? []).map((result) => result.migrationName);
+  return whileInUse(async () => {
+    const { error, results } = await migrator.migrateToLatest();
+    if (error !== undefined) throw failed(error, results?.find((result) => result.status === 'Error')?.migrationName);
+    return (results ?? []).map((result) => result.migrationName);
+  });
 }
 
 function once({ text }: MigrationFile): Migration {
-  return { up: async (db) => void (await sql.raw(text).execute(db)) };
+  return {
+    up: async (db) => {
+      await sql.raw(LOCK_TIMEOUT).execute(db);
+      await sql.raw(text).execute(db);
+    },
+  };
 }
 
 /** The one connection, with its role and its lock, as the pool that kysely wants. */

@@ -31,7 +31,9 @@ export const requeueRun = statement<
             finished_at = case when ending.state = 'queued' then null else clock_timestamp() end,
             error_code = $4, error = case when ending.state = 'failed' then format('%s (tried %s times)', $5::text, tries) else $5 end, remedy = $6
        from ending where r.run_id = ending.run_id
-     returning r.run_id, r.state
+     returning r.run_id, r.state, r.plan_id
+   ), forgotten as (
+     update pgscore_data.known_plan k set request = null from given where k.plan_id = given.plan_id and given.state = 'failed'
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
    )

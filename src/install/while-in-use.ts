@@ -1,0 +1,18 @@
+import { sqlState } from '../db/sqlstate.ts';
+import { PgscoreError } from '../errors.ts';
+import { retrying } from '../lib/retrying.ts';
+
+/** Sessions that use what is being changed show themselves so. */
+const IN_USE = ['40P01', '55P03', 'XX000'];
+
+/** For the transaction. Readers queue behind a lock that is waited for, so it is not waited for long. */
+export const LOCK_TIMEOUT = "set local lock_timeout = '3s'";
+
+/** Tries a transaction that changes what others use until it got its locks, at most ten times. */
+export async function whileInUse<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  return retrying(attempt, {
+    attempts: 10,
+    pauseMs: 50,
+    again: (error) => error instanceof PgscoreError && IN_USE.includes(sqlState(error.cause) ?? ''),
+  });
+}

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const ada = await database.client('ada');
+
+const KINDS = `score('kinds', '{"sepal_length": 5, "sepal_width": 3, "petal_length": 1, "petal_width": 0.2}'::jsonb)`;
+
+beforeAll(async () => {
+  await deployBytes(ada, 'first', weightedModel({ a: 'float32' }));
+  await deployBytes(ada, 'kinds', await readFile(new URL('../models/iris_multiclass.onnx', import.meta.url)));
+});
+
+test('calls of a version that was dropped are shown as before', async () => {
+  const call = `begin; set local pgscore.execution = online; select score('first', '{"a": 1.5}'::jsonb); commit`;
+  await ada.query(call);
+  const inputs = async () => (await ada.query('select inputs from pgscore.online_predictions')).rows;
+  await waitFor(async () => (await inputs()).length === 1, { message: 'the call' });
+  expect(await inputs()).toEqual([{ inputs: { a: 1.5 } }]);
+  await ada.query(`select pgscore.drop_model('first')`);
+  expect(await inputs()).toEqual([{ inputs: { a: 1.5 } }]);
+});
+
+test.each(['auto', 'online'])('a model that was dropped is not in the way of others, %s', async (execution) => {
+  // What a session has prepared before is none the wiser.
+  const alice = await database.client('alice');
+  const set = `set pgscore.execution = ${execution}`;
+  await alice.query(set);
+  expect(await refusal(alice, `select ${KINDS}`)).toMatchObject({
+    code: '22023',
+    message: 'model "kinds" has 3 classes: score() needs to know which one',
+  });
+  expect(await refusal(alice, `select score('kinds', r) from (select 5 as sepal_length) r`)).toMatchObject({
+    code: '22023',
+  });
+});
