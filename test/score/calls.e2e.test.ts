@@ -148,6 +148,11 @@ describe('score() refuses', () => {
     expect((await refusal(alice, `select score('sum', 'hello')`)).message).toBe(
       `score() takes a row, not the value 'hello'`,
     );
+    for (const other of [`'{1,2}'::int[]`, `'1 day'::interval`, `'[1]'::jsonb`])
+      expect(await refusal(alice, `select score('sum', ${other})`)).toMatchObject({
+        code: '42804',
+        message: expect.stringMatching(/^score\(\) takes a row, not /),
+      });
   });
 
   test('a row without names', async () => {
