@@ -60,6 +60,10 @@ begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
+  if array_position(rows, null) is not null then
+    raise exception 'row % of the array is NULL', array_position(rows, null) using errcode = 'null_value_not_allowed',
+      hint = 'Leave it out: array(select c from … where c is distinct from null).';
+  end if;
   -- Each chunk is sent before the rows of the last are handed out and the next are written as JSON: the service works meanwhile.
   loop
     chunk := rows[first : first + most - 1];

@@ -210,6 +210,13 @@ describe('score_rows()', () => {
     await alice.query('reset pgscore.execution');
   });
 
+  test.each(WAYS)('refuses an array with a row that is NULL, %s', async (way) => {
+    await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+    const text = `select s.score from pgscore.score_rows('sum', array(select p from (values (1), (99)) v (id) left join points p using (id))) s`;
+    expect(await refusal(alice, text)).toMatchObject({ code: '22004', message: 'row 2 of the array is NULL' });
+    await alice.query('reset pgscore.execution');
+  });
+
   test('leaves no answer behind for the next call where a later row fails', async () => {
     await alice.query(`update numbers set b = null where a = 4500`);
     expect((await refusal(alice, sums('select n from numbers n order by a'))).code).toBe('22004');
