@@ -142,5 +142,7 @@ function isReplyKind(value: unknown): value is ReplyKind {
 }
 
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= LONGEST_ROLE_BYTES;
+  return (
+    typeof value === 'string' && value !== '' && !value.includes('\0') && Buffer.byteLength(value) <= LONGEST_ROLE_BYTES
+  );
 }
