@@ -64,9 +64,16 @@ export class Recorder {
     clearImmediate(this.#encoding);
     this.#encoding = undefined;
     if (this.#calls.length === 0) return;
-    this.#encoded.push({ ...encodeCalls(this.#calls), rows: this.#callRows });
+    const [calls, rows] = [this.#calls, this.#callRows];
     this.#calls = [];
     this.#callRows = 0;
+    try {
+      this.#encoded.push({ ...encodeCalls(calls), rows });
+    } catch (error) {
+      this.#dropped += calls.length;
+      this.#rows -= rows;
+      this.#onError(error);
+    }
   }
 
   async #write(): Promise<void> {

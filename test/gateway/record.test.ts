@@ -125,3 +125,20 @@ test('zero bytes in the texts of a call are written out', async () => {
   await recorder.drained();
   expect(written).toContain('a\\0b');
 });
+
+test('calls that can not be written down are counted, and the next are kept', async () => {
+  const kept: number[] = [];
+  const errors: unknown[] = [];
+  const recorder = new Recorder(keptBut([], kept), (error) => errors.push(error));
+  const odd = 7 as unknown as string;
+  recorder.record(settledCall(40, odd));
+  await new Promise(setImmediate);
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  recorder.record(settledCall(3, odd));
+  await recorder.drained();
+  recorder.record(settledCall(4));
+  await recorder.drained();
+  expect(kept).toEqual([2, 4]);
+  expect([recorder.dropped, errors.length]).toEqual([2, 2]);
+});
