@@ -93,6 +93,11 @@ export class FieldWriter {
     this.#copy(field, 0, field.bytes.length);
   }
 
+  /** How many bytes were written. */
+  get length(): number {
+    return this.#at;
+  }
+
   /** What was written. */
   written(): Buffer {
     return this.#buffer.subarray(0, this.#at);

@@ -21,6 +21,14 @@ export function isPassing(error: unknown): boolean {
   return state !== '57014' && (PASSING_STATES.includes(state) || PASSING_CLASSES.includes(state.slice(0, 2)));
 }
 
+/** Classes of what is wrong with a value: it is none of its type, breaks a constraint, or is too large. */
+const VALUE_CLASSES = ['22', '23', '54'];
+
+/** Whether it is one of the values written that PostgreSQL refused: without it the others may be taken. */
+export function isRefusedValue(error: unknown): boolean {
+  return VALUE_CLASSES.includes(sqlState(error)?.slice(0, 2) ?? '');
+}
+
 /** With these PostgreSQL ends the session: it shuts down, crashed, starts up, or the session was idle in its transaction. */
 const ENDING_STATES = ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '08006', '08P01'];
 /** ENOENT: the server's Unix socket is not there. */

@@ -21,9 +21,12 @@ export type BatcherOptions = {
   readonly onRun: (rows: number) => void;
 };
 
+/** A call of more rows waits for its turn: those that came in with it would wait for all of them. */
+const MOST_AT_ONCE_ROWS = 64;
+
 /**
- * Runs calls of the same version together. A call that finds the version idle is run at once, by a model that is computed
- * here before anything else is done; what arrives during a run goes into the next.
+ * Runs calls of the same version together. A call that finds the version idle is run at once, a small one by a model that
+ * is computed here before anything else is done; what arrives during a run goes into the next.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -36,7 +39,8 @@ export class Batcher {
   add(call: Call, session: ModelSession): void {
     const { versionId } = call.request;
     const waiting = this.#waiting.get(versionId);
-    if (waiting === undefined && call.rowsLeft <= this.#options.batchRows && this.#runAtOnce(call, session)) return;
+    const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
+    if (waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session)) return;
     const turns = waiting ?? new FairTurns<JsonRow, Call>();
     turns.add(call);
     call.onSettled(() => turns.delete(call));

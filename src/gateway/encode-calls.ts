@@ -1,4 +1,5 @@
 import { FieldWriter } from '../copy/field-writer.ts';
+import { isStorableJson, storable } from '../lib/storable.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
@@ -11,7 +12,7 @@ export const COLUMNS =
   'version_id, requested_by, request_id, asked_at, duration_ms, features, inputs, score, label, probabilities, error';
 const FIELDS = COLUMNS.split(',').length;
 
-/** Bytes of a row's features; what is longer is kept without them. */
+/** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
 const MOST_INPUT = 16_384;
 const NUMBER_BYTES = 12;
 /** Bytes of a tuple without its texts and arrays: fields, lengths, fixed values, heads of arrays. */
@@ -21,12 +22,18 @@ const FLOAT8_OID = 701;
 /** PostgreSQL counts from the year 2000. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
+/** Tuples of calls one behind the other, and where those of each call end. */
+export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
+
 /** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. */
-export function encodeCalls(calls: readonly Call[]): Buffer {
+export function encodeCalls(calls: readonly Call[]): EncodedCalls {
   const inputs = calls.map(inputsOf);
   const writer = new FieldWriter(calls.reduce((sum, call, index) => sum + mostBytesOf(call, inputs[index]), 0));
-  calls.forEach((call, index) => writeCall(writer, call, inputs[index]));
-  return writer.written();
+  const ends = calls.map((call, index) => {
+    writeCall(writer, call, inputs[index]);
+    return writer.length;
+  });
+  return { bytes: writer.written(), ends };
 }
 
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
@@ -44,7 +51,7 @@ function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
   const text = JSON.stringify(Object.fromEntries(features.map(({ name }) => [name, row[name]])));
-  return text.length > MOST_INPUT ? null : text;
+  return text.length > MOST_INPUT || !isStorableJson(text) ? null : text;
 }
 
 function mostBytesOf({ settled, request, rows }: Call, inputs: Inputs | undefined): number {
@@ -67,7 +74,7 @@ function writeCall(writer: FieldWriter, call: Call, inputs: Inputs | undefined):
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
     for (let field = 0; field < 5; field += 1) writer.null();
-    return writer.text(settled?.message ?? '');
+    return writer.text(storable(settled?.message ?? ''));
   }
   let row = 0;
   for (const part of settled.parts) {
@@ -85,7 +92,7 @@ function writeShared(writer: FieldWriter, { request, askedAt, elapsedMs }: Call)
   writer.int4Field(request.versionId);
   writer.text(request.role);
   if (request.id === null) writer.null();
-  else writer.text(request.id);
+  else writer.text(storable(request.id));
   writer.int8Field((askedAt.getTime() - EPOCH_MS) * 1000);
   writer.float4(elapsedMs);
 }

@@ -2,7 +2,7 @@ type Taker<Row> = { readonly rowsLeft: number; take(most: number): readonly Row[
 
 export type Turn<Call, Row> = { readonly call: Call; readonly rows: readonly Row[] };
 
-/** Calls that wait, which take turns: one with thousands of rows gives way to the others between its chunks. */
+/** Calls that wait, which take turns: each has its share of the runs, however many rows another has. */
 export class FairTurns<Row, Call extends Taker<Row>> {
   readonly #calls = new Set<Call>();
 

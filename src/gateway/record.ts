@@ -1,10 +1,11 @@
+import { isRefusedValue } from '../db/sqlstate.ts';
 import type { Call } from './call.ts';
-import { encodeCalls } from './encode-calls.ts';
+import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
 
 /** Keeps encoded calls; where it raises, they are lost. */
 export type KeepCalls = (encoded: readonly Buffer[]) => Promise<void>;
 
-type Encoded = { readonly bytes: Buffer; readonly calls: number; readonly rows: number };
+type Encoded = EncodedCalls & { readonly rows: number };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
@@ -63,9 +64,16 @@ export class Recorder {
     clearImmediate(this.#encoding);
     this.#encoding = undefined;
     if (this.#calls.length === 0) return;
-    this.#encoded.push({ bytes: encodeCalls(this.#calls), calls: this.#calls.length, rows: this.#callRows });
+    const [calls, rows] = [this.#calls, this.#callRows];
     this.#calls = [];
     this.#callRows = 0;
+    try {
+      this.#encoded.push({ ...encodeCalls(calls), rows });
+    } catch (error) {
+      this.#dropped += calls.length;
+      this.#rows -= rows;
+      this.#onError(error);
+    }
   }
 
   async #write(): Promise<void> {
@@ -73,12 +81,24 @@ export class Recorder {
     for (this.#encode(); this.#encoded.length > 0; this.#encode()) {
       const some = this.#next();
       await this.#keep(some.map(({ bytes }) => bytes)).catch((error: unknown) => {
-        this.#dropped += some.reduce((sum, { calls }) => sum + calls, 0);
         this.#onError(error);
+        return this.#keepHalves(some.flatMap(callsOf), error);
       });
       this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
     }
     this.#writing = undefined;
+  }
+
+  /** Of calls that failed together those that can be kept, where the values of one may be to blame. */
+  async #keepHalves(calls: readonly Buffer[], error: unknown): Promise<void> {
+    if (calls.length === 1 || !isRefusedValue(error)) {
+      this.#dropped += calls.length;
+      return;
+    }
+    const middle = calls.length >> 1;
+    for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
+      await this.#keep([Buffer.concat(half)]).catch((reason: unknown) => this.#keepHalves(half, reason));
+    }
   }
 
   #gathered(): Promise<void> {
@@ -96,4 +116,8 @@ export class Recorder {
     const end = this.#encoded.findIndex(({ rows }) => (sum += rows) > MOST_AT_A_TIME_ROWS);
     return this.#encoded.splice(0, end < 0 ? this.#encoded.length : Math.max(1, end));
   }
+}
+
+function callsOf({ bytes, ends }: EncodedCalls): Buffer[] {
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
 }

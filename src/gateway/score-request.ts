@@ -58,7 +58,8 @@ export class ScoreRequestReader {
     const end = text.indexOf('\n');
     const head = readHead(parse(end < 0 ? text : text.slice(0, end)), this.#limits);
     if (end < 0) throw invalid('there are no rows below it');
-    this.#text = text.slice(0, end + 1);
+    // A copy: a slice would keep the whole text, with all its rows, in memory.
+    this.#text = Buffer.from(text.slice(0, end + 1)).toString();
     this.#head = head;
     return head;
   }
@@ -142,5 +143,7 @@ function isReplyKind(value: unknown): value is ReplyKind {
 }
 
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= LONGEST_ROLE_BYTES;
+  return (
+    typeof value === 'string' && value !== '' && !value.includes('\0') && Buffer.byteLength(value) <= LONGEST_ROLE_BYTES
+  );
 }

@@ -11,7 +11,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Longer than the service lets a view take. An answer that got lost, as on a machine that slept, must not be waited for for ever. */
+/** Longer than the service lets a view take, not than a view may wait for others before it. An answer that got lost, as on a machine that slept, must not be waited for for ever. */
 const PATIENCE_MS = 10_000;
 
 let refusedAt = -Infinity;
@@ -33,16 +33,19 @@ export async function ask(question: string, values: Readonly<Record<string, stri
 
 async function answerTo(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
   const search = new URLSearchParams(values).toString();
-  const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`);
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`, patience);
+  if (answer === undefined && patience.aborted)
+    throw new Refusal('service_slow', 'The service took too long to answer.');
   if (response?.ok === false) throw refusalOf(answer);
   if (answer === undefined) throw new Refusal('service_unreachable', 'The service does not answer.');
   return rowsOf(answer);
 }
 
 /** What the service says; nothing where it does not, or not to the end. */
-async function fetched(path: string): Promise<[response?: Response, answer?: unknown]> {
+async function fetched(path: string, signal: AbortSignal): Promise<[response?: Response, answer?: unknown]> {
   // Else Chromium lets a question wait for the same one before it, for 20 seconds if that is not answered.
-  const outOfCache = { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) } as const;
+  const outOfCache = { cache: 'no-store', signal } as const;
   try {
     const response = await fetch(path, outOfCache);
     return [response, await response.json().catch(() => undefined)];

@@ -1,4 +1,5 @@
 import { PgscoreError } from '../errors.ts';
+import { isStorableJson } from '../lib/storable.ts';
 import { categoriesOf } from '../model/categories.ts';
 import type { DeployOptions } from '../model/deploy-options.ts';
 import { mapFeatures } from '../model/features.ts';
@@ -68,9 +69,8 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
   };
 }
 
-/** PostgreSQL can store neither a zero byte in a text nor half of a surrogate pair. */
 function checkStorable(facts: object): void {
-  if (!/(?<!\\)(?:\\\\)*\\(?:u0000|ud[89a-f])/.test(JSON.stringify(facts))) return;
+  if (isStorableJson(JSON.stringify(facts))) return;
   throw new PgscoreError('model_unreadable', 'a name or the metadata of the model holds a character that is none', {
     remedy: 'Export the model with plain names.',
   });

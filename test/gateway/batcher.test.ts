@@ -72,15 +72,17 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
 }
 
 /** A model that answers in the same turn of the event loop. */
+const predictAtOnce = (rows: readonly { x: number }[]) => ({
+  rows: rows.length,
+  score: Float64Array.from(rows, ({ x }) => x),
+  label: null,
+  probabilities: null,
+  errors: new Map(),
+});
 const COMPUTED = {
   signature: SIGNATURE,
-  predictRowsAtOnce: (rows: readonly { x: number }[]) => ({
-    rows: rows.length,
-    score: Float64Array.from(rows, ({ x }) => x),
-    label: null,
-    probabilities: null,
-    errors: new Map(),
-  }),
+  predictRowsAtOnce: predictAtOnce,
+  predictRows: (rows: readonly { x: number }[]) => Promise.resolve(predictAtOnce(rows)),
 } as unknown as ModelSession;
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
@@ -107,6 +109,16 @@ describe('calls of one version', () => {
     expect(next.settled).toBeDefined();
     expect(await scores(next)).toEqual([2, 3]);
     expect(batches).toEqual([1, 2]);
+  });
+
+  test('of which many have a thousand rows do not hold up one of a row, where the model is computed here', async () => {
+    const { score, batches } = stage({ batchRows: 1024, mostRows: 10_000, model: { runs: [], session: COMPUTED } });
+    await scores(score([0]));
+    const big = range(0, 8).map((caller) => score(range(1000 * caller, 1000 * (caller + 1))));
+    expect(await scores(score([7]))).toEqual([7]);
+    expect(batches).toEqual([1, expect.any(Number)]);
+    expect(batches[1]).toBeLessThanOrEqual(1024);
+    expect((await Promise.all(big.map(scores))).flat()).toEqual(range(0, 8000));
   });
 
   test('run at once where nothing runs, and together after a run', async () => {

@@ -4,7 +4,7 @@ import { Call } from '../../src/gateway/call.ts';
 import { Recorder } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
 
-function settledCall(rows: number): Call {
+function settledCall(rows: number, id = 'r'): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
   const call = new Call({
     versionId: 1,
@@ -12,7 +12,7 @@ function settledCall(rows: number): Call {
     deadlineMs: 5000,
     log: true,
     inputs: true,
-    id: 'r',
+    id,
     reply: 'rows',
     rows: xs,
   });
@@ -68,5 +68,77 @@ test('calls that can not be kept are counted, and the next are tried', async () 
   await recorder.drained();
   recorder.record(settledCall(1));
   await recorder.drained();
+  expect([recorder.dropped, errors.length]).toEqual([2, 2]);
+});
+
+/** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
+function keptBut(bad: readonly string[], kept: number[]) {
+  return (encoded: readonly Buffer[]): Promise<void> => {
+    const text = Buffer.concat(encoded).toString('latin1');
+    if (bad.some((id) => text.includes(id))) {
+      return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));
+    }
+    kept.push(...rowsIn(encoded));
+    return Promise.resolve();
+  };
+}
+
+test('a call that the database refuses is dropped alone, whatever it was written with', async () => {
+  const kept: number[] = [];
+  const errors: unknown[] = [];
+  const recorder = new Recorder(keptBut(['bad 1', 'bad 2'], kept), (error) => errors.push(error));
+  for (let n = 0; n < 100; n += 1) {
+    recorder.record(settledCall(3, n === 17 ? 'bad 1' : n === 90 ? 'bad 2' : 'good'));
+    if (n % 20 === 0) await new Promise(setImmediate);
+  }
+  await recorder.drained();
+  expect(kept.reduce((sum, rows) => sum + rows, 0)).toBe(98 * 3);
+  expect(recorder.dropped).toBe(2);
+  // Once for all that was written together.
+  expect([1, 2]).toContain(errors.length);
+});
+
+test('what the database could not take, whatever was in it, is not tried in parts', async () => {
+  let tries = 0;
+  const recorder = new Recorder(
+    () => {
+      tries += 1;
+      return Promise.reject(Object.assign(new Error('no permission'), { code: '42501', severity: 'ERROR' }));
+    },
+    () => undefined,
+  );
+  for (let n = 0; n < 10; n += 1) recorder.record(settledCall(1));
+  await recorder.drained();
+  expect([tries, recorder.dropped]).toEqual([1, 10]);
+});
+
+test('zero bytes in the texts of a call are written out', async () => {
+  let written = '';
+  const recorder = new Recorder(
+    (encoded) => {
+      written = Buffer.concat(encoded).toString('latin1');
+      return Promise.resolve();
+    },
+    () => undefined,
+  );
+  recorder.record(settledCall(1, 'a\0b'));
+  await recorder.drained();
+  expect(written).toContain('a\\0b');
+});
+
+test('calls that can not be written down are counted, and the next are kept', async () => {
+  const kept: number[] = [];
+  const errors: unknown[] = [];
+  const recorder = new Recorder(keptBut([], kept), (error) => errors.push(error));
+  const odd = 7 as unknown as string;
+  recorder.record(settledCall(40, odd));
+  await new Promise(setImmediate);
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  recorder.record(settledCall(3, odd));
+  await recorder.drained();
+  recorder.record(settledCall(4));
+  await recorder.drained();
+  expect(kept).toEqual([2, 4]);
   expect([recorder.dropped, errors.length]).toEqual([2, 2]);
 });

@@ -58,6 +58,7 @@ describe('a request of score', () => {
     ['half a version', { version: 1.5 }],
     ['no role', { role: '' }],
     ['a role longer than a name', { role: 'é'.repeat(32) }],
+    ['a role with a zero byte', { role: 'a\0' }],
     ['a deadline of 0', { deadline: 0 }],
     ['a deadline past the limit', { deadline: 60_001 }],
     ['a record of 1', { log: 1 }],

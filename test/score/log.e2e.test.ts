@@ -18,6 +18,7 @@ const [superuser, ada, alice, bob] = await Promise.all([
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await deployBytes(ada, 'toned', weightedModel({ a: 'float32', tone: 'string' }));
   for (const client of [alice, bob]) await client.query('set pgscore.execution = online');
 });
 
@@ -55,6 +56,18 @@ test('features that are not all numbers are kept as they were given', async () =
   await alice.query(`select score('mixed', '{"A": 0.1, "colour": "red\\t\\"", "other": 1}')`);
   expect(await kept('mixed')).toMatchObject([{ inputs: { a: 0.1, colour: 'red\t"' }, score: expect.any(Number) }]);
 });
+
+test.each(['a\\u0000', 'a\\ud83d'])(
+  'a call with the text "%s", which jsonb can not hold, costs no other',
+  async (tone) => {
+    await call(`beside ${tone}`);
+    await alice.query('create temp table if not exists toned (a real, tone json)');
+    await alice.query("select set_config('pgscore.request_id', $1, false)", [`odd ${tone}`]);
+    await alice.query(`select score('toned', row(1, $1)::pg_temp.toned)`, [`"${tone}"`]);
+    expect(await kept(`beside ${tone}`)).toEqual([PREDICTION]);
+    expect(await kept(`odd ${tone}`)).toMatchObject([{ inputs: null }]);
+  },
+);
 
 test('a call that failed is kept with its reason', async () => {
   await call('failed', '{"a": null, "b": 2}');
