@@ -10,9 +10,18 @@ export const LOCK_TIMEOUT = "set local lock_timeout = '3s'";
 
 /** Tries a transaction that changes what others use until it got its locks, at most ten times. */
 export async function whileInUse<Result>(attempt: () => Promise<Result>): Promise<Result> {
-  return retrying(attempt, {
-    attempts: 10,
-    pauseMs: 50,
-    again: (error) => error instanceof PgscoreError && IN_USE.includes(sqlState(error.cause) ?? ''),
-  });
+  try {
+    return await retrying(attempt, { attempts: 10, pauseMs: 50, again: isInUse });
+  } catch (error) {
+    if (!isInUse(error)) throw error;
+    throw new PgscoreError(error.code, error.message, {
+      remedy:
+        'End the transactions that are open in this database (state, query and pid are in pg_stat_activity), and migrate again.',
+      cause: error.cause,
+    });
+  }
+}
+
+function isInUse(error: unknown): error is PgscoreError {
+  return error instanceof PgscoreError && IN_USE.includes(sqlState(error.cause) ?? '');
 }

@@ -11,7 +11,7 @@ export type Step = {
   readonly accuracyOf?: string;
 };
 
-/** What a data scientist (dana) and an analyst (ana) do with pgscore, in the order of the README. */
+/** What a data scientist (dana) and an analyst (ana) do with pgscore. A second model is deployed and scored while the labels of the first are counted. */
 export const STORY: readonly Step[] = [
   {
     who: 'dana',
