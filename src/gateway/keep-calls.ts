@@ -1,6 +1,7 @@
 import { HEADER, TRAILER } from '../copy/format.ts';
 import type { Link } from '../db/link.ts';
-import { Step, together } from '../db/trip.ts';
+import { Step } from '../db/step.ts';
+import { together } from '../db/trip.ts';
 import { COLUMNS } from './encode-calls.ts';
 import type { KeepCalls } from './record.ts';
 

@@ -1,5 +1,5 @@
 import { statement } from '../db/statement.ts';
-import type { Step } from '../db/trip.ts';
+import type { Step } from '../db/step.ts';
 import type { FeatureValues } from './feature-sample.ts';
 
 /** Leaves what a job read on a day beside its predictions, in the transaction that writes them. */

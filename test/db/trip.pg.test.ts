@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { statement } from '../../src/db/statement.ts';
-import { begin, commit, Step, together } from '../../src/db/trip.ts';
+import { begin, commit, Step } from '../../src/db/step.ts';
+import { together } from '../../src/db/trip.ts';
 import { emptyDatabase } from '../support/database.ts';
 
 const database = await emptyDatabase();
