@@ -13,7 +13,8 @@ const SYNC = serialize.sync();
 
 /**
  * Statements that go to the server at once: each waits for the one before it, none for the network. Without a begin among
- * them they are one transaction. With the first that fails the trip ends, and those behind it are not run.
+ * them they are one transaction. With the first that fails the trip ends, and those behind it are not run. A name stands
+ * for the last text that it was given.
  */
 export class Trip implements Submittable {
   readonly done: Promise<void>;
@@ -47,9 +48,11 @@ export class Trip implements Submittable {
     const messages: Uint8Array[] = [];
     for (const step of this.#steps) {
       const { name, text } = step;
-      const prepared = name !== undefined && (parsed[name] ?? submitted[name]) !== undefined;
-      messages.push(...step.messages(prepared));
-      if (name !== undefined && !prepared) submitted[name] = text;
+      const known = name === undefined ? undefined : (submitted[name] ?? parsed[name]);
+      if (name !== undefined && known !== undefined && known !== text)
+        messages.push(serialize.close({ type: 'S', name }));
+      messages.push(...step.messages(known === text));
+      if (name !== undefined && known !== text) submitted[name] = text;
     }
     // One message after the other, each of a few bytes, would take the stream longer than the server takes to answer.
     connection.stream.write(Buffer.concat([...messages, SYNC]));
@@ -76,8 +79,10 @@ export class Trip implements Submittable {
   }
 
   handleError(error: unknown, connection: Connection): void {
-    const { submittedNamedStatements: submitted } = connection as DriverConnection;
+    const { parsedStatements: parsed, submittedNamedStatements: submitted } = connection as DriverConnection;
     for (const { name } of this.#steps.slice(this.#at)) if (name !== undefined) delete submitted[name];
+    // Its name may have been given up for a text that could not be prepared.
+    if (this.name !== undefined && parsed[this.name] !== this.text) delete parsed[this.name];
     this.callback(error);
     this.#reject(error);
   }

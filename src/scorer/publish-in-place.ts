@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { sqlState } from '../db/sqlstate.ts';
-import { begin, commit, Step } from '../db/step.ts';
+import { begin, commit, type Step } from '../db/step.ts';
 import { together } from '../db/trip.ts';
 import { beginPublication, RUN_LOST, TARGET_CHANGED } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
@@ -90,7 +90,7 @@ function publishing(publication: Publication, { latest, generation }: Place): St
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
-    ...(latest ? [new Step({ text: supersede(run.target, generation) })] : []),
+    ...(latest ? [supersede(run.target, generation)] : []),
     predictionsStep(run, latest ? generation : HISTORY, batches),
     ...beside(),
     finishRun.step(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
