@@ -42,7 +42,8 @@ async function reads(features: number, bins: Bins): Promise<number> {
 
 function asText(value: unknown): string | null {
   if (value === undefined) return null;
-  return Array.isArray(value) ? `{${value.map((item) => JSON.stringify(item)).join()}}` : String(value);
+  if (Array.isArray(value)) return `{${value.map((item) => JSON.stringify(item)).join()}}`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `category ${n}`);
