@@ -3,6 +3,7 @@ import { PgscoreError } from '../errors.ts';
 import { connectionProblem } from './connection-problem.ts';
 import { disconnect } from './disconnect.ts';
 import { passwordOfFile } from './password-file.ts';
+import { TYPES } from './types.ts';
 
 export type ConnectOptions = {
   /** A postgresql:// URL; without it the PG* variables and the password file decide. */
@@ -50,13 +51,6 @@ export function connect(options: ConnectOptions): Promise<pg.Client> {
 export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Promise<pg.Client> {
   return open(options, {});
 }
-
-/** A date is a day and no instant: as a Date it would be the midnight of whatever zone this process is in. */
-const DATE_OID = 1082;
-const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format: 'text' | 'binary') =>
-    oid === DATE_OID ? String : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
-};
 
 async function open({ url, applicationName, patienceMs }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
   const client = new pg.Client({

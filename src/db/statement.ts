@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { Step } from './step.ts';
 import { together } from './trip.ts';
 
-/** Anything that runs a query: a client, or a pool. */
+/** A client, or what runs its queries for it. No pool: it knows of no trips. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 
 /**

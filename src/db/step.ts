@@ -1,6 +1,6 @@
-import pg from 'pg';
 import { serialize } from 'pg-protocol';
 import { prepareValue } from 'pg/lib/utils.js';
+import { TYPES } from './types.ts';
 
 export type StepConfig = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
 
@@ -23,12 +23,12 @@ export class Step<Row extends object = object> {
   readonly name: string | undefined;
   readonly text: string;
   readonly #values: readonly unknown[];
-  readonly #data: readonly Uint8Array[];
+  readonly #data: readonly Uint8Array[] | undefined;
   readonly #rows: Row[] = [];
   #columns: readonly Column[] = [];
 
   /** `data` is what a COPY FROM STDIN reads. */
-  constructor({ name, text, values = [] }: StepConfig, data: readonly Uint8Array[] = []) {
+  constructor({ name, text, values = [] }: StepConfig, data?: readonly Uint8Array[]) {
     this.name = name;
     this.text = text;
     this.#values = values.map((value) => prepareValue(value));
@@ -44,12 +44,12 @@ export class Step<Row extends object = object> {
     const { name = '', text } = this;
     const bind = serialize.bind({ statement: name, values: [...this.#values] });
     const asked = prepared ? [bind, DESCRIBE, EXECUTE] : [serialize.parse({ name, text }), bind, DESCRIBE, EXECUTE];
-    if (this.#data.length === 0) return asked;
+    if (this.#data === undefined) return asked;
     return [...asked, ...this.#data.map(copyData), COPY_DONE];
   }
 
   handleRowDescription({ fields }: RowDescription): void {
-    this.#columns = fields.map(({ name, dataTypeID }) => ({ name, parse: pg.types.getTypeParser(dataTypeID, 'text') }));
+    this.#columns = fields.map(({ name, dataTypeID }) => ({ name, parse: TYPES.getTypeParser(dataTypeID, 'text') }));
   }
 
   handleDataRow({ fields }: DataRow): void {
@@ -60,6 +60,9 @@ export class Step<Row extends object = object> {
     }
     this.#rows.push(row as Row);
   }
+
+  /** What a COPY TO sends: nobody has asked for it. */
+  handleCopyData(_chunk: Uint8Array): void {}
 }
 
 export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });

@@ -66,7 +66,15 @@ export class Trip implements Submittable {
     this.#step?.handleDataRow(message);
   }
 
+  handleCopyData({ chunk }: { readonly chunk: Uint8Array }): void {
+    this.#step?.handleCopyData(chunk);
+  }
+
   handleCommandComplete(): void {
+    this.#at += 1;
+  }
+
+  handleEmptyQuery(): void {
     this.#at += 1;
   }
 

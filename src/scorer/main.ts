@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { Link } from '../db/link.ts';
 import { LOOKING_UP } from '../db/looking-up.ts';
+import { isConnectionLoss } from '../db/sqlstate.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
@@ -10,6 +11,8 @@ import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { Reader } from './reader.ts';
 import { scoreJob } from './score-job.ts';
+import { scoreTogether } from './score-together.ts';
+import type { Tools } from './tools.ts';
 
 /**
  * A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them.
@@ -20,7 +23,7 @@ const WRITING = { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s', pla
 /** How often to tell of progress: a message costs both sides more than a small batch does. */
 const TELL_MS = 50;
 
-/** The scorer process: takes jobs over IPC, one at a time, and ends with its parent. */
+/** The scorer process: takes jobs over IPC, one at a time or several small ones together, and ends with its parent. */
 class Scorer {
   readonly #reader: Reader;
   readonly #writer: Link;
@@ -50,9 +53,41 @@ class Scorer {
     await this.#reader.release(runId).catch(() => this.#reader.destroy());
   }
 
-  async score(job: Job): Promise<Outcome> {
+  /** Scores jobs together where they can be, else one after the other; tells of each when it has ended. */
+  async score(jobs: readonly Job[], tell: (job: Job, outcome: Outcome) => void): Promise<void> {
+    const outcomes = jobs.length > 1 ? await this.#scoreTogether(jobs) : [];
+    for (const [index, job] of jobs.entries()) {
+      const outcome = outcomes[index] ?? (await this.#scoreAlone(job));
+      this.#jobs.delete(job.id);
+      tell(job, outcome);
+    }
+  }
+
+  /** Undefined for those that are to be scored by themselves: nothing of them was committed. */
+  async #scoreTogether(jobs: readonly Job[]): Promise<readonly (Outcome | undefined)[]> {
+    const tools = new Map(jobs.map((job) => [job, this.#toolsFor(job)]));
+    try {
+      return await scoreTogether(jobs, (job) => tools.get(job) ?? this.#toolsFor(job));
+    } catch (error) {
+      await this.#disconnect();
+      return isConnectionLoss(error) ? jobs.map((job) => outcomeOf(error, job, NOTHING)) : [];
+    }
+  }
+
+  async #scoreAlone(job: Job): Promise<Outcome> {
+    const tools = this.#toolsFor(job);
+    try {
+      tools.signal.throwIfAborted();
+      return await scoreJob(job, tools);
+    } catch (error) {
+      await this.#disconnect();
+      return outcomeOf(error, job, tools.counts());
+    }
+  }
+
+  #toolsFor(job: Job): Tools & { readonly counts: () => Counted } {
     const { signal } = this.#jobs.get(job.id) ?? new AbortController();
-    let counts = { rowsDone: 0, rowsFailed: 0 };
+    let counts = NOTHING;
     let told = performance.now();
     const onWait = (): void => {
       told = performance.now();
@@ -63,29 +98,29 @@ class Scorer {
       counts = { rowsDone, rowsFailed };
       if (performance.now() - told > TELL_MS) onWait();
     };
-    try {
-      signal.throwIfAborted();
-      return await scoreJob(job, {
-        reader: this.#reader,
-        writer: this.#writer,
-        models: this.#models,
-        scoreBins: async () => (this.#scoreBins ??= await ScoreBins.load(await this.#writer.client())),
-        featureBins: this.#featureBins,
-        batchRows: this.#batchRows,
-        onProgress,
-        onWait,
-        signal,
-      });
-    } catch (error) {
-      await Promise.all([this.#reader.destroy(), this.#writer.close()]);
-      return outcomeOf(error, job, counts);
-    } finally {
-      this.#jobs.delete(job.id);
-    }
+    return {
+      reader: this.#reader,
+      writer: this.#writer,
+      models: this.#models,
+      scoreBins: async () => (this.#scoreBins ??= await ScoreBins.load(await this.#writer.client())),
+      featureBins: this.#featureBins,
+      batchRows: this.#batchRows,
+      onProgress,
+      onWait,
+      signal,
+      counts: () => counts,
+    };
+  }
+
+  async #disconnect(): Promise<void> {
+    await Promise.all([this.#reader.destroy(), this.#writer.close()]);
   }
 }
 
-function outcomeOf(error: unknown, job: Job, counts: { rowsDone: number; rowsFailed: number }): Outcome {
+type Counted = { readonly rowsDone: number; readonly rowsFailed: number };
+const NOTHING: Counted = { rowsDone: 0, rowsFailed: 0 };
+
+function outcomeOf(error: unknown, job: Job, counts: Counted): Outcome {
   if (error instanceof LostFence) return { kind: 'lost' };
   if (error instanceof PgscoreError && error.code === 'aborted') return { kind: 'aborted' };
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
@@ -110,7 +145,7 @@ function receive(message: ToScorer): void {
   } else if (message.type === 'abort') {
     scorer?.abort(message.jobId);
   } else {
-    if (message.type === 'score') scorer?.expect(message.job.id);
+    if (message.type === 'score') for (const { id } of message.jobs) scorer?.expect(id);
     work = work.then(() => handle(message));
   }
 }
@@ -119,7 +154,7 @@ async function handle(message: Extract<ToScorer, { type: 'score' | 'release' }>)
   if (scorer === undefined) return;
   clearTimeout(idle);
   if (message.type === 'release') await scorer.release(message.runId);
-  else send({ type: 'outcome', jobId: message.job.id, outcome: await scorer.score(message.job) });
+  else await scorer.score(message.jobs, (job, outcome) => send({ type: 'outcome', jobId: job.id, outcome }));
   idle = setTimeout(() => {
     work = work.then(() => scorer?.release());
   }, IDLE_MS);

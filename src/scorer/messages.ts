@@ -11,7 +11,7 @@ export type ScorerSettings = {
 
 export type ToScorer =
   | { readonly type: 'start'; readonly settings: ScorerSettings }
-  | { readonly type: 'score'; readonly job: Job }
+  | { readonly type: 'score'; readonly jobs: readonly Job[] }
   | { readonly type: 'abort'; readonly jobId: number }
   /** No shard of this run is left: give its snapshot up. */
   | { readonly type: 'release'; readonly runId: string };

@@ -19,7 +19,7 @@ import { predictionsStep } from './write-predictions.ts';
 const HISTORY = 0;
 
 /** A small run that is scored, to be published. */
-type Publication = {
+export type Publication = {
   readonly job: Job;
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
@@ -39,21 +39,27 @@ export async function publishInPlace(
   tools: Tools,
 ): Promise<Outcome> {
   const client = await tools.writer.client();
-  const rowErrors = (): Step[] => rowErrorSteps(job.run, 0, scored.failed);
-  const beside = (): Step[] => [...rowErrors(), ...scored.predictionCount.steps(0)];
   const problem = tooManyFailed(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
-    await together(client, rowErrors());
+    await together(client, rowErrorSteps(job.run, 0, scored.failed));
     throw problem;
   }
+  const publication = await publicationOf(job, snapshotAt, scored);
+  await publish(client, publication);
+  return { kind: 'published', ...publication.counts };
+}
+
+/** All that there is to publish of a small run. */
+export async function publicationOf(job: Job, snapshotAt: string, scored: ScoredStream): Promise<Publication> {
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
   const { counts } = scored;
-  await publish(client, { job, snapshotAt, batches, beside, counts });
-  return { kind: 'published', ...counts };
+  const beside = (): Step[] => [...rowErrorSteps(job.run, 0, scored.failed), ...scored.predictionCount.steps(0)];
+  return { job, snapshotAt, batches, beside, counts };
 }
 
-async function publish(client: pg.Client, publication: Publication): Promise<void> {
+/** Publishes one run, whatever its target has become since it was claimed. */
+export async function publish(client: pg.Client, publication: Publication): Promise<void> {
   try {
     await publishAsExpected(client, publication).catch((error: unknown) => {
       if (sqlState(error) !== TARGET_CHANGED) throw error;
@@ -64,11 +70,14 @@ async function publish(client: pg.Client, publication: Publication): Promise<voi
   }
 }
 
-/** In one trip, which is one transaction, where the target is as it was when the run was claimed. */
-async function publishAsExpected(client: pg.Client, publication: Publication): Promise<void> {
-  const { latest, target } = publication.job.run;
-  const place = { latest, generation: target.currentGeneration };
-  await together(client, [begun(publication, place), ...publishing(publication, place)]);
+/** In one trip, which is one transaction, where the targets are as they were when the runs were claimed. */
+export async function publishAsExpected(client: pg.Client, ...publications: readonly Publication[]): Promise<void> {
+  const steps = publications.flatMap((publication) => {
+    const { latest, target } = publication.job.run;
+    const place = { latest, generation: target.currentGeneration };
+    return [begun(publication, place), ...publishing(publication, place)];
+  });
+  await together(client, steps);
 }
 
 async function publishAsFound(client: pg.Client, publication: Publication): Promise<void> {

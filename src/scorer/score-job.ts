@@ -1,3 +1,4 @@
+import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { ModelSession } from '../model/session.ts';
@@ -24,20 +25,31 @@ const IN_PLACE_ROWS = 10_000;
  * Reading goes on only as fast as writing does.
  */
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
+  // A model that cannot be loaded is found before its source is read.
   const session = await loadModel(job, tools);
   const reading = await tools.reader.open(job);
-  const counted = await PredictionCount.of(job.run, session.signature, tools);
-  const segments = await FrozenSegments.of(job.run, tools);
-  const scored = new ScoredStream(job, tools, infer(readSource(job, reading, tools), session, segments), counted);
-  await counted.features.settle(tools, {
-    allOver: () => sampleSource(job, reading, tools),
-    ahead: (rows) => scored.readAhead(rows),
-  });
+  const rows = readSource(job, reading, tools);
+  const scored = await scoreRows(job, session, rows, tools, () => sampleSource(job, reading, tools));
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
   return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, tools);
+}
+
+/** The rows of a job as they are scored and counted. `allOver` gives some rows from all over its source, to make bins of. */
+export async function scoreRows(
+  job: Job,
+  session: ModelSession,
+  rows: AsyncIterable<DecodedBatch>,
+  tools: Tools,
+  allOver: () => Promise<RecordBatch[]>,
+): Promise<ScoredStream> {
+  const counted = await PredictionCount.of(job.run, session.signature, tools);
+  const segments = await FrozenSegments.of(job.run, tools);
+  const scored = new ScoredStream(job, tools, infer(rows, session, segments), counted);
+  await counted.features.settle(tools, { allOver, ahead: (most) => scored.readAhead(most) });
+  return scored;
 }
 
 function readSource(job: Job, { client, before, after }: Reading, tools: Tools): AsyncIterable<DecodedBatch> {
@@ -56,11 +68,12 @@ async function* infer(
   }
 }
 
-async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
+/** Whether what a run says takes the place of the rows that are there, one by one. */
+export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
   return (await scored.isOneBatch()) && job.run.target.currentRows <= IN_PLACE_ROWS;
 }
 
-function loadModel(job: Job, tools: Tools): Promise<ModelSession> {
+export function loadModel(job: Job, tools: Tools): Promise<ModelSession> {
   return tools.models.get(job.run.versionId, async () => {
     const { bytes, signature } = await loadVersion(await tools.writer.client(), job.run.versionId);
     return { session: await ModelSession.load(bytes, signature), size: bytes.length };

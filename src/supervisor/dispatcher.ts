@@ -11,7 +11,7 @@ import type { ScorerPool } from './scorer-pool.ts';
 const LARGE_PAGES = 512;
 /** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
 const SHARDS_EACH = 2;
-const RUNS_EACH = 3;
+const RUNS_EACH = 4;
 /** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
 const MOST_CONDUCTED = 4;
 

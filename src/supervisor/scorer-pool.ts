@@ -3,15 +3,18 @@ import type { Logger } from '../log.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Job, Outcome } from '../scorer/job.ts';
 import type { ScorerSettings } from '../scorer/messages.ts';
-import { lostScorer, ScorerProcess } from './scorer-process.ts';
+import { lostScorer, ScorerProcess, type Given } from './scorer-process.ts';
 
 const SHORT_LIFE_MS = 5000;
 
-type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
+/** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
+const SMALL_PAGES = 16;
+const MOST_TOGETHER = 8;
 
 /**
- * The scorer children of a service: kept at their number, replaced when they die. Each works on one job; others wait for
- * the first that is idle, so that no job waits behind a long one while another scorer has nothing to do.
+ * The scorer children of a service: kept at their number, replaced when they die. Each works on one job, or on several
+ * small ones; others wait for the first that is idle, so that none waits behind a long one while another scorer has
+ * nothing to do.
  */
 export class ScorerPool {
   readonly size: number;
@@ -19,7 +22,7 @@ export class ScorerPool {
   readonly #batchTimeoutMs: number;
   readonly #log: Logger;
   readonly #scorers = new Set<ScorerProcess>();
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Given[] = [];
   #stopped = false;
 
   constructor(config: ServiceConfig, readerUrl: string | undefined, log: Logger) {
@@ -48,8 +51,8 @@ export class ScorerPool {
     return [...this.#scorers].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
-  get progress(): NonNullable<ScorerProcess['progress']>[] {
-    const working = [...this.#scorers].flatMap(({ progress }) => (progress === undefined ? [] : [progress]));
+  get progress(): ScorerProcess['progress'][number][] {
+    const working = [...this.#scorers].flatMap(({ progress }) => progress);
     return [...working, ...this.#waiting.map(({ job }) => ({ job, rowsDone: 0, rowsFailed: 0 }))];
   }
 
@@ -101,20 +104,51 @@ export class ScorerPool {
     if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, 'a scorer process ended and is replaced');
   }
 
-  /** Gives those who wait longest to scorers that are idle. */
+  /** Gives those who wait longest to scorers that are idle, each its share. */
   #assign(): void {
-    for (const scorer of this.#scorers) {
-      if (!scorer.idle) continue;
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      void scorer
-        .score(next.job)
-        .then((outcome) => next.settle(outcome))
-        .finally(() => this.#assign());
+    const idle = [...this.#scorers].filter((scorer) => scorer.idle);
+    for (const [index, scorer] of idle.entries()) {
+      const share = Math.ceil(this.#waiting.length / (idle.length - index));
+      const given = this.#takeTogether(Math.min(share, MOST_TOGETHER));
+      if (given.length === 0) return;
+      scorer.score(given.map(({ job, settle }) => ({ job, settle: (outcome) => this.#settled(settle, outcome) })));
     }
+  }
+
+  #settled(settle: Given['settle'], outcome: Outcome): void {
+    settle(outcome);
+    this.#assign();
+  }
+
+  /**
+   * The one that waits longest and, where it is small, others that can be scored together with it. Small runs over one target
+   * go to one scorer at a time: the other would only wait for its turn to publish, and come too late to be the latest.
+   */
+  #takeTogether(most: number): Given[] {
+    const busy = new Set(
+      [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job.run.target.targetId)),
+    );
+    const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
+    const [first] = free;
+    if (first === undefined) return [];
+    const others = free.filter(({ job }) => isSmall(job) && job.run.requestedBy === first.job.run.requestedBy);
+    const taken = isSmall(first.job) ? others.slice(0, most) : [first];
+    for (const given of taken) this.#waiting.splice(this.#waiting.indexOf(given), 1);
+    return taken;
   }
 
   #loseWaiting(why: string): void {
     for (const { settle } of this.#waiting.splice(0)) settle(lostScorer(why));
   }
+}
+
+/** A run over a small table that was not tried before: one that kills its scorer takes no others along twice. */
+function isSmall({ shard, run }: Job): boolean {
+  return (
+    shard === null &&
+    run.attempt === 1 &&
+    run.handle.kind === 'function' &&
+    run.sourceKind === 'ctid' &&
+    run.pages <= SMALL_PAGES
+  );
 }

@@ -11,19 +11,23 @@ const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
  */
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
+/** A job, and whom to tell of its end. */
+export type Given = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
+
 type Progress = { rowsDone: number; rowsFailed: number };
-type Working = Progress & { readonly job: Job; readonly settle: (outcome: Outcome) => void; since: number };
+type Working = Progress & Given;
 
 /**
- * One scorer child and the job that it works on. A child that makes no progress in time is killed, since a native call
- * cannot be cancelled; then, and when it dies of itself, its job fails and may be tried again.
+ * One scorer child and the jobs that it works on: one, or several small ones. A child that makes no progress in time is
+ * killed, since a native call cannot be cancelled; then, and when it dies of itself, its jobs fail and may be tried again.
  */
 export class ScorerProcess {
   readonly #child: ChildProcess;
   readonly #batchTimeoutMs: number;
   readonly #watch: NodeJS.Timeout;
   readonly exited: Promise<void>;
-  #working: Working | undefined;
+  readonly #working = new Map<number, Working>();
+  #heardAt = 0;
   #killedFor: string | undefined;
   #end: string | undefined;
 
@@ -55,25 +59,23 @@ export class ScorerProcess {
   }
 
   get idle(): boolean {
-    return this.#working === undefined && this.#end === undefined;
+    return this.#working.size === 0 && this.#end === undefined;
   }
 
-  get progress(): (Progress & { readonly job: Job }) | undefined {
-    return this.#working;
+  get progress(): readonly (Progress & { readonly job: Job })[] {
+    return [...this.#working.values()];
   }
 
-  /** Gives it a job; it must be idle. */
-  score(job: Job): Promise<Outcome> {
-    return new Promise((settle) => {
-      this.#working = { job, settle, since: performance.now(), rowsDone: 0, rowsFailed: 0 };
-      this.#send({ type: 'score', job });
-    });
+  /** Gives it jobs, each with whom to tell of its end; it must be idle. */
+  score(given: readonly Given[]): void {
+    this.#heardAt = performance.now();
+    for (const { job, settle } of given) this.#working.set(job.id, { job, settle, rowsDone: 0, rowsFailed: 0 });
+    this.#send({ type: 'score', jobs: given.map(({ job }) => job) });
   }
 
-  /** Stops its job after the present batch, if it is meant. */
+  /** Stops those of its jobs that are meant, after the present batch. */
   abort(which: (job: Job) => boolean): void {
-    const job = this.#working?.job;
-    if (job !== undefined && which(job)) this.#send({ type: 'abort', jobId: job.id });
+    for (const { job } of this.#working.values()) if (which(job)) this.#send({ type: 'abort', jobId: job.id });
   }
 
   release(runId: string): void {
@@ -91,27 +93,28 @@ export class ScorerProcess {
 
   #receive(message: FromScorer): void {
     if (message.type === 'ready') return;
-    const working = this.#working;
-    if (working?.job.id !== message.jobId) return;
+    this.#heardAt = performance.now();
+    const working = this.#working.get(message.jobId);
+    if (working === undefined) return;
     if (message.type === 'progress') {
-      Object.assign(working, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed, since: performance.now() });
+      Object.assign(working, { rowsDone: message.rowsDone, rowsFailed: message.rowsFailed });
       return;
     }
-    this.#working = undefined;
+    this.#working.delete(message.jobId);
     working.settle(message.outcome);
   }
 
   #checkProgress(): void {
-    if (this.#working === undefined || performance.now() - this.#working.since < this.#batchTimeoutMs) return;
+    if (this.#working.size === 0 || performance.now() - this.#heardAt < this.#batchTimeoutMs) return;
     this.kill(`it made no progress for ${this.#batchTimeoutMs / 1000} s`);
   }
 
   #ended(how: string): void {
     clearInterval(this.#watch);
     this.#end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
-    const working = this.#working;
-    this.#working = undefined;
-    working?.settle(lostScorer(this.#end, working));
+    const working = [...this.#working.values()];
+    this.#working.clear();
+    for (const job of working) job.settle(lostScorer(this.#end, job));
   }
 }
 

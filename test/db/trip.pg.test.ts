@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { statement } from '../../src/db/statement.ts';
+import { connect } from '../../src/db/connect.ts';
 import { begin, commit, Step } from '../../src/db/step.ts';
 import { together } from '../../src/db/trip.ts';
 import { emptyDatabase } from '../support/database.ts';
@@ -73,6 +74,26 @@ describe('statements in one trip', () => {
     expect([one.rows, two.rows, again.rows]).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 1 }]]);
     const { rows } = await client.query("select statement from pg_prepared_statements where name = 'named'");
     expect(rows).toEqual([{ statement: 'select 1 as n' }]);
+  });
+
+  test('may be empty, or a COPY of nothing', async () => {
+    const client = await database.client();
+    const seen = new Step<{ n: string }>({ text: 'select count(*) as n from nothing' });
+    await together(client, [
+      new Step({ text: '' }),
+      new Step({ text: 'create temp table nothing (n int)' }),
+      new Step({ text: 'copy nothing from stdin' }, []),
+      seen,
+    ]);
+    expect(seen.rows).toEqual([{ n: '0' }]);
+  });
+
+  test('read a date as the day that it is', async () => {
+    const client = await connect({ url: database.url(), applicationName: 'test' });
+    const day = new Step<{ day: unknown }>({ text: "select date '2013-07-04' as day" });
+    await together(client, [day]);
+    await client.end();
+    expect(day.rows).toEqual([{ day: '2013-07-04' }]);
   });
 
   test('fail where their COPY is refused', async () => {

@@ -5,6 +5,7 @@ import { startProxy } from '../support/proxy.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
@@ -21,6 +22,8 @@ await deployTrees(await database.client('ada'));
 await createSource(alice, 'small', 1000);
 await createSource(alice, 'big', LARGE);
 
+const WAITING = `select from pg_stat_activity where application_name = 'pgscore scorer' and wait_event_type = 'Lock'`;
+
 test('a small run whose COMMIT went through is done, though nobody heard of it', async () => {
   const lost = proxy.loseReplyToCommit('pgscore scorer');
   const run = await submitRun(alice, 'trees', 'small');
@@ -32,6 +35,33 @@ test('a small run whose COMMIT went through is done, though nobody heard of it',
     error: null,
   });
   await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1000 }] });
+});
+
+test('small runs that were published together are done, though nobody heard of it', async () => {
+  const names = ['few', 'fewer', 'fewest'];
+  for (const name of names) await createSource(alice, name, 10);
+  // The first is scored alone; the others meanwhile wait for each other, and then for the target of one of them.
+  await endOfRun(alice, await submitRun(alice, 'trees', 'fewer'), PATIENCE_MS);
+  const [holder, watcher] = await Promise.all([database.client(), database.client()]);
+  await holder.query('begin');
+  await holder.query(`select from pgscore_data.target where view_name = 'fewer_scores' for no key update`);
+  await alice.query('begin');
+  const runs: string[] = [];
+  for (const name of names) runs.push(await submitRun(alice, 'trees', name));
+  await alice.query('commit');
+  const [first, ...others] = runs;
+  expect(await endOfRun(alice, first ?? '', PATIENCE_MS)).toMatchObject({ state: 'done' });
+  await waitFor(async () => (await watcher.query(WAITING)).rowCount === 1, {
+    timeout: PATIENCE_MS,
+    message: 'a scorer to wait for the target',
+  });
+  const lost = proxy.loseReplyToCommit('pgscore scorer');
+  await holder.query('commit');
+  await lost;
+  for (const run of others)
+    expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
+  const scored = runs.map((run, index) => ({ run, view: `alice.${names[index]}_scores`, rows: 10 }));
+  await expectSound(database, { scored });
 });
 
 test('a shard whose COMMIT went through is not scored again', async () => {

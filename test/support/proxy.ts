@@ -5,11 +5,16 @@ import { afterAll } from '@jest/globals';
 
 import { MessageSplitter } from './message-splitter.ts';
 
+/** How ReadyForQuery says that no transaction is open. */
+const IDLE = 'I'.charCodeAt(0);
+
 type Connection = {
   application: string;
   readonly client: Socket;
   readonly server: Socket;
   silent: boolean;
+  /** It has copied rows in, and its transaction is open. */
+  copied: boolean;
 };
 
 /** A TCP proxy before PostgreSQL that can do to connections what networks do, chosen by their application_name. */
@@ -42,7 +47,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     connection.server.destroy();
   };
   const reply = (connection: Connection, message: Buffer): void => {
-    const lose = isCommitted(message) ? commits.get(connection.application) : undefined;
+    const lose = isCommitted(connection, message) ? commits.get(connection.application) : undefined;
     if (lose !== undefined) {
       commits.delete(connection.application);
       close(connection);
@@ -55,7 +60,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
   const accept = (client: Socket): void => {
     if (refused) return void client.destroy();
     const server = dial(Number(port), hostname);
-    const connection: Connection = { application: '', client, server, silent: false };
+    const connection: Connection = { application: '', client, server, silent: false, copied: false };
     connections.add(connection);
     const replies = new MessageSplitter((message) => reply(connection, message));
     client.on('data', (bytes) => {
@@ -96,9 +101,18 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
   };
 }
 
-/** CommandComplete of a COMMIT: one of nothing but a transaction that was rolled back says ROLLBACK. */
-function isCommitted(message: Buffer): boolean {
-  return message[0] === 0x43 && message.toString('latin1', 5, message.length - 1) === 'COMMIT';
+/**
+ * CommandComplete of a COMMIT (one of nothing but a transaction that was rolled back says ROLLBACK), or ReadyForQuery after
+ * a transaction that copied rows in and was not begun in so many words.
+ */
+function isCommitted(connection: Connection, message: Buffer): boolean {
+  const [type, tag] = [String.fromCharCode(message[0] ?? 0), message.toString('latin1', 5, message.length - 1)];
+  if (type === 'C' && tag.startsWith('COPY ')) connection.copied = true;
+  if (type === 'E') connection.copied = false;
+  if (type !== 'Z' || message[5] !== IDLE) return type === 'C' && tag === 'COMMIT';
+  const { copied } = connection;
+  connection.copied = false;
+  return copied;
 }
 
 /** application_name of a start-up message: length, protocol 3.0, then names and values, each ending with a zero byte. */

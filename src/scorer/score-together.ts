@@ -1,0 +1,103 @@
+import { Copied } from '../copy/copied.ts';
+import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import { together } from '../db/trip.ts';
+import { awaited } from './awaited.ts';
+import type { Job, Outcome } from './job.ts';
+import { sqlState } from '../db/sqlstate.ts';
+import { TARGET_CHANGED } from '../runs/begin-publication.ts';
+import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
+import type { Reading } from './reader.ts';
+import { fitsInPlace, loadModel, scoreRows } from './score-job.ts';
+import { sourceColumns } from './source-columns.ts';
+import { sourceQuery } from './source-query.ts';
+import type { Tools } from './tools.ts';
+
+/** Bytes of a source that is read as one of several. */
+const MOST_BYTES = 1024 * 1024;
+
+type Read = { readonly job: Job; readonly reading: Reading; readonly copied: Copied };
+
+/**
+ * Scores small runs of one requester together, since most of what a run of few rows costs is to go to the server and back:
+ * one trip reads all of their sources, each in a transaction of its own, and one transaction publishes all of them.
+ * An outcome is undefined where a run must go its own way, as larger ones do and those with failed rows: nothing of it is
+ * published. So it is with all of them where it raises.
+ */
+export async function scoreTogether(
+  jobs: readonly Job[],
+  toolsOf: (job: Job) => Tools,
+): Promise<readonly (Outcome | undefined)[]> {
+  const read = await readAll(jobs, toolsOf);
+  const publications: Publication[] = [];
+  for (const one of read) {
+    const publication = one.copied.overflowed ? undefined : await scoreOne(one, toolsOf(one.job));
+    if (publication === undefined) return [];
+    publications.push(publication);
+  }
+  for (const job of jobs) toolsOf(job).signal.throwIfAborted();
+  const [first] = jobs;
+  if (first === undefined) return [];
+  // Targets in one order, so that no two scorers wait for each other.
+  const ordered = publications.toSorted((a, b) => a.job.run.target.targetId - b.job.run.target.targetId);
+  const published = await publishAll(ordered, toolsOf(first));
+  return publications.map((publication) => {
+    return published.has(publication) ? { kind: 'published', ...publication.counts } : undefined;
+  });
+}
+
+async function publishAll(publications: readonly Publication[], tools: Tools): Promise<ReadonlySet<Publication>> {
+  const client = await tools.writer.client();
+  try {
+    await publishAsExpected(client, ...publications);
+    return new Set(publications);
+  } catch (error) {
+    if (sqlState(error) !== TARGET_CHANGED) throw error;
+    return publishOneByOne(publications, tools);
+  }
+}
+
+/** Publishes as many as there are before the first that fails. */
+async function publishOneByOne(publications: readonly Publication[], tools: Tools): Promise<ReadonlySet<Publication>> {
+  const published = new Set<Publication>();
+  try {
+    for (const publication of publications) {
+      await publish(await tools.writer.client(), publication);
+      published.add(publication);
+    }
+  } catch {
+    // It is tried again by itself, and says why then.
+    await tools.writer.close();
+  }
+  return published;
+}
+
+async function readAll(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[]> {
+  const read: Read[] = [];
+  for (const job of jobs) {
+    const reading = await toolsOf(job).reader.open(job);
+    read.push({ job, reading, copied: new Copied(sourceQuery(job), MOST_BYTES) });
+  }
+  const [first] = read;
+  if (first === undefined) return read;
+  const steps = read.flatMap(({ reading: { before, after }, copied }) => [...before, copied, ...after]);
+  const trip = together(first.reading.client, steps);
+  for await (const _ of awaited(once(trip), toolsOf(first.job).onWait));
+  return read;
+}
+
+async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {
+  const session = await loadModel(job, tools);
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: tools.batchRows }));
+  const scored = await scoreRows(job, session, rows, tools, () => Promise.resolve([]));
+  const snapshotAt = reading.snapshotAt?.();
+  if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
+  return publicationOf(job, snapshotAt, scored);
+}
+
+async function* once(work: Promise<unknown>): AsyncGenerator<unknown> {
+  yield await work;
+}
+
+async function* inTurn(batches: Iterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
+  yield* batches;
+}
