@@ -125,9 +125,8 @@ export class ScorerPool {
    * go to one scorer at a time: the other would only wait for its turn to publish, and come too late to be the latest.
    */
   #takeTogether(most: number): Given[] {
-    const busy = new Set(
-      [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job.run.target.targetId)),
-    );
+    const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job)).filter(isSmall);
+    const busy = new Set(working.map(({ run }) => run.target.targetId));
     const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
     const [first] = free;
     if (first === undefined) return [];
