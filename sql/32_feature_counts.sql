@@ -1,4 +1,4 @@
--- Adding up what finished runs read, by version, local day and feature.
+-- Adding up what finished runs read and calls were about, by version, local day and feature.
 
 create or replace function pgscore_data._dense(size int, slots smallint[], counts bigint[]) returns bigint[]
 language plpgsql immutable
@@ -36,11 +36,11 @@ declare
 begin
   for this_version in
     select r.version_id
-      from (select distinct x.version_id from pgscore_data.run x where x.run_id = any (runs)) r
+      from (select distinct x.version_id from pgscore_data.scored x where x.run_id = any (runs)) r
      cross join lateral (
        select sum(cardinality(s.days)) as n
          from pgscore_data.feature_sample s
-        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
+        cross join lateral (select from pgscore_data.scored x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
         where s.version_id = r.version_id and s.feature = (select min(w.feature) from pgscore_data._watched(r.version_id) w)) s
      where s.n >= 1000
   loop
@@ -50,14 +50,14 @@ begin
       from (
        select s.feature, array_agg(x.number) as numbers, array_agg(x.text) as texts
          from pgscore_data.feature_sample s
-        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) r
+        cross join lateral (select from pgscore_data.scored x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) r
         cross join lateral unnest(s.days, s.numbers, s.texts) x (day, number, text)
         where s.version_id = this_version group by s.feature) v
       join pgscore_data._watched(this_version) w on w.feature = v.feature;
   end loop;
 end
 $$;
-comment on function pgscore_data._freeze_sampled(bigint[]) is 'Freezes the bins of versions whose small runs have read a thousand rows together.';
+comment on function pgscore_data._freeze_sampled(bigint[]) is 'Freezes the bins of versions whose small runs and calls have been about a thousand rows together.';
 
 create or replace function pgscore_data._tally_samples() returns bigint[]
 language sql volatile
@@ -85,7 +85,7 @@ begin atomic
   )
   select array(select distinct t.run_id from tallied t);
 end;
-comment on function pgscore_data._tally_samples() is 'Counts the samples of versions that have bins by now, as the scorer would have; the runs that they are of.';
+comment on function pgscore_data._tally_samples() is 'Counts the samples of versions that have bins by now, as the scorer would have; the runs and batches of calls that they are of.';
 
 create or replace function pgscore_data._grow_baselines() returns void
 language sql volatile
@@ -132,10 +132,10 @@ begin
   runs := runs || pgscore_data._tally_samples();
   truncate pgscore_data.refresh_feature;
   with gone as (
-    delete from pgscore_data.feature_tally t where t.run_id = any (runs) and (select r.state from pgscore_data.run r where r.run_id = t.run_id) = 'done' returning t.*
+    delete from pgscore_data.feature_tally t where t.run_id = any (runs) and (select r.state from pgscore_data.scored r where r.run_id = t.run_id) = 'done' returning t.*
   ), kept as (
     select g.*, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as at
-      from gone g cross join lateral (select x.attempt, x.snapshot_at from pgscore_data.run x where x.run_id = g.run_id offset 0) r join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+      from gone g cross join lateral (select x.attempt, x.snapshot_at from pgscore_data.scored x where x.run_id = g.run_id offset 0) r join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
      where g.attempt = r.attempt
   )
   insert into pgscore_data.refresh_feature (set_id, run_id, day, feature, slot, n, sum)

@@ -1,11 +1,29 @@
 import { isRefusedValue } from '../db/sqlstate.ts';
+import type { CountedCall } from './call-batch.ts';
+import { featuresOf, type CallFeatures } from './call-features.ts';
 import type { Call } from './call.ts';
 import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import type { WatchedVersions } from './watched-versions.ts';
+
+/** Calls as they are written, and what is to be counted of them. */
+export type EncodedForKeeping = {
+  readonly tuples: readonly Buffer[];
+  readonly calls: readonly CountedCall[];
+  readonly features: readonly CallFeatures[];
+};
 
 /** Keeps encoded calls; where it raises, they are lost. */
-export type KeepCalls = (encoded: readonly Buffer[]) => Promise<void>;
+export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
 
-type Encoded = EncodedCalls & { readonly rows: number };
+export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
+
+type Encoded = EncodedCalls & {
+  readonly rows: number;
+  readonly calls: readonly CountedCall[];
+  readonly features: readonly CallFeatures[];
+};
+
+type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
@@ -20,6 +38,7 @@ const ENCODE_ROWS = 32;
  */
 export class Recorder {
   readonly #keep: KeepCalls;
+  readonly #versions: Watching;
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
   #callRows = 0;
@@ -30,8 +49,9 @@ export class Recorder {
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
 
-  constructor(keep: KeepCalls, onError: (error: unknown) => void) {
+  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void) {
     this.#keep = keep;
+    this.#versions = versions;
     this.#onError = onError;
   }
 
@@ -50,7 +70,7 @@ export class Recorder {
     this.#callRows += length;
     this.#rows += length;
     // By then its caller has the answer.
-    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encode());
+    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
   }
 
@@ -60,15 +80,29 @@ export class Recorder {
     await this.#writing;
   }
 
+  #encodeEarly(): void {
+    this.#encoding = undefined;
+    if (this.#calls.every(({ request }) => this.#versions.isFresh(request.versionId))) this.#encode();
+  }
+
   #encode(): void {
     clearImmediate(this.#encoding);
     this.#encoding = undefined;
-    if (this.#calls.length === 0) return;
+    this.#take((calls, rows) => {
+      const encoded = encodeCalls(calls, (versionId) => this.#versions.get(versionId)?.keys ?? []);
+      const features = featuresOf(calls, (versionId) => this.#versions.get(versionId)?.featuresWatched ?? false);
+      this.#encoded.push({ ...encoded, rows, calls: calls.map(countedCall), features });
+    });
+  }
+
+  /** Has work done with the calls that wait; where it raises, they are lost. */
+  #take(work: (calls: readonly Call[], rows: number) => void): void {
     const [calls, rows] = [this.#calls, this.#callRows];
     this.#calls = [];
     this.#callRows = 0;
+    if (calls.length === 0) return;
     try {
-      this.#encoded.push({ ...encodeCalls(calls), rows });
+      work(calls, rows);
     } catch (error) {
       this.#dropped += calls.length;
       this.#rows -= rows;
@@ -78,9 +112,9 @@ export class Recorder {
 
   async #write(): Promise<void> {
     await this.#gathered();
-    for (this.#encode(); this.#encoded.length > 0; this.#encode()) {
+    for (await this.#encodeAll(); this.#encoded.length > 0; await this.#encodeAll()) {
       const some = this.#next();
-      await this.#keep(some.map(({ bytes }) => bytes)).catch((error: unknown) => {
+      await this.#keep(together(some)).catch((error: unknown) => {
         this.#onError(error);
         return this.#keepHalves(some.flatMap(callsOf), error);
       });
@@ -89,15 +123,32 @@ export class Recorder {
     this.#writing = undefined;
   }
 
-  /** Of calls that failed together those that can be kept, where the values of one may be to blame. */
-  async #keepHalves(calls: readonly Buffer[], error: unknown): Promise<void> {
+  /** By what is known of their versions now. */
+  async #encodeAll(): Promise<void> {
+    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
+    if (versionIds.size === 0) return;
+    await this.#versions.renew(versionIds).then(
+      () => this.#encode(),
+      (error: unknown) =>
+        this.#take(() => {
+          throw error;
+        }),
+    );
+  }
+
+  /**
+   * Of calls that failed together those that can be kept, where the values of one may be to blame. Their features, which
+   * are columns of all of them, are not counted.
+   */
+  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<void> {
     if (calls.length === 1 || !isRefusedValue(error)) {
       this.#dropped += calls.length;
       return;
     }
     const middle = calls.length >> 1;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      await this.#keep([Buffer.concat(half)]).catch((reason: unknown) => this.#keepHalves(half, reason));
+      const encoded = { tuples: half.map(({ bytes }) => bytes), calls: half.map(({ call }) => call), features: [] };
+      await this.#keep(encoded).catch((reason: unknown) => this.#keepHalves(half, reason));
     }
   }
 
@@ -118,6 +169,19 @@ export class Recorder {
   }
 }
 
-function callsOf({ bytes, ends }: EncodedCalls): Buffer[] {
-  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+function together(encoded: readonly Encoded[]): EncodedForKeeping {
+  return {
+    tuples: encoded.map(({ bytes }) => bytes),
+    calls: encoded.flatMap(({ calls }) => calls),
+    features: encoded.flatMap(({ features }) => features),
+  };
+}
+
+/** Its rows would wait with it. */
+function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
+  return { versionId, instant, answered };
+}
+
+function callsOf({ bytes, ends, calls }: Encoded): EncodedCall[] {
+  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call }));
 }
