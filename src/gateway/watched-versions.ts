@@ -32,8 +32,8 @@ const readWatched = statement<[versionIds: readonly number[]], Row>(
     where v.version_id = any ($1)`,
 );
 
-/** A setting of the monitor holds for calls that come so much later. */
-const FRESH_MS = 1000;
+/** A setting of the monitor holds for calls that come so much later, at the latest. */
+const FRESH_MS = 500;
 
 /** What is known of the versions that are called. */
 export class WatchedVersions {
