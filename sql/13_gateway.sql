@@ -296,7 +296,7 @@ begin
     raise exception 'sampling => % is not between 0 and 1', coalesce(new.sampling::text, 'NULL') using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
   end if;
   if exists (select from unnest(new.key) k where coalesce(octet_length(k) not between 1 and 63, true)) then
-    raise exception 'key => % is no list of columns', new.key using errcode = 'invalid_parameter_value', hint = 'Name the columns of the rows that identify what they are about: key => ''customer_id'', or key => array[''a'', ''b'']; ''{}'' goes by the labels again.';
+    raise exception 'key => % is no list of columns', new.key using errcode = 'invalid_parameter_value', hint = 'Name the columns of the rows that identify what they are about: key => array[''customer_id'']; ''{}'' goes by the labels again.';
   end if;
   insert into pgscore_data.call_log as l (model_id, sampling, inputs, key) values (this_model.model_id, new.sampling, coalesce(new.inputs, true), nullif(new.key, '{}'))
   on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs, key = case when new.key is null then l.key else excluded.key end;
@@ -312,17 +312,12 @@ create or replace trigger accept instead of insert on pgscore._call_log_request
 for each row execute function pgscore_data._accept_call_log();
 
 drop function if exists pgscore.log_calls(text, double precision, boolean);
-create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true, key text default null) returns void
+create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true, key text[] default null) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) values ($1, $2, $3, case when $4 <> '' then array[$4] when $4 = '' then '{}' end) $$;
-comment on function pgscore.log_calls(text, double precision, boolean, text) is
+as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) values ($1, $2, $3, $4) $$;
+comment on function pgscore.log_calls(text, double precision, boolean, text[]) is
 'Which of the online predictions of a model are kept in pgscore.online_predictions, and counted by the monitor: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given.
-key: the column of the rows by which labels find them, where it is called otherwise than the key of set_labels() or of runs; left out, it stays as it is; '''' goes by those again; a key of several columns is given as an array. Native predictions are made in the caller''s query and are not kept.';
-
-create or replace function pgscore.log_calls(model text, key text[], sampling double precision default 1, inputs boolean default true) returns void
-language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) values ($1, $3, $4, $2) $$;
-comment on function pgscore.log_calls(text, text[], double precision, boolean) is 'As log_calls with a key of one column, for a key of several: key => array[''a'', ''b''].';
+key: the columns of the rows by which labels find them, array[''customer_id''], where they are called otherwise than the key of set_labels() or of runs; left out, it stays as it is; ''{}'' goes by those again. Native predictions are made in the caller''s query and are not kept.';
 
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,

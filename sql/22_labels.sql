@@ -288,7 +288,7 @@ begin
     end if;
     if families is null or array_position(families, null) is not null then
       raise exception 'model "%" has no predictions that a label could be about', new.model using
-        errcode = 'object_not_in_prerequisite_state', hint = format('Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or boolean; or say what calls of score() are about: select pgscore.log_calls(%L, key => ''id'');', new.model);
+        errcode = 'object_not_in_prerequisite_state', hint = format('Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or boolean; or say what calls of score() are about: select pgscore.log_calls(%L, key => array[''id'']);', new.model);
     end if;
     perform pgscore_data._settle_key(family.model_id, new.model, families, columns);
   end if;

@@ -19,13 +19,13 @@ revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text), pgscore.log_calls(text, text[], double precision, boolean), pgscore._may_score(name, int)
+  pgscore.log_calls(text, double precision, boolean, text[]), pgscore._may_score(name, int)
 from pgscore_user;
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text), pgscore.log_calls(text, text[], double precision, boolean)
+  pgscore.log_calls(text, double precision, boolean, text[])
 to pgscore_deployer;
 grant execute on function pgscore._may_score(name, int) to pgscore_service;
 grant insert (model, sampling, inputs, key) on pgscore._call_log_request to pgscore_deployer;

@@ -234,7 +234,7 @@ describe('the key of calls', () => {
     await deployBytes(ada, 'told', weightedModel({ x: 'float64' }));
     const label = `select pgscore.record_label('told', '42', '3')`;
     await expect(alice.query(label)).rejects.toThrow('has no predictions that a label could be about');
-    await ada.query(`select pgscore.log_calls('told', key => 'customer')`);
+    await ada.query(`select pgscore.log_calls('told', key => array['customer'])`);
     await alice.query(`select score('told', '{"customer": 42, "x": 1}')`);
     await callsCounted(superuser, 'told', 1);
     await alice.query(label);
