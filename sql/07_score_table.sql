@@ -42,10 +42,11 @@ as $$
 declare
   signature jsonb;
   model text;
+  segments text[];
   t pgscore_data.target;
 begin
-  select v.signature, m.name into signature, model
-    from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = new.version_id and v.state = 'ready';
+  select v.signature, m.name, nullif(o.segments, '{}') into signature, model, segments
+    from pgscore_data.version v join pgscore_data.model m using (model_id) left join pgscore_data.monitor o using (model_id) where v.version_id = new.version_id and v.state = 'ready';
   if not found then
     raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state', hint = 'Submit runs with pgscore.score_table().';
   end if;
@@ -78,7 +79,7 @@ begin
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id, pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
-          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, pgscore._segments_of(new.version_id))
+          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments)
   returning run_id into new.run_id;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;

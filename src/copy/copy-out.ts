@@ -1,5 +1,6 @@
 import type { Connection, Submittable } from 'pg';
-import { Step, Trip } from '../db/trip.ts';
+import { Step, type DataRow, type RowDescription } from '../db/step.ts';
+import { Trip } from '../db/trip.ts';
 import { BorrowedSocket } from './borrowed-socket.ts';
 import { CopyFrames } from './copy-frames.ts';
 import type { CopyDecoder } from './decode.ts';
@@ -61,11 +62,11 @@ export class CopyOut implements Submittable {
     this.#trip.submit(connection);
   }
 
-  handleRowDescription(message: unknown): void {
+  handleRowDescription(message: RowDescription): void {
     this.#trip.handleRowDescription(message);
   }
 
-  handleDataRow(message: unknown): void {
+  handleDataRow(message: DataRow): void {
     this.#trip.handleDataRow(message);
   }
 
@@ -78,9 +79,9 @@ export class CopyOut implements Submittable {
     this.#finish();
   }
 
-  handleCommandComplete(message: { text: string }, connection: Connection): void {
+  handleCommandComplete(message: { text: string }): void {
     if (message.text.startsWith('COPY')) this.#sent = message.text;
-    this.#trip.handleCommandComplete(message, connection);
+    this.#trip.handleCommandComplete();
   }
 
   handleReadyForQuery(): void {

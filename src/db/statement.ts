@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { Step } from './trip.ts';
+import { Step } from './step.ts';
+import { together } from './trip.ts';
 
 /** Anything that runs a query: a client, or a pool. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
@@ -9,10 +10,11 @@ export type Queryable = Pick<pg.ClientBase, 'query'>;
  * same as part of a trip.
  */
 export function statement<Values extends readonly unknown[], Row extends object = never>(name: string, text: string) {
-  const run = async (client: Queryable, ...values: Values): Promise<Row[]> => {
-    const result = await client.query<Row & pg.QueryResultRow>({ name, text, values: [...values] });
-    return result.rows;
-  };
   const step = (...values: Values): Step<Row> => new Step<Row>({ name, text, values });
+  const run = async (client: Queryable, ...values: Values): Promise<readonly Row[]> => {
+    const alone = step(...values);
+    await together(client, [alone]);
+    return alone.rows;
+  };
   return Object.assign(run, { step });
 }

@@ -1,50 +1,20 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Connection, Submittable } from 'pg';
+import { serialize } from 'pg-protocol';
+import type { DataRow, RowDescription, Step } from './step.ts';
 
-export type StepConfig = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
-
-/** The driver's own query, which knows how a statement is sent and its replies are read. */
-type DriverQuery = pg.Query & {
-  readonly name?: string;
-  readonly text?: string;
-  handleRowDescription(message: unknown): void;
-  handleDataRow(message: unknown): void;
-  handleCommandComplete(message: unknown, connection: Connection): void;
-  handleReadyForQuery(connection: Connection): void;
+/** How the driver keeps account of what is prepared: statements that the server has, and that are on their way to it. */
+type DriverConnection = Connection & {
+  readonly parsedStatements: Record<string, string>;
+  readonly submittedNamedStatements: Record<string, string>;
 };
 
-/** Statements that were sent to be prepared, and of which the server has not said that they are. */
-type DriverConnection = Connection & { readonly submittedNamedStatements: Record<string, string> };
-
-/** One statement of a trip; its rows are there once the server has run it. */
-export class Step<Row extends object = object> {
-  rows: readonly Row[] = [];
-  readonly query: DriverQuery;
-  readonly #data: readonly Uint8Array[];
-
-  /** `data` is what a COPY FROM STDIN reads. */
-  constructor(config: StepConfig, data: readonly Uint8Array[] = []) {
-    const extended = { ...config, values: [...(config.values ?? [])], queryMode: 'extended' };
-    this.query = new pg.Query<Row & pg.QueryResultRow>(extended, (_error, { rows }) => {
-      this.rows = rows;
-    }) as DriverQuery;
-    this.#data = data;
-  }
-
-  send(connection: Connection): void {
-    this.query.submit(connection);
-    for (const bytes of this.#data) connection.stream.write(copyData(bytes));
-    if (this.#data.length > 0) connection.stream.write(COPY_DONE);
-  }
-}
-
-export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });
-export const commit = (): Step => new Step({ name: 'commit', text: 'commit' });
-export const rollback = (): Step => new Step({ name: 'rollback', text: 'rollback' });
+const SYNC = serialize.sync();
 
 /**
  * Statements that go to the server at once: each waits for the one before it, none for the network. Without a begin among
- * them they are one transaction. With the first that fails the trip ends, and those behind it are not run.
+ * them they are one transaction. With the first that fails the trip ends, and those behind it are not run. A name stands
+ * for the last text that it was given.
  */
 export class Trip implements Submittable {
   readonly done: Promise<void>;
@@ -63,38 +33,40 @@ export class Trip implements Submittable {
 
   /** By these the driver keeps account of what is prepared. */
   get name(): string | undefined {
-    return this.#step?.query.name;
+    return this.#step?.name;
   }
 
   get text(): string | undefined {
-    return this.#step?.query.text;
+    return this.#step?.text;
   }
 
   /** The driver wraps this to learn of the end, where queries have a time limit. */
   callback(_error: unknown): void {}
 
   submit(connection: Connection): void {
-    const gathered: Buffer[] = [];
-    const gathering = Object.create(connection, { stream: { value: gatheringInto(gathered) } }) as Connection;
-    const unsynced = Object.create(gathering, { sync: { value: () => undefined } }) as Connection;
-    for (const step of this.#steps) step.send(unsynced);
-    gathering.sync();
+    const { parsedStatements: parsed, submittedNamedStatements: submitted } = connection as DriverConnection;
+    const messages: Uint8Array[] = [];
+    for (const step of this.#steps) {
+      const { name, text } = step;
+      const known = name === undefined ? undefined : (submitted[name] ?? parsed[name]);
+      if (name !== undefined && known !== undefined && known !== text)
+        messages.push(serialize.close({ type: 'S', name }));
+      messages.push(...step.messages(known === text));
+      if (name !== undefined && known !== text) submitted[name] = text;
+    }
     // One message after the other, each of a few bytes, would take the stream longer than the server takes to answer.
-    connection.stream.write(Buffer.concat(gathered));
+    connection.stream.write(Buffer.concat([...messages, SYNC]));
   }
 
-  handleRowDescription(message: unknown): void {
-    this.#step?.query.handleRowDescription(message);
+  handleRowDescription(message: RowDescription): void {
+    this.#step?.handleRowDescription(message);
   }
 
-  handleDataRow(message: unknown): void {
-    this.#step?.query.handleDataRow(message);
+  handleDataRow(message: DataRow): void {
+    this.#step?.handleDataRow(message);
   }
 
-  handleCommandComplete(message: unknown, connection: Connection): void {
-    const query = this.#step?.query;
-    query?.handleCommandComplete(message, connection);
-    query?.handleReadyForQuery(connection);
+  handleCommandComplete(): void {
     this.#at += 1;
   }
 
@@ -107,8 +79,10 @@ export class Trip implements Submittable {
   }
 
   handleError(error: unknown, connection: Connection): void {
-    const { submittedNamedStatements: submitted } = connection as DriverConnection;
-    for (const { query } of this.#steps.slice(this.#at)) if (query.name !== undefined) delete submitted[query.name];
+    const { parsedStatements: parsed, submittedNamedStatements: submitted } = connection as DriverConnection;
+    for (const { name } of this.#steps.slice(this.#at)) if (name !== undefined) delete submitted[name];
+    // Its name may have been given up for a text that could not be prepared.
+    if (this.name !== undefined && parsed[this.name] !== this.text) delete parsed[this.name];
     this.callback(error);
     this.#reject(error);
   }
@@ -119,21 +93,6 @@ export class Trip implements Submittable {
 }
 
 /** Runs steps in one trip; their rows are in them afterwards. */
-export async function together(client: pg.ClientBase, steps: readonly Step[]): Promise<void> {
+export async function together(client: Pick<pg.ClientBase, 'query'>, steps: readonly Step[]): Promise<void> {
   if (steps.length > 0) await client.query(new Trip(steps)).done;
-}
-
-function gatheringInto(messages: Buffer[]): object {
-  const nothing = (): void => undefined;
-  return { writable: true, write: (message: Buffer) => messages.push(message), cork: nothing, uncork: nothing };
-}
-
-const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
-
-function copyData(bytes: Uint8Array): Buffer {
-  const message = Buffer.allocUnsafe(5 + bytes.length);
-  message.writeUInt8(0x64, 0);
-  message.writeUInt32BE(4 + bytes.length, 1);
-  message.set(bytes, 5);
-  return message;
 }

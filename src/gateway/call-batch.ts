@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { statement } from '../db/statement.ts';
-import type { Step } from '../db/trip.ts';
+import type { Step } from '../db/step.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
 import type { FeatureBins } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';

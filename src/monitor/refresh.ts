@@ -8,8 +8,8 @@ type Failure = { readonly model: string; readonly failure: string };
 
 /** Short transactions until nothing is left; and the same model by model, where one of them fails. */
 type Stage = {
-  readonly step: (client: Queryable) => Promise<{ more: boolean }[]>;
-  readonly apart?: (client: Queryable) => Promise<Failure[]>;
+  readonly step: (client: Queryable) => Promise<readonly { more: boolean }[]>;
+  readonly apart?: (client: Queryable) => Promise<readonly Failure[]>;
 };
 
 const refreshApart = statement<[], Failure>(

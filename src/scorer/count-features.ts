@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { Step } from '../db/trip.ts';
+import type { Step } from '../db/step.ts';
 import type { Signature } from '../model/signature.ts';
 import { watchedFeatures } from '../model/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';

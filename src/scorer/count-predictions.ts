@@ -1,6 +1,6 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
-import type { Step } from '../db/trip.ts';
+import type { Step } from '../db/step.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
 import { LocalDays } from '../monitor/local-days.ts';

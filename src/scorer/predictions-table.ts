@@ -1,3 +1,4 @@
+import { Step } from '../db/step.ts';
 import { ident, qualified } from '../lib/ident.ts';
 import type { Run, Target } from '../runs/run.ts';
 
@@ -29,9 +30,13 @@ export function copyPredictions(run: Run, generation: number, constants: 'writte
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 
+/** Targets whose statement a connection keeps prepared: to plan it took longer than to run it. */
+const MOST_PREPARED = 64;
+
 /** Moves every row of a generation to the superseded ones, which are generation 0. */
-export function supersede(target: Target, generation: number): string {
+export function supersede(target: Target, generation: number): Step {
   const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
-  return `with gone as (delete from ${partition(target, generation)} returning *)
+  const text = `with gone as (delete from ${partition(target, generation)} returning *)
     insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
+  return new Step({ name: `supersede_${target.targetId % MOST_PREPARED}`, text });
 }

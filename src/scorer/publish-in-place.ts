@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { sqlState } from '../db/sqlstate.ts';
-import { begin, commit, rollback, Step, together } from '../db/trip.ts';
+import { begin, commit, type Step } from '../db/step.ts';
+import { together } from '../db/trip.ts';
 import { beginPublication, RUN_LOST, TARGET_CHANGED } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
@@ -63,16 +64,16 @@ async function publish(client: pg.Client, publication: Publication): Promise<voi
   }
 }
 
-/** In one trip, where the target is as it was when the run was claimed. */
+/** In one trip, which is one transaction, where the target is as it was when the run was claimed. */
 async function publishAsExpected(client: pg.Client, publication: Publication): Promise<void> {
   const { latest, target } = publication.job.run;
   const place = { latest, generation: target.currentGeneration };
-  await together(client, [begin(), begun(publication, place), ...publishing(publication, place), commit()]);
+  await together(client, [begun(publication, place), ...publishing(publication, place)]);
 }
 
 async function publishAsFound(client: pg.Client, publication: Publication): Promise<void> {
   const found = begun(publication, undefined);
-  await together(client, [rollback(), begin(), found]);
+  await together(client, [begin(), found]);
   const [target] = found.rows;
   if (target === undefined) throw new LostFence();
   const place = { latest: target.latest, generation: target.current_generation };
@@ -89,7 +90,7 @@ function publishing(publication: Publication, { latest, generation }: Place): St
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
-    ...(latest ? [new Step({ text: supersede(run.target, generation) })] : []),
+    ...(latest ? [supersede(run.target, generation)] : []),
     predictionsStep(run, latest ? generation : HISTORY, batches),
     ...beside(),
     finishRun.step(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),

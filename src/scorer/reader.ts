@@ -3,7 +3,7 @@ import { connect } from '../db/connect.ts';
 import type { Around } from '../copy/copy-out.ts';
 import { disconnect } from '../db/disconnect.ts';
 import { sqlState } from '../db/sqlstate.ts';
-import { Step } from '../db/trip.ts';
+import { Step } from '../db/step.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';

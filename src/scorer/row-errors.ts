@@ -1,4 +1,4 @@
-import { Step } from '../db/trip.ts';
+import { Step } from '../db/step.ts';
 import { storable } from '../lib/storable.ts';
 import type { Run } from '../runs/run.ts';
 import type { RowError } from '../model/row-error.ts';

@@ -1,4 +1,4 @@
-import { Step } from '../db/trip.ts';
+import { Step } from '../db/step.ts';
 import { qualified } from '../lib/ident.ts';
 import type { Job } from './job.ts';
 

@@ -32,7 +32,6 @@ export class ScorerProcess {
     this.#child = fork(MAIN, {
       env: settings.connecting,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      serialization: 'advanced',
       execArgv: V8_FLAGS,
     });
     this.#child.on('message', (message: FromScorer) => this.#receive(message));

@@ -5,7 +5,7 @@ import { statement } from '../db/statement.ts';
 const SLICE_BYTES = 8 * 2 ** 20;
 
 type Slice = { slice: Buffer; size: number };
-type ReadSlice = (client: Queryable, versionId: number, from: number, bytes: number) => Promise<Slice[]>;
+type ReadSlice = (client: Queryable, versionId: number, from: number, bytes: number) => Promise<readonly Slice[]>;
 
 const originalSlice = statement<[versionId: number, from: number, bytes: number], Slice>(
   'original_slice',

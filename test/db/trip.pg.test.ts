@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { statement } from '../../src/db/statement.ts';
-import { begin, commit, Step, together } from '../../src/db/trip.ts';
+import { begin, commit, Step } from '../../src/db/step.ts';
+import { together } from '../../src/db/trip.ts';
 import { emptyDatabase } from '../support/database.ts';
 
 const database = await emptyDatabase();
@@ -60,6 +61,18 @@ describe('statements in one trip', () => {
     const after = double.step(2);
     await together(client, [works, after]);
     expect([works.rows, after.rows]).toEqual([[{ '?column?': 1 }], [{ doubled: 4 }]]);
+  });
+
+  test('prepare anew what a name stands for where its text is another, and after one that cannot be prepared', async () => {
+    const client = await database.client();
+    const named = (text: string) => new Step<{ n: number }>({ name: 'named', text });
+    const [one, two, again] = [named('select 1 as n'), named('select 2 as n'), named('select 1 as n')];
+    await together(client, [one, two]);
+    await expect(together(client, [named('select n from nowhere')])).rejects.toMatchObject({ code: '42P01' });
+    await together(client, [again]);
+    expect([one.rows, two.rows, again.rows]).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 1 }]]);
+    const { rows } = await client.query("select statement from pg_prepared_statements where name = 'named'");
+    expect(rows).toEqual([{ statement: 'select 1 as n' }]);
   });
 
   test('fail where their COPY is refused', async () => {

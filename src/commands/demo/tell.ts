@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { followRun } from '../follow-run.ts';
 import type { Output } from '../output.ts';
 import { resultTable, type Row } from '../records.ts';
+import { spin } from '../spinner.ts';
 import type { Person } from './server.ts';
 import type { Step } from './story.ts';
 
@@ -28,7 +29,7 @@ export async function tellStory(
 }
 
 async function tellStep(step: Step, client: pg.Client, output: Output): Promise<void> {
-  if (step.accuracyOf !== undefined) await labelsCounted(client, step.accuracyOf);
+  if (step.accuracyOf !== undefined) await labelsCounted(client, step.accuracyOf, output);
   if (step.say !== '') output.note(`\n-- ${step.say}`);
   output.note(`${step.who}=> ${step.sql.replace('$1', `'\\x…' /* demo/models/${step.file} */`)};`);
   const values = step.file === undefined ? [] : [await readFile(new URL(step.file, MODELS))];
@@ -38,16 +39,21 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
   if (step.run === true && typeof run === 'number') await followRun(client, run, output);
 }
 
-/** Waits until the labels that a model has now are in its accuracy views. */
-async function labelsCounted(client: pg.Client, model: string): Promise<void> {
-  for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
-    const { rows } = await client.query<{ counted: boolean }>(
-      'select is_settled as counted from pgscore.label_sources where model = $1',
-      [model],
-    );
-    if (rows[0]?.counted === true) return;
-    await setTimeout(LABEL_PAUSE_MS);
+/** Waits until the labels that a model has now are in its accuracy views; says so where it takes long, and where it takes too long. */
+async function labelsCounted(client: pg.Client, model: string, output: Output): Promise<void> {
+  const counted = 'select is_settled from pgscore.label_sources where model = $1 and is_settled';
+  const settled = async (): Promise<boolean> => (await client.query(counted, [model])).rowCount === 1;
+  if (await settled()) return;
+  const done = spin(output, `counting the labels of ${model}`);
+  try {
+    for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
+      await setTimeout(LABEL_PAUSE_MS);
+      if (await settled()) return;
+    }
+  } finally {
+    done();
   }
+  output.note(`The labels of ${model} are still being counted: what follows is of those that are.`);
 }
 
 /** A function that returns nothing still gives a row. */
