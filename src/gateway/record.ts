@@ -27,7 +27,7 @@ type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
-/** To write each call by itself took as much time of the process as to answer it. */
+/** To write each call by itself took as much time of the process as to answer it; and what is written together is counted together. */
 const GATHER_MS = 250;
 /** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector. */
 const ENCODE_ROWS = 32;
@@ -48,6 +48,7 @@ export class Recorder {
   #encoding: NodeJS.Immediate | undefined;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
+  #hurried = false;
 
   constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void) {
     this.#keep = keep;
@@ -76,8 +77,10 @@ export class Recorder {
 
   /** Resolves when all that was recorded is kept. */
   async drained(): Promise<void> {
+    this.#hurried = true;
     this.#hurry();
     await this.#writing;
+    this.#hurried = false;
   }
 
   #encodeEarly(): void {
@@ -110,16 +113,19 @@ export class Recorder {
     }
   }
 
+  /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to keep. */
   async #write(): Promise<void> {
-    await this.#gathered();
-    for (await this.#encodeAll(); this.#encoded.length > 0; await this.#encodeAll()) {
-      const some = this.#next();
-      await this.#keep(together(some)).catch((error: unknown) => {
-        this.#onError(error);
-        return this.#keepHalves(some.flatMap(callsOf), error);
-      });
-      this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
-    }
+    do {
+      await this.#gathered();
+      await this.#encodeAll();
+      for (const some of parted(this.#encoded.splice(0))) {
+        await this.#keep(together(some)).catch((error: unknown) => {
+          this.#onError(error);
+          return this.#keepHalves(some.flatMap(callsOf), error);
+        });
+        this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
+      }
+    } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
   }
 
@@ -154,19 +160,28 @@ export class Recorder {
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, GATHER_MS);
+      const timer = setTimeout(resolve, this.#hurried ? 0 : GATHER_MS);
       this.#hurry = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
+}
 
-  #next(): Encoded[] {
-    let sum = 0;
-    const end = this.#encoded.findIndex(({ rows }) => (sum += rows) > MOST_AT_A_TIME_ROWS);
-    return this.#encoded.splice(0, end < 0 ? this.#encoded.length : Math.max(1, end));
+/** In parts of at most so many rows, or of one that has more. */
+function parted(encoded: readonly Encoded[]): Encoded[][] {
+  const parts: Encoded[][] = [];
+  let rows = Number.POSITIVE_INFINITY;
+  for (const each of encoded) {
+    if (rows + each.rows > MOST_AT_A_TIME_ROWS) {
+      parts.push([]);
+      rows = 0;
+    }
+    parts.at(-1)?.push(each);
+    rows += each.rows;
   }
+  return parts;
 }
 
 function together(encoded: readonly Encoded[]): EncodedForKeeping {

@@ -11,10 +11,10 @@ const writeFeatureTally = statement<
     setId: number,
     day: number | null,
     rows: number,
-    features: readonly number[],
-    slots: readonly number[],
-    counts: readonly number[],
-    sums: readonly number[],
+    features: string,
+    slots: string,
+    counts: string,
+    sums: string,
   ]
 >(
   'write_feature_tally',
@@ -30,8 +30,24 @@ export function writeFeatureTallies(
   tallies: readonly DayTally[],
 ): Step[] {
   return tallies.map(({ day, rows, features, slots, counts, sums }) =>
-    writeFeatureTally.step(runId, attempt, shard, setId, day, rows, features, slots, counts, sums),
+    writeFeatureTally.step(
+      runId,
+      attempt,
+      shard,
+      setId,
+      day,
+      rows,
+      braced(features),
+      braced(slots),
+      braced(counts),
+      braced(sums),
+    ),
   );
+}
+
+/** As PostgreSQL reads an array. The driver would quote each of some thousand numbers. */
+function braced(list: readonly number[]): string {
+  return `{${list.join()}}`;
 }
 
 const writeSamples = statement<
