@@ -29,8 +29,8 @@ const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
 /** To write each call by itself took as much time of the process as to answer it; and what is written together is counted together. */
 const GATHER_MS = 250;
-/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector. */
-const ENCODE_ROWS = 32;
+/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; to make columns of 32 takes five times as long a row. */
+const ENCODE_ROWS = 128;
 
 /**
  * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
