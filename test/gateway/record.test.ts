@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 
+import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
@@ -118,6 +119,50 @@ test('what the database could not take, whatever was in it, is not tried in part
   expect([tries, recorder.dropped]).toEqual([1, 10]);
 });
 
+test('calls of a version of which nothing is known yet wait until it is, and are keyed by that', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const asked: number[][] = [];
+  let keys: KeyColumn[] = [];
+  const watching: Watching = {
+    get: (versionId) => ({ versionId, timeZone: 'UTC', keys, featuresWatched: true, binSet: null }),
+    isFresh: () => false,
+    renew: (versionIds) => {
+      asked.push([...versionIds]);
+      keys = [{ name: 'x', family: 'bigint' }];
+      return Promise.resolve();
+    },
+  };
+  const keep = (encoded: EncodedForKeeping): Promise<void> => {
+    kept.push(encoded);
+    return Promise.resolve();
+  };
+  const recorder = new Recorder(keep, watching, () => undefined);
+  for (let n = 0; n < 3; n += 1) {
+    recorder.record(settledCall(200));
+    await new Promise(setImmediate);
+  }
+  expect(asked).toEqual([]);
+  await recorder.drained();
+  expect(asked).toEqual([[1]]);
+  expect(kept.map(({ calls, features }) => [calls.length, features.map(({ batch }) => batch.numRows)])).toEqual([
+    [3, [600]],
+  ]);
+  expect(Buffer.concat(kept[0]?.tuples ?? []).toString('latin1')).toContain('\0\0\0\u0003199');
+});
+
+test('calls of versions that can not be looked up are counted as lost, and the next are kept', async () => {
+  const kept: number[] = [];
+  let fails = true;
+  const renew = (): Promise<void> => (fails ? Promise.reject(new Error('no database')) : Promise.resolve());
+  const recorder = new Recorder(keptBut([], kept), { ...WATCHING, renew }, () => undefined);
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  fails = false;
+  recorder.record(settledCall(3));
+  await recorder.drained();
+  expect([recorder.dropped, kept]).toEqual([1, [3]]);
+});
+
 test('zero bytes in the texts of a call are written out', async () => {
   let written = '';
   const recorder = new Recorder(
@@ -138,7 +183,7 @@ test('calls that can not be written down are counted, and the next are kept', as
   const errors: unknown[] = [];
   const recorder = new Recorder(keptBut([], kept), WATCHING, (error) => errors.push(error));
   const odd = 7 as unknown as string;
-  recorder.record(settledCall(40, odd));
+  recorder.record(settledCall(140, odd));
   await new Promise(setImmediate);
   recorder.record(settledCall(2));
   await recorder.drained();
