@@ -1,12 +1,14 @@
 -- What was asked for online, as the monitor reads it: batches of calls are counted as runs are, and labels find single calls by their key.
 
 create or replace function pgscore_data._called_versions(this_model int) returns int[]
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
-begin atomic
-  select array(select v.version_id from pgscore_data.version v
+as $$
+begin
+  return array(select v.version_id from pgscore_data.version v
                 where v.model_id = this_model and exists (select from pgscore_data.online_hour h where h.version_id = v.version_id));
-end;
+end
+$$;
 comment on function pgscore_data._called_versions(int) is 'The versions of a model that were ever called online, as far as that is counted.';
 
 create or replace function pgscore_data._find_calls(this_model int) returns void
@@ -91,14 +93,19 @@ end;
 comment on function pgscore_data._note_counted_calls(bigint[]) is 'Takes batches of calls out of those that are to be counted.';
 
 create or replace function pgscore_data._note_key(runs bigint[]) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
+begin
+  if not exists (select from pgscore_data.monitor m where m.key_columns is null) then
+    return;
+  end if;
   update pgscore_data.monitor m
      set key_columns = (select array_agg(k ->> 'name' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n))
     from (select distinct on (v.model_id) v.model_id, t.key_columns
             from pgscore_data.run r join pgscore_data.version v using (version_id) join pgscore_data.target t using (target_id)
            where r.run_id = any (runs) order by v.model_id, r.run_id) t
    where m.model_id = t.model_id and m.key_columns is null;
-end;
+end
+$$;
 comment on function pgscore_data._note_key(bigint[]) is 'Takes the key of the first runs of a model for that of its calls, where labels have not said it.';
