@@ -1,6 +1,12 @@
 import type { Client } from 'pg';
 
-import type { MonitoredPrediction } from './monitored-model.ts';
+/** A prediction, as far as it is counted. */
+type Counted = {
+  readonly at: string;
+  readonly score: number;
+  readonly label?: string;
+  readonly probabilities?: number[];
+};
 
 /** Which run, or batch of calls, predictions are of. */
 type Scored = { readonly runId: string; readonly attempt: number };
@@ -10,7 +16,7 @@ export async function addTallies(
   superuser: Client,
   scored: Scored,
   versionId: number,
-  predictions: readonly MonitoredPrediction[],
+  predictions: readonly Counted[],
 ): Promise<void> {
   const values = [scored.runId, scored.attempt, versionId, JSON.stringify(predictions)];
   await superuser.query(
