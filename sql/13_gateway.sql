@@ -265,7 +265,7 @@ begin
   -- So that what log_calls() changes meanwhile is seen, by it or here.
   perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
   perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
-    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
+    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
     'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
   perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns', E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
     'Sends many rows, a JSON array, to the service ahead of _columns().');
@@ -280,7 +280,7 @@ $$;
 comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online and its like, by which a version is asked of the service.';
 
 create or replace view pgscore._call_log_request as
-select null::text as model, null::double precision as sampling, null::boolean as inputs, null::name as requested_by where false;
+select null::text as model, null::double precision as sampling, null::boolean as inputs, null::name as requested_by, null::text[] as key where false;
 comment on view pgscore._call_log_request is 'Where log_calls() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._call_log_request alter column requested_by set default current_user;
 
@@ -295,11 +295,14 @@ begin
   if new.sampling is null or not new.sampling between 0 and 1 then
     raise exception 'sampling => % is not between 0 and 1', coalesce(new.sampling::text, 'NULL') using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
   end if;
-  insert into pgscore_data.call_log (model_id, sampling, inputs) values (this_model.model_id, new.sampling, coalesce(new.inputs, true))
-  on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs;
+  if exists (select from unnest(new.key) k where coalesce(octet_length(k) not between 1 and 63, true)) then
+    raise exception 'key => % is no list of columns', new.key using errcode = 'invalid_parameter_value', hint = 'Name the columns of the rows that identify what they are about: key => array[''customer_id'']; ''{}'' goes by the labels again.';
+  end if;
+  insert into pgscore_data.call_log as l (model_id, sampling, inputs, key) values (this_model.model_id, new.sampling, coalesce(new.inputs, true), nullif(new.key, '{}'))
+  on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs, key = case when new.key is null then l.key else excluded.key end;
   perform pgscore_data._create_online(e.version_id) from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model.model_id;
   insert into pgscore_data.audit (actor, action, model, detail)
-  values (new.requested_by, 'log_calls', this_model.model_name, jsonb_build_object('sampling', new.sampling, 'inputs', coalesce(new.inputs, true)));
+  values (new.requested_by, 'log_calls', this_model.model_name, jsonb_strip_nulls(jsonb_build_object('sampling', new.sampling, 'inputs', coalesce(new.inputs, true), 'key', new.key)));
   return new;
 end
 $$;
@@ -308,17 +311,19 @@ comment on function pgscore_data._accept_call_log() is 'Stores which calls of a 
 create or replace trigger accept instead of insert on pgscore._call_log_request
 for each row execute function pgscore_data._accept_call_log();
 
-create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true) returns void
+drop function if exists pgscore.log_calls(text, double precision, boolean);
+create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true, key text[] default null) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._call_log_request (model, sampling, inputs) values ($1, $2, $3) $$;
-comment on function pgscore.log_calls(text, double precision, boolean) is
-'Which of the online predictions of a model are kept in pgscore.online_predictions: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given. Native predictions are made in the caller''s query and are not kept.';
+as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) values ($1, $2, $3, $4) $$;
+comment on function pgscore.log_calls(text, double precision, boolean, text[]) is
+'Which of the online predictions of a model are kept in pgscore.online_predictions, and counted by the monitor: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given.
+key: the columns of the rows by which labels find them, array[''customer_id''], where they are called otherwise than the key of set_labels() or of runs; left out, it stays as it is; ''{}'' goes by those again. Native predictions are made in the caller''s query and are not kept.';
 
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
        case when p.features is null then p.inputs
          else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
-       end as inputs, p.score, p.label, p.probabilities, p.error
+       end as inputs, p.score, p.label, p.probabilities, p.error, p.key
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';
@@ -334,3 +339,4 @@ comment on column pgscore.online_predictions.score is 'The probability of the po
 comment on column pgscore.online_predictions.label is 'The label.';
 comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels.';
 comment on column pgscore.online_predictions.error is 'Why there is no prediction.';
+comment on column pgscore.online_predictions.key is 'What the row was about, by which labels find it; NULL: it did not say.';

@@ -14,6 +14,12 @@ comment on function pgscore_data._monitor_model() is 'Every model is watched, wi
 create or replace trigger monitor_model after insert on pgscore_data.model
 for each row execute function pgscore_data._monitor_model();
 
+create or replace view pgscore_data.scored as
+select r.run_id, r.attempt, r.version_id, r.state, r.snapshot_at, r.finished_at, r.paired from pgscore_data.run r
+union all
+select b.batch_id, 0, b.version_id, 'done', b.snapshot_at, b.kept_at, b.counted from pgscore_data.online_batch b;
+comment on view pgscore_data.scored is 'What was scored together and has tallies: runs, and batches of calls as they were kept.';
+
 create or replace function pgscore_data._take_turn(this_work text) returns boolean
 language sql volatile
 set search_path = pg_catalog, pg_temp

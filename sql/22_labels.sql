@@ -15,7 +15,8 @@ select null::text as model, null::name as source_schema, null::name as source_na
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column owner set default current_user;
 
-create or replace function pgscore_data._settle_key(this_model int, base text, families text[]) returns void
+drop function if exists pgscore_data._settle_key(int, text, text[]);
+create or replace function pgscore_data._settle_key(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -26,10 +27,11 @@ begin
     raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ') using
       errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
   end if;
-  update pgscore_data.monitor m set key_types = families where m.model_id = this_model and m.key_types is distinct from families;
+  update pgscore_data.monitor m set key_types = families, key_columns = columns
+   where m.model_id = this_model and (m.key_types, m.key_columns) is distinct from (families, columns);
 end
 $$;
-comment on function pgscore_data._settle_key(int, text, text[]) is 'Labels of a model have one kind of key.';
+comment on function pgscore_data._settle_key(int, text, text[], name[]) is 'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
 create or replace function pgscore_data._accept_labels() returns trigger
 language plpgsql security definer
@@ -50,7 +52,7 @@ begin
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.owner) then
     raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
-  perform pgscore_data._settle_key(family.model_id, new.model, new.key_types);
+  perform pgscore_data._settle_key(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column, time_zone, handle_id)
   values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column, new.time_zone, new.handle_id)
@@ -271,20 +273,24 @@ as $$
 declare
   family record := pgscore_data._model_family(new.model);
   families text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = family.model_id);
+  columns name[];
   canonical text[];
 begin
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model using errcode = 'insufficient_privilege', hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
   if families is null then
-    select array_agg(pgscore._label_key(to_regtype(k ->> 'sql_type')) order by n) into families
+    select array_agg(pgscore._label_key(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n) into families, columns
       from (select t.key_columns from pgscore_data.target t join pgscore_data.run r on r.target_id = t.target_id join pgscore_data.version v using (version_id)
              where v.model_id = family.model_id order by r.run_id limit 1) t cross join jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
+    if families is null then
+      select array_fill('text'::text, array[cardinality(c.key)]), c.key into families, columns from pgscore_data.call_log c where c.model_id = family.model_id and c.key is not null;
+    end if;
     if families is null or array_position(families, null) is not null then
       raise exception 'model "%" has no predictions that a label could be about', new.model using
-        errcode = 'object_not_in_prerequisite_state', hint = 'Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or boolean.';
+        errcode = 'object_not_in_prerequisite_state', hint = format('Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or boolean; or say what calls of score() are about: select pgscore.log_calls(%L, key => array[''id'']);', new.model);
     end if;
-    perform pgscore_data._settle_key(family.model_id, new.model, families);
+    perform pgscore_data._settle_key(family.model_id, new.model, families, columns);
   end if;
   if cardinality(new.key) is distinct from cardinality(families) or array_position(new.key, null) is not null then
     raise exception 'the key of model "%" has % columns (%), and none is NULL', new.model, cardinality(families), array_to_string(families, ', ') using

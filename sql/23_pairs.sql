@@ -102,6 +102,25 @@ begin atomic
 end;
 comment on function pgscore_data._targets_of(int) is 'The targets that hold predictions of a model and are keyed as its labels are.';
 
+create or replace function pgscore_data._late_predictions(made text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format(
+  'with late as (
+     insert into pgscore_data.refresh_key (model_id, key, entity)
+     select $2, g.key, (select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n) + row_number() over (order by g.key)
+       from (select distinct g.key
+               from (%s) p
+              cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $2 and x.key = p.key and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
+             except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g
+     returning entity, key
+   )
+   insert into pgscore_data.refresh_truth (entity, known_at, label)
+   select l.entity, g.known_at, g.label
+     from late l
+    cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = $2 and x.key = l.key offset 0) g', made);
+comment on function pgscore_data._late_predictions(text) is 'The statement that notes the entities of predictions of model $2 whose label was there before them, with all of their labels. made: the query of their key and event_time by $1; where there is none, $3 is the time. $4: the pairing rule.';
+
 create or replace function pgscore_data._note_late_predictions(runs bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -117,20 +136,8 @@ begin
      group by v.model_id, m.pairing, t.target_id, t.key_columns
   loop
     update pgscore_data.refresh_key k set stands = false where k.model_id = r.model_id and k.stands;
-    execute format(
-      'with late as (
-         insert into pgscore_data.refresh_key (model_id, key, entity)
-         select $2, g.key, (select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n) + row_number() over (order by g.key)
-           from (select distinct g.key
-                   from (select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null) p
-                  cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $2 and x.key = p.key and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
-                 except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g
-         returning entity, key
-       )
-       insert into pgscore_data.refresh_truth (entity, known_at, label)
-       select l.entity, g.known_at, g.label
-         from late l
-        cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = $2 and x.key = l.key offset 0) g', pgscore_data._key_text(r.key_columns), 'target_' || r.target_id)
+    execute pgscore_data._late_predictions(format('select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null',
+      pgscore_data._key_text(r.key_columns), 'target_' || r.target_id))
     using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
   end loop;
 end
@@ -164,6 +171,7 @@ begin
       'target_' || t.target_id, pgscore_data._key_match(t.key_columns, families))
     using this_model, array(select g.generation from pgscore_data.generation g where g.target_id = t.target_id and g.state = 'published'), t.class_labels;
   end loop;
+  perform pgscore_data._find_calls(this_model);
 end
 $$;
 comment on function pgscore_data._find_predictions(int) is 'Looks up every prediction of the entities that changed.';
@@ -180,7 +188,8 @@ begin
   with ordered as (
     select p.*, lead(p.event_time) over later as next_event, lag(p.run_id) over later is null as is_first, lead(p.run_id) over later is null as is_latest
       from pgscore_data.refresh_prediction p where p.model_id = this_model
-    window later as (partition by p.entity, p.version_id order by p.event_time, p.run_id)
+    -- What was asked for online has a negative number, the later the lower.
+    window later as (partition by p.entity, p.version_id order by p.event_time, abs(p.run_id), p.run_id)
   ), paired as (
     select distinct on (o.entity, o.version_id, o.run_id)
            o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, o.probabilities, o.segments, g.known_at, g.label

@@ -1,4 +1,4 @@
--- What the cells of a day hold: predictions as finished runs counted them, and pairs as they come and go.
+-- What the cells of a day hold: predictions as finished runs and the gateway counted them, and pairs as they come and go.
 
 create or replace function pgscore_data._count_predictions(runs bigint[]) returns void
 language sql volatile
@@ -12,7 +12,7 @@ begin atomic
       from gone g
       cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
       -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.
-      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
+      cross join lateral (select x.* from pgscore_data.scored x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
       left join pgscore_data.execution e using (version_id)
@@ -29,7 +29,7 @@ begin atomic
   select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
   on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive;
 end;
-comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs to the cells; those of an attempt that came to nothing go.';
+comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs and of batches of calls to the cells; those of an attempt that came to nothing go.';
 
 create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile

@@ -28,6 +28,32 @@ begin atomic
 end;
 comment on function pgscore_data._note_feed(text, int, timestamptz) is 'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
 
+create or replace function pgscore_data._count_scored(runs bigint[], batches bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  scored bigint[] := runs || batches;
+begin
+  perform pgscore_data._count_predictions(scored);
+  perform pgscore_data._count_features(scored);
+  if cardinality(runs) > 0 then
+    perform pgscore_data._count_segments(runs);
+    perform pgscore_data._note_late_predictions(runs);
+    update pgscore_data.run r set paired = true where r.run_id = any (runs);
+    perform pgscore_data._note_key(runs);
+  end if;
+  if cardinality(batches) > 0 then
+    perform pgscore_data._note_late_calls(batches);
+    perform pgscore_data._note_counted_calls(batches);
+  end if;
+  perform pgscore_data._note_feed('scoring', v.model_id, max(s.finished_at)) from pgscore_data.scored s join pgscore_data.version v using (version_id)
+    where s.run_id = any (scored) and s.finished_at is not null group by v.model_id, date_trunc('day', s.finished_at);
+  insert into pgscore_data.alert_due (version_id) select distinct s.version_id from pgscore_data.scored s where s.run_id = any (scored);
+end
+$$;
+comment on function pgscore_data._count_scored(bigint[], bigint[]) is 'Counts runs that are done and batches of calls, and notes the entities whose label was there before them.';
+
 create or replace function pgscore_data._refresh(most int default 100000) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -48,12 +74,14 @@ declare
   changed bigint;
   last_change bigint;
   runs bigint[];
+  batches bigint[];
   removed bigint;
   added bigint;
   entities bigint;
   this_model int;
 begin
-  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired) then
+  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired)
+    and not exists (select from pgscore_data.online_batch b where not b.counted) then
     return false;
   end if;
   if not pgscore_data._take_turn('cells') then
@@ -64,15 +92,9 @@ begin
   perform pgscore_data._tell_labels();
   perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
-  if cardinality(runs) > 0 then
-    perform pgscore_data._count_predictions(runs);
-    perform pgscore_data._count_segments(runs);
-    perform pgscore_data._count_features(runs);
-    perform pgscore_data._note_late_predictions(runs);
-    update pgscore_data.run r set paired = true where r.run_id = any (runs);
-    perform pgscore_data._note_feed('scoring', v.model_id, max(r.finished_at)) from pgscore_data.run r join pgscore_data.version v using (version_id)
-      where r.run_id = any (runs) and r.finished_at is not null group by v.model_id, date_trunc('day', r.finished_at);
-    insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
+  batches := array(select b.batch_id from pgscore_data.online_batch b where not b.counted order by b.batch_id limit 1000);
+  if cardinality(runs) + cardinality(batches) > 0 then
+    perform pgscore_data._count_scored(runs, batches);
   end if;
   select count(*) into entities from pgscore_data.refresh_key;
   if entities > 1000 then
@@ -102,7 +124,8 @@ begin
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
   return exists (select from pgscore_data.label_change c where c.change_id > last_change and c.captured_at < began)
-      or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began);
+      or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began)
+      or exists (select from pgscore_data.online_batch b where not b.counted and b.kept_at < began);
 end
 $$;
 comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';

@@ -44,7 +44,7 @@ return $${
   "window_date": "First local day of the window, in the model's time zone.",
   "window_start": "Where the window begins.",
   "window_end": "Where it ends; that instant belongs to the next one.",
-  "n_predictions": "Predictions for times in the window, by finished runs.",
+  "n_predictions": "Predictions for times in the window, by finished runs and by calls of score() that are kept.",
   "n_labeled": "Predictions whose truth is known.",
   "label_coverage": "n_labeled / n_predictions.",
   "is_mature": "Whether the labelled share has reached the minimum of the model's monitor. Before that, ratios are provisional and usually biased: labels that come early are seldom like the others.",

@@ -49,8 +49,12 @@ begin
                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
        cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
-    || ') x'
-  using this_model, from_time, to_time;
+    || '
+      union select p.key
+        from pgscore_data.online_prediction p
+       where p.version_id = any ($4) and p.asked_at >= $2 and p.asked_at < $3 and p.key is not null and p.error is null
+         and exists (select from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key)) x'
+  using this_model, from_time, to_time, pgscore_data._called_versions(this_model);
   get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;
   perform pgscore_data._recall_labels();
@@ -241,6 +245,10 @@ create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
+  delete from pgscore_data.online_batch b
+   where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
+     and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
+     and not exists (select from pgscore_data.class_tally t where t.run_id = b.batch_id);
   delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
   delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');

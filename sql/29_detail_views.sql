@@ -6,8 +6,8 @@ set search_path = pg_catalog, pg_temp
 return pgscore_data._metric_meanings() || $${
   "task": "binary, multiclass or regression.",
   "is_champion": "Whether the bare model name means this version.",
-  "last_scored_at": "When a run of the version was last done.",
-  "n_24h": "Predictions of runs that were done in the last 24 hours.",
+  "last_scored_at": "When a run of the version was last done, or a call of score() was last asked that is kept.",
+  "n_24h": "Predictions of runs that were done in the last 24 hours, and of calls since the hour in which these began.",
   "latest_window": "First day of the newest month that is mature and has 30 labels.",
   "metric": "Which metric it is: accuracy of classifiers, mae of regressions.",
   "value": "Its value in that month.",
@@ -57,7 +57,8 @@ return pgscore_data._metric_meanings() || $${
   "actual": "The truth.",
   "error": "Prediction minus truth.",
   "is_correct": "Whether they are the same class.",
-  "run": "The run that made the prediction.",
+  "run": "The run that made the prediction; NULL for one that was asked for online.",
+  "online_prediction": "Its prediction_id in pgscore.online_predictions, where score() or its like asked for it; NULL for one of a run.",
   "started_at": "When the refresh began.",
   "labels_changed": "Changed labels that it took.",
   "entities": "Entities whose pairs it looked at.",
@@ -212,12 +213,13 @@ comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is kno
 create or replace view pgscore_bi.prediction_detail with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, array_to_string(e.key, ', ') as entity_key, e.event_time, e.score, x.class_labels[e.predicted_class + 1] as predicted,
        coalesce(x.class_labels[e.actual_class + 1], e.actual::text) as actual, e.score - e.actual as error, e.actual_class = e.predicted_class as is_correct, e.known_at,
-       extract(epoch from greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', e.known_at)) - e.event_time)::float8 / 86400 as label_delay_days, e.run_id as run
+       extract(epoch from greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', e.known_at)) - e.event_time)::float8 / 86400 as label_delay_days, case when e.run_id > 0 then e.run_id end as run,
+       case when e.run_id < 0 then -e.run_id end as online_prediction
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution x using (version_id)
   join pgscore_data.evaluation e using (version_id);
-comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with its truth. Filter by model and by event_time.';
+comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with its truth, of runs and of calls of score(). Filter by model and by event_time.';
 
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
@@ -230,8 +232,10 @@ with performance as (
 )
 select m.name as model_name, v.number::bigint as model_version, e.task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
-       (select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' order by r.run_id desc limit 1) as last_scored_at,
-       (select coalesce(sum(r.rows_done - r.rows_failed), 0)::bigint from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and r.finished_at > now() - interval '24 hours') as n_24h,
+       greatest((select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' order by r.run_id desc limit 1),
+         (select h.last_at from pgscore_data.online_hour h where h.version_id = v.version_id order by h.hour desc limit 1)) as last_scored_at,
+       ((select coalesce(sum(r.rows_done - r.rows_failed), 0) from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and r.finished_at > now() - interval '24 hours')
+         + (select coalesce(sum(h.n_predictions), 0) from pgscore_data.online_hour h where h.version_id = v.version_id and h.hour > now() - interval '25 hours'))::bigint as n_24h,
        w.n_predictions, w.n_labeled, w.n_labeled::float8 / nullif(w.n_predictions, 0) as label_coverage,
        p.window_date as latest_window, p.metric, p.value, p.ci_low, p.ci_high, p.value_before, p.value - p.value_before as change, p.roc_auc as roc_auc_now,
        s.source_schema || '.' || s.source_name as label_source,

@@ -1,4 +1,4 @@
--- Adding up what finished runs read, by version, local day and feature.
+-- Adding up what finished runs read and calls were about, by version, local day and feature.
 
 create or replace function pgscore_data._dense(size int, slots smallint[], counts bigint[]) returns bigint[]
 language plpgsql immutable
@@ -36,12 +36,12 @@ declare
 begin
   for this_version in
     select r.version_id
-      from (select distinct x.version_id from pgscore_data.run x where x.run_id = any (runs)) r
+      from (select distinct x.version_id from pgscore_data.scored x where x.run_id = any (runs)) r
      cross join lateral (
        select sum(cardinality(s.days)) as n
          from pgscore_data.feature_sample s
-        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) x
-        where s.version_id = r.version_id and s.feature = (select min(w.feature) from pgscore_data._watched(r.version_id) w)) s
+        where (s.run_id < 0 or exists (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done'))
+          and s.version_id = r.version_id and s.feature = (select min(w.feature) from pgscore_data._watched(r.version_id) w)) s
      where s.n >= 1000
   loop
     this_set := pgscore_data._new_set(this_version, 'first_runs');
@@ -50,14 +50,15 @@ begin
       from (
        select s.feature, array_agg(x.number) as numbers, array_agg(x.text) as texts
          from pgscore_data.feature_sample s
-        cross join lateral (select from pgscore_data.run x where x.run_id = s.run_id and x.attempt = s.attempt and x.state = 'done' offset 0) r
         cross join lateral unnest(s.days, s.numbers, s.texts) x (day, number, text)
-        where s.version_id = this_version group by s.feature) v
+        where s.version_id = this_version
+          and (s.run_id < 0 or exists (select from pgscore_data.run r where r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'done'))
+        group by s.feature) v
       join pgscore_data._watched(this_version) w on w.feature = v.feature;
   end loop;
 end
 $$;
-comment on function pgscore_data._freeze_sampled(bigint[]) is 'Freezes the bins of versions whose small runs have read a thousand rows together.';
+comment on function pgscore_data._freeze_sampled(bigint[]) is 'Freezes the bins of versions whose small runs and calls have been about a thousand rows together.';
 
 create or replace function pgscore_data._tally_samples() returns bigint[]
 language sql volatile
@@ -85,7 +86,7 @@ begin atomic
   )
   select array(select distinct t.run_id from tallied t);
 end;
-comment on function pgscore_data._tally_samples() is 'Counts the samples of versions that have bins by now, as the scorer would have; the runs that they are of.';
+comment on function pgscore_data._tally_samples() is 'Counts the samples of versions that have bins by now, as the scorer would have; the runs and batches of calls that they are of.';
 
 create or replace function pgscore_data._grow_baselines() returns void
 language sql volatile
@@ -126,17 +127,23 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 set enable_mergejoin = on
 set enable_material = on
+-- Of few runs or of many, they are gone to by their number.
+set plan_cache_mode = force_generic_plan
 as $$
 begin
+  -- A batch of calls, whose number is negative, is done, and its days are told.
   perform pgscore_data._freeze_sampled(runs);
   runs := runs || pgscore_data._tally_samples();
+  if not exists (select from pgscore_data.feature_tally t where t.run_id = any (runs)) then
+    return;
+  end if;
   truncate pgscore_data.refresh_feature;
   with gone as (
-    delete from pgscore_data.feature_tally t where t.run_id = any (runs) and (select r.state from pgscore_data.run r where r.run_id = t.run_id) = 'done' returning t.*
+    delete from pgscore_data.feature_tally t where t.run_id = any (runs) and (t.run_id < 0 or (select r.state from pgscore_data.run r where r.run_id = t.run_id) = 'done') returning t.*
   ), kept as (
     select g.*, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as at
-      from gone g cross join lateral (select x.attempt, x.snapshot_at from pgscore_data.run x where x.run_id = g.run_id offset 0) r join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-     where g.attempt = r.attempt
+      from gone g left join lateral (select x.attempt, x.snapshot_at from pgscore_data.run x where x.run_id = g.run_id offset 0) r on true join pgscore_data.feature_set s using (set_id) join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     where g.run_id < 0 or g.attempt = r.attempt
   )
   insert into pgscore_data.refresh_feature (set_id, run_id, day, feature, slot, n, sum)
   select k.set_id, k.run_id, k.at, x.feature, x.slot, x.n, x.sum from kept k cross join lateral unnest(k.features, k.slots, k.counts, k.sums) x (feature, slot, n, sum);

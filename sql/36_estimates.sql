@@ -116,7 +116,7 @@ declare
   versions int[];
   days timestamptz[];
 begin
-  if not exists (select from pgscore_data.estimate_due) and not exists (select from pgscore_data.class_tally t where (select r.state from pgscore_data.run r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
+  if not exists (select from pgscore_data.estimate_due) and not exists (select from pgscore_data.class_tally t where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
     or not pgscore_data._take_turn('cells') then
     return false;
   end if;

@@ -9,11 +9,11 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
-    delete from pgscore_data.class_tally t where (select r.state from pgscore_data.run r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
+    delete from pgscore_data.class_tally t where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
   ), placed as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n, sum(c.n_predicted)::bigint as n_predicted
       from gone g
-      cross join lateral (select x.* from pgscore_data.run x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
+      cross join lateral (select x.* from pgscore_data.scored x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
      cross join lateral unnest(g.classes, g.bins, g.counts, g.predicted) as c (class, bin, n, n_predicted)
@@ -25,7 +25,7 @@ begin atomic
   select p.version_id, p.day, p.class, p.bin, p.n, p.n_predicted from placed p
   on conflict (version_id, day, class, bin) do update set n = c.n + excluded.n, n_predicted = c.n_predicted + excluded.n_predicted;
 end;
-comment on function pgscore_data._count_class_volumes() is 'Adds what finished runs counted by class to the cells; the counts of an attempt that came to nothing go.';
+comment on function pgscore_data._count_class_volumes() is 'Adds what finished runs and batches of calls counted by class to the cells; the counts of an attempt that came to nothing go.';
 
 create or replace function pgscore_data._estimate_classes(versions int[], days timestamptz[]) returns void
 language sql volatile

@@ -7,6 +7,7 @@ as $$
 declare
   labels pgscore_data.label_change[];
   runs pgscore_data.run[];
+  batches pgscore_data.online_batch[];
   failed int[] := '{}';
   this_model int;
 begin
@@ -15,11 +16,13 @@ begin
   end if;
   with held as (delete from pgscore_data.label_change c returning c) select array_agg(h.c) into labels from held h;
   with held as (update pgscore_data.run r set paired = true where r.state = 'done' and not r.paired returning r) select array_agg(h.r) into runs from held h;
+  with held as (update pgscore_data.online_batch b set counted = true where not b.counted returning b) select array_agg(h.b) into batches from held h;
   for this_model in
-    select l.model_id from unnest(labels) l union select v.model_id from unnest(runs) r join pgscore_data.version v on v.version_id = r.version_id order by 1
+    select l.model_id from unnest(labels) l union select v.model_id from unnest(runs) r join pgscore_data.version v on v.version_id = r.version_id
+    union select v.model_id from unnest(batches) b join pgscore_data.version v on v.version_id = b.version_id order by 1
   loop
     begin
-      perform pgscore_data._release_work(array[this_model], labels, runs);
+      perform pgscore_data._release_work(array[this_model], labels, runs, batches);
       while pgscore_data._refresh() loop
       end loop;
     exception when others then
@@ -29,20 +32,23 @@ begin
       return next;
     end;
   end loop;
-  perform pgscore_data._release_work(failed, labels, runs);
+  perform pgscore_data._release_work(failed, labels, runs, batches);
 end
 $$;
 comment on function pgscore_data._refresh_apart() is 'Refreshes as _refresh() does, each model in a subtransaction of its own, with the work of the others held back. What a model that fails had to do stays to be done. Which failed, and why.';
 
-create or replace function pgscore_data._release_work(models int[], labels pgscore_data.label_change[], runs pgscore_data.run[]) returns void
+drop function if exists pgscore_data._release_work(int[], pgscore_data.label_change[], pgscore_data.run[]);
+create or replace function pgscore_data._release_work(models int[], labels pgscore_data.label_change[], runs pgscore_data.run[], batches pgscore_data.online_batch[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.label_change overriding system value select l.* from unnest(labels) l where l.model_id = any (models);
   update pgscore_data.run r set paired = false
     from unnest(runs) x join pgscore_data.version v on v.version_id = x.version_id where r.run_id = x.run_id and v.model_id = any (models);
+  update pgscore_data.online_batch b set counted = false
+    from unnest(batches) x join pgscore_data.version v on v.version_id = x.version_id where b.batch_id = x.batch_id and v.model_id = any (models);
 end;
-comment on function pgscore_data._release_work(int[], pgscore_data.label_change[], pgscore_data.run[]) is 'Puts back into their queues those labels and runs, of what was held, that are of these models.';
+comment on function pgscore_data._release_work(int[], pgscore_data.label_change[], pgscore_data.run[], pgscore_data.online_batch[]) is 'Puts back into their queues those labels, runs and batches of calls, of what was held, that are of these models.';
 
 create or replace function pgscore_data._compute_apart(step text) returns table (model text, failure text)
 language plpgsql volatile security definer

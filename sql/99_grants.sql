@@ -19,16 +19,16 @@ revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean), pgscore._may_score(name, int)
+  pgscore.log_calls(text, double precision, boolean, text[]), pgscore._may_score(name, int)
 from pgscore_user;
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean)
+  pgscore.log_calls(text, double precision, boolean, text[])
 to pgscore_deployer;
 grant execute on function pgscore._may_score(name, int) to pgscore_service;
-grant insert (model, sampling, inputs) on pgscore._call_log_request to pgscore_deployer;
+grant insert (model, sampling, inputs, key) on pgscore._call_log_request to pgscore_deployer;
 
 grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
@@ -75,6 +75,8 @@ $$;
 grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int) to pgscore_service;
 grant insert, update, delete on pgscore_data.gateway to pgscore_service;
 grant insert, delete on pgscore_data.online_prediction to pgscore_service;
+grant insert, update on pgscore_data.online_batch to pgscore_service;
+grant select on sequence pgscore_data.online_prediction_prediction_id_seq to pgscore_service;
 
 grant insert (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id), select (source_id) on pgscore._label_request to pgscore_user;
 grant insert (model) on pgscore._unlabel_request to pgscore_user;

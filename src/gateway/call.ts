@@ -4,6 +4,8 @@ import type { Answer, Part } from './answer.ts';
 import type { ScoreRequest } from './score-request.ts';
 import { WireError } from './wire-error.ts';
 
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+
 /** A score() under way, from its arrival until it is settled, once: answered, failed, past its deadline or given up. */
 export class Call {
   readonly request: ScoreRequest;
@@ -33,6 +35,16 @@ export class Call {
 
   get settled(): Answer | WireError | undefined {
     return this.#settled;
+  }
+
+  /** Undefined where it is not answered, or failed. */
+  get answered(): Answer | undefined {
+    return this.#settled instanceof WireError ? undefined : this.#settled;
+  }
+
+  /** When it was asked, in microseconds since 2000, from where PostgreSQL counts. */
+  get instant(): number {
+    return (this.askedAt.getTime() - EPOCH_MS) * 1000;
   }
 
   get elapsedMs(): number {

@@ -3,37 +3,46 @@ import { isStorableJson, storable } from '../lib/storable.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
+import { keyOf, type KeyColumn } from './call-key.ts';
 import type { Call } from './call.ts';
 import { areNumbers } from './match-features.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
 export const COLUMNS =
-  'version_id, requested_by, request_id, asked_at, duration_ms, features, inputs, score, label, probabilities, error';
+  'version_id, requested_by, request_id, asked_at, duration_ms, features, inputs, score, label, probabilities, error, key';
 const FIELDS = COLUMNS.split(',').length;
 
 /** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
 const MOST_INPUT = 16_384;
 const NUMBER_BYTES = 12;
 /** Bytes of a tuple without its texts and arrays: fields, lengths, fixed values, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * FIELDS + 28 + 2 * 20;
+const FIXED_BYTES = 2 + 4 * FIELDS + 28 + 3 * 20;
 const MOST_BYTES_A_CHARACTER = 3;
 const FLOAT8_OID = 701;
-/** PostgreSQL counts from the year 2000. */
-const EPOCH_MS = Date.UTC(2000, 0, 1);
+const TEXT_OID = 25;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
-/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. */
-export function encodeCalls(calls: readonly Call[]): EncodedCalls {
-  const inputs = calls.map(inputsOf);
-  const writer = new FieldWriter(calls.reduce((sum, call, index) => sum + mostBytesOf(call, inputs[index]), 0));
+/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. `keysOf`: of the rows of a version. */
+export function encodeCalls(calls: readonly Call[], keysOf: (versionId: number) => readonly KeyColumn[]): EncodedCalls {
+  const given = calls.map((call) => givenTo(call, keysOf(call.request.versionId)));
+  const writer = new FieldWriter(calls.reduce((sum, call, index) => sum + mostBytesOf(call, given[index]), 0));
   const ends = calls.map((call, index) => {
-    writeCall(writer, call, inputs[index]);
+    writeCall(writer, call, given[index]);
     return writer.length;
   });
   return { bytes: writer.written(), ends };
+}
+
+/** What is kept of the rows of a call: their features, if anything, and what each is about. */
+type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (string[] | null)[] };
+
+/** As the rows came: where features were found by other names, they have nothing but these. */
+function givenTo(call: Call, columns: readonly KeyColumn[]): Given {
+  if (call.answered === undefined || columns.length === 0) return { inputs: inputsOf(call), keys: [] };
+  return { inputs: inputsOf(call), keys: call.request.rows.map((row) => keyOf(row, columns)) };
 }
 
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
@@ -54,46 +63,50 @@ function textOf(row: JsonRow, features: readonly Feature[]): string | null {
   return text.length > MOST_INPUT || !isStorableJson(text) ? null : text;
 }
 
-function mostBytesOf({ settled, request, rows }: Call, inputs: Inputs | undefined): number {
+function mostBytesOf({ settled, request, rows }: Call, given: Given | undefined): number {
   const { role, id } = request;
   const shared = FIXED_BYTES + bytesOf(role) + bytesOf(id);
   if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
   const { classLabels } = settled.signature;
   const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
+  const { inputs, keys = [] } = given ?? {};
   const numbers = NUMBER_BYTES * ((inputs?.features.length ?? 0) + classLabels.length);
   const texts = inputs?.texts.reduce((sum, text) => sum + bytesOf(text ?? null), 0) ?? 0;
-  return rows.length * (shared + label + numbers) + texts;
+  const keyBytes = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + 4 + bytesOf(part), sum), 0);
+  return rows.length * (shared + label + numbers) + texts + keyBytes;
 }
 
 function bytesOf(text: string | null): number {
   return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
 }
 
-function writeCall(writer: FieldWriter, call: Call, inputs: Inputs | undefined): void {
+function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): void {
   const { settled } = call;
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
     for (let field = 0; field < 5; field += 1) writer.null();
-    return writer.text(storable(settled?.message ?? ''));
+    writer.text(storable(settled?.message ?? ''));
+    return writer.null();
   }
   let row = 0;
   for (const part of settled.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
-      writeInputs(writer, call.rows[row], inputs, row);
+      writeInputs(writer, call.rows[row], given?.inputs, row);
       writePrediction(writer, settled, part, at);
       writer.null();
+      writeKey(writer, given?.keys[row] ?? null);
     }
   }
 }
 
-function writeShared(writer: FieldWriter, { request, askedAt, elapsedMs }: Call): void {
+function writeShared(writer: FieldWriter, { request, instant, elapsedMs }: Call): void {
   writer.beginTuple(FIELDS);
   writer.int4Field(request.versionId);
   writer.text(request.role);
   if (request.id === null) writer.null();
   else writer.text(storable(request.id));
-  writer.int8Field((askedAt.getTime() - EPOCH_MS) * 1000);
+  writer.int8Field(instant);
   writer.float4(elapsedMs);
 }
 
@@ -105,7 +118,7 @@ function writeInputs(writer: FieldWriter, row: JsonRow | undefined, inputs: Inpu
     else writer.null();
     return;
   }
-  const field = beginNumbers(writer, inputs.features.length);
+  const field = beginArray(writer, FLOAT8_OID, inputs.features.length);
   for (const { name } of inputs.features) {
     const value = row?.[name];
     if (typeof value === 'number') writer.float8(value);
@@ -125,15 +138,22 @@ function writePrediction(writer: FieldWriter, { signature: { classLabels } }: An
   else writer.text(text);
   if (probabilities === null) return writer.null();
   const classes = classLabels.length;
-  const field = beginNumbers(writer, classes);
+  const field = beginArray(writer, FLOAT8_OID, classes);
   for (let index = at * classes; index < (at + 1) * classes; index += 1)
     writer.float8(probabilities[index] ?? Number.NaN);
   writer.endField(field);
 }
 
+function writeKey(writer: FieldWriter, key: readonly string[] | null): void {
+  if (key === null) return writer.null();
+  const field = beginArray(writer, TEXT_OID, key.length);
+  for (const part of key) writer.text(part);
+  writer.endField(field);
+}
+
 /** See array_recv() of PostgreSQL: dimensions, whether there may be NULLs, type, length and first index. */
-function beginNumbers(writer: FieldWriter, length: number): number {
+function beginArray(writer: FieldWriter, type: number, length: number): number {
   const field = writer.beginField();
-  for (const value of [1, 1, FLOAT8_OID, length, 1]) writer.int4(value);
+  for (const value of [1, 1, type, length, 1]) writer.int4(value);
   return field;
 }

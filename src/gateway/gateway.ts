@@ -18,6 +18,7 @@ import { ScoreDesk } from './score-desk.ts';
 import { ScramLogin } from './scram.ts';
 import type { SessionOptions } from './session.ts';
 import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
+import type { WatchedVersions } from './watched-versions.ts';
 import type { WireError } from './wire-error.ts';
 
 const PATIENCE_MS = 10_000;
@@ -27,6 +28,7 @@ const QUIET_MS = 1000;
 
 export type GatewayPorts = {
   readonly keep: KeepCalls;
+  readonly versions: WatchedVersions;
   readonly onStep: (versionId: number, step: VersionStep) => void;
   readonly warn: (message: string, error: unknown) => void;
 };
@@ -42,7 +44,7 @@ export class Gateway {
   #server: GatewayServer | undefined;
   #quietUntil = 0;
 
-  constructor(settings: GatewaySettings, { keep, warn, onStep }: GatewayPorts) {
+  constructor(settings: GatewaySettings, { keep, versions, warn, onStep }: GatewayPorts) {
     this.#settings = settings;
     this.#warn = warn;
     const link = (applicationName: string): Link =>
@@ -50,7 +52,7 @@ export class Gateway {
     // A large model on its way must not hold up who asks for a permission.
     const [asking, loading] = [link('pgscore gateway'), link('pgscore gateway models')];
     this.#links = [asking, loading];
-    this.#recorder = new Recorder(keep, (error) => warn('calls of score() could not be recorded', error));
+    this.#recorder = new Recorder(keep, versions, (error) => warn('calls of score() could not be recorded', error));
     const thread = new OneAtATime();
     const models = new OnlineModels({
       link: loading,

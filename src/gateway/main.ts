@@ -5,6 +5,7 @@ import { toPgscoreError } from '../errors.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './keep-calls.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
+import { WatchedVersions } from './watched-versions.ts';
 
 const ALIVE_EVERY_MS = 250;
 const PATIENCE_MS = 10_000;
@@ -25,8 +26,10 @@ function warn(message: string, error: unknown): void {
 
 async function start(settings: GatewaySettings): Promise<void> {
   const log = new Link({ url: settings.databaseUrl, applicationName: 'pgscore gateway log', patienceMs: PATIENCE_MS });
+  const versions = new WatchedVersions(log);
   gateway = new Gateway(settings, {
-    keep: keepCalls(log),
+    keep: keepCalls(log, versions),
+    versions,
     warn,
     onStep: (versionId, step) => send({ type: 'version', versionId, step }),
   });

@@ -1,18 +1,36 @@
 import { isRefusedValue } from '../db/sqlstate.ts';
+import type { CountedCall } from './call-batch.ts';
+import { featuresOf, type CallFeatures } from './call-features.ts';
 import type { Call } from './call.ts';
 import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import type { WatchedVersions } from './watched-versions.ts';
+
+/** Calls as they are written, and what is to be counted of them. */
+export type EncodedForKeeping = {
+  readonly tuples: readonly Buffer[];
+  readonly calls: readonly CountedCall[];
+  readonly features: readonly CallFeatures[];
+};
 
 /** Keeps encoded calls; where it raises, they are lost. */
-export type KeepCalls = (encoded: readonly Buffer[]) => Promise<void>;
+export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
 
-type Encoded = EncodedCalls & { readonly rows: number };
+export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
+
+type Encoded = EncodedCalls & {
+  readonly rows: number;
+  readonly calls: readonly CountedCall[];
+  readonly features: readonly CallFeatures[];
+};
+
+type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
-/** To write each call by itself took as much time of the process as to answer it. */
+/** To write each call by itself took as much time of the process as to answer it; and what is written together is counted together. */
 const GATHER_MS = 250;
-/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector. */
-const ENCODE_ROWS = 32;
+/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; to make columns of 32 takes five times as long a row. */
+const ENCODE_ROWS = 128;
 
 /**
  * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
@@ -20,6 +38,7 @@ const ENCODE_ROWS = 32;
  */
 export class Recorder {
   readonly #keep: KeepCalls;
+  readonly #versions: Watching;
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
   #callRows = 0;
@@ -29,9 +48,11 @@ export class Recorder {
   #encoding: NodeJS.Immediate | undefined;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
+  #hurried = false;
 
-  constructor(keep: KeepCalls, onError: (error: unknown) => void) {
+  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void) {
     this.#keep = keep;
+    this.#versions = versions;
     this.#onError = onError;
   }
 
@@ -50,25 +71,41 @@ export class Recorder {
     this.#callRows += length;
     this.#rows += length;
     // By then its caller has the answer.
-    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encode());
+    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
   }
 
   /** Resolves when all that was recorded is kept. */
   async drained(): Promise<void> {
+    this.#hurried = true;
     this.#hurry();
     await this.#writing;
+    this.#hurried = false;
+  }
+
+  #encodeEarly(): void {
+    this.#encoding = undefined;
+    if (this.#calls.every(({ request }) => this.#versions.isFresh(request.versionId))) this.#encode();
   }
 
   #encode(): void {
     clearImmediate(this.#encoding);
     this.#encoding = undefined;
-    if (this.#calls.length === 0) return;
+    this.#take((calls, rows) => {
+      const encoded = encodeCalls(calls, (versionId) => this.#versions.get(versionId)?.keys ?? []);
+      const features = featuresOf(calls, (versionId) => this.#versions.get(versionId)?.featuresWatched ?? false);
+      this.#encoded.push({ ...encoded, rows, calls: calls.map(countedCall), features });
+    });
+  }
+
+  /** Has work done with the calls that wait; where it raises, they are lost. */
+  #take(work: (calls: readonly Call[], rows: number) => void): void {
     const [calls, rows] = [this.#calls, this.#callRows];
     this.#calls = [];
     this.#callRows = 0;
+    if (calls.length === 0) return;
     try {
-      this.#encoded.push({ ...encodeCalls(calls), rows });
+      work(calls, rows);
     } catch (error) {
       this.#dropped += calls.length;
       this.#rows -= rows;
@@ -76,48 +113,90 @@ export class Recorder {
     }
   }
 
+  /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to keep. */
   async #write(): Promise<void> {
-    await this.#gathered();
-    for (this.#encode(); this.#encoded.length > 0; this.#encode()) {
-      const some = this.#next();
-      await this.#keep(some.map(({ bytes }) => bytes)).catch((error: unknown) => {
-        this.#onError(error);
-        return this.#keepHalves(some.flatMap(callsOf), error);
-      });
-      this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
-    }
+    do {
+      await this.#gathered();
+      await this.#encodeAll();
+      for (const some of parted(this.#encoded.splice(0))) {
+        await this.#keep(together(some)).catch((error: unknown) => {
+          this.#onError(error);
+          return this.#keepHalves(some.flatMap(callsOf), error);
+        });
+        this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
+      }
+    } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
   }
 
-  /** Of calls that failed together those that can be kept, where the values of one may be to blame. */
-  async #keepHalves(calls: readonly Buffer[], error: unknown): Promise<void> {
+  /** By what is known of their versions now. */
+  async #encodeAll(): Promise<void> {
+    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
+    if (versionIds.size === 0) return;
+    await this.#versions.renew(versionIds).then(
+      () => this.#encode(),
+      (error: unknown) =>
+        this.#take(() => {
+          throw error;
+        }),
+    );
+  }
+
+  /**
+   * Of calls that failed together those that can be kept, where the values of one may be to blame. Their features, which
+   * are columns of all of them, are not counted.
+   */
+  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<void> {
     if (calls.length === 1 || !isRefusedValue(error)) {
       this.#dropped += calls.length;
       return;
     }
     const middle = calls.length >> 1;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      await this.#keep([Buffer.concat(half)]).catch((reason: unknown) => this.#keepHalves(half, reason));
+      const encoded = { tuples: half.map(({ bytes }) => bytes), calls: half.map(({ call }) => call), features: [] };
+      await this.#keep(encoded).catch((reason: unknown) => this.#keepHalves(half, reason));
     }
   }
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, GATHER_MS);
+      const timer = setTimeout(resolve, this.#hurried ? 0 : GATHER_MS);
       this.#hurry = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
-
-  #next(): Encoded[] {
-    let sum = 0;
-    const end = this.#encoded.findIndex(({ rows }) => (sum += rows) > MOST_AT_A_TIME_ROWS);
-    return this.#encoded.splice(0, end < 0 ? this.#encoded.length : Math.max(1, end));
-  }
 }
 
-function callsOf({ bytes, ends }: EncodedCalls): Buffer[] {
-  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+/** In parts of at most so many rows, or of one that has more. */
+function parted(encoded: readonly Encoded[]): Encoded[][] {
+  const parts: Encoded[][] = [];
+  let rows = Number.POSITIVE_INFINITY;
+  for (const each of encoded) {
+    if (rows + each.rows > MOST_AT_A_TIME_ROWS) {
+      parts.push([]);
+      rows = 0;
+    }
+    parts.at(-1)?.push(each);
+    rows += each.rows;
+  }
+  return parts;
+}
+
+function together(encoded: readonly Encoded[]): EncodedForKeeping {
+  return {
+    tuples: encoded.map(({ bytes }) => bytes),
+    calls: encoded.flatMap(({ calls }) => calls),
+    features: encoded.flatMap(({ features }) => features),
+  };
+}
+
+/** Its rows would wait with it. */
+function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
+  return { versionId, instant, answered };
+}
+
+function callsOf({ bytes, ends, calls }: Encoded): EncodedCall[] {
+  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call }));
 }

@@ -1,9 +1,9 @@
 import { statement } from '../db/statement.ts';
 import type { Step } from '../db/step.ts';
 import type { FeatureValues } from './feature-sample.ts';
+import type { DayTally } from './feature-tally.ts';
 
-/** Leaves what a job read on a day beside its predictions, in the transaction that writes them. */
-export const writeFeatureTally = statement<
+const writeFeatureTally = statement<
   [
     runId: string,
     attempt: number,
@@ -11,16 +11,44 @@ export const writeFeatureTally = statement<
     setId: number,
     day: number | null,
     rows: number,
-    features: readonly number[],
-    slots: readonly number[],
-    counts: readonly number[],
-    sums: readonly number[],
+    features: string,
+    slots: string,
+    counts: string,
+    sums: string,
   ]
 >(
   'write_feature_tally',
   `insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, n, features, slots, counts, sums)
    values ($1, $2, $3, $4, to_timestamp($5::float8), $6, $7, $8, $9, $10)`,
 );
+
+/** Leaves what a job read, by day, beside its predictions, in the transaction that writes them. */
+export function writeFeatureTallies(
+  { runId, attempt }: { readonly runId: string; readonly attempt: number },
+  shard: number,
+  setId: number,
+  tallies: readonly DayTally[],
+): Step[] {
+  return tallies.map(({ day, rows, features, slots, counts, sums }) =>
+    writeFeatureTally.step(
+      runId,
+      attempt,
+      shard,
+      setId,
+      day,
+      rows,
+      braced(features),
+      braced(slots),
+      braced(counts),
+      braced(sums),
+    ),
+  );
+}
+
+/** As PostgreSQL reads an array. The driver would quote each of some thousand numbers. */
+function braced(list: readonly number[]): string {
+  return `{${list.join()}}`;
+}
 
 const writeSamples = statement<
   [runId: string, attempt: number, shard: number, versionId: number, days: readonly (number | null)[], samples: string]

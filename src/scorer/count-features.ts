@@ -5,7 +5,7 @@ import { watchedFeatures } from '../model/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
-import { freezeBins, writeFeatureSamples, writeFeatureTally } from '../monitor/write-features.ts';
+import { freezeBins, writeFeatureSamples, writeFeatureTallies } from '../monitor/write-features.ts';
 import type { Run } from '../runs/run.ts';
 import type { Tools } from './tools.ts';
 
@@ -65,12 +65,7 @@ export class FeatureCount {
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
-    const { runId, attempt } = this.#run;
-    if (this.#tally !== undefined) {
-      return this.#tally.days.map(({ day, rows, features, slots, counts, sums }) =>
-        writeFeatureTally.step(runId, attempt, shard, this.#setId, day, rows, features, slots, counts, sums),
-      );
-    }
+    if (this.#tally !== undefined) return writeFeatureTallies(this.#run, shard, this.#setId, this.#tally.days);
     const days = this.#read.flatMap((read) => read.days);
     if (days.length === 0) return [];
     const batches = this.#read.map(({ batch }) => batch);

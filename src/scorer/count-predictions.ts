@@ -3,14 +3,10 @@ import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { Step } from '../db/step.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
-import { classBins, MOST_CLASSES } from '../monitor/class-bins.ts';
-import { ClassTally } from '../monitor/class-tally.ts';
 import { LocalDays } from '../monitor/local-days.ts';
+import { PredictionTally } from '../monitor/prediction-tally.ts';
 import { SegmentTally } from '../monitor/segment-tally.ts';
-import { Tally } from '../monitor/tally.ts';
-import { writeClassTally } from '../monitor/write-class-tally.ts';
 import { writeSegmentTally } from '../monitor/write-segments.ts';
-import { writeTally } from '../monitor/write-tally.ts';
 import type { Run } from '../runs/run.ts';
 import { FeatureCount } from './count-features.ts';
 import type { Tools } from './tools.ts';
@@ -22,49 +18,37 @@ const [EARLIEST, LATEST] = [-63_082_281_600_000_000, 252_455_529_600_000_000];
 export class PredictionCount {
   readonly #run: Run;
   readonly features: FeatureCount;
-  readonly #tally: Tally;
-  readonly #classes: ClassTally | undefined;
+  readonly #tally: PredictionTally;
   readonly #segments = new SegmentTally();
   readonly #days: LocalDays;
 
-  private constructor(run: Run, tally: Tally, classes: ClassTally | undefined, features: FeatureCount) {
+  private constructor(run: Run, tally: PredictionTally, features: FeatureCount) {
     this.#run = run;
     this.#tally = tally;
-    this.#classes = classes;
     this.#days = new LocalDays(run.timeZone);
     this.features = features;
   }
 
   static async of(run: Run, signature: Signature, tools: Tools): Promise<PredictionCount> {
-    const { task, threshold = 0.5, classLabels } = signature;
-    const bins = await tools.scoreBins();
-    const tally = new Tally(bins, task === 'binary' ? threshold : Number.NaN);
-    const byClass = task === 'multiclass' && classLabels.length <= MOST_CLASSES;
-    const classes = byClass ? new ClassTally(classBins(bins), classLabels.length) : undefined;
-    return new PredictionCount(run, tally, classes, await FeatureCount.of(run, signature, tools));
+    const tally = new PredictionTally(await tools.scoreBins(), signature);
+    return new PredictionCount(run, tally, await FeatureCount.of(run, signature, tools));
   }
 
   add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
-    const { score, label, probabilities, errors, rows } = predictions;
-    const kind = this.#run.target.task === 'binary' ? 'probability' : 'value';
     const instant = instantsOf(eventTime);
-    const days: (number | null)[] = Array.from({ length: rows });
-    for (let row = 0; row < rows; row += 1) {
+    const days = Array.from({ length: predictions.rows }, (_, row) => {
       const at = instant(row);
-      const day = at === null ? null : this.#days.startOf(at);
-      days[row] = day;
-      this.#tally.add(day, errors.has(row) ? 'failed' : kind, score[row] ?? Number.NaN);
-    }
-    if (label !== null && probabilities !== null) this.#classes?.add(days, label, probabilities);
+      return at === null ? null : this.#days.startOf(at);
+    });
+    this.#tally.add(days, predictions);
     this.features.add(batch, days);
-    if (segments !== null) this.#segments.add(segments, days, errors);
+    if (segments !== null) this.#segments.add(segments, days, predictions.errors);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
   steps(shard: number): Step[] {
-    const byClass = this.#classes?.days.map((day) => writeClassTally(this.#run, shard, day)) ?? [];
     const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
-    return [writeTally(this.#run, shard, this.#tally.columns), ...byClass, ...this.features.steps(shard), ...segments];
+    return [...this.#tally.steps(this.#run, shard), ...this.features.steps(shard), ...segments];
   }
 }
 

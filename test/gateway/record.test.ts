@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 
+import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
-import { Recorder } from '../../src/gateway/record.ts';
+import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
 
 function settledCall(rows: number, id = 'r'): Call {
@@ -20,9 +21,11 @@ function settledCall(rows: number, id = 'r'): Call {
   return call;
 }
 
+const WATCHING: Watching = { get: () => undefined, isFresh: () => true, renew: () => Promise.resolve() };
+
 /** Rows of calls as they were kept; a row begins with the number of its fields, and of its version. */
-const rowsIn = (encoded: readonly Buffer[]): number[] =>
-  encoded.map((bytes) => bytes.toString('latin1').split('\0\v\0\0\0\x04\0\0\0\x01').length - 1);
+const rowsIn = ({ tuples }: EncodedForKeeping): number[] =>
+  tuples.map((bytes) => bytes.toString('latin1').split('\0\f\0\0\0\x04\0\0\0\x01').length - 1);
 
 test('calls are kept in their order, some thousands of rows at a time, after their callers were answered', async () => {
   const kept: number[][] = [];
@@ -31,6 +34,7 @@ test('calls are kept in their order, some thousands of rows at a time, after the
       kept.push(rowsIn(encoded));
       return Promise.resolve();
     },
+    WATCHING,
     () => undefined,
   );
   for (const rows of [9000, 1000, 1, 20_000]) {
@@ -51,6 +55,7 @@ test('what is too much to remember is dropped and counted', async () => {
       new Promise((resolve) => {
         letGo = resolve;
       }),
+    WATCHING,
     () => undefined,
   );
   for (let n = 0; n < 12; n += 1) recorder.record(settledCall(10_000));
@@ -62,6 +67,7 @@ test('calls that can not be kept are counted, and the next are tried', async () 
   const errors: unknown[] = [];
   const recorder = new Recorder(
     () => Promise.reject(new Error('disk full')),
+    WATCHING,
     (error) => errors.push(error),
   );
   recorder.record(settledCall(1));
@@ -73,8 +79,8 @@ test('calls that can not be kept are counted, and the next are tried', async () 
 
 /** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
 function keptBut(bad: readonly string[], kept: number[]) {
-  return (encoded: readonly Buffer[]): Promise<void> => {
-    const text = Buffer.concat(encoded).toString('latin1');
+  return (encoded: EncodedForKeeping): Promise<void> => {
+    const text = Buffer.concat(encoded.tuples).toString('latin1');
     if (bad.some((id) => text.includes(id))) {
       return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));
     }
@@ -86,7 +92,7 @@ function keptBut(bad: readonly string[], kept: number[]) {
 test('a call that the database refuses is dropped alone, whatever it was written with', async () => {
   const kept: number[] = [];
   const errors: unknown[] = [];
-  const recorder = new Recorder(keptBut(['bad 1', 'bad 2'], kept), (error) => errors.push(error));
+  const recorder = new Recorder(keptBut(['bad 1', 'bad 2'], kept), WATCHING, (error) => errors.push(error));
   for (let n = 0; n < 100; n += 1) {
     recorder.record(settledCall(3, n === 17 ? 'bad 1' : n === 90 ? 'bad 2' : 'good'));
     if (n % 20 === 0) await new Promise(setImmediate);
@@ -105,6 +111,7 @@ test('what the database could not take, whatever was in it, is not tried in part
       tries += 1;
       return Promise.reject(Object.assign(new Error('no permission'), { code: '42501', severity: 'ERROR' }));
     },
+    WATCHING,
     () => undefined,
   );
   for (let n = 0; n < 10; n += 1) recorder.record(settledCall(1));
@@ -112,13 +119,58 @@ test('what the database could not take, whatever was in it, is not tried in part
   expect([tries, recorder.dropped]).toEqual([1, 10]);
 });
 
+test('calls of a version of which nothing is known yet wait until it is, and are keyed by that', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const asked: number[][] = [];
+  let keys: KeyColumn[] = [];
+  const watching: Watching = {
+    get: (versionId) => ({ versionId, timeZone: 'UTC', keys, featuresWatched: true, binSet: null }),
+    isFresh: () => false,
+    renew: (versionIds) => {
+      asked.push([...versionIds]);
+      keys = [{ name: 'x', family: 'bigint' }];
+      return Promise.resolve();
+    },
+  };
+  const keep = (encoded: EncodedForKeeping): Promise<void> => {
+    kept.push(encoded);
+    return Promise.resolve();
+  };
+  const recorder = new Recorder(keep, watching, () => undefined);
+  for (let n = 0; n < 3; n += 1) {
+    recorder.record(settledCall(200));
+    await new Promise(setImmediate);
+  }
+  expect(asked).toEqual([]);
+  await recorder.drained();
+  expect(asked).toEqual([[1]]);
+  expect(kept.map(({ calls, features }) => [calls.length, features.map(({ batch }) => batch.numRows)])).toEqual([
+    [3, [600]],
+  ]);
+  expect(Buffer.concat(kept[0]?.tuples ?? []).toString('latin1')).toContain('\0\0\0\u0003199');
+});
+
+test('calls of versions that can not be looked up are counted as lost, and the next are kept', async () => {
+  const kept: number[] = [];
+  let fails = true;
+  const renew = (): Promise<void> => (fails ? Promise.reject(new Error('no database')) : Promise.resolve());
+  const recorder = new Recorder(keptBut([], kept), { ...WATCHING, renew }, () => undefined);
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  fails = false;
+  recorder.record(settledCall(3));
+  await recorder.drained();
+  expect([recorder.dropped, kept]).toEqual([1, [3]]);
+});
+
 test('zero bytes in the texts of a call are written out', async () => {
   let written = '';
   const recorder = new Recorder(
-    (encoded) => {
-      written = Buffer.concat(encoded).toString('latin1');
+    ({ tuples }) => {
+      written = Buffer.concat(tuples).toString('latin1');
       return Promise.resolve();
     },
+    WATCHING,
     () => undefined,
   );
   recorder.record(settledCall(1, 'a\0b'));
@@ -129,9 +181,9 @@ test('zero bytes in the texts of a call are written out', async () => {
 test('calls that can not be written down are counted, and the next are kept', async () => {
   const kept: number[] = [];
   const errors: unknown[] = [];
-  const recorder = new Recorder(keptBut([], kept), (error) => errors.push(error));
+  const recorder = new Recorder(keptBut([], kept), WATCHING, (error) => errors.push(error));
   const odd = 7 as unknown as string;
-  recorder.record(settledCall(40, odd));
+  recorder.record(settledCall(140, odd));
   await new Promise(setImmediate);
   recorder.record(settledCall(2));
   await recorder.drained();

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
+import { addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun, type MonitoredPrediction } from './monitored-model.ts';
 import { pairsOf, type Task, type World, volumesOf } from './world.ts';
 
@@ -47,6 +48,14 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
         world.predictions.push(...once.map((row) => ({ ...row, run })));
       },
     })),
+  fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }).map((rows) => ({
+    what: `ask ${JSON.stringify(rows)}`,
+    apply: async (world: World) => {
+      const asked = rows.map((row) => said(world.task, row));
+      const runs = await addCalls(superuser, world.model, asked);
+      world.predictions.push(...asked.map((row, index) => ({ ...row, run: runs[index] ?? '' })));
+    },
+  })),
   fc.record({ id: key, knownAt: moment, truth: truths }).map(({ truth, ...when }) => ({
     what: `label ${JSON.stringify(when)} ${truth}`,
     apply: async (world: World) => {
@@ -169,7 +178,7 @@ async function newWorld(task: Task = 'binary', segments: readonly string[] = [])
 }
 
 test.each(['binary', 'multiclass', 'regression'] as const)(
-  'whatever is scored, with segments or without, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
+  'whatever is scored, with segments or without, asked about, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
   async (task) => {
     await fc.assert(
       fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {

@@ -1,5 +1,7 @@
 import type { Client } from 'pg';
 
+import { addTallies } from './add-tallies.ts';
+
 export type MonitoredModel = {
   readonly modelId: number;
   readonly versionId: number;
@@ -113,19 +115,7 @@ export async function addRun(
   ]);
   await superuser.query(insert, [run.generation, run.run_id, JSON.stringify(values)]);
   await superuser.query('select pgscore_data._index_generation($1, $2)', [targetId, run.generation]);
-  await superuser.query(
-    `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
-     select $1, 1, 0, t.day, array_agg(t.bin), array_agg(t.n), array_agg(t.n_positive) from (
-       select date_trunc('day', (p ->> 1)::timestamptz, m.time_zone) as day,
-            coalesce(case when m.task = 'binary' then pgscore_data._score_bin((p ->> 2)::float8, b.mirrored) end, -1)::smallint as bin, count(*) as n,
-            count(*) filter (where (p ->> 2)::float8 >= m.threshold) as n_positive
-       from jsonb_array_elements($2::jsonb) p cross join pgscore_data.score_bins b
-       cross join (select mo.time_zone, e.task, e.threshold from pgscore_data.execution e join pgscore_data.version v using (version_id) join pgscore_data.monitor mo using (model_id) where e.version_id = $3) m
-      group by 1, 2
-     ) t group by t.day`,
-    [run.run_id, JSON.stringify(values), versionId],
-  );
-  if (probabilities !== undefined) await addClassTally(superuser, run.run_id, versionId, predictions);
+  await addTallies(superuser, { runId: run.run_id, attempt: 1 }, versionId, predictions);
   await superuser.query(
     `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, places, names, counts, failed)
      select $1, 1, 0, t.day, array_agg(t.n), array_agg(t.s), array_agg(1), array_agg(0) from (
@@ -135,25 +125,4 @@ export async function addRun(
     [run.run_id, JSON.stringify(values)],
   );
   return run.run_id;
-}
-
-/** The counts by class of a run of `addRun`, as a scorer would have left them. */
-async function addClassTally(
-  superuser: Client,
-  runId: string,
-  versionId: number,
-  predictions: readonly MonitoredPrediction[],
-): Promise<void> {
-  const tally = `insert into pgscore_data.class_tally (run_id, attempt, shard, day, classes, bins, counts, predicted)
-    select $1, 1, 0, t.day, array_agg(t.class), array_agg(t.bin), array_agg(t.n), array_agg(t.n_predicted) from (
-      select date_trunc('day', p.at, mo.time_zone) as day, x.place - 1 as class, pgscore_data._score_bin(x.p, b.mirrored) / 4 as bin, count(*) as n,
-             count(*) filter (where p.label = e.class_labels[x.place]) as n_predicted
-        from jsonb_to_recordset($2::jsonb) p (at timestamptz, label text, probabilities float8[])
-       cross join lateral unnest(p.probabilities) with ordinality as x (p, place)
-       cross join pgscore_data.score_bins b
-        join pgscore_data.execution e on e.version_id = $3
-        join pgscore_data.version v using (version_id)
-        join pgscore_data.monitor mo using (model_id)
-       group by 1, 2, 3) t group by t.day`;
-  await superuser.query(tally, [runId, JSON.stringify(predictions), versionId]);
 }

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
+import { addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -20,6 +21,7 @@ beforeAll(async () => {
     label: n % 1000 < 500 ? 'no' : 'yes',
   }));
   await addRun(superuser, model, rows);
+  for (let first = 0; first < PREDICTIONS; first += 20) await addCalls(superuser, model, rows.slice(first, first + 20));
   const keyed = `update pgscore_data.monitor set key_types = '{bigint}' where model_id = $1`;
   await superuser.query(keyed, [model.modelId]);
   await queue(`select array[n::text], $2::timestamptz, 'yes', false from generate_series(1, ${PREDICTIONS - 1000}) n`);
@@ -47,7 +49,7 @@ async function readInSequence(refresh = 'select pgscore_data._refresh()'): Promi
     await superuser.query(refresh);
     const { rows } = await superuser.query(
       `select relname, seq_tup_read from pg_stat_xact_user_tables
-        where (relname in ('ground_truth', 'evaluation', 'label_change') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
+        where (relname in ('ground_truth', 'evaluation', 'label_change', 'online_prediction', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
       [FEW],
     );
     return rows;
@@ -73,9 +75,12 @@ test.each(Object.entries(CHANGES))('a refresh of labels %s reads no history whol
   expect(rows).toEqual([{ entities: '100', changed: true }]);
 });
 
-test('a refresh of late predictions reads no history whole', async () => {
-  const late = Array.from({ length: 100 }, (_, n) => ({ id: n + 1000, at: moment(95), score: 0.7, label: 'yes' }));
-  await addRun(superuser, model, late);
+test.each([
+  ['predictions', addRun],
+  ['calls', addCalls],
+])('a refresh of late %s reads no history whole', async (_, add) => {
+  const late = Array.from({ length: 100 }, (__, n) => ({ id: n + 1000, at: moment(95), score: 0.7, label: 'yes' }));
+  await add(superuser, model, late);
   expect(await readInSequence()).toEqual([]);
   const { rows } = await superuser.query(
     'select entities from pgscore_data.refresh_log order by refresh_id desc limit 1',

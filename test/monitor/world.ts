@@ -18,7 +18,7 @@ export type World = {
 /** The pairs by the rule, the slow way: a label judges the last prediction that was for a time not after it; of several the last one counts. */
 export function pairsOf({ predictions, labels }: World): string[] {
   const pairs: string[] = [];
-  const ordered = predictions.toSorted((a, b) => a.at.localeCompare(b.at) || Number(a.run) - Number(b.run));
+  const ordered = predictions.toSorted((a, b) => a.at.localeCompare(b.at) || numberOf(a) - numberOf(b));
   for (const [index, prediction] of ordered.entries()) {
     const next = ordered.slice(index + 1).find((later) => later.id === prediction.id);
     const [label] = [...labels.values()]
@@ -33,6 +33,11 @@ export function pairsOf({ predictions, labels }: World): string[] {
     pairs.push(pair.filter((part) => part !== null).join(' '));
   }
   return pairs.toSorted();
+}
+
+/** Those of calls are negative; a run and a call of the same number and time are in the order of a call and a run. */
+function numberOf({ run }: Prediction): number {
+  return Math.abs(Number(run)) + (Number(run) > 0 ? 0.5 : 0);
 }
 
 /** Place of a class by probability; of equal ones the later class comes first. */

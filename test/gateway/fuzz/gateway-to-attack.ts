@@ -2,7 +2,7 @@ import { Batcher } from '../../../src/gateway/batcher.ts';
 import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
 import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../../src/gateway/permissions.ts';
-import { Recorder } from '../../../src/gateway/record.ts';
+import { Recorder, type Watching } from '../../../src/gateway/record.ts';
 import { ScoreDesk } from '../../../src/gateway/score-desk.ts';
 import { ScramLogin } from '../../../src/gateway/scram.ts';
 import type { Graph, RunInput, RunOutput } from '../../../src/model/graph.ts';
@@ -24,13 +24,26 @@ const GRAPH = {
     Promise.resolve([{ name: 'y', type: 'float64', dims: [rows, 1], data: input?.data as Float64Array }]),
 };
 
+/** What is attacked is keyed, and its features are watched. */
+const WATCHING: Watching = {
+  get: (versionId) => ({
+    versionId,
+    timeZone: 'UTC',
+    keys: [{ name: 'x', family: null }],
+    featuresWatched: true,
+    binSet: null,
+  }),
+  isFresh: () => true,
+  renew: () => Promise.resolve(),
+};
+
 /** All of a gateway but the database and ONNX Runtime. Whatever it calls a defect is passed on. */
 export async function startGatewayToAttack(
   onDefect: (error: unknown) => void,
 ): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
   const models = { loaded: () => session, load: () => Promise.resolve(session) };
-  const recorder = new Recorder(() => Promise.resolve(), onDefect);
+  const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect);
   const desk = new ScoreDesk({
     permissions: new Permissions(() => Promise.resolve(true)),
     models,

@@ -1,0 +1,84 @@
+import { makeData, Float64, Uint8, Utf8 } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
+import { recordBatch } from '../arrow/record-batch.ts';
+import { Validity } from '../arrow/validity.ts';
+import { groupedBy } from '../lib/grouped-by.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import { watchedFeatures } from '../model/watched-features.ts';
+import type { Call } from './call.ts';
+
+/** The features that rows of one version were scored by, those that are watched, as columns; and when each row was asked about. */
+export type CallFeatures = {
+  readonly versionId: number;
+  readonly batch: RecordBatch;
+  /** In microseconds since 2000. */
+  readonly instants: readonly number[];
+};
+
+/** The features of calls that were answered, an element a version. */
+export function featuresOf(calls: readonly Call[], isWatched: (versionId: number) => boolean): CallFeatures[] {
+  const answered = calls.filter(
+    ({ answered: answer, request }) => answer !== undefined && isWatched(request.versionId),
+  );
+  return [...groupedBy(answered, ({ request }) => request.versionId)].map(([versionId, some]) => ({
+    versionId,
+    batch: columnsOf(some),
+    instants: some.flatMap(({ rows, instant }) => Array.from(rows, () => instant)),
+  }));
+}
+
+function columnsOf(calls: readonly Call[]): RecordBatch {
+  const features = calls[0]?.answered?.signature.features ?? [];
+  const rows = calls.flatMap((call) => call.rows);
+  const types = new Map(features.map(({ name, type }) => [name, type]));
+  const names = watchedFeatures(features).map(({ name }) => name);
+  const columns = names.map((name) => {
+    const type = types.get(name);
+    if (type === 'string') return textColumn(rows, name);
+    return type === 'bool' ? truthColumn(rows, name) : numberColumn(rows, name);
+  });
+  return recordBatch(names, columns, rows.length);
+}
+
+/** A number that is missing is NaN, which the monitor takes for the same. */
+function numberColumn(rows: readonly JsonRow[], name: string): Data {
+  const data = new Float64Array(rows.length);
+  rows.forEach((row, index) => {
+    const value = row[name];
+    data[index] = typeof value === 'number' ? value : otherNumber(value);
+  });
+  return makeData({ type: new Float64(), length: rows.length, nullCount: 0, data });
+}
+
+/** JSON has no infinity: PostgreSQL writes it as a text. */
+function otherNumber(value: unknown): number {
+  return value === null || value === undefined ? Number.NaN : Number(value);
+}
+
+function truthColumn(rows: readonly JsonRow[], name: string): Data {
+  const validity = validityOf(rows, name);
+  const data = Uint8Array.from(rows, (row) => Number(row[name] === true));
+  return makeData({ type: new Uint8(), length: rows.length, data, ...validity });
+}
+
+function textColumn(rows: readonly JsonRow[], name: string): Data {
+  const texts = rows.map((row) => {
+    const value = row[name];
+    return typeof value === 'string' ? value : '';
+  });
+  const encoded = texts.map((text) => Buffer.from(text));
+  const data = Buffer.concat(encoded);
+  const valueOffsets = new Int32Array(rows.length + 1);
+  encoded.forEach(({ length }, index) => {
+    valueOffsets[index + 1] = (valueOffsets[index] ?? 0) + length;
+  });
+  return makeData({ type: new Utf8(), length: rows.length, valueOffsets, data, ...validityOf(rows, name) });
+}
+
+function validityOf(rows: readonly JsonRow[], name: string): { nullCount: number; nullBitmap: Uint8Array | null } {
+  const validity = new Validity();
+  rows.forEach((row, index) => {
+    if (row[name] === null || row[name] === undefined) validity.setNull(index);
+  });
+  return validity.take(rows.length);
+}

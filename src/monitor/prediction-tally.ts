@@ -1,0 +1,65 @@
+import type { Step } from '../db/step.ts';
+import { classBins, MOST_CLASSES } from './class-bins.ts';
+import { ClassTally } from './class-tally.ts';
+import type { ScoreBins } from './score-bins.ts';
+import { Tally } from './tally.ts';
+import { writeClassTally } from './write-class-tally.ts';
+import { writeTally } from './write-tally.ts';
+
+/** What a version decides. */
+export type Decision = {
+  readonly task: 'binary' | 'multiclass' | 'regression';
+  /** The probability from which a binary classifier calls positive. */
+  readonly threshold?: number;
+  readonly classLabels: readonly string[];
+};
+
+/** What a model said of some rows. */
+export type Said = {
+  readonly score: Float64Array;
+  /** Places among the class labels; null for a regression. */
+  readonly label: Int32Array | null;
+  /** [rows, classes]; null where the model gives none. */
+  readonly probabilities: Float64Array | null;
+  /** The rows that could not be scored. */
+  readonly errors: { has(row: number): boolean };
+};
+
+type Day = number | null;
+
+/** Counts predictions by day: their scores and, of three or more classes, the probabilities of each. */
+export class PredictionTally {
+  readonly #kind: 'probability' | 'value';
+  readonly #classCount: number;
+  readonly #scores: Tally;
+  readonly #classes: ClassTally | undefined;
+
+  constructor(bins: ScoreBins, { task, threshold = 0.5, classLabels }: Decision) {
+    this.#kind = task === 'binary' ? 'probability' : 'value';
+    this.#classCount = classLabels.length;
+    this.#scores = new Tally(bins, task === 'binary' ? threshold : Number.NaN);
+    const byClass = task === 'multiclass' && classLabels.length <= MOST_CLASSES;
+    this.#classes = byClass ? new ClassTally(classBins(bins), classLabels.length) : undefined;
+  }
+
+  /** Counts rows from `from` on, as many as there are days: the start of each, in seconds since 1970, or null. */
+  add(days: readonly Day[], { score, label, probabilities, errors }: Said, from = 0): void {
+    const to = from + days.length;
+    for (let row = from; row < to; row += 1)
+      this.#scores.add(days[row - from] ?? null, errors.has(row) ? 'failed' : this.#kind, score[row] ?? Number.NaN);
+    if (this.#classes === undefined || label === null || probabilities === null) return;
+    const classes = this.#classCount;
+    this.#classes.add(days, label.subarray(from, to), probabilities.subarray(from * classes, to * classes));
+  }
+
+  /** Counts one that could not be made at all. */
+  addFailed(day: Day): void {
+    this.#scores.add(day, 'failed', Number.NaN);
+  }
+
+  /** Writes the counts down, in the transaction that writes the predictions. */
+  steps(run: { readonly runId: string; readonly attempt: number }, shard: number): Step[] {
+    const byClass = this.#classes?.days.map((day) => writeClassTally(run, shard, day)) ?? [];
+    return [writeTally(run, shard, this.#scores.columns), ...byClass];
+  }
+}

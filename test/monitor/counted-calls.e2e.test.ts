@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { classModel } from '../support/class-model.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { callsCounted } from './calls.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+await startTestService(database, { PGSCORE_POLL: '0.1' });
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+beforeAll(async () => {
+  await alice.query('set pgscore.execution = online');
+});
+
+/** Rows of a table asked about by score_rows(). */
+async function ask(model: string, table: string): Promise<void> {
+  const call = `select count(*) from pgscore.score_rows('${model}', array(select t from ${table} t))`;
+  await alice.query(call);
+}
+
+/** All cells of a model, but those of when. */
+async function cellsOf(model: string): Promise<Record<string, unknown>> {
+  const cells = {
+    volume:
+      'select sum(c.n_predictions)::int as n, sum(c.n_failed)::int as failed, sum(c.n_scored)::int as scored from pgscore_data.cell_volume c join of_model v using (version_id)',
+    scores:
+      'select c.bin, sum(c.n)::int as n, sum(c.n_positive)::int as positive from pgscore_data.cell_score c join of_model v using (version_id) group by 1 order by 1',
+    classes:
+      'select c.class, c.bin, sum(c.n)::int as n, sum(c.n_predicted)::int as predicted from pgscore_data.cell_class_volume c join of_model v using (version_id) group by 1, 2 order by 1, 2',
+    features: `select c.feature, sum(s.n)::int as n, sum(s.n) filter (where s.slot = 1)::int as missing from pgscore_data.cell_feature c join pgscore_data.feature_set f using (set_id) join of_model v using (version_id)
+      cross join lateral unnest(c.counts) with ordinality as s (n, slot) group by 1 order by 1`,
+  };
+  const found: Record<string, unknown> = {};
+  for (const [kind, text] of Object.entries(cells)) {
+    const query = `with of_model as (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = $1) ${text}`;
+    found[kind] = (await superuser.query(query, [model])).rows;
+  }
+  return found;
+}
+
+/** How many cells are wrong by an audit of all days, which has to wait for a refresh. */
+async function audited(): Promise<number> {
+  await superuser.query('begin');
+  await superuser.query(`delete from pgscore_data.rollup_audit; select pgscore_data._await_turn('cells')`);
+  const { rows } = await superuser.query<{ wrong: number }>('select pgscore_data._audit(100)::int as wrong');
+  await superuser.query('commit');
+  return rows[0]?.wrong ?? Number.NaN;
+}
+
+describe.each([
+  ['binary', classModel(2), { task: 'binary', class_labels: ['0', '1'] }],
+  ['multiclass', classModel(3), { task: 'multiclass', class_labels: ['a', 'b', 'c'] }],
+])('calls of a %s classifier', (task, bytes, options) => {
+  const [called, run] = [`${task}_called`, `${task}_run`];
+
+  beforeAll(async () => {
+    const table = `create table ${task}_rows (id bigint primary key, x real); insert into ${task}_rows select i, i % 7 / 3.0 from generate_series(1, 2500) i`;
+    await alice.query(table);
+    for (const model of [called, run]) await deployBytes(ada, model, bytes, options);
+    expect(await scoreTable(alice, run, `${task}_rows`)).toMatchObject({ state: 'done' });
+    const truth = `create table ${task}_truth (id bigint primary key, y text); select pgscore.set_labels('${called}', '${task}_truth', label => 'y')`;
+    await alice.query(truth);
+    await ask(called, `${task}_rows`);
+    await callsCounted(superuser, called, 2500);
+    await superuser.query('select pgscore.refresh()');
+  }, 60_000);
+
+  test('are counted by score, class and feature as a run of the same rows is', async () => {
+    const counted = await cellsOf(called);
+    expect(counted).toEqual(await cellsOf(run));
+    expect(counted).toMatchObject({
+      volume: [{ n: 2500, failed: 0 }],
+      features: [{ feature: 1, n: 2500, missing: 0 }],
+    });
+  });
+
+  test('are what the health of the model begins with', async () => {
+    const { rows } = await superuser.query(
+      `select n_24h::int, n_predictions::int, last_scored_at > now() - interval '5 minutes' as now from pgscore_bi.current_model_health where model_name = $1`,
+      [called],
+    );
+    expect(rows).toEqual([{ n_24h: 2500, n_predictions: 2500, now: true }]);
+  });
+
+  test('give the same cells when they are counted again, and the audit finds none that differs', async () => {
+    await ask(called, `${task}_rows`);
+    await callsCounted(superuser, called, 5000);
+    const labels = task === 'binary' ? `'{0,1}'` : `'{a,b,c}'`;
+    const insert = `insert into ${task}_truth select id, (${labels}::text[])[1 + id % cardinality(${labels}::text[])] from ${task}_rows where id % 3 > 0`;
+    await alice.query(insert);
+    const outcomes = async (): Promise<{ n: number }[]> => {
+      const text = `select c.age_band, c.actual_class, c.predicted_class, sum(c.n)::int as n, sum(c.sum_brier) as brier, sum(c.sum_log_loss) as log_loss
+          from pgscore_data.cell_outcome c join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id) where m.name = $1 and c.n <> 0 group by 1, 2, 3 order by 1, 2, 3`;
+      return (await superuser.query(text, [called])).rows;
+    };
+    await superuser.query('select pgscore.refresh()');
+    const before = await outcomes();
+    expect(before.reduce((sum, { n }) => sum + n, 0)).toBe(1667);
+    await superuser.query(`select pgscore.rebuild($1, now() - interval '3 days', now() + interval '1 day')`, [called]);
+    expect(await outcomes()).toEqual(before);
+    expect(await audited()).toBe(0);
+    const checked = 'select sum(cells_checked) > 0 as checked from pgscore_bi.rollup_audit where model_name = $1';
+    expect((await superuser.query(checked, [called])).rows).toEqual([{ checked: true }]);
+  });
+});
+
+test('few calls are a baseline together, and their features are counted from the first one on', async () => {
+  await deployBytes(ada, 'drops', weightedModel({ a: 'float64', colour: 'string', b: 'bool' }));
+  const call = (n: number): string =>
+    `select score('drops', s) from (select i % 10 as a, (array['red', 'blue'])[1 + i % 2] as colour, i % 3 = 0 as b from generate_series(1, ${n}) i) s`;
+  await alice.query(call(1));
+  await callsCounted(superuser, 'drops', 1);
+  expect((await cellsOf('drops'))['features']).toEqual([]);
+  await alice.query(call(1200));
+  await callsCounted(superuser, 'drops', 1201);
+  await superuser.query('select pgscore.refresh()');
+  const expected = [1, 2, 3].map((feature) => ({ feature, n: 1201, missing: 0 }));
+  expect((await cellsOf('drops'))['features']).toEqual(expected);
+  const kept = `select (select count(*)::int from pgscore_data.feature_sample) as samples, (select count(*)::int from pgscore_data.feature_tally) as tallies`;
+  expect((await superuser.query(kept)).rows).toEqual([{ samples: 0, tallies: 0 }]);
+  await alice.query(call(100));
+  await callsCounted(superuser, 'drops', 1301);
+  const drift = `select feature_name, sum(n)::int as n from pgscore_bi.feature_drift_daily where model_name = 'drops' group by 1 order by 1`;
+  await superuser.query('select pgscore.refresh()');
+  expect((await superuser.query(drift)).rows).toEqual(
+    ['a', 'b', 'colour'].map((feature_name) => ({ feature_name, n: 1301 })),
+  );
+});
