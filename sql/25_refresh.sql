@@ -75,24 +75,13 @@ begin
     insert into pgscore_data.alert_due (version_id) select distinct r.version_id from pgscore_data.run r where r.run_id = any (runs);
   end if;
   select count(*) into entities from pgscore_data.refresh_key;
-  if entities > 1000 then
-    analyze pgscore_data.refresh_key;
-    analyze pgscore_data.refresh_truth;
-  end if;
-  perform pgscore_data._recall_pairs();
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
     if exists (select from pgscore_data.refresh_key k where k.model_id = this_model and not k.stands) then
       perform pgscore_data._find_predictions(this_model);
-      if entities > 1000 then
-        analyze pgscore_data.refresh_prediction;
-      end if;
     end if;
     perform pgscore_data._pair(this_model);
   end loop;
   select s.removed, s.added into removed, added from pgscore_data._settle() s;
-  if entities > 1000 then
-    analyze pgscore_data.refresh_delta;
-  end if;
   -- So many change most cells of their days: then to read these whole is faster than to look each up.
   if entities > 20000 then
     perform set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true);

@@ -48,14 +48,13 @@ begin
         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
-       cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
+       cross join lateral (select x.key from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
     || ') x'
   using this_model, from_time, to_time;
   get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;
-  perform pgscore_data._recall_labels();
+  perform pgscore_data._recall_labels(0);
   analyze pgscore_data.refresh_truth;
-  perform pgscore_data._recall_pairs();
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
