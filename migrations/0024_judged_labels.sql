@@ -2,7 +2,7 @@
 -- indexes of keys, each with a page of its own for almost every label. Keys are arrays of text, which are compared in a tenth of a
 -- microsecond and more, some thirty times a look-up: what they hash to is compared instead, in an index of a third of the size.
 --
--- Rows are put among those that arrived lately, whose indexes are small, and are settled among the others many at a time.
+-- Rows are put among those that arrived lately, whose indexes are small, and are moved to the others many at a time.
 
 drop function if exists pgscore_data._tell_labels(), pgscore_data._recall_labels(), pgscore_data._recall_pairs(), pgscore_data._settle();
 
@@ -31,21 +31,21 @@ comment on table pgscore_data.refresh_old_pair is 'Work of the refresh that is r
 truncate pgscore_data.refresh_truth;
 alter table pgscore_data.refresh_truth add column source_id int, add column revision int not null, add column received_at timestamptz not null;
 
-alter table pgscore_data.evaluation rename to evaluation_settled;
-create table pgscore_data.evaluation (like pgscore_data.evaluation_settled including defaults including comments) partition by list (is_recent);
+alter table pgscore_data.evaluation rename to evaluation_earlier;
+create table pgscore_data.evaluation (like pgscore_data.evaluation_earlier including defaults including comments) partition by list (is_recent);
 alter table pgscore_data.evaluation alter column is_recent set default true;
-alter table pgscore_data.evaluation attach partition pgscore_data.evaluation_settled for values in (false);
+alter table pgscore_data.evaluation attach partition pgscore_data.evaluation_earlier for values in (false);
 create table pgscore_data.evaluation_recent partition of pgscore_data.evaluation for values in (true) with (fillfactor = 90);
 create index evaluation_of_time on pgscore_data.evaluation (version_id, event_time);
 create index evaluation_of_entity on pgscore_data.evaluation (model_id, hash_array(key));
-alter table pgscore_data.evaluation_settled replica identity full;
+alter table pgscore_data.evaluation_earlier replica identity full;
 alter table pgscore_data.evaluation_recent replica identity full;
--- As if there were many versions, as in evaluation_settled.
+-- As if there were many versions, as among the others.
 alter table pgscore_data.evaluation_recent alter column version_id set (n_distinct = 500);
 comment on table pgscore_data.evaluation is 'The labels that are known now, each beside the prediction that it judges: in as many rows as it judges predictions, and in one without a run where it judges none. Also what each pair contributed to the cells, so that it can be taken out again exactly.';
 comment on column pgscore_data.evaluation.known_at is 'When the truth became known.';
 comment on column pgscore_data.evaluation.run_id is 'NULL: the label judges no prediction, for the time being.';
 comment on column pgscore_data.evaluation.received_at is 'When pgscore heard of the label as it is now.';
 comment on column pgscore_data.evaluation.is_recent is 'Whether the row is one of those that arrived lately.';
-comment on table pgscore_data.evaluation_settled is 'All but the rows that arrived lately.';
-comment on table pgscore_data.evaluation_recent is 'The rows that arrived lately: to find a place in its small indexes changes pages that are in memory, and few of them. When they are many they are settled.';
+comment on table pgscore_data.evaluation_earlier is 'All but the rows that arrived lately.';
+comment on table pgscore_data.evaluation_recent is 'The rows that arrived lately: to find a place in its small indexes changes pages that are in memory, and few of them. When they are many they are moved to the others.';

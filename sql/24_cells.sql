@@ -45,16 +45,13 @@ begin
    group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
   on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
     set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
-  -- Almost every pair has a cell of its own: ON CONFLICT locks each before it changes it, and out of order each is a look-up of its own.
-  merge into pgscore_data.cell_outcome_score c
-  using (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum(x.sign * x.score::numeric) as sum_score
-           from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
-                   from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
-                  order by 1, 2, 3, 4) x
-          group by x.version_id, x.day, x.positive, x.bin) d
-     on c.version_id = d.version_id and c.day = d.day and c.positive = d.positive and c.bin = d.bin
-   when matched then update set n = c.n + d.n, sum_score = c.sum_score + d.sum_score
-   when not matched then insert (version_id, day, positive, bin, n, sum_score) values (d.version_id, d.day, d.positive, d.bin, d.n, d.sum_score);
+  -- Almost every pair has cells of its own: to add rows to a log takes a tenth of what it takes to look each of them up and change it.
+  insert into pgscore_data.cell_outcome_score (version_id, day, positive, bin, n, sum_score)
+  select x.version_id, x.day, x.positive, x.bin, sum(x.sign), sum(x.sign * x.score::numeric)
+    from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
+            from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+           order by 1, 2, 3, 4) x
+   group by x.version_id, x.day, x.positive, x.bin;
   insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
   select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
   on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
@@ -85,3 +82,24 @@ begin
 end
 $$;
 comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
+
+create or replace function pgscore_data._fold_scores() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w record;
+begin
+  for w in
+    select x.version_id, x.window_start as day from pgscore_data.refresh_window x
+     where x.grain = 'day' and (select count(*) from (select from pgscore_data.cell_outcome_score c where c.version_id = x.version_id and c.day = x.window_start limit 6001) c) > 6000
+  loop
+    with held as (
+      delete from pgscore_data.cell_outcome_score c where c.version_id = w.version_id and c.day = w.day returning c.*
+    )
+    insert into pgscore_data.cell_outcome_score (version_id, day, positive, bin, n, sum_score)
+    select h.version_id, h.day, h.positive, h.bin, sum(h.n), sum(h.sum_score) from held h group by h.version_id, h.day, h.positive, h.bin having sum(h.n) <> 0;
+  end loop;
+end
+$$;
+comment on function pgscore_data._fold_scores() is 'Adds up what refreshes logged of the scores of a day, where a touched day has more than twice as many rows as it can have cells.';

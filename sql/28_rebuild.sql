@@ -219,7 +219,7 @@ begin
     union all
     select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
     union all
-    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], s.n from pgscore_data.cell_outcome_score s join picked using (version_id, day) where s.n <> 0
+    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], sum(s.n)::bigint from pgscore_data.cell_outcome_score s join picked using (version_id, day) group by 1, 2, 4 having sum(s.n) <> 0
     union all
     select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
     union all

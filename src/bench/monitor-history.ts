@@ -55,7 +55,7 @@ const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run
 export async function makeHistories(owner: pg.Client, histories: readonly History[]): Promise<void> {
   for (const line of AT_ONCE) await owner.query(line);
   for (const history of histories) for (const line of predict(history)) await owner.query(line);
-  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation_settled');
+  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation_earlier');
   for (const line of [...histories.map(label), ...rebuild]) await owner.query(line);
   for (const history of histories) await count(owner, history);
   for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
@@ -89,7 +89,7 @@ export const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 429496
 
 /** Labels, each with the pair that it is part of. */
 function label({ modelId, versionId, table }: History): string {
-  return `insert into pgscore_data.evaluation_settled (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin, label)
+  return `insert into pgscore_data.evaluation_earlier (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin, label)
     select ${modelId}, array[p.id::text], ${versionId}, p.run_id, date_trunc('day', p.event_time, 'UTC'), p.event_time, p.event_time + interval '3 days', pgscore_data._age_band(interval '3 days'),
            p.truth, p.label::smallint, p.score, case p.truth when 1 then p.score else 1 - p.score end, pgscore_data._score_bin(p.score, ${EDGES}), p.truth::text
       from (select p.*, ${TRUTH} as truth from ${table} p where p.id % 10 <> 0) p`;

@@ -75,12 +75,12 @@ async function addLate(name: string): Promise<void> {
 }
 
 test('what a refresh and a rebuild read of labels that were there first does not hang on what the planner knows of them', async () => {
-  await superuser.query('alter table pgscore_data.evaluation set (autovacuum_enabled = off)');
+  await superuser.query('alter table pgscore_data.evaluation_recent set (autovacuum_enabled = off)');
   const read: number[][] = [];
   for (const name of ['early', 'later']) {
     await addLate(name);
     read.push([await pagesOf('select pgscore_data._refresh()'), await pagesOf(`select pgscore.rebuild('${name}')`)]);
-    await superuser.query('analyze pgscore_data.evaluation');
+    await superuser.query('analyze pgscore_data.evaluation_recent');
   }
   const [early, later] = read;
   // Each label compared with each would be a thousand times as many; PostgreSQL 15 reads twice as many pages of an index.

@@ -16,7 +16,12 @@ for (const task of TASKS) await stage(superuser, alice, task);
 async function cells(): Promise<Map<string, unknown[]>> {
   const all = new Map<string, unknown[]>();
   for (const kind of CELLS) {
-    const read = `select to_jsonb(c) as cell from pgscore_data.${kind} c where n <> 0 order by c`;
+    // Of scores a cell is the sum of its rows.
+    const held =
+      kind === 'cell_outcome_score'
+        ? `(select version_id, day, positive, bin, sum(n) as n, sum(sum_score) as sum_score from pgscore_data.${kind} group by 1, 2, 3, 4)`
+        : `pgscore_data.${kind}`;
+    const read = `select to_jsonb(c) as cell from ${held} c where n <> 0 order by c`;
     all.set(kind, (await superuser.query(read)).rows);
   }
   return all;
