@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from pgscore_data.cell_outcome c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.score_log c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_rank c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_class_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;

@@ -157,3 +157,6 @@ begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings());
 end
 $$;
+
+-- Nothing reads it any more.
+drop table if exists pgscore_data.cell_outcome_score_before;

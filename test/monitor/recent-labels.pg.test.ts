@@ -74,8 +74,8 @@ test('what refreshes logged of scores is folded when there is much of it, and sa
         .rows[0],
     ] as const;
   const [auc, before] = await read();
-  const pad = `insert into pgscore_data.cell_outcome_score
-    select c.version_id, c.day, c.positive, c.bin, s.sign, s.sign * 0.5 from (select * from pgscore_data.cell_outcome_score where version_id = $1 limit 1) c cross join (values (1), (-1)) s (sign) cross join generate_series(1, 3000)`;
+  const pad = `insert into pgscore_data.score_log
+    select l.version_id, l.day, l.positive, l.bins[1:1], array[s.sign], array[s.sign * 0.5] from (select * from pgscore_data.score_log where version_id = $1 limit 1) l cross join (values (1), (-1)) s (sign) cross join generate_series(1, 3001)`;
   await superuser.query(pad, [model.versionId]);
   await superuser.query(
     'insert into pgscore_data.touched select distinct version_id, day from pgscore_data.cell_outcome_score',
