@@ -32,7 +32,8 @@ end;
 comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs to the cells; those of an attempt that came to nothing go.';
 
 create or replace view pgscore_data.cell_outcome_score as
-select l.version_id, l.day, l.positive, c.bin, c.n, c.sum_score from pgscore_data.score_log l cross join lateral unnest(l.bins, l.counts, l.sums) as c (bin, n, sum_score);
+-- In the list of columns, where nothing is put down in between as in FROM.
+select l.version_id, l.day, l.positive, unnest(l.bins) as bin, unnest(l.counts) as n, unnest(l.sums) as sum_score from pgscore_data.score_log l;
 comment on view pgscore_data.cell_outcome_score is 'Labelled predictions of a binary classifier by score and truth: AUC, average precision, calibration and thresholds come from these. A cell is the sum of its rows.';
 
 create or replace function pgscore_data._add_deltas() returns void

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await superuser.query(keyed, [model.modelId]);
   await queue(`select array[n::text], $2::timestamptz, 'yes', false from generate_series(1, ${PREDICTIONS - 1000}) n`);
   await superuser.query('select pgscore.refresh()');
-  await superuser.query(`select pgscore_data._move_recent(most => ${PREDICTIONS / 2}, from_bytes => 0)`);
+  await superuser.query('select pgscore_data._move_recent(most => $1, from_bytes => 0)', [PREDICTIONS / 2]);
   await superuser.query('vacuum analyze');
 });
 
