@@ -23,7 +23,7 @@ as $$
 declare
   known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
 begin
-  if known is distinct from families and exists (select from pgscore_data.ground_truth g where g.model_id = this_model limit 1) then
+  if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
     raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ') using
       errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
   end if;
@@ -243,7 +243,7 @@ begin
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
-  select g.model_id, g.source_id, g.key, g.known_at, true from pgscore_data.ground_truth g where g.model_id = family.model_id;
+  select distinct e.model_id, e.source_id, e.key, e.known_at, true from pgscore_data.evaluation e where e.model_id = family.model_id;
   perform pgscore_data._wake('labels');
   return new;
 end
@@ -368,15 +368,15 @@ begin
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
   select this_model, this_source, c.key, c.known_at, c.label
     from pgscore_data.compared_label c
-    left join pgscore_data.ground_truth g on g.model_id = this_model and g.key = c.key and (c.known_at is null or g.known_at = c.known_at)
-   where c.source_id = this_source and g.label is distinct from c.label and coalesce(g.received_at < read_at, true)
+    left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
+   where c.source_id = this_source and e.label is distinct from c.label and coalesce(e.received_at < read_at, true)
      and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = c.key);
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
-  select this_model, this_source, g.key, g.known_at, true
-    from pgscore_data.ground_truth g
-   where g.model_id = this_model and g.source_id = this_source and g.received_at < read_at
-     and not exists (select from pgscore_data.compared_label c where c.source_id = this_source and c.key = g.key and (c.known_at is null or c.known_at = g.known_at))
-     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = g.key);
+  select this_model, this_source, e.key, e.known_at, true
+    from pgscore_data.evaluation e
+   where e.model_id = this_model and e.source_id = this_source and e.received_at < read_at
+     and not exists (select from pgscore_data.compared_label c where c.source_id = this_source and c.key = e.key and (c.known_at is null or c.known_at = e.known_at))
+     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = e.key);
   select count(*) into compared from pgscore_data.compared_label c where c.source_id = this_source;
   delete from pgscore_data.compared_label c where c.source_id = this_source;
   return compared;

@@ -9,74 +9,86 @@ begin
   with taken as (
     delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
   ), dated as (
-    select t.change_id, t.model_id, t.source_id, t.key, coalesce(t.known_at, g.known_at) as known_at, t.captured_at, t.label, t.retracted
+    select t.change_id, t.model_id, t.source_id, t.key, t.known_at, t.captured_at, t.label, t.retracted from taken t where t.known_at is not null
+    union all
+    select t.change_id, t.model_id, t.source_id, t.key, e.known_at, t.captured_at, t.label, t.retracted
       from taken t
-      left join lateral (select x.known_at from pgscore_data.ground_truth x where x.model_id = t.model_id and x.key = t.key and t.known_at is null order by x.known_at desc limit 1) g on true
+      left join lateral (
+        select x.known_at from pgscore_data.evaluation x
+         where x.model_id = t.model_id and hash_array(x.key) = hash_array(t.key) and x.key = t.key order by x.known_at desc limit 1) e on true
+     where t.known_at is null
   ), latest as (
-    -- By the first part of the key before the key: of a text PostgreSQL sorts the first bytes as a number, of an array it does not.
-    select distinct on (d.key[1], d.key, d.model_id, d.known_at)
-           d.key[1] as part, d.model_id, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
-      from dated d order by d.key[1], d.key, d.model_id, d.known_at, d.change_id desc
+    -- In the order of evaluation_of_entity, in which labels are looked up and written.
+    select distinct on (d.model_id, hash_array(d.key), d.key, d.known_at)
+           d.model_id, hash_array(d.key) as hash, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
+      from dated d order by d.model_id, hash_array(d.key), d.key, d.known_at, d.change_id desc
   )
   insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
-  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.part, l.key, l.model_id) from latest l;
+  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.model_id, l.hash, l.key) from latest l;
   get diagnostics changed = row_count;
-  if changed > 1000 then
-    analyze pgscore_data.refresh_label;
-  end if;
 end
 $$;
 comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue; how many labels they are about, and the last of them where more may be waiting.';
 
 create or replace function pgscore_data._tell_labels() returns void
-language sql volatile
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole; labels are gone to by their key, then by their place.
+-- Work tables are joined whole, whatever their size was when this was planned; labels are gone to by their key.
 set enable_hashjoin = on
-set enable_seqscan = off
-begin atomic
-  with entity as (
-    select distinct on (l.entity) l.entity, l.model_id, l.key from pgscore_data.refresh_label l order by l.entity
-  ), held as (
-    select k.entity, g.known_at, g.label, g.place
-      from entity k
-     cross join lateral (select x.known_at, x.label, x.ctid as place from pgscore_data.ground_truth x where x.model_id = k.model_id and x.key = k.key offset 0) g
-  ), told as materialized (
-    select entity, known_at, l.model_id, l.source_id, l.key, l.label, l.retracted, h.place, h.label as held
-      from pgscore_data.refresh_label l full join held h using (entity, known_at)
-  ), withdrawn as (
-    delete from pgscore_data.ground_truth g using told t where g.ctid = t.place and t.retracted
-  ), corrected as (
-    update pgscore_data.ground_truth g set label = t.label, source_id = t.source_id, revision = g.revision + 1, received_at = clock_timestamp()
-      from told t where g.ctid = t.place and not t.retracted and t.label <> t.held
-  ), added as (
-    insert into pgscore_data.ground_truth (model_id, source_id, key, known_at, label)
-    select t.model_id, t.source_id, t.key, t.known_at, t.label from told t where t.place is null and not t.retracted
+set enable_nestloop = off
+as $$
+begin
+  insert into pgscore_data.refresh_old_pair
+  select k.entity, e.*
+    from (select distinct on (l.entity) l.entity, l.model_id, l.key from pgscore_data.refresh_label l order by l.entity) k
+   cross join lateral (
+     select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key offset 0) e;
+  with known as (
+    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.revision) as revision, min(o.received_at) as received_at, bool_or(o.run_id is not null) as judges
+      from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
+  ), said as (
     -- A label without a time may have come at the very time that another one names.
-    on conflict do nothing
-  ), truth as (
-    insert into pgscore_data.refresh_truth (entity, known_at, label)
-    select t.entity, t.known_at, coalesce(t.label, t.held) from told t where t.retracted is not true
+    select distinct on (l.entity, l.known_at) l.* from pgscore_data.refresh_label l order by l.entity, l.known_at
+  ), told as materialized (
+    select entity, known_at, s.model_id, s.key, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at, k.judges,
+           coalesce(s.label <> k.label, k.label is null) as is_new
+      from said s full join known k using (entity, known_at)
   ), changed as (
-    select t.entity, count(*) = 1 and not bool_or(t.retracted or t.place is null) as stands
-      from told t group by t.entity
-    having bool_or(case when t.retracted then t.place is not null when t.key is not null then t.label is distinct from t.held end)
+    select t.entity, min(t.model_id) as model_id, min(t.key) as key, count(*) = 1 and not bool_or(t.retracted) and bool_and(t.judges) is true as stands
+      from told t group by t.entity having bool_or(case when t.retracted then t.held is not null else t.is_new end)
+  ), truth as (
+    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
+    select t.entity, t.known_at, coalesce(t.label, t.held), case when t.is_new then t.source_id else t.held_source end,
+           coalesce(t.revision, 0) + t.is_new::int, case when t.is_new then clock_timestamp() else t.received_at end
+      from told t join changed c using (entity) where t.retracted is not true
   )
   insert into pgscore_data.refresh_key (model_id, key, entity, stands)
-  select k.model_id, k.key, k.entity, c.stands from entity k join changed c using (entity) order by k.entity;
-end;
-comment on function pgscore_data._tell_labels() is 'Brings the ground truth up to the labels that were taken, and notes the entities they are about with all of their labels; a label that says what was known already changes nothing.';
+  select c.model_id, c.key, c.entity, c.stands and c.model_id not in (
+         select v.model_id from pgscore_data.execution x join pgscore_data.version v using (version_id)
+          group by v.model_id having bool_or(x.task = 'multiclass') or count(distinct (x.task, x.class_labels)) > 1)
+    from changed c order by c.entity;
+  delete from pgscore_data.refresh_old_pair o where not exists (select from pgscore_data.refresh_key k where k.entity = o.entity);
+end
+$$;
+comment on function pgscore_data._tell_labels() is 'Notes the entities that the labels which were taken are about, with the labels that they had and those that they have now; a label that says what was known already changes nothing.';
 
-create or replace function pgscore_data._recall_labels() returns void
+create or replace function pgscore_data._recall_labels(after bigint) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.refresh_truth (entity, known_at, label)
-  select k.entity, g.known_at, g.label
-    from pgscore_data.refresh_key k
-   cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = k.model_id and x.key = k.key offset 0) g;
+  with held as materialized (
+    select k.entity, e.*
+      from pgscore_data.refresh_key k
+     cross join lateral (
+       select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key offset 0) e
+     where k.entity > after
+  ), truth as (
+    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
+    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.revision, h.received_at from held h order by h.entity, h.known_at
+  )
+  insert into pgscore_data.refresh_old_pair select h.* from held h;
 end;
-comment on function pgscore_data._recall_labels() is 'Looks up the labels of entities that no label was taken of.';
+comment on function pgscore_data._recall_labels(bigint) is 'Looks up the labels of entities that no label was taken of: those with higher numbers.';
 
 create or replace function pgscore_data._key_text(keys jsonb) returns text
 language sql immutable
@@ -102,24 +114,26 @@ begin atomic
 end;
 comment on function pgscore_data._targets_of(int) is 'The targets that hold predictions of a model and are keyed as its labels are.';
 
+create or replace function pgscore_data._last_entity() returns bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n;
+end;
+comment on function pgscore_data._last_entity() is 'The highest number that an entity has in the refresh that is running.';
+
 create or replace function pgscore_data._late_predictions(made text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format(
-  'with late as (
-     insert into pgscore_data.refresh_key (model_id, key, entity)
-     select $2, g.key, (select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n) + row_number() over (order by g.key)
-       from (select distinct g.key
-               from (%s) p
-              cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $2 and x.key = p.key and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
-             except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g
-     returning entity, key
-   )
-   insert into pgscore_data.refresh_truth (entity, known_at, label)
-   select l.entity, g.known_at, g.label
-     from late l
-    cross join lateral (select x.known_at, x.label from pgscore_data.ground_truth x where x.model_id = $2 and x.key = l.key offset 0) g', made);
-comment on function pgscore_data._late_predictions(text) is 'The statement that notes the entities of predictions of model $2 whose label was there before them, with all of their labels. made: the query of their key and event_time by $1; where there is none, $3 is the time. $4: the pairing rule.';
+  'insert into pgscore_data.refresh_key (model_id, key, entity)
+   select $2, g.key, $5 + row_number() over (order by hash_array(g.key))
+     from (select distinct g.key
+             from (%s) p
+            cross join lateral (select x.key from pgscore_data.evaluation x where x.model_id = $2 and hash_array(x.key) = hash_array(p.key) and x.key = p.key
+               and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
+           except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g', made);
+comment on function pgscore_data._late_predictions(text) is 'The statement that notes the entities of predictions of model $2 whose label was there before them. made: the query of their key and event_time by $1; where there is none, $3 is the time. $4: the pairing rule. $5: the last entity so far.';
 
 create or replace function pgscore_data._note_late_predictions(runs bigint[]) returns void
 language plpgsql volatile
@@ -127,18 +141,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   r record;
+  told bigint;
 begin
   for r in
     select array_agg(distinct x.run_id) as runs, array_agg(distinct x.generation) || 0 as generations, min(x.snapshot_at) as snapshot_at, v.model_id, m.pairing, t.target_id, t.key_columns
       from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
       join lateral (select y.target_id, y.key_columns from pgscore_data._targets_of(v.model_id) y where y.target_id = x.target_id) t on true
-     where x.run_id = any (runs) and exists (select from pgscore_data.ground_truth g where g.model_id = v.model_id)
+     where x.run_id = any (runs) and exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)
      group by v.model_id, m.pairing, t.target_id, t.key_columns
   loop
     update pgscore_data.refresh_key k set stands = false where k.model_id = r.model_id and k.stands;
-    execute pgscore_data._late_predictions(format('select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($5) and p.error_code is null',
+    told := pgscore_data._last_entity();
+    execute pgscore_data._late_predictions(format('select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($6) and p.error_code is null',
       pgscore_data._key_text(r.key_columns), 'target_' || r.target_id))
-    using r.runs, r.model_id, r.snapshot_at, r.pairing, r.generations;
+    using r.runs, r.model_id, r.snapshot_at, r.pairing, told, r.generations;
+    perform pgscore_data._recall_labels(told);
   end loop;
 end
 $$;
@@ -180,6 +197,7 @@ create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 as $$
 declare
   m pgscore_data.monitor;
@@ -192,14 +210,14 @@ begin
     window later as (partition by p.entity, p.version_id order by p.event_time, abs(p.run_id), p.run_id)
   ), paired as (
     select distinct on (o.entity, o.version_id, o.run_id)
-           o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, o.probabilities, o.segments, g.known_at, g.label
+           o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, o.probabilities, o.segments, g.known_at, g.label, g.source_id, g.revision, g.received_at
       from ordered o
       join pgscore_data.refresh_truth g on g.entity = o.entity
        and (m.pairing <> 'latest_before_label' or g.known_at >= o.event_time and (o.next_event is null or g.known_at < o.next_event))
      where case m.pairing when 'first' then o.is_first when 'latest' then o.is_latest else true end
      order by o.entity, o.version_id, o.run_id, g.known_at desc
   ), standing as (
-    select o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, null::double precision[] as probabilities, o.segments, g.known_at, g.label
+    select o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, null::double precision[] as probabilities, o.segments, g.known_at, g.label, g.source_id, g.revision, g.received_at
       from pgscore_data.refresh_old_pair o join pgscore_data.refresh_key k using (entity) join pgscore_data.refresh_truth g using (entity) where k.model_id = this_model and k.stands
   ), judge as materialized (
     select e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
@@ -215,8 +233,9 @@ begin
     -- Concatenated with nothing, lest every row decompress it.
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   )
-  insert into pgscore_data.refresh_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-  select j.entity, j.model_id, j.key, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
+  insert into pgscore_data.refresh_pair
+    (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+  select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
@@ -227,28 +246,13 @@ begin
          j.segments
     from judged j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
+  insert into pgscore_data.refresh_pair (entity, model_id, key, known_at, label, source_id, revision, received_at)
+  select k.entity, k.model_id, k.key, g.known_at, g.label, g.source_id, g.revision, g.received_at
+    from pgscore_data.refresh_key k join pgscore_data.refresh_truth g using (entity)
+   where k.model_id = this_model and not exists (select from pgscore_data.refresh_pair p where p.entity = g.entity and p.known_at = g.known_at);
 end
 $$;
-comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it.';
-
-create or replace function pgscore_data._recall_pairs() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into pgscore_data.refresh_old_pair (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, place)
-  select k.entity, e.model_id, e.key, e.version_id, e.run_id, e.day, e.event_time, e.known_at, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments, e.place
-    from pgscore_data.refresh_key k
-   cross join lateral (select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and x.key = k.key offset 0) e;
-  -- A label may have been none of a version's classes, and so no pair. Nor does a pair keep the probabilities of many classes.
-  update pgscore_data.refresh_key k set stands = false
-   where k.stands
-     and (k.entity not in (select o.entity from pgscore_data.refresh_old_pair o)
-       or k.model_id in (select v.model_id from pgscore_data.execution x join pgscore_data.version v using (version_id)
-                          group by v.model_id having bool_or(x.task = 'multiclass') or count(distinct (x.task, x.class_labels)) > 1));
-end
-$$;
-comment on function pgscore_data._recall_pairs() is 'Notes the pairs that the entities which changed had until now, and whose predictions need not be looked up again.';
+comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it; a label that judges none is kept for itself.';
 
 create or replace function pgscore_data._settle(out removed bigint, out added bigint)
 language sql volatile
@@ -258,27 +262,29 @@ set enable_hashjoin = on
 set enable_seqscan = off
 begin atomic
   with changed as materialized (
-    select o.place, o as old, p as new
+    -- Columns and no rows of o and p: of a row in a row each column is looked for from the first on.
+    select o.is_recent, o.place, o.run_id as old_run_id, o.version_id as old_version_id, o.day as old_day, o.age_band as old_age_band, o.actual_class as old_actual_class, o.predicted_class as old_predicted_class, o.actual as old_actual, o.score as old_score, o.p_actual as old_p_actual, o.bin as old_bin, o.rank as old_rank, o.class_bins as old_class_bins, o.segments as old_segments,
+           p.model_id, p.key, p.known_at, p.version_id, p.run_id, p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id, p.revision, p.received_at
       from pgscore_data.refresh_old_pair o
-      full join pgscore_data.refresh_pair p on p.entity = o.entity and p.run_id = o.run_id and p.version_id = o.version_id
-     where (o.day, o.event_time, o.known_at, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins, o.segments)
-       is distinct from (p.day, p.event_time, p.known_at, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments)
+      full join pgscore_data.refresh_pair p on p.entity = o.entity and p.known_at = o.known_at and coalesce(p.run_id, 0) = coalesce(o.run_id, 0)
+     where (o.day, o.event_time, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins, o.segments, o.label, o.source_id)
+       is distinct from (p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id)
   ), leaving as (
     insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-    select -1, (c.old).version_id, (c.old).day, (c.old).age_band, (c.old).actual_class, (c.old).predicted_class, (c.old).actual, (c.old).score, (c.old).p_actual, (c.old).bin, (c.old).rank, (c.old).class_bins, (c.old).segments from changed c where c.place is not null
+    select -1, c.old_version_id, c.old_day, c.old_age_band, c.old_actual_class, c.old_predicted_class, c.old_actual, c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments from changed c where c.old_run_id is not null
   ), coming as (
     insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-    select 1, (c.new).version_id, (c.new).day, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments from changed c where (c.new).key is not null
+    select 1, c.version_id, c.day, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments from changed c where c.run_id is not null
   ), gone as (
-    delete from pgscore_data.evaluation e using changed c where e.ctid = c.place and (c.new).key is null
+    delete from pgscore_data.evaluation e using changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is null
   ), moved as (
     update pgscore_data.evaluation e
-       set (day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments) = row((c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments)
-      from changed c where e.ctid = c.place and (c.new).key is not null
+       set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at) = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at)
+      from changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
   ), found as (
-    insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-    select (c.new).model_id, (c.new).key, (c.new).version_id, (c.new).run_id, (c.new).day, (c.new).event_time, (c.new).known_at, (c.new).age_band, (c.new).actual_class, (c.new).predicted_class, (c.new).actual, (c.new).score, (c.new).p_actual, (c.new).bin, (c.new).rank, (c.new).class_bins, (c.new).segments from changed c where c.place is null
+    insert into pgscore_data.evaluation_recent (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at)
+    select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at from changed c where c.place is null
   )
-  select count(c.place), count((c.new).key) from changed c;
+  select count(c.old_run_id), count(c.run_id) from changed c;
 end;
-comment on function pgscore_data._settle() is 'Puts the pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them. How many pairs went and came; one that changed did both.';
+comment on function pgscore_data._settle() is 'Puts the labels and pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them. How many pairs went and came; one that changed did both.';

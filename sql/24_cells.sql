@@ -31,6 +31,11 @@ begin atomic
 end;
 comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs and of batches of calls to the cells; those of an attempt that came to nothing go.';
 
+create or replace view pgscore_data.cell_outcome_score as
+-- In the list of columns, where nothing is put down in between as in FROM.
+select l.version_id, l.day, l.positive, unnest(l.bins) as bin, unnest(l.counts) as n, unnest(l.sums) as sum_score from pgscore_data.score_log l;
+comment on view pgscore_data.cell_outcome_score is 'Labelled predictions of a binary classifier by score and truth: AUC, average precision, calibration and thresholds come from these. A cell is the sum of its rows.';
+
 create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -45,16 +50,15 @@ begin
    group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
   on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
     set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
-  -- Almost every pair has a cell of its own: ON CONFLICT locks each before it changes it, and out of order each is a look-up of its own.
-  merge into pgscore_data.cell_outcome_score c
-  using (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum(x.sign * x.score::numeric) as sum_score
-           from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
-                   from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
-                  order by 1, 2, 3, 4) x
-          group by x.version_id, x.day, x.positive, x.bin) d
-     on c.version_id = d.version_id and c.day = d.day and c.positive = d.positive and c.bin = d.bin
-   when matched then update set n = c.n + d.n, sum_score = c.sum_score + d.sum_score
-   when not matched then insert (version_id, day, positive, bin, n, sum_score) values (d.version_id, d.day, d.positive, d.bin, d.n, d.sum_score);
+  -- Almost every pair has cells of its own: to look each up and change it takes ten times as long as this.
+  insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
+  select c.version_id, c.day, c.positive, array_agg(c.bin), array_agg(c.n), array_agg(c.sum_score)
+    from (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum(x.sign * x.score::numeric) as sum_score
+            from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
+                    from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+                   order by 1, 2, 3, 4) x
+           group by x.version_id, x.day, x.positive, x.bin) c
+   group by c.version_id, c.day, c.positive;
   insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
   select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
   on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
@@ -85,3 +89,27 @@ begin
 end
 $$;
 comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
+
+create or replace function pgscore_data._fold_scores() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w record;
+begin
+  for w in
+    select x.version_id, x.window_start as day from pgscore_data.refresh_window x
+     where x.grain = 'day' and (select sum(cardinality(l.bins)) from pgscore_data.score_log l where l.version_id = x.version_id and l.day = x.window_start) > 6000
+  loop
+    with held as (
+      delete from pgscore_data.score_log l where l.version_id = w.version_id and l.day = w.day returning l.*
+    ), cells as (
+      select h.version_id, h.day, h.positive, c.bin, sum(c.n)::bigint as n, sum(c.sum_score) as sum_score
+        from held h cross join lateral unnest(h.bins, h.counts, h.sums) c (bin, n, sum_score) group by h.version_id, h.day, h.positive, c.bin having sum(c.n) <> 0
+    )
+    insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
+    select c.version_id, c.day, c.positive, array_agg(c.bin order by c.bin), array_agg(c.n order by c.bin), array_agg(c.sum_score order by c.bin) from cells c group by c.version_id, c.day, c.positive;
+  end loop;
+end
+$$;
+comment on function pgscore_data._fold_scores() is 'Adds up what refreshes logged of the scores of a touched day, where that is more than twice what a day has cells.';

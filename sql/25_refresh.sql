@@ -97,28 +97,13 @@ begin
     perform pgscore_data._count_scored(runs, batches);
   end if;
   select count(*) into entities from pgscore_data.refresh_key;
-  if entities > 1000 then
-    analyze pgscore_data.refresh_key;
-    analyze pgscore_data.refresh_truth;
-  end if;
-  perform pgscore_data._recall_pairs();
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
     if exists (select from pgscore_data.refresh_key k where k.model_id = this_model and not k.stands) then
       perform pgscore_data._find_predictions(this_model);
-      if entities > 1000 then
-        analyze pgscore_data.refresh_prediction;
-      end if;
     end if;
     perform pgscore_data._pair(this_model);
   end loop;
   select s.removed, s.added into removed, added from pgscore_data._settle() s;
-  if entities > 1000 then
-    analyze pgscore_data.refresh_delta;
-  end if;
-  -- So many change most cells of their days: then to read these whole is faster than to look each up.
-  if entities > 20000 then
-    perform set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true);
-  end if;
   perform pgscore_data._add_deltas();
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
@@ -129,3 +114,24 @@ begin
 end
 $$;
 comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';
+
+create or replace function pgscore_data._move_recent(most int default 20000, from_bytes bigint default 134217728) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+as $$
+declare
+  moved bigint;
+begin
+  if pg_relation_size('pgscore_data.evaluation_recent') < from_bytes or not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  update pgscore_data.evaluation e set is_recent = false
+    from (select r.ctid as place from pgscore_data.evaluation_recent r order by r.model_id, hash_array(r.key) limit most) p
+   where e.is_recent and e.ctid = p.place;
+  get diagnostics moved = row_count;
+  return moved = most;
+end
+$$;
+comment on function pgscore_data._move_recent(int, bigint) is 'Moves labels that arrived lately to the others, when they take so many bytes: neighbours in the index of entities, so that many of them share a page there. True where more are waiting.';

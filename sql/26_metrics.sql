@@ -11,8 +11,8 @@ begin atomic
     select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
            sum(c.sum_score) as sum_score
       from pgscore_data.refresh_window w
-     cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
-     group by w.version_id, w.grain, w.window_start, c.bin
+     cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end offset 0) c
+     group by w.version_id, w.grain, w.window_start, c.bin having sum(c.n) <> 0
   ), ranked as (
     select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg,
            coalesce(sum(b.n) over (w order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below,
@@ -138,6 +138,7 @@ begin
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   delete from pgscore_data.score_curve v using pgscore_data.refresh_window w where v.version_id = w.version_id and w.grain = 'month' and v.window_start = w.window_start;
   delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  perform pgscore_data._fold_scores();
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from pgscore_data.cell_outcome c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.score_log c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_rank c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_class_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
@@ -48,18 +48,17 @@ begin
         from (select %s as key from pgscore_predictions.%I p join pgscore_data.run r using (run_id) join pgscore_data.version v using (version_id)
                where v.model_id = $1 and pgscore_data._moment(p.event_time, r.snapshot_at) >= $2 and pgscore_data._moment(p.event_time, r.snapshot_at) < $3 and p.error_code is null
                  and p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')) p
-       cross join lateral (select x.key from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
+       cross join lateral (select x.key from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
     || '
       union select p.key
         from pgscore_data.online_prediction p
        where p.version_id = any ($4) and p.asked_at >= $2 and p.asked_at < $3 and p.key is not null and p.error is null
-         and exists (select from pgscore_data.ground_truth x where x.model_id = $1 and x.key = p.key)) x'
+         and exists (select from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key)) x'
   using this_model, from_time, to_time, pgscore_data._called_versions(this_model);
   get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;
-  perform pgscore_data._recall_labels();
+  perform pgscore_data._recall_labels(0);
   analyze pgscore_data.refresh_truth;
-  perform pgscore_data._recall_pairs();
   perform pgscore_data._find_predictions(this_model);
   analyze pgscore_data.refresh_prediction;
   perform pgscore_data._pair(this_model);
@@ -224,7 +223,7 @@ begin
     union all
     select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
     union all
-    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], s.n from pgscore_data.cell_outcome_score s join picked using (version_id, day) where s.n <> 0
+    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], sum(s.n)::bigint from pgscore_data.cell_outcome_score s join picked using (version_id, day) group by 1, 2, 4 having sum(s.n) <> 0
     union all
     select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
     union all

@@ -150,9 +150,9 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
  cross join lateral (
     select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
     union all
-    select x.bin, 'positive', x.n from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and x.positive and x.n <> 0
+    select x.bin, 'positive', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and x.positive group by x.bin having sum(x.n) <> 0
     union all
-    select x.bin, 'negative', x.n from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and not x.positive and x.n <> 0) c
+    select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
   join pgscore_data.score_bin s using (bin);
 comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
 

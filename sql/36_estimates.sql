@@ -69,7 +69,7 @@ begin
       select array_agg(h.bin order by h.bin), array_agg(h.n order by h.bin), array_agg(h.positives order by h.bin) into bins, totals, positives
         from (select s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
                 from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome_score s on s.version_id = c.version_id and s.day = d.day
-               where s.n <> 0 group by s.bin) h;
+               group by s.bin having sum(s.n) <> 0) h;
       return;
     end if;
   end loop;

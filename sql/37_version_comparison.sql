@@ -63,7 +63,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with bins as (
     select c.bin, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
-      from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day = any (days) and c.n <> 0 group by c.bin
+      from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day = any (days) group by c.bin having sum(c.n) <> 0
   ), ranked as (
     select b.*, sum(b.p) over () as pos, sum(b.n) over () as neg, sum(b.n) over (order by b.bin) - b.n / 2 as n_below, sum(b.p) over (order by b.bin desc) - b.p / 2 as p_above from bins b
   ), averaged as (
@@ -157,3 +157,6 @@ begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings());
 end
 $$;
+
+-- Nothing reads it any more.
+drop table if exists pgscore_data.cell_outcome_score_before;

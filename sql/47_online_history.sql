@@ -62,18 +62,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   b record;
+  told bigint;
 begin
   for b in
     select v.model_id, m.pairing, array_agg(x.batch_id) as batches
       from pgscore_data.online_batch x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-     where x.batch_id = any (_note_late_calls.batches) and exists (select from pgscore_data.ground_truth g where g.model_id = v.model_id)
+     where x.batch_id = any (_note_late_calls.batches) and exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)
      group by v.model_id, m.pairing
   loop
     if exists (select from pgscore_data.refresh_key k where k.model_id = b.model_id and k.stands) then
       perform pgscore_data._stand_down(b.model_id, b.batches);
     end if;
+    told := pgscore_data._last_entity();
     execute pgscore_data._late_predictions('select c.key, c.event_time from pgscore_data._keyed_calls($1) c')
-    using b.batches, b.model_id, null::timestamptz, b.pairing;
+    using b.batches, b.model_id, null::timestamptz, b.pairing, told;
+    perform pgscore_data._recall_labels(told);
   end loop;
 end
 $$;

@@ -5,7 +5,7 @@ import { makeHistories, planHistory } from './monitor-history.ts';
 import type { MonitorPlan } from './plan.ts';
 import { measureMaterialised, measureRefresh, type Change, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
-import { asOwner, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 import { measureViews, type ViewCost } from './view-cost.ts';
 
 /** What watching over a model costs. */
@@ -43,12 +43,7 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   const long = await planHistory(requester, owner, 'long', plan.predictions);
   await stage.service.stop();
   tell(`histories of ${small} and ${plan.predictions} predictions`);
-  const beside = await asOwner(stage);
-  try {
-    await makeHistories([owner, beside], [short, long]);
-  } finally {
-    await beside.end();
-  }
+  await makeHistories(owner, [short, long]);
   // As the service's connection has it.
   await owner.query('set synchronous_commit = off');
   tell(`refreshes after ${plan.compared} labels of the shorter one`);

@@ -52,20 +52,14 @@ const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run
  * Makes histories as runs, labels and refreshes would have left them, but put in whole, since it would take those hours.
  * No service may be running, which would count along.
  */
-export async function makeHistories(
-  clients: readonly [pg.Client, pg.Client],
-  histories: readonly History[],
-): Promise<void> {
-  const [owner, beside] = clients;
-  for (const client of clients) for (const line of AT_ONCE) await client.query(line);
+export async function makeHistories(owner: pg.Client, histories: readonly History[]): Promise<void> {
+  for (const line of AT_ONCE) await owner.query(line);
   for (const history of histories) for (const line of predict(history)) await owner.query(line);
-  await Promise.all([
-    fill(owner, 'ground_truth', histories.map(label)),
-    fill(beside, 'evaluation', histories.map(pair)),
-  ]);
+  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation_earlier');
+  for (const line of [...histories.map(label), ...rebuild]) await owner.query(line);
   for (const history of histories) await count(owner, history);
   for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
-  for (const client of clients) await client.query('reset all');
+  await owner.query('reset all');
 }
 
 const AT_ONCE = [
@@ -74,11 +68,6 @@ const AT_ONCE = [
   `set work_mem = '256MB'`,
   'set jit = off',
 ];
-
-async function fill(client: pg.Client, table: string, inserts: readonly string[]): Promise<void> {
-  const rebuild = await withoutIndexes(client, `pgscore_data.${table}`);
-  for (const line of [...inserts, ...rebuild]) await client.query(line);
-}
 
 /** Scores as of a rare class, spread over all days. */
 function predict({ table, versionId, predictions, from }: History): string[] {
@@ -98,15 +87,11 @@ const EDGES = `(select b.mirrored || '{}'::float8[] from pgscore_data.score_bins
 /** Whether a prediction p came true, as often as its score says; the same at every reading. */
 export const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 4294967296)::int`;
 
-function label({ modelId, table }: History): string {
-  return `insert into pgscore_data.ground_truth (model_id, key, known_at, label)
-    select ${modelId}, array[p.id::text], p.event_time + interval '3 days', ${TRUTH}::text from ${table} p where p.id % 10 <> 0`;
-}
-
-function pair({ modelId, versionId, table }: History): string {
-  return `insert into pgscore_data.evaluation (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin)
+/** Labels, each with the pair that it is part of. */
+function label({ modelId, versionId, table }: History): string {
+  return `insert into pgscore_data.evaluation_earlier (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin, label)
     select ${modelId}, array[p.id::text], ${versionId}, p.run_id, date_trunc('day', p.event_time, 'UTC'), p.event_time, p.event_time + interval '3 days', pgscore_data._age_band(interval '3 days'),
-           p.truth, p.label::smallint, p.score, case p.truth when 1 then p.score else 1 - p.score end, pgscore_data._score_bin(p.score, ${EDGES})
+           p.truth, p.label::smallint, p.score, case p.truth when 1 then p.score else 1 - p.score end, pgscore_data._score_bin(p.score, ${EDGES}), p.truth::text
       from (select p.*, ${TRUTH} as truth from ${table} p where p.id % 10 <> 0) p`;
 }
 

@@ -44,11 +44,15 @@ const COMPARISONS: Stage = {
   ),
 };
 
+const RECENT: Stage = {
+  step: statement<[], { more: boolean }>('move_recent', 'select pgscore_data._move_recent() as more'),
+};
+
 const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
 
 /**
  * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, what scores mean
- * by them, what is to be expected without them, and how versions compare, in steps that are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ * by them, what is to be expected without them, and how versions compare, and moves labels that are no longer recent, in steps that are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  *
  * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time.
  */
@@ -56,7 +60,7 @@ export async function refresh(client: Queryable, goesOn: () => boolean, log: Log
   for (const stage of [CELLS, METRICS, DRIFT]) await whole(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
   await renewClassCalibrations(client, goesOn);
-  for (const stage of [ESTIMATES, COMPARISONS]) await whole(stage, client, goesOn, log);
+  for (const stage of [ESTIMATES, COMPARISONS, RECENT]) await whole(stage, client, goesOn, log);
 }
 
 async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {

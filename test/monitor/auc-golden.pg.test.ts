@@ -52,10 +52,12 @@ async function binned(
   { positives, negatives }: Scored,
 ): Promise<Record<string, number>> {
   days += 1;
-  const cells = `insert into pgscore_data.cell_outcome_score (version_id, day, positive, bin, n, sum_score)
-    select $1, timestamptz '2020-01-06 00:00+00' + $2 * interval '31 days', s.positive, pgscore_data._score_bin(s.score, b.mirrored), count(*), sum(s.score::numeric)
-      from (select true, unnest($3::float8[]) union all select false, unnest($4::float8[])) s (positive, score) cross join pgscore_data.score_bins b
-     group by 3, 4`;
+  const cells = `insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
+    select $1, timestamptz '2020-01-06 00:00+00' + $2 * interval '31 days', c.positive, array_agg(c.bin), array_agg(c.n), array_agg(c.sum_score)
+      from (select s.positive, pgscore_data._score_bin(s.score, b.mirrored) as bin, count(*) as n, sum(s.score::numeric) as sum_score
+              from (select true, unnest($3::float8[]) union all select false, unnest($4::float8[])) s (positive, score) cross join pgscore_data.score_bins b
+             group by 1, 2) c
+     group by c.positive`;
   await superuser.query(cells, [versionId, days, positives, negatives]);
   await superuser.query(
     `insert into pgscore_data.touched (version_id, day) values ($1, timestamptz '2020-01-06 00:00+00' + $2 * interval '31 days')`,

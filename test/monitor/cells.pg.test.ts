@@ -86,6 +86,12 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     },
   })),
   fc.constant({
+    what: 'move labels to those that are no longer recent',
+    apply: async () => {
+      await superuser.query('select pgscore_data._move_recent(most => 2, from_bytes => 0)');
+    },
+  }),
+  fc.constant({
     what: 'refresh',
     apply: async () => {
       await superuser.query('select pgscore.refresh()');
@@ -139,7 +145,9 @@ async function expectTrue(world: World): Promise<void> {
     `with again as (
        select day, actual_class = 1 as positive, bin, count(*) as n, sum(score::numeric) as sum_score from pgscore_data.evaluation where version_id = $1 and bin is not null group by 1, 2, 3
      )
-     select * from again full join (select * from pgscore_data.cell_outcome_score where version_id = $1 and n <> 0) c using (day, positive, bin)
+     select * from again full join (
+       select day, positive, bin, sum(n) as n, sum(sum_score) as sum_score from pgscore_data.cell_outcome_score where version_id = $1 group by 1, 2, 3 having (sum(n), sum(sum_score)) <> (0, 0)
+     ) c using (day, positive, bin)
       where (again.n, again.sum_score) is distinct from (c.n, c.sum_score)`,
     [world.model.versionId],
   );

@@ -13,13 +13,13 @@ async function addHistory(versionId: number, from: number, to: number): Promise<
   const day = `${FIRST} + d * interval '1 day'`;
   const fills = [
     `insert into pgscore_data.cell_score (version_id, day, bin, n) select $1, ${day}, b, 3 from generate_series($2::int, $3::int) d, generate_series(0, 100) b`,
-    `insert into pgscore_data.cell_outcome_score select $1, ${day}, b % 2 = 0, b, 3, 1 from generate_series($2::int, $3::int) d, generate_series(0, 100) b`,
+    `insert into pgscore_data.score_log select $1, ${day}, b % 2 = 0, array_agg(b), array_agg(3), array_agg(1) from generate_series($2::int, $3::int) d, generate_series(0, 100) b group by d, b % 2`,
     `insert into pgscore_data.cell_class_score select $1, ${day}, b % 3, b % 2 = 0, b, 3 from generate_series($2::int, $3::int) d, generate_series(0, 100) b`,
     `insert into pgscore_data.cell_error select $1, ${day}, b, 3 from generate_series($2::int, $3::int) d, generate_series(0, 100) b`,
   ];
   for (const fill of fills) await superuser.query(fill, [versionId, from, to]);
   await superuser.query(
-    'vacuum analyze pgscore_data.score_bin, pgscore_data.cell_score, pgscore_data.cell_outcome_score, pgscore_data.cell_class_score, pgscore_data.cell_error',
+    'vacuum analyze pgscore_data.score_bin, pgscore_data.cell_score, pgscore_data.score_log, pgscore_data.cell_class_score, pgscore_data.cell_error',
   );
 }
 
@@ -75,12 +75,12 @@ async function addLate(name: string): Promise<void> {
 }
 
 test('what a refresh and a rebuild read of labels that were there first does not hang on what the planner knows of them', async () => {
-  await superuser.query('alter table pgscore_data.ground_truth set (autovacuum_enabled = off)');
+  await superuser.query('alter table pgscore_data.evaluation_recent set (autovacuum_enabled = off)');
   const read: number[][] = [];
   for (const name of ['early', 'later']) {
     await addLate(name);
     read.push([await pagesOf('select pgscore_data._refresh()'), await pagesOf(`select pgscore.rebuild('${name}')`)]);
-    await superuser.query('analyze pgscore_data.ground_truth');
+    await superuser.query('analyze pgscore_data.evaluation_recent');
   }
   const [early, later] = read;
   // Each label compared with each would be a thousand times as many; PostgreSQL 15 reads twice as many pages of an index.

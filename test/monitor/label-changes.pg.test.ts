@@ -28,7 +28,7 @@ async function refreshed<Row>({ modelId }: MonitoredModel, read: string): Promis
   return (await superuser.query(read, [modelId])).rows as Row[];
 }
 
-const LABELS = 'select label from pgscore_data.ground_truth where model_id = $1';
+const LABELS = 'select label from pgscore_data.evaluation where model_id = $1';
 
 test('a label that is given and withdrawn before a refresh is not there after it', async () => {
   const model = await addModel('withdrawn');

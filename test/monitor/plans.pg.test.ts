@@ -26,6 +26,7 @@ beforeAll(async () => {
   await superuser.query(keyed, [model.modelId]);
   await queue(`select array[n::text], $2::timestamptz, 'yes', false from generate_series(1, ${PREDICTIONS - 1000}) n`);
   await superuser.query('select pgscore.refresh()');
+  await superuser.query('select pgscore_data._move_recent(most => $1, from_bytes => 0)', [PREDICTIONS / 2]);
   await superuser.query('vacuum analyze');
 });
 
@@ -49,7 +50,7 @@ async function readInSequence(refresh = 'select pgscore_data._refresh()'): Promi
     await superuser.query(refresh);
     const { rows } = await superuser.query(
       `select relname, seq_tup_read from pg_stat_xact_user_tables
-        where (relname in ('ground_truth', 'evaluation', 'label_change', 'online_prediction', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
+        where (relname in ('evaluation_recent', 'evaluation_earlier', 'label_change', 'online_prediction', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
       [FEW],
     );
     return rows;
@@ -92,4 +93,10 @@ test('a refresh takes its share of a long queue without reading the rest', async
   await queue(`select array[n::text], $2::timestamptz, 'no', false from generate_series(1, ${PREDICTIONS - 2000}) n`);
   await superuser.query('analyze pgscore_data.label_change');
   expect(await readInSequence('select pgscore_data._refresh(100)')).toEqual([]);
+});
+
+test('moving labels that are no longer recent reads no history whole', async () => {
+  expect(await readInSequence('select pgscore_data._move_recent(most => 100, from_bytes => 0)')).toEqual([]);
+  const { rows } = await superuser.query('select count(*) > 0 as left from pgscore_data.evaluation_recent');
+  expect(rows).toEqual([{ left: true }]);
 });

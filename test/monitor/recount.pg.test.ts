@@ -13,10 +13,22 @@ const CELLS = [...AUDITED, 'cell_error'];
 
 for (const task of TASKS) await stage(superuser, alice, task);
 
+/** Makes the first cell, or the first cell of each row, of a kind wrong. */
+function spoil(kind: string): string {
+  return kind === 'cell_outcome_score'
+    ? 'update pgscore_data.score_log set counts[1] = counts[1] + 1'
+    : `update pgscore_data.${kind} set n = n + 1`;
+}
+
 async function cells(): Promise<Map<string, unknown[]>> {
   const all = new Map<string, unknown[]>();
   for (const kind of CELLS) {
-    const read = `select to_jsonb(c) as cell from pgscore_data.${kind} c where n <> 0 order by c`;
+    // Of scores a cell is the sum of its rows.
+    const held =
+      kind === 'cell_outcome_score'
+        ? `(select version_id, day, positive, bin, sum(n) as n, sum(sum_score) as sum_score from pgscore_data.${kind} group by 1, 2, 3, 4)`
+        : `pgscore_data.${kind}`;
+    const read = `select to_jsonb(c) as cell from ${held} c where n <> 0 order by c`;
     all.set(kind, (await superuser.query(read)).rows);
   }
   return all;
@@ -26,8 +38,7 @@ test('a rebuild gives the cells that refreshes gave, of every kind', async () =>
   const before = await cells();
   for (const kind of CELLS) {
     expect([kind, before.get(kind)?.length]).not.toEqual([kind, 0]);
-    const spoil = `update pgscore_data.${kind} set n = n + 1`;
-    await superuser.query(spoil);
+    await superuser.query(spoil(kind));
   }
   for (const task of TASKS) await superuser.query('select pgscore.rebuild($1)', [task]);
   expect(await cells()).toEqual(before);
@@ -36,8 +47,9 @@ test('a rebuild gives the cells that refreshes gave, of every kind', async () =>
 test.each(AUDITED)('the nightly audit notices a wrong %s', async (kind) => {
   await superuser.query('begin');
   await superuser.query('truncate pgscore_data.rollup_audit');
-  const spoil = `update pgscore_data.${kind} set n = n + 1 where ctid = (select min(ctid) from pgscore_data.${kind} where n <> 0)`;
-  await superuser.query(spoil);
+  const [table, held] = kind === 'cell_outcome_score' ? ['score_log', 'counts[1] <> 0'] : [kind, 'n <> 0'];
+  const first = `${spoil(kind)} where ctid = (select min(ctid) from pgscore_data.${table} where ${held})`;
+  await superuser.query(first);
   const { rows } = await superuser.query('select pgscore_data._audit(1000) as wrong');
   await superuser.query('rollback');
   expect(rows).toEqual([{ wrong: '1' }]);

@@ -42,8 +42,8 @@ async function shown(view: string, column: string): Promise<unknown[]> {
 
 /** While `work` goes on nothing can be stored about the version of the bad model in a table. */
 async function broken(table: string, work: () => Promise<void>): Promise<void> {
-  const key = table === 'ground_truth' ? 'model_id' : 'version_id';
-  const value = table === 'ground_truth' ? models.get('bad')?.modelId : models.get('bad')?.versionId;
+  const key = table === 'evaluation' ? 'model_id' : 'version_id';
+  const value = table === 'evaluation' ? models.get('bad')?.modelId : models.get('bad')?.versionId;
   const forbid = `alter table pgscore_data.${table} add constraint broken check (${key} <> ${value}) not valid`;
   await superuser.query(forbid);
   await work();
@@ -52,7 +52,7 @@ async function broken(table: string, work: () => Promise<void>): Promise<void> {
 }
 
 test('a model whose labels cannot be taken holds up no other, and is caught up with when they can', async () => {
-  await broken('ground_truth', async () => {
+  await broken('evaluation', async () => {
     await more();
     await refresh(superuser, always, log);
     expect(await shown('binary_performance_daily', 'n_labeled')).toEqual([{ model: 'good', value: 1 }]);
