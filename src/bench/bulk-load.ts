@@ -16,5 +16,6 @@ const CONSTRAINTS = `select format('alter table %s drop constraint %I', c.conrel
          format('alter table %s add constraint %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) as add
     from pg_constraint c where c.conrelid = $1::regclass and c.contype in ('p', 'u', 'f') order by c.contype desc`;
 
-const INDEXES = `select format('drop index %s', i.indexrelid::regclass) as drop, pg_get_indexdef(i.indexrelid) as add
+/** Of a partitioned table PostgreSQL spells its own index only, without those of the partitions. */
+const INDEXES = `select format('drop index %s', i.indexrelid::regclass) as drop, replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') as add
     from pg_index i where i.indrelid = $1::regclass and not exists (select from pg_constraint c where c.conindid = i.indexrelid)`;

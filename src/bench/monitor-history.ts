@@ -55,7 +55,7 @@ const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run
 export async function makeHistories(owner: pg.Client, histories: readonly History[]): Promise<void> {
   for (const line of AT_ONCE) await owner.query(line);
   for (const history of histories) for (const line of predict(history)) await owner.query(line);
-  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation_earlier');
+  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation');
   for (const line of [...histories.map(label), ...rebuild]) await owner.query(line);
   for (const history of histories) await count(owner, history);
   for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
