@@ -181,13 +181,17 @@ declare
   found record;
   closed_schema name;
 begin
+  if key = '{}' then
+    raise exception 'key => ''{}'' names no column' using
+      errcode = 'invalid_parameter_value', hint = 'Say what identifies a row: key => ''id'', or key => array[''a'', ''b'']; without key it is the primary key.';
+  end if;
   if wanted is null then
     select array_agg(a.attname::text order by k.n) into wanted
       from pg_index i cross join unnest(i.indkey::int2[]) with ordinality as k (attnum, n)
       join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
      where i.indrelid = source and i.indisprimary and k.n <= i.indnkeyatts;
   end if;
-  if coalesce(cardinality(wanted), 0) = 0 then
+  if wanted is null then
     raise exception 'source % has no primary key', source using
       errcode = 'invalid_parameter_value', hint = 'Say what identifies a row: key => ''id'', or key => array[''a'', ''b''].';
   end if;
@@ -196,6 +200,11 @@ begin
   end if;
   if (select count(distinct w) from unnest(wanted) w) < cardinality(wanted) then
     raise exception 'the key names a column twice: %', array_to_string(wanted, ', ') using errcode = 'duplicate_column', hint = 'Name each column once.';
+  end if;
+  -- An index takes 32, and that of the history has the run beside the key.
+  if cardinality(wanted) > 31 then
+    raise exception 'the key of % has % columns; 31 is the limit', source, cardinality(wanted) using
+      errcode = 'too_many_columns', hint = 'Name fewer that identify a row: key => array[''a'', ''b'']; or score a view that makes one of them, such as row(a, b)::text as id, and name that.';
   end if;
   foreach column_name in array wanted loop
     select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base into found

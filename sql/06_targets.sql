@@ -172,7 +172,7 @@ declare
   id int;
 begin
   if octet_length(target) > 55 then
-    raise exception 'target name "%" is longer than 55 bytes', target using errcode = 'name_too_long', hint = 'The history view appends _history to it.';
+    raise exception 'target name "%" is longer than 55 bytes', target using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
   end if;
   select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;

@@ -14,8 +14,8 @@ const DESCRIPTION = `Scores sources again and again, with your rights at each ti
 
 const ADD_DESCRIPTION = `Scores a source again and again. The source and a bare model name are looked up anew each time.
 
-CRON has five fields: minute, hour, day of month, month, day of week; or is @hourly, @daily, @weekly or @monthly. It is
-read in the time zone: a local time that a clock change leaves out fires at the change, one that comes twice fires once.`;
+CRON has five fields: minute, hour, day of month, month, day of week; or is @hourly, @daily, @weekly, @monthly or
+@yearly. It is read in the time zone: a local time that a clock change leaves out fires at the change, one that comes twice fires once.`;
 
 type AddOptions = SourceOptions & { timeZone?: string; overlap?: string; catchUp?: string };
 

@@ -3,6 +3,7 @@ import { PgscoreError } from '../errors.ts';
 import { connectionProblem } from './connection-problem.ts';
 import { disconnect } from './disconnect.ts';
 import { passwordOfFile } from './password-file.ts';
+import { liftTransactionTimeout } from './session.ts';
 import { TYPES } from './types.ts';
 
 export type ConnectOptions = {
@@ -24,6 +25,7 @@ const SESSION: Readonly<Record<string, string>> = {
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   client_min_messages: 'warning',
@@ -40,11 +42,8 @@ const SESSION: Readonly<Record<string, string>> = {
 /** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
 export function connect(options: ConnectOptions): Promise<pg.Client> {
   const settings = { ...SESSION, ...options.settings };
-  return open(options, {
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`)
-      .join(' '),
-  });
+  const startUp = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`);
+  return open(options, { options: startUp.join(' ') }, liftTransactionTimeout);
 }
 
 /** The same with the settings that a person's own role and database have, so that names mean what they mean to her. */
@@ -52,7 +51,11 @@ export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Prom
   return open(options, {});
 }
 
-async function open({ url, applicationName, patienceMs }: ConnectOptions, config: pg.ClientConfig): Promise<pg.Client> {
+async function open(
+  { url, applicationName, patienceMs }: ConnectOptions,
+  config: pg.ClientConfig,
+  setUp?: (client: pg.Client) => Promise<void>,
+): Promise<pg.Client> {
   const client = new pg.Client({
     ...(url === undefined ? {} : { connectionString: checkedUrl(url) }),
     ...config,
@@ -68,6 +71,7 @@ async function open({ url, applicationName, patienceMs }: ConnectOptions, config
   try {
     client.password ??= await passwordOfFile(client);
     await client.connect();
+    await setUp?.(client);
   } catch (error) {
     await disconnect(client);
     throw connectionProblem(error, url);

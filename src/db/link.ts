@@ -14,6 +14,10 @@ export class Link {
     this.#options = options;
   }
 
+  get applicationName(): string {
+    return this.#options.applicationName;
+  }
+
   client(): Promise<pg.Client> {
     if (this.#client !== undefined) return this.#client;
     const opening = connect(this.#options);

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 
 import { disconnect } from '../db/disconnect.ts';
+import { discardAll } from '../db/session.ts';
 import { qualified } from '../lib/ident.ts';
 import type { DueSchedule } from './due-schedules.ts';
 
@@ -29,7 +30,7 @@ export class FireSession {
   async prepare(owner: string): Promise<void> {
     this.#client ??= await this.#open();
     if (this.#owner === owner) return;
-    if (this.#owner !== undefined) await this.#client.query('discard all');
+    if (this.#owner !== undefined) await discardAll(this.#client);
     this.#owner = owner;
   }
 

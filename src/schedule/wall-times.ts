@@ -58,7 +58,7 @@ function parsed(cron: string): CronExpression {
 function invalid(cron: string, reason: string, cause?: unknown): PgscoreError {
   return new PgscoreError('schedule_cron_invalid', `cron expression "${cron}" cannot be used: ${reason}`, {
     remedy:
-      'Write minute hour day-of-month month day-of-week, such as 0 2 * * *, or @hourly, @daily, @weekly, @monthly.',
+      'Write minute hour day-of-month month day-of-week, such as 0 2 * * *, or @hourly, @daily, @weekly, @monthly, @yearly.',
     cause,
   });
 }

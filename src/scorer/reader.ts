@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import type { Around } from '../copy/copy-out.ts';
 import { disconnect } from '../db/disconnect.ts';
+import { discardAll } from '../db/session.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { Step } from '../db/step.ts';
 import { PgscoreError } from '../errors.ts';
@@ -88,7 +89,7 @@ export class Reader {
  * computes for hours would not notice; a server on Windows cannot, and says so.
  */
 async function beginAnew(client: pg.Client): Promise<void> {
-  await client.query('discard all');
+  await discardAll(client);
   await client.query("set client_connection_check_interval = '3s'").catch(() => undefined);
 }
 

@@ -18,7 +18,7 @@ export type ControlLinks = Readonly<
   >
 >;
 
-export function controlLinks({ databaseUrl, leaseMs }: ServiceConfig): ControlLinks {
+export function controlLinks({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>): ControlLinks {
   return {
     work: claimLink(databaseUrl),
     settle: unheldLink(databaseUrl, 'settle'),

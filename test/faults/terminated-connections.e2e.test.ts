@@ -6,6 +6,7 @@ import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
+import { CONNECTIONS_OF_A_RUN, terminate } from './terminate.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database, PACE);
@@ -14,16 +15,6 @@ const alice = await database.client('alice');
 const ada = await database.client('ada');
 await deployTrees(ada);
 await createSource(alice, 'big', LARGE);
-
-/** Ends the sessions of a part of the service, all or those that wait for a lock; gives how many there were. */
-async function terminate(part: string, which: 'all' | 'waiting' = 'all'): Promise<number> {
-  const { rows } = await superuser.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = $1
-        and ($2 = 'all' or wait_event_type = 'Lock')`,
-    [`pgscore ${part}`, which],
-  );
-  return rows.length;
-}
 
 async function expectDone(run: string, attempt: number): Promise<void> {
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
@@ -35,20 +26,10 @@ async function expectDone(run: string, attempt: number): Promise<void> {
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
 }
 
-test.each([
-  { part: 'reader', attempt: 1 },
-  { part: 'scorer', attempt: 1 },
-  { part: 'settle', attempt: 1 },
-  { part: 'claim', attempt: 1 },
-  { part: 'heartbeat', attempt: 1 },
-  { part: 'sweep', attempt: 1 },
-  { part: 'listen', attempt: 1 },
-  { part: 'conductor', attempt: 1 },
-  { part: 'snapshot', attempt: 2 },
-])('a run goes on when the $part connection is terminated', async ({ part, attempt }) => {
+test.each(CONNECTIONS_OF_A_RUN)('a run goes on when the $part connection is terminated', async ({ part, attempt }) => {
   const run = await submitRun(alice, 'trees', 'big');
   await midRun(superuser, run);
-  expect(await terminate(part)).toBeGreaterThan(0);
+  expect(await terminate(superuser, part)).toBeGreaterThan(0);
   await expectDone(run, attempt);
 });
 
@@ -58,7 +39,7 @@ test('a publication that is terminated is made again, from a new snapshot', asyn
   await midRun(superuser, run);
   await blocker.query('begin');
   await blocker.query('select from pgscore_data.target for update');
-  await waitFor(() => terminate('publish', 'waiting'), {
+  await waitFor(() => terminate(superuser, 'publish', 'waiting'), {
     timeout: 20_000,
     message: 'the publication to wait for the target',
   });
@@ -67,7 +48,7 @@ test('a publication that is terminated is made again, from a new snapshot', asyn
 });
 
 test('a model is checked though its connection is terminated', async () => {
-  await terminate('check');
+  await terminate(superuser, 'check');
   await deployTrees(ada);
 });
 
@@ -79,7 +60,9 @@ test('control connections that are terminated as often as they come back cost a 
     ended = true;
   });
   for (const part of ['heartbeat', 'claim', 'settle', 'sweep', 'listen', 'check', 'claim', 'listen', 'sweep', 'check'])
-    await waitFor(async () => ended || (await terminate(part)), { message: `the ${part} connection to come back` });
+    await waitFor(async () => ended || (await terminate(superuser, part)), {
+      message: `the ${part} connection to come back`,
+    });
   await done;
   expect(await service.stop()).toBe(0);
 });

@@ -16,7 +16,7 @@ const IGNORED = [
   '\\.page\\.test\\.ts$',
   // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/(cancel|commit-lost|half-open|scorer-death|service-death|shutdown|start|terminated-connections)\\.',
+  'test/faults/(cancel|commit-lost|half-open|scorer-death|service-death|shutdown|start|terminated-connections|terminated-links)\\.',
   'test/gateway/gateway-lost\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',

@@ -229,8 +229,11 @@ describe('a fire that cannot be submitted', () => {
   });
 });
 
-test('an expression that no service understands breaks the schedule, with the reason', async () => {
-  await alice.query("select pgscore.schedule('never', '0 0 31 2 *', 'risk', 'customers', time_zone => 'UTC')");
+test('an expression that no service understands, as earlier releases took them, breaks the schedule, with the reason', async () => {
+  await alice.query("select pgscore.schedule('never', '@daily', 'risk', 'customers', time_zone => 'UTC')");
+  await superuser.query(
+    "update pgscore_data.schedule set cron = '0 0 31 2 *', next_fire_at = null where name = 'never'",
+  );
   await service.look();
   expect(await state('never')).toMatchObject({ state: 'broken', next_fire_at: null });
   expect((await state('never'))?.['last_error']).toMatch(/^cron expression "0 0 31 2 \*" cannot be used/);

@@ -70,6 +70,12 @@ test.each([
   ['0 0 0 * *', "cron => '0 0 0 * *' has 0 as its day of month"],
   ['0 0 * 1,13 *', "cron => '0 0 * 1,13 *' has 13 as its month"],
   ['0 0 * * 8', "cron => '0 0 * * 8' has 8 as its day of week"],
+  ['0 0 30 2 *', "cron => '0 0 30 2 *' never fires: no month that it names has a day 30"],
+  ['0 0 31 apr,JUN ?', 'never fires: no month that it names has a day 31'],
+  ['0 0 * * fri-mon', "cron => '0 0 * * fri-mon' has the range fri-mon, which goes backwards"],
+  ['0 0 l * *', "cron => '0 0 l * *' has the field 'l'"],
+  ['0 0 * * sun,6-7', "cron => '0 0 * * sun,6-7' has 0 twice as its day of week"],
+  ['0 0 1-2-3 * *', "has the field '1-2-3'"],
   ['0 0 99999999999999999999 * *', 'has 99999999999999999999 as its day of month'],
 ])('cron %s is refused at once', async (cron, message) => {
   await expect(alice.query("select pgscore.schedule('bad', $1, 'risk', 'customers')", [cron])).rejects.toMatchObject({
