@@ -22,6 +22,17 @@ end
 $$;
 comment on function pgscore_models._null_feature(text) is 'Raises that a feature is missing where the model handles no missing value.';
 
+create or replace function pgscore_models._past_float32(value double precision, feature text) returns double precision
+language plpgsql immutable parallel safe cost 1
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'feature % is %, a number that float32 can not hold', quote_ident(feature), value using
+    errcode = 'numeric_value_out_of_range', hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -3.4e38), 3.4e38).', feature);
+end
+$$;
+comment on function pgscore_models._past_float32(double precision, text) is 'Raises that a feature is past the range of float32, as a batch row fails.';
+
 create or replace function pgscore_models._number_remedy(feature text, value text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp

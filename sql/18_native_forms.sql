@@ -178,7 +178,7 @@ begin
    where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_v' || this_version, '_v' || this_version || '_quick') and l.lanname = 'sql'
      and 'double precision'::regtype = all (p.proargtypes)
    order by length(p.proname) desc limit 1;
-  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''[-+.0-9e]+''::double precision|\$[0-9]+ is null|then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
+  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''([-+.0-9e]+|Infinity)''::double precision|\$[0-9]+ is null|then \$[0-9]+ when |then \(?pgscore_models\._past_float32\(\$[0-9]+, |then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
     -- The second for a bound table of which a column is given another type: then PostgreSQL takes that one.
     foreach type in array '{real,double precision}'::text[] loop
       perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',

@@ -46,3 +46,13 @@ test('a text that says no number is refused without a cast that would fail on it
   const { hint } = await refusal(alice, `select score('one', '{"Of It": "much"}')`);
   expect(hint).toContain('the number that the model was trained on');
 });
+
+test('a number past float32 is refused with the name of its feature, of a table and of a subquery', async () => {
+  await alice.query('create table far as select 1e300::double precision as "Of It"');
+  for (const rows of ['far t', '(select * from far offset 0) t'])
+    expect(await refusal(alice, `select score('one', t) from ${rows}`)).toMatchObject({
+      code: '22003',
+      message: 'feature "Of It" is 1e+300, a number that float32 can not hold',
+      hint: expect.stringContaining('least(greatest("Of It"'),
+    });
+});
