@@ -65,17 +65,21 @@ as $$
   select 'Score a view that gives ' || case
     when width > 1 and t.typcategory = 'A' then format('%I as real[]: %I::real[] as %I', wanted, column_name, wanted)
     when width > 1 then format('%I as an array: array[...]::real[] as %I', wanted, wanted)
-    when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, case tensor_type when 'string' then 'text' else 'real' end, wanted)
+    when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, x.type, wanted)
     when tensor_type = 'string' then format('%I::text as %I', column_name, wanted)
     when t.typcategory = 'A' then format('one element: %I[1] as %I', column_name, wanted)
-    when t.typname in ('date', 'timestamp', 'timestamptz') then format('the part the model was trained on: extract(month from %I)::real as %I', column_name, wanted)
-    when t.typname in ('interval', 'time', 'timetz') then format('seconds: extract(epoch from %I)::real as %I', column_name, wanted)
-    when tensor_type = 'bool' and t.typcategory = 'N' then format('%I <> 0 as %I', column_name, wanted)
-    when t.typcategory in ('N', 'S') then format('%I::%s as %I', column_name,
-      case tensor_type when 'bool' then 'boolean' when 'int32' then 'integer' when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end, wanted)
+    when t.typname in ('date', 'timestamp', 'timestamptz') then format('the part the model was trained on: extract(month from %I)%s as %I', column_name, x.conversion, wanted)
+    when t.typname in ('interval', 'time', 'timetz') then format('seconds: extract(epoch from %I)%s as %I', column_name, x.conversion, wanted)
+    when t.typcategory = 'N' then format('%I%s%s as %I', column_name,
+      -- Neither has a cast to a float; that of money to numeric is its only one, and oid and its like have one to bigint.
+      case when t.oid = 'money'::regtype then '::numeric' when t.typname ~ '^(oid|reg.*)$' then '::bigint' end, x.conversion, wanted)
+    when t.typcategory = 'S' then format('%I::%s as %I', column_name, x.type, wanted)
     else format('%I as the number that the model was trained on', wanted)
   end || '; select * from pgscore.feature_casts; lists what is taken.'
-  from pg_type t where t.oid = base
+  from pg_type t
+  cross join lateral (select case tensor_type when 'string' then 'text' when 'bool' then 'boolean' when 'int32' then 'integer' when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end) y (type)
+  cross join lateral (select y.type, case tensor_type when 'bool' then ' <> 0' else '::' || y.type end) x (type, conversion)
+  where t.oid = base
 $$;
 comment on function pgscore._cast_remedy(text, text, text, int, oid) is 'The expression to write where a column cannot be a feature as it is.';
 

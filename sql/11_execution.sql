@@ -22,13 +22,42 @@ end
 $$;
 comment on function pgscore_models._null_feature(text) is 'Raises that a feature is missing where the model handles no missing value.';
 
+create or replace function pgscore_models._past_float32(value double precision, feature text) returns double precision
+language plpgsql immutable parallel safe cost 1
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'feature % is %, a number that float32 can not hold', quote_ident(feature), value using
+    errcode = 'numeric_value_out_of_range', hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -3.4e38), 3.4e38).', feature);
+end
+$$;
+comment on function pgscore_models._past_float32(double precision, text) is 'Raises that a feature is past the range of float32, as a batch row fails.';
+
+create or replace function pgscore_models._number_remedy(feature text, value text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Of the type of the column only what it is as JSON is left; each of these casts takes a text too.
+  select 'A text is never taken for a number: give ' || case
+    when value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then format('the part that the model was trained on, as in extract(month from %I::timestamp).', feature)
+    when value ~ '^[0-9]{2}:[0-9]{2}:[0-9.]+$' or value ~ '^-?[0-9]+ (year|mon|day)' then format('seconds, as in extract(epoch from %I::interval).', feature)
+    when value ~ '^\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*$' then format('%I::double precision.', feature)
+    else format('the number that the model was trained on; of money that is %I::money::numeric.', feature)
+  end
+$$;
+comment on function pgscore_models._number_remedy(text, text) is 'How to make a number of a column whose value came as a text.';
+
 create or replace function pgscore_models._mistyped_feature(feature text, value jsonb, wanted text) returns void
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'feature % is %, not %', quote_ident(feature), left(value::text, 80), wanted using
-    errcode = 'datatype_mismatch', hint = case when jsonb_typeof(value) = 'string' and wanted <> 'a text' then format('A text is never taken for a number: cast it, as in %I::double precision.', feature) else 'Give the feature as the model was trained on it: select inputs from pgscore.models.' end;
+    errcode = 'datatype_mismatch', hint = case
+      when jsonb_typeof(value) = 'string' and wanted in ('a number', 'a whole number') then pgscore_models._number_remedy(feature, value #>> '{}')
+      when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then format('A text is never taken for a boolean: cast it, as in %I::boolean.', feature)
+      else 'Give the feature as the model was trained on it: select inputs from pgscore.models.'
+    end;
 end
 $$;
 comment on function pgscore_models._mistyped_feature(text, jsonb, text) is 'Raises that a feature has a value of another type.';

@@ -97,8 +97,13 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
+declare
+  given constant jsonb := case when not features is null then to_jsonb(features) end;
 begin
-  return case when not features is null then to_jsonb(features) end;
+  if pg_typeof(features) <> 'jsonb'::regtype and given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof(features)) then
+    return pgscore_models._without_padding(features, given);
+  end if;
+  return given;
 end
 $$;
 comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row of NULLs that an outer join gives where it found none.';
@@ -161,22 +166,11 @@ comment on function pgscore_models._shape(anyelement) is 'A number that stands f
 
 drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
 -- score() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
--- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second.
+-- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second, which 18_native_forms.sql makes.
 create or replace function pgscore_models._score(route pgscore_models._routing, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
 comment on function pgscore_models._score(pgscore_models._routing, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
-
-create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
-language plpgsql volatile parallel restricted cost 10000
-set search_path = pg_catalog, pg_temp
-set extra_float_digits = 1
-as $$
-begin
-  return pgscore_models._score(route, model::text, case when not features is null then to_jsonb(features) end);
-end
-$$;
-comment on function pgscore_models._score(pgscore_models._routing, bpchar, record) is 'score() of a row without a type of its own, as of a subquery.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable

@@ -8,12 +8,16 @@ set extra_float_digits = 1
 as $$
 declare
   first jsonb := to_jsonb(rows[array_lower(rows, 1)]);
+  padded text[];
 begin
   if not (first ?& features) then
     -- Raises where they are no rows, or lack a feature by any case; the service matches the names of each.
     perform pgscore_models._match_features(features, first);
   end if;
-  return array_to_json(rows);
+  if pgscore_models._is_row(pg_typeof(rows[array_lower(rows, 1)])) then
+    padded := pgscore_models._padded_columns(rows[array_lower(rows, 1)]);
+  end if;
+  return case when padded is null then array_to_json(rows)::text else (select jsonb_agg(pgscore_models._trim_columns(to_jsonb(r), padded))::text from unnest(rows) r) end;
 end
 $$;
 comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array.';

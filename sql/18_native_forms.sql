@@ -102,18 +102,36 @@ begin
      where not exists (
        select from pg_type t join pg_attribute a on a.attrelid = t.typrelid
         where t.oid = pg_typeof(features) and a.attnum > 0 and not a.attisdropped and a.attname::text = f ->> 'name' and (f ->> 'width')::int = 1
-          and a.atttypid = any (case
+          and pgscore._base_type(a.atttypid) = any (case
             when f ->> 'type' = 'float32' then '{real,double precision,numeric,smallint,integer,bigint}'
             -- Not of real, which says more digits as a double precision than it does as JSON.
             when f ->> 'type' = 'float64' then '{double precision,numeric,smallint,integer,bigint}'
             when f ->> 'type' in ('int32', 'int64') then '{smallint,integer,bigint}'
             when f ->> 'type' = 'bool' then '{boolean}'
-            else '{text,character varying}'
+            else '{text,character varying,character}'
           end::regtype[]))
   ) then pgscore_models._shape(features) end;
 end
 $$;
 comment on function pgscore_models._fitting_shape(jsonb, anyelement) is 'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
+
+create or replace function pgscore_data._create_record(this_version int, features jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n) where f ->> 'type' = 'string' order by n);
+  padded text := format('not f operator(pg_catalog.?&) array[%s]', array_to_string(texts, ', '))
+    || (select string_agg(format(' or pg_catalog.right(f ->> %s, 1) = %L', t, ' '), '') from unnest(texts) t);
+begin
+  perform pgscore_data._create_function(format('_v%s_record', this_version)::name, 'features record', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
+    E'declare\n  f jsonb := pg_catalog.to_jsonb(features);\nbegin\n'
+      || coalesce('  if ' || padded || E' then\n    f := pgscore_models._without_padding(features, f);\n  end if;\n', '')
+      || format(E'  return pgscore_models.%I(f);\nend', format('_v%s_json', this_version)),
+    format('The score of %s for a row by way of jsonb.', pgscore_models._version_name(this_version)));
+end
+$$;
+comment on function pgscore_data._create_record(int, jsonb) is 'Creates the form of a compiled score that makes jsonb of a row. The types of its columns are looked at only where a text may be padded.';
 
 create or replace function pgscore_data._create_row(this_version int, features jsonb) returns void
 language plpgsql volatile
@@ -121,10 +139,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
-    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  return pgscore_models.%I(pg_catalog.to_jsonb(features));\nend',
+    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(features));\n  end if;\n  return pgscore_models.%I(features);\nend',
       features, '_v' || this_version,
       (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
-      format('_v%s_json', this_version)),
+      format('_v%s_json', this_version), format('_v%s_record', this_version)),
     format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other row, by way of jsonb.', pgscore_models._version_name(this_version)));
 end
 $$;
@@ -160,7 +178,7 @@ begin
    where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_v' || this_version, '_v' || this_version || '_quick') and l.lanname = 'sql'
      and 'double precision'::regtype = all (p.proargtypes)
    order by length(p.proname) desc limit 1;
-  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''[-+.0-9e]+''::double precision|\$[0-9]+ is null|then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
+  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''([-+.0-9e]+|Infinity)''::double precision|\$[0-9]+ is null|then \$[0-9]+ when |then \(?pgscore_models\._past_float32\(\$[0-9]+, |then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
     -- The second for a bound table of which a column is given another type: then PostgreSQL takes that one.
     foreach type in array '{real,double precision}'::text[] loop
       perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',
@@ -183,6 +201,7 @@ begin
     perform pgscore_data._create_json(this_version, part, features, row_type);
   end loop;
   if 'score' = any (parts) then
+    perform pgscore_data._create_record(this_version, features);
     perform pgscore_data._create_row(this_version, features);
     perform pgscore_data._create_real(this_version);
   end if;
@@ -226,12 +245,15 @@ begin
     format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), 'case jsonb_typeof(features) when ''object'' then pgscore_models._online_score(route, model, features::text) else pgscore_models._score_any(route, model, features) end', ''));
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, row_to_json(features)::text)',
+    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, row_to_json(features)::text))',
       -- What is no row of a table, such as an array, is for the general way to refuse.
-      E'\n  if shape is null then\n    return pgscore_models._score(route, model, to_jsonb(features));\n  end if;'));
+      E'\n  if shape is null then\n    return pgscore_models._score(route, model, pgscore_models._features(features));\n  end if;'));
+  execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
+    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
+    format(called, 'features is null', pgscore_data._native_calls(versions, 'record(features)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, to_jsonb(features)::text))', ''));
 end
 $$;
-comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row and of jsonb.';
+comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row, of one of a subquery and of jsonb.';
 
 create or replace function pgscore_data._renew_native_calls() returns void
 language sql volatile
@@ -244,6 +266,7 @@ as $$
            where e.native and 'score' = any (e.parts) and (e.task = 'regression' or e.task = 'binary' and e.probabilities)
              and to_regprocedure(format('pgscore_models._v%s_json(jsonb)', e.version_id)) is not null
              and to_regprocedure(format('pgscore_models._v%s_row(anyelement, bigint)', e.version_id)) is not null
+             and to_regprocedure(format('pgscore_models._v%s_record(record)', e.version_id)) is not null
              and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', e.version_id)) is not null
            order by e.version_id desc limit 500) x;
 $$;
@@ -254,6 +277,7 @@ select pgscore_data._create_native_forms(e.version_id, v.signature -> 'features'
   from pgscore_data.execution e join pgscore_data.version v using (version_id) where e.native;
 select pgscore_data._renew_native_calls();
 comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score(pgscore_models._routing, bpchar, record) is 'score() of a row without a type of its own, as of a subquery. Made anew whenever a version becomes ready.';
 comment on function pgscore_models._score_row(pgscore_models._routing, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 do $$

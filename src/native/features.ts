@@ -47,19 +47,25 @@ function scalar(feature: Feature, column: Term): Term {
 
 /**
  * A float32 feature, left a double: rounding moves a sum by no more than float32 rounds each of its products. What
- * compares it with a threshold rounds it. Past the range of float32 the row is bad, and the cast says so.
+ * compares it with a threshold rounds it. Past the range of float32 the row is bad: infinities alone go through.
  */
 function float32Feature(feature: Feature, column: Term): Term {
   const limit = constant('float64', OVERFLOWS);
-  const checked = settled(feature, column);
+  const infinity = constant('float64', Infinity);
   const ordered = feature.nulls !== 'nan';
   const guards = feature.nulls === 'error' && feature.width === 1 ? { guards: column } : {};
   const inRange = build('float64', { ordered, ...guards })`case when ${column} < ${limit} and ${column} > -${limit}
-    then ${column} else ${checked}::real end`;
+    then ${column} when ${column} < ${infinity} and ${column} > -${infinity}
+    then ${overflowing(feature, column)} else ${settled(feature, column)}::real end`;
   const traits = { ...inRange.traits, unchecked: column, sharper: nearestFloat(inRange) };
   if (ordered) return { ...inRange, kind: 'float32', traits };
   const filled = (value: number) => float32Feature({ ...feature, nulls: 'default', default: value }, column);
   return { ...inRange, kind: 'float32', traits: { ...traits, filled } };
+}
+
+/** Raises, as the cast to real would, but with the name. */
+function overflowing({ name }: Feature, column: Term): Term {
+  return { ...build('float64')`${column}`, pieces: ['pgscore_models._past_float32(', `, ${quoteText(name)})`] };
 }
 
 /** What a version says of NULL, and of NaN in a float column. */

@@ -61,9 +61,13 @@ describe('a missing value that the model can not take', () => {
 describe('a number past the range of float32', () => {
   test.each(models)('makes the row a bad one in a %s model', async (_, bytes) => {
     const { scorer } = await compiled(client, bytes, { features });
-    expect((await refusal(client, `select ${scorer}(n * 1e300, 1, 1) from generate_series(1, 2) n`)).code).toBe(
-      '22003',
-    );
+    const rows = 'from generate_series(1, 2) n';
+    for (const value of ['1e300', '-1e39']) {
+      const { code, message, hint } = await refusal(client, `select ${scorer}(n * ${value}, 1, 1) ${rows}`);
+      expect({ code, message }).toMatchObject({ code: '22003', message: expect.stringContaining(ident(HOSTILE)) });
+      expect(hint).toContain(`greatest(${ident(HOSTILE)}`);
+    }
+    expect(await scoreOf(scorer, ["'Infinity'", '1', '1'])).toBe(await scoreOf(scorer, ["'Infinity'", '2', '2']));
   });
 
   test.each(models)('is zero where it is as small, in a %s model', async (_, bytes) => {

@@ -1,0 +1,58 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'one', weightedModel({ 'Of It': 'float32' }));
+  await deployBytes(ada, 'whole', weightedModel({ 'Of It': 'int64' }));
+  await deployBytes(ada, 'yes', weightedModel({ 'Of It': 'bool' }));
+  await alice.query(`set pgscore.execution = native`);
+});
+
+/** The expression at the end of a hint. */
+const EXPRESSION = /(?:give|as in|that is) ((?:extract|"Of It").*)\.$/;
+
+test.each([
+  ['one', 'date', '2026-03-01', 3],
+  ['one', 'timestamptz', '2026-03-01 12:00+00', 3],
+  ['whole', 'timestamp', '2026-03-01 12:00', 3],
+  ['one', 'time', '12:00', 43200],
+  ['one', 'interval', '1 day 12:00', 129600],
+  ['whole', 'interval', '-2 days', -172800],
+  ['one', 'text', '1.5e1', 15],
+  ['whole', 'text', '15', 15],
+  ['one', 'money', '1.50', 1.5],
+  ['yes', 'text', 'true', 1],
+])('model %s refuses a %s %s with the expression to give, which runs', async (model, type, given, expected) => {
+  for (const source of [type, 'text']) {
+    const rows = `(select '${given}'::${type}::${source} as "Of It") t`;
+    const { code, hint } = await refusal(alice, `select score('${model}', t) from ${rows}`);
+    expect(code).toBe('42804');
+    const [, expression = ''] = EXPRESSION.exec(hint ?? '') ?? [];
+    const remedied = `select score('${model}', r) as score from (select ${expression} as "Of It" from ${rows}) r`;
+    expect((await alice.query(remedied)).rows).toEqual([{ score: expected }]);
+  }
+});
+
+test('a text that says no number is refused without a cast that would fail on it alone', async () => {
+  const { hint } = await refusal(alice, `select score('one', '{"Of It": "much"}')`);
+  expect(hint).toContain('the number that the model was trained on');
+});
+
+test('a number past float32 is refused with the name of its feature, of a table and of a subquery', async () => {
+  await alice.query('create table far as select 1e300::double precision as "Of It"');
+  for (const rows of ['far t', '(select * from far offset 0) t'])
+    expect(await refusal(alice, `select score('one', t) from ${rows}`)).toMatchObject({
+      code: '22003',
+      message: 'feature "Of It" is 1e+300, a number that float32 can not hold',
+      hint: expect.stringContaining('least(greatest("Of It"'),
+    });
+});
