@@ -41,3 +41,6 @@ export type Outcome =
       readonly rowsDone: number;
       readonly rowsFailed: number;
     };
+
+/** A job that was to be scored together with others, and is to be scored by itself: nothing was done. */
+export type Apart = { readonly kind: 'apart' };

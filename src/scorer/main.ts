@@ -3,7 +3,7 @@ import { Link } from '../db/link.ts';
 import { LOOKING_UP } from '../db/looking-up.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { failureOf } from './failure.ts';
-import type { Job, Outcome } from './job.ts';
+import type { Apart, Job, Outcome } from './job.ts';
 import { LostFence } from './lost-fence.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from './messages.ts';
 import { ModelCache } from '../model/model-cache.ts';
@@ -53,13 +53,15 @@ class Scorer {
     await this.#reader.release(runId).catch(() => this.#reader.destroy());
   }
 
-  /** Scores jobs together where they can be, else one after the other; tells of each when it has ended. */
-  async score(jobs: readonly Job[], tell: (job: Job, outcome: Outcome) => void): Promise<void> {
-    const outcomes = jobs.length > 1 ? await this.#scoreTogether(jobs) : [];
-    for (const [index, job] of jobs.entries()) {
-      const outcome = outcomes[index] ?? (await this.#scoreAlone(job));
-      this.#jobs.delete(job.id);
-      tell(job, outcome);
+  /** Scores a job, or several together; tells of each when it has ended, or that it is to be scored by itself. */
+  async score(jobs: readonly Job[], tell: (job: Job, outcome: Outcome | Apart) => void): Promise<void> {
+    const [job] = jobs;
+    const outcomes =
+      job !== undefined && jobs.length === 1 ? [await this.#scoreAlone(job)] : await this.#scoreTogether(jobs);
+    for (const [index, one] of jobs.entries()) {
+      const aborted = this.#jobs.get(one.id)?.signal.aborted === true;
+      this.#jobs.delete(one.id);
+      tell(one, outcomes[index] ?? { kind: aborted ? 'aborted' : 'apart' });
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Job, Outcome } from './job.ts';
+import type { Apart, Job, Outcome } from './job.ts';
 
 /** What a scorer is started with: it reads no flags, and of the environment only what says how to connect. */
 export type ScorerSettings = {
@@ -19,4 +19,4 @@ export type ToScorer =
 export type FromScorer =
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly jobId: number; readonly rowsDone: number; readonly rowsFailed: number }
-  | { readonly type: 'outcome'; readonly jobId: number; readonly outcome: Outcome };
+  | { readonly type: 'outcome'; readonly jobId: number; readonly outcome: Outcome | Apart };

@@ -8,7 +8,7 @@ import { Step } from '../db/step.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity } from '../runs/run.ts';
 import type { Job } from './job.ts';
-import { lockingQuery, PREPARE_TO_LOCK } from './source-lock.ts';
+import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from './source-lock.ts';
 import { rangeSteps } from './source-query.ts';
 
 const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
@@ -36,8 +36,8 @@ export class Reader {
     this.#url = url;
   }
 
-  /** A session that may read the source of a job, once the steps before its COPY are taken. */
-  async open(job: Job): Promise<Reading> {
+  /** A session that may read the source of a job, once the steps before its COPY are taken; they wait so long for a lock. */
+  async open(job: Job, lockTimeout = LOCK_TIMEOUT): Promise<Reading> {
     const { run, shard } = job;
     const client = await this.#connected();
     const attempt = `${run.runId}/${run.attempt}`;
@@ -45,10 +45,10 @@ export class Reader {
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
-    if (shard === null) return inOneTrip(client, job);
+    if (shard === null) return inOneTrip(client, job, lockTimeout);
     this.#readingFor = attempt;
     await importSnapshot(client, shard.snapshotId);
-    await client.query(PREPARE_TO_LOCK, [rowSecurity(run)]);
+    await client.query(PREPARE_TO_LOCK, [rowSecurity(run), lockTimeout]);
     await client.query(GUARD, [run.handle.guardKey]);
     return { client, before: rangeSteps(job), after: [] };
   }
@@ -97,12 +97,12 @@ async function beginAnew(client: pg.Client): Promise<void> {
  * The transaction of a run in one piece begins, reads and ends in one trip. It waits for the lock before the COPY has its
  * snapshot: one from before would not see what whoever held the lock has committed.
  */
-function inOneTrip(client: pg.Client, job: Job): Reading {
+function inOneTrip(client: pg.Client, job: Job, lockTimeout: string): Reading {
   const { run } = job;
   const guarded = new Step<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
   const before = [
     new Step({ text: 'begin isolation level read committed read only' }),
-    new Step({ text: PREPARE_TO_LOCK, values: [rowSecurity(run)] }),
+    new Step({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), lockTimeout] }),
     new Step({ text: lockingQuery(run) }),
     guarded,
     ...rangeSteps(job),

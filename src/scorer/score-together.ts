@@ -1,7 +1,6 @@
 import { Copied } from '../copy/copied.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import { together } from '../db/trip.ts';
-import { awaited } from './awaited.ts';
 import type { Job, Outcome } from './job.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { TARGET_CHANGED } from '../runs/begin-publication.ts';
@@ -12,22 +11,25 @@ import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';
 import type { Tools } from './tools.ts';
 
-/** Bytes of a source that is read as one of several. */
+/** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
 const MOST_BYTES = 1024 * 1024;
+const LOCK_TIMEOUT = '100ms';
+const MOST_MS = 1000;
 
 type Read = { readonly job: Job; readonly reading: Reading; readonly copied: Copied };
 
 /**
  * Scores small runs of one requester together, since most of what a run of few rows costs is to go to the server and back:
  * one trip reads all of their sources, each in a transaction of its own, and one transaction publishes all of them.
- * An outcome is undefined where a run must go its own way, as larger ones do and those with failed rows: nothing of it is
- * published. So it is with all of them where it raises.
+ * An outcome is undefined where a run must go its own way, as do larger ones, those with failed rows, and all of them where
+ * one cannot be read at once: nothing of it is published. So it is with all of them where it raises.
  */
 export async function scoreTogether(
   jobs: readonly Job[],
   toolsOf: (job: Job) => Tools,
 ): Promise<readonly (Outcome | undefined)[]> {
   const read = await readAll(jobs, toolsOf);
+  if (read === undefined) return [];
   const publications: Publication[] = [];
   for (const one of read) {
     const publication = one.copied.overflowed ? undefined : await scoreOne(one, toolsOf(one.job));
@@ -71,18 +73,31 @@ async function publishOneByOne(publications: readonly Publication[], tools: Tool
   return published;
 }
 
-async function readAll(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[]> {
+/** Undefined where one of them raises, waits or computes: whose fault it was shows when each is read by itself. */
+async function readAll(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[] | undefined> {
   const read: Read[] = [];
   for (const job of jobs) {
-    const reading = await toolsOf(job).reader.open(job);
+    const reading = await toolsOf(job).reader.open(job, LOCK_TIMEOUT);
     read.push({ job, reading, copied: new Copied(sourceQuery(job), MOST_BYTES) });
   }
   const [first] = read;
   if (first === undefined) return read;
+  const { reader } = toolsOf(first.job);
   const steps = read.flatMap(({ reading: { before, after }, copied }) => [...before, copied, ...after]);
   const trip = together(first.reading.client, steps);
-  for await (const _ of awaited(once(trip), toolsOf(first.job).onWait));
-  return read;
+  const giveUp = (): void => void reader.destroy();
+  const timer = setTimeout(giveUp, MOST_MS);
+  for (const job of jobs) toolsOf(job).signal.addEventListener('abort', giveUp);
+  try {
+    await trip;
+    return read;
+  } catch {
+    await reader.destroy();
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    for (const job of jobs) toolsOf(job).signal.removeEventListener('abort', giveUp);
+  }
 }
 
 async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {
@@ -92,10 +107,6 @@ async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<P
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
   return publicationOf(job, snapshotAt, scored);
-}
-
-async function* once(work: Promise<unknown>): AsyncGenerator<unknown> {
-  yield await work;
 }
 
 async function* inTurn(batches: Iterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {

@@ -1,11 +1,15 @@
 import { qualified } from '../lib/ident.ts';
 import type { Run } from '../runs/run.ts';
 
+/** How long a run waits for whoever alters or drops its source. */
+export const LOCK_TIMEOUT = '10s';
+
 /**
- * Takes the guard away, and bounds the wait for a lock. Its value is the run's row_security. The range is none, but is one:
- * a session whose last transaction set it has '' there since, which a view that is planned takes for a mistyped tid.
+ * Takes the guard away, and bounds the wait for a lock: its values are the run's row_security and that bound. The range is
+ * none, but is one: a session whose last transaction set it has '' there since, which a view that is planned takes for a
+ * mistyped tid.
  */
-export const PREPARE_TO_LOCK = `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', '10s', false),
+export const PREPARE_TO_LOCK = `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false),
   set_config('pgscore.block_from', '(0,0)', false), set_config('pgscore.block_to', '(0,0)', false)`;
 
 /**

@@ -3,7 +3,7 @@ import { connect } from '../db/connect.ts';
 import { disconnect } from '../db/disconnect.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity, type Run } from '../runs/run.ts';
-import { lockingQuery, PREPARE_TO_LOCK } from '../scorer/source-lock.ts';
+import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../scorer/source-lock.ts';
 
 /** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
 export type ExportedSnapshot = {
@@ -41,7 +41,7 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
  */
 async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: string }> {
   await client.query('begin isolation level read committed read only');
-  await client.query(PREPARE_TO_LOCK, [rowSecurity(run)]);
+  await client.query(PREPARE_TO_LOCK, [rowSecurity(run), LOCK_TIMEOUT]);
   const lock = lockingQuery(run);
   await client.query(lock);
   const { rows } = await client.query<{ id: string; at: string }>(

@@ -1,11 +1,13 @@
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { backoff, pause } from '../lib/retrying.ts';
-import type { Job, Outcome } from '../scorer/job.ts';
+import type { Apart, Job, Outcome } from '../scorer/job.ts';
 import type { ScorerSettings } from '../scorer/messages.ts';
-import { lostScorer, ScorerProcess, type Given } from './scorer-process.ts';
+import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
 const SHORT_LIFE_MS = 5000;
+
+type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
 
 /** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
 const SMALL_PAGES = 16;
@@ -22,7 +24,9 @@ export class ScorerPool {
   readonly #batchTimeoutMs: number;
   readonly #log: Logger;
   readonly #scorers = new Set<ScorerProcess>();
-  readonly #waiting: Given[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** Jobs that are to be scored by themselves. */
+  readonly #apart = new Set<number>();
   #stopped = false;
 
   constructor(config: ServiceConfig, readerUrl: string | undefined, log: Logger) {
@@ -111,29 +115,42 @@ export class ScorerPool {
       const share = Math.ceil(this.#waiting.length / (idle.length - index));
       const given = this.#takeTogether(Math.min(share, MOST_TOGETHER));
       if (given.length === 0) return;
-      scorer.score(given.map(({ job, settle }) => ({ job, settle: (outcome) => this.#settled(settle, outcome) })));
+      scorer.score(given.map((one) => ({ job: one.job, settle: (outcome) => this.#ended(one, outcome) })));
     }
   }
 
-  #settled(settle: Given['settle'], outcome: Outcome): void {
-    settle(outcome);
+  #ended(given: Waiting, outcome: Outcome | Apart): void {
+    if (outcome.kind !== 'apart' || this.#stopped) {
+      this.#apart.delete(given.job.id);
+      given.settle(outcome.kind === 'apart' ? lostScorer('the service stops') : outcome);
+    } else {
+      this.#apart.add(given.job.id);
+      this.#waiting.unshift(given);
+    }
     this.#assign();
   }
 
   /**
-   * The one that waits longest and, where it is small, others that can be scored together with it. Small runs over one target
-   * go to one scorer at a time: the other would only wait for its turn to publish, and come too late to be the latest.
+   * The one that waits longest and, where it is small, others that can be scored together with it. A small run over a target
+   * that another scorer has in hand comes when there is nothing else: it would wait for its turn to publish, and may come
+   * too late to be the latest.
    */
-  #takeTogether(most: number): Given[] {
-    const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job)).filter(isSmall);
-    const busy = new Set(working.map(({ run }) => run.target.targetId));
+  #takeTogether(most: number): Waiting[] {
+    const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job));
+    const busy = new Set(working.filter(isSmall).map(({ run }) => run.target.targetId));
     const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
-    const [first] = free;
+    const [first] = free.length > 0 ? free : this.#waiting;
     if (first === undefined) return [];
-    const others = free.filter(({ job }) => isSmall(job) && job.run.requestedBy === first.job.run.requestedBy);
-    const taken = isSmall(first.job) ? others.slice(0, most) : [first];
+    const others = free.filter(({ job }) => this.#goWith(job, first.job));
+    const taken = others.includes(first) ? others.slice(0, most) : [first];
     for (const given of taken) this.#waiting.splice(this.#waiting.indexOf(given), 1);
     return taken;
+  }
+
+  /** Whether a job can be scored together with another one, and with itself. */
+  #goWith(job: Job, other: Job): boolean {
+    const sole = (one: Job): boolean => !isSmall(one) || this.#apart.has(one.id);
+    return !sole(job) && !sole(other) && job.run.requestedBy === other.run.requestedBy;
   }
 
   #loseWaiting(why: string): void {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Job, Outcome } from '../scorer/job.ts';
+import type { Apart, Job, Outcome } from '../scorer/job.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from '../scorer/messages.ts';
 
 const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
 /** A job, and whom to tell of its end. */
-export type Given = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
+export type Given = { readonly job: Job; readonly settle: (outcome: Outcome | Apart) => void };
 
 type Progress = { rowsDone: number; rowsFailed: number };
 type Working = Progress & Given;

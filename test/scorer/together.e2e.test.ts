@@ -25,13 +25,14 @@ async function table(name: string, value: number): Promise<void> {
   await alice.query(create);
 }
 
-type Source = { readonly name: string; readonly model?: string };
+type Source = { readonly name: string; readonly model?: string; readonly rls?: string };
 
 /** Submits runs that the service gets to know of all at once: the first alone, as a scorer is idle, the others while it works. */
 async function submitTogether(sources: readonly Source[]): Promise<string[]> {
   const runs: string[] = [];
   await alice.query('begin');
-  for (const { name, model = 'same' } of sources) runs.push(await submitRun(alice, model, name, { key: 'id' }));
+  for (const { name, model = 'same', rls = 'error' } of sources)
+    runs.push(await submitRun(alice, model, name, { key: 'id', rls }));
   await alice.query('commit');
   return runs;
 }
@@ -132,6 +133,24 @@ test('one that is cancelled before its turn is, and the others go on', async () 
   const states = (await ends(runs)).map(({ state }) => state);
   expect(states).toEqual(['done', 'done', 'cancelled']);
   expect(await scoresOf(['held', 'kept', 'dropped'])).toEqual([[0, 0], [1], []]);
+});
+
+test('one whose policy takes its time, or breaks the connection off, holds no other up and costs it no try', async () => {
+  for (const [n, name] of ['dawdling', 'breaking', 'prompt'].entries()) await table(name, n);
+  await alice.query(`
+    create function dawdle() returns boolean language plpgsql as $$ begin perform pg_sleep(60); return true; end $$;
+    create function give_way() returns boolean language plpgsql as $$ begin raise 'gone' using errcode = '57P01'; end $$;
+    alter table dawdling enable row level security; alter table dawdling force row level security;
+    alter table breaking enable row level security; alter table breaking force row level security;
+    create policy dawdles on dawdling using (dawdle());
+    create policy breaks on breaking using (give_way())`);
+  for (const name of ['dawdling', 'breaking']) {
+    const [, hindrance, prompt] = await submitTogether([{ name: 'one' }, { name, rls: 'filter' }, { name: 'prompt' }]);
+    expect(await endOfRun(superuser, prompt ?? '')).toMatchObject({ state: 'done', attempt: 1 });
+    await alice.query('select pgscore.cancel_run($1)', [hindrance]);
+    expect(['cancelled', 'failed']).toContain((await endOfRun(superuser, hindrance ?? '')).state);
+  }
+  expect(await scoresOf(['prompt'])).toEqual([[2, 2]]);
 });
 
 test('a scorer that dies with them loses and doubles no prediction', async () => {
