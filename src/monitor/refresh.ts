@@ -52,7 +52,8 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
 
 /**
  * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, what scores mean
- * by them, what is to be expected without them, and how versions compare, and moves labels that are no longer recent, in steps that are short transactions each; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ * by them, what is to be expected without them, and how versions compare, and moves labels that are no longer recent. Each
+ * step is a short transaction; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  *
  * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time.
  */
