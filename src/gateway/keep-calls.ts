@@ -3,7 +3,6 @@ import { HEADER, TRAILER } from '../copy/format.ts';
 import type { Link } from '../db/link.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { Step } from '../db/step.ts';
-import { transaction } from '../db/transaction.ts';
 import { together } from '../db/trip.ts';
 import { FeatureBinsCache, type FeatureBins } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
@@ -27,8 +26,9 @@ export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
     const ends: Step[] = [];
     for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
     const copy = new Step({ text: COPY }, [HEADER, ...tuples, TRAILER]);
+    // A trip is one transaction.
     const steps = [...batches.map((batch) => batch.begin()), copy, ...ends];
-    await transaction(client, () => together(client, steps));
+    await together(client, steps);
   };
   const frozen = async ({ version }: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> =>
     version.binSet === null ? undefined : featureBins.get(client, version.versionId, version.binSet);

@@ -1,9 +1,9 @@
 import { Copied } from '../copy/copied.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
-import { together } from '../db/trip.ts';
-import type { Job, Outcome } from './job.ts';
 import { sqlState } from '../db/sqlstate.ts';
+import { together } from '../db/trip.ts';
 import { TARGET_CHANGED } from '../runs/begin-publication.ts';
+import type { Job, Outcome } from './job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
 import type { Reading } from './reader.ts';
 import { fitsInPlace, loadModel, scoreRows } from './score-job.ts';
@@ -75,29 +75,33 @@ async function publishOneByOne(publications: readonly Publication[], tools: Tool
 
 /** Undefined where one of them raises, waits or computes: whose fault it was shows when each is read by itself. */
 async function readAll(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[] | undefined> {
+  const tools = jobs.map(toolsOf);
+  const giveUp = (): void => {
+    for (const { reader } of tools) void reader.destroy();
+  };
+  const timer = setTimeout(giveUp, MOST_MS);
+  for (const { signal } of tools) signal.addEventListener('abort', giveUp);
+  try {
+    return await readInOneTrip(jobs, toolsOf);
+  } catch {
+    giveUp();
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    for (const { signal } of tools) signal.removeEventListener('abort', giveUp);
+  }
+}
+
+async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[]> {
   const read: Read[] = [];
   for (const job of jobs) {
     const reading = await toolsOf(job).reader.open(job, LOCK_TIMEOUT);
     read.push({ job, reading, copied: new Copied(sourceQuery(job), MOST_BYTES) });
   }
-  const [first] = read;
-  if (first === undefined) return read;
-  const { reader } = toolsOf(first.job);
   const steps = read.flatMap(({ reading: { before, after }, copied }) => [...before, copied, ...after]);
-  const trip = together(first.reading.client, steps);
-  const giveUp = (): void => void reader.destroy();
-  const timer = setTimeout(giveUp, MOST_MS);
-  for (const job of jobs) toolsOf(job).signal.addEventListener('abort', giveUp);
-  try {
-    await trip;
-    return read;
-  } catch {
-    await reader.destroy();
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-    for (const job of jobs) toolsOf(job).signal.removeEventListener('abort', giveUp);
-  }
+  const [first] = read;
+  if (first !== undefined) await together(first.reading.client, steps);
+  return read;
 }
 
 async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {

@@ -7,7 +7,8 @@ import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
 const SHORT_LIFE_MS = 5000;
 
-type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void };
+/** `apart`: it was to be scored with others, and is to be scored by itself. */
+type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void; readonly apart: boolean };
 
 /** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
 const SMALL_PAGES = 16;
@@ -25,8 +26,6 @@ export class ScorerPool {
   readonly #log: Logger;
   readonly #scorers = new Set<ScorerProcess>();
   readonly #waiting: Waiting[] = [];
-  /** Jobs that are to be scored by themselves. */
-  readonly #apart = new Set<number>();
   #stopped = false;
 
   constructor(config: ServiceConfig, readerUrl: string | undefined, log: Logger) {
@@ -63,7 +62,7 @@ export class ScorerPool {
   score(job: Job): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
     return new Promise((settle) => {
-      this.#waiting.push({ job, settle });
+      this.#waiting.push({ job, settle, apart: false });
       this.#assign();
     });
   }
@@ -120,13 +119,9 @@ export class ScorerPool {
   }
 
   #ended(given: Waiting, outcome: Outcome | Apart): void {
-    if (outcome.kind !== 'apart' || this.#stopped) {
-      this.#apart.delete(given.job.id);
-      given.settle(outcome.kind === 'apart' ? lostScorer('the service stops') : outcome);
-    } else {
-      this.#apart.add(given.job.id);
-      this.#waiting.unshift(given);
-    }
+    if (outcome.kind !== 'apart') given.settle(outcome);
+    else if (this.#stopped) given.settle(lostScorer('the service stops'));
+    else this.#waiting.unshift({ ...given, apart: true });
     this.#assign();
   }
 
@@ -141,21 +136,21 @@ export class ScorerPool {
     const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
     const [first] = free.length > 0 ? free : this.#waiting;
     if (first === undefined) return [];
-    const others = free.filter(({ job }) => this.#goWith(job, first.job));
+    const others = free.filter((waiting) => goTogether(waiting, first));
     const taken = others.includes(first) ? others.slice(0, most) : [first];
     for (const given of taken) this.#waiting.splice(this.#waiting.indexOf(given), 1);
     return taken;
   }
 
-  /** Whether a job can be scored together with another one, and with itself. */
-  #goWith(job: Job, other: Job): boolean {
-    const sole = (one: Job): boolean => !isSmall(one) || this.#apart.has(one.id);
-    return !sole(job) && !sole(other) && job.run.requestedBy === other.run.requestedBy;
-  }
-
   #loseWaiting(why: string): void {
     for (const { settle } of this.#waiting.splice(0)) settle(lostScorer(why));
   }
+}
+
+/** Whether two jobs can be scored together; of one, whether it can be with others. */
+function goTogether(one: Waiting, other: Waiting): boolean {
+  const social = ({ job, apart }: Waiting): boolean => !apart && isSmall(job);
+  return social(one) && social(other) && one.job.run.requestedBy === other.job.run.requestedBy;
 }
 
 /** A run over a small table that was not tried before: one that kills its scorer takes no others along twice. */
