@@ -295,7 +295,10 @@ begin
   if new.sampling is null or not new.sampling between 0 and 1 then
     raise exception 'sampling => % is not between 0 and 1', coalesce(new.sampling::text, 'NULL') using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
   end if;
-  if cardinality(new.key) > 31 or exists (select from unnest(new.key) k where coalesce(octet_length(k) not between 1 and 63, true)) then
+  if cardinality(new.key) > 31 then
+    raise exception 'key => names % columns, more than the 31 that a key may have', cardinality(new.key) using errcode = 'invalid_parameter_value', hint = 'Name the columns that labels are keyed by.';
+  end if;
+  if exists (select from unnest(new.key) k where coalesce(octet_length(k) not between 1 and 63, true)) then
     raise exception 'key => % is no list of columns', new.key using errcode = 'invalid_parameter_value', hint = 'Name the columns of the rows that identify what they are about: key => array[''customer_id'']; ''{}'' goes by the labels again.';
   end if;
   insert into pgscore_data.call_log as l (model_id, sampling, inputs, key) values (this_model.model_id, new.sampling, coalesce(new.inputs, true), nullif(new.key, '{}'))

@@ -250,5 +250,9 @@ describe('the key of calls', () => {
     await expect(ada.query(`select pgscore.log_calls('told', key => array['a', null])`)).rejects.toThrow(
       'no list of columns',
     );
+    const many = Array.from({ length: 32 }, (_, n) => `c${n}`);
+    await expect(ada.query(`select pgscore.log_calls('later', key => $1::text[])`, [many])).rejects.toThrow(
+      'names 32 columns, more than the 31',
+    );
   });
 });
