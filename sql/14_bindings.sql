@@ -139,6 +139,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   branches text;
+  outdated text;
 begin
   select string_agg(format('when %L then pgscore_models.%I($3)', x.notation, x.function), ' ') into branches
     from pgscore_data.binding b
@@ -154,14 +155,18 @@ begin
      and b.relation_name = (select c.relname from pg_class c where c.oid = relation)
      and v.state = 'ready' and e.native and e.task <> 'multiclass'
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
-  if branches is null and to_regprocedure(format('pgscore_models._score(pgscore_models._routing, text, %s)', relation)) is not null then
-    execute format('drop function pgscore_models._score(pgscore_models._routing, text, %s)', relation);
-  elsif branches is not null then
-    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      relation, format('select case $2 %s else pgscore_models._score($1, $2, pgscore_models._features($3)) end', branches));
-    execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
-    execute format('revoke all on function pgscore_models._score(pgscore_models._routing, text, %s) from public', relation);
-    execute format('grant execute on function pgscore_models._score(pgscore_models._routing, text, %s) to pgscore_user', relation);
+  foreach outdated in array case when branches is null then '{text,name}' else '{text}' end::text[] loop
+    if to_regprocedure(format('pgscore_models._score(pgscore_models._routing, %s, %s)', outdated, relation)) is not null then
+      execute format('drop function pgscore_models._score(pgscore_models._routing, %s, %s)', outdated, relation);
+    end if;
+  end loop;
+  if branches is not null then
+    -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
+    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+      relation, format('select case $2::text %s else pgscore_models._score($1, $2::text, pgscore_models._features($3)) end', branches));
+    execute format('comment on function pgscore_models._score(pgscore_models._routing, name, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
+    execute format('revoke all on function pgscore_models._score(pgscore_models._routing, name, %s) from public', relation);
+    execute format('grant execute on function pgscore_models._score(pgscore_models._routing, name, %s) to pgscore_user', relation);
   end if;
 end
 $$;

@@ -87,6 +87,25 @@ describe('binding a model to a table', () => {
     ]);
   });
 
+  test('leaves the rows of its partitions and children what they were, by their own names, until they are bound too', async () => {
+    await alice.query('create table parts (a real, b double precision, k int) partition by list (k)');
+    await alice.query(
+      'create table part partition of parts for values in (1); create table child (c real) inherits (points)',
+    );
+    await alice.query('insert into parts values (1, 2, 1); insert into child values (1, 1, 2, null, 3)');
+    await deployBytes(ada, 'wider', weightedModel({ a: 'float32', c: 'float32' }));
+    await alice.query(`select pgscore.bind('sum', 'parts')`);
+    expect(await value(`select score('sum', p) from parts p`)).toBe(21);
+    expect(await value(`select score('sum', p) from part p`)).toBe(21);
+    expect(await value(`select score('sum', k) from child k`)).toBe(21);
+    expect(await value(`select score('wider', k) from child k`)).toBe(31);
+    await alice.query(`select pgscore.bind('sum', 'part')`);
+    expect(await plan(`select score('sum', p) from part p`)).not.toMatch(/score\(|sum/);
+    await alice.query(`select pgscore.unbind('sum', 'part'), pgscore.unbind('sum', 'parts')`);
+    await alice.query('drop table parts, child');
+    await ada.query(`select pgscore.drop_model('wider')`);
+  });
+
   test('serves generated columns and indexes by the functions of a version', async () => {
     await alice.query(
       `create table scored (a real, b real, score float8 generated always as (pgscore_models.sum_v1(a, b)) stored)`,
