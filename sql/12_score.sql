@@ -98,7 +98,8 @@ set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 declare
-  given constant jsonb := case when not features is null then to_jsonb(features) end;
+  -- A row of nothing but NULL IS NULL as well, and is a row.
+  given constant jsonb := case when num_nulls(features) = 0 then to_jsonb(features) end;
 begin
   if pg_typeof(features) <> 'jsonb'::regtype and given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof(features)) then
     return pgscore_models._without_padding(features, given);
@@ -106,7 +107,7 @@ begin
   return given;
 end
 $$;
-comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row of NULLs that an outer join gives where it found none.';
+comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
 
 create or replace function pgscore_models._refuse_ungranted(model text) returns void
 language plpgsql stable parallel safe

@@ -245,12 +245,12 @@ begin
     format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), 'case jsonb_typeof(features) when ''object'' then pgscore_models._online_score(route, model, features::text) else pgscore_models._score_any(route, model, features) end', ''));
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, row_to_json(features)::text))',
+    format(called, 'num_nulls(features) = 1', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, row_to_json(features)::text))',
       -- What is no row of a table, such as an array, is for the general way to refuse.
       E'\n  if shape is null then\n    return pgscore_models._score(route, model, pgscore_models._features(features));\n  end if;'));
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'record(features)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, to_jsonb(features)::text))', ''));
+    format(called, 'num_nulls(features) = 1', pgscore_data._native_calls(versions, 'record(features)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, to_jsonb(features)::text))', ''));
 end
 $$;
 comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row, of one of a subquery and of jsonb.';

@@ -19,6 +19,9 @@ beforeAll(async () => {
     class_labels: ['small', 'middle', 'large'],
     features: ['x'],
   });
+  await deployBytes(ada, 'filled', weightedModel({ a: 'float32', b: 'float32' }), { null_values: { a: 5, b: 1 } });
+  await alice.query('create table blank (a real, b double precision)');
+  await alice.query('insert into blank values (null, null)');
   await alice.query('create table points (id int primary key, a real, b double precision)');
   await alice.query('insert into points values (1, 1, 2), (2, 3, 4)');
 });
@@ -67,6 +70,19 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
       { n: 1, score: 21 },
       { n: 9, score: null },
     ]);
+  });
+
+  test('takes a row of nothing but NULL for a row, as a batch does, and not for one that a join did not find', async () => {
+    expect(await value(`select score('filled', r) from blank r`)).toBe(15);
+    expect(await value(`select score('filled', r) from (select null::real as a, null::real as b) r`)).toBe(15);
+    expect(await value(`select pgscore.predict('filled', r) ->> 'value' from blank r`)).toBe('15');
+    expect(await value(`select s.score from pgscore.score_rows('filled', array(select r from blank r)) s`)).toBe(15);
+    expect((await refusal(alice, `select score('sum', r) from blank r`)).code).toBe('22004');
+    const joined = (to: string): string =>
+      `select score('filled', r) from (values (1)) k (n) left join ${to} r on r.a = n`;
+    expect(await value(joined('blank'))).toBeNull();
+    expect(await value(joined('(select a, b, random() from blank)'))).toBeNull();
+    expect(await value(joined('(select a, b from blank offset 0)'))).toBeNull();
   });
 
   test('takes a version by its number or alias', async () => {
@@ -166,7 +182,7 @@ describe('score() refuses', () => {
     expect(await refusal(alice, `select score('sums', p) from points p`)).toMatchObject({
       code: '42704',
       message: 'model "sums" does not exist',
-      hint: 'Deployed models: colour, kind, sum.',
+      hint: 'Deployed models: colour, filled, kind, sum.',
     });
   });
 

@@ -69,13 +69,15 @@ test.each([
   expect(traces).toEqual({ value: expected, forms: ['json', 'row'] });
 });
 
-test('a row of a subquery, one without values and one of names in another case are what they were', async () => {
+test('a row of a subquery, one without values, one that is not there and one of names in another case are what they were', async () => {
   await alice.query('create table other_case as select 1::real as "A", 2::real as b');
   await alice.query('create table empty_row (a real, "B" double precision)');
   await alice.query('insert into empty_row values (null, null)');
   expect(await traced(`select score('Sum', o) as value from other_case o`)).toMatchObject({ value: 21 });
   expect(await traced(`select score('Sum', r) as value from (select 1 as a, 3 as "B") r`)).toMatchObject({ value: 31 });
-  expect(await traced(`select score('Sum', e) as value from empty_row e`)).toMatchObject({ value: null });
+  expect((await refusal(alice, `select score('Sum', e) from empty_row e`)).code).toBe('22004');
+  const missing = `select score('Sum', e) as value from (values (1)) v (n) left join empty_row e on e.a = n`;
+  expect(await traced(missing)).toMatchObject({ value: null });
   // Too much is computed in it for PostgreSQL to put the function in its place.
   const sums = Array.from({ length: 20 }, (_, n) => `g * ${n} as x${n}`).join(', ');
   const computed = `select score('Sum', r) as value from (select g + 1 as a, g + 2 as "B", ${sums} from generate_series(1, 2) g) r order by 1`;
