@@ -31,6 +31,26 @@ export function previousDouble(value: number): number {
   return -nextDouble(-value);
 }
 
+const LARGEST = 0x7fefffffffffffffn;
+
+/** The smallest finite double of which a condition holds that holds of all above it, too; undefined where there is none. */
+export function firstDouble(holds: (value: number) => boolean): number | undefined {
+  let [low, high] = [-LARGEST, LARGEST];
+  if (!holds(doubleAt(high))) return undefined;
+  while (low < high) {
+    const middle = (low + high) >> 1n;
+    if (holds(doubleAt(middle))) high = middle;
+    else low = middle + 1n;
+  }
+  return doubleAt(low);
+}
+
+/** Doubles in their order, counted from zero. */
+function doubleAt(place: bigint): number {
+  view.setBigInt64(0, place < 0n ? -place : place);
+  return place < 0n ? -view.getFloat64(0) : view.getFloat64(0);
+}
+
 /**
  * The largest double whose float32 is at most `limit`, a float32: comparing doubles with it says what comparing their
  * float32 with the limit would.

@@ -1,6 +1,6 @@
 import { exactly, nearestFloat } from './rounding.ts';
 import { NativeRefusal } from './refusal.ts';
-import { build, constant } from './term.ts';
+import { build, constant, following } from './term.ts';
 import type { Constant, Kind, Term } from './term.ts';
 
 /** A term as another kind, as ONNX Runtime casts it. */
@@ -29,7 +29,7 @@ export function asFloat32(term: Term): Term {
   if (term.kind === 'float32') return term;
   if (term.kind === 'string') throw new NativeRefusal('a cast from string to float32 is not compiled');
   if (term.constant !== undefined) return constant('float32', Math.fround(Number(term.constant)));
-  if (term.kind === 'float64') return nearestFloat(term);
+  if (term.kind === 'float64') return following(nearestFloat(term), term, Math.fround);
   const propagates = true;
   if (term.kind === 'bool') {
     const { indicates } = term.traits;
@@ -41,15 +41,18 @@ export function asFloat32(term: Term): Term {
     })`${term}::integer::double precision`;
   }
   const rounds = build('float64', { propagates, range: 'finite' })`${term}::double precision`;
-  return build('float32', { propagates, range: 'finite', rounds })`${term}::real::double precision`;
+  const nearest = build('float32', { propagates, range: 'finite', rounds })`${term}::real::double precision`;
+  return following(nearest, term, Math.fround);
 }
 
 function asFloat64(term: Term): Term {
   if (term.kind === 'string') throw new NativeRefusal('a cast from string to float64 is not compiled');
-  if (term.kind === 'float32')
-    return build('float64', term.traits.range ? { range: term.traits.range } : {})`${exactly(term)} * 1`;
+  if (term.kind === 'float32') {
+    const widened = build('float64', term.traits.range ? { range: term.traits.range } : {})`${exactly(term)} * 1`;
+    return following(widened, term, Number);
+  }
   if (term.kind === 'bool') return build('float64', { range: 'finite' })`${term}::integer::double precision`;
-  return build('float64', { range: 'finite' })`${term}::double precision`;
+  return following(build('float64', { range: 'finite' })`${term}::double precision`, term, Number);
 }
 
 /** Towards zero. What is no integer of 64 bits becomes the smallest of them, as x86 does it. */

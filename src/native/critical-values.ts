@@ -1,21 +1,49 @@
-import type { Constant, Term } from './term.ts';
+import { firstDouble } from '../lib/float32.ts';
+import type { Constant, Term, Traits } from './term.ts';
 
 /** Where a model's answer may change: the thresholds and categories that each column of a feature meets. */
 export class CriticalValues {
-  readonly #values = new Map<string, Set<Constant>>();
+  readonly #limits = new Map<Term, Set<Constant>>();
+  #places: ReadonlyMap<string, ReadonlySet<Constant>> | undefined;
 
-  /** Notes what a term is compared with, if it is the column of a feature. */
-  add({ traits }: Term, values: Iterable<Constant>): void {
-    if (traits.column === undefined) return;
-    const key = keyOf(traits.column.feature, traits.column.element);
-    const known = this.#values.get(key) ?? new Set();
+  /** Notes what a term is compared with. It counts where the term is the column of a feature, or follows one. */
+  add(term: Term, values: Iterable<Constant>): void {
+    if (term.traits.column === undefined && term.traits.follows === undefined) return;
+    const known = this.#limits.get(term) ?? new Set();
     for (const value of values) known.add(value);
-    this.#values.set(key, known);
+    this.#limits.set(term, known);
   }
 
   of(feature: number, element = 0): Constant[] {
-    return [...(this.#values.get(keyOf(feature, element)) ?? [])];
+    this.#places ??= placesOf(this.#limits);
+    return [...(this.#places.get(keyOf(feature, element)) ?? [])];
   }
+}
+
+function placesOf(limits: ReadonlyMap<Term, ReadonlySet<Constant>>): Map<string, Set<Constant>> {
+  const places = new Map<string, Set<Constant>>();
+  for (const [term, values] of limits) {
+    const [column, where] = traced(term, values);
+    if (column === undefined) continue;
+    const key = keyOf(column.feature, column.element);
+    places.set(key, new Set([...(places.get(key) ?? []), ...where]));
+  }
+  return places;
+}
+
+/** The column that a term comes from, and its values where the term meets its limits. */
+function traced({ traits }: Term, values: Iterable<Constant>): [Traits['column'], Iterable<Constant>] {
+  const { column, follows } = traits;
+  if (column !== undefined || follows === undefined) return [column, values];
+  return traced(follows.term, new Set([...values].map(Number).flatMap((limit) => turns(follows.as, limit))));
+}
+
+/** Where a function that only rises, or only falls, comes to a limit, and where it leaves it behind. */
+function turns(of: (value: number) => number, limit: number): number[] {
+  const rises = of(Number.MAX_VALUE) > of(-Number.MAX_VALUE);
+  const reaches = firstDouble((value) => (rises ? of(value) >= limit : of(value) <= limit));
+  const passes = firstDouble((value) => (rises ? of(value) > limit : of(value) < limit));
+  return [reaches, passes].filter((value) => value !== undefined);
 }
 
 function keyOf(feature: number, element: number): string {

@@ -29,9 +29,11 @@ export function featureTerms(feature: Feature, index: number): Term[] {
 }
 
 function named(term: Term, feature: number, element: number): Term {
-  const { filled } = term.traits;
+  const { filled, sharper } = term.traits;
+  const column = { feature, element };
   const again = filled && { filled: (otherwise: number) => named(filled(otherwise), feature, element) };
-  return { ...term, traits: { ...term.traits, column: { feature, element }, ...again } };
+  const sharp = sharper && { sharper: { ...sharper, traits: { ...sharper.traits, column } } };
+  return { ...term, traits: { ...term.traits, column, ...again, ...sharp } };
 }
 
 function columnKind({ type }: Feature): Kind {

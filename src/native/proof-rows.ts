@@ -7,16 +7,20 @@ import type { Cell } from './proof-values.ts';
 import type { Constant } from './term.ts';
 
 const ORDINARY = 300;
+/** Values about the thresholds of a column; of the thresholds themselves, all. */
 const MOST_EDGES = 1300;
+/** Ten thousand thresholds of one column are as many rows, of which a process has to hold what other columns are. */
+const MOST_CELLS = 2_000_000;
 const MOST_ODD = 400;
 
 /** One element of a feature, and what it is compared with. */
 type Element = { readonly feature: Feature; readonly critical: readonly Constant[] };
 
 /**
- * Rows to prove a compiled function equal to ONNX Runtime with, at most 2,000, the same at each call: ordinary ones; ones
- * that hit every threshold, one for each feature at a time, and the float32 beside it; categories known and unknown;
- * NULL and NaN where the version takes them, infinities and zeros. No row holds what the version refuses.
+ * Rows to prove a compiled function equal to ONNX Runtime with, the same at each call: ordinary ones; ones that hit every
+ * threshold, one for each feature at a time, and the numbers beside it; categories known and unknown; NULL and NaN where
+ * the version takes them, infinities and zeros. No row holds what the version refuses. There are 2,000 at most, or as many
+ * more as a column has thresholds.
  */
 export function proofRows({ critical }: NativeProgram, { features }: Signature): JsonRow[] {
   const random = mulberry32(7);
@@ -47,7 +51,10 @@ function entryOf(own: readonly Element[], cells: readonly Cell[]): [string, unkn
 }
 
 function edgeRows(all: readonly Element[], random: Random): (Cell | undefined)[][] {
-  const edges = all.map(({ feature, critical }) => shuffled(edgesOf(feature, critical).slice(0, MOST_EDGES), random));
+  const most = MOST_CELLS / all.length;
+  const edges = all.map(({ feature, critical }) =>
+    shuffled(edgesOf(feature, critical).slice(0, Math.max(MOST_EDGES, Math.min(critical.length, most))), random),
+  );
   const length = Math.max(0, ...edges.map((own) => own.length));
   return Array.from({ length }, (_, row) => edges.map((own) => own[row]));
 }

@@ -1,14 +1,14 @@
 import type { Random } from '../lib/random.ts';
 import type { Feature } from '../model/signature.ts';
-import { lastRoundedTo, nextFloat, previousFloat } from '../lib/float32.ts';
+import { lastRoundedTo, nextDouble, nextFloat, previousDouble, previousFloat } from '../lib/float32.ts';
 import type { Constant } from './term.ts';
 
 /** A value as JSON and PostgreSQL both take it. */
 export type Cell = number | string | boolean | null;
 
 /**
- * The values at which a comparison may come out wrong: first each threshold, then the float32 after each, the one before,
- * and the last double that rounds to it.
+ * The values at which a comparison may come out wrong: first each threshold, then the number of its type after each, the
+ * one before, and of float32 the last double that rounds to it.
  */
 export function edgesOf({ type }: Feature, critical: readonly Constant[]): Cell[] {
   const numbers = critical.filter((value) => typeof value !== 'string').map(Number);
@@ -19,7 +19,8 @@ export function edgesOf({ type }: Feature, critical: readonly Constant[]): Cell[
     const sides = [nextFloat, previousFloat, lastRoundedTo].map((side) => floats.map(side));
     return distinct([floats, ...sides].flat().filter(isFloat32)).map(written);
   }
-  if (type === 'float64') return distinct(numbers).map(written);
+  if (type === 'float64')
+    return distinct([numbers, numbers.map(nextDouble), numbers.map(previousDouble)].flat()).map(written);
   const whole = numbers.filter(Number.isFinite).map(Math.trunc);
   return distinct([whole, whole.map((value) => value + 1), whole.map((value) => value - 1)].flat()).map((value) =>
     inRange(type, value),

@@ -49,6 +49,8 @@ export type Traits = {
   readonly indicates?: { readonly source: Term; readonly category: Constant };
   /** The element of the feature that this is, but for its missing values. */
   readonly column?: { readonly feature: number; readonly element: number };
+  /** Another term that this one rises with throughout, or falls with, and what makes its numbers of the other's. */
+  readonly follows?: { readonly term: Term; readonly as: (value: number) => number };
   /** Finite or not together with every other term of this origin. */
   readonly origin?: Term;
 };
@@ -65,6 +67,10 @@ export const bool = build('bool');
 export function constant(kind: Kind, value: Constant): Term {
   const traits: Traits = typeof value === 'number' && Number.isFinite(value) ? { range: 'finite' } : {};
   return { kind, pieces: [literal(kind, value)], operands: [], constant: value, traits };
+}
+
+export function following(term: Term, other: Term, as: (value: number) => number): Term {
+  return { ...term, traits: { ...term.traits, follows: { term: other, as } } };
 }
 
 export function argument(kind: Kind, feature: number, traits: Traits = {}): Term {

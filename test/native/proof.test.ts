@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Predictions } from '../../src/model/predictions.ts';
-import type { Signature } from '../../src/model/signature.ts';
+import type { NodeProto, TensorProto } from 'onnx-buf';
+import type { Feature, Signature } from '../../src/model/signature.ts';
 import { compileNative } from '../../src/native/compile.ts';
 import { differences } from '../../src/native/differences.ts';
 import type { NativeAnswer } from '../../src/native/differences.ts';
@@ -8,6 +9,8 @@ import { nextFloat, previousFloat } from '../../src/lib/float32.ts';
 import { proofRows } from '../../src/native/proof-rows.ts';
 import { checkModel } from '../../src/probe/check-model.ts';
 import { deployOptions, goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { classic, DataType, floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { regressionSignature, treeNodes, weights } from '../support/tree-models.ts';
 
 async function rowsFor(name: string) {
   const [model] = goldenModels.filter((golden) => golden.name === name);
@@ -43,6 +46,82 @@ describe('the rows of a proof', () => {
     const { rows, program, signature } = await rowsFor('bench_trees');
     expect(proofRows(program, signature)).toEqual(rows);
     expect(rows.length).toBeLessThanOrEqual(2000);
+  });
+});
+
+const THRESHOLDS = [0.1, -2.5, 3, 0.1, 7, 16777216].map(Math.fround);
+
+/** The values of a proof in column a, of a model that tests what some nodes make Z of the columns X. */
+function provenBehind(nodes: NodeProto[], type: Feature['type'], tensors: TensorProto[] = []): number[] {
+  const tests = { ...treeNodes({ thresholds: THRESHOLDS }), nodes_featureids: Array.from({ length: 14 }, () => 0) };
+  const trees = classic('TreeEnsembleRegressor', ['Z'], ['y'], { n_targets: 1, ...tests, ...weights('target', [0]) });
+  const elements = { float32: DataType.FLOAT, float64: DataType.DOUBLE, int64: DataType.INT64 };
+  const inputs = [tensorValue('X', [null, 3], elements[type as keyof typeof elements])];
+  const signature: Signature = {
+    ...regressionSignature,
+    inputs: [{ name: 'X', type, width: 3, shape: [null, 3] }],
+    features: regressionSignature.features.map((feature) => ({ ...feature, type, nulls: 'error' as const })),
+  };
+  const program = compileNative(onnxModel({ nodes: [...nodes, trees], inputs, tensors }), signature);
+  return proofRows(program, signature).map(({ a }) => Number(a));
+}
+
+const constants = [floats('offset', [1], [0.3]), floats('factor', [1], [-0.7])];
+const BEHIND: [string, Feature['type'], NodeProto[], (value: number) => number][] = [
+  ['a scaler', 'float32', [classic('Scaler', ['X'], ['Z'], { offset: [0.3], scale: [0.7] })], (x) => (x - 0.3) * 0.7],
+  [
+    'an imputer',
+    'float32',
+    [classic('Imputer', ['X'], ['Z'], { imputed_value_floats: [1], replaced_value_float: 0 })],
+    (x) => x || 1,
+  ],
+  ['a cast of doubles', 'float64', [node('Cast', ['X'], ['Z'], { to: DataType.FLOAT })], Math.fround],
+  ['a cast of integers', 'int64', [node('Cast', ['X'], ['Z'], { to: DataType.FLOAT })], Math.fround],
+  [
+    'arithmetic with constants',
+    'float32',
+    [node('Sub', ['X', 'offset'], ['s']), node('Div', ['s', 'factor'], ['t']), node('Mul', ['factor', 't'], ['Z'])],
+    (x) => x - 0.3,
+  ],
+  [
+    'arithmetic that falls',
+    'float32',
+    [node('Add', ['X', 'offset'], ['s']), node('Mul', ['s', 'factor'], ['Z'])],
+    (x) => (x + 0.3) * -0.7,
+  ],
+];
+
+describe('the rows of a proof hit every threshold', () => {
+  test.each(BEHIND)('behind %s', (_, type, nodes, made) => {
+    const tested = provenBehind(nodes, type, constants).map(made).filter(Number.isFinite);
+    for (const threshold of THRESHOLDS) {
+      const apart = (side: number): number =>
+        Math.min(...tested.map((value) => (value - threshold) * side).filter((distance) => distance >= 0));
+      // An integer is as near as an integer can be, and a float32 as near as rounding leaves it.
+      const near = type === 'int64' ? 1 : Math.max(1, Math.abs(threshold)) * 1e-6;
+      expect(Math.max(apart(1), apart(-1))).toBeLessThanOrEqual(near);
+    }
+  });
+
+  test('of a column that has more of them than there are rows otherwise', () => {
+    const trees = Array.from({ length: 5000 }, (_, tree) => tree);
+    const stumps = classic('TreeEnsembleRegressor', ['X'], ['y'], {
+      n_targets: 1,
+      nodes_treeids: trees.flatMap((tree) => [tree, tree, tree]),
+      nodes_nodeids: trees.flatMap(() => [0, 1, 2]),
+      nodes_modes: trees.flatMap(() => ['BRANCH_LEQ', 'LEAF', 'LEAF']),
+      nodes_featureids: trees.flatMap(() => [1, 0, 0]),
+      nodes_values: trees.flatMap((tree) => [tree, 0, 0]),
+      nodes_truenodeids: trees.flatMap(() => [1, 0, 0]),
+      nodes_falsenodeids: trees.flatMap(() => [2, 0, 0]),
+      target_treeids: trees,
+      target_nodeids: trees.map(() => 1),
+      target_ids: trees.map(() => 0),
+      target_weights: trees.map(() => 1),
+    });
+    const program = compileNative(onnxModel({ nodes: [stumps] }), regressionSignature);
+    const values = new Set(proofRows(program, regressionSignature).map(({ b }) => b));
+    expect(trees.filter((threshold) => !values.has(threshold))).toEqual([]);
   });
 });
 

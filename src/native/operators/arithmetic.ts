@@ -6,14 +6,20 @@ import { power } from '../power.ts';
 import { exactly, nearestFloat, rounded } from '../rounding.ts';
 import { sum } from '../sums.ts';
 import type { Tensor } from '../tensor.ts';
-import { build, constant, isFloat } from '../term.ts';
-import type { Term } from '../term.ts';
+import { build, constant, following, isFloat } from '../term.ts';
+import type { Kind, Term } from '../term.ts';
 
 export const arithmetic: Operators = {
-  Add: binary((a, b) => sum(a.kind, [a, b])),
-  Sub: binary((a, b) => build(a.kind, { propagates: true })`${a} - ${b}`),
-  Mul: binary(product),
-  Div: binary((a, b) => quotient(a.kind, a, b)),
+  Add: binary(
+    (a, b) => sum(a.kind, [a, b]),
+    (a, b) => a + b,
+  ),
+  Sub: binary(
+    (a, b) => build(a.kind, { propagates: true })`${a} - ${b}`,
+    (a, b) => a - b,
+  ),
+  Mul: binary(product, (a, b) => a * b),
+  Div: binary(ratio),
   Pow: binary(power),
   Sum: variadic((row) => sum(row[0]?.kind ?? 'float32', row)),
   Mean: variadic(
@@ -37,8 +43,31 @@ function unary(apply: (x: Term) => Term): Operator {
   return variadic(([x]) => apply(x as Term));
 }
 
-function binary(apply: (a: Term, b: Term) => Term): Operator {
-  return variadic(([a, b]) => apply(a as Term, b as Term));
+/** `as`: the same of numbers, where it rises or falls with each of them. */
+function binary(apply: (a: Term, b: Term) => Term, as?: (a: number, b: number) => number): Operator {
+  return variadic(([a, b]) => {
+    const made = apply(a as Term, b as Term);
+    return as === undefined ? made : followingOne(made, a as Term, b as Term, as);
+  });
+}
+
+function followingOne(made: Term, a: Term, b: Term, as: (a: number, b: number) => number): Term {
+  const round = nearest(made.kind);
+  if (b.constant !== undefined) return following(made, a, (value) => round(as(value, Number(b.constant))));
+  if (a.constant !== undefined) return following(made, b, (value) => round(as(Number(a.constant), value)));
+  return made;
+}
+
+/** It follows what is divided, and not what it is divided by, which may be on either side of zero. */
+function ratio(a: Term, b: Term): Term {
+  const made = quotient(a.kind, a, b);
+  if (b.constant === undefined) return made;
+  const round = nearest(a.kind);
+  return following(made, a, (value) => round(value / Number(b.constant)));
+}
+
+function nearest(kind: Kind): (value: number) => number {
+  return kind === 'float32' ? Math.fround : Number;
 }
 
 function variadic(apply: (row: Term[]) => Term): Operator {

@@ -8,7 +8,7 @@ import { balanced } from '../sums.ts';
 import { exactly } from '../rounding.ts';
 import { perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { bool, build, constant } from '../term.ts';
+import { bool, build, constant, following } from '../term.ts';
 import type { Constant, Kind, Term } from '../term.ts';
 
 export const encoders: Operators = { OneHotEncoder, LabelEncoder, CategoryMapper, Binarizer, Imputer };
@@ -165,5 +165,8 @@ function Imputer(call: OperatorCall): Tensor[] {
 function imputation(cell: Term, missing: Constant, value: Constant): Term {
   if (Number.isNaN(missing) && cell.traits.filled !== undefined) return cell.traits.filled(Number(value));
   const isMissing = bool`${exactly(cell)} = ${constant(cell.kind, missing)}`;
-  return build(cell.kind, { picks: true })`case when ${isMissing} then ${constant(cell.kind, value)} else ${cell} end`;
+  const imputed = build(cell.kind, {
+    picks: true,
+  })`case when ${isMissing} then ${constant(cell.kind, value)} else ${cell} end`;
+  return following(imputed, cell, Number);
 }

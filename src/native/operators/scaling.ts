@@ -6,7 +6,7 @@ import { asFloat32 } from '../conversion.ts';
 import { sum } from '../sums.ts';
 import { perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { build, constant } from '../term.ts';
+import { build, constant, following } from '../term.ts';
 import type { Term } from '../term.ts';
 
 export const scaling: Operators = { Scaler, Normalizer };
@@ -20,12 +20,17 @@ function Scaler(call: OperatorCall): Tensor[] {
   if (shape.length !== 1 || !fits(offsets, cells) || !fits(scales, cells))
     throw unsupported(call, 'with offsets for other columns');
   const scaled = cells.map((cell, column) => {
-    const offset = constant('float32', offsets[offsets.length === 1 ? 0 : column] ?? 0);
-    const scale = constant('float32', scales[scales.length === 1 ? 0 : column] ?? 1);
-    const value = asFloat32(cell);
-    return float32`${float32`${value} - ${offset}`} * ${scale}`;
+    const offset = offsets[offsets.length === 1 ? 0 : column] ?? 0;
+    const scale = scales[scales.length === 1 ? 0 : column] ?? 1;
+    return scaledBy(asFloat32(cell), offset, scale);
   });
   return [perRow('float32', shape, scaled)];
+}
+
+function scaledBy(value: Term, offset: number, scale: number): Term {
+  const shifted = float32`${value} - ${constant('float32', offset)}`;
+  const scaled = float32`${shifted} * ${constant('float32', scale)}`;
+  return following(scaled, value, (number) => Math.fround(Math.fround(number - offset) * scale));
 }
 
 function fits(values: readonly number[], cells: readonly Term[]): boolean {
