@@ -43,9 +43,9 @@ const VISIBLE = [
   node('Clip', ['marked', 'lowest', 'highest'], ['seen']),
 ];
 
-export type Graph = { nodes: NodeProto[]; tensors?: TensorProto[]; width?: number; opset?: number };
+export type Graph = { nodes: NodeProto[]; tensors?: TensorProto[]; width?: number; opset?: number; classics?: number };
 
-function modelOf({ nodes, tensors = [], width = 3, opset = 17 }: Graph): Uint8Array {
+function modelOf({ nodes, tensors = [], width = 3, opset = 17, classics = 3 }: Graph): Uint8Array {
   return onnxModel({
     nodes: [...nodes, ...VISIBLE],
     tensors: [...tensors, floats('marker', [], [-777]), floats('lowest', [], [-3e7]), floats('highest', [], [3e7])],
@@ -57,6 +57,7 @@ function modelOf({ nodes, tensors = [], width = 3, opset = 17 }: Graph): Uint8Ar
     ],
     outputs: [tensorValue('seen', [null, width])],
     opset,
+    classics,
   });
 }
 

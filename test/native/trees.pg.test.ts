@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
-import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { classic, DataType, doubles, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { classifier, features, regressor, signatureOf, treeNodes, weights } from '../support/tree-models.ts';
 import { compiled, compiledAs, firstDifference } from './compiled.ts';
 
@@ -8,6 +8,18 @@ const database = await cloneDatabase();
 const client = await database.client();
 
 const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ'];
+
+/** Of each test another mode; every second lets what is missing pass. */
+const mixed = (() => {
+  const nodes = treeNodes({});
+  const tests = nodes.nodes_modes.flatMap((mode, index) => (mode === 'LEAF' ? [] : [index]));
+  return {
+    ...nodes,
+    nodes_modes: nodes.nodes_modes.map((mode, index) => MODES[tests.indexOf(index)] ?? mode),
+    nodes_missing_value_tracks_true: nodes.nodes_modes.map((_, index) => Number(tests.indexOf(index) % 2 === 1)),
+  };
+})();
+
 describe('a tree tests its columns as ONNX Runtime does, at every threshold, for NaN and for infinities', () => {
   test.each(MODES.flatMap((mode) => [0, 1].map((missing) => [mode, missing] as const)))(
     '%s, where missing values pass: %d',
@@ -20,6 +32,11 @@ describe('a tree tests its columns as ONNX Runtime does, at every threshold, for
   test.each(MODES)('%s against an infinite threshold', async (mode) => {
     const thresholds = [Infinity, -Infinity, 0, -Infinity, Infinity, 1];
     const bytes = regressor({ ...treeNodes({ mode, thresholds, missing: 1 }), ...weights('target', [0]) });
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
+
+  test('every mode in one tree, where some let missing values pass', async () => {
+    const bytes = regressor({ ...mixed, ...weights('target', [0]) });
     expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
   });
 
@@ -69,22 +86,42 @@ describe('trees are put together as ONNX Runtime does it', () => {
     expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
   });
 
-  test.each(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'])(
-    '%s of three targets',
-    async (post_transform) => {
+  const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO', 'PROBIT'];
+  const WAYS = ['SUM', 'AVERAGE', 'MIN', 'MAX'].flatMap((way) => TRANSFORMS.map((transform) => [way, transform]));
+  test.each(WAYS)('%s and then %s, of three targets', async (aggregate_function, post_transform) => {
+    for (const targets of [
+      [0, 1, 2],
+      [0, 2],
+    ]) {
+      const own = { ...mixed, ...weights('target', targets, -1), aggregate_function, post_transform };
       const nodes = [
         classic('TreeEnsembleRegressor', ['X'], ['probabilities'], {
           n_targets: 3,
-          ...treeNodes({}),
-          ...weights('target', [0, 1, 2]),
-          post_transform,
           base_values: [0.1, 0, -0.1],
+          ...(own as typeof mixed),
         }),
       ];
       const bytes = onnxModel({ nodes, outputs: [tensorValue('probabilities', [null, 3])] });
       expect(await firstDifference(await compiledAs(client, bytes, signatureOf(3)))).toBeUndefined();
-    },
-  );
+    }
+  });
+
+  test('numbers of double precision', async () => {
+    const { nodes_values, ...nodes } = treeNodes({ thresholds: [0.1, -2.5, 3, 0.1 + 1e-12, 7, 16777217] });
+    const { class_weights = [], ...leaves } = weights('class', [0], -1);
+    const bytes = classifier(
+      2,
+      {
+        ...nodes,
+        ...leaves,
+        nodes_values_as_tensor: doubles('thresholds', nodes_values),
+        class_weights_as_tensor: doubles('weights', class_weights),
+        post_transform: 'LOGISTIC',
+      },
+      [tensorValue('X', [null, 3], DataType.DOUBLE)],
+    );
+    expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }))).toBeUndefined();
+  });
 });
 
 describe('classes are told apart as ONNX Runtime does it', () => {
@@ -114,9 +151,19 @@ describe('classes are told apart as ONNX Runtime does it', () => {
     expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
   });
 
-  test.each([...TRANSFORMS, 'PROBIT'])('three: %s', async (post_transform) => {
-    const bytes = classifier(3, { ...treeNodes({}), ...weights('class', [0, 1, 2], -1), post_transform });
-    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(3)))).toBeUndefined();
+  test.each([...TRANSFORMS, 'PROBIT'])('three, of which some have no weights: %s', async (post_transform) => {
+    for (const [classes, base_values] of [
+      [[0, 1, 2], []],
+      [
+        [0, 2],
+        [0.1, -0.2, 0.3],
+      ],
+      [[0], [0.1, -0.2, 0.3]],
+    ] as const) {
+      const own = { ...treeNodes({}), ...weights('class', [...classes], -1), post_transform };
+      const bytes = classifier(3, base_values.length > 0 ? { ...own, base_values } : own);
+      expect(await firstDifference(await compiledAs(client, bytes, signatureOf(3)))).toBeUndefined();
+    }
   });
 
   test('by labels alone, where the graph returns no probabilities', async () => {

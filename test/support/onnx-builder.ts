@@ -55,7 +55,8 @@ export function classic(
 }
 
 /** Names that hold floats even where the numbers are whole. */
-const FLOAT_ATTRIBUTES = /values|weights|coefficients|intercepts|offset|scale|hitrates|floats?$|alpha|beta|epsilon/;
+const FLOAT_ATTRIBUTES =
+  /values$|weights|coefficients|intercepts|offset|scale|hitrates|floats?$|alpha|beta|epsilon|^threshold$/;
 
 function attributeOf(name: string, value: AttributeValue): AttributeProto {
   if (Array.isArray(value)) return listAttribute(name, value);
@@ -85,6 +86,11 @@ function listAttribute(name: string, values: (number | string)[]): AttributeProt
 
 export function floats(name: string, dims: number[], values: number[]): TensorProto {
   return create(TensorProtoSchema, { name, dims: dims.map(BigInt), dataType: DataType.FLOAT, floatData: values });
+}
+
+export function doubles(name: string, values: number[]): TensorProto {
+  const dims = [BigInt(values.length)];
+  return create(TensorProtoSchema, { name, dims, dataType: DataType.DOUBLE, doubleData: values });
 }
 
 export function integers(name: string, dims: number[], values: number[]): TensorProto {
@@ -174,10 +180,18 @@ export type ModelParts = GraphParts & {
   metadata?: Record<string, string>;
   functions?: FunctionProto[];
   opset?: number;
+  /** The version of ai.onnx.ml. */
+  classics?: number;
 };
 
 /** The bytes of a model. */
-export function onnxModel({ metadata = {}, functions = [], opset = 17, ...parts }: ModelParts): Uint8Array {
+export function onnxModel({
+  metadata = {},
+  functions = [],
+  opset = 17,
+  classics = 3,
+  ...parts
+}: ModelParts): Uint8Array {
   const domains = new Set(['', 'ai.onnx.ml', ...functions.map(({ domain }) => domain)]);
   const model = create(ModelProtoSchema, {
     irVersion: 8n,
@@ -186,15 +200,15 @@ export function onnxModel({ metadata = {}, functions = [], opset = 17, ...parts 
     functions,
     metadataProps: Object.entries(metadata).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
     opsetImport: [...domains].map((domain) =>
-      create(OperatorSetIdProtoSchema, { domain, version: BigInt(versionOf(domain, opset)) }),
+      create(OperatorSetIdProtoSchema, { domain, version: BigInt(versionOf(domain, opset, classics)) }),
     ),
   });
   return toBinary(ModelProtoSchema, model);
 }
 
-function versionOf(domain: string, opset: number): number {
+function versionOf(domain: string, opset: number, classics: number): number {
   if (domain === '') return opset;
-  return domain === 'ai.onnx.ml' ? 3 : 1;
+  return domain === 'ai.onnx.ml' ? classics : 1;
 }
 
 export function localFunction(domain: string, name: string, nodes: NodeProto[]): FunctionProto {
