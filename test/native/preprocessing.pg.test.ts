@@ -186,6 +186,16 @@ describe('linear models', () => {
     width: Math.max(2, classes),
   });
 
+  test.each([1, 2].flatMap((targets) => [...TRANSFORMS, 'PROBIT'].map((transform) => [targets, transform] as const)))(
+    '%d targets, %s',
+    async (targets, post_transform) => {
+      const coefficients = [1, 2, 3, 0.4, 0.5, 0.6].slice(0, 3 * targets);
+      const own = { targets, coefficients, intercepts: [0.1, 0.2].slice(0, targets), post_transform };
+      const nodes = [classic('LinearRegressor', ['X'], ['y'], own)];
+      expect(await difference({ nodes, width: targets })).toBeUndefined();
+    },
+  );
+
   test.each([1, 2, 3].flatMap((classes) => TRANSFORMS.map((transform) => [classes, transform] as const)))(
     '%d scores, %s',
     async (classes, transform) => {

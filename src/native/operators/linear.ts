@@ -35,7 +35,10 @@ function bothClasses(transform: string | undefined, score: Term): Term[] {
 function LinearRegressor(call: OperatorCall) {
   const { attributes } = call;
   const scores = linearScores(call, attributes.integer('targets') ?? 1);
-  return [columns(postTransform(attributes.text('post_transform'))(scores))];
+  const name = attributes.text('post_transform');
+  const transform = postTransform(name);
+  // ONNX Runtime leaves a single value as it is, unless it is a probit.
+  return [columns(scores.length > 1 || name === 'PROBIT' ? transform(scores) : scores)];
 }
 
 function linearScores(call: OperatorCall, targets: number): Term[] {
