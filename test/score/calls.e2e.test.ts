@@ -19,6 +19,13 @@ beforeAll(async () => {
     class_labels: ['small', 'middle', 'large'],
     features: ['x'],
   });
+  await deployBytes(ada, 'pass', classModel(2), {
+    task: 'binary',
+    class_labels: ['no', 'yes'],
+    positive_class: 'no',
+    threshold: 0.9,
+    features: ['x'],
+  });
   await deployBytes(ada, 'filled', weightedModel({ a: 'float32', b: 'float32' }), { null_values: { a: 5, b: 1 } });
   await alice.query('create table blank (a real, b double precision)');
   await alice.query('insert into blank values (null, null)');
@@ -139,6 +146,21 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
     });
   });
 
+  test('of two classes gives the probability of the positive one, or of another that is named, and labels by the threshold', async () => {
+    const row = `'{"x": 0}'`;
+    const positive = Number(await value(`select score('pass', ${row})`));
+    expect(positive).toBeCloseTo(0.7311, 4);
+    expect(await value(`select score('pass', ${row}, class => 'no')`)).toBe(positive);
+    expect(await value(`select score('pass', ${row}, class => 'yes')`)).toBeCloseTo(1 - positive, 6);
+    expect(await value(`select pgscore.classify('pass', ${row})`)).toBe('yes');
+    expect(await value(`select pgscore.classify('pass', '{"x": -2}')`)).toBe('no');
+    const { label, probabilities } = (await value(`select pgscore.predict('pass', ${row})`)) as Record<string, never>;
+    expect({ label, probabilities }).toEqual({
+      label: 'yes',
+      probabilities: { no: positive, yes: expect.closeTo(1 - positive, 6) },
+    });
+  });
+
   test('predict() tells all and classify() the label', async () => {
     expect(await value(`select pgscore.predict('sum', p) from points p where id = 1`)).toEqual({
       value: 21,
@@ -182,7 +204,7 @@ describe('score() refuses', () => {
     expect(await refusal(alice, `select score('sums', p) from points p`)).toMatchObject({
       code: '42704',
       message: 'model "sums" does not exist',
-      hint: 'Deployed models: colour, filled, kind, sum.',
+      hint: 'Deployed models: colour, filled, kind, pass, sum.',
     });
   });
 

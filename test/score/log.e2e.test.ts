@@ -82,6 +82,27 @@ test('a sampling of 0 keeps nothing, and of 1 everything', async () => {
   expect(await kept('all')).toHaveLength(20);
 });
 
+test('a sampling between keeps that share of the calls', async () => {
+  await ada.query(`select pgscore.log_calls('sum', 0.25)`);
+  await alice.query('select setseed(0.5)');
+  for (let n = 0; n < 200; n += 1) await call('some');
+  const { length } = await kept('some');
+  expect(length).toBeGreaterThan(30);
+  expect(length).toBeLessThan(70);
+});
+
+test('a row whose features are longer than is kept, is kept without them', async () => {
+  for (const [id, length] of [
+    ['short', 16_000],
+    ['long', 17_000],
+  ] as const) {
+    await alice.query("select set_config('pgscore.request_id', $1, false)", [id]);
+    await alice.query(`select score('toned', jsonb_build_object('a', 1, 'tone', repeat('x', $1)))`, [length]);
+  }
+  expect(await kept('short')).toMatchObject([{ inputs: { a: 1, tone: 'x'.repeat(16_000) } }]);
+  expect(await kept('long')).toMatchObject([{ inputs: null, score: expect.any(Number) }]);
+});
+
 test('without inputs a call is kept without them', async () => {
   await ada.query(`select pgscore.log_calls('sum', 1, inputs => false)`);
   await call('blind');
