@@ -1,0 +1,116 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { classModel } from '../support/class-model.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', B: 'float32' }));
+  await deployBytes(ada, 'kind', classModel(3), {
+    task: 'multiclass',
+    class_labels: ['small', 'middle', 'large'],
+    features: ['x'],
+  });
+  await alice.query('create table points (id int primary key, a real, b double precision)');
+  await alice.query('insert into points values (1, 1, 2), (2, 3, 4)');
+});
+
+async function value(text: string): Promise<unknown> {
+  const { rows } = await alice.query<Record<string, unknown>>(text);
+  return Object.values(rows[0] ?? {})[0];
+}
+
+const WAYS = ['native', 'online'] as const;
+
+test('score_rows() gives each row its prediction, uncommitted ones too, in the order of the array', async () => {
+  await alice.query('begin');
+  await alice.query('insert into points select n, n, 1 from generate_series(10, 25000) n');
+  const { rows } = await alice.query(
+    `select count(*)::int as rows, bool_and(s.score = (s.features).a + 10 * (s.features).b) as right, min(s.version) as version
+       from pgscore.score_rows('sum', array(select p from points p order by id)) s`,
+  );
+  expect(rows).toEqual([{ rows: 24_993, right: true, version: 'sum@1' }]);
+  await alice.query('rollback');
+});
+
+describe('score_rows()', () => {
+  const sums = (source: string): string =>
+    `select count(*)::int as rows, bool_and(s.score = (s.features).a + 10 * (s.features).b) as "right" from pgscore.score_rows('sum', array(${source})) s`;
+  const many = 'select r from (select n as a, 1 as b from generate_series(1, 5000) n) r';
+
+  test('takes rows of a subquery, and none', async () => {
+    await alice.query('create table numbers as select n as a, 1 as b from generate_series(1, 5000) n');
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+    expect((await alice.query(sums('select n from numbers n where false'))).rows).toEqual([{ rows: 0, right: null }]);
+    const documents = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select to_jsonb(r) from (${many}) x)) s`;
+    expect((await alice.query(documents.replace('to_jsonb(r)', 'to_jsonb(x.r)'))).rows).toEqual([{ rows: 5000 }]);
+  });
+
+  test('computes here where that is asked for', async () => {
+    await alice.query('set pgscore.execution = native');
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+    await alice.query('reset pgscore.execution');
+  });
+
+  test.each(WAYS)('refuses an array with a row that is NULL, %s', async (way) => {
+    await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+    const text = `select s.score from pgscore.score_rows('sum', array(select p from (values (1), (99)) v (id) left join points p using (id))) s`;
+    expect(await refusal(alice, text)).toMatchObject({ code: '22004', message: 'row 2 of the array is NULL' });
+    await alice.query('reset pgscore.execution');
+  });
+
+  test('leaves no answer behind for the next call where a later row fails', async () => {
+    await alice.query(`update numbers set b = null where a = 4500`);
+    expect((await refusal(alice, sums('select n from numbers n order by a'))).code).toBe('22004');
+    await alice.query('set pgscore.execution = online');
+    expect(await value(`select score('sum', '{"a": 1, "B": 2}')`)).toBe(21);
+    await alice.query('reset pgscore.execution');
+    await alice.query(`update numbers set b = 1`);
+    expect((await alice.query(sums('select n from numbers n'))).rows).toEqual([{ rows: 5000, right: true }]);
+  });
+
+  test('leaves none behind where a row of a later chunk cannot be written as JSON', async () => {
+    const broken = `select jsonb_build_object('a', 1, case when n < 4500 then 'b' else 'c' end, 1) from generate_series(1, 5000) n`;
+    const text = `select s.score from pgscore.score_rows('sum', array(${broken})) s`;
+    expect((await refusal(alice, text)).code).toBe('42703');
+    const single = `select s.score from pgscore.score_rows('sum', array[jsonb_build_object('a', 3, 'b', 4)]) s`;
+    expect((await alice.query(single)).rows).toEqual([{ score: 43 }]);
+  });
+});
+
+test.each(WAYS)('score_rows() answered %s gives labels and probabilities as predict() does', async (way) => {
+  await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+  const { rows } = await alice.query(
+    `select count(*)::int as rows, count(distinct s.label)::int as labels,
+            bool_and(p.said ->> 'label' = s.label and s.probabilities = array(
+              select (p.said #>> array['probabilities', c])::float8 from unnest('{small,middle,large}'::text[]) with ordinality l (c, n) order by n)) as same
+       from pgscore.score_rows('kind', array(select jsonb_build_object('x', n) from generate_series(-3, 3) n)) s
+      cross join lateral (select pgscore.predict('kind', s.features) offset 0) p (said)`,
+  );
+  expect(rows).toEqual([{ rows: 7, labels: expect.any(Number), same: true }]);
+  await alice.query('reset pgscore.execution');
+});
+
+test('score_rows() takes an array of jsonb, for rows that have no type of their own', async () => {
+  const { rows } = await alice.query(
+    `select s.features, s.score from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 2) n)) s`,
+  );
+  expect(rows).toEqual([
+    { features: { a: 1, B: 1 }, score: 11 },
+    { features: { a: 2, B: 1 }, score: 12 },
+  ]);
+});
+
+test('score_rows() of several sessions at once are all answered', async () => {
+  const sessions = await Promise.all((['alice', 'alice', 'bob', 'bob'] as const).map((role) => database.client(role)));
+  const text = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 20000) n)) s`;
+  const answers = await Promise.all(sessions.map(async (session) => (await session.query(text)).rows));
+  expect(answers).toEqual(sessions.map(() => [{ rows: 20_000 }]));
+});
