@@ -1,35 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { connect, createSecureContext } from 'node:tls';
 
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 
 import { waitFor } from '../support/wait-for.ts';
+import { makeCertificate } from './certificate.ts';
 import { hasProgram, psql } from './psql.ts';
 import { startTestGateway } from './test-server.ts';
 import { SSL_REQUEST, startPacket, WireClient } from './wire-client.ts';
 
-const openssl = hasProgram('openssl', 'version');
-const directory = mkdtempSync(join(tmpdir(), 'pgscore-tls-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+const certificate = makeCertificate();
 
-if (openssl) {
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  execFileSync('openssl', ['req', ...kind, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-}
-
-(openssl ? describe : describe.skip)('under TLS', () => {
+(certificate ? describe : describe.skip)('under TLS', () => {
   const gateway = startTestGateway(
-    openssl ? { tls: createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) }) } : {},
+    certificate
+      ? { tls: createSecureContext({ cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) }) }
+      : {},
   );
 
   (hasProgram('psql', '--version') ? test : test.skip)('psql verifies the server and pings', async () => {
     const { port } = await gateway;
-    const where = `host=localhost port=${port} user=pgscore dbname=any sslmode=verify-full sslrootcert=${cert}`;
+    const where = `host=localhost port=${port} user=pgscore dbname=any sslmode=verify-full sslrootcert=${certificate?.cert}`;
     expect(await psql(where, ['ping'])).toEqual({ exit: 0, stdout: 'ok\n', stderr: '' });
     const elsewhere = await psql(where.replace('localhost', '127.0.0.2'), ['ping']);
     expect(elsewhere.stderr).toMatch(/certificate|refused/);
