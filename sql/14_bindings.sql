@@ -57,6 +57,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   result text := case e.task when 'multiclass' then 'text' else 'double precision' end;
+  -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
+  -- pages, has other conditions tried first and makes workers worth while.
   kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
@@ -123,6 +125,7 @@ begin
     perform pgscore_data._bind_version(version.execution, pgscore_data._version_function(model, version.number), relation, columns);
     perform pgscore_data._bind_scalars(version.execution, pgscore_data._version_function(model, version.number), version.signature -> 'features');
     if version.champion then
+      -- STABLE: a promotion makes it call another version, and no statement sees both.
       result := case (version.execution).task when 'multiclass' then 'text' else 'double precision' end;
       perform pgscore_data._create_function(model, relation::text, result, 'sql', case when (version.execution).native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
         format('select pgscore_models.%I($1)', pgscore_data._version_function(model, version.number)),

@@ -1,0 +1,67 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+const ROWS = 10_000;
+
+beforeAll(async () => {
+  await deployBytes(ada, 'native', weightedModel({ a: 'float32' }));
+  const erf = onnxModel({
+    inputs: [tensorValue('a', [null, 1], DataType.FLOAT)],
+    nodes: [node('Erf', ['a'], ['y'])],
+  });
+  await deployBytes(ada, 'online', erf, { features: ['a'] });
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+  await alice.query(`create table points as select n as id, n::real as a from generate_series(1, ${ROWS}) n`);
+  await alice.query('analyze points');
+  await alice.query(`set max_parallel_workers_per_gather = 0`);
+  await alice.query(`create table bound (like points); insert into bound select * from points; analyze bound`);
+  await alice.query(`select pgscore.bind('native', 'bound'), pgscore.bind('online', 'bound')`);
+  // To plan is to ask nothing.
+  await service.stop();
+});
+
+type Plan = { 'Total Cost': number; Filter?: string };
+
+async function planOf(text: string): Promise<Plan> {
+  const explain = `explain (format json) ${text}`;
+  const { rows } = await alice.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(explain);
+  return rows[0]!['QUERY PLAN'][0].Plan;
+}
+
+/** What a call adds to a row, in pages read. */
+async function costOf(call: string): Promise<number> {
+  const [plain, scored] = [await planOf('select id from bound b'), await planOf(`select ${call} from bound b`)];
+  return (scored['Total Cost'] - plain['Total Cost']) / ROWS;
+}
+
+const CALLS = [`score('native', p)`, `score('online', p)`, `(pgscore.predict('online', p) ->> 'value')::real`];
+
+test.each(CALLS)('EXPLAIN of %s asks no service, wherever in the query it stands', async (call) => {
+  await planOf(`select ${call} from points p where ${call} > 1 order by ${call}`);
+});
+
+test.each(CALLS)('every other condition is tried before %s', async (call) => {
+  const { Filter } = await planOf(`select from points p where ${call} > 0.5 and a < 10 and id % 7 = 3`);
+  expect(Filter).toMatch(/^\(\(a < .*\) AND \(\(id % 7\) = 3\) AND .*pgscore_models\./);
+});
+
+test('a call of the service is estimated at far more than a computed one, and that at more than a comparison', async () => {
+  expect(await costOf(`b.a > 1`)).toBeLessThan(0.1);
+  const [native, online] = [await costOf(`pgscore_models.native(b)`), await costOf(`pgscore_models.online(b)`)];
+  expect(native).toBeGreaterThan(0.1);
+  expect(native).toBeLessThan(20);
+  expect(online).toBeGreaterThan(100);
+});
