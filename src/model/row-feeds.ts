@@ -109,5 +109,9 @@ function mistyped({ name, type, width }: Feature, value: unknown): RowError {
 }
 
 function outOfRange({ name, type }: Feature): RowError {
-  return { code: 'out_of_range', message: `${name} is a number that ${type} can not hold`, feature: name };
+  const says =
+    type === 'int64'
+      ? 'a whole number past 2^53, which the service can not be asked about exactly'
+      : `a number that ${type} can not hold`;
+  return { code: 'out_of_range', message: `${name} is ${says}`, feature: name };
 }

@@ -56,3 +56,14 @@ test('a number past float32 is refused with the name of its feature, of a table 
       hint: expect.stringContaining('least(greatest("Of It"'),
     });
 });
+
+test('a whole number past 2^53 is scored natively, and never as another by the service, which says so', async () => {
+  const call = `select score('whole', r) as score from (select 9007199254740993 as "Of It") r`;
+  expect((await alice.query(call)).rows).toEqual([{ score: 2 ** 53 }]);
+  await alice.query('set pgscore.execution = online');
+  expect(await refusal(alice, call)).toMatchObject({
+    code: '22023',
+    message: 'Of It is a whole number past 2^53, which the service can not be asked about exactly',
+  });
+  await alice.query('set pgscore.execution = native');
+});
