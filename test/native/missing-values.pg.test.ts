@@ -123,11 +123,13 @@ test('an integer past int32 makes the row a bad one', async () => {
   expect((await refusal(client, `select ${scorer}(2147483648)`)).code).toBe('22003');
 });
 
-test('a function answers the same whatever the search_path of its caller hides', async () => {
-  const { scorer } = await compiled(client, stump('BRANCH_LEQ'), { features });
-  const before = await scoreOf(scorer, ['1', '1', '1']);
+test('a function answers the same whatever functions stand in front of those of PostgreSQL', async () => {
+  const nodes = [node('Abs', ['X'], ['a']), node('ReduceMax', ['a'], ['y'], { axes: [1] })];
+  const { scorer } = await compiled(client, onnxModel({ nodes }), { features });
+  const before = await scoreOf(scorer, ['1', '-3', '1']);
+  expect(before).toBe(3);
   await client.query(`create schema evil; create function evil.abs(double precision) returns double precision
     language sql as 'select ''NaN''::double precision'; set search_path = evil, public, pg_catalog`);
-  expect(await scoreOf(scorer, ['1', '1', '1'])).toBe(before);
+  expect(await scoreOf(scorer, ['1', '-3', '1'])).toBe(before);
   await client.query('reset search_path');
 });
