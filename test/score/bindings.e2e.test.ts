@@ -121,6 +121,7 @@ describe('binding a model to a table', () => {
 
   test('reads as a column where its schema is on the path', async () => {
     await alice.query('set search_path = alice, pgscore_models, public');
+    expect(await value('select p.sum from points p where id = 1')).toBe(21);
     expect(await value('select p.sum_v1 from points p where id = 1')).toBe(21);
     await alice.query('reset search_path');
   });

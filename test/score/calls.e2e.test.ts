@@ -31,7 +31,26 @@ beforeAll(async () => {
   await alice.query('insert into blank values (null, null)');
   await alice.query('create table points (id int primary key, a real, b double precision)');
   await alice.query('insert into points values (1, 1, 2), (2, 3, 4)');
+  await makeRelations();
 });
+
+/** Of every kind, with one row that the model "sum" makes 21 of. */
+async function makeRelations(): Promise<void> {
+  const further = Array.from({ length: 1598 }, (_, n) => `x${n} bool`).join(', ');
+  const wide = `create table wide (a real, b real, ${further})`;
+  await alice.query(wide);
+  await alice.query(`
+    insert into wide values (1, 2);
+    create view seen as select * from points where id = 1;
+    create materialized view stored as select * from points where id = 1;
+    create table whole (a real, b real, k int) partition by list (k);
+    create table part partition of whole for values in (1);
+    insert into whole values (1, 2, 1);
+    create temp table passing (a real, b real generated always as (a * 2) stored);
+    insert into passing values (1);
+    create table ancestor (b real); create table inherited (a real) inherits (ancestor);
+    insert into inherited values (2, 1)`);
+}
 
 async function value(text: string): Promise<unknown> {
   const { rows } = await alice.query<Record<string, unknown>>(text);
@@ -54,12 +73,20 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
     ]);
   });
 
-  test('takes a row of a subquery, a view, values and jsonb, as text too', async () => {
+  test('takes a row of a subquery, values and jsonb, as text too', async () => {
     expect(await value(`select score('sum', r) from (select 5 as a, 1 as b) r`)).toBe(15);
     expect(await value(`with p as (select 5 as a, 2 as b) select score('sum', p) from p`)).toBe(25);
     expect(await value(`select score('sum', v) from (values (5, 3)) v (a, b)`)).toBe(35);
     expect(await value(`select score('sum', jsonb_build_object('a', 5, 'B', 4))`)).toBe(45);
     expect(await value(`select score('sum', '{"a": 5, "B": 5}')`)).toBe(55);
+  });
+
+  test('takes a row of whatever has columns, up to 1,600 of them', async () => {
+    for (const relation of ['seen', 'stored', 'whole', 'part', 'pg_temp.passing', 'inherited', 'wide'])
+      expect({ relation, score: await value(`select score('sum', r) from ${relation} r`) }).toEqual({
+        relation,
+        score: 21,
+      });
   });
 
   test('sees rows that are not committed yet', async () => {

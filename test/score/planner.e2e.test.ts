@@ -24,7 +24,7 @@ beforeAll(async () => {
   });
   await deployBytes(ada, 'online', erf, { features: ['a'] });
   await superuser.query('grant usage on schema alice to pgscore_owner');
-  await alice.query(`create table points as select n as id, n::real as a from generate_series(1, ${ROWS}) n`);
+  await alice.query(`create table points as select n as id, n::real as a from generate_series(1, $1::int) n`, [ROWS]);
   await alice.query('analyze points');
   await alice.query(`set max_parallel_workers_per_gather = 0`);
   await alice.query(`create table bound (like points); insert into bound select * from points; analyze bound`);

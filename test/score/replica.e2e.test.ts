@@ -34,6 +34,9 @@ test('a standby computes native models and asks the service, whose log is on the
   await reader.query(`set pgscore.execution = online; set pgscore.request_id = 'of the standby'`);
   await waitFor(async () => (await reader.query('select from pgscore.workers')).rows.length > 0);
   expect((await reader.query(call)).rows).toEqual([{ score: 21 }]);
+  await reader.query('reset pgscore.request_id');
+  const many = `select count(s.score)::int as scores from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'b', 1) from generate_series(1, 2500) n)) s`;
+  expect((await reader.query(many)).rows).toEqual([{ scores: 2500 }]);
   const logged = `select score from pgscore.online_predictions where request_id = 'of the standby'`;
   await waitFor(async () => (await ada.query(logged)).rows.length === 1, { message: 'the log on the primary' });
   await waitFor(async () => (await reader.query(logged)).rows.length === 1, { message: 'the log on the standby' });

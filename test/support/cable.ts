@@ -29,6 +29,11 @@ export async function layCable(toPort: number): Promise<Cable | undefined> {
     return undefined;
   }
   const forwarding: ChildProcess[] = [];
+  const forward = async (command: string, ...words: string[]): Promise<void> => {
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    forwarding.push(child);
+    await once(child.stdout, 'data');
+  };
   afterAll(() => {
     for (const child of forwarding) child.kill();
     ip('netns del', name);
@@ -43,9 +48,9 @@ export async function layCable(toPort: number): Promise<Cable | undefined> {
   // Known for good, or the kernel would soon say that there is no such host.
   const [, address = ''] = /link\/ether (\S+)/.exec(ip(inside, `link show ${name}b`)) ?? [];
   ip(`neigh replace ${far} lladdr ${address} dev ${name}a nud permanent`);
-  const here = spawn('node', [FORWARD, near, String(PORT), '127.0.0.1', String(toPort)]);
-  const there = spawn('ip', ['netns', 'exec', name, 'node', FORWARD, far, String(PORT), near, String(PORT)]);
-  forwarding.push(here, there);
-  await Promise.all(forwarding.map(({ stdout }) => stdout && once(stdout, 'data')));
+  await Promise.all([
+    forward('node', FORWARD, near, String(PORT), '127.0.0.1', String(toPort)),
+    forward('ip', 'netns', 'exec', name, 'node', FORWARD, far, String(PORT), near, String(PORT)),
+  ]);
   return { host: far, port: PORT, plug, pull: () => void ip(inside, `link set ${name}b down`) };
 }
