@@ -1,63 +1,58 @@
 -- How score() of a row that is not bound comes to the functions of a version: in calls that are written out, which cost a twentieth of one that is put together.
 
-create or replace function pgscore_data._score_call(this_version int, native boolean, form text, to_json text) returns text
+create or replace function pgscore_data._score_call(this_version int, native boolean, form text, sendable text, sent text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format(E'\nif route.version_id = %1$s then\n  if has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') ' || case when native then $native$then
-    if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') then
-      return pgscore_models._v%1$s_%2$s;
-    elsif current_setting('pgscore.execution', true) = 'online' then%3$s
-      return pgscore_models._v%1$s_online_score(given);
-    end if;
+  -- Few expressions: PL/pgSQL prepares each anew in every transaction.
+  select format(case when native then $native$
+if route.version_id = %1$s then
+  if current_setting('pgscore.execution', true) = 'online' and %4$s and %3$s then
+    return pgscore_models._v%1$s_online_score(%5$s);
+  elsif coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') and %4$s then
+    return pgscore_models._v%1$s_%2$s;
   end if;
-end if;$native$ else $online$and coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online') then%3$s
-    return pgscore_models._v%1$s_online_score(given);
+end if;$native$ else $online$
+if route.version_id = %1$s then
+  if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online') and %4$s and %3$s then
+    return pgscore_models._v%1$s_online_score(%5$s);
   end if;
-end if;$online$ end, this_version, form, to_json)
+end if;$online$ end, this_version, form, sendable, format('has_function_privilege(''pgscore_models._v%s_online(jsonb, name)''::regprocedure, ''execute'')', this_version), sent)
 $$;
-comment on function pgscore_data._score_call(int, boolean, text, text) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  to_json: the lines that make the variable given, a JSON object, of the row.';
+comment on function pgscore_data._score_call(int, boolean, text, text, text) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  sendable: a condition of rows that the service can be sent.  sent: such a row, as the text of a JSON object.';
 
-create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, to_json text) returns text
+create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, sendable text, sent text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   -- Halved again and again: a hundred versions are seven comparisons. In an IF of its own, what names the version's functions is read for that version alone, which is there.
   select case cardinality(versions)
     when 0 then ''
-    when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, to_json)
-    else format(E'\nif route.version_id < %s then%s\nelse%s\nend if;', versions[half + 1], pgscore_data._score_calls(versions[:half], natives, form, to_json), pgscore_data._score_calls(versions[half + 1:], natives, form, to_json))
+    when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, sendable, sent)
+    else format(E'\nif route.version_id < %s then%s\nelse%s\nend if;', versions[half + 1], pgscore_data._score_calls(versions[:half], natives, form, sendable, sent), pgscore_data._score_calls(versions[half + 1:], natives, form, sendable, sent))
   end
   from (select cardinality(versions) / 2) x (half)
 $$;
-comment on function pgscore_data._score_calls(int[], int[], text, text) is 'The PL/pgSQL by which score() comes to the functions of one of some versions, in ascending order, of which these are native. form, to_json: as of _score_call().';
+comment on function pgscore_data._score_calls(int[], int[], text, text, text) is 'The PL/pgSQL by which score() comes to the functions of one of some versions, in ascending order, of which these are native. form, sendable, sent: as of _score_call().';
 
 create or replace function pgscore_data._write_score_calls(versions int[], natives int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  called constant text := E'declare\n  given text;\nbegin\n  if %1$s then\n    return null;\n  end if;%2$s\n  return pgscore_models._score_any(route, model, %3$s);\nend';
-  -- What is no row of a table, such as an array, is for the general way to refuse.
-  unless constant text := E'\nif %s then\n  return pgscore_models._score_any(route, model, %s);\nend if;';
-  -- row_to_json or to_jsonb
-  of_row constant text := $lines$
-given := %s(features)::text;
-if strpos(given, ' ",') > 0 or strpos(given, ' "}') > 0 then
-  given := pgscore_models._without_padding(features, given::jsonb)::text;
-end if;$lines$;
+  called constant text := E'begin\n  if %1$s then\n    return null;\n  end if;%2$s\n  return pgscore_models._score_any(route, model, %3$s);\nend';
 begin
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
-    format(called, 'features is null or features = ''null''',
-      pgscore_data._score_calls(versions, natives, 'json(features)', format(unless, 'jsonb_typeof(features) <> ''object''', 'features') || E'\ngiven := features::text;'), 'features'));
+    format(called, 'features is null or features = ''null''', pgscore_data._score_calls(versions, natives, 'json(features)', 'jsonb_typeof(features) = ''object''', 'features::text'), 'features'));
+  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse.
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null',
-      pgscore_data._score_calls(versions, natives, 'row(features, shape)', format(unless, 'shape is null', 'pgscore_models._features(features)') || format(of_row, 'row_to_json')), 'pgscore_models._features(features)'));
+    format(called, 'features is null', pgscore_data._score_calls(versions, natives, 'row(features, shape)', 'shape is not null',
+      'case when shape & 1 = 0 then row_to_json(features)::text else pgscore_models._without_padding(features, to_jsonb(features))::text end'), 'pgscore_models._features(features)'));
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._score_calls(versions, natives, 'record(features)', format(of_row, 'to_jsonb')), 'pgscore_models._features(features)'));
+    format(called, 'features is null', pgscore_data._score_calls(versions, natives, 'record(features)', 'true', 'pgscore_models._features(features)::text'), 'pgscore_models._features(features)'));
 end
 $$;
 comment on function pgscore_data._write_score_calls(int[], int[]) is 'Writes some versions, in ascending order, into score() of a row, of one of a subquery and of jsonb.';
