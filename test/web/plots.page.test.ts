@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
+import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
 import { addWatchedModels } from './watched-models.ts';
 
 const database = await cloneDatabase();
@@ -199,5 +200,39 @@ async function show(hash: string): Promise<void> {
     ]);
     await page.reload();
     expect(await slider.inputValue()).toBe('0.62');
+  });
+
+  test('a year long ago and a day of now both have room: what lies between is left out, and said to be', async () => {
+    const model = await addMonitoredModel(superuser, 'paused', 'binary');
+    const at = [...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month, 5)), Date.UTC(2026, 2, 5)];
+    const rows = at.map((time, id) => ({ id, at: new Date(time).toISOString(), score: 0.9, label: 'yes' }));
+    await addRun(superuser, model, rows);
+    await superuser.query(
+      `select pgscore.record_label('paused', id::text, 'yes', '2026-04-01 00:00+00') from generate_series(0, 12) id`,
+    );
+    await superuser.query('select pgscore.refresh()');
+    await show('#/model/paused?metric=accuracy');
+    const drawn = await drawnIn(page, 'performance');
+    const known = (series(drawn, 'version 1') ?? []).filter(({ y }) => y !== null);
+    expect(known.map(({ x }) => x)).toEqual([
+      ...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month)),
+      Date.UTC(2026, 2),
+    ]);
+    const places = await page.locator('#performance canvas').evaluate((canvas) => {
+      type Scale = { getPixelForValue(time: number): number; getValueForPixel(pixel: number): number };
+      type Library = { getChart(of: unknown): { scales: { x: Scale }; chartArea: { width: number } } };
+      const { Chart } = globalThis as unknown as { Chart: Library };
+      const { scales, chartArea } = Chart.getChart(canvas);
+      const pixel = (time: number): number => scales.x.getPixelForValue(time);
+      const [first, last, now] = [pixel(Date.UTC(2013, 0)), pixel(Date.UTC(2013, 11)), pixel(Date.UTC(2026, 2))];
+      return {
+        year: (last - first) / chartArea.width,
+        pause: (now - last) / chartArea.width,
+        back: scales.x.getValueForPixel(now),
+      };
+    });
+    expect(places.year).toBeGreaterThan(0.6);
+    expect(places.pause).toBeLessThan(0.25);
+    expect(places.back).toBeCloseTo(Date.UTC(2026, 2), -3);
   });
 });
