@@ -21,6 +21,8 @@ export type Series = {
   readonly points: readonly Point[];
   /** Drawn dashed from end to end, as an estimate is. */
   readonly dashed?: boolean;
+  /** A line without points. */
+  readonly bare?: boolean;
 };
 
 export type TimePlot = {
@@ -57,7 +59,7 @@ function pointsWithBreaks(points: readonly Point[]): readonly Point[] {
   );
 }
 
-function line({ label, colour: stroke, points, dashed = false }: Series): Line {
+function line({ label, colour: stroke, points, dashed = false, bare = false }: Series): Line {
   const few = points.length <= FEW_POINTS;
   return {
     label,
@@ -67,8 +69,8 @@ function line({ label, colour: stroke, points, dashed = false }: Series): Line {
     backgroundColor: stroke,
     borderWidth: 2,
     ...(dashed ? { borderDash: [2, 4] } : {}),
-    pointRadius: few ? 3 : 0,
-    pointHoverRadius: 5,
+    pointRadius: few && !bare ? 3 : 0,
+    pointHoverRadius: bare ? 0 : 5,
     pointBackgroundColor: points.map(({ unripe }) => (unripe === true ? colour('card') : stroke)),
     segment: {
       borderDash: ({ p1DataIndex }) => (points[p1DataIndex]?.unripe === true ? [4, 4] : undefined),

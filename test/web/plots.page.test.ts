@@ -136,26 +136,50 @@ async function show(hash: string): Promise<void> {
     expect(await page.locator('#coverage').textContent()).not.toContain('should be');
   });
 
-  test('reliability, precision and recall by threshold, and scores, of the month that is looked at', async () => {
-    await show('#/model/churn?month=2026-02-01');
-    const month = `where model_name = 'churn' and window_date = '2026-02-01'`;
-    type Bin = { x: number; y: number };
-    const reliability = await rowsOf<Bin>(
-      `select mean_score as x, observed_rate as y from pgscore_bi.reliability_curve ${month} order by bin_low`,
+  test('where the alerts about a metric begin', async () => {
+    await superuser.query(
+      `select pgscore.set_alert('churn', 'monthly', 'accuracy', threshold => 0.4, grain => 'month')`,
     );
-    expect(reliability.length).toBeGreaterThan(5);
-    expect(series(await drawnIn(page, 'reliability'), 'observed')).toEqual(reliability);
-    const recall = await rowsOf<Bin>(
-      `select threshold as x, recall_score as y from pgscore_bi.threshold_curve ${month} order by 1`,
+    await show('#/model/churn?metric=accuracy');
+    const bound = series(await drawnIn(page, 'performance'), 'alert below: monthly');
+    expect(bound?.map(({ y }) => y)).toEqual([0.4, 0.4, 0.4]);
+    await show('#/model/churn?metric=f1_score');
+    expect((await drawnIn(page, 'performance')).map(({ label }) => label)).not.toContain('alert below: monthly');
+  });
+
+  test('months by the age of labels', async () => {
+    await show('#/model/churn');
+    await page.locator('#label-age tbody tr').first().waitFor();
+    const view = await rowsOf<{ cells: string[] }>(
+      `select array_agg(to_char(accuracy * 100, 'FM990.0') || ' %' order by n_labeled, length(label_age) < 6) as cells from pgscore_bi.performance_by_label_age
+        where model_name = 'churn' group by window_date order by window_date desc`,
     );
-    expect(series(await drawnIn(page, 'threshold'), 'recall')).toEqual(recall);
-    const scores = await rowsOf<Bin>(
-      `select floor(bin_low * 50 + 1e-9)::int as x, sum(n)::int as y from pgscore_bi.score_distribution_daily
-        where model_name = 'churn' and outcome = 'all' and window_date between '2026-02-01' and '2026-02-28' group by 1`,
+    const shown = (await numbersIn(page, 'label-age')).map((cells) => cells.slice(1, 6).filter((cell) => cell !== '–'));
+    expect(shown.map((cells) => cells.toSorted())).toEqual(view.map(({ cells }) => cells.toSorted()));
+  });
+
+  test('the errors of a regression to both sides', async () => {
+    await show('#/model/price?versions=1');
+    const view = await rowsOf<{ share: number }>(
+      `select share from pgscore_bi.error_distribution where model_name = 'price' and model_version = 1 order by error_low nulls first, error_high nulls last`,
     );
-    const shares = new Map(scores.map(({ x, y }) => [x, y / 224]));
-    const drawn = series(await drawnIn(page, 'scores'), 'version 1') ?? [];
-    for (const [step, { y }] of drawn.entries()) expect(y).toBeCloseTo(shares.get(step) ?? 0, 12);
+    expect(series(await drawnIn(page, 'residuals'), 'share')).toEqual(view.map(({ share }) => share));
+    expect(view.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
+    await show('#/model/churn');
+    await drawnIn(page, 'performance');
+    expect(await page.locator('#residuals').isVisible()).toBe(false);
+  });
+
+  test('when accuracy was brought up to date', async () => {
+    await show('#/');
+    await page.locator('#refreshes summary').click();
+    const view = await rowsOf<{ cells: string[] }>(
+      `select array[runs_seen, labels_changed, pairs_added, pairs_removed]::text[] || (round(duration_ms) || ' ms') as cells from pgscore_bi.refresh_log order by started_at desc limit 20`,
+    );
+    const plain = (cell: string): string => cell.replaceAll(',', '');
+    expect((await numbersIn(page, 'refreshes')).map((cells) => cells.slice(1).map(plain))).toEqual(
+      view.map(({ cells }) => cells),
+    );
   });
 
   test('sizes of errors and their side, of a regression', async () => {
@@ -167,39 +191,6 @@ async function show(hash: string): Promise<void> {
     );
     expect(series(await drawnIn(page, 'errors', 1), 'bias')).toEqual(await pointsOf(view('bias')));
     expect(await page.locator('#threshold').isVisible()).toBe(false);
-  });
-
-  test('a confusion matrix of three classes, without a threshold', async () => {
-    await show('#/model/animal?month=2026-01-01');
-    const counts = await rowsOf<{ n: string }>(
-      `select sum(n) as n from pgscore_bi.confusion_matrix_daily where model_name = 'animal' and window_date < '2026-02-01'
-        and actual_class = predicted_class group by actual_class order by actual_class`,
-    );
-    await page.locator('#classes .hit').first().waitFor();
-    expect(await page.locator('#classes .hit strong').allTextContents()).toEqual(counts.map(({ n }) => n));
-    expect(await page.locator('#threshold').isVisible()).toBe(false);
-  });
-
-  test('a threshold, moved with the keyboard, counts what it would call', async () => {
-    await show('#/model/churn?month=2026-02-01&threshold=0.6');
-    const slider = page.locator('#threshold input');
-    await slider.waitFor();
-    await slider.press('ArrowRight');
-    await slider.press('ArrowRight');
-    expect(page.url()).toContain('threshold=0.62');
-    const [counted] = await rowsOf<Record<'hits' | 'misses' | 'alarms' | 'passes', string>>(
-      `select count(*) filter (where score > 0.62 and actual = 'yes') as hits, count(*) filter (where score <= 0.62 and actual = 'yes') as misses,
-              count(*) filter (where score > 0.62 and actual = 'no') as alarms, count(*) filter (where score <= 0.62 and actual = 'no') as passes
-         from pgscore_bi.prediction_detail where model_name = 'churn' and event_time >= '2026-02-01' and event_time < '2026-03-01'`,
-    );
-    expect(await page.locator('#threshold .cell strong').allTextContents()).toEqual([
-      counted?.hits,
-      counted?.misses,
-      counted?.alarms,
-      counted?.passes,
-    ]);
-    await page.reload();
-    expect(await slider.inputValue()).toBe('0.62');
   });
 
   test('a year long ago and a day of now both have room: what lies between is left out, and said to be', async () => {
