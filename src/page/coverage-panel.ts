@@ -4,6 +4,7 @@ import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { compact, count, day, NOTHING, percent } from './format.ts';
+import { markersPlugin } from './markers.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
@@ -31,7 +32,7 @@ export const coveragePanel = (): Panel<ModelContext> =>
       sheet.add(el('p', { class: 'quiet' }, `${upTo}${expected}`));
       sheet.plot({
         label: `Labelled and unlabelled predictions of version ${context.focus} by day`,
-        config: coverageChart(rows, context.focus),
+        config: coverageChart(rows, context.focus, young === -1 ? undefined : rows[young]),
         table: tableOf(rows),
       });
     },
@@ -41,7 +42,7 @@ function dayOf(row: Row, column: string): string {
   return day(text(row, column));
 }
 
-function coverageChart(days: readonly Row[], version: number): ChartConfiguration {
+function coverageChart(days: readonly Row[], version: number, frontier: Row | undefined): ChartConfiguration {
   const rows = withBreaks(
     days,
     (row) => atOf(text(row, 'window_date')),
@@ -82,7 +83,10 @@ function coverageChart(days: readonly Row[], version: number): ChartConfiguratio
       },
       plugins: { tooltip: { callbacks: { title: ([item]) => day(dateOf(item?.parsed.x ?? 0)) } } },
     },
-    plugins: [breakMarks(days.map((row) => atOf(text(row, 'window_date'))))],
+    plugins: [
+      markersPlugin(frontier === undefined ? [] : [{ at: atOf(text(frontier, 'window_date')), label: 'not mature' }]),
+      breakMarks(days.map((row) => atOf(text(row, 'window_date')))),
+    ],
   } as ChartConfiguration;
 }
 

@@ -10,6 +10,26 @@ import { addWatchedModels } from './watched-models.ts';
 const database = await cloneDatabase();
 const superuser = await database.client();
 await addWatchedModels(superuser);
+await superuser.query(`select pgscore.set_alert('churn', 'monthly', 'accuracy', threshold => 0.4, grain => 'month')`);
+await superuser.query(
+  `insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event, began_at, window_start, window_end, value, n, is_digest, due_at, next_attempt_at)
+   select x.at, 'raised', m.model_id, 'error_rise', 0, '', 'mae', 'day', 'performance', 'warning', x.event, '2026-03-03 08:00+00', '2026-03-02', '2026-03-03', 9, 40, false, x.at, x.at
+     from pgscore_data.model m cross join (values ('2026-03-03 08:00+00'::timestamptz, 'firing'), ('2026-03-05 08:00+00', 'resolved')) x (at, event) where m.name = 'price'`,
+);
+
+/** A prediction a month of 2013, and one of 2026. */
+async function addPausedModel(): Promise<void> {
+  const model = await addMonitoredModel(superuser, 'paused', 'binary');
+  const at = [...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month, 5)), Date.UTC(2026, 2, 5)];
+  const rows = at.map((time, id) => ({ id, at: new Date(time).toISOString(), score: 0.9, label: 'yes' }));
+  await addRun(superuser, model, rows);
+  await superuser.query(
+    `select pgscore.record_label('paused', id::text, 'yes', '2026-04-01 00:00+00') from generate_series(0, 12) id`,
+  );
+  await superuser.query('select pgscore.refresh()');
+}
+
+await addPausedModel();
 const service = await startTestService(database);
 
 let opened: TestPage;
@@ -57,7 +77,7 @@ async function show(hash: string): Promise<void> {
     await card.waitFor();
     expect(await card.locator('.big').textContent()).toBe(`${((churn?.accuracy ?? 0) * 100).toFixed(1)} %`);
     expect(await card.locator('.model-value .chip').textContent()).toMatch(/^[+−]\d+\.\d points in a month$/);
-    expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'price']);
+    expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'paused', 'price']);
   });
 
   test('what a regression said against what came of it, a point a cell and a line where it was right', async () => {
@@ -137,14 +157,21 @@ async function show(hash: string): Promise<void> {
   });
 
   test('where the alerts about a metric begin', async () => {
-    await superuser.query(
-      `select pgscore.set_alert('churn', 'monthly', 'accuracy', threshold => 0.4, grain => 'month')`,
-    );
     await show('#/model/churn?metric=accuracy');
     const bound = series(await drawnIn(page, 'performance'), 'alert below: monthly');
     expect(bound?.map(({ y }) => y)).toEqual([0.4, 0.4, 0.4]);
     await show('#/model/churn?metric=f1_score');
     expect((await drawnIn(page, 'performance')).map(({ label }) => label)).not.toContain('alert below: monthly');
+  });
+
+  test('from when to when alerts were raised', async () => {
+    await show('#/model/price');
+    const [raised] = (await drawnIn(page, 'rules')) as unknown as [{ data: { x: number[]; y: string }[] }];
+    const times = await rowsOf<{ at: Date }>(
+      `select event_at as at from pgscore_bi.alert_history where model_name = 'price' and alert = 'error_rise' order by 1`,
+    );
+    expect(raised.data).toEqual([{ x: times.map(({ at }) => at.getTime()), y: 'error_rise' }]);
+    expect((await numbersIn(page, 'rules', 1)).map((cells) => cells[0])).toEqual(['resolved', 'firing']);
   });
 
   test('months by the age of labels', async () => {
@@ -194,14 +221,6 @@ async function show(hash: string): Promise<void> {
   });
 
   test('a year long ago and a day of now both have room: what lies between is left out, and said to be', async () => {
-    const model = await addMonitoredModel(superuser, 'paused', 'binary');
-    const at = [...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month, 5)), Date.UTC(2026, 2, 5)];
-    const rows = at.map((time, id) => ({ id, at: new Date(time).toISOString(), score: 0.9, label: 'yes' }));
-    await addRun(superuser, model, rows);
-    await superuser.query(
-      `select pgscore.record_label('paused', id::text, 'yes', '2026-04-01 00:00+00') from generate_series(0, 12) id`,
-    );
-    await superuser.query('select pgscore.refresh()');
     await show('#/model/paused?metric=accuracy');
     const drawn = await drawnIn(page, 'performance');
     const known = (series(drawn, 'version 1') ?? []).filter(({ y }) => y !== null);
