@@ -81,6 +81,15 @@ test.each(['day', 'week', 'month'] as const)(
   },
 );
 
+test('of each class it is told whether the labels of its window are there', async () => {
+  const { rows } = await superuser.query(
+    `select c.window_date from pgscore_bi.class_performance_weekly c
+       full join (select * from pgscore_bi.multiclass_performance_weekly where n_labeled > 0) p using (model_name, model_version, window_start)
+      where model_name = 'multiclass' and (c.n_labeled, c.label_coverage, c.is_mature, c.window_end) is distinct from (p.n_labeled, p.label_coverage, p.is_mature, p.window_end)`,
+  );
+  expect(rows).toEqual([]);
+});
+
 test('what a class has no value for has a reason', async () => {
   const read = `select window_date::text, class_label, precision_score, recall_score, f1_score, roc_auc, undefined_reason from pgscore_bi.class_performance_daily where model_name = 'multiclass'`;
   const { rows } = await superuser.query<Shown>(read);
