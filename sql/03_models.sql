@@ -139,8 +139,7 @@ begin
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
-  perform pgscore_data._renew_native_calls();
-  perform pgscore_data._renew_online_score();
+  perform pgscore_data._renew_score_calls();
   perform pgscore_data._drop_functions(this_version);
   perform pgscore_data._drop_bound_version(split_part(model_and_number, '@', 1), split_part(model_and_number, '@', 2)::int);
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;

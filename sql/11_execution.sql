@@ -268,7 +268,6 @@ as $$
 begin
   perform pgscore_data._describe_execution(new.version_id);
   perform pgscore_data._create_online(new.version_id);
-  perform pgscore_data._renew_native_calls();
   begin
     perform pgscore_data._renew_bindings(new.model_id);
   exception when others then
@@ -276,7 +275,7 @@ begin
     raise warning 'the typed functions of version % were not made: %', new.version_id, sqlerrm;
     perform pgscore_data._renew_grants(new.model_id);
   end;
-  perform pgscore_data._renew_online_score();
+  perform pgscore_data._renew_score_calls();
   return null;
 end
 $$;

@@ -157,12 +157,12 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return (select hashtextextended(string_agg(format('%I %s', a.attname, a.atttypid), ', ' order by a.attnum), 0)
+  return (select hashtextextended(string_agg(format('%I %s', a.attname, a.atttypid), ', ' order by a.attnum), 0) & -2 | max((pgscore._base_type(a.atttypid) = 'bpchar'::regtype)::int)
             from pg_type t join pg_attribute a on a.attrelid = t.typrelid
            where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);
 end
 $$;
-comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
+comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
 
 drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
 -- score() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose

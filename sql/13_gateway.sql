@@ -164,8 +164,6 @@ end
 $$;
 comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
 
-drop function if exists pgscore_data._request(int, text, name);
-
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -247,8 +245,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    name, arguments, result, format(work, E'declare
-  request text;', pgscore_data._request_lines(this_version, reply)));
+    name, arguments, result, format(work, E'declare\n  request text;', format(E'
+  if asked_by <> session_user and asked_by <> current_setting(''role'') then
+    perform pgscore_data._check_asker(asked_by);
+  end if;
+  request := %s;', pgscore_data._request(this_version, reply))));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;

@@ -1,4 +1,4 @@
--- What the compiled functions of a version take beside their arguments: a row of any table, a row as jsonb, real columns as they are; and how score() comes to them.
+-- What the compiled functions of a version take beside their arguments: a row of any table, a row as jsonb, real columns as they are.
 
 create or replace function pgscore_data._json_argument(feature text, tensor_type text, width int) returns text
 language sql immutable
@@ -209,76 +209,9 @@ end
 $$;
 comment on function pgscore_data._create_native_forms(int, jsonb, text[]) is 'Creates what compiled functions take beside their arguments.';
 
-create or replace function pgscore_data._native_calls(versions int[], form text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  -- Halved again and again: a hundred versions are seven comparisons. In an IF of its own, what names the version's functions is read for that version alone, which is there.
-  select case cardinality(versions)
-    when 0 then ''
-    when 1 then format(E'if route.version_id = %1$s then\nif has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\nreturn pgscore_models._v%1$s_%2$s;\nend if;\nend if;', versions[1], form)
-    else format(E'if route.version_id < %s then\n%s\nelse\n%s\nend if;', versions[half + 1], pgscore_data._native_calls(versions[:half], form), pgscore_data._native_calls(versions[half + 1:], form))
-  end
-  from (select cardinality(versions) / 2) x (half)
-$$;
-comment on function pgscore_data._native_calls(int[], text) is 'The PL/pgSQL by which score() comes to the compiled function of one of some versions, in ascending order. form: the end of its name, and its arguments.';
-
-create or replace function pgscore_data._write_native_calls(versions int[]) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  called constant text := $body$
-begin
-  if %1$s then
-    return null;
-  end if;
-  if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') then
-%2$s
-  end if;%4$s
-  return %3$s;
-end
-$body$;
-begin
-  execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
-    format(called, 'features is null or features = ''null''', pgscore_data._native_calls(versions, 'json(features)'), 'case jsonb_typeof(features) when ''object'' then pgscore_models._online_score(route, model, features::text) else pgscore_models._score_any(route, model, features) end', ''));
-  execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'row(features, shape)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, row_to_json(features)::text))',
-      -- What is no row of a table, such as an array, is for the general way to refuse.
-      E'\n  if shape is null then\n    return pgscore_models._score(route, model, pgscore_models._features(features));\n  end if;'));
-  execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'features is null', pgscore_data._native_calls(versions, 'record(features)'), 'pgscore_models._online_score(route, model, pgscore_models._without_padding(features, to_jsonb(features)::text))', ''));
-end
-$$;
-comment on function pgscore_data._write_native_calls(int[]) is 'Writes some native versions into score() of a row, of one of a subquery and of jsonb.';
-
-create or replace function pgscore_data._renew_native_calls() returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  -- Of two that replace a function at once, one fails.
-  select from pgscore_data.turn t where t.work = 'calls' for update;
-  select pgscore_data._write_native_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'))
-    from (select e.version_id from pgscore_data.execution e
-           where e.native and 'score' = any (e.parts) and (e.task = 'regression' or e.task = 'binary' and e.probabilities)
-             and to_regprocedure(format('pgscore_models._v%s_json(jsonb)', e.version_id)) is not null
-             and to_regprocedure(format('pgscore_models._v%s_row(anyelement, bigint)', e.version_id)) is not null
-             and to_regprocedure(format('pgscore_models._v%s_record(record)', e.version_id)) is not null
-             and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', e.version_id)) is not null
-           order by e.version_id desc limit 500) x;
-$$;
-comment on function pgscore_data._renew_native_calls() is 'Writes the newest native versions into score(), which spares it to put a call together at each row. A version that is not among them is called all the same.';
-
 -- What was deployed before gets the forms of today, and so do the functions that are bound to tables.
 select pgscore_data._create_native_forms(e.version_id, v.signature -> 'features', e.parts), pgscore_data._renew_grants(v.model_id)
   from pgscore_data.execution e join pgscore_data.version v using (version_id) where e.native;
-select pgscore_data._renew_native_calls();
-comment on function pgscore_models._score(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb, by one version. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score(pgscore_models._routing, bpchar, record) is 'score() of a row without a type of its own, as of a subquery. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score_row(pgscore_models._routing, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 do $$
 declare

@@ -20,25 +20,21 @@ end
 $$;
 comment on function pgscore_data._settings(text, text) is 'What the settings pgscore.deadline and pgscore.request_id add to a request.';
 
-create or replace function pgscore_data._request_lines(this_version int, reply text) returns text
+create or replace function pgscore_data._request(this_version int, reply text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format($lines$
-  if asked_by <> session_user and asked_by <> current_setting('role') then
-    perform pgscore_data._check_asker(asked_by);
-  end if;
-  request := %L || to_json(asked_by::text)
+  select format($request$%L || to_json(asked_by::text)
     || case when current_setting('pgscore.deadline', true) <> '' or current_setting('pgscore.request_id', true) <> '' then
          pgscore_data._settings(current_setting('pgscore.deadline', true), current_setting('pgscore.request_id', true)) else '' end%s
-    || E'}\n' || rows;$lines$,
+    || E'}\n' || rows$request$,
     format('score {"version":%s,"reply":"%s"%s,"role":', this_version, reply, case when log.sampling = 1 then logged end),
-    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '''' end', log.sampling, logged) end)
+    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '' end', log.sampling, logged) end)
     from (select coalesce(l.sampling, 1), coalesce(l.inputs, true)
             from pgscore_data.version v left join pgscore_data.call_log l using (model_id) where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
 $$;
-comment on function pgscore_data._request_lines(int, text) is 'The lines of a generated function that make the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; in few expressions, as PL/pgSQL prepares each anew in every transaction.';
+comment on function pgscore_data._request(int, text) is 'The expression by which a generated function makes the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; one expression, as PL/pgSQL prepares each anew in every transaction.';
 
 create or replace function pgscore_data._create_online_score(this_version int) returns void
 language plpgsql volatile
@@ -50,13 +46,11 @@ declare
 begin
   execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns double precision language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, case when pgscore_data._cancels_exec() then format($body$
-declare
-  request text;
-begin%s
+begin
   begin
-    -- Without this, dblink_exec() would take a name that it does not know for that of a foreign server, which anybody may make.
-    if 'pgscore' = any (pgscore_dblink.dblink_get_connections()) then
-      return pgscore_dblink.dblink_exec('pgscore', request)::double precision;
+    -- Without the last, dblink_exec() would take a name that it does not know for that of a foreign server, which anybody may make.
+    if (asked_by = session_user or asked_by = current_setting('role')) and 'pgscore' = any (pgscore_dblink.dblink_get_connections()) then
+      return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception
     when query_canceled then
@@ -69,52 +63,12 @@ begin%s
       null;
   end;
   %s
-end$body$, pgscore_data._request_lines(this_version, 'score'), general) else format('begin %s end', general) end);
+end$body$, pgscore_data._request(this_version, 'score'), general) else format('begin %s end', general) end);
   execute format('comment on function pgscore_models.%I(text, name) is %L', name, 'Asks the service for the score of a row, a JSON object, and for nothing else of it.');
 end
 $$;
 comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_online_score, by which score() asks the service.';
 
-create or replace function pgscore_data._online_calls(versions int[], given text) returns text
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $fn$
-declare
-  half int := cardinality(versions) / 2;
-begin
-  if cardinality(versions) > 1 then
-    return format(E'if route.version_id < %s then\n%selse\n%send if;\n', versions[half + 1], pgscore_data._online_calls(versions[:half], given), pgscore_data._online_calls(versions[half + 1:], given));
-  end if;
-  return (select format(E'if route.version_id = %1$s and %2$s then\n  if has_function_privilege(''pgscore_models._v%1$s_online(jsonb, name)''::regprocedure, ''execute'') then\n    return pgscore_models._v%1$s_online_score(%3$s);\n  end if;\nend if;\n',
-      e.version_id, case when e.native then $$current_setting('pgscore.execution', true) = 'online'$$ else $$coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online')$$ end, given)
-    from pgscore_data.execution e where e.version_id = versions[1]);
-end
-$fn$;
-comment on function pgscore_data._online_calls(int[], text) is 'The lines of PL/pgSQL that call the function of one of these versions, in ascending order, by the variable route. given: an expression for the row as a JSON object.';
-
-create or replace function pgscore_data._renew_online_score() returns void
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  -- Each costs the first call of a session some microseconds; those left out are called all the same.
-  most constant int := 200;
-  versions int[];
-begin
-  -- Of two that replace a function at once, one fails.
-  perform from pgscore_data.turn t where t.work = 'calls' for update;
-  versions := array(select v.version_id from (
-    select e.version_id from pgscore_data.execution e
-     where (e.task = 'regression' or e.task = 'binary' and e.probabilities) and to_regprocedure(format('pgscore_models._v%s_online_score(text, name)', e.version_id)) is not null
-     order by e.version_id desc limit most) v order by v.version_id);
-  execute format('create or replace function pgscore_models._online_score(route pgscore_models._routing, model text, features text) returns double precision language plpgsql volatile parallel restricted cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    format(E'begin\n%sreturn pgscore_models._score_any(route, model, features::jsonb);\nend', case when versions <> '{}' then pgscore_data._online_calls(versions, 'features') end));
-end
-$$;
-comment on function pgscore_data._renew_online_score() is 'Makes _online_score() know the versions there are. A call that is written out costs a twentieth of one that is put together.';
-
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
-
-select pgscore_data._renew_online_score();
-comment on function pgscore_models._online_score(pgscore_models._routing, text, text) is 'score() of a row as a JSON object by the service, as the caller: EXECUTE on a version''s functions is her right to use the model. Made anew whenever a version becomes ready.';
+drop function if exists pgscore_data._request_lines(int, text);

@@ -1,14 +1,13 @@
 -- What features are counted in: bins that are frozen once per version, from what it scored first, or from what somebody says of its training.
 
+-- Without a SET of theirs these inline into the query, where each value would cost ten times as much; a body like this is bound when it is created.
 create or replace function pgscore._number_slot(x double precision, low double precision, high double precision, edges double precision[]) returns smallint
 language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
 return (case when x is null or x = 'NaN' then 1 when low is null then 3 when x < low then 2 when x > high then cardinality(edges) + 4 else width_bucket(x, edges) + 3 end)::smallint;
 comment on function pgscore._number_slot(double precision, double precision, double precision, double precision[]) is 'Where a number is counted: 1 missing, 2 below the bins, then the bins, then above them.';
 
 create or replace function pgscore._category_slot(category text, categories text[], others text[]) returns smallint
 language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
 return (case
   when category is null then 1
   when octet_length(category) > 200 then cardinality(categories) + 3

@@ -92,11 +92,13 @@ create or replace function pgscore_data._grow_baselines() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  with run as (
+  with growing_set as materialized (
+    select s.set_id, (select min(b.feature) from pgscore_data.feature_bins b where b.set_id = s.set_id) as first_feature
+      from pgscore_data.feature_set s where not s.baseline_complete and s.set_id in (select distinct f.set_id from pgscore_data.refresh_feature f)
+  ), run as (
     select f.set_id, f.run_id, sum(f.n) as n
-      from pgscore_data.refresh_feature f
-      join pgscore_data.feature_set s on s.set_id = f.set_id and not s.baseline_complete
-     where f.slot > 0 and f.feature = (select min(b.feature) from pgscore_data.feature_bins b where b.set_id = f.set_id)
+      from pgscore_data.refresh_feature f join growing_set s on s.set_id = f.set_id and s.first_feature = f.feature
+     where f.slot > 0
      group by f.set_id, f.run_id
   ), growing as (
     select r.set_id, r.run_id, r.n, s.baseline_rows + sum(r.n) over (partition by r.set_id order by r.run_id) - r.n as before, m.baseline_rows as wanted

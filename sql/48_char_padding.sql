@@ -58,13 +58,3 @@ begin
 end
 $$;
 comment on function pgscore_models._without_padding(record, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';
-
-create or replace function pgscore_models._without_padding(features record, given text) returns text
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return case when strpos(given, ' ",') > 0 or strpos(given, ' "}') > 0 then pgscore_models._without_padding(features, given::jsonb)::text else given end;
-end
-$$;
-comment on function pgscore_models._without_padding(record, text) is 'What a row is as JSON, with char(n) without its padding.';

@@ -249,7 +249,7 @@ test('a query over a bound logistic model holds the checks of its features nowhe
 
 test('two versions that become ready at once are both written into score()', async () => {
   const [one, other] = [await database.client(), await database.client()];
-  const renew = 'select pgscore_data._renew_native_calls()';
+  const renew = 'select pgscore_data._renew_score_calls()';
   const pid = (await other.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
   await one.query('begin');
   await one.query(renew);
@@ -288,9 +288,10 @@ test('a version that is dropped leaves nothing behind', async () => {
 
 test('a hundred versions are found by halving', async () => {
   const { rows } = await superuser.query<{ calls: string }>(
-    `select pgscore_data._native_calls(array(select generate_series(1, 100)), 'json(features)') as calls`,
+    `select pgscore_data._score_calls(array(select generate_series(1, 100)), array(select generate_series(1, 50)), 'json(features)', 'true', 'features::text') as calls`,
   );
   const calls = rows[0]?.calls ?? '';
-  expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(100);
+  expect(calls.match(/_v\d+_online_score\(features::text\)/g)).toHaveLength(100);
+  expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(50);
   expect(calls).toContain('if route.version_id < 51 then');
 });
