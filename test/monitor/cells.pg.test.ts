@@ -208,6 +208,21 @@ test.each(['binary', 'multiclass', 'regression'] as const)(
   120_000,
 );
 
+test.each(['binary', 'regression'] as const)(
+  'what a refresh finds at once, corrections beside new predictions and labels of the same entities, leaves the cells of a %s model as a recount gives them',
+  async (task) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(commands, { minLength: 8, maxLength: 24 }), async (steps) => {
+        const world = await newWorld(task, ['s', 't']);
+        for (const step of steps) await step.apply(world);
+        await expectTrue(world);
+      }),
+      { numRuns: 20, seed: 20261126, endOnFailure: true },
+    );
+  },
+  120_000,
+);
+
 test('labels that are committed out of order while refreshes go on are all counted, once', async () => {
   const world = await newWorld();
   const run = await addRun(
