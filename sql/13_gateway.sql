@@ -7,12 +7,13 @@ as $$
 declare
   gateway record;
   problem text;
+  signs constant boolean := pgscore_data._signs();
   -- Under these a transaction sees no heartbeat that is younger than itself.
   still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
 begin
-  if to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null then
+  if signs and to_regprocedure('pgscore_dblink.dblink_connect(varchar, text)') is null then
     raise exception 'this model is scored by the service, and the extension dblink is missing in schema pgscore_dblink' using
-      errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is elsewhere: alter extension dblink set schema pgscore_dblink; Native models, score_table() and schedules work without it.';
+      errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is elsewhere: alter extension dblink set schema pgscore_dblink; or, where others use it there: pgscore migrate. Native models, score_table() and schedules work without it.';
   end if;
   if not exists (select from pgscore_data.installation i
       where i.system_identifier = (select c.system_identifier from pg_control_system() c)
@@ -27,7 +28,7 @@ begin
     begin
       perform pgscore_dblink.dblink_connect('pgscore', format(
         'host=%s port=%s user=%s dbname=pgscore password=''%s'' sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
-        gateway.host, gateway.port, gateway.login, replace(replace(gateway.password, E'\\', E'\\\\'), '''', E'\\'''), case when gateway.tls then 'require' else 'disable' end));
+        gateway.host, gateway.port, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, replace(replace(gateway.password, E'\\', E'\\\\'), '''', E'\\'''), case when gateway.tls then 'require' else 'disable' end));
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
@@ -132,11 +133,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if 'pgscore' = any (pgscore_dblink.dblink_get_connections()) then
-    perform pgscore_dblink.dblink_disconnect('pgscore');
-  end if;
+  perform pgscore_dblink.dblink_disconnect('pgscore');
 exception
-  when undefined_function or invalid_schema_name then
+  when connection_does_not_exist or undefined_function or invalid_schema_name then
     null;
 end
 $$;
@@ -169,6 +168,10 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- Until the answer is taken, a caller's own functions may run, which could put another connection there.
+  if pgscore_data._signs() then
+    return;
+  end if;
   -- 0 where an answer was left behind: it would be taken for this one's.
   if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
     perform pgscore_data._leave_gateway();
@@ -198,6 +201,9 @@ as $$
 declare
   answer pgscore_models._columns;
 begin
+  if pgscore_data._signs() then
+    return null;
+  end if;
   select r.* into answer from pgscore_dblink.dblink_get_result('pgscore') as r (scores double precision[], labels int[], probabilities double precision[]);
   if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
     perform from pgscore_dblink.dblink_get_result('pgscore') as r (scores text, labels text, probabilities text);

@@ -48,8 +48,8 @@ begin
     name, case when pgscore_data._cancels_exec() then format($body$
 begin
   begin
-    -- Without the last, dblink_exec() would take a name that it does not know for that of a foreign server, which anybody may make.
-    if (asked_by = session_user or asked_by = current_setting('role')) and 'pgscore' = any (pgscore_dblink.dblink_get_connections()) then
+    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
+    if (asked_by = session_user or asked_by = current_setting('role')) and pgscore_dblink.dblink_error_message('pgscore') is not null then
       return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception

@@ -1,7 +1,7 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Connection, Gone } from './connection.ts';
-import { greeting, shakeHands, type CancelKey, type HandshakeOptions } from './handshake.ts';
+import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
 import { errorResponse, int32 } from './replies.ts';
 import { asWireError } from './score-desk.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -78,11 +78,11 @@ export class GatewayServer {
     // Clients that never log in must leave room for those that have.
     if (this.connections >= mostConnections || this.#pending.size >= Math.ceil(mostConnections / 2)) throw tooMany();
     const wish = await this.#authenticated(connection);
-    if (wish === 'login') await this.#logIn(connection);
-    else this.#cancel(wish);
+    if ('pid' in wish) this.#cancel(wish);
+    else await this.#logIn(connection, wish);
   }
 
-  async #authenticated(connection: Connection): Promise<'login' | CancelKey> {
+  async #authenticated(connection: Connection): Promise<Login | CancelKey> {
     const late = setTimeout(() => connection.close(errorResponse(tooSlow())), this.#options.authenticationMs);
     this.#pending.add(connection);
     try {
@@ -93,9 +93,9 @@ export class GatewayServer {
     }
   }
 
-  async #logIn(connection: Connection): Promise<void> {
+  async #logIn(connection: Connection, { signing }: Login): Promise<void> {
     const key = { pid: this.#nextPid(), secret: randomInt(-(2 ** 31), 2 ** 31) };
-    const session = new Session(connection, this.#options.session);
+    const session = new Session(connection, this.#options.session, signing);
     this.#sessions.set(key.pid, { secret: key.secret, session });
     try {
       await connection.write(greeting(key));

@@ -17,6 +17,8 @@ import { Recorder, type KeepCalls } from './record.ts';
 import { ScoreDesk } from './score-desk.ts';
 import { ScramLogin } from './scram.ts';
 import type { SessionOptions } from './session.ts';
+import { signingKeysOf } from './signing-keys.ts';
+import { Signing, type Backend } from './signing.ts';
 import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 import type { WireError } from './wire-error.ts';
@@ -39,6 +41,7 @@ export class Gateway {
   readonly #links: Link[];
   readonly #recorder: Recorder;
   readonly #desk: ScoreDesk;
+  readonly #signing: (backend: Backend) => Promise<Signing>;
   readonly #settings: GatewaySettings;
   readonly #warn: GatewayPorts['warn'];
   #server: GatewayServer | undefined;
@@ -52,6 +55,8 @@ export class Gateway {
     // A large model on its way must not hold up who asks for a permission.
     const [asking, loading] = [link('pgscore gateway'), link('pgscore gateway models')];
     this.#links = [asking, loading];
+    const keys = signingKeysOf(asking);
+    this.#signing = async (backend) => new Signing(await keys(), backend);
     this.#recorder = new Recorder(keep, versions, (error) => warn('calls of score() could not be recorded', error));
     const thread = new OneAtATime();
     const models = new OnlineModels({
@@ -88,6 +93,7 @@ export class Gateway {
       port: settings.port,
       login: new ScramLogin(settings.user, settings.password),
       tls: tls && (await secureContext(tls)),
+      signing: this.#signing,
       mostConnections: settings.mostConnections,
       authenticationMs: settings.authenticationMs,
       session: this.#sessionOptions(),

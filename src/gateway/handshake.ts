@@ -5,6 +5,7 @@ import type { Message } from './frame-reader.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import * as replies from './replies.ts';
 import { MECHANISM, type ScramLogin } from './scram.ts';
+import type { Backend, Signing } from './signing.ts';
 import { readStartPacket, type StartPacket } from './start-packet.ts';
 import { checkEncoding } from './verb.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
@@ -12,12 +13,17 @@ import { protocolViolation, WireError } from './wire-error.ts';
 export type HandshakeOptions = {
   readonly login: ScramLogin;
   readonly tls: SecureContext | undefined;
+  readonly signing: (backend: Backend) => Promise<Signing>;
 };
+
+/** A client that has proven who it is; where it logged in as `pgscore/<backend>`, how what it asks is signed. */
+export type Login = { readonly signing: Signing | undefined };
 
 export type CancelKey = { readonly pid: number; readonly secret: number };
 
 const START_PACKET_BYTES = 10_000;
 const AUTHENTICATION_BYTES = 4096;
+const SIGNING_USER = /^(?<login>.+)\/(?<backend>\d+\.\d+)$/s;
 
 /** psql wants a number first. DateStyle and IntervalStyle must not be among them: dblink would take them over. */
 const STATUS = {
@@ -29,7 +35,7 @@ const STATUS = {
 };
 
 /** From the first packet until the client has proven who it is: a login, or a wish to cancel another session's call. */
-export async function shakeHands(connection: Connection, options: HandshakeOptions): Promise<'login' | CancelKey> {
+export async function shakeHands(connection: Connection, options: HandshakeOptions): Promise<Login | CancelKey> {
   const packet = await firstWish(connection, options.tls);
   if (packet.kind === 'cancel') return { pid: packet.pid, secret: packet.secret };
   if (options.tls !== undefined && !connection.secured && !isLoopback(connection.remoteAddress)) {
@@ -37,9 +43,10 @@ export async function shakeHands(connection: Connection, options: HandshakeOptio
   }
   const user = packet.parameters.get('user');
   if (user === undefined || user === '') throw WireError.fatal('28000', 'the start-up packet names no user');
-  await authenticate(connection, options.login.exchange(user), negotiated(packet));
+  const { login = user, backend } = SIGNING_USER.exec(user)?.groups ?? {};
+  await authenticate(connection, options.login.exchange(login), negotiated(packet));
   checkEncodingOf(packet.parameters);
-  return 'login';
+  return { signing: backend === undefined ? undefined : await options.signing(backend) };
 }
 
 /** The messages that tell a client that it is in. */

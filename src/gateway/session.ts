@@ -15,6 +15,7 @@ import { asWireError } from './score-desk.ts';
 import { columnsReply } from './columns-reply.ts';
 import { scoreOnlyReply, scoreReply } from './score-reply.ts';
 import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from './score-request.ts';
+import { NotSigned, type Signing } from './signing.ts';
 import { checkEncoding, notSupported, readVerb } from './verb.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
 
@@ -52,10 +53,12 @@ export class Session {
   #call: Call | undefined;
   #busy = false;
   #draining = false;
+  readonly #signing: Signing | undefined;
 
-  constructor(connection: Connection, options: SessionOptions) {
+  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined) {
     this.#connection = connection;
     this.#options = options;
+    this.#signing = signing;
     this.#requests = new ScoreRequestReader(options.limits);
   }
 
@@ -131,8 +134,10 @@ export class Session {
 
   /** What a query is answered with, or the call that will be. */
   #reply(query: string): Buffer | Call {
-    const verb = readVerb(query);
+    const verb = this.#signing === undefined ? readVerb(query) : this.#signing.read(query);
     switch (verb.name) {
+      case 'hello':
+        return Buffer.concat([commandComplete(verb.welcome), READY]);
       case 'ping':
         return PONG;
       case 'nothing':
@@ -196,7 +201,7 @@ export class Session {
     if (error.severity === 'FATAL') throw error;
     this.#options.onError(error);
     await this.#connection.write(Buffer.concat([errorResponse(error), READY]));
-    return true;
+    return !(error instanceof NotSigned);
   }
 }
 

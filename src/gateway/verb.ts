@@ -4,6 +4,7 @@ import { WireError } from './wire-error.ts';
 export type Verb =
   | { readonly name: 'score'; readonly request: string }
   | { readonly name: 'ping' | 'nothing' }
+  | { readonly name: 'hello'; readonly welcome: string }
   | { readonly name: 'encoding'; readonly encoding: string };
 
 const SCORE = 'score ';

@@ -14,11 +14,12 @@ export const recordInstallation = statement<[version: string]>(
 
 /**
  * Makes this database the installation, after it was restored from a backup of another. The gateways in the backup are
- * those of the other's services; the copy's own put themselves on the list again with their next heartbeat.
+ * those of the other's services, and so are its keys; the copy's own put themselves on the list again with their next heartbeat.
  */
 export const adoptInstallation = statement<[]>(
   'adopt_installation',
-  `with theirs as (delete from pgscore_data.gateway)
+  `with theirs as (delete from pgscore_data.gateway),
+        keys as (update pgscore_data.signing_keys set inner_key = default, outer_key = default)
    update pgscore_data.installation
       set system_identifier = (select system_identifier from pg_control_system()),
           database_oid = (select oid from pg_database where datname = current_database()),

@@ -6,6 +6,7 @@ import { ScramLogin } from '../../src/gateway/scram.ts';
 import type { ScoreRequest } from '../../src/gateway/score-request.ts';
 import type { SessionOptions } from '../../src/gateway/session.ts';
 import type { WireError } from '../../src/gateway/wire-error.ts';
+import { Signing, type SigningKeys } from '../../src/gateway/signing.ts';
 import type { Signature } from '../../src/model/signature.ts';
 
 /** A regression over x, whose answer in tests is x itself. */
@@ -19,6 +20,7 @@ export const SIGNATURE: Signature = {
 };
 
 export const PASSWORD = 'secret';
+export const KEYS: SigningKeys = { inner: Buffer.alloc(64, 'inner'), outer: Buffer.alloc(64, 'outer') };
 const LOGIN = new ScramLogin('pgscore', PASSWORD);
 
 export type TestGateway = {
@@ -60,6 +62,7 @@ export async function startTestGateway({ session, answering = true, ...options }
     port: 0,
     login: LOGIN,
     tls: undefined,
+    signing: (backend) => Promise.resolve(new Signing(KEYS, backend)),
     mostConnections: 1200,
     authenticationMs: 10_000,
     onDefect: (error) => defects.push(error),

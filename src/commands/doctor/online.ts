@@ -14,5 +14,7 @@ export async function checkOnline(client: pg.Client): Promise<Finding[]> {
 async function checkDblink(client: pg.Client): Promise<Finding> {
   const dblink = await dblinkState(client);
   if (dblink.state === 'ready') return ok('online', 'score() asks the service through dblink');
+  if (dblink.state === 'signed')
+    return ok('online', `score() asks the service through dblink in schema "${dblink.schema}", and signs each request`);
   return warn('online', `score() is native only: ${dblink.reason}`, dblink.remedy);
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 import { Batcher } from '../../../src/gateway/batcher.ts';
 import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
 import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
@@ -5,6 +7,7 @@ import { Permissions } from '../../../src/gateway/permissions.ts';
 import { Recorder, type Watching } from '../../../src/gateway/record.ts';
 import { ScoreDesk } from '../../../src/gateway/score-desk.ts';
 import { ScramLogin } from '../../../src/gateway/scram.ts';
+import { Signing } from '../../../src/gateway/signing.ts';
 import type { Graph, RunInput, RunOutput } from '../../../src/model/graph.ts';
 import { ModelSession } from '../../../src/model/session.ts';
 import type { Signature } from '../../../src/model/signature.ts';
@@ -56,6 +59,7 @@ export async function startGatewayToAttack(
     port: 0,
     login: new ScramLogin('pgscore', 'secret'),
     tls: undefined,
+    signing: (backend) => Promise.resolve(new Signing({ inner: randomBytes(64), outer: randomBytes(64) }, backend)),
     mostConnections: 500,
     authenticationMs: 10_000,
     onDefect,

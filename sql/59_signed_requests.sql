@@ -1,0 +1,94 @@
+-- Where dblink stands in a schema that others use too, a caller could use the connection of her session to the service, or put
+-- another in its place. There the service first proves, to a number that was never used before, that it is at the other end;
+-- then the request is signed for what it answered. Both are worth nothing in another session, and nothing twice.
+
+create or replace function pgscore_data._signs() returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null $$;
+comment on function pgscore_data._signs() is 'Whether requests are signed: where pgscore does not have dblink for itself.';
+
+create or replace function pgscore_data._backend() returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select pg_backend_pid() || '.' || (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint $$;
+comment on function pgscore_data._backend() is 'This session, among those of all servers that have the same keys. It has one connection of the name that signed requests use.';
+
+create or replace function pgscore_data._authentication_code(keys pgscore_data.signing_keys, message text) returns bytea
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return sha256(keys.outer_key || sha256(keys.inner_key || convert_to(message, 'UTF8')));
+end
+$$;
+comment on function pgscore_data._authentication_code(pgscore_data.signing_keys, text) is 'HMAC-SHA-256 (RFC 2104), with two keys of a block each in the place of one that is padded twice.';
+
+create or replace function pgscore_data._signed(request text) returns text
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  keys pgscore_data.signing_keys;
+  backend constant text := pgscore_data._backend();
+  nonce constant text := gen_random_uuid();
+  welcome text;
+  challenge text;
+begin
+  select k.* into keys from pgscore_data.signing_keys k;
+  begin
+    welcome := pgscore_dblink._greet('hello ' || nonce);
+  exception
+    when others then
+      raise exception 'the service does not answer on the connection of this session' using errcode = 'connection_failure', detail = sqlerrm;
+  end;
+  challenge := split_part(welcome, ' ', 1);
+  if split_part(welcome, ' ', 2) is distinct from encode(substr(pgscore_data._authentication_code(keys, format('welcome %s %s %s', backend, nonce, challenge)), 1, 16), 'base64') then
+    raise exception 'the connection of this session is not to the service' using errcode = 'connection_failure';
+  end if;
+  return format('signed %s %s', encode(pgscore_data._authentication_code(keys, format(E'request %s %s\n%s', backend, challenge, request)), 'base64'), request);
+end
+$$;
+comment on function pgscore_data._signed(text) is 'A request with its signature, once it is proven that the service is at the other end. Raises connection_failure where it is not: then it is connected to anew.';
+
+create or replace function pgscore_data._forward_dblink(open_schema name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  forwarder text;
+begin
+  -- Bodies that PostgreSQL has parsed: when dblink goes they go with it, and never take what somebody else gave its name.
+  -- varchar, as dblink has text there, which PostgreSQL prefers: so its extension can be moved here beside these.
+  foreach forwarder in array array[
+    'dblink_connect(name varchar, connection text) returns text language sql volatile begin atomic select %1$I.dblink_connect($1::text, $2); end',
+    'dblink_disconnect(name varchar) returns text language sql volatile begin atomic select %1$I.dblink_disconnect($1::text); end',
+    'dblink_error_message(name varchar) returns text language sql volatile begin atomic select %1$I.dblink_error_message($1::text); end',
+    'dblink_is_busy(name varchar) returns int language sql volatile begin atomic select %1$I.dblink_is_busy($1::text); end',
+    'dblink_get_result(name varchar) returns setof record language sql volatile begin atomic select r.score, r.label, r.probabilities from %1$I.dblink_get_result($1::text) as r (score double precision, label text, probabilities text); end',
+    'dblink_send_query(name varchar, request text) returns int language sql volatile begin atomic select %1$I.dblink_send_query($1::text, pgscore_data._signed($2)); end',
+    'dblink_exec(name varchar, request text) returns text language sql volatile begin atomic select %1$I.dblink_exec($1::text, pgscore_data._signed($2)); end',
+    '_greet(greeting text) returns text language sql volatile begin atomic select case when %1$I.dblink_error_message(''pgscore''::text) is not null then %1$I.dblink_exec(''pgscore''::text, $1) end; end'
+  ] loop
+    execute format('create or replace function pgscore_dblink.' || forwarder, open_schema);
+  end loop;
+end
+$$;
+comment on function pgscore_data._forward_dblink(name) is 'Makes functions in the place of those of dblink, which call those of an open schema, and sign what they send.';
+
+create or replace function pgscore_data._drop_forwarders() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  forwarder regprocedure;
+begin
+  for forwarder in
+    select p.oid from pg_proc p
+     where p.pronamespace = 'pgscore_dblink'::regnamespace and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+  loop
+    execute format('drop function %s', forwarder);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_forwarders() is 'Drops what _forward_dblink() made.';
