@@ -141,7 +141,8 @@ describe('another server in the place of the service', () => {
     ['one that does not greet', ''],
     ['one that greets without the keys', `/' || pgscore_data._backend() || '`],
   ])('is found out before it is told anything, and is replaced: %s', async (_, suffix) => {
-    const { rows } = await superuser.query<{ user: string }>(`select 'pgscore${suffix}' as user`);
+    const asUser = `select 'pgscore${suffix}' as user`;
+    const { rows } = await superuser.query<{ user: string }>(asUser);
     const login = `host=127.0.0.1 port=${other.port} dbname=any password=${PASSWORD} user=${rows[0]?.user}`;
     await score(alice);
     for (const call of [CALL, `select public.of_bob() as score`]) {
