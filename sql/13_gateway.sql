@@ -154,7 +154,8 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
-create or replace function pgscore_data._check_asker(asked_by name) returns void
+drop function if exists pgscore_data._check_asker(name);
+create function pgscore_data._check_asker(asked_by name) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -172,9 +173,10 @@ begin
     raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
       hint = 'Leave asked_by out: score() sets it.';
   end if;
+  return true;
 end
 $$;
-comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
+comment on function pgscore_data._check_asker(name) is 'True; raises where a call is to be logged as that of another role than the caller''s.';
 
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile
