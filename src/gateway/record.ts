@@ -28,7 +28,7 @@ type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
 /** To write each call by itself took as much time of the process as to answer it; and what is written together is counted together. */
-const GATHER_MS = 250;
+const GATHER_MS = 500;
 /** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; to make columns of 32 takes five times as long a row. */
 const ENCODE_ROWS = 128;
 

@@ -51,7 +51,9 @@ export class ScoreRequestReader {
     const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
     const rows = checkRows(parse(text.slice(this.#text.length)), this.#limits);
     if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
-    return { ...head, rows };
+    // Written out: to spread the head took 3 µs, a twentieth of a call.
+    const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
+    return { versionId, role, deadlineMs, log, inputs, id, reply, rows };
   }
 
   #readHead(text: string): Head {

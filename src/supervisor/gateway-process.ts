@@ -11,7 +11,7 @@ import { patienceMs } from './gateway-patience.ts';
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
 
 /**
- * Rows live until they are logged, a quarter of a second later: in a small nursery many would be taken for long-lived.
+ * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
  * Threads of the collector take turns with the server's processes: with one, a call takes a quarter less of the gateway's time.
  */
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
