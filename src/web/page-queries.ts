@@ -125,7 +125,8 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   ...performances(),
   ...segments(),
   coverage: {
-    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on
+    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on,
+                 n_labeled_1_day, n_labeled_7_days, n_labeled_30_days, n_labeled_90_days
              from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
     parameters: [MODEL, VERSION],
   },

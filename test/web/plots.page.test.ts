@@ -145,19 +145,6 @@ async function show(hash: string): Promise<void> {
     );
   });
 
-  test('labels: known and not yet', async () => {
-    await show('#/model/churn');
-    const drawn = await drawnIn(page, 'coverage');
-    const view = (value: string): string =>
-      `select window_date::text as at, (${value})::int as value from pgscore_bi.label_coverage_daily where model_name = 'churn' order by 1`;
-    expect(series(drawn, 'labelled')).toEqual(await pointsOf(view('n_labeled')));
-    expect(series(drawn, 'not yet')).toEqual(await pointsOf(view('n_predictions - n_labeled')));
-    expect(await page.locator('#coverage p.quiet').last().textContent()).toContain('The newest day should be by');
-    await show('#/model/animal');
-    await page.locator('#coverage', { hasText: 'Mature up to 30 Mar 2026.' }).waitFor();
-    expect(await page.locator('#coverage').textContent()).not.toContain('should be');
-  });
-
   test('where the alerts about a metric begin', async () => {
     await show('#/model/churn?metric=accuracy');
     const bound = series(await drawnIn(page, 'performance'), 'alert below: monthly');
