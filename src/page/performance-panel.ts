@@ -23,10 +23,9 @@ export const performancePanel = (): Panel<ModelContext> =>
     depends: ({ address, versions }) => [versions, address.grain, address.metric],
     load: async (context) => {
       const { address, model, task } = context;
-      const daily = address.grain === 'day';
       const [rows, estimates, events, rules] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, ofVersions(context)),
-        daily ? ask('estimates', ofVersions(context)) : [],
+        task === 'regression' ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
         ask('events', { model }),
         ask('alerts'),
       ]);
