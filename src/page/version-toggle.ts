@@ -34,6 +34,9 @@ export function versionToggle(context: ModelContext): HTMLElement[] {
       },
       name,
     );
-  const buttons = [button(context.focus, `version ${context.focus}`), button(before, `the one before, ${before}`)];
+  const buttons = [
+    button(context.focus, `version ${context.focus}`),
+    button(before, `version ${before}, the one before`),
+  ];
   return [el('div', { class: 'segments', role: 'group', 'aria-label': 'Version that decided' }, ...buttons)];
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 
-import { decimal } from '../../src/page/format.ts';
+import { decimal, percent } from '../../src/page/format.ts';
 import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
 import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -117,6 +117,9 @@ async function show(hash: string): Promise<void> {
       expect(points.length).toBe({ day: 89, week: 14, month: 3 }[grain]);
       expect(points.some(({ y }) => y === null)).toBe(false);
       expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
+      const written = metric.endsWith('roc_auc') ? decimal : percent;
+      const shown = (await numbersIn(page, 'performance')).map((cells) => cells[7]);
+      expect(shown).toEqual(points.map(({ y }) => written(y)));
     },
   );
 
