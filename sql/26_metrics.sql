@@ -135,7 +135,8 @@ begin
     join pgscore_data.monitor m using (model_id)
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
-  delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  -- Labels do not change what was to be expected without them.
+  delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start and v.metric <> 'estimated_roc_auc';
   delete from pgscore_data.score_curve v using pgscore_data.refresh_window w where v.version_id = w.version_id and w.grain = 'month' and v.window_start = w.window_start;
   delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._fold_scores();

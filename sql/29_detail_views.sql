@@ -50,6 +50,10 @@ return pgscore_data._metric_meanings() || $${
   "compared_at": "When they were compared; NULL: not yet.",
   "expected_mature_on": "Day by which the labels should be there, by the monitor's label_maturity.",
   "median_label_delay_days": "Days from a prediction's time to its label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
+  "n_labeled_1_day": "Those of them whose label was known within a day of the time that they are for.",
+  "n_labeled_7_days": "Within 7 days: those of a day, too.",
+  "n_labeled_30_days": "Within 30 days.",
+  "n_labeled_90_days": "Within 90 days.",
   "entity_key": "Key of what was predicted.",
   "event_time": "The time that the prediction was for.",
   "known_at": "When the truth became known.",
@@ -104,7 +108,8 @@ select m.name as model_name, v.number::bigint as model_version, (w.day at time z
        coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature,
        (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30 when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
        ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on,
-       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end
+       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
+       coalesce(c.upto0, 0)::bigint as n_labeled_1_day, coalesce(c.upto1, 0)::bigint as n_labeled_7_days, coalesce(c.upto2, 0)::bigint as n_labeled_30_days, coalesce(c.upto3, 0)::bigint as n_labeled_90_days
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -115,7 +120,7 @@ select m.name as model_name, v.number::bigint as model_version, (w.day at time z
             union all select r.age_band, r.n from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = 0 and r.day = w.day) x
     having sum(x.n) > 0) c on true
  where w.segment_id = 0 and w.n_predictions <> 0;
-comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is known, by the day that predictions are for, and by when the rest should be.';
+comment on view pgscore_bi.label_coverage_daily is 'How much of the truth is known, by the day that predictions are for, how long it took, and by when the rest should be.';
 
 create or replace view pgscore_bi.prediction_detail with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, array_to_string(e.key, ', ') as entity_key, e.event_time, e.score, x.class_labels[e.predicted_class + 1] as predicted,

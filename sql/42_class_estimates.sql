@@ -57,6 +57,36 @@ begin atomic
 end;
 comment on function pgscore_data._estimate_classes(int[], timestamptz[]) is 'Estimates these days of classifiers of three or more classes: a prediction is of a class by the share of it to expect in the bin of its probability, as learned, or else the middle of the bin.';
 
+create or replace function pgscore_data._rank_classes(versions int[], days timestamptz[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with learned as materialized (
+    select c.version_id, array_replace(c.share, null, -1) as share, b.n_bins
+      from (select distinct x.version_id from unnest(versions) x (version_id)) d
+      join pgscore_data.calibration c using (version_id)
+     cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
+  ), bins as (
+    select w.version_id, w.grain, w.window_start, c.class, c.bin, c.n, coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
+      from pgscore_data._windows_around(versions, days) w
+      join pgscore_data.execution e on e.version_id = w.version_id and e.task = 'multiclass'
+     cross join lateral (
+       select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_class_volume x
+        where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
+      join pgscore_data.class_bin b on b.bin = c.bin
+      left join learned l on l.version_id = w.version_id
+  ), ranked as (
+    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+  ), class as (
+    select r.version_id, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p, sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0) as roc_auc
+      from ranked r group by r.version_id, r.grain, r.window_start, r.class
+  )
+  insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
+  select c.version_id, c.grain, c.window_start, 'estimated_roc_auc', avg(c.roc_auc) filter (where c.p between 0.5 and c.n - 0.5)
+    from class c group by c.version_id, c.grain, c.window_start;
+end;
+comment on function pgscore_data._rank_classes(int[], timestamptz[]) is 'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are likely to be there.';
+
 create or replace view pgscore_data.class_calibration_due as
 select c.version_id from pgscore_data.calibration c join pgscore_data.execution e on e.version_id = c.version_id and e.task = 'multiclass' and e.probabilities and cardinality(e.class_labels) <= 50
  where c.checked_at is null or c.changed_at > c.checked_at;

@@ -8,6 +8,8 @@ export type Address = {
   /** First day of the month that is looked at closely. */
   readonly month: string | undefined;
   readonly threshold: number | undefined;
+  /** Whether decisions are those of the version before. */
+  readonly previous: boolean;
   readonly feature: string | undefined;
   readonly day: string | undefined;
 };
@@ -22,6 +24,7 @@ export const OVERVIEW: Address = {
   metric: undefined,
   month: undefined,
   threshold: undefined,
+  previous: false,
   feature: undefined,
   day: undefined,
 };
@@ -44,6 +47,7 @@ export function readAddress(hash: string): Address {
     metric: word('metric'),
     month: date('month'),
     threshold: threshold >= 0 && threshold < 1 ? threshold : undefined,
+    previous: word('previous') === 'yes',
     feature: word('feature'),
     day: date('day'),
   };
@@ -58,6 +62,7 @@ export function writeAddress(address: Address): string {
     const value = address[name];
     if (value !== undefined) query.set(name, String(value));
   }
+  if (address.previous) query.set('previous', 'yes');
   const search = query.toString();
   return `#/model/${encodeURIComponent(address.model)}${search === '' ? '' : `?${search}`}`;
 }

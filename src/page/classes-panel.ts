@@ -2,8 +2,9 @@ import { ask, number, text, type Row } from './api.ts';
 import { confusionMatrix } from './confusion-matrix.ts';
 import { dataTable } from './data-table.ts';
 import { count, percent } from './format.ts';
-import { ofMonth, type ModelContext } from './model-context.ts';
+import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
+import { decidingVersion, ofDecidingVersion, versionToggle } from './version-toggle.ts';
 
 type Data = { readonly cells: readonly Row[]; readonly classes: readonly Row[] };
 
@@ -16,13 +17,15 @@ export const classesPanel = (): Panel<ModelContext> =>
     id: 'classes',
     title: 'Classes',
     about: 'what was said, by what was true',
+    depends: (context) => [context.focus, decidingVersion(context)],
     load: async (context) => {
-      const values = ofMonth(context);
+      const values = ofDecidingVersion(context);
       if (context.task !== 'multiclass' || values === undefined) return undefined;
       const [cells, classes] = await Promise.all([ask('confusion', values), ask('classes', values)]);
       return { cells, classes };
     },
-    draw: (sheet, { cells, classes }) => {
+    draw: (sheet, { cells, classes }, context) => {
+      sheet.add(...versionToggle(context));
       if (cells.length === 0) return sheet.say('No labels in this month.');
       const names = classes.map((row) => text(row, 'class_label'));
       const numbers = new Map(

@@ -16,7 +16,7 @@ export function versionLegend(
     ...entries,
     dashes.unripe === true && el('span', {}, el('span', { class: 'dash' }), 'labels few or still arriving'),
     dashes.bars === true && el('span', {}, el('span', { class: 'swatch bars' }), 'labelled predictions'),
-    dashes.estimate === true && el('span', {}, el('span', { class: 'dash' }), 'estimated without labels'),
+    dashes.estimate === true && el('span', {}, el('span', { class: 'dash estimate' }), 'estimated without labels'),
     dashes.bound === true && el('span', {}, el('span', { class: 'dash bound' }), 'an alert begins'),
   );
 }

@@ -8,7 +8,7 @@ import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { Sheet } from './sheet.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './hints.ts';
-import { colour, colourOf } from './theme.ts';
+import { colourOf, tint } from './theme.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
 
@@ -23,10 +23,9 @@ export const performancePanel = (): Panel<ModelContext> =>
     depends: ({ address, versions }) => [versions, address.grain, address.metric],
     load: async (context) => {
       const { address, model, task } = context;
-      const daily = address.grain === 'day';
       const [rows, estimates, events, rules] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, ofVersions(context)),
-        daily ? ask('estimates', ofVersions(context)) : [],
+        task === 'regression' ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
         ask('events', { model }),
         ask('alerts'),
       ]);
@@ -62,7 +61,7 @@ export const performancePanel = (): Panel<ModelContext> =>
           format: (value) => write(metric, value),
           byMonth,
         }),
-        table: tableOf(rows, metric, byMonth),
+        table: tableOf(rows, estimates, metric, byMonth),
       });
     },
   });
@@ -95,19 +94,20 @@ function estimated(rows: readonly Row[], { column }: Metric, { versions }: Model
     const mine = rows.filter((row) => row['model_version'] === version).toReversed();
     const points = mine.map((row) => ({
       date: text(row, 'window_date'),
-      value: number(row, `estimated_${estimateOf(column)}`),
+      value: number(row, estimateOf(column)),
     }));
     if (!points.some(({ value }) => value !== null)) return [];
-    return [{ label: `version ${version}, estimated`, colour: colour('quiet'), points, dashed: true }];
+    return [{ label: `version ${version}, estimated`, colour: tint(colourOf(version), 0.6), points, dashed: true }];
   });
 }
 
 /** Estimates are called the same for all classifiers; of three or more classes they are means over these. */
 function estimateOf(column: string): string {
-  return column
+  const name = column
     .replace(/_actual$/, '')
     .replace(/^macro_(precision|recall|f1)$/, '$1_score')
     .replace(/^macro_/, '');
+  return `estimated_${name}`;
 }
 
 function markersOf(events: readonly Row[], model: string): Marker[] {
@@ -118,11 +118,23 @@ function markersOf(events: readonly Row[], model: string): Marker[] {
   });
 }
 
-function tableOf(rows: readonly Row[], metric: Metric, byMonth: boolean) {
-  const columns = ['Version', 'From', 'Predictions', 'Labelled', metric.title, 'Low', 'High', 'Mature', 'Undefined'];
+function tableOf(rows: readonly Row[], estimates: readonly Row[], metric: Metric, byMonth: boolean) {
+  const columns = [
+    'Version',
+    'From',
+    'Predictions',
+    'Labelled',
+    metric.title,
+    'Low',
+    'High',
+    'Estimated',
+    'Mature',
+    'Undefined',
+  ];
+  const estimated = new Map(estimates.map((row) => [windowOf(row), number(row, estimateOf(metric.column))]));
   return {
     caption: `${metric.title} by version and window`,
-    columns: columns.map((head, at) => (at >= 2 && at <= 6 ? { head, number: true as const } : head)),
+    columns: columns.map((head, at) => (at >= 2 && at <= 7 ? { head, number: true as const } : head)),
     rows: rows.map((row) => [
       text(row, 'model_version'),
       day(text(row, 'window_date'), byMonth),
@@ -131,8 +143,13 @@ function tableOf(rows: readonly Row[], metric: Metric, byMonth: boolean) {
       write(metric, number(row, metric.column)),
       write(metric, metric.low === undefined ? null : number(row, metric.low)),
       write(metric, metric.high === undefined ? null : number(row, metric.high)),
+      write(metric, estimated.get(windowOf(row)) ?? null),
       row['is_mature'] === true ? 'yes' : 'not yet',
       text(row, 'undefined_reason').replaceAll('_', ' '),
     ]),
   };
+}
+
+function windowOf(row: Row): string {
+  return `${text(row, 'model_version')} ${text(row, 'window_date')}`;
 }

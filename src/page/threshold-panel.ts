@@ -3,10 +3,11 @@ import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
-import { ofMonth, type ModelContext } from './model-context.ts';
+import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
 import { thresholdExplorer } from './threshold-explorer.ts';
+import { decidingVersion, ofDecidingVersion, versionToggle } from './version-toggle.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
 
@@ -22,17 +23,18 @@ export const thresholdPanel = (): Panel<ModelContext> =>
     id: 'threshold',
     title: 'Decisions',
     about: 'what was called positive, and what another threshold would call',
+    depends: (context) => [context.focus, decidingVersion(context)],
     load: async (context) => {
-      const values = ofMonth(context);
+      const values = ofDecidingVersion(context);
       if (context.task !== 'binary' || values === undefined) return undefined;
-      const { model, focus } = context;
       const [curve, months] = await Promise.all([
         ask('threshold', values),
-        ask('performance-binary-month', { model, versions: String(focus) }),
+        ask('performance-binary-month', { model: values.model, versions: values.version }),
       ]);
       return { curve, month: months.find((row) => row['window_date'] === values.month) };
     },
-    draw: (sheet, { curve, month }) => {
+    draw: (sheet, { curve, month }, context) => {
+      sheet.add(...versionToggle(context));
       if (curve.length === 0) return sheet.say('No labels in this month.');
       const markers: Marker[] = [];
       const explorer = thresholdExplorer(curve, month);

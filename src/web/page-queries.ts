@@ -43,6 +43,20 @@ function performances(): Record<string, PageQuery> {
   );
 }
 
+/** What is expected of a classifier before labels come, by each grain. */
+function estimates(): Record<string, PageQuery> {
+  return Object.fromEntries(
+    Object.entries(GRAINS).map(([grain, suffix]): [string, PageQuery] => [
+      `estimates-${grain}`,
+      {
+        text: `select e.* from pgscore_bi.estimated_performance_${suffix} e where e.model_name = $1 and e.model_version = any($2::bigint[]) order by e.window_date desc limit ${MOST_WINDOWS * MOST_VERSIONS}`,
+        parameters: [MODEL, VERSIONS],
+        optional: true,
+      },
+    ]),
+  );
+}
+
 /** What of a task has an interval in each segment. */
 const BY_SEGMENT = {
   binary: ['accuracy', 'precision_score', 'recall_score', 'f1_score'],
@@ -125,7 +139,8 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   ...performances(),
   ...segments(),
   coverage: {
-    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on
+    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on,
+                 n_labeled_1_day, n_labeled_7_days, n_labeled_30_days, n_labeled_90_days
              from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
     parameters: [MODEL, VERSION],
   },
@@ -213,11 +228,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL],
     optional: true,
   },
-  estimates: {
-    text: `select e.* from pgscore_bi.estimated_performance_daily e where e.model_name = $1 and e.model_version = any($2::bigint[]) order by e.window_date desc limit ${MOST_WINDOWS * MOST_VERSIONS}`,
-    parameters: [MODEL, VERSIONS],
-    optional: true,
-  },
+  ...estimates(),
   comparison: {
     text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict
              from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) order by model_version desc, compared_with, metric limit 200`,

@@ -8,9 +8,10 @@ import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-mode
 
 type Estimates = Record<string, number>;
 type Day = { date: string; probabilities: number[][]; truth: string[]; as_scored: Estimates; isotonic: Estimates };
+type Whole = Pick<Day, 'as_scored' | 'isotonic'>;
 
 const file = new URL('golden/class_estimates.json', import.meta.url);
-const { days } = JSON.parse(readFileSync(file, 'utf8')) as { days: Day[] };
+const { days, whole } = JSON.parse(readFileSync(file, 'utf8')) as { days: Day[]; whole: Whole[] };
 
 const database = await cloneDatabase();
 const superuser = await database.client();
@@ -37,18 +38,34 @@ async function stage(name: string): Promise<MonitoredModel> {
   return model;
 }
 
-async function shown(name: string): Promise<Record<string, unknown>[]> {
-  const read = `select *, window_date::text from pgscore_bi.estimated_performance_daily where model_name = $1 order by window_start`;
+async function shown(name: string, suffix = 'daily'): Promise<Record<string, unknown>[]> {
+  const read = `select *, window_date::text from pgscore_bi.estimated_performance_${suffix} where model_name = $1 order by window_start`;
   return (await superuser.query<Record<string, unknown>>(read, [name])).rows;
+}
+
+function expectValues(row: Record<string, unknown> | undefined, values: Estimates): void {
+  for (const [name, value] of Object.entries(values)) {
+    const off = Math.abs(Number(row?.[name]) - value) / value;
+    expect([name, off < 1e-12, row?.[name]]).toEqual([name, true, row?.[name]]);
+  }
 }
 
 function expectEstimates(rows: Record<string, unknown>[], state: 'as_scored' | 'isotonic'): void {
   expect(rows.map((row) => row['window_date'])).toEqual(days.map(({ date }) => date));
-  for (const [index, day] of days.entries()) {
-    for (const [name, value] of Object.entries(day[state])) {
-      const off = Math.abs(Number(rows[index]?.[name]) - value) / value;
-      expect([day.date, name, off < 1e-12, rows[index]?.[name]]).toEqual([day.date, name, true, rows[index]?.[name]]);
-    }
+  for (const [index, day] of days.entries()) expectValues(rows[index], day[state]);
+}
+
+/** All days are of one week and one month. */
+async function expectWhole(state: 'as_scored' | 'isotonic'): Promise<void> {
+  const [golden] = whole;
+  if (golden === undefined) throw new Error('no golden values');
+  for (const [suffix, from] of [
+    ['weekly', '2026-03-02'],
+    ['monthly', '2026-03-01'],
+  ] as const) {
+    const rows = await shown('estimated', suffix);
+    expect(rows).toMatchObject([{ window_date: from, undefined_reason: null, is_calibrated: state === 'isotonic' }]);
+    expectValues(rows[0], golden[state]);
   }
 }
 
@@ -60,6 +77,7 @@ beforeAll(async () => {
 test('before calibration probabilities are taken as they are, and the estimates are those of numpy from every pair of rows', async () => {
   const rows = await shown('estimated');
   expectEstimates(rows, 'as_scored');
+  await expectWhole('as_scored');
   expect(rows[1]).toMatchObject({ is_calibrated: false, calibration: 'too_few_labels', is_realized: false, n: '300' });
 });
 
@@ -68,6 +86,7 @@ test('with a labelled history each class means what it says of it, as scikit-lea
   await superuser.query('select pgscore.refresh()');
   const rows = await shown('estimated');
   expectEstimates(rows, 'isotonic');
+  await expectWhole('isotonic');
   const calibrated = { is_calibrated: true, calibration: 'isotonic', undefined_reason: null };
   expect(rows).toMatchObject([
     { ...calibrated, is_realized: true, n_labeled: '600', estimated_positive_rate: null },

@@ -119,6 +119,7 @@ describe('who asks for all predictions', () => {
         'model_metric',
       ].map(ofAll),
       `select * from pgscore_bi.estimated_performance_daily where model_name = 'split'`,
+      `select * from pgscore_bi.estimated_performance_monthly where model_name = 'split'`,
       `select * from pgscore_bi.label_coverage_daily where model_name = 'split'`,
       `select * from pgscore_bi.current_model_health where model_name = 'split'`,
       `select * from pgscore_data._alert_candidates(${modelId}, '2020-02-01', '2020-06-01')`,

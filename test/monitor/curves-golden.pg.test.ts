@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { readGolden, stage } from './golden/staged.ts';
+import { addRun } from './monitored-model.ts';
 
 type Point = Record<string, number | null>;
 type Month = { window_date: string; thresholds: Point[]; tenths: Point[]; roc: Point[] };
@@ -13,7 +14,14 @@ const { months } = JSON.parse(readFileSync(file, 'utf8')) as { months: Month[] }
 
 const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
-await stage(superuser, alice, 'binary');
+const model = await stage(superuser, alice, 'binary');
+const unlabelled = Array.from({ length: 500 }, (_, at) => 100_000 + at);
+await addRun(
+  superuser,
+  model,
+  unlabelled.map((id) => ({ id, at: '2026-03-02 12:00:00+00', score: 0.7, label: 'yes' })),
+);
+await superuser.query('select pgscore.refresh()');
 
 /** What differs, with the point's place on the curve. */
 function differences(golden: readonly Point[], shown: readonly Point[]): string[] {
@@ -57,6 +65,18 @@ test.each(months)('in $window_date the ROC curve has the points of scikit-learn,
   expect(points).toHaveLength(month.roc.length);
   expect(differences(month.roc, points)).toEqual([]);
 });
+
+test.each(['reliability_curve', 'threshold_curve', 'roc_curve'])(
+  '%s tells of each month whether its labels are there, as the performance view does',
+  async (view) => {
+    const read = `select p.is_mature, count(c.*)::int > 1 as has_points, bool_and((c.is_mature, c.label_coverage) = (p.is_mature, p.label_coverage)) as same
+        from pgscore_bi.binary_performance_monthly p left join pgscore_bi.${view} c using (model_name, model_version, window_start)
+       where model_name = 'binary' and p.segment_key is null and p.n_labeled > 0 group by window_start, p.is_mature order by window_start`;
+    const { rows } = await superuser.query<{ is_mature: boolean }>(read);
+    expect(new Set(rows.map(({ is_mature: mature }) => mature))).toEqual(new Set([true, false]));
+    expect(rows).toEqual(rows.map((row) => ({ ...row, has_points: true, same: true })));
+  },
+);
 
 /** The queries of a page, about another model. */
 function queriesOf(page: string, model: string): string[] {

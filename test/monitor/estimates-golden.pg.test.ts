@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { beforeAll, expect, test } from '@jest/globals';
 
+import { asOwner } from '../../src/install/as-owner.ts';
 import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
@@ -9,7 +10,10 @@ import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-mode
 type Estimates = Record<string, number>;
 type Day = { date: string; scores: number[]; truth: number[]; as_scored: Estimates; isotonic: Estimates };
 
-const { days } = JSON.parse(readFileSync(new URL('golden/estimates.json', import.meta.url), 'utf8')) as { days: Day[] };
+type Whole = Pick<Day, 'as_scored' | 'isotonic'>;
+
+const file = new URL('golden/estimates.json', import.meta.url);
+const { days, whole } = JSON.parse(readFileSync(file, 'utf8')) as { days: Day[]; whole: Whole[] };
 const THRESHOLD = 0.3714;
 
 const database = await cloneDatabase();
@@ -35,18 +39,34 @@ async function stage(name: string): Promise<MonitoredModel> {
   return model;
 }
 
-async function shown(name: string): Promise<Record<string, unknown>[]> {
-  const read = `select *, window_date::text from pgscore_bi.estimated_performance_daily where model_name = $1 order by window_start`;
+async function shown(name: string, suffix = 'daily'): Promise<Record<string, unknown>[]> {
+  const read = `select *, window_date::text from pgscore_bi.estimated_performance_${suffix} where model_name = $1 order by window_start`;
   return (await superuser.query<Record<string, unknown>>(read, [name])).rows;
+}
+
+function expectValues(row: Record<string, unknown> | undefined, values: Estimates): void {
+  for (const [name, value] of Object.entries(values)) {
+    const off = Math.abs(Number(row?.[name]) - value) / value;
+    expect([name, off < 1e-12, row?.[name]]).toEqual([name, true, row?.[name]]);
+  }
 }
 
 function expectEstimates(rows: Record<string, unknown>[], state: 'as_scored' | 'isotonic'): void {
   expect(rows.map((row) => row['window_date'])).toEqual(days.map(({ date }) => date));
-  for (const [index, day] of days.entries()) {
-    for (const [name, value] of Object.entries(day[state])) {
-      const off = Math.abs(Number(rows[index]?.[name]) - value) / value;
-      expect([day.date, name, off < 1e-12, rows[index]?.[name]]).toEqual([day.date, name, true, rows[index]?.[name]]);
-    }
+  for (const [index, day] of days.entries()) expectValues(rows[index], day[state]);
+}
+
+/** All days are of one week and one month. */
+async function expectWhole(state: 'as_scored' | 'isotonic'): Promise<void> {
+  const [golden] = whole;
+  if (golden === undefined) throw new Error('no golden values');
+  for (const [suffix, from] of [
+    ['weekly', '2026-03-02'],
+    ['monthly', '2026-03-01'],
+  ] as const) {
+    const rows = await shown('estimated', suffix);
+    expect(rows).toMatchObject([{ window_date: from, undefined_reason: null, is_calibrated: state === 'isotonic' }]);
+    expectValues(rows[0], golden[state]);
   }
 }
 
@@ -55,6 +75,7 @@ beforeAll(() => stage('estimated'));
 test('before calibration scores are taken as they are, and the estimates are those of numpy from every pair of rows', async () => {
   const rows = await shown('estimated');
   expectEstimates(rows, 'as_scored');
+  await expectWhole('as_scored');
   expect(rows[1]).toMatchObject({ is_calibrated: false, calibration: 'too_few_labels', is_realized: false, n: '300' });
 });
 
@@ -63,19 +84,48 @@ test('with a labelled history scores mean what it says of them, as scikit-learn 
   await superuser.query('select pgscore.refresh()');
   const rows = await shown('estimated');
   expectEstimates(rows, 'isotonic');
+  await expectWhole('isotonic');
   expect(rows).toMatchObject([
     { is_calibrated: true, is_realized: true, n_labeled: '600', undefined_reason: null },
     { is_calibrated: true, is_realized: false, n_labeled: '0', realized_accuracy: null, undefined_reason: null },
   ]);
 });
 
-test('what labels then said stands beside the estimate, as the performance view has it', async () => {
-  const [row] = await shown('estimated');
-  const read = `select accuracy, precision_score, recall_score, f1_score, roc_auc, positive_rate_actual as positive_rate
-    from pgscore_bi.binary_performance_daily where model_name = 'estimated' order by window_start limit 1`;
-  const [performance] = (await superuser.query<Record<string, number>>(read)).rows;
-  for (const [name, value] of Object.entries(performance ?? {}))
-    expect([name, row?.[`realized_${name}`]]).toEqual([name, value]);
+test.each(['daily', 'weekly', 'monthly'])(
+  'what labels then said stands beside the estimate, as the performance view has it, %s',
+  async (suffix) => {
+    const [row] = await shown('estimated', suffix);
+    const read = `select accuracy, precision_score, recall_score, f1_score, roc_auc, positive_rate_actual as positive_rate
+    from pgscore_bi.binary_performance_${suffix} where model_name = 'estimated' order by window_start limit 1`;
+    const [performance] = (await superuser.query<Record<string, number>>(read)).rows;
+    for (const [name, value] of Object.entries(performance ?? {}))
+      expect([name, row?.[`realized_${name}`]]).toEqual([name, value]);
+  },
+);
+
+test('a label that is corrected changes what came of a week, and not what was to be expected of it', async () => {
+  const said = async () => (await shown('estimated', 'weekly'))[0];
+  const before = await said();
+  await superuser.query(
+    `select pgscore.record_label('estimated', d.entity_key, case d.actual when 'yes' then 'no' else 'yes' end, '2026-03-02 13:00+00') from pgscore_bi.prediction_detail d where d.model_name = 'estimated' order by d.score desc limit 1`,
+  );
+  await superuser.query('select pgscore.refresh()');
+  const after = await said();
+  expect(after?.['realized_roc_auc']).not.toBe(before?.['realized_roc_auc']);
+  for (const name of ['estimated_roc_auc', 'estimated_accuracy'])
+    expect([name, after?.[name]]).toEqual([name, before?.[name]]);
+});
+
+test('weeks and months of what was estimated before an upgrade are made up for by the next refresh', async () => {
+  const before = await shown('estimated', 'monthly');
+  await superuser.query(`delete from pgscore_data.metric_value where metric = 'estimated_roc_auc'`);
+  expect(await shown('estimated', 'monthly')).toMatchObject([
+    { estimated_roc_auc: null, undefined_reason: 'not_estimated' },
+  ]);
+  const due = readFileSync(new URL('../../migrations/0030_estimate_windows.sql', import.meta.url), 'utf8');
+  await asOwner(superuser, () => superuser.query(due));
+  await superuser.query('select pgscore.refresh()');
+  expect(await shown('estimated', 'monthly')).toEqual(before);
 });
 
 test('nothing is learned again until the labelled history has grown by a tenth', async () => {

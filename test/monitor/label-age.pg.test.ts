@@ -102,3 +102,16 @@ test.each(['binary', 'multiclass', 'regression'] as const)(
     );
   },
 );
+
+test('each day is told how many labels came within a day, a week and longer', async () => {
+  const { rows } = await superuser.query(
+    `with recounted as (
+       select d.model_name, (d.event_time at time zone 'UTC')::date as window_date, count(*) as n, count(*) filter (where d.label_delay_days <= 1) as n1, count(*) filter (where d.label_delay_days <= 7) as n7,
+              count(*) filter (where d.label_delay_days <= 30) as n30, count(*) filter (where d.label_delay_days <= 90) as n90
+         from pgscore_bi.prediction_detail d group by 1, 2
+     )
+     select count(*)::int as days, count(*) filter (where (c.n_labeled, c.n_labeled_1_day, c.n_labeled_7_days, c.n_labeled_30_days, c.n_labeled_90_days) = (r.n, r.n1, r.n7, r.n30, r.n90))::int as same
+       from pgscore_bi.label_coverage_daily c full join recounted r using (model_name, window_date)`,
+  );
+  expect(rows).toEqual([{ days: 3 * 28, same: 3 * 28 }]);
+});

@@ -10,6 +10,7 @@ test('an address is read as it was written', () => {
     metric: 'roc_auc',
     month: '2026-02-01',
     threshold: 0.35,
+    previous: true,
     feature: '<b> & c',
     day: '2026-02-03',
   };

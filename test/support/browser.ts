@@ -57,6 +57,31 @@ export async function drawnIn(page: Page, panel: string, nth = 0): Promise<Drawn
   });
 }
 
+/** The lines across a plot that mark an instant, as they are drawn, with what is written at them. */
+export async function markersIn(page: Page, panel: string, nth = 0): Promise<{ at: number; label: string }[]> {
+  await drawnIn(page, panel, nth);
+  const canvas = page.locator(`#${panel} canvas`).nth(nth);
+  return canvas.evaluate((element) => {
+    type Pen = { moveTo?: (x: number, y: number) => void; fillText?: (text: string) => void };
+    type Plot = { ctx: Pen; chartArea: { top: number }; scales: { x: Axis }; draw(): void };
+    type Axis = { getValueForPixel(pixel: number): number };
+    const { Chart } = globalThis as unknown as { Chart: { getChart(of: unknown): Plot } };
+    const plot = Chart.getChart(element);
+    const markers: { at: number; label: string }[] = [];
+    let from: number | undefined;
+    plot.ctx.moveTo = (x, y) => (from = y === plot.chartArea.top ? x : undefined);
+    plot.ctx.fillText = (label) => {
+      if (from !== undefined) markers.push({ at: Math.round(plot.scales.x.getValueForPixel(from)), label });
+      from = undefined;
+    };
+    plot.draw();
+    delete plot.ctx.moveTo;
+    delete plot.ctx.fillText;
+    plot.draw();
+    return markers;
+  });
+}
+
 /** The rows of the table of numbers under a plot, as text. */
 export async function numbersIn(page: Page, panel: string, nth = 0): Promise<string[][]> {
   const rows = page.locator(`#${panel} table`).nth(nth).locator('tbody tr');

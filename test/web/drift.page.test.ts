@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 
+import { count, decimal, percent } from '../../src/page/format.ts';
 import { stageFeatures, unitBins } from '../monitor/golden/staged-features.ts';
 import { chromiumHere, drawnIn, numbersIn, openPage, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -111,16 +112,44 @@ const SUFFIX = { day: 'daily', week: 'weekly', month: 'monthly' };
 
   test('a feature beside its baseline, as its view has it, whatever its categories are called', async () => {
     await show('#/model/drifting?grain=month&feature=category&day=2026-03-01');
-    const bins = await rowsOf<{ label: string; share: number; baseline: number }>(
-      `select bin_label as label, share, baseline_share as baseline from pgscore_bi.feature_distribution_monthly
+    const bins = await rowsOf<{ label: string; n: string; share: number; baseline: number; psi: number | null }>(
+      `select bin_label as label, n, share, baseline_share as baseline, psi_contribution as psi from pgscore_bi.feature_distribution_monthly
         where model_name = 'drifting' and feature_name = 'category' and window_date = '2026-03-01' order by bin`,
     );
     expect(await drawnIn(page, 'feature')).toEqual([
       { label: 'baseline', data: bins.map(({ baseline }) => baseline) },
       { label: 'this month', data: bins.map(({ share }) => share) },
     ]);
-    expect((await numbersIn(page, 'feature')).map(([label]) => label)).toEqual(bins.map(({ label }) => label));
+    expect(await numbersIn(page, 'feature')).toEqual(
+      bins.map(({ label, n, share, baseline, psi }) => [
+        label,
+        count(Number(n)),
+        percent(share),
+        percent(baseline),
+        decimal(psi),
+      ]),
+    );
     expect(bins.map(({ label }) => label)).toEqual(expect.arrayContaining(HOSTILE));
+  });
+
+  test('what each bin of a number adds to the stability index, and the index over time, as the views have them', async () => {
+    await show('#/model/drifting?grain=month&feature=number+21&day=2026-03-01');
+    await drawnIn(page, 'feature', 1);
+    const feature = `model_name = 'drifting' and feature_name = 'number 21'`;
+    const parts = await rowsOf<{ psi: number }>(
+      `select psi_contribution as psi from pgscore_bi.feature_distribution_monthly where ${feature} and window_date = '2026-03-01' order by bin`,
+    );
+    expect(parts.filter(({ psi }) => psi > 0.01).length).toBeGreaterThan(1);
+    expect((await numbersIn(page, 'feature')).map((cells) => cells[4])).toEqual(parts.map(({ psi }) => decimal(psi)));
+    const view = await rowsOf<Record<'x' | 'psi' | 'noise', number>>(
+      `select extract(epoch from window_date)::float8 * 1000 as x, psi, psi_noise_limit as noise from pgscore_bi.feature_drift_monthly where ${feature} order by 1`,
+    );
+    const [, march] = view;
+    expect(parts.reduce((sum, { psi }) => sum + psi, 0)).toBeCloseTo(march?.psi ?? 0, 12);
+    expect(await drawnIn(page, 'feature', 1)).toEqual([
+      { label: 'PSI', data: view.map(({ x, psi }) => ({ x, y: psi })) },
+      { label: 'what chance gives', data: view.map(({ x, noise }) => ({ x, y: noise })) },
+    ]);
   });
 
   test('arrows go from cell to cell, and a long name does not widen the page', async () => {

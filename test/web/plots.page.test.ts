@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 
-import { decimal } from '../../src/page/format.ts';
+import { decimal, percent } from '../../src/page/format.ts';
 import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
 import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -36,6 +36,8 @@ const service = await startTestService(database);
 
 let opened: TestPage;
 let page: Page;
+
+const SUFFIX = { day: 'daily', week: 'weekly', month: 'monthly' };
 
 const atDay = (date: string): number => Date.parse(`${date}T00:00:00Z`);
 
@@ -100,16 +102,28 @@ async function show(hash: string): Promise<void> {
     expect(await page.locator('#fit').isVisible()).toBe(false);
   });
 
-  test('what three classes will come to is estimated beside what came of them', async () => {
-    await show('#/model/animal?metric=macro_f1&grain=day');
-    const view = `select window_date::text as at, estimated_f1_score as value from pgscore_bi.estimated_performance_daily where model_name = 'animal' order by 1`;
-    const points = await pointsOf(view);
-    expect(points.some(({ y }) => y !== null)).toBe(true);
-    expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
-  });
+  test.each([
+    ['animal', 'macro_f1', 'day', 'f1_score'],
+    ['animal', 'macro_roc_auc', 'week', 'roc_auc'],
+    ['churn', 'roc_auc', 'week', 'roc_auc'],
+    ['churn', 'accuracy', 'month', 'accuracy'],
+    ['churn', 'roc_auc', 'month', 'roc_auc'],
+  ] as const)(
+    'what %s will come to is estimated beside what came of it: %s, by %s',
+    async (model, metric, grain, estimate) => {
+      await show(`#/model/${model}?metric=${metric}&grain=${grain}`);
+      const view = `select window_date::text as at, estimated_${estimate} as value from pgscore_bi.estimated_performance_${SUFFIX[grain]} where model_name = '${model}' order by 1`;
+      const points = await pointsOf(view);
+      expect(points.length).toBe({ day: 89, week: 14, month: 3 }[grain]);
+      expect(points.some(({ y }) => y === null)).toBe(false);
+      expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
+      const written = metric.endsWith('roc_auc') ? decimal : percent;
+      const shown = (await numbersIn(page, 'performance')).map((cells) => cells[7]);
+      expect(shown).toEqual(points.map(({ y }) => written(y)));
+    },
+  );
 
-  test.each(['day', 'week', 'month'])('performance with its interval, by %s', async (grain) => {
-    const suffix = { day: 'daily', week: 'weekly', month: 'monthly' }[grain];
+  test.each(['day', 'week', 'month'] as const)('performance with its interval, by %s', async (grain) => {
     await show(`#/model/churn?metric=accuracy&grain=${grain}`);
     const drawn = await drawnIn(page, 'performance');
     for (const [label, column] of [
@@ -118,7 +132,7 @@ async function show(hash: string): Promise<void> {
       ['version 1 high', 'accuracy_ci_high'],
       ['labelled', 'n_labeled::int'],
     ] as const) {
-      const view = `select window_date::text as at, ${column} as value from pgscore_bi.binary_performance_${suffix} where model_name = 'churn' order by 1`;
+      const view = `select window_date::text as at, ${column} as value from pgscore_bi.binary_performance_${SUFFIX[grain]} where model_name = 'churn' order by 1`;
       expect([label, series(drawn, label)]).toEqual([label, await pointsOf(view)]);
     }
   });
@@ -143,19 +157,6 @@ async function show(hash: string): Promise<void> {
         (value ?? 0).toFixed((value ?? 0) < 10 ? 3 : 2),
       ]),
     );
-  });
-
-  test('labels: known and not yet', async () => {
-    await show('#/model/churn');
-    const drawn = await drawnIn(page, 'coverage');
-    const view = (value: string): string =>
-      `select window_date::text as at, (${value})::int as value from pgscore_bi.label_coverage_daily where model_name = 'churn' order by 1`;
-    expect(series(drawn, 'labelled')).toEqual(await pointsOf(view('n_labeled')));
-    expect(series(drawn, 'not yet')).toEqual(await pointsOf(view('n_predictions - n_labeled')));
-    expect(await page.locator('#coverage p.quiet').last().textContent()).toContain('The newest day should be by');
-    await show('#/model/animal');
-    await page.locator('#coverage', { hasText: 'Mature up to 30 Mar 2026.' }).waitFor();
-    expect(await page.locator('#coverage').textContent()).not.toContain('should be');
   });
 
   test('where the alerts about a metric begin', async () => {

@@ -59,14 +59,14 @@ def drawn(rng, n, rare):
 
 
 def class_days():
-    """A day with labels, one without that has more of the rare class, and one on which that class is not to be expected."""
+    """A day with labels, one without that has more of the rare class, one on which that class is not to be expected, and all together."""
     rng = np.random.default_rng(SEED + 3)
     labeled, truth = drawn(rng, 600, 5.2)
     unlabeled, _ = drawn(rng, 300, 2)
     without, _ = drawn(rng, 40, 12)
     shares, at_their_word = learned(labeled, truth), np.array([MIDDLES] * len(CLASSES))
     assert 0 < (truth == 2).sum() < LEAST
-    return [
+    days = [
         {
             'date': date,
             'probabilities': p.tolist(),
@@ -80,3 +80,5 @@ def class_days():
             ('2026-03-04', without, []),
         )
     ]
+    every = np.concatenate([labeled, unlabeled, without])
+    return {'days': days, 'whole': [{'as_scored': estimate(every, at_their_word), 'isotonic': estimate(every, shares)}]}

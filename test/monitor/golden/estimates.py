@@ -115,7 +115,7 @@ def estimate(scores, shares):
 
 
 def estimate_days():
-    """A day with labels, whose scores claim too much, and one without, of other scores. Many lie in the bin of the threshold."""
+    """A day with labels, whose scores claim too much, and one without, of other scores, and both together. Many lie in the bin of the threshold."""
     rng = np.random.default_rng(SEED + 2)
     near = THRESHOLD + rng.uniform(-0.0004, 0.0006, 40)
     labeled = widened(np.concatenate([rng.beta(0.8, 1, 560), near]))
@@ -124,7 +124,7 @@ def estimate_days():
     bins = np.searchsorted(EDGES, labeled, side='left')
     counts = [np.bincount(bins[truth == y], minlength=len(MIDDLES)) for y in (1, 0)]
     shares = isotonic(MIDDLES, *counts)
-    return [
+    days = [
         {
             'date': date,
             'scores': scores.tolist(),
@@ -134,7 +134,9 @@ def estimate_days():
         }
         for date, scores, y in (('2026-03-02', labeled, truth.tolist()), ('2026-03-03', unlabeled, []))
     ]
+    both = np.concatenate([labeled, unlabeled])
+    return {'days': days, 'whole': [{'as_scored': estimate(both, MIDDLES), 'isotonic': estimate(both, shares)}]}
 
 
 def estimates():
-    return {'isotonic': isotonic_cases(), 'calibration': calibration_cases(), 'days': estimate_days()}
+    return {'isotonic': isotonic_cases(), 'calibration': calibration_cases(), **estimate_days()}

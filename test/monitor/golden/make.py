@@ -83,7 +83,7 @@ if __name__ == '__main__':
     for task, sets in ((binary, binary_sets()), (multiclass, multiclass_sets()), (regression, regression_sets())):
         (here / f'{task.__name__}.json').write_text(lines(fixture(task, sets)))
     (here / 'estimates.json').write_text(lines(estimates()))
-    (here / 'class_estimates.json').write_text(lines({'days': class_days()}))
+    (here / 'class_estimates.json').write_text(lines(class_days()))
     (here / 'curves.json').write_text(lines({'months': list(curve_months(binary_sets()))}))
     (here / 'comparison.json').write_text(lines(comparison()))
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
