@@ -5,7 +5,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  gateway record;
+  gateway uuid;
   problem text;
   signs constant boolean := pgscore_data._signs();
   -- Under these a transaction sees no heartbeat that is younger than itself.
@@ -22,13 +22,15 @@ begin
       errcode = 'object_not_in_prerequisite_state', hint = 'pgscore adopt makes it an installation of its own.';
   end if;
   for gateway in
-    select g.* from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
+    select g.worker_id from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
      where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds' order by random()
   loop
     begin
+      -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
       perform pgscore_dblink.dblink_connect('pgscore', format(
         'host=%s port=%s user=%s dbname=pgscore password=''%s'' sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
-        gateway.host, gateway.port, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, replace(replace(gateway.password, E'\\', E'\\\\'), '''', E'\\'''), case when gateway.tls then 'require' else 'disable' end));
+        g.host, g.port, g.login || case when signs then '/' || pgscore_data._backend() else '' end, replace(replace(g.password, E'\\', E'\\\\'), '''', E'\\'''), case when g.tls then 'require' else 'disable' end))
+         from pgscore_data.gateway g where g.worker_id = gateway;
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
