@@ -57,6 +57,15 @@ as $$
 declare
   forwarder text;
 begin
+  if exists (
+    select from pg_proc p join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+     where p.pronamespace = quote_ident(open_schema)::regnamespace
+       and p.proname in ('dblink_connect', 'dblink_disconnect', 'dblink_error_message', 'dblink_is_busy', 'dblink_get_result', 'dblink_send_query', 'dblink_exec')
+       and not has_function_privilege(p.oid, 'execute')
+  ) then
+    raise exception 'role "%" may not call dblink in schema "%"', current_user, open_schema using errcode = 'insufficient_privilege',
+      hint = format('grant execute on all functions in schema %I to %I;', open_schema, current_user);
+  end if;
   -- Bodies that PostgreSQL has parsed: when dblink goes they go with it, and never take what somebody else gave its name.
   -- varchar, as dblink has text there, which PostgreSQL prefers: so its extension can be moved here beside these.
   foreach forwarder in array array[

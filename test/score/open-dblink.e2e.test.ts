@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
+import { checkOnline } from '../../src/commands/doctor/online.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -48,6 +49,12 @@ describe('after migrate, with dblink in an open schema', () => {
   beforeAll(async () => {
     expect((await install()).dblink).toEqual({ state: 'signed', schema: 'public' });
     expect((await install()).dblink).toEqual({ state: 'signed', schema: 'public' });
+  });
+
+  test('doctor says how it is', async () => {
+    expect(await checkOnline(superuser)).toEqual([
+      expect.objectContaining({ status: 'ok', detail: expect.stringContaining('schema "public", and signs') }),
+    ]);
   });
 
   test('one row, and many, are scored online', async () => {
@@ -189,8 +196,14 @@ describe('when dblink', () => {
   });
 
   test('is moved back, and dropped, errors are as they were before it was there', async () => {
-    await superuser.query('alter extension dblink set schema public');
-    expect((await install()).dblink.state).toBe('signed');
+    await superuser.query('create schema tools; alter extension dblink set schema tools');
+    const remedy = expect.stringContaining('grant pgscore_owner usage on the schema and execute on its functions');
+    expect((await install()).dblink).toMatchObject({ state: 'elsewhere', remedy });
+    await superuser.query('grant usage on schema tools to pgscore_owner');
+    await superuser.query('revoke execute on all functions in schema tools from public');
+    expect((await install()).dblink).toMatchObject({ state: 'elsewhere', remedy });
+    await superuser.query('grant execute on all functions in schema tools to pgscore_owner');
+    expect((await install()).dblink).toEqual({ state: 'signed', schema: 'tools' });
     const fresh = await database.client('alice');
     await fresh.query('set pgscore.execution = online');
     expect(await score(fresh)).toBe(21);
