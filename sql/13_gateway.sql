@@ -1,11 +1,17 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
+create or replace function pgscore_data._quoted(value text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select format('''%s''', replace(replace(value, E'\\', E'\\\\'), '''', E'\\''')) $$;
+comment on function pgscore_data._quoted(text) is 'A value as it stands in a connection string.';
+
 create or replace function pgscore_data._connect_gateway() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  gateway uuid;
+  gateway record;
   problem text;
   signs constant boolean := pgscore_data._signs();
   -- Under these a transaction sees no heartbeat that is younger than itself.
@@ -22,15 +28,22 @@ begin
       errcode = 'object_not_in_prerequisite_state', hint = 'pgscore adopt makes it an installation of its own.';
   end if;
   for gateway in
-    select g.worker_id from pgscore_data.gateway g join pgscore_data.worker w using (worker_id)
-     where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds' order by random()
+    select g.worker_id, a.address
+      from (select x.*, random() as turn from pgscore_data.gateway x join pgscore_data.worker w using (worker_id)
+             where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds') g
+     -- Where its machine is another, there is no such socket, and what somebody else may have put there is not its owner's.
+     cross join lateral (values
+       (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable', pgscore_data._quoted(g.socket_folder), g.port, pgscore_data._quoted(g.socket_owner)) end),
+       (2, format('host=%s port=%s sslmode=%s keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000', g.host, g.port, case when g.tls then 'require' else 'disable' end))
+     ) a (place, address)
+     where a.address is not null
+     order by g.turn, a.place
   loop
     begin
       -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
-      perform pgscore_dblink.dblink_connect('pgscore', format(
-        'host=%s port=%s user=%s dbname=pgscore password=''%s'' sslmode=%s connect_timeout=2 keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000 application_name=pgscore client_encoding=UTF8',
-        g.host, g.port, g.login || case when signs then '/' || pgscore_data._backend() else '' end, replace(replace(g.password, E'\\', E'\\\\'), '''', E'\\'''), case when g.tls then 'require' else 'disable' end))
-         from pgscore_data.gateway g where g.worker_id = gateway;
+      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
+        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password)))
+         from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
@@ -143,7 +156,8 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
-create or replace function pgscore_data._check_asker(asked_by name) returns void
+drop function if exists pgscore_data._check_asker(name);
+create function pgscore_data._check_asker(asked_by name) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -161,9 +175,10 @@ begin
     raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
       hint = 'Leave asked_by out: score() sets it.';
   end if;
+  return true;
 end
 $$;
-comment on function pgscore_data._check_asker(name) is 'Raises where a call is to be logged as that of another role than the caller''s.';
+comment on function pgscore_data._check_asker(name) is 'True; raises where a call is to be logged as that of another role than the caller''s.';
 
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile

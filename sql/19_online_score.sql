@@ -29,7 +29,7 @@ as $$
          pgscore_data._settings(current_setting('pgscore.deadline', true), current_setting('pgscore.request_id', true)) else '' end%s
     || E'}\n' || rows$request$,
     format('score {"version":%s,"reply":"%s"%s,"role":', this_version, reply, case when log.sampling = 1 then logged end),
-    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '' end', log.sampling, logged) end)
+    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '''' end', log.sampling, logged) end)
     from (select coalesce(l.sampling, 1), coalesce(l.inputs, true)
             from pgscore_data.version v left join pgscore_data.call_log l using (model_id) where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
@@ -49,7 +49,7 @@ begin
 begin
   begin
     -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
-    if (asked_by = session_user or asked_by = current_setting('role')) and pgscore_dblink.dblink_error_message('pgscore') is not null then
+    if (asked_by = session_user or asked_by = current_setting('role') or pgscore_data._check_asker(asked_by)) and pgscore_dblink.dblink_error_message('pgscore') is not null then
       return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception

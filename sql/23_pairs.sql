@@ -1,72 +1,35 @@
 -- Which prediction a label judges: what changed labels and new predictions do to the pairs, at a cost in proportion to what changed.
 
-create or replace function pgscore_data._take_labels(most int, out changed bigint, out last_change bigint)
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  last_change := (select x.change_id from pgscore_data.label_change x order by x.change_id offset most - 1 limit 1);
-  with taken as (
-    delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
-  ), dated as (
-    select t.change_id, t.model_id, t.source_id, t.key, t.known_at, t.captured_at, t.label, t.retracted from taken t where t.known_at is not null
-    union all
-    select t.change_id, t.model_id, t.source_id, t.key, e.known_at, t.captured_at, t.label, t.retracted
-      from taken t
-      left join lateral (
-        select x.known_at from pgscore_data.evaluation x
-         where x.model_id = t.model_id and hash_array(x.key) = hash_array(t.key) and x.key = t.key order by x.known_at desc limit 1) e on true
-     where t.known_at is null
-  ), latest as (
-    -- In the order of evaluation_of_entity, in which labels are looked up and written.
-    select distinct on (d.model_id, hash_array(d.key), d.key, d.known_at)
-           d.model_id, hash_array(d.key) as hash, d.source_id, d.key, coalesce(d.known_at, d.captured_at) as known_at, d.label, d.retracted or d.label is null as retracted
-      from dated d order by d.model_id, hash_array(d.key), d.key, d.known_at, d.change_id desc
-  )
-  insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
-  select l.model_id, l.source_id, l.key, l.known_at, l.label, l.retracted, dense_rank() over (order by l.model_id, l.hash, l.key) from latest l;
-  get diagnostics changed = row_count;
-end
-$$;
-comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue; how many labels they are about, and the last of them where more may be waiting.';
+create or replace view pgscore_data.judge as
+select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
+  from pgscore_data.execution e join pgscore_data.version v using (version_id);
+comment on view pgscore_data.judge is 'How each version takes a label: as which of its classes, or as a number.';
 
 create or replace function pgscore_data._tell_labels() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole, whatever their size was when this was planned; labels are gone to by their key.
+-- Work tables are joined whole, whatever their size was when this was planned.
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 begin
-  insert into pgscore_data.refresh_old_pair
-  select k.entity, e.*
-    from (select distinct on (l.entity) l.entity, l.model_id, l.key from pgscore_data.refresh_label l order by l.entity) k
-   cross join lateral (
-     select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key offset 0) e;
   with known as (
-    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.revision) as revision, min(o.received_at) as received_at, bool_or(o.run_id is not null) as judges
+    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.revision) as revision, min(o.received_at) as received_at
       from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
-  ), said as (
-    -- A label without a time may have come at the very time that another one names.
-    select distinct on (l.entity, l.known_at) l.* from pgscore_data.refresh_label l order by l.entity, l.known_at
-  ), told as materialized (
-    select entity, known_at, s.model_id, s.key, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at, k.judges,
+  ), told as (
+    select entity, known_at, s.model_id, s.key, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at,
            coalesce(s.label <> k.label, k.label is null) as is_new
-      from said s full join known k using (entity, known_at)
-  ), changed as (
-    select t.entity, min(t.model_id) as model_id, min(t.key) as key, count(*) = 1 and not bool_or(t.retracted) and bool_and(t.judges) is true as stands
-      from told t group by t.entity having bool_or(case when t.retracted then t.held is not null else t.is_new end)
+      from pgscore_data.refresh_label s full join known k using (entity, known_at)
+  ), news as materialized (
+    select n.* from (select t.*, bool_or(case when t.retracted then t.held is not null else t.is_new end) over (partition by t.entity) as has_changed from told t) n where n.has_changed
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
-    select t.entity, t.known_at, coalesce(t.label, t.held), case when t.is_new then t.source_id else t.held_source end,
-           coalesce(t.revision, 0) + t.is_new::int, case when t.is_new then clock_timestamp() else t.received_at end
-      from told t join changed c using (entity) where t.retracted is not true
+    select n.entity, n.known_at, coalesce(n.label, n.held), case when n.is_new then n.source_id else n.held_source end,
+           coalesce(n.revision, 0) + n.is_new::int, case when n.is_new then clock_timestamp() else n.received_at end
+      from news n where n.retracted is not true
   )
-  insert into pgscore_data.refresh_key (model_id, key, entity, stands)
-  select c.model_id, c.key, c.entity, c.stands and c.model_id not in (
-         select v.model_id from pgscore_data.execution x join pgscore_data.version v using (version_id)
-          group by v.model_id having bool_or(x.task = 'multiclass') or count(distinct (x.task, x.class_labels)) > 1)
-    from changed c order by c.entity;
+  insert into pgscore_data.refresh_key (model_id, key, entity)
+  select distinct on (n.entity) n.model_id, n.key, n.entity from news n where n.key is not null order by n.entity;
   delete from pgscore_data.refresh_old_pair o where not exists (select from pgscore_data.refresh_key k where k.entity = o.entity);
 end
 $$;
@@ -150,7 +113,6 @@ begin
      where x.run_id = any (runs) and exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)
      group by v.model_id, m.pairing, t.target_id, t.key_columns
   loop
-    update pgscore_data.refresh_key k set stands = false where k.model_id = r.model_id and k.stands;
     told := pgscore_data._last_entity();
     execute pgscore_data._late_predictions(format('select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($6) and p.error_code is null',
       pgscore_data._key_text(r.key_columns), 'target_' || r.target_id))
@@ -177,7 +139,7 @@ begin
          cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
          cross join lateral (select r.version_id, r.snapshot_at, r.segments from pgscore_data.run r where r.run_id = p.run_id and r.paired offset 0) r
          cross join lateral (select from pgscore_data.version v where v.version_id = r.version_id and v.model_id = $1 offset 0) v
-        where k.model_id = $1 and not k.stands',
+        where k.model_id = $1',
       case when t.task = 'regression' then 'null' else '(array_position($3, p.label) - 1)::smallint' end,
       case
         when t.task <> 'multiclass' then 'null'
@@ -216,18 +178,14 @@ begin
        and (m.pairing <> 'latest_before_label' or g.known_at >= o.event_time and (o.next_event is null or g.known_at < o.next_event))
      where case m.pairing when 'first' then o.is_first when 'latest' then o.is_latest else true end
      order by o.entity, o.version_id, o.run_id, g.known_at desc
-  ), standing as (
-    select o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, null::double precision[] as probabilities, o.segments, g.known_at, g.label, g.source_id, g.revision, g.received_at
-      from pgscore_data.refresh_old_pair o join pgscore_data.refresh_key k using (entity) join pgscore_data.refresh_truth g using (entity) where k.model_id = this_model and k.stands
   ), judge as materialized (
-    select e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
-      from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model
+    select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
     select p.*, e.task, e.positive_class,
            case when e.task <> 'regression' then pgscore_data._class_of(p.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
-      from (select * from paired union all select * from standing) p join judge e using (version_id)
+      from paired p join judge e using (version_id)
     offset 0
   ), edges as materialized (
     -- Concatenated with nothing, lest every row decompress it.

@@ -40,52 +40,70 @@ create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  holds record;
 begin
-  insert into pgscore_data.touched (version_id, day) select distinct d.version_id, d.day from pgscore_data.refresh_delta d on conflict do nothing;
-  insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
-  select d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
-         coalesce(sum(d.sign * ((1 - d.p_actual) ^ 2)::numeric), 0),
-         coalesce(sum(d.sign * (-ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, d.p_actual))))::numeric), 0)
-    from pgscore_data.refresh_slice d where d.actual_class is not null
-   group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
-  on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
-    set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
-  -- Almost every pair has cells of its own: to look each up and change it takes ten times as long as this.
-  insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
-  select c.version_id, c.day, c.positive, array_agg(c.bin), array_agg(c.n), array_agg(c.sum_score)
-    from (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum(x.sign * x.score::numeric) as sum_score
-            from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
-                    from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
-                   order by 1, 2, 3, 4) x
-           group by x.version_id, x.day, x.positive, x.bin) c
-   group by c.version_id, c.day, c.positive;
-  insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
-  select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
-  on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
-  insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
-  select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
-    from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) where d.class_bins is not null group by 1, 2, 3, 4, 5
-  on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
-  insert into pgscore_data.cell_regression as c
-    (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
-  select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum(d.sign * x.error::numeric), sum(d.sign * abs(x.error)::numeric), sum(d.sign * (x.error * x.error)::numeric), sum(d.sign * (x.error * x.error * x.error * x.error)::numeric),
-         sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
-         coalesce(sum(d.sign) filter (where d.actual = 0), 0),
-         coalesce(sum(d.sign * (abs(d.score - d.actual) / abs(d.actual))::numeric) filter (where d.actual <> 0), 0),
-         coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
-         coalesce(sum(d.sign * ((ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
-    from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
-   group by d.version_id, d.segment_id, d.day, d.age_band
-  on conflict (version_id, segment_id, day, age_band) do update set
-    n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
-    sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4, sum_actual = c.sum_actual + excluded.sum_actual,
-    sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
-    n_zero_actual = c.n_zero_actual + excluded.n_zero_actual, sum_relative_error = c.sum_relative_error + excluded.sum_relative_error,
-    n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2;
-  insert into pgscore_data.cell_error as c (version_id, day, bucket, n)
-  select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d where d.actual is not null
-   group by d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual)
-  on conflict (version_id, day, bucket) do update set n = c.n + excluded.n;
+  with days as materialized (
+    select d.version_id, d.day, bool_or(d.actual_class is not null) as classes, bool_or(d.bin is not null) as scores, bool_or(d.rank is not null) as ranks, bool_or(d.class_bins is not null) as class_scores, bool_or(d.actual is not null) as numbers
+      from pgscore_data.refresh_delta d group by d.version_id, d.day
+  ), noted as (
+    insert into pgscore_data.touched (version_id, day) select d.version_id, d.day from days d on conflict do nothing
+  )
+  select bool_or(d.classes) as classes, bool_or(d.scores) as scores, bool_or(d.ranks) as ranks, bool_or(d.class_scores) as class_scores, bool_or(d.numbers) as numbers into holds from days d;
+  if holds.classes then
+    insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
+    select d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
+           coalesce(sum((d.sign * (1 - d.p_actual) ^ 2)::numeric), 0),
+           coalesce(sum((-d.sign * ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, d.p_actual))))::numeric), 0)
+      from pgscore_data.refresh_slice d where d.actual_class is not null
+     group by d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class
+    on conflict (version_id, segment_id, day, age_band, actual_class, predicted_class) do update
+      set n = c.n + excluded.n, sum_brier = c.sum_brier + excluded.sum_brier, sum_log_loss = c.sum_log_loss + excluded.sum_log_loss;
+  end if;
+  if holds.scores then
+    -- Almost every pair has cells of its own: to look each up and change it takes ten times as long as this.
+    insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
+    select c.version_id, c.day, c.positive, array_agg(c.bin), array_agg(c.n), array_agg(c.sum_score)
+      from (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum((x.sign * x.score)::numeric) as sum_score
+              from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
+                      from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+                     order by 1, 2, 3, 4) x
+             group by x.version_id, x.day, x.positive, x.bin) c
+     group by c.version_id, c.day, c.positive;
+  end if;
+  if holds.ranks then
+    insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
+    select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
+    on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
+  end if;
+  if holds.class_scores then
+    insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
+    select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
+      from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) where d.class_bins is not null group by 1, 2, 3, 4, 5
+    on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
+  end if;
+  if holds.numbers then
+    insert into pgscore_data.cell_regression as c
+      (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
+    select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum((d.sign * x.error)::numeric), sum((d.sign * abs(x.error))::numeric), sum((d.sign * (x.error * x.error))::numeric), sum((d.sign * (x.error * x.error * x.error * x.error))::numeric),
+           sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
+           coalesce(sum(d.sign) filter (where d.actual = 0), 0),
+           coalesce(sum((d.sign * (abs(d.score - d.actual) / abs(d.actual)))::numeric) filter (where d.actual <> 0), 0),
+           coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
+           coalesce(sum((d.sign * (ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
+      from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
+     group by d.version_id, d.segment_id, d.day, d.age_band
+    on conflict (version_id, segment_id, day, age_band) do update set
+      n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
+      sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4, sum_actual = c.sum_actual + excluded.sum_actual,
+      sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
+      n_zero_actual = c.n_zero_actual + excluded.n_zero_actual, sum_relative_error = c.sum_relative_error + excluded.sum_relative_error,
+      n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2;
+    insert into pgscore_data.cell_error as c (version_id, day, bucket, n)
+    select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d where d.actual is not null
+     group by d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual)
+    on conflict (version_id, day, bucket) do update set n = c.n + excluded.n;
+  end if;
 end
 $$;
 comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';

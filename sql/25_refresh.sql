@@ -71,12 +71,11 @@ set work_mem = '64MB'
 as $$
 declare
   began timestamptz := clock_timestamp();
-  changed bigint;
-  last_change bigint;
+  taken record;
   runs bigint[];
   batches bigint[];
-  removed bigint;
-  added bigint;
+  removed bigint := 0;
+  added bigint := 0;
   entities bigint;
   this_model int;
 begin
@@ -88,9 +87,11 @@ begin
     return false;
   end if;
   perform pgscore_data._clear_work();
-  select t.changed, t.last_change into changed, last_change from pgscore_data._take_labels(most) t;
-  perform pgscore_data._tell_labels();
-  perform pgscore_data._note_feed('labels', l.model_id, clock_timestamp()) from pgscore_data.refresh_label l group by l.model_id;
+  taken := pgscore_data._take_labels(most);
+  perform pgscore_data._note_feed('labels', m.model_id, clock_timestamp()) from unnest(taken.models) m (model_id);
+  if exists (select from pgscore_data.refresh_label) then
+    perform pgscore_data._tell_labels();
+  end if;
   runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
   batches := array(select b.batch_id from pgscore_data.online_batch b where not b.counted order by b.batch_id limit 1000);
   if cardinality(runs) + cardinality(batches) > 0 then
@@ -98,17 +99,17 @@ begin
   end if;
   select count(*) into entities from pgscore_data.refresh_key;
   for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
-    if exists (select from pgscore_data.refresh_key k where k.model_id = this_model and not k.stands) then
-      perform pgscore_data._find_predictions(this_model);
-    end if;
+    perform pgscore_data._find_predictions(this_model);
     perform pgscore_data._pair(this_model);
   end loop;
-  select s.removed, s.added into removed, added from pgscore_data._settle() s;
+  if entities > 0 then
+    select s.removed, s.added into removed, added from pgscore_data._settle() s;
+  end if;
   perform pgscore_data._add_deltas();
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
-  values (began, changed, entities, removed, added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
+  values (began, taken.changed, taken.corrected + entities, taken.pairs + removed, taken.pairs + added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
-  return exists (select from pgscore_data.label_change c where c.change_id > last_change and c.captured_at < began)
+  return exists (select from pgscore_data.label_change c where c.change_id > taken.last_change and c.captured_at < began)
       or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began)
       or exists (select from pgscore_data.online_batch b where not b.counted and b.kept_at < began);
 end

@@ -66,6 +66,8 @@ return $${
   "f1_ci_low": "Lower bound, from the Wilson interval of TP / (TP + FP + FN).",
   "f1_ci_high": "Upper bound.",
   "specificity": "Of the negatives, the share that was called so: TN / (TN + FP).",
+  "specificity_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "specificity_ci_high": "Upper bound.",
   "mcc": "Matthews correlation coefficient.",
   "cohen_kappa": "Agreement beyond chance.",
   "roc_auc": "Probability that a positive is scored above a negative; ties count half.",
@@ -81,7 +83,11 @@ return $${
   "ece": "Expected calibration error, ten bins of equal width.",
   "decision_threshold": "Probability from which the version calls positive.",
   "positive_rate_predicted": "Share of labelled predictions that were called positive.",
+  "positive_rate_predicted_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "positive_rate_predicted_ci_high": "Upper bound.",
   "positive_rate_actual": "Share of labelled predictions that were positive.",
+  "positive_rate_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "positive_rate_actual_ci_high": "Upper bound.",
   "macro_precision": "Mean of the classes' precision, of those that are defined.",
   "macro_recall": "Mean of the classes' recall, of those that are defined.",
   "macro_f1": "Mean of the classes' F1, of those that are defined.",
@@ -95,6 +101,15 @@ return $${
   "top_2_accuracy": "Share of labelled predictions whose truth was among the two classes said to be likeliest; of equal ones the later in the model's order comes first.",
   "top_3_accuracy": "The same of three; NULL for a model of no more classes.",
   "top_5_accuracy": "The same of five; NULL for a model of no more classes.",
+  "micro_precision": "Right of all: where each prediction has one class, equal to accuracy.",
+  "micro_recall": "Equal to accuracy, too.",
+  "micro_f1": "Equal to accuracy, too.",
+  "top_2_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "top_2_accuracy_ci_high": "Upper bound.",
+  "top_3_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "top_3_accuracy_ci_high": "Upper bound.",
+  "top_5_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "top_5_accuracy_ci_high": "Upper bound.",
   "mae": "Mean absolute error.",
   "mae_ci_low": "Lower bound of the 95 % interval, normal approximation.",
   "mae_ci_high": "Upper bound.",
@@ -178,10 +193,14 @@ begin
         case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score, case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
         e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted, (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives'
-          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason$q$,
+          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
+        %s as specificity_ci_low, %s as specificity_ci_high, %s as positive_rate_predicted_ci_low, %s as positive_rate_predicted_ci_high, %s as positive_rate_actual_ci_low, %s as positive_rate_actual_ci_high$q$,
         pgscore_data._wilson('c.tp + c.tn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', '+'),
         pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '+'),
-        pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'))
+        pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'),
+        pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '+'),
+        pgscore_data._wilson('c.tp + c.fp', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fp', 'c.n', '+'),
+        pgscore_data._wilson('c.tp + c.fn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fn', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'binary', $q$
         select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
@@ -236,8 +255,15 @@ begin
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
           when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
-        case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy$q$,
-        pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'))
+        case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy,
+        k.hits / nullif(c.n, 0) as micro_precision, k.hits / nullif(c.n, 0) as micro_recall, k.hits / nullif(c.n, 0) as micro_f1,
+        case when r.n = c.n then %s end as top_2_accuracy_ci_low, case when r.n = c.n then %s end as top_2_accuracy_ci_high,
+        case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_low, case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_high,
+        case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_low, case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_high$q$,
+        pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'),
+        pgscore_data._wilson('r.top2', 'r.n', '-'), pgscore_data._wilson('r.top2', 'r.n', '+'),
+        pgscore_data._wilson('r.top3', 'r.n', '-'), pgscore_data._wilson('r.top3', 'r.n', '+'),
+        pgscore_data._wilson('r.top5', 'r.n', '-'), pgscore_data._wilson('r.top5', 'r.n', '+'))
       || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x

@@ -21,6 +21,8 @@ return pgscore_data._metric_meanings() || $${
   "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
   "open_alerts": "Alerts of the version that are raised now; of the champion, also those of the model.",
   "drift_share": "Share of the features that drifted on the newest day with enough rows to tell.",
+  "previous_version": "Number of the ready version before this one.",
+  "change_from_previous_version": "The metric of this version less that of the previous one, over the days that are mature for both: version_comparison has its interval.",
   "label_age": "How old predictions were when their label became known, at most.",
   "bin_low": "Scores above this.",
   "bin_high": "Scores up to this.",
@@ -76,7 +78,9 @@ return pgscore_data._metric_meanings() || $${
   "view_name": "The view.",
   "column_name": "The column.",
   "data_type": "Its type.",
-  "meaning": "What it means."
+  "meaning": "What it means.",
+  "formula": "How it is computed, of metrics.",
+  "golden_reference": "What its values were compared with, of metrics: the views say the same to 12 digits, unless a bound is named."
 }$$::jsonb;
 comment on function pgscore_data._detail_meanings() is 'What the columns of the detail views mean.';
 
@@ -95,109 +99,12 @@ select m.name as model_name, v.number::bigint as model_version, s.segment_key, s
  group by m.name, v.version_id, v.number, s.segment_id, s.segment_key, s.segment_value, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
 comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
 
-create or replace view pgscore_bi.class_performance_monthly with (security_barrier) as
-with matrix as (
-  select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc('month', c.day, mo.time_zone) as window_start, e.class_labels, c.actual_class, c.predicted_class, v.version_id, s.segment_id, s.segment_key, s.segment_value, sum(c.n)::float8 as n
-    from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.execution e using (version_id)
-    join pgscore_data.slice s using (model_id)
-    join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
-   where c.n <> 0
-   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-), class as (
-  select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels[k + 1] as class_label, x.version_id, k as class, x.segment_id, x.segment_key, x.segment_value,
-         coalesce(sum(x.n) filter (where x.actual_class = k and x.predicted_class = k), 0) as hits,
-         coalesce(sum(x.n) filter (where x.actual_class = k), 0) as support, coalesce(sum(x.n) filter (where x.predicted_class = k), 0) as predicted
-    from matrix x cross join lateral generate_series(0, cardinality(x.class_labels) - 1) k
-   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-)
-select c.model_name, c.model_version, c.segment_key, c.segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
-       ((date_trunc('month', c.window_start at time zone c.time_zone) + interval '1 month') at time zone c.time_zone) as window_end, c.class_label, c.support::bigint as support, c.predicted::bigint as n_predicted,
-       c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
-       a.roc_auc, a.error_bound as roc_auc_error_bound
-  from class c
-  left join pgscore_data.class_metric a on c.segment_id = 0 and a.version_id = c.version_id and a.grain = 'month' and a.window_start = c.window_start and a.class = c.class;
-comment on view pgscore_bi.class_performance_monthly is 'How right each version of a classifier was about each class, by month and segment; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_monthly has it of two.';
-
-create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date,
-       b.label as label_age, sum(c.n)::bigint as n_labeled, (sum(c.hits) / nullif(sum(c.n) filter (where c.hits is not null), 0))::float8 as accuracy,
-       (sum(c.abs_error) / nullif(sum(c.n) filter (where c.abs_error is not null), 0))::float8 as mae,
-       s.segment_key, s.segment_value
-  from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
-  join pgscore_data.slice s using (model_id)
-  cross join lateral (
-    select o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits, null::numeric as abs_error from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0
-    union all
-    select r.day, r.age_band, r.n, null, r.sum_abs_error from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0) c
-  join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
- group by 1, 2, 3, 4, 8, 9;
-comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
-
-create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
-       s.low as bin_low, s.high as bin_high, c.outcome, c.n,
-       (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share
-  from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
-  -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
- cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date from pgscore_data.cell_volume x where x.version_id = v.version_id offset 0) w
- cross join lateral (
-    select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
-    union all
-    select x.bin, 'positive', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and x.positive group by x.bin having sum(x.n) <> 0
-    union all
-    select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
-  join pgscore_data.score_bin s using (bin);
-comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
-
-create or replace view pgscore_bi.reliability_curve with (security_barrier) as
-with tenth as (
-  select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
-         c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives, sum(c.sum_score) as sum_score
-    from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.score_curve c using (version_id)
-   group by 1, 2, 3, 4
-)
-select t.model_name, t.model_version, t.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high, t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
-       (t.positives / t.n + 1.920729410347062 / t.n - 1.959963984540054 * sqrt(t.positives / t.n * (1 - t.positives / t.n) / t.n + 0.9603647051735310 / t.n ^ 2)) / (1 + 3.841458820694124 / t.n) as ci_low,
-       (t.positives / t.n + 1.920729410347062 / t.n + 1.959963984540054 * sqrt(t.positives / t.n * (1 - t.positives / t.n) / t.n + 0.9603647051735310 / t.n ^ 2)) / (1 + 3.841458820694124 / t.n) as ci_high
-  from tenth t;
-comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
-
-create or replace view pgscore_bi.threshold_curve with (security_barrier) as
-with months as (
-  select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
-         array_agg(c.hundredth) as hundredth, array_agg(c.n_positive) as p, array_agg(c.n_negative) as n, sum(c.n_positive) as all_p, sum(c.n_negative) as all_n
-    from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.score_curve c using (version_id)
-   group by 1, 2, 3
-), counted as (
-  select y.model_name, y.model_version, y.window_date, t / 100.0::float8 as threshold, c.tp, c.fp, y.all_p as p, y.all_n as n
-    from months y cross join generate_series(0, 99) t
-   cross join lateral (
-     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.hundredth, y.p, y.n) as x (hundredth, p, n) where x.hundredth >= t) c
-)
-select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-       (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift
-  from counted c;
-comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
-
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date, w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
        coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature,
        (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30 when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
-       ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on
+       ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on,
+       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -247,12 +154,18 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
           from pgscore_data.feature_set f
          cross join lateral (select x.day from pgscore_data.drift_value x where x.set_id = f.set_id and x.status <> 'insufficient_data' order by x.day desc limit 1) l
           join pgscore_data.drift_value d on d.set_id = f.set_id and d.day = l.day and d.status <> 'insufficient_data'
-         where f.version_id = v.version_id) as drift_share
+         where f.version_id = v.version_id) as drift_share,
+       b.number::bigint as previous_version, b.change as change_from_previous_version
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
   left join pgscore_data.label_source s using (model_id)
   left join mature p on p.model_name = m.name and p.model_version = v.number and p.age = 1
+  left join lateral (
+    select o.number, x.value - x.other_value as change
+      from pgscore_data.version o
+      left join pgscore_data.compared_metric x on x.version_id = v.version_id and x.other_id = o.version_id and x.metric = case e.task when 'regression' then 'mae' else 'accuracy' end
+     where o.model_id = m.model_id and o.state = 'ready' and o.number < v.number order by o.number desc limit 1) b on true
  cross join lateral (
    select coalesce((select sum(x.n_predictions) from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0), 0)::bigint as n_predictions,
           (coalesce((select sum(x.n) from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0), 0) + coalesce((select sum(x.n) from pgscore_data.cell_regression x where x.version_id = v.version_id and x.segment_id = 0), 0))::bigint as n_labeled) w
@@ -280,19 +193,11 @@ select m.name as model_name, v.number::bigint as model_version, (a.day at time z
   from pgscore_data.rollup_audit a join pgscore_data.version v using (version_id) join pgscore_data.visible_model m using (model_id) join pgscore_data.monitor mo using (model_id);
 comment on view pgscore_bi.rollup_audit is 'Days that were counted again at night, and how many cells were wrong.';
 
-create or replace view pgscore_bi.data_dictionary as
-select c.relname::text as view_name, a.attname::text as column_name, format_type(a.atttypid, null) as data_type, col_description(c.oid, a.attnum) as meaning
-  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
- where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v'
-union all
-select c.relname, '', 'view', obj_description(c.oid) from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v';
-comment on view pgscore_bi.data_dictionary is 'Every view and column of this schema with its meaning; the row with an empty column_name is about the view.';
-
 do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history', 'predicted_vs_actual') or c.oid = 'pgscore_bi.class_performance_monthly'::regclass loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
 end

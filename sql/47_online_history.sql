@@ -29,7 +29,7 @@ begin
     from pgscore_data.refresh_key k
    cross join lateral (select * from pgscore_data.online_prediction x where x.key = k.key and x.version_id = any (versions) and x.error is null offset 0) p
    cross join lateral (select * from pgscore_data.execution x where x.version_id = p.version_id offset 0) e
-   where k.model_id = this_model and not k.stands;
+   where k.model_id = this_model;
 end
 $$;
 comment on function pgscore_data._find_calls(int) is 'Looks up every call about the entities that changed: each is a prediction by itself.';
@@ -46,16 +46,6 @@ begin atomic
 end;
 comment on function pgscore_data._keyed_calls(bigint[]) is 'The keys of the predictions of some batches, and when they were asked for.';
 
-create or replace function pgscore_data._stand_down(this_model int, batches bigint[]) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-begin atomic
-  update pgscore_data.refresh_key k set stands = false
-   where k.model_id = this_model and k.stands and k.key in (select c.key from pgscore_data._keyed_calls(batches) c);
-end;
-comment on function pgscore_data._stand_down(int, bigint[]) is 'Notes that entities with a new call have not only another label.';
-
 create or replace function pgscore_data._note_late_calls(batches bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -70,9 +60,6 @@ begin
      where x.batch_id = any (_note_late_calls.batches) and exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)
      group by v.model_id, m.pairing
   loop
-    if exists (select from pgscore_data.refresh_key k where k.model_id = b.model_id and k.stands) then
-      perform pgscore_data._stand_down(b.model_id, b.batches);
-    end if;
     told := pgscore_data._last_entity();
     execute pgscore_data._late_predictions('select c.key, c.event_time from pgscore_data._keyed_calls($1) c')
     using b.batches, b.model_id, null::timestamptz, b.pairing, told;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { readServed } from '../versions/read-artifact.ts';
+import { BARE, makeBareExchange } from './bare-exchange.ts';
 import { measureCallRate, type CallRate } from './call-rate.ts';
 import { measureCallLatency, type CallLatency } from './call-latency.ts';
 import { makeCallTables } from './call-tables.ts';
@@ -16,7 +17,13 @@ const STATEMENT_ROWS = 100;
 export type ScoreCalls = {
   readonly latency: CallLatency;
   /** Single calls of many clients. */
-  readonly rate: { readonly tool: string; readonly clients: number; readonly callsPerSecond: Spread };
+  readonly rate: {
+    readonly tool: string;
+    readonly clients: number;
+    readonly callsPerSecond: Spread;
+    /** The bare exchange. */
+    readonly barePerSecond: Spread;
+  };
   /** The same clients, each with many rows in a statement. */
   readonly manyInOne: { readonly rows: number; readonly rowsPerSecond: Spread };
   /** Microseconds a row over a plain scan of the same rows. */
@@ -51,6 +58,7 @@ export type ScoreCallsSetting = {
 
 type Round = {
   readonly rate: CallRate;
+  readonly bare: CallRate;
   readonly manyInOne: CallRate;
   readonly perRow: readonly number[];
   readonly logged: number;
@@ -63,12 +71,13 @@ export async function measureScoreCalls(setting: ScoreCallsSetting): Promise<Sco
   const { stage, owner, requester, plan, tell } = setting;
   tell('models and tables for calls of score()');
   await makeCallTables(owner, requester, plan);
+  await makeBareExchange(owner);
   const caller = await asRequester(stage);
   const plpython = await findPlpython(setting.plpythonUrl ?? stage.ownerUrl, await servedTrees(owner), plan);
   try {
     await caller.query('set max_parallel_workers_per_gather = 0');
     tell('calls of score(), one after the other');
-    const latency = await measureCallLatency(caller, plan);
+    const latency = await measureCallLatency(caller, owner, plan);
     return {
       latency,
       ...summaryOf(await takeTurns(setting, caller, plpython.found), plpython.found, plan),
@@ -100,6 +109,7 @@ async function takeTurns(
     );
     rounds.push({
       rate: await measureCallRate(stage.requesterUrl, ONE, plan),
+      bare: await measureCallRate(stage.ownerUrl, BARE, plan),
       manyInOne: await measureCallRate(stage.requesterUrl, MANY, plan),
       perRow: await measurePerRow(caller, plan),
       logged: await measureRowsCall(caller, plan, 1),
@@ -125,7 +135,12 @@ function summaryOf(
   const [first] = rounds;
   const spread = (read: (round: Round) => number): Spread => spreadOf(rounds.map(read));
   return {
-    rate: { tool: first?.rate.tool ?? '', clients: plan.clients, callsPerSecond: spread(({ rate }) => rate.perSecond) },
+    rate: {
+      tool: first?.rate.tool ?? '',
+      clients: plan.clients,
+      callsPerSecond: spread(({ rate }) => rate.perSecond),
+      barePerSecond: spread(({ bare }) => bare.perSecond),
+    },
     manyInOne: {
       rows: STATEMENT_ROWS,
       rowsPerSecond: spread(({ manyInOne }) => manyInOne.perSecond * STATEMENT_ROWS),

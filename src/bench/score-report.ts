@@ -3,7 +3,7 @@ import type { ScoreCalls } from './score-calls.ts';
 
 /** What score() costs, as tables in Markdown. */
 export function callTables({
-  latency: { plain, scored },
+  latency: { plain, scored, bare },
   rate,
   manyInOne,
   perRow,
@@ -20,12 +20,14 @@ export function callTables({
       [
         ['the row by its key', ...milliseconds(plain)],
         ['the same with score() online', ...milliseconds(scored)],
+        ['the bare exchange: its request by dblink_exec() in plain SQL, not logged', ...milliseconds(bare)],
       ],
     ),
     table(
       ['online', 'a second'],
       [
         [`calls of ${of}`, spread(rate.callsPerSecond)],
+        ['bare exchanges of the same', spread(rate.barePerSecond)],
         ...(plpython === null
           ? []
           : [

@@ -6,15 +6,20 @@ import type { ScoreCalls } from './score-calls.ts';
 export function scoreRequirements(calls: ScoreCalls): Requirement[] {
   const { latency, rate, scoreRows } = calls;
   const over = latency.scored.medianMs - latency.plain.medianMs;
+  const bare = latency.bare.medianMs - latency.plain.medianMs;
   const late = latency.scored.p99Ms - latency.plain.p99Ms;
-  const [bound, typed, loose, jsonb, logistic, logisticTyped, bare] = calls.perRow.map(({ micros }) => micros.median);
+  const [bound, typed, loose, jsonb, logistic, logisticTyped, sum] = calls.perRow.map(({ micros }) => micros.median);
   return [
     {
       what: 'score() online at most 0.2 ms over the query of the row at the median',
-      measured: `${over.toFixed(3)} ms; ${late.toFixed(3)} ms at 99 %`,
+      measured: `${over.toFixed(3)} ms; ${late.toFixed(3)} ms at 99 %; the bare exchange ${bare.toFixed(3)} ms`,
       met: over <= 0.2,
     },
-    atLeast(`at least 10,000 calls/s of ${rate.clients} clients`, rate.callsPerSecond.median, 10_000),
+    {
+      what: `at least 10,000 calls/s of ${rate.clients} clients`,
+      measured: `${thousands(rate.callsPerSecond.median)}; bare exchanges ${thousands(rate.barePerSecond.median)}`,
+      met: rate.callsPerSecond.median >= 10_000,
+    },
     atLeast('at least 100,000 rows/s of score_rows()', scoreRows.logged.median, 100_000),
     atMost('100 trees at most 15 µs a row by score(), table bound', bound, 15, 1),
     atMost('and by the typed function', typed, 15, 1),
@@ -27,7 +32,7 @@ export function scoreRequirements(calls: ScoreCalls): Requirement[] {
         0.15,
         3,
       ),
-      measured: `${micros?.toFixed(3)} µs; ${((micros ?? 0) / (bare ?? 0)).toFixed(2)} times the bare sum of its products`,
+      measured: `${micros?.toFixed(3)} µs; ${((micros ?? 0) / (sum ?? 0)).toFixed(2)} times the bare sum of its products`,
     })),
     ...againstPlpython(calls),
   ];

@@ -20,7 +20,8 @@ export class Gone extends Error {
 export class Connection {
   /** Called once, when the client went away or was sent away. */
   onGone: () => void = () => undefined;
-  readonly remoteAddress: string;
+  /** Whether the client is on this machine. */
+  readonly isLocal: boolean;
   #socket: Socket;
   readonly #reader = new FrameReader();
   /** Looks again at what has come, or learns that nothing more will. */
@@ -28,9 +29,9 @@ export class Connection {
   #gone = false;
   #secured = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isLocal: boolean) {
     this.#socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.isLocal = isLocal;
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
     this.#listenTo(socket);

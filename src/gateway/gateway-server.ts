@@ -1,5 +1,6 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
+import { isLoopback } from '../lib/loopback.ts';
 import { Connection, Gone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
 import { errorResponse, int32 } from './replies.ts';
@@ -22,7 +23,7 @@ const BACKLOG = 1024;
 /** Listens, keeps connections within their limits, and knows the sessions by the keys that cancel their calls. */
 export class GatewayServer {
   readonly #options: ServerOptions;
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
   readonly #pending = new Set<Connection>();
   readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
   #lastPid = 0;
@@ -30,7 +31,6 @@ export class GatewayServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => void this.#accept(socket));
   }
 
   /** Connections, logged in or not. */
@@ -40,17 +40,29 @@ export class GatewayServer {
 
   async listen(): Promise<AddressInfo> {
     const { host, port } = this.#options;
+    const server = await this.#listenAt({ host, port }, (socket) => isLoopback(socket.remoteAddress ?? ''));
+    return server.address() as AddressInfo;
+  }
+
+  /** For clients on this machine, beside the other: whoever may pass its folder may connect, and has to log in as there. */
+  async listenLocally(path: string): Promise<void> {
+    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true);
+  }
+
+  async #listenAt(where: ListenOptions, isLocal: (socket: Socket) => boolean): Promise<Server> {
+    const server = createServer((socket) => void this.#accept(new Connection(socket, isLocal(socket))));
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: BACKLOG }, resolve);
+      server.once('error', reject);
+      server.listen({ ...where, backlog: BACKLOG }, resolve);
     });
-    this.#server.on('error', this.#options.onDefect);
-    return this.#server.address() as AddressInfo;
+    server.on('error', this.#options.onDefect);
+    this.#servers.push(server);
+    return server;
   }
 
   /** Takes no more connections, and resolves when every session has had its answer. */
   async drain(): Promise<void> {
-    this.#server.close();
+    for (const server of this.#servers) server.close();
     for (const connection of this.#pending) connection.close();
     for (const { session } of this.#sessions.values()) session.drain();
     await new Promise<void>((resolve) => {
@@ -59,8 +71,7 @@ export class GatewayServer {
     });
   }
 
-  async #accept(socket: Socket): Promise<void> {
-    const connection = new Connection(socket);
+  async #accept(connection: Connection): Promise<void> {
     try {
       await this.#serve(connection);
       connection.close();

@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { readFile } from 'node:fs/promises';
 import { Link } from '../db/link.ts';
@@ -9,8 +8,9 @@ import { Batcher } from './batcher.ts';
 import type { Call } from './call.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { permissionOf } from './may-score.ts';
-import type { GatewaySettings, VersionStep } from './messages.ts';
+import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
 import { OneAtATime } from './one-at-a-time.ts';
+import { makeSocketFolder, socketPath, type LocalSocket } from './local-socket.ts';
 import { OnlineModels } from './online-models.ts';
 import { Permissions } from './permissions.ts';
 import { Recorder, type KeepCalls } from './record.ts';
@@ -86,7 +86,7 @@ export class Gateway {
   }
 
   /** @throws PgscoreError gateway_unavailable, file_unreadable */
-  async listen(): Promise<AddressInfo> {
+  async listen(): Promise<GatewayAddress> {
     const { tls, ...settings } = this.#settings;
     this.#server = new GatewayServer({
       host: settings.host,
@@ -99,9 +99,22 @@ export class Gateway {
       session: this.#sessionOptions(),
       onDefect: (error) => this.#warn('a connection of the gateway failed', error),
     });
-    return this.#server.listen().catch((error: unknown) => {
+    const { address: host, port } = await this.#server.listen().catch((error: unknown) => {
       throw addressTaken(this.#settings, error);
     });
+    return { host, port, local: await this.#listenLocally(this.#server, port) };
+  }
+
+  async #listenLocally(server: GatewayServer, port: number): Promise<LocalSocket | undefined> {
+    const local = await makeSocketFolder();
+    if (local === undefined) return undefined;
+    try {
+      await server.listenLocally(socketPath(local, port));
+      return local;
+    } catch (error) {
+      this.#warn('the gateway has no socket for PostgreSQL on this machine, which goes by TCP', error);
+      return undefined;
+    }
   }
 
   /** Answers what is in hand, and ends. */

@@ -2,7 +2,6 @@ import type { SecureContext } from 'node:tls';
 import { VERSION } from '../version.ts';
 import type { Connection } from './connection.ts';
 import type { Message } from './frame-reader.ts';
-import { isLoopback } from '../lib/loopback.ts';
 import * as replies from './replies.ts';
 import { MECHANISM, type ScramLogin } from './scram.ts';
 import type { Backend, Signing } from './signing.ts';
@@ -38,7 +37,7 @@ const STATUS = {
 export async function shakeHands(connection: Connection, options: HandshakeOptions): Promise<Login | CancelKey> {
   const packet = await firstWish(connection, options.tls);
   if (packet.kind === 'cancel') return { pid: packet.pid, secret: packet.secret };
-  if (options.tls !== undefined && !connection.secured && !isLoopback(connection.remoteAddress)) {
+  if (options.tls !== undefined && !connection.secured && !connection.isLocal) {
     throw WireError.fatal('28000', 'this port asks for TLS', { hint: 'Connect with sslmode=verify-full.' });
   }
   const user = packet.parameters.get('user');

@@ -34,8 +34,7 @@ async function start(settings: GatewaySettings): Promise<void> {
     onStep: (versionId, step) => send({ type: 'version', versionId, step }),
   });
   try {
-    const { address: host, port } = await gateway.listen();
-    send({ type: 'listening', host, port });
+    send({ type: 'listening', ...(await gateway.listen()) });
   } catch (error) {
     const { code, message, remedy } = toPgscoreError(error);
     process.send?.({ type: 'refused', code, message, remedy } satisfies FromGateway, () => process.exit(1));

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { LocalSocket } from './local-socket.ts';
 import type { GatewayStatistics } from './statistics.ts';
 
 /** What a gateway is started with: it reads no flags, and of the environment only what says how to connect. */
@@ -24,6 +25,9 @@ export type GatewaySettings = {
   readonly deadly: readonly number[];
 };
 
+/** Where a gateway answers: by TCP, and on its machine where it can by a socket, too. */
+export type GatewayAddress = { readonly host: string; readonly port: number; readonly local: LocalSocket | undefined };
+
 export type VersionStep = 'load' | 'try' | 'done';
 
 export type ToGateway =
@@ -32,7 +36,7 @@ export type ToGateway =
   | { readonly type: 'drain' };
 
 export type FromGateway =
-  | { readonly type: 'listening'; readonly host: string; readonly port: number }
+  | ({ readonly type: 'listening' } & GatewayAddress)
   | {
       readonly type: 'refused';
       readonly code: ErrorCode;

@@ -12,16 +12,26 @@ export type Comparison = {
   read_at: string;
 };
 
-/** Takes a source whose turn it is for ten minutes: longer than a comparison should take, so that another service can take over. */
-export const claimComparison = statement<[], Comparison>(
-  'claim_comparison',
-  `with due as materialized (
+/** For how long a service has a source to itself: longer than a comparison should take, so that another can take over. */
+const LEASE = `interval '10 minutes'`;
+
+/** Whether the triggers of source s are on the table that has its name now. */
+const IS_CAPTURED = `exists (
+    select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')`;
+
+/** A source that waits for longer than a lease relies on triggers; where its table was swapped for another, these went with it. */
+const HAS_LOST_TRIGGERS = `s.error is null and s.compare_after > clock_timestamp() + ${LEASE}
+  and s.compared_at + greatest(20 * s.compare_seconds * interval '1 second', interval '10 seconds') <= clock_timestamp() and not ${IS_CAPTURED}`;
+
+const CLAIM = `with due as materialized (
      select s.source_id from pgscore_data.label_source s
       where s.compare_after <= clock_timestamp()
          or s.compared_at < clock_timestamp() - interval '1 second' and exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+         or ${HAS_LOST_TRIGGERS}
       order by s.compare_after limit 1 for update skip locked
    ), claimed as (
-     update pgscore_data.label_source s set compare_after = clock_timestamp() + interval '10 minutes'
+     update pgscore_data.label_source s set compare_after = clock_timestamp() + ${LEASE}
       where s.source_id = (select source_id from due)
      returning s.*
    ), asked as (
@@ -33,21 +43,22 @@ export const claimComparison = statement<[], Comparison>(
      join pgscore_data.model m using (model_id)
      left join pgscore_data.handle h using (handle_id)
      left join pg_proc p on p.proname = h.name and p.pronamespace = 'pgscore_sources'::regnamespace and p.prosecdef
-       and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = c.set_by`,
-);
+       and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = c.set_by`;
+
+/** Takes a source whose turn it is. */
+export const claimComparison = statement<[], Comparison>('claim_comparison', CLAIM);
+
+const END = `update pgscore_data.label_source s
+      set compared_at = clock_timestamp(), rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
+          compare_after = clock_timestamp() + greatest(20 * $3::float8 * interval '1 second', case
+            when $4::text is not null then interval '1 minute' when ${IS_CAPTURED} then interval '1 hour' else interval '10 seconds' end)
+    where s.source_id = $1`;
 
 /**
  * Ends a comparison: when the next one is due depends on how long this one took and on whether triggers tell of changes.
- * They miss writes straight into a partition, replicated ones, and a table that was swapped for another.
+ * They miss writes straight into a partition, and replicated ones.
  */
 export const endComparison = statement<[sourceId: number, rows: number | null, seconds: number, error: string | null]>(
   'end_comparison',
-  `update pgscore_data.label_source s
-      set compared_at = clock_timestamp(), rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
-          compare_after = clock_timestamp() + greatest(20 * $3::float8 * interval '1 second', case
-            when $4::text is not null then interval '1 minute'
-            when exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-              where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')
-            then interval '1 hour' else interval '10 seconds' end)
-    where s.source_id = $1`,
+  END,
 );

@@ -1,9 +1,11 @@
+import { timelineChart } from './alert-timeline.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
-import { dataTable } from './data-table.ts';
+import { dataTable, type Table } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
+import { raisedIn } from './raised.ts';
 
 const AT_REST = ['ok', 'insufficient_data'];
 const TONES: Readonly<Record<string, string>> = {
@@ -41,8 +43,16 @@ export const rulesPanel = (model: string): Panel<undefined> =>
     },
     draw: (sheet, { atRest, before }) => {
       if (atRest.length > 0) sheet.add(folded(restOf(atRest), listOf('Rules at rest', 'state', 'since', atRest)));
-      if (before.length > 0)
-        sheet.add(folded(`${before.length} before`, listOf('Raised and resolved', 'event', 'event_at', before)));
+      if (before.length === 0) return;
+      const raised = raisedIn(before, Date.now());
+      if (raised.length > 0)
+        sheet.plot({
+          label: `From when to when alerts of ${model} were raised`,
+          size: 'low',
+          config: timelineChart(raised),
+          table: eventsTable(before),
+        });
+      else sheet.add(folded(`${before.length} before`, dataTable(eventsTable(before))));
     },
   });
 
@@ -64,9 +74,17 @@ function folded(summary: string, inside: HTMLElement): HTMLElement {
   return el('details', {}, el('summary', {}, summary), inside);
 }
 
+function eventsTable(rows: readonly Row[]): Table {
+  return tableOf('Raised and resolved', 'event', 'event_at', rows);
+}
+
 function listOf(caption: string, state: string, when: string, rows: readonly Row[]): HTMLElement {
+  return dataTable(tableOf(caption, state, when, rows));
+}
+
+function tableOf(caption: string, state: string, when: string, rows: readonly Row[]): Table {
   const numeric = (head: string) => ({ head, number: true as const });
-  return dataTable({
+  return {
     caption,
     columns: ['State', 'Model', 'Alert', 'Of', numeric('Value'), numeric('Bound'), numeric('Rows'), 'Window', 'When'],
     rows: rows.map((row) => [
@@ -80,7 +98,7 @@ function listOf(caption: string, state: string, when: string, rows: readonly Row
       day(text(row, 'window_date')),
       moment(text(row, when) || null),
     ]),
-  });
+  };
 }
 
 function nameOf(row: Row): string {

@@ -1,7 +1,10 @@
 import { ask, number, text, type Row } from './api.ts';
+import { breakMarks } from './break-mark.ts';
+import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { compact, count, day, NOTHING, percent } from './format.ts';
+import { markersPlugin } from './markers.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
@@ -29,7 +32,7 @@ export const coveragePanel = (): Panel<ModelContext> =>
       sheet.add(el('p', { class: 'quiet' }, `${upTo}${expected}`));
       sheet.plot({
         label: `Labelled and unlabelled predictions of version ${context.focus} by day`,
-        config: coverageChart(rows, context.focus),
+        config: coverageChart(rows, context.focus, young === -1 ? undefined : rows[young]),
         table: tableOf(rows),
       });
     },
@@ -39,7 +42,12 @@ function dayOf(row: Row, column: string): string {
   return day(text(row, column));
 }
 
-function coverageChart(rows: readonly Row[], version: number): ChartConfiguration {
+function coverageChart(days: readonly Row[], version: number, frontier: Row | undefined): ChartConfiguration {
+  const rows = withBreaks(
+    days,
+    (row) => atOf(text(row, 'window_date')),
+    (time) => ({ window_date: dateOf(time), n_predictions: 0, n_labeled: 0 }),
+  );
   const at = rows.map((row) => atOf(text(row, 'window_date')));
   const bars = (label: string, values: (row: Row) => number, background: string) => ({
     label,
@@ -66,7 +74,7 @@ function coverageChart(rows: readonly Row[], version: number): ChartConfiguratio
     options: {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
-        x: { ...timeAxis(at), stacked: true },
+        x: { ...timeAxis(days.map((row) => atOf(text(row, 'window_date')))), stacked: true },
         y: {
           stacked: true,
           beginAtZero: true,
@@ -75,6 +83,10 @@ function coverageChart(rows: readonly Row[], version: number): ChartConfiguratio
       },
       plugins: { tooltip: { callbacks: { title: ([item]) => day(dateOf(item?.parsed.x ?? 0)) } } },
     },
+    plugins: [
+      markersPlugin(frontier === undefined ? [] : [{ at: atOf(text(frontier, 'window_date')), label: 'not mature' }]),
+      breakMarks(days.map((row) => atOf(text(row, 'window_date')))),
+    ],
   } as ChartConfiguration;
 }
 

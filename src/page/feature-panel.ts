@@ -117,12 +117,13 @@ function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
 function binsTable(bins: readonly Row[]) {
   return {
     caption: 'Shares by bin',
-    columns: ['Bin', ...['Rows', 'Share', 'Baseline'].map((head) => ({ head, number: true as const }))],
+    columns: ['Bin', ...['Rows', 'Share', 'Baseline', 'Adds to PSI'].map((head) => ({ head, number: true as const }))],
     rows: bins.map((row) => [
       binName(row),
       count(number(row, 'n')),
       percent(number(row, 'share')),
       percent(number(row, 'baseline_share')),
+      decimal(number(row, 'psi_contribution')),
     ]),
   };
 }

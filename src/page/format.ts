@@ -49,5 +49,6 @@ export function span(seconds: number | null | undefined): string {
   if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+  const days = Math.round(seconds / 86_400);
+  return days < 730 ? `${days} days` : `${Math.round(days / 365.25)} years`;
 }

@@ -5,7 +5,7 @@ import { seriesOf } from './theme.ts';
 /** Which colour is which version, and what dashes mean. */
 export function versionLegend(
   { versions, champion }: ModelContext,
-  dashes: { unripe?: boolean; bars?: boolean; estimate?: boolean } = {},
+  dashes: { unripe?: boolean; bars?: boolean; estimate?: boolean; bound?: boolean } = {},
 ): HTMLElement {
   const entries = versions.map((version) =>
     el('span', {}, swatch(version), `version ${version}${version === champion ? ', champion' : ''}`),
@@ -17,6 +17,7 @@ export function versionLegend(
     dashes.unripe === true && el('span', {}, el('span', { class: 'dash' }), 'labels few or still arriving'),
     dashes.bars === true && el('span', {}, el('span', { class: 'swatch bars' }), 'labelled predictions'),
     dashes.estimate === true && el('span', {}, el('span', { class: 'dash' }), 'estimated without labels'),
+    dashes.bound === true && el('span', {}, el('span', { class: 'dash bound' }), 'an alert begins'),
   );
 }
 

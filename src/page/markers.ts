@@ -3,6 +3,9 @@ import { colour } from './theme.ts';
 
 export type Marker = { readonly at: number; readonly label: string };
 
+/** Labels that stand closer than this, in pixels, go below one another. */
+const [CLOSE, LINE] = [70, 13];
+
 /** Draws a line where something was done to the model, such as a promotion. */
 export function markersPlugin(markers: readonly Marker[]): Plugin {
   return {
@@ -14,14 +17,18 @@ export function markersPlugin(markers: readonly Marker[]): Plugin {
       ctx.strokeStyle = colour('quiet');
       ctx.fillStyle = colour('quiet');
       ctx.setLineDash([2, 4]);
-      for (const { at, label } of markers.filter((marker) => marker.at >= axis.min && marker.at <= axis.max)) {
+      const inside = markers.filter((marker) => marker.at >= axis.min && marker.at <= axis.max);
+      let [last, below] = [-CLOSE, 0];
+      for (const { at, label } of inside.toSorted((one, other) => one.at - other.at)) {
         const x = axis.getPixelForValue(at);
+        below = x - last < CLOSE ? below + LINE : 0;
+        last = x;
         ctx.beginPath();
         ctx.moveTo(x, chartArea.top);
         ctx.lineTo(x, chartArea.bottom);
         ctx.stroke();
         ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
-        ctx.fillText(label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10);
+        ctx.fillText(label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10 + below);
       }
       ctx.restore();
     },

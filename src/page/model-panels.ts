@@ -12,7 +12,9 @@ import { labelAgePanel } from './label-age-panel.ts';
 import type { ModelContext } from './model-context.ts';
 import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
+import { rankingPanel } from './ranking-panel.ts';
 import { reliabilityPanel } from './reliability-panel.ts';
+import { residualsPanel } from './residuals-panel.ts';
 import { scoresPanel } from './scores-panel.ts';
 import { segmentsPanel } from './segments-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
@@ -28,19 +30,10 @@ export type ModelPanels = {
 /** All that is plotted of a model, laid out. */
 export function modelPanels(): ModelPanels {
   const [overTime, closeLook] = [controlBar(overTimeControls), controlBar(closeLookControls)];
-  const [performance, coverage, labelAge, errors, fit] = [
-    performancePanel(),
-    coveragePanel(),
-    labelAgePanel(),
-    errorsPanel(),
-    fitPanel(),
-  ];
-  const [threshold, classes, reliability, scores] = [
-    thresholdPanel(),
-    classesPanel(),
-    reliabilityPanel(),
-    scoresPanel(),
-  ];
+  const [performance, coverage, labelAge] = [performancePanel(), coveragePanel(), labelAgePanel()];
+  const [errors, fit, residuals] = [errorsPanel(), fitPanel(), residualsPanel()];
+  const [threshold, classes, ranking] = [thresholdPanel(), classesPanel(), rankingPanel()];
+  const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
   const [comparison, segments] = [comparisonPanel(), segmentsPanel()];
   const [drift, feature] = [driftPanel(), featurePanel()];
   const element = box(
@@ -49,9 +42,9 @@ export function modelPanels(): ModelPanels {
     performance,
     comparison,
     box('grid', coverage, labelAge),
-    box('grid', errors, fit),
+    box('grid', box('stack', errors, residuals), fit),
     closeLook,
-    box('grid', threshold, classes, box('stack', reliability, scores)),
+    box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
     segments,
     drift,
     feature,
@@ -62,8 +55,10 @@ export function modelPanels(): ModelPanels {
     labelAge,
     errors,
     fit,
+    residuals,
     threshold,
     classes,
+    ranking,
     reliability,
     scores,
     segments,

@@ -1,14 +1,15 @@
 import { alertsPanel } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { modelsPanel } from './models-panel.ts';
+import { refreshesPanel } from './refreshes-panel.ts';
 import { runsPanel } from './runs-panel.ts';
 import { schedulesPanel } from './schedules-panel.ts';
 import type { View } from './view.ts';
 
-/** All models, what runs and what is scheduled. */
+/** All models, what runs, what is scheduled, and when accuracy was brought up to date. */
 export function overview(): View {
   const runs = runsPanel();
-  const panels = [alertsPanel(), modelsPanel(), runs, schedulesPanel()];
+  const panels = [alertsPanel(), modelsPanel(), runs, schedulesPanel(), refreshesPanel()];
   return {
     title: 'Models',
     element: el(

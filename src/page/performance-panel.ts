@@ -1,3 +1,4 @@
+import { alertBounds } from './alert-bounds.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
@@ -11,7 +12,7 @@ import { colour, colourOf } from './theme.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
 
-type Data = { readonly rows: readonly Row[]; readonly estimates: readonly Row[]; readonly events: readonly Row[] };
+type Data = Readonly<Record<'rows' | 'estimates' | 'events' | 'rules', readonly Row[]>>;
 
 /** How right each version was, window by window. */
 export const performancePanel = (): Panel<ModelContext> =>
@@ -23,14 +24,15 @@ export const performancePanel = (): Panel<ModelContext> =>
     load: async (context) => {
       const { address, model, task } = context;
       const daily = address.grain === 'day';
-      const [rows, estimates, events] = await Promise.all([
+      const [rows, estimates, events, rules] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, ofVersions(context)),
         daily ? ask('estimates', ofVersions(context)) : [],
         ask('events', { model }),
+        ask('alerts'),
       ]);
-      return { rows, estimates, events };
+      return { rows, estimates, events, rules: rules.filter((rule) => rule['model_name'] === model) };
     },
-    draw: (sheet, { rows, estimates, events }, context) => {
+    draw: (sheet, { rows, estimates, events, rules }, context) => {
       const { address, model, task } = context;
       const metric = metricOf(task, address.metric);
       if (rows.length === 0) return sheet.empty('This model has predicted nothing yet.', scoreHint(model));
@@ -38,12 +40,21 @@ export const performancePanel = (): Panel<ModelContext> =>
       if (!labelled) sayNoLabels(sheet, context);
       if (!labelled && estimates.length === 0) return;
       const byMonth = address.grain === 'month';
-      sheet.add(versionLegend(context, { unripe: true, bars: true, estimate: estimates.length > 0 }));
+      const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
+      const bounds = alertBounds(rules, context, metric.column, dates);
+      sheet.add(
+        versionLegend(context, {
+          unripe: true,
+          bars: true,
+          estimate: estimates.length > 0,
+          bound: bounds.length > 0,
+        }),
+      );
       sheet.plot({
         label: `${metric.title} of ${model} by ${address.grain}`,
         size: 'tall',
         config: timePlot({
-          series: [...seriesOfVersions(rows, metric, context), ...estimated(estimates, metric, context)],
+          series: [...seriesOfVersions(rows, metric, context), ...estimated(estimates, metric, context), ...bounds],
           bars: rows
             .filter((row) => row['model_version'] === context.focus)
             .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 })),

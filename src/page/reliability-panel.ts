@@ -1,22 +1,32 @@
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
-import { count, percent } from './format.ts';
+import { count, decimal, percent } from './format.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 
+type Data = { readonly rows: readonly Row[]; readonly month: Row | undefined };
+
 /** Whether a probability of 0.7 comes true in seven cases of ten. */
 export const reliabilityPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  panel<ModelContext, Data>({
     id: 'reliability',
     title: 'Reliability',
     about: 'how often it happened, by what the model said',
     load: async (context) => {
       const values = ofMonth(context);
-      return context.task === 'binary' && values !== undefined ? ask('reliability', values) : undefined;
+      if (context.task !== 'binary' || values === undefined) return undefined;
+      const { model, focus } = context;
+      const [rows, months] = await Promise.all([
+        ask('reliability', values),
+        ask('performance-binary-month', { model, versions: String(focus) }),
+      ]);
+      return { rows, month: months.find((row) => row['window_date'] === values.month) };
     },
-    draw: (sheet, rows, { focus }) => {
+    draw: (sheet, { rows, month }, { focus }) => {
       if (rows.length === 0) return sheet.say('No labels in this month.');
+      const [error, brier] = [number(month, 'ece'), number(month, 'brier_score')];
+      sheet.say(`Calibration error ${decimal(error)}, Brier score ${decimal(brier)}.`);
       sheet.plot({
         label: `Reliability diagram of version ${focus}: observed rate against mean score`,
         config: reliabilityChart(rows, focus),

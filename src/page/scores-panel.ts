@@ -1,55 +1,90 @@
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
+import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
-import { ofVersions, type ModelContext } from './model-context.ts';
+import { ofMonth, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { colourOf, tint } from './theme.ts';
+import { colour, colourOf, tint } from './theme.ts';
 
 const STEPS = 50;
 
-/** How the scores of each version lie. */
+type Data = { readonly byVersion: readonly Row[]; readonly byOutcome: readonly Row[] };
+/** Scores that are drawn together. */
+type Group = { readonly label: string; readonly stroke: string; readonly rows: readonly Row[] };
+
+const OUTCOMES = [
+  ['positive', 'series-2'],
+  ['negative', 'series-3'],
+] as const;
+
+/** How the scores of each version lie, and those of one by what was true. */
 export const scoresPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  panel<ModelContext, Data>({
     id: 'scores',
     title: 'Scores',
     about: 'share of predictions by score',
-    load: async (context) =>
-      context.task === 'binary' && context.month !== undefined
-        ? ask('scores', { ...ofVersions(context), month: context.month })
-        : undefined,
-    draw: (sheet, rows, context) => {
-      if (rows.length === 0) return sheet.say('No predictions in this month.');
+    load: async (context) => {
+      const values = ofMonth(context);
+      if (context.task !== 'binary' || values === undefined) return undefined;
+      const [byVersion, byOutcome] = await Promise.all([
+        ask('scores', { ...ofVersions(context), month: values.month }),
+        ask('scores-by-outcome', values),
+      ]);
+      return { byVersion, byOutcome };
+    },
+    draw: (sheet, { byVersion, byOutcome }, context) => {
+      if (byVersion.length === 0) return sheet.say('No predictions in this month.');
       sheet.add(versionLegend(context));
+      const versions = context.versions.map((version) => ({
+        label: `version ${version}`,
+        stroke: colourOf(version),
+        rows: byVersion.filter((row) => row['model_version'] === version),
+      }));
       sheet.plot({
         label: 'Share of predictions by score and version',
-        config: scoresChart(rows, context.versions),
-        table: {
-          caption: 'Scores in steps of 0.02',
-          columns: [
-            'Version',
-            ...['Score from', 'Predictions', 'Share'].map((head) => ({ head, number: true as const })),
-          ],
-          rows: rows.map((row) => [
-            text(row, 'model_version'),
-            (number(row, 'bin_low') ?? 0).toFixed(2),
-            count(number(row, 'n')),
-            percent(number(row, 'share'), 2),
-          ]),
-        },
+        config: scoresChart(versions),
+        table: tableOf(byVersion, 'Version', 'model_version'),
+      });
+      if (byOutcome.length === 0) return;
+      sheet.add(el('p', { class: 'quiet' }, `Of version ${context.focus}, by what was true:`), outcomeLegend());
+      const outcomes = OUTCOMES.map(([label, series]) => ({
+        label,
+        stroke: colour(series),
+        rows: byOutcome.filter((row) => row['outcome'] === label),
+      }));
+      sheet.plot({
+        label: `Share of the scores of version ${context.focus} by what was true`,
+        config: scoresChart(outcomes),
+        table: tableOf(byOutcome, 'Was', 'outcome'),
       });
     },
   });
 
-function scoresChart(rows: readonly Row[], versions: readonly number[]): ChartConfiguration {
+function outcomeLegend(): HTMLElement {
+  const entries = OUTCOMES.map(([label, series]) =>
+    el('span', {}, el('span', { class: `swatch s${series.slice(-1)}`, 'aria-hidden': 'true' }), `was ${label}`),
+  );
+  return el('div', { class: 'legend' }, ...entries);
+}
+
+function tableOf(rows: readonly Row[], head: string, column: string) {
+  return {
+    caption: 'Scores in steps of 0.02',
+    columns: [head, ...['Score from', 'Predictions', 'Share'].map((name) => ({ head: name, number: true as const }))],
+    rows: rows.map((row) => [
+      text(row, column),
+      (number(row, 'bin_low') ?? 0).toFixed(2),
+      count(number(row, 'n')),
+      percent(number(row, 'share'), 2),
+    ]),
+  };
+}
+
+function scoresChart(groups: readonly Group[]): ChartConfiguration {
   return {
     type: 'line',
-    data: {
-      datasets: versions.map((version) => ({
-        ...style(version),
-        data: stepsOf(rows.filter((row) => row['model_version'] === version)),
-      })),
-    },
+    data: { datasets: groups.map(({ label, stroke, rows }) => ({ label, ...style(stroke), data: stepsOf(rows) })) },
     options: {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
@@ -71,10 +106,8 @@ function scoresChart(rows: readonly Row[], versions: readonly number[]): ChartCo
   } as ChartConfiguration;
 }
 
-function style(version: number) {
-  const stroke = colourOf(version);
+function style(stroke: string) {
   return {
-    label: `version ${version}`,
     borderColor: stroke,
     backgroundColor: tint(stroke, 0.15),
     fill: 'origin',

@@ -1,4 +1,5 @@
-import type { ChartOptions } from './chart.ts';
+import { breaksIn, isBreak, shortened, unshortened, type Break } from './breaks.ts';
+import type { ChartOptions, Scale as ScaleOfChart } from './chart.ts';
 import { day } from './format.ts';
 
 const DAY_MS = 86_400_000;
@@ -16,20 +17,26 @@ export function dateOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
-/** An axis of days without a date library: distances are true, and ticks stand at beginnings of days, months or years. */
+/**
+ * An axis of days without a date library: distances are true, but for breaks, and ticks stand at beginnings of days, months
+ * or years.
+ */
 export function timeAxis(times: readonly number[]): Scale {
+  const breaks = breaksIn(times);
   const [least, most] = [Math.min(...times), Math.max(...times)];
-  const margin = Math.max(stepOf(times) / 2, (most - least) * 0.015);
-  const ticks = ticksBetween(least, most);
-  const byMonth = most - least > 75 * DAY_MS;
+  const span = shortened(most, breaks) - shortened(least, breaks);
+  const margin = Math.max(stepOf(times) / 2, span * 0.015);
+  const ticks = ticksBetween(least, most, breaks);
+  const byMonth = span > 75 * DAY_MS;
   // The library takes it that ticks go from end to end of the axis.
-  const stretch = most > least ? (most - least + 2 * margin) / (most - least) : 1;
+  const stretch = most > least ? (span + 2 * margin) / span : 1;
   return {
     type: 'linear',
     min: least - margin,
     max: most + margin,
     offset: false,
     grid: { display: false, offset: false },
+    ...(breaks.length > 0 ? { beforeUpdate: (axis: ScaleOfChart) => leaveOut(axis, breaks) } : {}),
     afterBuildTicks: (axis) => {
       axis.ticks = ticks.map((value) => ({ value }));
     },
@@ -48,9 +55,21 @@ function stepOf(times: readonly number[]): number {
   return Math.min(31 * DAY_MS, ...sorted.slice(1).map((time, at) => time - (sorted[at] ?? time)));
 }
 
-function ticksBetween(least: number, most: number): number[] {
-  const days = Array.from({ length: Math.min(4000, (most - least) / DAY_MS + 1) }, (_, at) => least + at * DAY_MS);
+function ticksBetween(least: number, most: number, breaks: readonly Break[]): number[] {
+  const all = Array.from({ length: (most - least) / DAY_MS + 1 }, (_, at) => least + at * DAY_MS);
+  const days = all.filter((at) => !isBreak(at, breaks));
   if (days.length <= 75) return days;
   const firsts = days.filter((at) => new Date(at).getUTCDate() === 1);
   return firsts.length <= 40 ? firsts : firsts.filter((at) => new Date(at).getUTCMonth() === 0);
+}
+
+/** Has the library place times, and tell which lies where, as if there were less of each break. */
+function leaveOut(axis: ScaleOfChart, breaks: readonly Break[]): void {
+  const place = (time: number): number => shortened(time, breaks);
+  axis.getPixelForValue = (time) =>
+    axis.getPixelForDecimal((place(time) - place(axis.min)) / (place(axis.max) - place(axis.min)));
+  axis.getValueForPixel = (pixel) => {
+    const share = axis.getDecimalForPixel(pixel);
+    return unshortened(place(axis.min) + share * (place(axis.max) - place(axis.min)), breaks);
+  };
 }

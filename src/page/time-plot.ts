@@ -1,3 +1,5 @@
+import { breakMarks } from './break-mark.ts';
+import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
 import { count, day } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
@@ -19,6 +21,8 @@ export type Series = {
   readonly points: readonly Point[];
   /** Drawn dashed from end to end, as an estimate is. */
   readonly dashed?: boolean;
+  /** A line without points. */
+  readonly bare?: boolean;
 };
 
 export type TimePlot = {
@@ -34,19 +38,28 @@ type Line = ChartDataset<'line', { x: number; y: number | null }[]>;
 const FEW_POINTS = 45;
 
 /** Lines over time with their intervals as bands, and how many rows there were beneath. */
-export function timePlot(plot: TimePlot): ChartConfiguration {
-  const times = plot.series.flatMap(({ points }) => points.map(({ date }) => atOf(date)));
+export function timePlot(given: TimePlot): ChartConfiguration {
+  const times = given.series.flatMap(({ points }) => points.map(({ date }) => atOf(date)));
+  const plot = { ...given, series: given.series.map((one) => ({ ...one, points: pointsWithBreaks(one.points) })) };
   const lines = plot.series.flatMap((series) => [...band(series), line(series)]);
   const bars = plot.bars === undefined ? [] : [barsOf(plot.bars)];
   return {
     type: 'line',
     data: { datasets: [...lines, ...bars] as ChartDataset[] },
     options: optionsOf(plot, times),
-    plugins: plot.markers === undefined ? [] : [markersPlugin(plot.markers)],
+    plugins: [breakMarks(times), ...(plot.markers === undefined ? [] : [markersPlugin(plot.markers)])],
   } as ChartConfiguration;
 }
 
-function line({ label, colour: stroke, points, dashed = false }: Series): Line {
+function pointsWithBreaks(points: readonly Point[]): readonly Point[] {
+  return withBreaks(
+    points,
+    ({ date }) => atOf(date),
+    (time) => ({ date: dateOf(time), value: null }),
+  );
+}
+
+function line({ label, colour: stroke, points, dashed = false, bare = false }: Series): Line {
   const few = points.length <= FEW_POINTS;
   return {
     label,
@@ -56,8 +69,8 @@ function line({ label, colour: stroke, points, dashed = false }: Series): Line {
     backgroundColor: stroke,
     borderWidth: 2,
     ...(dashed ? { borderDash: [2, 4] } : {}),
-    pointRadius: few ? 3 : 0,
-    pointHoverRadius: 5,
+    pointRadius: few && !bare ? 3 : 0,
+    pointHoverRadius: bare ? 0 : 5,
     pointBackgroundColor: points.map(({ unripe }) => (unripe === true ? colour('card') : stroke)),
     segment: {
       borderDash: ({ p1DataIndex }) => (points[p1DataIndex]?.unripe === true ? [4, 4] : undefined),

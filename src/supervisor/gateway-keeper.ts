@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
-import type { GatewaySettings } from '../gateway/messages.ts';
+import type { GatewayAddress, GatewaySettings } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Logger } from '../log.ts';
-import { GatewayProcess, type GatewayAddress } from './gateway-process.ts';
+import { GatewayProcess } from './gateway-process.ts';
 
 const AUTHENTICATION_MS = 10_000;
 const SHORT_LIFE_MS = 5000;

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
-import type { FromGateway, GatewaySettings, ToGateway, VersionStep } from '../gateway/messages.ts';
+import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
+import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, VersionStep } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
@@ -9,10 +10,11 @@ import { patienceMs } from './gateway-patience.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
 
-/** Rows live until they are logged, a quarter of a second later: in a small nursery many would be taken for long-lived. */
-const V8_FLAGS = ['--max-semi-space-size=32'];
-
-export type GatewayAddress = { readonly host: string; readonly port: number };
+/**
+ * Rows live until they are logged, a quarter of a second later: in a small nursery many would be taken for long-lived.
+ * Threads of the collector take turns with the server's processes: with one, a call takes a quarter less of the gateway's time.
+ */
+const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
 /** One gateway child. One that is silent for too long hangs in a model, which nothing but SIGKILL ends. */
 export class GatewayProcess {
@@ -25,6 +27,7 @@ export class GatewayProcess {
   readonly #watch: NodeJS.Timeout;
   #heard = performance.now();
   #started = false;
+  #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
   #version: { readonly id: number; readonly step: VersionStep } | undefined;
   #resolve: (address: GatewayAddress) => void = () => undefined;
@@ -48,6 +51,7 @@ export class GatewayProcess {
     this.exited = new Promise((resolve) => {
       const ended = (how: string): void => {
         clearInterval(this.#watch);
+        if (this.#local !== undefined) removeSocketFolder(this.#local);
         this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
         resolve();
       };
@@ -92,7 +96,8 @@ export class GatewayProcess {
     this.#started = true;
     switch (message.type) {
       case 'listening':
-        return this.#resolve({ host: message.host, port: message.port });
+        this.#local = message.local;
+        return this.#resolve(message);
       case 'refused':
         return this.#reject(
           new PgscoreError(

@@ -15,13 +15,24 @@ export const reportWorker = statement<
 );
 
 const registerGateway = statement<
-  [worker: string, host: string, port: number, tls: boolean, login: string, password: string]
+  [
+    worker: string,
+    host: string,
+    port: number,
+    tls: boolean,
+    login: string,
+    password: string,
+    folder: string | null,
+    owner: string | null,
+  ]
 >(
   'register_gateway',
-  `insert into pgscore_data.gateway (worker_id, host, port, tls, login, password) values ($1, $2, $3, $4, $5, $6)
+  `insert into pgscore_data.gateway (worker_id, host, port, tls, login, password, socket_folder, socket_owner) values ($1, $2, $3, $4, $5, $6, $7, $8)
    on conflict (worker_id) do update
-      set host = excluded.host, port = excluded.port, tls = excluded.tls, login = excluded.login, password = excluded.password, since = clock_timestamp()
-    where (gateway.host, gateway.port, gateway.password) is distinct from (excluded.host, excluded.port, excluded.password)`,
+      set host = excluded.host, port = excluded.port, tls = excluded.tls, login = excluded.login, password = excluded.password,
+          socket_folder = excluded.socket_folder, socket_owner = excluded.socket_owner, since = clock_timestamp()
+    where (gateway.host, gateway.port, gateway.password, gateway.socket_folder)
+          is distinct from (excluded.host, excluded.port, excluded.password, excluded.socket_folder)`,
 );
 
 const forgetGateway = statement<[worker: string]>(
@@ -39,8 +50,18 @@ export async function reportGateway(
     await forgetGateway(client, worker);
     return;
   }
-  const { host, port, tls, user, password } = gateway;
-  await registerGateway(client, worker, isAnyAddress(host) ? hostname() : host, port, tls, user, password);
+  const { host, port, tls, user, password, local } = gateway;
+  await registerGateway(
+    client,
+    worker,
+    isAnyAddress(host) ? hostname() : host,
+    port,
+    tls,
+    user,
+    password,
+    local?.folder ?? null,
+    local?.owner ?? null,
+  );
 }
 
 /** Takes services off the list that ended or fell silent a day ago. */

@@ -86,7 +86,7 @@ function features(): Record<string, PageQuery> {
       [
         `feature-${grain}`,
         {
-          text: `select bin_label, bin_low, bin_high, n, share, baseline_share from pgscore_bi.feature_distribution_${suffix}
+          text: `select bin_label, bin_low, bin_high, n, share, baseline_share, psi_contribution from pgscore_bi.feature_distribution_${suffix}
                   where model_name = $1 and model_version = $2 and window_date = $3::date and feature_name = $4 order by bin limit 120`,
           parameters: [MODEL, VERSION, DAY, FEATURE],
           optional: true,
@@ -149,6 +149,11 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
             where model_name = $1 and model_version = $2 and window_date = $3::date order by threshold limit 200`,
     parameters: [MODEL, VERSION, MONTH],
   },
+  roc: {
+    text: `select model_version, threshold, true_positive_rate, false_positive_rate, precision_score, recall_score, n_predicted_positive from pgscore_bi.roc_curve
+            where model_name = $1 and model_version = any($2::bigint[]) and window_date = $3::date order by model_version, threshold desc limit 700`,
+    parameters: [MODEL, VERSIONS, MONTH],
+  },
   reliability: {
     text: `select bin_low, bin_high, n, mean_score, observed_rate, ci_low, ci_high from pgscore_bi.reliability_curve
             where model_name = $1 and model_version = $2 and window_date = $3::date order by bin_low limit 20`,
@@ -160,6 +165,17 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
             group by 1, 2 order by 1, 2 limit 400`,
     parameters: [MODEL, VERSIONS, MONTH],
   },
+  'scores-by-outcome': {
+    text: `select outcome, floor(bin_low * 50 + 1e-9) / 50.0::float8 as bin_low, sum(n)::bigint as n, sum(n)::float8 / sum(sum(n)) over (partition by outcome)::float8 as share
+             from pgscore_bi.score_distribution_daily where model_name = $1 and model_version = $2 and outcome <> 'all' and ${OF_MONTH}
+            group by 1, 2 order by 1 desc, 2 limit 200`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  residuals: {
+    text: `select first_date, last_date, n_sampled, error_low, error_high, n, share from pgscore_bi.error_distribution
+            where model_name = $1 and model_version = $2 order by error_low nulls first, error_high nulls last limit 30`,
+    parameters: [MODEL, VERSION],
+  },
   fit: {
     text: `select first_date, last_date, n_sampled, predicted_low, predicted_high, actual_low, actual_high, n from pgscore_bi.predicted_vs_actual
             where model_name = $1 and model_version = $2 order by predicted_low nulls first, actual_low nulls first limit 700`,
@@ -168,6 +184,10 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   events: {
     text: `select "time", text, tags from pgscore_bi.model_events where tags = concat_ws(',', 'pgscore', split_part(tags, ',', 2), $1::text) order by "time" desc limit 100`,
     parameters: [MODEL],
+  },
+  refreshes: {
+    text: `select started_at, labels_changed, pairs_removed, pairs_added, runs_seen, duration_ms from pgscore_bi.refresh_log order by started_at desc limit 20`,
+    parameters: [],
   },
   runs: {
     text: `select ${RUN_COLUMNS} from pgscore.runs order by run desc limit 25`,
@@ -182,7 +202,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   alerts: {
-    text: `select a.model_name, a.model_version, a.alert, a.metric, a.column_name, a.state, a.is_raised, a.severity, a.since, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date
+    text: `select a.model_name, a.model_version, a.alert, a.metric, a.grain, a.column_name, a.state, a.is_raised, a.severity, a.since, a.value, a.lower_threshold, a.upper_threshold, a.threshold, a.direction, a.n, a.window_date
              from pgscore_bi.alerts a order by a.is_raised desc, a.since desc nulls last, a.model_name, a.alert limit 500`,
     parameters: [],
     optional: true,

@@ -24,8 +24,8 @@ const IGNORED = [
   'test/scorer/(batch-rows|models)\\.',
   'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',
-  // What the command line prints, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
-  'test/commands/(cli|story)\\.',
+  // What the command line prints, the demo, which brings its own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
+  'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(cells|drift-noise)\\.',

@@ -99,6 +99,12 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   }),
 );
 
+/** What one refresh finds: a single thing as a rule, and at times several, one of which may undo another. */
+const batches = fc.oneof(
+  { weight: 2, arbitrary: commands.map((command) => [command]) },
+  { weight: 1, arbitrary: fc.array(commands, { minLength: 2, maxLength: 5 }) },
+);
+
 const SLICED = 'pgscore_data.evaluation cross join lateral unnest(0 || segments) as s (segment_id)';
 
 /** Each kind of cell, and the pairs that it counts. */
@@ -186,17 +192,32 @@ async function newWorld(task: Task = 'binary', segments: readonly string[] = [])
 }
 
 test.each(['binary', 'multiclass', 'regression'] as const)(
-  'whatever is scored, with segments or without, asked about, labelled, corrected and withdrawn in whatever order, the cells of a %s model are what a recount gives, after every step',
+  'whatever is scored, with segments or without, asked about, labelled, corrected and withdrawn in whatever order, many at once or one by one, the cells of a %s model are what a recount gives, after every step',
   async (task) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 12 }), async (steps) => {
+      fc.asyncProperty(fc.array(batches, { minLength: 1, maxLength: 10 }), async (steps) => {
         const world = await newWorld(task, ['s', 't']);
-        for (const step of steps) {
-          await step.apply(world);
+        for (const batch of steps) {
+          for (const step of batch) await step.apply(world);
           await expectTrue(world);
         }
       }),
       { numRuns: 40, seed: 20261125, endOnFailure: true },
+    );
+  },
+  120_000,
+);
+
+test.each(['binary', 'regression'] as const)(
+  'what a refresh finds at once, corrections beside new predictions and labels of the same entities, leaves the cells of a %s model as a recount gives them',
+  async (task) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(commands, { minLength: 8, maxLength: 24 }), async (steps) => {
+        const world = await newWorld(task, ['s', 't']);
+        for (const step of steps) await step.apply(world);
+        await expectTrue(world);
+      }),
+      { numRuns: 20, seed: 20261126, endOnFailure: true },
     );
   },
   120_000,

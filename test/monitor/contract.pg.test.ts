@@ -35,6 +35,27 @@ test('every view and column says what it means', async () => {
   expect(rows).toEqual([]);
 });
 
+test('the dictionary has each column once, and of every metric its formula and what it was compared with', async () => {
+  const twice = `select view_name, column_name from pgscore_bi.data_dictionary group by 1, 2 having count(*) > 1`;
+  expect((await superuser.query(twice)).rows).toEqual([]);
+  const { rows } = await superuser.query(
+    `select d.view_name, d.column_name from pgscore_bi.data_dictionary d
+      where d.view_name ~ '^(binary|multiclass|regression|class|feature)_(performance|drift)_' and (d.formula is null or d.golden_reference is null)
+        and (d.column_name in (select k.metric from pgscore_data.metric_kind k where k.kind in ('performance', 'drift') and k.better <> 'neither') or d.column_name ~ '_ci_(low|high)$')`,
+  );
+  expect(rows).toEqual([]);
+});
+
+test('whatever is told of windows says when they begin and end, and whether it is of all predictions', async () => {
+  const { rows } = await superuser.query(
+    `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+      where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname <> 'rollup_audit'
+      group by 1 having bool_or(a.attname = 'window_date')
+        and not array_agg(a.attname::text) @> '{model_name,model_version,segment_key,segment_value,window_start,window_end}'`,
+  );
+  expect(rows).toEqual([]);
+});
+
 test('an analyst without a grant on a model reads every view, and sees no model', async () => {
   const { rows } = await superuser.query<{ name: string }>(
     `select relname as name from pg_class where relnamespace = 'pgscore_bi'::regnamespace and relkind = 'v'`,

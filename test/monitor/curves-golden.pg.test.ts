@@ -6,7 +6,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { readGolden, stage } from './golden/staged.ts';
 
 type Point = Record<string, number | null>;
-type Month = { window_date: string; thresholds: Point[]; tenths: Point[] };
+type Month = { window_date: string; thresholds: Point[]; tenths: Point[]; roc: Point[] };
 
 const file = new URL('golden/curves.json', import.meta.url);
 const { months } = JSON.parse(readFileSync(file, 'utf8')) as { months: Month[] };
@@ -51,6 +51,12 @@ test.each(months)(
     expect(differences(month.tenths, points)).toEqual([]);
   },
 );
+
+test.each(months)('in $window_date the ROC curve has the points of scikit-learn, and no other', async (month) => {
+  const points = await shown('roc_curve', 'threshold desc', month.window_date);
+  expect(points).toHaveLength(month.roc.length);
+  expect(differences(month.roc, points)).toEqual([]);
+});
 
 /** The queries of a page, about another model. */
 function queriesOf(page: string, model: string): string[] {

@@ -60,24 +60,49 @@ test('the area of each class against the others is that of scikit-learn, within 
   }
 });
 
-test('precision, recall and F1 of each class are those of scikit-learn', async () => {
-  const read = `select *, window_date::text from pgscore_bi.class_performance_monthly where model_name = 'multiclass'`;
-  const { rows } = await superuser.query<Shown>(read);
-  for (const { window_date: date, values } of readGolden('multiclass').golden.filter(
-    ({ grain }) => grain === 'month',
-  )) {
-    for (const [name, value] of Object.entries(values ?? {})) {
-      const [, label, column] = /^class_([abc])_(.+)$/.exec(name) ?? [];
-      if (label === undefined || column === undefined) continue;
-      const row = rows.find((one) => one['window_date'] === date && one['class_label'] === label);
-      const expected = value === null ? null : expect.closeTo(Number(value), 12);
-      expect([date, name, column === 'support' ? Number(row?.[column]) : row?.[column]]).toEqual([
-        date,
-        name,
-        expected,
-      ]);
+test.each(['day', 'week', 'month'] as const)(
+  'precision, recall and F1 of each class are those of scikit-learn, with the intervals of scipy, by %s',
+  async (grain) => {
+    const read = `select *, window_date::text from pgscore_bi.class_performance_${SUFFIXES[grain]} where model_name = 'multiclass'`;
+    const { rows } = await superuser.query<Shown>(read);
+    for (const { window_date: date, values } of readGolden('multiclass').golden.filter((one) => one.grain === grain)) {
+      for (const [name, value] of Object.entries(values ?? {})) {
+        const [, label, column] = /^class_([abc])_(.+)$/.exec(name) ?? [];
+        if (label === undefined || column === undefined) continue;
+        const row = rows.find((one) => one['window_date'] === date && one['class_label'] === label);
+        const expected = value === null ? null : expect.closeTo(Number(value), 12);
+        expect([date, name, column === 'support' ? Number(row?.[column]) : row?.[column]]).toEqual([
+          date,
+          name,
+          expected,
+        ]);
+      }
     }
-  }
+  },
+);
+
+test('of each class it is told whether the labels of its window are there', async () => {
+  const { rows } = await superuser.query(
+    `select c.window_date from pgscore_bi.class_performance_weekly c
+       full join (select * from pgscore_bi.multiclass_performance_weekly where n_labeled > 0) p using (model_name, model_version, window_start)
+      where model_name = 'multiclass' and (c.n_labeled, c.label_coverage, c.is_mature, c.window_end) is distinct from (p.n_labeled, p.label_coverage, p.is_mature, p.window_end)`,
+  );
+  expect(rows).toEqual([]);
+});
+
+test('what a class has no value for has a reason', async () => {
+  const read = `select window_date::text, class_label, precision_score, recall_score, f1_score, roc_auc, undefined_reason from pgscore_bi.class_performance_daily where model_name = 'multiclass'`;
+  const { rows } = await superuser.query<Shown>(read);
+  const told = rows.map((row) => [row['window_date'], row['class_label'], row['undefined_reason'] !== null]);
+  const missing = rows.map((row) => [
+    row['window_date'],
+    row['class_label'],
+    Object.values(row).slice(0, -1).includes(null),
+  ]);
+  expect(told).toEqual(missing);
+  expect(new Set(rows.map((row) => row['undefined_reason']))).toEqual(
+    new Set([null, 'no_positive_labels', 'no_predicted_positives', 'one_class']),
+  );
 });
 
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */

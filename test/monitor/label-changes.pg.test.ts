@@ -44,6 +44,45 @@ test('a label without a time that is corrected before a refresh is one label aft
   expect(await refreshed(model, LABELS)).toEqual([{ label: 'no' }]);
 });
 
+test('a label that only says something else is corrected beside the prediction of each version', async () => {
+  const model = await addModel('challenged');
+  const second = await addVersion(superuser, model, 2);
+  await addRun(superuser, second, [{ id: 1, at: DAY, score: 0.2, label: 'no' }]);
+  await say(model, 'yes', DAY);
+  const pairs = `select number, label, revision, actual_class, round(p_actual::numeric, 3)::float8 as p_actual from pgscore_data.evaluation e join pgscore_data.version v using (version_id) where e.model_id = $1 order by number`;
+  expect(await refreshed(model, pairs)).toEqual([
+    { number: 1, label: 'yes', revision: 1, actual_class: 1, p_actual: 0.7 },
+    { number: 2, label: 'yes', revision: 1, actual_class: 1, p_actual: 0.2 },
+  ]);
+  await say(model, 'no', DAY);
+  expect(await refreshed(model, pairs)).toEqual([
+    { number: 1, label: 'no', revision: 2, actual_class: 0, p_actual: 0.3 },
+    { number: 2, label: 'no', revision: 2, actual_class: 0, p_actual: 0.8 },
+  ]);
+  const log = `select labels_changed::int, entities::int, pairs_removed::int, pairs_added::int from pgscore_data.refresh_log where $1::int > 0 order by refresh_id desc limit 1`;
+  expect(await refreshed(model, log)).toEqual([{ labels_changed: 1, entities: 1, pairs_removed: 2, pairs_added: 2 }]);
+});
+
+test('a label that is corrected together with another label of its entity, or with a new prediction, judges what it judged', async () => {
+  const model = await addModel('together');
+  await say(model, 'yes', DAY);
+  await refreshed(model, LABELS);
+  await say(model, 'no', DAY);
+  await say(model, 'yes', '2026-03-02 00:00+00');
+  await addRun(superuser, model, [{ id: 1, at: '2026-03-01 12:00+00', score: 0.9, label: 'yes' }]);
+  const pairs = `select label, score from pgscore_data.evaluation where model_id = $1 order by known_at`;
+  const together = [
+    { label: 'no', score: 0.7 },
+    { label: 'yes', score: 0.9 },
+  ];
+  expect(await refreshed(model, pairs)).toEqual(together);
+  await say(model, 'no', '2026-03-02 00:00+00');
+  await addRun(superuser, model, [{ id: 1, at: '2026-03-01 13:00+00', score: 0.6, label: 'yes' }]);
+  expect(await refreshed(model, pairs)).toEqual([together[0], { label: 'no', score: 0.6 }]);
+  const cells = `select actual_class, predicted_class, n::int from pgscore_data.cell_outcome join pgscore_data.version using (version_id) where model_id = $1 and n <> 0`;
+  expect(await refreshed(model, cells)).toEqual([{ actual_class: 0, predicted_class: 1, n: 2 }]);
+});
+
 test('a corrected label meets the prediction of each version that knows its class', async () => {
   const model = await addModel('versions');
   const second = await addVersion(superuser, model, 2);

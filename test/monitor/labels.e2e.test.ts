@@ -110,14 +110,27 @@ describe('labels in a table of the user', () => {
     await expectDays('own', withLabel(1, 2));
   });
 
-  test('a table that was swapped for another is read instead of it', async () => {
-    await alice.query(`alter table own_truth rename to own_truth_old;
+  test('a table that was swapped for another is noticed in seconds, read instead of it, and again from then on', async () => {
+    await alice.query('alter table own_truth enable trigger user');
+    // As an hour of triggers leaves it.
+    await superuser.query(
+      `update pgscore_data.label_source set compared_at = now() - interval '1 minute', compare_after = now() + interval '59 minutes'`,
+    );
+    await alice.query(`begin;
+      alter table own_truth rename to own_truth_old;
       create table own_truth (id int primary key, y float8, known timestamptz);
-      insert into own_truth values (1, 10.5, '2026-02-01 00:00+00')`);
-    await superuser.query(`update pgscore_data.label_source set compare_after = now()`);
+      insert into own_truth values (1, 10.5, '2026-02-01 00:00+00');
+      commit`);
     await expectDays('own', withLabel(0, 0.5));
-    const { rows } = await alice.query(`select captured_by, error from pgscore.label_sources where model = 'own'`);
-    expect(rows).toEqual([{ captured_by: 'polling', error: null }]);
+    const sources = `select captured_by, error from pgscore.label_sources where model = 'own'`;
+    expect((await alice.query(sources)).rows).toEqual([{ captured_by: 'polling', error: null }]);
+    await alice.query(`update own_truth set y = 12`);
+    await superuser.query(`update pgscore_data.label_source set compare_after = now()`);
+    await expectDays('own', withLabel(0, 2));
+    await alice.query(`select pgscore.set_labels('own', 'own_truth', label => 'y', known_at => 'known')`);
+    expect((await alice.query(sources)).rows).toEqual([{ captured_by: 'triggers', error: null }]);
+    await alice.query(`update own_truth set y = 13`);
+    await expectDays('own', withLabel(0, 3));
   });
 });
 

@@ -93,3 +93,21 @@ test('a classifier has none', async () => {
   await addMonitoredModel(superuser, 'churn', 'binary');
   expect(await cells('churn')).toEqual([]);
 });
+
+test('errors are counted to both sides, each in its bin, and what is far off by itself', async () => {
+  const pairs = Array.from({ length: 400 }, (_, id) => [id % 41, id === 7 ? 1e9 : id % 41 === 0 ? 9 : 20] as const);
+  await staged('erring', pairs);
+  const read = `select error_low, error_high, n::int, n_sampled::int, share from pgscore_bi.error_distribution where model_name = $1 order by 1 nulls first`;
+  type Bin = { error_low: number | null; error_high: number | null; n: number; n_sampled: number; share: number };
+  const { rows } = await superuser.query<Bin>(read, ['erring']);
+  expect(rows.reduce((sum, { n }) => sum + n, 0)).toBe(400);
+  const errors = pairs.map(([said, actual]) => said - actual);
+  const right = rows.map(({ error_low: low, error_high: high, n, n_sampled: all, share }) => {
+    const inside = errors.filter((error) => holds(low, high, error)).length;
+    const within = errors.filter((error) => holds(low, high, error) && error !== low && error !== high).length;
+    return within <= n && n <= inside && all === 400 && share === n / 400;
+  });
+  expect(right).not.toContain(false);
+  expect(rows[0]).toMatchObject({ error_low: null, n: 1 });
+  expect((await superuser.query(read, ['churn'])).rows).toEqual([]);
+});

@@ -23,13 +23,14 @@ test('days are those of the view, whatever zone the browser is in', () => {
 });
 
 test('spans are told in the unit that fits', () => {
-  expect([0, 59, 90, 7200, 90_000, 200_000].map((seconds) => span(seconds))).toEqual([
+  expect([0, 59, 90, 7200, 90_000, 200_000, 400_000_000].map((seconds) => span(seconds))).toEqual([
     '0 s',
     '59 s',
     '2 min',
     '2 h',
     '25 h',
     '2 days',
+    '13 years',
   ]);
   expect(ago('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z'))).toBe('5 min ago');
   expect(ago(null)).toBe('never');

@@ -19,6 +19,14 @@ const [superuser, ada, alice] = await Promise.all([
     PGSCORE_GATEWAY_TLS_CERT: certificate?.cert ?? '',
     PGSCORE_GATEWAY_TLS_KEY: certificate?.key ?? '',
   });
+  // On the same machine it would be asked without TCP.
+  await superuser.query(
+    `create function public.by_tcp() returns trigger language plpgsql as 'begin new.socket_folder := null; return new; end'`,
+  );
+  await superuser.query(
+    'create trigger by_tcp before insert or update on pgscore_data.gateway for each row execute function public.by_tcp()',
+  );
+  await superuser.query('update pgscore_data.gateway set since = since');
   await deployBytes(ada, 'sum', weightedModel({ a: 'float64' }));
   await alice.query('set pgscore.execution = online');
   expect((await alice.query(`select score('sum', '{"a": 3}') as score`)).rows).toEqual([{ score: 3 }]);

@@ -13,6 +13,7 @@ const LONG = [
   'faults/terminated-connections',
   'faults/server-restart',
   'commands/care',
+  'commands/demo',
   'monitor/cells',
   'web/page',
   'faults/refilled-source',

@@ -2,8 +2,8 @@
 export const OTHER_VIEWS = `
 drop view if exists pgscore.alerts, pgscore_bi.alerts, pgscore_bi.alert_history, pgscore_bi.estimated_performance_daily, pgscore_bi.version_comparison cascade;
 create view pgscore_bi.alerts as
-select 'churn'::text as model_name, 1::bigint as model_version, a.name as alert, 'accuracy'::text as metric, null::text as column_name, a.state, a.state = 'firing' as is_raised, 'page'::text as severity,
-       '2026-03-02 10:00+00'::timestamptz as since, 0.61::float8 as value, 0.7::float8 as lower_threshold, null::float8 as upper_threshold, 224::bigint as n, '2026-03-01'::date as window_date
+select 'churn'::text as model_name, 1::bigint as model_version, a.name as alert, 'accuracy'::text as metric, 'day'::text as grain, null::text as column_name, a.state, a.state = 'firing' as is_raised, 'page'::text as severity,
+       '2026-03-02 10:00+00'::timestamptz as since, 0.61::float8 as value, 0.7::float8 as lower_threshold, null::float8 as upper_threshold, 0.7::float8 as threshold, 'below'::text as direction, 224::bigint as n, '2026-03-01'::date as window_date
   from (values ('quiet', 'ok'), ('unknown', 'insufficient_data'), ('accuracy low', 'firing')) a (name, state);
 create view pgscore_bi.alert_history as
 select 'churn'::text as model_name, 1::bigint as model_version, 'accuracy low'::text as alert, 'resolved'::text as event, null::text as reason, 'page'::text as severity, 'accuracy'::text as metric,

@@ -126,4 +126,18 @@ describe('everything of the page', () => {
     for (const path of ['/healthz', '/metrics']) expect((await ask(origin, path)).status).toBe(200);
     await open.stop();
   });
+
+  test('behind a proxy it is open to whom the proxy names, and to nobody else', async () => {
+    const settings = { PGSCORE_HTTP_HOST: '0.0.0.0', PGSCORE_PAGE_USER_HEADER: 'X-Forwarded-User' };
+    const behind = await startTestService(database, settings);
+    const origin = behind.url.replace('0.0.0.0', '127.0.0.1');
+    const statuses = async (headers: Record<string, string>) =>
+      Promise.all(
+        ['/', '/page/main.js', '/page/api/health'].map(async (path) => (await ask(origin, path, headers)).status),
+      );
+    expect(await statuses({ 'x-forwarded-user': 'ada' })).toEqual([200, 200, 200]);
+    expect(await statuses({})).toEqual([403, 403, 403]);
+    expect(await statuses({ 'x-forwarded-user': '' })).toEqual([403, 403, 403]);
+    await behind.stop();
+  });
 });

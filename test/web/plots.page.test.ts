@@ -1,14 +1,37 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 
+import { decimal } from '../../src/page/format.ts';
+import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
 import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { addWatchedModels } from './watched-models.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
 await addWatchedModels(superuser);
+await superuser.query(`select pgscore.set_alert('churn', 'monthly', 'accuracy', threshold => 0.4, grain => 'month')`);
+await superuser.query(
+  `insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event, began_at, window_start, window_end, value, n, is_digest, due_at, next_attempt_at)
+   select x.at, 'raised', m.model_id, 'error_rise', 0, '', 'mae', 'day', 'performance', 'warning', x.event, '2026-03-03 08:00+00', '2026-03-02', '2026-03-03', 9, 40, false, x.at, x.at
+     from pgscore_data.model m cross join (values ('2026-03-03 08:00+00'::timestamptz, 'firing'), ('2026-03-05 08:00+00', 'resolved')) x (at, event) where m.name = 'price'`,
+);
+
+/** A prediction a month of 2013, and one of 2026. */
+async function addPausedModel(): Promise<void> {
+  const model = await addMonitoredModel(superuser, 'paused', 'binary');
+  const at = [...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month, 5)), Date.UTC(2026, 2, 5)];
+  const rows = at.map((time, id) => ({ id, at: new Date(time).toISOString(), score: 0.9, label: 'yes' }));
+  await addRun(superuser, model, rows);
+  await superuser.query(
+    `select pgscore.record_label('paused', id::text, 'yes', '2026-04-01 00:00+00') from generate_series(0, 12) id`,
+  );
+  await superuser.query('select pgscore.refresh()');
+}
+
+await addPausedModel();
 const service = await startTestService(database);
 
 let opened: TestPage;
@@ -56,7 +79,7 @@ async function show(hash: string): Promise<void> {
     await card.waitFor();
     expect(await card.locator('.big').textContent()).toBe(`${((churn?.accuracy ?? 0) * 100).toFixed(1)} %`);
     expect(await card.locator('.model-value .chip').textContent()).toMatch(/^[+−]\d+\.\d points in a month$/);
-    expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'price']);
+    expect(await page.locator('.model h2').allTextContents()).toEqual(['animal', 'churn', 'paused', 'price']);
   });
 
   test('what a regression said against what came of it, a point a cell and a line where it was right', async () => {
@@ -135,26 +158,72 @@ async function show(hash: string): Promise<void> {
     expect(await page.locator('#coverage').textContent()).not.toContain('should be');
   });
 
-  test('reliability, precision and recall by threshold, and scores, of the month that is looked at', async () => {
-    await show('#/model/churn?month=2026-02-01');
-    const month = `where model_name = 'churn' and window_date = '2026-02-01'`;
-    type Bin = { x: number; y: number };
-    const reliability = await rowsOf<Bin>(
-      `select mean_score as x, observed_rate as y from pgscore_bi.reliability_curve ${month} order by bin_low`,
+  test('where the alerts about a metric begin', async () => {
+    await show('#/model/churn?metric=accuracy');
+    const bound = series(await drawnIn(page, 'performance'), 'alert below: monthly');
+    expect(bound?.map(({ y }) => y)).toEqual([0.4, 0.4, 0.4]);
+    await show('#/model/churn?metric=f1_score');
+    expect((await drawnIn(page, 'performance')).map(({ label }) => label)).not.toContain('alert below: monthly');
+  });
+
+  test('which version is better, and by how much at least', async () => {
+    const compared = `select model_version::text as version, value_a, value_b, difference, ci_low, ci_high, verdict from pgscore_bi.version_comparison
+      where model_name = 'price' and compared_with = 'predecessor' and difference is not null order by metric`;
+    type Compared = Record<'value_a' | 'value_b' | 'difference' | 'ci_low' | 'ci_high', number> & { verdict: string };
+    await waitFor(async () => (await rowsOf(compared)).length === 2, { message: 'the comparison' });
+    await show('#/model/price');
+    await page.locator('#comparison tbody tr').first().waitFor();
+    const view = (await rowsOf<Compared>(compared)).map((row) => [
+      ...[row.value_a, row.value_b, row.difference].map(decimal),
+      `${decimal(row.ci_low)} to ${decimal(row.ci_high)}`,
+      row.verdict.replaceAll('_', ' '),
+    ]);
+    expect((await numbersIn(page, 'comparison')).map((cells) => cells.slice(3))).toEqual(view);
+  });
+
+  test('from when to when alerts were raised', async () => {
+    await show('#/model/price');
+    const [raised] = (await drawnIn(page, 'rules')) as unknown as [{ data: { x: number[]; y: string }[] }];
+    const times = await rowsOf<{ at: Date }>(
+      `select event_at as at from pgscore_bi.alert_history where model_name = 'price' and alert = 'error_rise' order by 1`,
     );
-    expect(reliability.length).toBeGreaterThan(5);
-    expect(series(await drawnIn(page, 'reliability'), 'observed')).toEqual(reliability);
-    const recall = await rowsOf<Bin>(
-      `select threshold as x, recall_score as y from pgscore_bi.threshold_curve ${month} order by 1`,
+    expect(raised.data).toEqual([{ x: times.map(({ at }) => at.getTime()), y: 'error_rise' }]);
+    expect((await numbersIn(page, 'rules', 1)).map((cells) => cells[0])).toEqual(['resolved', 'firing']);
+  });
+
+  test('months by the age of labels', async () => {
+    await show('#/model/churn');
+    await page.locator('#label-age tbody tr').first().waitFor();
+    const view = await rowsOf<{ cells: string[] }>(
+      `select array_agg(to_char(accuracy * 100, 'FM990.0') || ' %' order by n_labeled, length(label_age) < 6) as cells from pgscore_bi.performance_by_label_age
+        where model_name = 'churn' group by window_date order by window_date desc`,
     );
-    expect(series(await drawnIn(page, 'threshold'), 'recall')).toEqual(recall);
-    const scores = await rowsOf<Bin>(
-      `select floor(bin_low * 50 + 1e-9)::int as x, sum(n)::int as y from pgscore_bi.score_distribution_daily
-        where model_name = 'churn' and outcome = 'all' and window_date between '2026-02-01' and '2026-02-28' group by 1`,
+    const shown = (await numbersIn(page, 'label-age')).map((cells) => cells.slice(1, 6).filter((cell) => cell !== '–'));
+    expect(shown.map((cells) => cells.toSorted())).toEqual(view.map(({ cells }) => cells.toSorted()));
+  });
+
+  test('the errors of a regression to both sides', async () => {
+    await show('#/model/price?versions=1');
+    const view = await rowsOf<{ share: number }>(
+      `select share from pgscore_bi.error_distribution where model_name = 'price' and model_version = 1 order by error_low nulls first, error_high nulls last`,
     );
-    const shares = new Map(scores.map(({ x, y }) => [x, y / 224]));
-    const drawn = series(await drawnIn(page, 'scores'), 'version 1') ?? [];
-    for (const [step, { y }] of drawn.entries()) expect(y).toBeCloseTo(shares.get(step) ?? 0, 12);
+    expect(series(await drawnIn(page, 'residuals'), 'share')).toEqual(view.map(({ share }) => share));
+    expect(view.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
+    await show('#/model/churn');
+    await drawnIn(page, 'performance');
+    expect(await page.locator('#residuals').isVisible()).toBe(false);
+  });
+
+  test('when accuracy was brought up to date', async () => {
+    await show('#/');
+    await page.locator('#refreshes summary').click();
+    const view = await rowsOf<{ cells: string[] }>(
+      `select array[runs_seen, labels_changed, pairs_added, pairs_removed]::text[] || (round(duration_ms) || ' ms') as cells from pgscore_bi.refresh_log order by started_at desc limit 20`,
+    );
+    const plain = (cell: string): string => cell.replaceAll(',', '');
+    expect((await numbersIn(page, 'refreshes')).map((cells) => cells.slice(1).map(plain))).toEqual(
+      view.map(({ cells }) => cells),
+    );
   });
 
   test('sizes of errors and their side, of a regression', async () => {
@@ -168,36 +237,29 @@ async function show(hash: string): Promise<void> {
     expect(await page.locator('#threshold').isVisible()).toBe(false);
   });
 
-  test('a confusion matrix of three classes, without a threshold', async () => {
-    await show('#/model/animal?month=2026-01-01');
-    const counts = await rowsOf<{ n: string }>(
-      `select sum(n) as n from pgscore_bi.confusion_matrix_daily where model_name = 'animal' and window_date < '2026-02-01'
-        and actual_class = predicted_class group by actual_class order by actual_class`,
-    );
-    await page.locator('#classes .hit').first().waitFor();
-    expect(await page.locator('#classes .hit strong').allTextContents()).toEqual(counts.map(({ n }) => n));
-    expect(await page.locator('#threshold').isVisible()).toBe(false);
-  });
-
-  test('a threshold, moved with the keyboard, counts what it would call', async () => {
-    await show('#/model/churn?month=2026-02-01&threshold=0.6');
-    const slider = page.locator('#threshold input');
-    await slider.waitFor();
-    await slider.press('ArrowRight');
-    await slider.press('ArrowRight');
-    expect(page.url()).toContain('threshold=0.62');
-    const [counted] = await rowsOf<Record<'hits' | 'misses' | 'alarms' | 'passes', string>>(
-      `select count(*) filter (where score > 0.62 and actual = 'yes') as hits, count(*) filter (where score <= 0.62 and actual = 'yes') as misses,
-              count(*) filter (where score > 0.62 and actual = 'no') as alarms, count(*) filter (where score <= 0.62 and actual = 'no') as passes
-         from pgscore_bi.prediction_detail where model_name = 'churn' and event_time >= '2026-02-01' and event_time < '2026-03-01'`,
-    );
-    expect(await page.locator('#threshold .cell strong').allTextContents()).toEqual([
-      counted?.hits,
-      counted?.misses,
-      counted?.alarms,
-      counted?.passes,
+  test('a year long ago and a day of now both have room: what lies between is left out, and said to be', async () => {
+    await show('#/model/paused?metric=accuracy');
+    const drawn = await drawnIn(page, 'performance');
+    const known = (series(drawn, 'version 1') ?? []).filter(({ y }) => y !== null);
+    expect(known.map(({ x }) => x)).toEqual([
+      ...Array.from({ length: 12 }, (_, month) => Date.UTC(2013, month)),
+      Date.UTC(2026, 2),
     ]);
-    await page.reload();
-    expect(await slider.inputValue()).toBe('0.62');
+    const places = await page.locator('#performance canvas').evaluate((canvas) => {
+      type Scale = { getPixelForValue(time: number): number; getValueForPixel(pixel: number): number };
+      type Library = { getChart(of: unknown): { scales: { x: Scale }; chartArea: { width: number } } };
+      const { Chart } = globalThis as unknown as { Chart: Library };
+      const { scales, chartArea } = Chart.getChart(canvas);
+      const pixel = (time: number): number => scales.x.getPixelForValue(time);
+      const [first, last, now] = [pixel(Date.UTC(2013, 0)), pixel(Date.UTC(2013, 11)), pixel(Date.UTC(2026, 2))];
+      return {
+        year: (last - first) / chartArea.width,
+        pause: (now - last) / chartArea.width,
+        back: scales.x.getValueForPixel(now),
+      };
+    });
+    expect(places.year).toBeGreaterThan(0.6);
+    expect(places.pause).toBeLessThan(0.25);
+    expect(places.back).toBeCloseTo(Date.UTC(2026, 2), -3);
   });
 });

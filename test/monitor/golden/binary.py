@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics
 
-from intervals import Z, wilson
+from intervals import Z, of_f1, wilson
 
 EDGES = np.array(
     sorted(
@@ -67,12 +67,16 @@ def binary(rows):
         'average_precision': metrics.average_precision_score(truth, scores) if pos else None,
         'ks_of_scores': stats.ks_2samp(scores[truth == 1], scores[truth == 0]).statistic if pos and neg else None,
     }
-    shares = {'accuracy': (tp + tn, n), 'precision': (tp, tp + fp), 'recall': (tp, pos)}
+    shares = {
+        'accuracy': (tp + tn, n),
+        'precision': (tp, tp + fp),
+        'recall': (tp, pos),
+        'specificity': (tn, neg),
+        'positive_rate_predicted': (tp + fp, n),
+        'positive_rate_actual': (pos, n),
+    }
     for name, (hits, of) in shares.items():
         golden[f'{name}_ci_low'], golden[f'{name}_ci_high'] = wilson(hits, of)
-    low, high = wilson(tp, tp + fp + fn)
-    golden['f1_ci_low'], golden['f1_ci_high'] = (
-        (None, None) if low is None else (2 * low / (1 + low), 2 * high / (1 + high))
-    )
+    golden['f1_ci_low'], golden['f1_ci_high'] = of_f1(tp, fp + fn)
     golden['roc_auc_ci_low'], golden['roc_auc_ci_high'] = delong(truth, scores)
     return golden | {'one_score_a_bin': one_score_a_bin(scores)}

@@ -44,6 +44,22 @@ def by_tenth(scores, truth):
         }
 
 
+def roc(scores, truth):
+    """Of scores to a hundredth, a point for each that some have, after the one where nothing is called positive."""
+    hundredth = np.searchsorted(np.arange(1, 100) / 100, scores, side='left')
+    rates = metrics.roc_curve(truth, hundredth, drop_intermediate=False)
+    for false_positive, true_positive, threshold in zip(*rates, strict=True):
+        yield {
+            'threshold': threshold / 100 if np.isfinite(threshold) else 1,
+            'true_positive_rate': true_positive,
+            'false_positive_rate': false_positive,
+        }
+
+
 def curves(rows):
     scores, truth = np.array([p for p, _ in rows]), np.array([y for _, y in rows])
-    return {'thresholds': list(by_threshold(scores, truth)), 'tenths': list(by_tenth(scores, truth))}
+    return {
+        'thresholds': list(by_threshold(scores, truth)),
+        'tenths': list(by_tenth(scores, truth)),
+        'roc': list(roc(scores, truth)),
+    }

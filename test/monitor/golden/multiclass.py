@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics
 
 from binary import EDGES
-from intervals import wilson
+from intervals import of_f1, wilson
 
 CLASSES = ['a', 'b', 'c']
 
@@ -15,6 +15,10 @@ def one_probability_a_bin(p):
         if len(np.unique(np.searchsorted(EDGES, distinct, side='left') // 4)) < len(distinct):
             return False
     return True
+
+
+def interval_of(name):
+    return f'{name}_ci_low', f'{name}_ci_high'
 
 
 def multiclass(rows):
@@ -31,7 +35,7 @@ def multiclass(rows):
         'n_classes_defined': len(set(truth)),
     }
     golden['accuracy_ci_low'], golden['accuracy_ci_high'] = wilson(hits, len(rows))
-    for average in ('macro', 'weighted'):
+    for average in ('macro', 'weighted', 'micro'):
         scores = metrics.precision_recall_fscore_support(
             truth, said, labels=CLASSES, average=average, zero_division=np.nan
         )
@@ -40,6 +44,12 @@ def multiclass(rows):
     each = metrics.precision_recall_fscore_support(truth, said, labels=CLASSES, average=None, zero_division=np.nan)
     for name, values in zip(('precision_score', 'recall_score', 'f1_score', 'support'), each, strict=True):
         golden |= {f'class_{place}_{name}': value for place, value in zip(CLASSES, values, strict=True)}
+    for name in CLASSES:
+        right = sum(t == s == name for t, s in zip(truth, said, strict=True))
+        support, predicted = truth.count(name), said.count(name)
+        golden |= dict(zip(interval_of(f'class_{name}_precision'), wilson(right, predicted), strict=True))
+        golden |= dict(zip(interval_of(f'class_{name}_recall'), wilson(right, support), strict=True))
+        golden |= dict(zip(interval_of(f'class_{name}_f1'), of_f1(right, support + predicted - 2 * right), strict=True))
     areas = []
     for place, name in enumerate(CLASSES):
         true = np.array([t == name for t in truth])
@@ -49,4 +59,6 @@ def multiclass(rows):
     golden['macro_roc_auc'] = np.mean(defined) if defined else None
     golden['n_classes_defined_auc'] = len(defined)
     golden['top_2_accuracy'] = metrics.top_k_accuracy_score(truth, p, k=2, labels=CLASSES)
+    among = metrics.top_k_accuracy_score(truth, p, k=2, labels=CLASSES, normalize=False)
+    golden |= dict(zip(interval_of('top_2_accuracy'), wilson(among, len(rows)), strict=True))
     return golden | {'one_score_a_bin': one_probability_a_bin(p)}

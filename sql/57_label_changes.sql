@@ -1,0 +1,124 @@
+-- What changes where labels come from: queued by triggers as it is written, or found by comparison.
+
+create or replace function pgscore_data._label_select(s pgscore_data.label_source, relation oid, transition text) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  families text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = s.model_id);
+  found text[] := (
+    select array_agg(pgscore._label_key(pgscore._base_type(a.atttypid)) order by k.n)
+      from unnest(s.key_columns) with ordinality as k (name, n) left join pg_attribute a on a.attrelid = relation and a.attname = k.name and not a.attisdropped);
+  moment oid := (select pgscore._base_type(a.atttypid) from pg_attribute a where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped);
+begin
+  if found is distinct from families
+    or not exists (select from pg_attribute a where a.attrelid = relation and a.attname = s.label_column and not a.attisdropped)
+    or s.known_at_column is not null and coalesce(moment not in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype), true)
+  then
+    return null;
+  end if;
+  return format('select array[%s] as key, %s as known_at, nullif(concat(t.%I), '''') as label from %s t',
+    (select string_agg(format('concat(t.%I)', k), ', ' order by n) from unnest(s.key_columns) with ordinality as x (k, n)),
+    case when s.known_at_column is null then 'null::timestamptz' when moment = 'timestamptz'::regtype then format('t.%I', s.known_at_column)
+      else format('t.%I::timestamp at time zone %L', s.known_at_column, s.time_zone) end,
+    s.label_column, transition)
+    || (select string_agg(format(' %s t.%I is not null', case n when 1 then 'where' else 'and' end, k), '' order by n) from unnest(s.key_columns) with ordinality as x (k, n));
+end
+$$;
+comment on function pgscore_data._label_select(pgscore_data.label_source, oid, text) is 'The query that reads labels out of the rows that a statement wrote; NULL where the columns are not what they were. concat() calls no function of a type''s owner.';
+
+create or replace function pgscore._capture_labels() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set extra_float_digits = 1
+as $$
+declare
+  s pgscore_data.label_source;
+  fresh text;
+  stale text;
+begin
+  select * into s from pgscore_data.label_source x where x.source_id::text = tg_argv[0] and x.source_schema = tg_table_schema and x.source_name = tg_table_name;
+  if not found then
+    return null;
+  end if;
+  if tg_op <> 'TRUNCATE' then
+    fresh := pgscore_data._label_select(s, tg_relid, 'fresh');
+    stale := pgscore_data._label_select(s, tg_relid, 'stale');
+  end if;
+  if fresh is null then
+    insert into pgscore_data.comparison_request (source_id) values (s.source_id);
+    return null;
+  end if;
+  if tg_op <> 'INSERT' then
+    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted) select $1, $2, o.key, o.known_at, true from (%s) o where o.label is not null', stale)
+      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) n where n.key = o.key and n.known_at is not distinct from o.known_at and n.label is not null)', fresh) else '' end
+    using s.model_id, s.source_id;
+  end if;
+  if tg_op <> 'DELETE' then
+    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, label) select $1, $2, n.key, n.known_at, n.label from (%s) n where n.label is not null', fresh)
+      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) o where o.key = n.key and o.known_at is not distinct from n.known_at and o.label = n.label)', stale) else '' end
+    using s.model_id, s.source_id;
+  end if;
+  return null;
+end
+$$;
+comment on function pgscore._capture_labels() is 'Trigger of a table that holds labels: queues what a statement wrote, in its transaction. On a table that no model takes its labels from it does nothing.';
+
+create or replace function pgscore._capture_by_triggers(source regclass, source_id int) returns boolean
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  event record;
+begin
+  if (select c.relkind from pg_class c where c.oid = source) not in ('r', 'p') or not has_table_privilege(source, 'trigger') then
+    return false;
+  end if;
+  for event in
+    select * from (values ('insert', 'referencing new table as fresh'), ('update', 'referencing old table as stale new table as fresh'),
+      ('delete', 'referencing old table as stale'), ('truncate', '')) e (name, transition)
+  loop
+    execute format('create or replace trigger %I after %s on %s %s for each statement execute function pgscore._capture_labels(%s)',
+      'pgscore_labels_' || source_id || '_' || event.name, event.name, source, event.transition, source_id);
+  end loop;
+  return true;
+exception
+  when insufficient_privilege or wrong_object_type or feature_not_supported then
+    return false;
+end
+$$;
+comment on function pgscore._capture_by_triggers(regclass, int) is 'Puts the triggers that capture labels on a table, as the caller; false where she may not, or where it is no table.';
+
+create or replace function pgscore_data._compare_labels(this_source int, read_at timestamptz) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+-- In a loop the queue is read again for each label, with all that is being put into it.
+set enable_nestloop = off
+as $$
+declare
+  this_model int := (select s.model_id from pgscore_data.label_source s where s.source_id = this_source);
+  compared bigint;
+begin
+  analyze pgscore_data.compared_label;
+  analyze pgscore_data.label_change;
+  -- What changed after the source was read is newer than what was read.
+  insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
+  select this_model, this_source, c.key, c.known_at, c.label
+    from pgscore_data.compared_label c
+    left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
+   where c.source_id = this_source and e.label is distinct from c.label and coalesce(e.received_at < read_at, true)
+     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = c.key);
+  insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
+  select this_model, this_source, e.key, e.known_at, true
+    from pgscore_data.evaluation e
+   where e.model_id = this_model and e.source_id = this_source and e.received_at < read_at
+     and not exists (select from pgscore_data.compared_label c where c.source_id = this_source and c.key = e.key and (c.known_at is null or c.known_at = e.known_at))
+     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = e.key);
+  select count(*) into compared from pgscore_data.compared_label c where c.source_id = this_source;
+  delete from pgscore_data.compared_label c where c.source_id = this_source;
+  return compared;
+end
+$$;
+comment on function pgscore_data._compare_labels(int, timestamptz) is 'Queues the differences between a source of labels as it was read and what is known, and forgets what was read; how many labels it held.';

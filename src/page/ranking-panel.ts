@@ -1,0 +1,143 @@
+import { ask, number, type Row } from './api.ts';
+import type { ChartConfiguration } from './chart.ts';
+import { el } from './dom.ts';
+import { count, decimal, NOTHING, percent } from './format.ts';
+import { versionLegend } from './legend.ts';
+import { ofVersions, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import { colour, colourOf } from './theme.ts';
+
+type Data = { readonly curve: readonly Row[]; readonly months: readonly Row[] };
+type Ends = readonly [from: number, to: number];
+
+/** How well each version tells positives from negatives, whatever the threshold. */
+export const rankingPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'ranking',
+    title: 'Ranking',
+    about: 'how well positives are told from negatives, by any threshold',
+    load: async (context) => {
+      const { task, month } = context;
+      if (task !== 'binary' || month === undefined) return undefined;
+      const [curve, rows] = await Promise.all([
+        ask('roc', { ...ofVersions(context), month }),
+        ask('performance-binary-month', ofVersions(context)),
+      ]);
+      return { curve, months: rows.filter((row) => row['window_date'] === month) };
+    },
+    draw: (sheet, { curve, months }, context) => {
+      if (curve.length === 0) return sheet.say('No labels in this month.');
+      sheet.add(versionLegend(context), ...months.map((row) => el('p', { class: 'quiet' }, areasOf(row))));
+      const rate = number(
+        months.find((row) => row['model_version'] === context.focus),
+        'positive_rate_actual',
+      );
+      sheet.plot({
+        label: 'ROC curve: true positive rate against false positive rate',
+        config: curveChart(curve, context.versions, ['false_positive_rate', 'true_positive_rate'], [0, 1]),
+        table: tableOf(curve),
+      });
+      sheet.plot({
+        label: 'Precision against recall',
+        config: curveChart(curve, context.versions, ['recall_score', 'precision_score'], [rate ?? 0, rate ?? 0]),
+        table: tableOf(curve),
+      });
+    },
+  });
+
+/** The area is of finer bins than the curve has points; how far it may be off is said where it shows. */
+function areasOf(row: Row): string {
+  const [area, low, high] = ['roc_auc', 'roc_auc_ci_low', 'roc_auc_ci_high'].map((name) => number(row, name));
+  const [bound, precision] = [number(row, 'roc_auc_error_bound'), number(row, 'average_precision')];
+  const interval = typeof low === 'number' ? ` (${decimal(low)} to ${decimal(high)})` : '';
+  const off = bound !== null && bound >= 0.0005 ? `, within ${decimal(bound)}` : '';
+  return `Version ${number(row, 'model_version') ?? NOTHING}: ROC AUC ${decimal(area)}${interval}${off}; average precision ${decimal(precision)}.`;
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  false_positive_rate: 'false positive rate',
+  true_positive_rate: 'true positive rate',
+  recall_score: 'recall',
+  precision_score: 'precision',
+};
+
+/** A line a version, and where it would be if scores told nothing. */
+function curveChart(
+  curve: readonly Row[],
+  versions: readonly number[],
+  [across, up]: readonly [across: string, up: string],
+  chance: Ends,
+): ChartConfiguration {
+  const share = (value: number | string): string => percent(Number(value), 0);
+  const axis = (column: string) => ({
+    type: 'linear' as const,
+    min: 0,
+    max: 1,
+    title: { display: true, text: TITLES[column] ?? column },
+    ticks: { maxTicksLimit: 6, callback: share },
+  });
+  const lines = versions.map((version) => ({
+    label: `version ${version}`,
+    data: curve
+      .filter((row) => row['model_version'] === version && number(row, across) !== null && number(row, up) !== null)
+      .map((row) => ({ x: number(row, across) ?? 0, y: number(row, up) })),
+    borderColor: colourOf(version),
+    backgroundColor: colourOf(version),
+    borderWidth: 2,
+    pointRadius: 0,
+  }));
+  return {
+    type: 'line',
+    data: { datasets: [...lines, byChance(chance)] },
+    options: {
+      interaction: { mode: 'nearest', intersect: false },
+      scales: { x: axis(across), y: axis(up) },
+      plugins: {
+        tooltip: {
+          callbacks: {
+            title: ([item]) => `${TITLES[across] ?? across} ${percent(item?.parsed.x ?? null)}`,
+            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
+          },
+        },
+      },
+    },
+  } as ChartConfiguration;
+}
+
+function byChance([from, to]: Ends) {
+  return {
+    label: 'by chance',
+    data: [
+      { x: 0, y: from },
+      { x: 1, y: to },
+    ],
+    borderColor: colour('quiet'),
+    borderWidth: 1,
+    borderDash: [3, 4],
+    pointRadius: 0,
+    pointHitRadius: 0,
+  };
+}
+
+function tableOf(curve: readonly Row[]) {
+  const heads = [
+    'Version',
+    'Scores above',
+    'True positive rate',
+    'False positive rate',
+    'Precision',
+    'Called positive',
+  ];
+  return {
+    caption: 'The curve, point by point',
+    columns: heads.map((head, at) => (at === 0 ? head : { head, number: true as const })),
+    rows: curve.map((row) => [
+      String(number(row, 'model_version') ?? NOTHING),
+      (number(row, 'threshold') ?? 0).toFixed(2),
+      percent(number(row, 'true_positive_rate')),
+      percent(number(row, 'false_positive_rate')),
+      percent(number(row, 'precision_score')),
+      count(number(row, 'n_predicted_positive')),
+    ]),
+  };
+}

@@ -1,0 +1,56 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, expect, test } from '@jest/globals';
+
+import { runCli } from './run-cli.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'pgscore-demo-'));
+await chmod(folder, 0o755);
+afterAll(() => rm(folder, { recursive: true }));
+
+const { exit, stdout, stderr } = await runCli(['demo', '--once', '--data-dir', join(folder, 'data')]);
+
+/** The months of a table that the demo prints, by the heads of its columns. */
+function months(...heads: readonly string[]): Record<string, number>[] {
+  const lines = stderr.split('\n');
+  const cells = (line: string): string[] => line.split('|').map((cell) => cell.trim());
+  const top = lines.findIndex((line) => heads.every((head) => cells(line).includes(head)));
+  const names = cells(lines[top] ?? '');
+  const rows = lines.slice(top + 2, top + 14).map(cells);
+  expect(rows.map(([month]) => month)).toEqual(
+    Array.from({ length: 12 }, (_, month) => `2013-${String(month + 1).padStart(2, '0')}-01`),
+  );
+  return rows.map((row) => Object.fromEntries(heads.map((head) => [head, Number(row[names.indexOf(head)])])));
+}
+
+const column = (rows: readonly Record<string, number>[], head: string): number[] =>
+  rows.map((row) => row[head] ?? Number.NaN);
+
+test('the demo ends well, with what it scored', () => {
+  expect([exit, stdout]).toEqual([0, expect.stringMatching(/rows scored +32735\n/)]);
+});
+
+test('what learned from January decays in summer and comes back, what learned from spring holds', () => {
+  const rows = months('january_model', 'spring_model');
+  const january = column(rows, 'january_model');
+  expect(january[0]).toBeCloseTo(7.5, 1);
+  expect(Math.max(...january)).toBeCloseTo(17.1, 1);
+  expect(january.indexOf(Math.max(...january))).toBe(8);
+  expect(january[11]).toBeCloseTo(8.5, 1);
+  for (const summer of column(rows, 'spring_model').slice(4, 10)) {
+    expect(summer).toBeGreaterThan(6.9);
+    expect(summer).toBeLessThan(8.4);
+  }
+});
+
+test('the accuracy of the delay model follows how many flights were late, and its ranking does not', () => {
+  const rows = months('positive_rate_actual', 'accuracy', 'roc_auc');
+  const [late, accuracy, auc] = ['positive_rate_actual', 'accuracy', 'roc_auc'].map((head) => column(rows, head));
+  expect([late?.[6], late?.[8]]).toEqual([expect.closeTo(0.32, 2), expect.closeTo(0.13, 2)]);
+  expect([accuracy?.[6], accuracy?.[8]]).toEqual([expect.closeTo(0.69, 2), expect.closeTo(0.87, 2)]);
+  const [least, most] = [Math.min(...(auc ?? [])), Math.max(...(auc ?? []))];
+  expect([least > 0.64, most < 0.71]).toEqual([true, true]);
+  expect(column(months('label_coverage', 'accuracy'), 'label_coverage')).toEqual(Array.from({ length: 12 }, () => 1));
+});
