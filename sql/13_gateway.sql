@@ -1,9 +1,9 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
+-- Inlined: what is called with a password has a plan of its own, of which the password is a constant.
 create or replace function pgscore_data._quoted(value text) returns text
 language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$ select format('''%s''', replace(replace(value, E'\\', E'\\\\'), '''', E'\\''')) $$;
+return '''' || replace(replace(value, E'\\', E'\\\\'), '''', E'\\''') || '''';
 comment on function pgscore_data._quoted(text) is 'A value as it stands in a connection string.';
 
 create or replace function pgscore_data._connect_gateway() returns void
