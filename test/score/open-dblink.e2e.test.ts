@@ -20,6 +20,7 @@ const [ada, alice, bob] = await Promise.all([database.client('ada'), database.cl
 
 const CALL = `select score('sum', '{"a": 1, "b": 2}') as score`;
 const KIND = `select pgscore.predict('kind', '{"x": 1}') ->> 'label' as score`;
+const MANY = `select s.score from pgscore.score_rows('sum', array['{"a": 1, "b": 2}'::jsonb]) s`;
 const BACKEND = `select pg_backend_pid() || '.' || (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as backend`;
 const install = () => migrate({ url: database.url() });
 
@@ -170,7 +171,7 @@ describe('another server in the place of the service', () => {
     const { rows } = await alice.query<{ backend: string }>(BACKEND);
     const user = greets ? `pgscore/${rows[0]?.backend}` : 'pgscore';
     const login = `host=127.0.0.1 port=${other.port} dbname=any password=${PASSWORD} user=${user}`;
-    for (const call of [CALL, `select public.of_bob() as score`]) {
+    for (const call of [CALL, MANY, `select public.of_bob() as score`]) {
       await alice.query(`select public.dblink_disconnect('pgscore')`);
       await alice.query(`select public.dblink_connect('pgscore', $1)`, [login]);
       expect(await score(alice, call)).toBe(21);
