@@ -184,6 +184,34 @@ end
 $$;
 comment on function pgscore_models._refuse_scalar(text) is 'Raises that score() was given a value instead of a row, and how to write the row.';
 
+create or replace function pgscore_models._refuse_array(value text) returns double precision
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'score() takes a row, not the array %', left(value, 80) using errcode = 'datatype_mismatch',
+    hint = 'pgscore.score_rows(''model'', array(select c from customers c)) scores many rows; score(''model'', c) from customers c, each of them.';
+end
+$$;
+comment on function pgscore_models._refuse_array(text) is 'Raises that score() was given an array instead of a row, and what takes one.';
+
+-- To an array of records without a type PL/pgSQL says that it takes none: both of these are inlined before it is called. varchar,
+-- which score() gives, decides between this and the one for anyelement.
+create or replace function pgscore_models._score(route pgscore_models._routing, model varchar, features anyarray) returns double precision
+language sql stable
+as $$ select pgscore_models._refuse_array(pg_catalog.to_json($3)::pg_catalog.text) $$;
+comment on function pgscore_models._score(pgscore_models._routing, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
+
+create or replace function pgscore_models._given(features anyelement) returns jsonb
+language sql stable parallel safe
+as $$
+  select case when pg_catalog.pg_typeof($1) operator(pg_catalog.=) 'pg_catalog.record[]'::pg_catalog.regtype
+      then pg_catalog.to_jsonb(pgscore_models._refuse_array(pg_catalog.to_json($1)::pg_catalog.text))
+      else pgscore_models._features($1)
+    end
+$$;
+comment on function pgscore_models._given(anyelement) is 'A row as jsonb; raises for an array of records without a type.';
+
 create or replace function pgscore_models._json_row(value text) returns jsonb
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -319,17 +347,17 @@ comment on function pgscore.score(text, text) is 'score() of a row written as JS
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(pgscore_models._route($1), $1, pgscore_models._features($2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._route($1), $1, pgscore_models._given($2), $3) $$;
 comment on function pgscore.score(text, anyelement, text) is 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(pgscore_models._route($1), pgscore_models._features($2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._route($1), pgscore_models._given($2)) $$;
 comment on function pgscore.predict(text, anyelement) is 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression. Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(pgscore_models._route($1), $1, pgscore_models._features($2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._route($1), $1, pgscore_models._given($2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision

@@ -1,9 +1,9 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
+-- Inlined: what is called with a password has a plan of its own, of which the password is a constant.
 create or replace function pgscore_data._quoted(value text) returns text
 language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$ select format('''%s''', replace(replace(value, E'\\', E'\\\\'), '''', E'\\''')) $$;
+return '''' || replace(replace(value, E'\\', E'\\\\'), '''', E'\\''') || '''';
 comment on function pgscore_data._quoted(text) is 'A value as it stands in a connection string.';
 
 create or replace function pgscore_data._connect_gateway() returns void
@@ -28,7 +28,7 @@ begin
       errcode = 'object_not_in_prerequisite_state', hint = 'pgscore adopt makes it an installation of its own.';
   end if;
   for gateway in
-    select g.login, g.password, a.address
+    select g.worker_id, a.address
       from (select x.*, random() as turn from pgscore_data.gateway x join pgscore_data.worker w using (worker_id)
              where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds') g
      -- Where its machine is another, there is no such socket, and what somebody else may have put there is not its owner's.
@@ -40,9 +40,13 @@ begin
      order by g.turn, a.place
   loop
     begin
+      -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
       perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
-        gateway.address, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(gateway.password)));
-      return;
+        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password)))
+         from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
+      if found then
+        return;
+      end if;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
         get stacked diagnostics problem = pg_exception_detail;

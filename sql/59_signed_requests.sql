@@ -14,28 +14,27 @@ set search_path = pg_catalog, pg_temp
 as $$ select pg_backend_pid() || '.' || (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint $$;
 comment on function pgscore_data._backend() is 'This session, among those of all servers that have the same keys. It has one connection of the name that signed requests use.';
 
-create or replace function pgscore_data._authentication_code(keys pgscore_data.signing_keys, message text) returns bytea
-language plpgsql immutable
+create or replace function pgscore_data._authentication_code(message text) returns bytea
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return sha256(keys.outer_key || sha256(keys.inner_key || convert_to(message, 'UTF8')));
+  -- In variables, the keys would be constants of a plan, which debug_print_plan shows the caller.
+  return (select sha256(k.outer_key || sha256(k.inner_key || convert_to(message, 'UTF8'))) from pgscore_data.signing_keys k);
 end
 $$;
-comment on function pgscore_data._authentication_code(pgscore_data.signing_keys, text) is 'HMAC-SHA-256 (RFC 2104), with two keys of a block each in the place of one that is padded twice.';
+comment on function pgscore_data._authentication_code(text) is 'HMAC-SHA-256 (RFC 2104), with two keys of a block each in the place of one that is padded twice.';
 
 create or replace function pgscore_data._signed(request text) returns text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  keys pgscore_data.signing_keys;
   backend constant text := pgscore_data._backend();
   nonce constant text := gen_random_uuid();
   welcome text;
   challenge text;
 begin
-  select k.* into keys from pgscore_data.signing_keys k;
   begin
     welcome := pgscore_dblink._greet('hello ' || nonce);
   exception
@@ -43,10 +42,10 @@ begin
       raise exception 'the service does not answer on the connection of this session' using errcode = 'connection_failure', detail = sqlerrm;
   end;
   challenge := split_part(welcome, ' ', 1);
-  if split_part(welcome, ' ', 2) is distinct from encode(substr(pgscore_data._authentication_code(keys, format('welcome %s %s %s', backend, nonce, challenge)), 1, 16), 'base64') then
+  if split_part(welcome, ' ', 2) is distinct from encode(substr(pgscore_data._authentication_code(format('welcome %s %s %s', backend, nonce, challenge)), 1, 16), 'base64') then
     raise exception 'the connection of this session is not to the service' using errcode = 'connection_failure';
   end if;
-  return format('signed %s %s', encode(pgscore_data._authentication_code(keys, format(E'request %s %s\n%s', backend, challenge, request)), 'base64'), request);
+  return format('signed %s %s', encode(pgscore_data._authentication_code(format(E'request %s %s\n%s', backend, challenge, request)), 'base64'), request);
 end
 $$;
 comment on function pgscore_data._signed(text) is 'A request with its signature, once it is proven that the service is at the other end. Raises connection_failure where it is not: then it is connected to anew.';
@@ -58,6 +57,15 @@ as $$
 declare
   forwarder text;
 begin
+  if exists (
+    select from pg_proc p join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+     where p.pronamespace = quote_ident(open_schema)::regnamespace
+       and p.proname in ('dblink_connect', 'dblink_disconnect', 'dblink_error_message', 'dblink_is_busy', 'dblink_get_result', 'dblink_send_query', 'dblink_exec')
+       and not has_function_privilege(p.oid, 'execute')
+  ) then
+    raise exception 'role "%" may not call dblink in schema "%"', current_user, open_schema using errcode = 'insufficient_privilege',
+      hint = format('grant execute on all functions in schema %I to %I;', open_schema, current_user);
+  end if;
   -- Bodies that PostgreSQL has parsed: when dblink goes they go with it, and never take what somebody else gave its name.
   -- varchar, as dblink has text there, which PostgreSQL prefers: so its extension can be moved here beside these.
   foreach forwarder in array array[

@@ -25,6 +25,18 @@ export function batchOfRows(features: readonly Feature[], rows: readonly JsonRow
   return { batch: recordBatch(names, columns, rows.length), unread };
 }
 
+/** The features of a row as its batch has them: numbers, truths, arrays of numbers and texts, whatever they were written as. */
+export function readRow(features: readonly Feature[], row: JsonRow): JsonRow {
+  return Object.fromEntries(
+    features.map((feature) => [feature.name, plain(feature, parse(feature, row[feature.name]))]),
+  );
+}
+
+function plain({ type, width }: Feature, parsed: Parsed): unknown {
+  if (!Array.isArray(parsed) || width > 1) return parsed ?? null;
+  return type === 'bool' ? parsed[0] === 1 : parsed[0];
+}
+
 /** Numbers of a feature (one, or its whole array), a text, or null; undefined for what can't be read. */
 type Parsed = number[] | string | null | undefined;
 

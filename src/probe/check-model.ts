@@ -13,7 +13,7 @@ import { settleNulls } from '../model/null-handling.ts';
 import type { Signature } from '../model/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from '../model/training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
-import { compareExpected } from './expectation.ts';
+import { compareExpected, expectedFeatures } from './expectation.ts';
 import type { ExpectationReport } from './expectation.ts';
 import { proofOf } from './proof.ts';
 import type { Proof } from './proof.ts';
@@ -65,7 +65,11 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
     producer,
     baseline: training.baseline,
     expectation: options.expect === undefined ? null : await compareExpected(trial.session, options.expect),
-    proof: await proofOf(outline.bytes, trial.session),
+    proof: await proofOf(
+      outline.bytes,
+      trial.session,
+      options.expect === undefined ? [] : expectedFeatures(trial.session, options.expect),
+    ),
   };
 }
 

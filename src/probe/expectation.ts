@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { JsonRow } from '../model/json-rows.ts';
+import { readRow, type JsonRow } from '../model/json-rows.ts';
 import { matchColumns } from '../model/match-columns.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { ModelSession } from '../model/session.ts';
@@ -38,6 +38,12 @@ export async function compareExpected(session: ModelSession, rows: readonly Json
     worst = differences.reduce<Difference | null>(larger, worst);
   }
   return { rows: rows.length, worst };
+}
+
+/** The features of rows that hold expectations too, by the names that the model knows them by and as it reads them. */
+export function expectedFeatures(session: ModelSession, rows: readonly JsonRow[]): JsonRow[] {
+  const named = renaming(session, [...new Set(rows.flatMap((row) => Object.keys(row)))]);
+  return rows.map((row) => readRow(session.signature.features, named(row)));
 }
 
 function larger(one: Difference | null, other: Difference | null): Difference | null {

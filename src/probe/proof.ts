@@ -23,11 +23,18 @@ export type Proof = {
 /** For rows with another error there is nothing that a compiled function could answer: it raises. */
 const SILENT: RowErrorCode = 'non_finite_output';
 
+/** Of the rows that came with the framework's predictions; the others are 2,000 mostly. */
+const MOST_GIVEN = 1000;
+
 /** Null for a model that is not compiled; why, says the compiler, which is asked again where the function is made. */
-export async function proofOf(bytes: Uint8Array, session: ModelSession): Promise<Proof | null> {
-  const rows = rowsFor(bytes, session);
-  if (rows === null) return null;
-  const usable = await usableRows(session, rows);
+export async function proofOf(
+  bytes: Uint8Array,
+  session: ModelSession,
+  given: readonly JsonRow[],
+): Promise<Proof | null> {
+  const made = rowsFor(bytes, session);
+  if (made === null) return null;
+  const usable = await usableRows(session, [...spread(given, MOST_GIVEN), ...made]);
   const { score, label, probabilities, errors } = await predict(session, usable);
   return {
     rows: usable.map(asJson),
@@ -49,6 +56,12 @@ export function referenceOf({ rows, score, label, probabilities, silent }: Proof
     probabilities: probabilities && numbers(probabilities),
     errors: new Map(silent.map((row) => [row, { code: SILENT, message: 'no finite answer' }])),
   };
+}
+
+/** Rows at even distances where there are more. */
+function spread(rows: readonly JsonRow[], most: number): readonly JsonRow[] {
+  const step = Math.max(1, rows.length / most);
+  return Array.from({ length: Math.min(rows.length, most) }, (_, index) => rows[Math.floor(index * step)] ?? {});
 }
 
 function rowsFor(bytes: Uint8Array, { signature }: ModelSession): readonly JsonRow[] | null {
@@ -74,7 +87,7 @@ function orNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-/** JSON has no NaN and no infinity; as texts they are read by PostgreSQL all the same. */
+/** JSON has no NaN, no infinity and no -0; as texts they are read by PostgreSQL all the same. */
 function asJson(row: JsonRow): JsonRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cellAsJson(value)]));
 }
@@ -82,5 +95,6 @@ function asJson(row: JsonRow): JsonRow {
 function cellAsJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cellAsJson);
   if (typeof value === 'bigint') return value.toString();
+  if (Object.is(value, -0)) return '-0';
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

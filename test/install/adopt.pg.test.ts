@@ -25,7 +25,14 @@ test('a database is an original until it is copied, and the copy is one until it
   await client.connect();
   try {
     expect(await installationState(client)).toBe('copy');
+    const keys = 'select inner_key, outer_key from pgscore_data.signing_keys';
+    const theirs = (await client.query<{ inner_key: Buffer; outer_key: Buffer }>(keys)).rows;
     expect(await adopt(client)).toBe('copy');
+    const own = (await client.query<{ inner_key: Buffer; outer_key: Buffer }>(keys)).rows;
+    expect(own).toHaveLength(1);
+    expect([own[0]?.inner_key, own[0]?.outer_key].map((key) => key?.length)).toEqual([64, 64]);
+    expect(own[0]?.inner_key).not.toEqual(theirs[0]?.inner_key);
+    expect(own[0]?.outer_key).not.toEqual(theirs[0]?.outer_key);
     expect(await installationState(client)).toBe('original');
   } finally {
     await client.end();

@@ -219,6 +219,26 @@ describe('expected predictions', () => {
     await expect(check(regression, row)).rejects.toMatchObject({ code });
   });
 
+  test('have their rows in the proof of the compiled function, as the model reads them', async () => {
+    const { proof } = await check(
+      regression,
+      { A: '1', b: ' 2.5 ', c: '1e1', id: 'x', expected_value: '13.5' },
+      { A: 7, b: '-0', c: 0, expected_value: '' },
+    );
+    expect(proof?.rows.slice(0, 2)).toEqual([
+      { a: 1, b: 2.5, c: 10 },
+      { a: 7, b: '-0', c: 0 },
+    ]);
+    expect(proof?.score.slice(0, 2)).toEqual([13.5, 7]);
+  });
+
+  test('have a thousand rows of many in it, from end to end', async () => {
+    const many = Array.from({ length: 5000 }, (_, row) => ({ a: row, b: 0, c: 0, expected_value: row }));
+    const [none, all] = [await checkModel(regression, { features }), await check(regression, ...many)];
+    expect(all.proof?.rows).toHaveLength((none.proof?.rows.length ?? 0) + 1000);
+    expect(all.proof?.rows.slice(0, 1000).map(({ a }) => a)).toEqual(Array.from({ length: 1000 }, (_, n) => n * 5));
+  });
+
   test('reach the end of a long list', async () => {
     const rows = Array.from({ length: 9000 }, (_, row) => ({
       a: row,

@@ -220,6 +220,22 @@ describe('score() refuses', () => {
       });
   });
 
+  test.each(['array[row(1, 2)]', 'array(select p from points p)', 'array[1, 2]'])(
+    'an array, and says what takes one: %s',
+    async (array) => {
+      expect(await refusal(alice, `select score('sum', ${array})`)).toMatchObject({
+        code: '42804',
+        message: expect.stringMatching(/^score\(\) takes a row, not the array \[/),
+        hint: expect.stringContaining('pgscore.score_rows('),
+      });
+      for (const call of [`predict('sum', ${array})`, `classify('kind', ${array})`, `score('kind', ${array}, 'small')`])
+        expect(await refusal(alice, `select pgscore.${call}`)).toMatchObject({
+          code: '42804',
+          message: expect.stringMatching(/^score\(\) takes a row, not /),
+        });
+    },
+  );
+
   test('a row without names', async () => {
     expect(await refusal(alice, `select score('sum', row(1, 2))`)).toMatchObject({
       code: '42703',

@@ -170,6 +170,7 @@ describe('a caller', () => {
     await superuser.query('update pgscore_data.gateway set since = since');
     const other = await database.client('alice');
     await other.query('set client_min_messages = debug5');
+    await other.query('set debug_print_plan = on');
     other.on('notice', ({ message, detail, where, internalQuery }) =>
       seen.push({ message, detail, where, internalQuery }),
     );
@@ -185,6 +186,8 @@ describe('a caller', () => {
     const moved = 'select from pgscore_data.gateway where port = $1';
     await waitFor(async () => (await superuser.query(moved, [login.port])).rows.length === 1);
     expect(JSON.stringify(seen)).not.toContain(PASSWORD);
+    // A plan that was made for a value shows its bytes, in decimal and wrapped.
+    expect(JSON.stringify(seen).replaceAll(/\s|\\n/g, '')).not.toContain([...Buffer.from(PASSWORD)].join(''));
   });
 
   test('cannot have a call logged as another role', async () => {

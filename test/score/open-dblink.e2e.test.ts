@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
+import { checkOnline } from '../../src/commands/doctor/online.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -18,6 +19,9 @@ await startTestService(database);
 const [ada, alice, bob] = await Promise.all([database.client('ada'), database.client('alice'), database.client('bob')]);
 
 const CALL = `select score('sum', '{"a": 1, "b": 2}') as score`;
+const KIND = `select pgscore.predict('kind', '{"x": 1}') ->> 'label' as score`;
+const MANY = `select s.score from pgscore.score_rows('sum', array['{"a": 1, "b": 2}'::jsonb]) s`;
+const BACKEND = `select pg_backend_pid() || '.' || (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint as backend`;
 const install = () => migrate({ url: database.url() });
 
 async function score(client: Client, call = CALL): Promise<unknown> {
@@ -48,10 +52,16 @@ describe('after migrate, with dblink in an open schema', () => {
     expect((await install()).dblink).toEqual({ state: 'signed', schema: 'public' });
   });
 
+  test('doctor says how it is', async () => {
+    expect(await checkOnline(superuser)).toEqual([
+      expect.objectContaining({ status: 'ok', detail: expect.stringContaining('schema "public", and signs') }),
+    ]);
+  });
+
   test('one row, and many, are scored online', async () => {
     expect(await score(alice)).toBe(21);
     expect(await score(alice)).toBe(21);
-    expect(await score(alice, `select pgscore.predict('kind', '{"x": 1}') ->> 'label' as score`)).toBe('m');
+    expect(await score(alice, KIND)).toBe('m');
     const many = `select sum(s.score) as score from pgscore.score_rows('sum', array(select to_jsonb(r) from (select n as a, 1 as b from generate_series(1, 2500) n) r)) s`;
     expect(await score(alice, many)).toBe((2500 * 2501) / 2 + 25_000);
   });
@@ -101,13 +111,29 @@ describe('a caller who may call dblink herself', () => {
     expect(await score(alice, hello)).toMatch(/^[\w-]{22} [\w+/]{22}==$/);
     for (const text of [
       `select pgscore_data._signed('score ${head}')`,
-      `select pgscore_data._authentication_code(null, 'x')`,
+      `select pgscore_data._authentication_code('x')`,
       'select * from pgscore_data.signing_keys',
       `select pgscore_dblink.dblink_exec('pgscore', 'score ${head}')`,
       `select pgscore_dblink._greet('hello')`,
     ]) {
       expect((await refusal(alice, text)).code).toBe('42501');
     }
+  });
+
+  test('reads neither the keys nor the password in what the server tells her of its plans', async () => {
+    const curious = await database.client('alice');
+    const seen: string[] = [];
+    curious.on('notice', ({ message, detail = '' }) => seen.push(`${message} ${detail}`));
+    await curious.query('set client_min_messages = log; set debug_print_plan = on; set pgscore.execution = online');
+    for (const call of [CALL, CALL, KIND]) await curious.query(call);
+    const { rows } = await superuser.query<{ secret: Buffer }>(
+      `select convert_to(password, 'UTF8') as secret from pgscore_data.gateway union all select inner_key from pgscore_data.signing_keys union all select outer_key from pgscore_data.signing_keys`,
+    );
+    expect(rows).toHaveLength(3);
+    const told = seen.join('').replaceAll(/\s/g, '');
+    expect(told).toContain([...Buffer.from('welcome %s')].join(''));
+    // Bytes are told as signed numbers.
+    for (const { secret } of rows) expect(told).not.toContain([...new Int8Array(secret)].join(''));
   });
 
   test.each([
@@ -121,7 +147,7 @@ describe('a caller who may call dblink herself', () => {
     await alice.query(text);
     expect(await score(alice)).toBe(21);
     await alice.query(text);
-    expect(await score(alice, `select pgscore.predict('kind', '{"x": 1}') ->> 'label' as score`)).toBe('m');
+    expect(await score(alice, KIND)).toBe('m');
   });
 });
 
@@ -138,14 +164,14 @@ describe('another server in the place of the service', () => {
   });
 
   test.each([
-    ['one that does not greet', ''],
-    ['one that greets without the keys', `/' || pgscore_data._backend() || '`],
-  ])('is found out before it is told anything, and is replaced: %s', async (_, suffix) => {
-    const asUser = `select 'pgscore${suffix}' as user`;
-    const { rows } = await superuser.query<{ user: string }>(asUser);
-    const login = `host=127.0.0.1 port=${other.port} dbname=any password=${PASSWORD} user=${rows[0]?.user}`;
+    ['one that does not greet', false],
+    ['one that greets without the keys', true],
+  ])('is found out before it is told anything, and is replaced: %s', async (_, greets) => {
     await score(alice);
-    for (const call of [CALL, `select public.of_bob() as score`]) {
+    const { rows } = await alice.query<{ backend: string }>(BACKEND);
+    const user = greets ? `pgscore/${rows[0]?.backend}` : 'pgscore';
+    const login = `host=127.0.0.1 port=${other.port} dbname=any password=${PASSWORD} user=${user}`;
+    for (const call of [CALL, MANY, `select public.of_bob() as score`]) {
       await alice.query(`select public.dblink_disconnect('pgscore')`);
       await alice.query(`select public.dblink_connect('pgscore', $1)`, [login]);
       expect(await score(alice, call)).toBe(21);
@@ -171,8 +197,14 @@ describe('when dblink', () => {
   });
 
   test('is moved back, and dropped, errors are as they were before it was there', async () => {
-    await superuser.query('alter extension dblink set schema public');
-    expect((await install()).dblink.state).toBe('signed');
+    await superuser.query('create schema tools; alter extension dblink set schema tools');
+    const remedy = expect.stringContaining('grant pgscore_owner usage on the schema and execute on its functions');
+    expect((await install()).dblink).toMatchObject({ state: 'elsewhere', remedy });
+    await superuser.query('grant usage on schema tools to pgscore_owner');
+    await superuser.query('revoke execute on all functions in schema tools from public');
+    expect((await install()).dblink).toMatchObject({ state: 'elsewhere', remedy });
+    await superuser.query('grant execute on all functions in schema tools to pgscore_owner');
+    expect((await install()).dblink).toEqual({ state: 'signed', schema: 'tools' });
     const fresh = await database.client('alice');
     await fresh.query('set pgscore.execution = online');
     expect(await score(fresh)).toBe(21);

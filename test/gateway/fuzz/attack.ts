@@ -36,6 +36,8 @@ const BEFORE_LOGIN: readonly Buffer[] = [
 ];
 const IN_SESSION: readonly Buffer[] = [
   queryPacket('ping'),
+  queryPacket('hello 0b8f2f5e-93a5-4c2b-9d3f-0d1f6f3f2a11'),
+  queryPacket(`signed ${Buffer.alloc(32).toString('base64')} ping`),
   queryPacket("set client_encoding to 'UTF8'"),
   scorePacket(SCORE, ROWS),
   scorePacket(SCORE, NESTED),
@@ -71,7 +73,7 @@ export async function attack(port: number, seed: number, packets: number): Promi
   while (sent < packets) {
     const loggedIn = random() < 0.7;
     const socket = await open(port);
-    if (loggedIn) await logIn(socket);
+    if (loggedIn) await logIn(socket, random() < 0.1 ? 'pgscore/4711.1764133000123456' : 'pgscore');
     const count = 1 + Math.floor(random() * 2 * (PACKETS_A_CONNECTION - 1));
     const wrong = Array.from({ length: count }, () => wrongPacket(random, loggedIn));
     await sendInPieces(socket, Buffer.concat(wrong), random);
@@ -131,9 +133,9 @@ function closed(socket: Socket): Promise<void> {
 const saltedPasswords = new Map<string, Buffer>();
 
 /** The salt of a user stays, so the costly part is done once. */
-async function logIn(socket: Socket): Promise<void> {
+async function logIn(socket: Socket, user: string): Promise<void> {
   const first = 'n=,r=abcdefgh';
-  socket.write(startPacket({ user: 'pgscore' }));
+  socket.write(startPacket({ user }));
   await heard(socket);
   socket.write(saslInitial(`n,,${first}`));
   const answer = (await heard(socket)).toString('utf8', 9);
