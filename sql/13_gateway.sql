@@ -1,9 +1,13 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
 create or replace function pgscore_data._quoted(value text) returns text
-language sql immutable
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
-as $$ select format('''%s''', replace(replace(value, E'\\', E'\\\\'), '''', E'\\''')) $$;
+as $$
+begin
+  return format('''%s''', replace(replace(value, E'\\', E'\\\\'), '''', E'\\'''));
+end
+$$;
 comment on function pgscore_data._quoted(text) is 'A value as it stands in a connection string.';
 
 create or replace function pgscore_data._connect_gateway() returns void
@@ -13,6 +17,7 @@ as $$
 declare
   gateway record;
   problem text;
+  connected text;
   signs constant boolean := pgscore_data._signs();
   -- Under these a transaction sees no heartbeat that is younger than itself.
   still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
@@ -40,7 +45,8 @@ begin
      order by g.turn, a.place
   loop
     begin
-      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
+      -- Assigned, and quoted in PL/pgSQL: only so it is planned without its values, and debug_print_plan shows callers the plan.
+      connected := pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
         gateway.address, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(gateway.password)));
       return;
     exception
