@@ -19,6 +19,8 @@ declare
   problem text;
   connected text;
   signs constant boolean := pgscore_data._signs();
+  -- Who took the port of a service that died could ask for the password itself, and be told it. Before PostgreSQL 16 it can't be said.
+  proof constant text := case when current_setting('server_version_num')::int >= 160000 then 'require_auth=scram-sha-256' end;
   -- Under these a transaction sees no heartbeat that is younger than itself.
   still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
 begin
@@ -46,8 +48,8 @@ begin
   loop
     begin
       -- Assigned, and quoted in PL/pgSQL: only so it is planned without its values, and debug_print_plan shows callers the plan.
-      connected := pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
-        gateway.address, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(gateway.password)));
+      connected := pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s %s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
+        gateway.address, gateway.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(gateway.password), proof));
       return;
     exception
       when sqlclient_unable_to_establish_sqlconnection then
