@@ -1,9 +1,13 @@
-import { expect, jest, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function settledCall(rows: number, id = 'r'): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
@@ -62,7 +66,6 @@ test('as many rows as are written at a time do not wait for more', async () => {
     await jest.advanceTimersByTimeAsync(1);
   }
   expect(kept).toBe(10_000);
-  jest.useRealTimers();
 });
 
 test('what is too much to remember is dropped and counted', async () => {

@@ -36,7 +36,9 @@ beforeAll(async () => {
   impostor.listen(0, '127.0.0.1');
   await once(impostor, 'listening');
 });
-afterAll(() => impostor.close());
+afterAll(() => {
+  impostor.close();
+});
 
 async function takeThePort(): Promise<void> {
   const { port } = impostor.address() as AddressInfo;
