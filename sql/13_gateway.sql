@@ -14,6 +14,8 @@ declare
   gateway record;
   problem text;
   signs constant boolean := pgscore_data._signs();
+  -- Who took the port of a service that died could ask for the password itself, and be told it. Before PostgreSQL 16 it can't be said.
+  proof constant text := case when current_setting('server_version_num')::int >= 160000 then 'require_auth=scram-sha-256' end;
   -- Under these a transaction sees no heartbeat that is younger than itself.
   still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
 begin
@@ -41,8 +43,8 @@ begin
   loop
     begin
       -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
-      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
-        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password)))
+      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s %s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
+        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password), proof))
          from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
       if found then
         return;

@@ -34,13 +34,15 @@ begin
       from said s
       left join lateral (
         select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key offset 0) e on true
-  ), known as (
-    select h.*, bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted) over (partition by h.entity) is true as says_else from held h where h.place is not null
   ), alike as (
     -- What another version takes otherwise may come to judge more than it did; and of three classes or more, the other probabilities are not kept.
     select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'
   ), judge as materialized (
     select j.* from pgscore_data.judge j join alike using (model_id)
+  ), known as (
+    -- What a dropped version said is judged no more: it has to be looked up with what the others said.
+    select h.*, bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
+      from held h where h.place is not null
   ), meant as (
     select h.*, j.task, j.positive_class,
            case when h.says_else and j.task = 'binary' then pgscore_data._class_of(h.said, j.class_labels, j.class_forms) end as said_class,

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 /** Where PostgreSQL on this machine finds a gateway without TCP: a folder as libpq takes one for its host, and the user who owns what is in it. */
 export type LocalSocket = { readonly folder: string; readonly owner: string };
@@ -18,15 +18,25 @@ export function socketPath({ folder }: LocalSocket, port: number): string {
  * A new folder, which others can pass and only this process's user can write; it goes with the process. Undefined where there
  * can be none: by TCP it goes, too.
  */
-export async function makeSocketFolder(): Promise<LocalSocket | undefined> {
+export async function makeSocketFolder(temporary = tmpdir()): Promise<LocalSocket | undefined> {
+  const prefix = join(temporary, 'pgscore-');
+  if (!isHost(prefix)) return undefined;
   try {
-    const local = { folder: await mkdtemp(join(tmpdir(), 'pgscore-')), owner: userInfo().username };
+    // Before anything is made: in a container the user may have no name.
+    const owner = userInfo().username;
+    const local = { folder: await mkdtemp(prefix), owner };
     process.once('exit', () => removeSocketFolder(local));
     await chmod(local.folder, 0o711);
-    return Buffer.byteLength(socketPath(local, 65_535)) > LONGEST_PATH_BYTES ? undefined : local;
+    return local;
   } catch {
     return undefined;
   }
+}
+
+/** Whether libpq takes folders that begin so for one of a socket: it looks up what is not absolute by DNS, and a comma parts hosts. */
+function isHost(prefix: string): boolean {
+  const longest = socketPath({ folder: `${prefix}XXXXXX`, owner: '' }, 65_535);
+  return isAbsolute(prefix) && !prefix.includes(',') && Buffer.byteLength(longest) <= LONGEST_PATH_BYTES;
 }
 
 /** Of a process that was killed, too. */

@@ -27,7 +27,10 @@ type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
-/** To write each call by itself took as much time of the process as to answer it; and what is written together is counted together. */
+/**
+ * To write each call by itself took as much time of the process as to answer it; and what is written together is counted
+ * together. Once there are as many rows as are written at a time, more only wait in memory, which takes no more than some.
+ */
 const GATHER_MS = 500;
 /** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; to make columns of 32 takes five times as long a row. */
 const ENCODE_ROWS = 128;
@@ -73,6 +76,7 @@ export class Recorder {
     // By then its caller has the answer.
     if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
+    if (this.#rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
 
   /** Resolves when all that was recorded is kept. */
@@ -160,7 +164,8 @@ export class Recorder {
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#hurried ? 0 : GATHER_MS);
+      const isEnough = this.#hurried || this.#rows >= MOST_AT_A_TIME_ROWS;
+      const timer = setTimeout(resolve, isEnough ? 0 : GATHER_MS);
       this.#hurry = () => {
         clearTimeout(timer);
         resolve();

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
@@ -42,7 +43,7 @@ export class GatewayProcess {
     });
     this.listening.catch(() => undefined);
     this.#child = fork(MAIN, {
-      env: settings.connecting,
+      env: { ...settings.connecting, TMPDIR: tmpdir() },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
       execArgv: V8_FLAGS,

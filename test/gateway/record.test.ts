@@ -1,9 +1,13 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function settledCall(rows: number, id = 'r'): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
@@ -46,6 +50,22 @@ test('calls are kept in their order, some thousands of rows at a time, after the
   await recorder.drained();
   expect(kept.flat()).toEqual([9000, 1000, 20_001]);
   expect(kept.at(-1)).toEqual([20_001]);
+});
+
+test('as many rows as are written at a time do not wait for more', async () => {
+  jest.useFakeTimers();
+  let kept = 0;
+  const keep = (encoded: EncodedForKeeping): Promise<void> => {
+    kept += rowsIn(encoded).reduce((sum, rows) => sum + rows, 0);
+    return Promise.resolve();
+  };
+  const recorder = new Recorder(keep, WATCHING, () => undefined);
+  for (let n = 1; n <= 10; n += 1) {
+    expect(kept).toBe(0);
+    recorder.record(settledCall(1000));
+    await jest.advanceTimersByTimeAsync(1);
+  }
+  expect(kept).toBe(10_000);
 });
 
 test('what is too much to remember is dropped and counted', async () => {

@@ -107,3 +107,18 @@ test('a corrected label meets the prediction of each version that knows its clas
     ['yes', [1]],
   ]);
 });
+
+test('a label of what a dropped version said, too, is corrected once beside the others', async () => {
+  const model = await addModel('dropped');
+  const second = await addVersion(superuser, model, 2);
+  await addRun(superuser, second, [{ id: 1, at: DAY, score: 0.2, label: 'no' }]);
+  await say(model, 'yes', DAY);
+  await refreshed(model, LABELS);
+  const drop = 'delete from pgscore_data.execution where version_id = $1';
+  await superuser.query(drop, [second.versionId]);
+  await say(model, 'no', DAY);
+  const pairs = `select number, label from pgscore_data.evaluation e join pgscore_data.version v using (version_id) where e.model_id = $1 order by number`;
+  expect(await refreshed(model, pairs)).toEqual([{ number: 1, label: 'no' }]);
+  const cells = `select number, actual_class, n::int from pgscore_data.cell_outcome join pgscore_data.version v using (version_id) where v.model_id = $1 and n <> 0`;
+  expect(await refreshed(model, cells)).toEqual([{ number: 1, actual_class: 0, n: 1 }]);
+});

@@ -1,4 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 
@@ -79,5 +81,26 @@ test('the folder of a gateway that is killed goes, and another is told of', asyn
     timeout: 20_000,
     message: 'a new folder',
   });
+  expect(await answer()).toEqual([{ score: 3 }]);
+});
+
+test('where temporary files are to be elsewhere its socket is there, whatever that folder is called', async () => {
+  const base = mkdtempSync(join(tmpdir(), 'odd-'));
+  chmodSync(base, 0o755);
+  const elsewhere = join(base, `it's "here" \\`);
+  mkdirSync(elsewhere, { mode: 0o755 });
+  const second = await startTestService(database, { TMPDIR: elsewhere });
+  const ofSecond = `select socket_folder from pgscore_data.gateway where starts_with(socket_folder, $1)`;
+  const { rows } = await superuser.query(ofSecond, [elsewhere]);
+  expect(rows).toHaveLength(1);
+  await superuser.query('delete from pgscore_data.gateway where not starts_with(socket_folder, $1)', [elsewhere]);
+  await tellOtherwise(NOBODY_THERE);
+  expect(await answer()).toEqual([{ score: 3 }]);
+  await second.stop();
+  rmSync(base, { recursive: true });
+});
+
+test('where the folder was cleared away under it, it is asked by TCP', async () => {
+  rmSync(await folder(), { recursive: true });
   expect(await answer()).toEqual([{ score: 3 }]);
 });
