@@ -163,6 +163,8 @@ async function beginRun(model: string, rows: number): Promise<string> {
       expect(await page.locator('#alerts tbody').first().textContent()).toMatch(
         /^firingchurn@1accuracy lowaccuracy0.610≥ 0.700224/,
       );
+      // Each panel asks for itself.
+      await page.locator('#rules summary').nth(1).waitFor();
       expect(await page.locator('#rules summary').allTextContents()).toEqual([
         '1 at rest, 1 without enough data of late',
         '1 before',
