@@ -22,6 +22,42 @@ end
 $$;
 comment on function pgscore_models._rows_as_json(anyarray, text[]) is 'Rows as one JSON array.';
 
+create or replace function pgscore_data._written_numbers(version_id int, row_type regtype) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when features.fit and keys.fit then format(
+      'select E''numbers\n'' || json_build_object(%s)::text || E''\n'' || encode(array_send(array_agg(array[%s]::%s[])), ''base64'') from unnest($1) r', keys.columns, features.columns, features.type) end
+    from pgscore_data.version v
+    join pg_type t on t.oid = row_type
+   cross join lateral (
+     select bool_and(m.width = 1 and m.candidates <= 1 and case m.tensor_type
+                       when 'float32' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype)
+                       -- A real that is read as JSON is the decimal that it is written as.
+                       when 'float64' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float8'::regtype)
+                       else m.tensor_type in ('int32', 'int64') and m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                     end) is true as fit,
+            string_agg('r.' || quote_ident(m.column_name), ', ' order by m.n) as columns, case when bool_and(m.type = 'float4'::regtype) then 'real' else 'double precision' end as type
+       from pgscore._matched_features(t.typrelid, v.signature, null) m
+   ) features
+   cross join lateral (
+     select coalesce(bool_and(a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype)), true) as fit,
+            string_agg(format('%1$L, array_agg(r.%1$I)', a.attname), ', ' order by a.attnum) as columns
+       from pgscore_data.monitor m
+       left join pgscore_data.call_log l using (model_id)
+       join pg_attribute a on a.attrelid = t.typrelid and a.attname = any (coalesce(l.key, m.key_columns)) and a.attnum > 0 and not a.attisdropped
+      where m.model_id = v.model_id
+   ) keys
+   where v.version_id = _written_numbers.version_id and t.typrelid <> 0
+$$;
+comment on function pgscore_data._written_numbers(int, regtype) is 'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by, and all features of row after row as array_send() gives them. A quarter of the time that JSON takes, here and there. NULL where the features of the version, or the columns of the type, are not all numbers.';
+
+create or replace function pgscore_models._rows_writer(version_id int, row_type regtype) returns text
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore_data._written_numbers($1, $2) $$;
+comment on function pgscore_models._rows_writer(int, regtype) is 'The query by which score_rows() writes rows of a type for the service; NULL where they go as JSON.';
+
 create or replace function pgscore_models._feature_names(version_id int) returns text[]
 language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
@@ -54,6 +90,7 @@ declare
   -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
   most constant int := 1000;
   first int := array_lower(rows, 1);
+  writer text := case when not native and cardinality(rows) >= 100 then pgscore_models._rows_writer(route.version_id, pg_typeof(rows[first])) end;
   chunk rows%type;
   sent rows%type;
   request text;
@@ -68,14 +105,19 @@ begin
     raise exception 'row % of the array is NULL', array_position(rows, null) using errcode = 'null_value_not_allowed',
       hint = 'Leave it out: array(select c from … where c is distinct from null).';
   end if;
-  -- Each chunk is sent before the rows of the last are handed out and the next are written as JSON: the service works meanwhile.
+  -- Each chunk is sent before the rows of the last are handed out and the next are written: the service works meanwhile.
   loop
     chunk := rows[first : first + most - 1];
     if native then
       sent := chunk;
       answer := pgscore_models._columns_native(route, chunk);
     else
-      request := case when cardinality(chunk) > 0 then pgscore_models._rows_as_json(chunk, names) end;
+      request := null;
+      if cardinality(chunk) > 0 and writer is not null then
+        execute writer into request using chunk;
+      elsif cardinality(chunk) > 0 then
+        request := pgscore_models._rows_as_json(chunk, names);
+      end if;
       if sent is not null then
         execute receive into answer using sent_request, cardinality(sent);
       end if;

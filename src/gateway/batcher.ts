@@ -1,5 +1,6 @@
 import { setImmediate as afterInput } from 'node:timers/promises';
 import type { JsonRow } from '../model/json-rows.ts';
+import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { ModelSession } from '../model/session.ts';
 import type { Call } from './call.ts';
@@ -30,7 +31,7 @@ const MOST_AT_ONCE_ROWS = 64;
  */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #waiting = new Map<number, FairTurns<JsonRow, Call>>();
+  readonly #waiting = new Map<number, FairTurns<FeatureRows, Call>>();
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -41,7 +42,7 @@ export class Batcher {
     const waiting = this.#waiting.get(versionId);
     const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
     if (waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session)) return;
-    const turns = waiting ?? new FairTurns<JsonRow, Call>();
+    const turns = waiting ?? new FairTurns<FeatureRows, Call>();
     turns.add(call);
     call.onSettled(() => turns.delete(call));
     if (waiting !== undefined) return;
@@ -63,7 +64,7 @@ export class Batcher {
   }
 
   /** The thread is blocked by a run; afterwards all that came in meanwhile is read before the next is put together. */
-  async #work(versionId: number, turns: FairTurns<JsonRow, Call>): Promise<void> {
+  async #work(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
     await afterInput();
     while (!turns.empty) {
       await this.#runNext(versionId, turns).catch((error: unknown) => {
@@ -74,28 +75,40 @@ export class Batcher {
     this.#waiting.delete(versionId);
   }
 
-  async #runNext(versionId: number, turns: FairTurns<JsonRow, Call>): Promise<void> {
-    const { models, thread, batchRows, onRun } = this.#options;
+  async #runNext(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
+    const { models, thread, batchRows } = this.#options;
     if (models.loaded(versionId) === undefined) await models.load(versionId);
     await thread.run(async () => {
       const session = models.loaded(versionId);
       if (session === undefined) return;
       for (const call of turns.calls) if (!call.waits) turns.delete(call);
-      const batch = turns.take(batchRows);
-      if (batch.length === 0) return;
-      const rows = batch.flatMap((turn) => turn.rows);
-      onRun(rows.length);
-      try {
-        deal(batch, await session.predictRows(rows), session);
-      } catch (error) {
-        for (const { call } of batch) call.fail(runFailure(error));
-      }
+      for (const run of runsOf(turns.take(batchRows))) await this.#run(run, session);
     });
+  }
+
+  async #run({ turns, rows }: Run, session: ModelSession): Promise<void> {
+    this.#options.onRun(rows.length);
+    try {
+      deal(turns, await session.predictRows(rows), session);
+    } catch (error) {
+      for (const { call } of turns) call.fail(runFailure(error));
+    }
   }
 }
 
+type Run = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
+
+/** Rows of JSON are run together; a call of numbers has many, and is run by itself. */
+function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Run[] {
+  const alone = turns.filter(({ rows }) => rows instanceof NumberRows);
+  const together = turns.filter((turn): turn is Turn<Call, readonly JsonRow[]> => !(turn.rows instanceof NumberRows));
+  const runs = alone.map((turn): Run => ({ turns: [turn], rows: turn.rows }));
+  if (together.length === 0) return runs;
+  return [{ turns: together, rows: together.flatMap(({ rows }) => rows) }, ...runs];
+}
+
 /** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */
-function deal(batch: readonly Turn<Call, JsonRow>[], predictions: Predictions, { signature }: ModelSession): void {
+function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, { signature }: ModelSession): void {
   let from = 0;
   for (const { call, rows } of batch) {
     const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows.length);

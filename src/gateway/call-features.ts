@@ -4,6 +4,7 @@ import { recordBatch } from '../arrow/record-batch.ts';
 import { Validity } from '../arrow/validity.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
 import type { JsonRow } from '../model/json-rows.ts';
+import { NumberRows } from '../model/number-rows.ts';
 import { watchedFeatures } from '../model/watched-features.ts';
 import type { Call } from './call.ts';
 
@@ -23,31 +24,37 @@ export function featuresOf(calls: readonly Call[], isWatched: (versionId: number
   return [...groupedBy(answered, ({ request }) => request.versionId)].map(([versionId, some]) => ({
     versionId,
     batch: columnsOf(some),
-    instants: some.flatMap(({ rows, instant }) => Array.from(rows, () => instant)),
+    instants: some.flatMap(({ rows: { length }, instant }) => Array.from({ length }, () => instant)),
   }));
 }
 
 function columnsOf(calls: readonly Call[]): RecordBatch {
   const features = calls[0]?.answered?.signature.features ?? [];
-  const rows = calls.flatMap((call) => call.rows);
-  const types = new Map(features.map(({ name, type }) => [name, type]));
+  const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
+  // Of a version with others than numbers all are.
+  const rows = calls.flatMap((call) => (call.rows instanceof NumberRows ? [] : call.rows));
+  const places = new Map(features.map(({ name }, index) => [name, index]));
   const names = watchedFeatures(features).map(({ name }) => name);
   const columns = names.map((name) => {
-    const type = types.get(name);
+    const place = places.get(name) ?? 0;
+    const type = features[place]?.type;
     if (type === 'string') return textColumn(rows, name);
-    return type === 'bool' ? truthColumn(rows, name) : numberColumn(rows, name);
+    return type === 'bool' ? truthColumn(rows, name) : numberColumn(calls, name, place, length);
   });
-  return recordBatch(names, columns, rows.length);
+  return recordBatch(names, columns, length);
 }
 
 /** A number that is missing is NaN, which the monitor takes for the same. */
-function numberColumn(rows: readonly JsonRow[], name: string): Data {
-  const data = new Float64Array(rows.length);
-  rows.forEach((row, index) => {
-    const value = row[name];
-    data[index] = typeof value === 'number' ? value : otherNumber(value);
-  });
-  return makeData({ type: new Float64(), length: rows.length, nullCount: 0, data });
+function numberColumn(calls: readonly Call[], name: string, place: number, length: number): Data {
+  const data = new Float64Array(length);
+  let at = 0;
+  for (const { rows } of calls) {
+    for (let row = 0; row < rows.length; row += 1, at += 1) {
+      const value = rows instanceof NumberRows ? rows.get(row, place) : rows[row]?.[name];
+      data[at] = typeof value === 'number' ? value : otherNumber(value);
+    }
+  }
+  return makeData({ type: new Float64(), length, nullCount: 0, data });
 }
 
 /** JSON has no infinity: PostgreSQL writes it as a text. */

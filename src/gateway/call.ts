@@ -1,4 +1,4 @@
-import type { JsonRow } from '../model/json-rows.ts';
+import type { FeatureRows } from '../model/number-rows.ts';
 import type { Signature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
 import type { ScoreRequest } from './score-request.ts';
@@ -11,7 +11,7 @@ export class Call {
   readonly request: ScoreRequest;
   readonly askedAt = new Date();
   /** As they came, until it is known how the model names their values. */
-  rows: readonly JsonRow[];
+  rows: FeatureRows;
   readonly #began = performance.now();
   readonly #parts: Part[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -66,7 +66,7 @@ export class Call {
   }
 
   /** The next rows that no run has had, at most so many. */
-  take(most: number): readonly JsonRow[] {
+  take(most: number): FeatureRows {
     const from = this.#taken;
     this.#taken = Math.min(from + most, this.rows.length);
     return this.rows.slice(from, this.#taken);

@@ -1,6 +1,7 @@
 import { FieldWriter } from '../copy/field-writer.ts';
 import { isStorableJson, storable } from '../lib/storable.ts';
 import type { JsonRow } from '../model/json-rows.ts';
+import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
 import { keyOf, type KeyColumn } from './call-key.ts';
@@ -42,7 +43,7 @@ type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (str
 /** As the rows came: where features were found by other names, they have nothing but these. */
 function givenTo(call: Call, columns: readonly KeyColumn[]): Given {
   if (call.answered === undefined || columns.length === 0) return { inputs: inputsOf(call), keys: [] };
-  return { inputs: inputsOf(call), keys: call.request.rows.map((row) => keyOf(row, columns)) };
+  return { inputs: inputsOf(call), keys: call.request.about.map((row) => keyOf(row, columns)) };
 }
 
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
@@ -52,6 +53,8 @@ function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
   if (settled === undefined || settled instanceof WireError || !request.inputs) return undefined;
   const { features } = settled.signature;
   const short = features.length * NUMBER_BYTES <= MOST_INPUT;
+  if (rows instanceof NumberRows)
+    return { features, texts: Array.from({ length: rows.length }, () => (short ? undefined : null)) };
   return {
     features,
     texts: rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features))),
@@ -92,7 +95,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   for (const part of settled.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
-      writeInputs(writer, call.rows[row], given?.inputs, row);
+      writeInputs(writer, call.rows, given?.inputs, row);
       writePrediction(writer, settled, part, at);
       writer.null();
       writeKey(writer, given?.keys[row] ?? null);
@@ -110,8 +113,8 @@ function writeShared(writer: FieldWriter, { request, instant, elapsedMs }: Call)
   writer.float4(elapsedMs);
 }
 
-function writeInputs(writer: FieldWriter, row: JsonRow | undefined, inputs: Inputs | undefined, index: number): void {
-  const text = inputs === undefined ? null : inputs.texts[index];
+function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | undefined, row: number): void {
+  const text = inputs === undefined ? null : inputs.texts[row];
   if (text !== undefined || inputs === undefined) {
     writer.null();
     if (typeof text === 'string') writer.jsonb(text);
@@ -119,11 +122,11 @@ function writeInputs(writer: FieldWriter, row: JsonRow | undefined, inputs: Inpu
     return;
   }
   const field = beginArray(writer, FLOAT8_OID, inputs.features.length);
-  for (const { name } of inputs.features) {
-    const value = row?.[name];
+  inputs.features.forEach(({ name }, index) => {
+    const value = rows instanceof NumberRows ? rows.get(row, index) : rows[row]?.[name];
     if (typeof value === 'number') writer.float8(value);
     else writer.null();
-  }
+  });
   writer.endField(field);
   writer.null();
 }

@@ -1,9 +1,9 @@
-type Taker<Row> = { readonly rowsLeft: number; take(most: number): readonly Row[] };
+type Taker<Rows> = { readonly rowsLeft: number; take(most: number): Rows };
 
-export type Turn<Call, Row> = { readonly call: Call; readonly rows: readonly Row[] };
+export type Turn<Call, Rows> = { readonly call: Call; readonly rows: Rows };
 
 /** Calls that wait, which take turns: each has its share of the runs, however many rows another has. */
-export class FairTurns<Row, Call extends Taker<Row>> {
+export class FairTurns<Rows extends { readonly length: number }, Call extends Taker<Rows>> {
   readonly #calls = new Set<Call>();
 
   get empty(): boolean {
@@ -23,8 +23,8 @@ export class FairTurns<Row, Call extends Taker<Row>> {
   }
 
   /** At most `most` rows, shared as evenly as the calls that wait allow; who was not served enough is next. */
-  take(most: number): Turn<Call, Row>[] {
-    const turns: Turn<Call, Row>[] = [];
+  take(most: number): Turn<Call, Rows>[] {
+    const turns: Turn<Call, Rows>[] = [];
     for (let room = most; room > 0 && !this.empty;) {
       const share = Math.max(1, Math.floor(room / this.#calls.size));
       for (const call of [...this.#calls].slice(0, room)) {

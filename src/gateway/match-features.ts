@@ -1,13 +1,16 @@
 import type { JsonRow } from '../model/json-rows.ts';
+import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import { missingFeature, rowRefusal } from './row-refusal.ts';
+import { WireError } from './wire-error.ts';
 
 /**
  * Rows with a key for each feature as the model names it: those given where they have them, else such that take a key
  * which differs in case only, where there is one. Refuses rows that lack a feature, and values that nest: they would be
- * turned to text by recursion.
+ * turned to text by recursion. Rows of numbers have the features' order already.
  */
-export function matchFeatures(rows: readonly JsonRow[], features: readonly Feature[]): readonly JsonRow[] {
+export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): FeatureRows {
+  if (rows instanceof NumberRows) return checkNumbers(rows, features);
   let matched: JsonRow[] | undefined;
   rows.forEach((row, index) => {
     if (areNumbers(row, features)) return;
@@ -20,6 +23,15 @@ export function matchFeatures(rows: readonly JsonRow[], features: readonly Featu
     if (matched !== undefined) matched[index] = fit;
   });
   return matched ?? rows;
+}
+
+function checkNumbers(rows: NumberRows, features: readonly Feature[]): NumberRows {
+  if (rows.width === features.length && features.every(isNumber)) return rows;
+  throw new WireError('22023', `rows of ${rows.width} numbers are not rows of the model's features`);
+}
+
+function isNumber({ type, width }: Feature): boolean {
+  return width === 1 && type !== 'string' && type !== 'bool';
 }
 
 /** Whether each feature is there as a number or NULL, which is most rows, and cheaper to ask than whether it is there. */

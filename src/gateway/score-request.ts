@@ -1,4 +1,6 @@
 import type { JsonRow } from '../model/json-rows.ts';
+import type { FeatureRows } from '../model/number-rows.ts';
+import { NUMBERS, readNumbers, type SentNumbers } from './read-numbers.ts';
 import { isSeveral, notSupported } from './verb.ts';
 import { WireError } from './wire-error.ts';
 
@@ -14,13 +16,15 @@ export type ScoreRequest = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
-  readonly rows: readonly JsonRow[];
+  readonly rows: FeatureRows;
+  /** What each row is about: the rows themselves, or what was sent beside numbers; fewer where it was not sent. */
+  readonly about: readonly JsonRow[];
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
 export type ReplyKind = 'rows' | 'columns' | 'score';
 
-type Head = Omit<ScoreRequest, 'rows'>;
+type Head = Omit<ScoreRequest, 'rows' | 'about'>;
 
 export type RequestLimits = {
   readonly deadlineMs: number;
@@ -45,15 +49,15 @@ export class ScoreRequestReader {
 
   /**
    * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "reply"
-   * where given, and below it a row `{…}` or a list of rows.
+   * where given, and below it a row `{…}`, a list of rows, or rows of numbers.
    */
   read(text: string): ScoreRequest {
     const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
-    const rows = checkRows(parse(text.slice(this.#text.length)), this.#limits);
+    const { rows, about } = readRows(text.slice(this.#text.length), this.#limits);
     if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
     // Written out: to spread the head took 3 µs, a twentieth of a call.
     const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
-    return { versionId, role, deadlineMs, log, inputs, id, reply, rows };
+    return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about };
   }
 
   #readHead(text: string): Head {
@@ -112,16 +116,37 @@ function checkId(id: unknown): string | null {
   throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
 }
 
-function checkRows(rows: unknown, { mostRows }: RequestLimits): JsonRow[] {
+function readRows(text: string, limits: RequestLimits): Pick<ScoreRequest, 'rows' | 'about'> {
+  if (text.startsWith(NUMBERS)) {
+    const sent = numbersOf(text);
+    checkLength(sent.rows.length, limits);
+    return sent;
+  }
+  const rows = checkRows(parse(text), limits);
+  return { rows, about: rows };
+}
+
+function numbersOf(text: string): SentNumbers {
+  try {
+    return readNumbers(text);
+  } catch (cause) {
+    throw new WireError('22P02', 'the rows of score are not numbers as they are sent', { cause, ...OTHER_RELEASE });
+  }
+}
+
+function checkRows(rows: unknown, limits: RequestLimits): JsonRow[] {
   if (isObject(rows)) return [rows];
   if (!Array.isArray(rows) || rows.length === 0) throw invalid('below it is neither a row nor a list of rows');
-  if (rows.length > mostRows) {
-    throw new WireError('54000', `a call of ${rows.length} rows is past the limit of ${mostRows}`, {
-      hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
-    });
-  }
+  checkLength(rows.length, limits);
   if (!rows.every(isObject)) throw invalid('a row is not an object');
   return rows;
+}
+
+function checkLength(rows: number, { mostRows }: RequestLimits): void {
+  if (rows <= mostRows) return;
+  throw new WireError('54000', `a call of ${rows} rows is past the limit of ${mostRows}`, {
+    hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
+  });
 }
 
 const OTHER_RELEASE = {

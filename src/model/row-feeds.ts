@@ -5,15 +5,16 @@ import type { Cells } from './feed.ts';
 import { coverBadRows } from './feeds.ts';
 import type { Feeds } from './feeds.ts';
 import type { JsonRow } from './json-rows.ts';
+import { NumberRows, type FeatureRows } from './number-rows.ts';
 import type { RowError } from './row-error.ts';
 import type { Feature, Signature, TensorType } from './signature.ts';
 
 /**
- * The tensors of rows that came as JSON, each with a key for every feature. As strict as the compiled functions are: a
+ * The tensors of rows that came with a call: of numbers, or as JSON, each with a key for every feature. As strict as the compiled functions are: a
  * text is no number and a number no text. Past the detour by way of Arrow, which costs a single row more than its model.
  */
 export function rowFeeds(
-  rows: readonly JsonRow[],
+  rows: FeatureRows,
   { inputs, features }: Pick<Signature, 'inputs' | 'features'>,
 ): Feeds {
   const errors = new Map<number, RowError>();
@@ -22,9 +23,12 @@ export function rowFeeds(
   };
   const feeds = inputs.map((input) => {
     const feed = emptyFeed(input, rows.length);
-    for (const feature of features) {
-      if (feature.input === input.name) fill(rows, { feature, feed, rows: rows.length, reject });
-    }
+    features.forEach((feature, index) => {
+      if (feature.input !== input.name) return;
+      const slot = { feature, feed, rows: rows.length, reject };
+      if (rows instanceof NumberRows) fillColumn(rows, index, slot);
+      else fill(rows, slot);
+    });
     return feed;
   });
   coverBadRows(feeds, rows.length, errors);
@@ -36,6 +40,11 @@ function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
   const cells: Cells = feed.data;
   const put = feature.type === 'string' ? putText : feature.width > 1 ? putArray : putNumber;
   rows.forEach((row, index) => put(slot, cells, index, row[feature.name]));
+}
+
+function fillColumn(rows: NumberRows, column: number, slot: FeatureSlot): void {
+  const cells: Cells = slot.feed.data;
+  for (let row = 0; row < rows.length; row += 1) putNumber(slot, cells, row, rows.get(row, column));
 }
 
 type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => void;

@@ -11,7 +11,7 @@ import { blankErrors, emptyPredictions } from './predictions.ts';
 import type { Predictions } from './predictions.ts';
 import { neededOutputs, outputReader } from './read-outputs.ts';
 import type { OutputReader } from './read-outputs.ts';
-import type { JsonRow } from './json-rows.ts';
+import type { FeatureRows } from './number-rows.ts';
 import type { RowError } from './row-error.ts';
 import { rowFeeds } from './row-feeds.ts';
 import type { Signature } from './signature.ts';
@@ -59,13 +59,13 @@ export class ModelSession {
     return this.#predict(buildFeeds(batch, this.signature, this.#texts, unread));
   }
 
-  /** Scores rows that came as JSON, each with a key for every feature. */
-  predictRows(rows: readonly JsonRow[]): Promise<Predictions> {
+  /** Scores rows that came with a call: of numbers, or as JSON, each with a key for every feature. */
+  predictRows(rows: FeatureRows): Promise<Predictions> {
     return this.#predict(rowFeeds(rows, this.signature));
   }
 
   /** The same in this turn of the event loop; undefined where the model can't. */
-  predictRowsAtOnce(given: readonly JsonRow[]): Predictions | undefined {
+  predictRowsAtOnce(given: FeatureRows): Predictions | undefined {
     if (this.#graph.runAtOnce === undefined || this.signature.batch !== null) return undefined;
     const { rows, feeds, errors } = rowFeeds(given, this.signature);
     const predictions = emptyPredictions(this.signature, rows, errors);

@@ -20,6 +20,7 @@ function settledCall(rows: number, id = 'r'): Call {
     id,
     reply: 'rows',
     rows: xs,
+    about: xs,
   });
   answer(call);
   return call;

@@ -111,7 +111,7 @@ describe('a request of score', () => {
   test('keeps names of objects that JavaScript knows apart', () => {
     const reader = new ScoreRequestReader(LIMITS);
     const request = reader.read('{"version": 17, "role": "alice"}\n{"__proto__": 1, "constructor": 2}');
-    expect(Object.keys(request.rows[0]!)).toEqual(['__proto__', 'constructor']);
+    expect(Object.keys(request.about[0]!)).toEqual(['__proto__', 'constructor']);
     expect(read('{"version": 17, "role": "alice", "__proto__": {"reply": "score"}}\n{}')).toMatchObject({
       sqlstate: '22023',
     });

@@ -7,6 +7,7 @@ import type { ScoreRequest } from '../../src/gateway/score-request.ts';
 import type { SessionOptions } from '../../src/gateway/session.ts';
 import type { WireError } from '../../src/gateway/wire-error.ts';
 import { Signing, type SigningKeys } from '../../src/gateway/signing.ts';
+import { NumberRows } from '../../src/model/number-rows.ts';
 import type { Signature } from '../../src/model/signature.ts';
 
 /** A regression over x, whose answer in tests is x itself. */
@@ -85,7 +86,9 @@ export function answer(call: Call): void {
   const { rows } = call;
   const predictions = {
     rows: rows.length,
-    score: Float64Array.from(rows, (row) => Number(row['x'])),
+    score: Float64Array.from({ length: rows.length }, (_, row) =>
+      Number(rows instanceof NumberRows ? rows.get(row, 0) : rows[row]?.['x']),
+    ),
     label: null,
     probabilities: null,
     errors: new Map(),
