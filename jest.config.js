@@ -16,7 +16,7 @@ export default {
   maxWorkers: 3,
   testSequencer: '<rootDir>/test/support/longest-first.js',
   // Jest takes no testTimeout from a project.
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
   projects: [
     {

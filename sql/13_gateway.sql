@@ -353,7 +353,9 @@ key: the columns of the rows by which labels find them, array[''customer_id''], 
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
        case when p.features is null then p.inputs
-         else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
+         else (select jsonb_object_agg(f.feature ->> 'name',
+             -- A real was sent as the double that it is, and is shown as it is written.
+             case when (abs(f.value) between 1.2e-38 and 3.4e38 or f.value = 0) and f.value = f.value::real then to_jsonb(f.value::real) else to_jsonb(f.value) end) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
        end as inputs, p.score, p.label, p.probabilities, p.error, p.key
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');

@@ -31,20 +31,20 @@ function readArray(bytes: Buffer): NumberRows {
   const [length, width] = [view.getInt32(12), view.getInt32(20)];
   if (view.getInt32(0) !== DIMENSIONS || (type !== FLOAT4_OID && type !== FLOAT8_OID)) throw new Error('no such array');
   // A NULL is four bytes.
-  if (length < 1 || width < 1 || 4 * length * width > bytes.length - HEAD_BYTES) throw new Error('the array is cut off');
+  if (length < 1 || width < 1 || 4 * length * width > bytes.length - HEAD_BYTES)
+    throw new Error('the array is cut off');
   const values = new Float64Array(length * width);
   const nulls = view.getInt32(4) === 0 ? null : new Uint8Array(values.length);
   const isDouble = type === FLOAT8_OID;
+  const valueBytes = isDouble ? 8 : 4;
   let at = HEAD_BYTES;
   for (let index = 0; index < values.length; index += 1) {
-    const bytesOfValue = view.getInt32(at);
+    const size = view.getInt32(at);
     at += 4;
-    if (bytesOfValue < 0) {
-      if (nulls !== null) nulls[index] = 1;
-      continue;
-    }
-    values[index] = isDouble ? view.getFloat64(at) : view.getFloat32(at);
-    at += isDouble ? 8 : 4;
+    if (size === -1 && nulls !== null) nulls[index] = 1;
+    else if (size === valueBytes) values[index] = isDouble ? view.getFloat64(at) : view.getFloat32(at);
+    else throw new Error('a value has another length');
+    if (size > 0) at += size;
   }
   if (at !== bytes.length) throw new Error('the array has another length');
   return new NumberRows(length, width, values, nulls);
@@ -54,6 +54,9 @@ function rowsOf(columns: unknown, length: number): JsonRow[] {
   if (typeof columns !== 'object' || columns === null) throw new Error('there are no columns of keys');
   const given = Object.entries(columns);
   if (given.length === 0) return [];
-  if (!given.every(([, values]) => Array.isArray(values) && values.length === length)) throw new Error('a key is missing');
-  return Array.from({ length }, (_, row) => Object.fromEntries(given.map(([name, values]) => [name, (values as unknown[])[row]])));
+  if (!given.every(([, values]) => Array.isArray(values) && values.length === length))
+    throw new Error('a key is missing');
+  return Array.from({ length }, (_, row) =>
+    Object.fromEntries(given.map(([name, values]) => [name, (values as unknown[])[row]])),
+  );
 }

@@ -24,7 +24,12 @@ export class NumberRows {
   slice(from: number, to: number): NumberRows {
     const [start, end] = [from * this.width, to * this.width];
     const rows = Math.min(to, this.length) - from;
-    return new NumberRows(rows, this.width, this.#values.subarray(start, end), this.#nulls?.subarray(start, end) ?? null);
+    return new NumberRows(
+      rows,
+      this.width,
+      this.#values.subarray(start, end),
+      this.#nulls?.subarray(start, end) ?? null,
+    );
   }
 }
 

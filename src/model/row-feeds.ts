@@ -13,10 +13,7 @@ import type { Feature, Signature, TensorType } from './signature.ts';
  * The tensors of rows that came with a call: of numbers, or as JSON, each with a key for every feature. As strict as the compiled functions are: a
  * text is no number and a number no text. Past the detour by way of Arrow, which costs a single row more than its model.
  */
-export function rowFeeds(
-  rows: FeatureRows,
-  { inputs, features }: Pick<Signature, 'inputs' | 'features'>,
-): Feeds {
+export function rowFeeds(rows: FeatureRows, { inputs, features }: Pick<Signature, 'inputs' | 'features'>): Feeds {
   const errors = new Map<number, RowError>();
   const reject = (row: number, error: RowError): void => {
     if (!errors.has(row)) errors.set(row, error);

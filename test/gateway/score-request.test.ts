@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { ScoreRequestReader } from '../../src/gateway/score-request.ts';
+import { arraySend, numbersText } from './array-send.ts';
 
 const LIMITS = { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 3 };
 const WHOLE = {
@@ -27,7 +28,7 @@ describe('a request of score', () => {
   test('is read with all its members', () => {
     const { version, deadline, ...rest } = WHOLE;
     const row = { f0: 1.5 };
-    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row] });
+    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row], about: [row] });
   });
 
   test('has the usual deadline, no record and no id, unless it names them', () => {
@@ -40,6 +41,7 @@ describe('a request of score', () => {
       id: null,
       reply: 'rows',
       rows: ROWS,
+      about: ROWS,
     });
   });
 
@@ -100,6 +102,14 @@ describe('a request of score', () => {
       sqlstate: '54000',
       hint: expect.stringContaining('score_table'),
     });
+  });
+
+  test('has rows of numbers, no more than the queue takes', () => {
+    const head = '{"version": 17, "role": "alice"}\n';
+    const numbers = (rows: number) => numbersText(arraySend(Array.from({ length: rows }, (_, row) => [row, 1])));
+    expect(read(head + numbers(3))).toMatchObject({ rows: { length: 3, width: 2 }, about: [] });
+    expect(read(head + numbers(4))).toMatchObject({ sqlstate: '54000' });
+    expect(read(`${head}numbers\n{}\nAAAA`)).toMatchObject({ sqlstate: '22P02', hint: expect.any(String) });
   });
 
   test('survives any nesting', () => {

@@ -127,7 +127,7 @@ export class WireClient {
   }
 }
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);

@@ -70,6 +70,7 @@ describe('functions', () => {
       'pgscore._segments_of(integer)',
       'pgscore_models._feature_names(integer)',
       'pgscore_models._route(text)',
+      'pgscore_models._rows_writer(integer,regtype)',
       'pgscore_models._version_name(integer)',
       'pgscore_models._version_only(text)',
       'pgscore_models._whole_route(pgscore_models._routing)',

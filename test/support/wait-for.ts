@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type WaitOptions = {
-  /** Milliseconds; 10,000 by default. */
+  /** Milliseconds; 30,000 by default, which a machine that does much else may need. */
   timeout?: number;
   /** What was waited for, for the error. */
   message?: string;
@@ -14,7 +14,7 @@ export type WaitOptions = {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeout = 10_000, message = 'a condition' }: WaitOptions = {},
+  { timeout = 30_000, message = 'a condition' }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeout;
   let cause: unknown;

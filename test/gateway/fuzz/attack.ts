@@ -12,6 +12,7 @@ import {
   SSL_REQUEST,
   startPacket,
 } from '../wire-client.ts';
+import { arraySend, numbersText } from '../array-send.ts';
 import { mutate, pick, randomOf } from './mutator.ts';
 
 const SCORE = {
@@ -44,6 +45,7 @@ const IN_SESSION: readonly Buffer[] = [
   scorePacket(SCORE, { X: 2.5, other: null }),
   scorePacket({ ...SCORE, reply: 'score' }, { x: 1.5 }),
   scorePacket({ ...SCORE, reply: 'columns' }, ROWS),
+  numbersPacket({ ...SCORE, reply: 'columns' }, [[1.5], [null], [2.5]], { id: [1, 2, 3] }),
   scorePacket(
     SCORE,
     Array.from({ length: 20 }, (_, x) => ({ x })),
@@ -61,6 +63,10 @@ const IN_SESSION: readonly Buffer[] = [
 ];
 function scorePacket(head: object, rows: object): Buffer {
   return queryPacket(`score ${JSON.stringify(head)}\n${JSON.stringify(rows)}`);
+}
+
+function numbersPacket(head: object, rows: (number | null)[][], about: object): Buffer {
+  return queryPacket(`score ${JSON.stringify(head)}\n${numbersText(arraySend(rows), about)}`);
 }
 
 const PACKETS_A_CONNECTION = 10;
@@ -115,7 +121,7 @@ function open(port: number): Promise<Socket> {
   });
 }
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
