@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
 
 import { claimRuns } from '../../src/runs/claim-runs.ts';
 import { claimShard } from '../../src/runs/claim-shard.ts';
@@ -10,6 +11,7 @@ import { openShards } from '../../src/runs/open-shards.ts';
 import { recoverRuns } from '../../src/runs/recover-runs.ts';
 import { releaseShard } from '../../src/runs/release-shard.ts';
 import { requeueRun } from '../../src/runs/requeue-run.ts';
+import { shardsDone } from '../../src/runs/shards-done.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
@@ -23,7 +25,7 @@ const MOST = 3;
 const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
-const service = await database.client({ user: 'pgscore_service', password: SERVICE_PASSWORD });
+const service = await serviceClient();
 await addReadyModel(superuser, 'model');
 await alice.query('create table source (id int primary key, x real)');
 
@@ -33,6 +35,10 @@ beforeEach(async () => {
   await superuser.query('delete from pgscore_data.run');
   run = await submitRun(alice, 'model', 'source');
 });
+
+function serviceClient(): Promise<Client> {
+  return database.client({ user: 'pgscore_service', password: SERVICE_PASSWORD });
+}
 
 /** The number under which a worker has claimed the run; undefined where there is nothing to claim. */
 async function claim(worker: string, leaseMs = LEASE_MS): Promise<number | undefined> {
@@ -79,6 +85,22 @@ test('a shard of an earlier attempt cannot end one of a later, though both have 
   expect([early?.shard, early?.fence]).toEqual([late?.shard, late?.fence]);
   expect(await finishShard(service, run, 1, 1, 1, 10, 0, 0)).toEqual([]);
   expect(await finishShard(service, run, 2, 1, 1, 10, 0, 0)).toEqual([{ shard: 1 }]);
+});
+
+test('who opens the shards of an attempt waits for nobody who is about to end one of an earlier', async () => {
+  await claim(ANN);
+  await open(ANN, 1);
+  await claimShard(service, ANN, LEASE_MS, true);
+  const stopped = await serviceClient();
+  await stopped.query('begin');
+  expect(await finishShard(stopped, run, 1, 1, 1, 10, 0, 0)).toEqual([{ shard: 1 }]);
+  await handBackRuns(service, ANN);
+  await claim(BEN);
+  await open(BEN, 2);
+  await stopped.query('commit');
+  const { rows_done: rows } = (await shardsDone(service, run, 2))[0] ?? {};
+  expect(rows).toBe('0');
+  expect(await claimShard(service, BEN, LEASE_MS, true)).toMatchObject([{ attempt: 2, fence: 1 }]);
 });
 
 test('a shard that was handed back has a new fence, and was not tried', async () => {
