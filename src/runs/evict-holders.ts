@@ -2,7 +2,8 @@ import { statement } from '../db/statement.ts';
 
 /**
  * Ends sessions in whose open transaction a run is that should long have been taken over: a service that was stopped half-way
- * would keep it, and its target, for ever, since its host still answers for it and COPY FROM STDIN heeds no timeout.
+ * would keep it, and its target, for ever, since its host still answers for it and COPY FROM STDIN heeds no timeout. They wait
+ * for their client; one that waits for a lock may well have a client that is alive, whose publication is held up.
  */
 export const evictHolders = statement<[], { run_id: string; pid: number }>(
   'evict_holders',
@@ -10,7 +11,7 @@ export const evictHolders = statement<[], { run_id: string; pid: number }>(
      from pgscore_data.run r
     cross join lateral (
       select l.pid from pg_locks l join pg_stat_activity a using (pid)
-       where l.locktype = 'transactionid' and l.transactionid = r.xmax and l.granted and a.usename = current_user
+       where l.locktype = 'transactionid' and l.transactionid = r.xmax and l.granted and a.usename = current_user and a.wait_event_type = 'Client'
       offset 0
     ) holder
     where r.state = 'running' and r.lease_until < clock_timestamp() - interval '2 seconds'`,

@@ -1,8 +1,9 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { claimRuns } from '../../src/runs/claim-runs.ts';
 import { claimShard } from '../../src/runs/claim-shard.ts';
+import { evictHolders } from '../../src/runs/evict-holders.ts';
 import { failRun } from '../../src/runs/fail-run.ts';
 import { finishShard } from '../../src/runs/finish-shard.ts';
 import { createGeneration } from '../../src/runs/generation.ts';
@@ -16,6 +17,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ANN = '00000000-0000-4000-8000-000000000001';
 const BEN = '00000000-0000-4000-8000-000000000002';
@@ -159,4 +161,43 @@ test.each(['requeued', 'handed back', 'recovered'])('a cancelled run that is %s 
   if (how === 'handed back') await handBackRuns(service, ANN);
   if (how === 'recovered') await recoverRuns(service, MOST);
   expect(await shown()).toMatchObject({ state: 'cancelled' });
+});
+
+describe('a session that holds a run long after its lease', () => {
+  let holder: Client;
+  let pid = 0;
+
+  beforeEach(async () => {
+    await claim(ANN, -LEASE_MS);
+    holder = await serviceClient();
+    pid = (await holder.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0;
+    await holder.query('begin');
+    await holder.query('select from pgscore_data.run where run_id = $1 for no key update', [run]);
+  });
+
+  async function waitsFor(what: 'Client' | 'Lock'): Promise<void> {
+    await waitFor(async () => {
+      const { rows } = await service.query('select from pg_stat_activity where pid = $1 and wait_event_type = $2', [
+        pid,
+        what,
+      ]);
+      return rows.length > 0;
+    });
+  }
+
+  test('is ended where it waits for its client', async () => {
+    await waitsFor('Client');
+    expect(await evictHolders(service)).toMatchObject([{ run_id: run, pid }]);
+  });
+
+  test('is let be where it waits for a lock', async () => {
+    await superuser.query('begin');
+    await superuser.query('select from pgscore_data.target for no key update');
+    const waiting = holder.query('select from pgscore_data.target for no key update');
+    await waitsFor('Lock');
+    expect(await evictHolders(service)).toEqual([]);
+    await superuser.query('rollback');
+    await waiting;
+    await holder.query('rollback');
+  });
 });
