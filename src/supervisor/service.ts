@@ -265,7 +265,7 @@ class Supervisor implements Service {
   }
 
   async #recover(): Promise<void> {
-    if ((await recover(this.#links.sweep, this.#log)) > 0) this.#lookFor('all');
+    if ((await recover(this.#links.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {

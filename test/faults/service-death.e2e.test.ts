@@ -118,6 +118,23 @@ test('a run goes on although a service was stopped between the last row of a sha
   expect(await zombie.stop()).toBe(0);
 });
 
+test('a service that was stopped past its lease goes on with what nobody took over', async () => {
+  const run = await submitRun(alice, 'trees', 'big');
+  await midRun(superuser, run);
+  process.kill(survivor.pid, 'SIGSTOP');
+  await waitFor(async () => {
+    const { rows } = await superuser.query(
+      `select from pgscore_data.run where run_id = $1 and lease_until < clock_timestamp()
+        and not exists (select from pgscore_data.shard s where s.state = 'running' and s.lease_until > clock_timestamp())`,
+      [run],
+    );
+    return rows.length > 0;
+  });
+  process.kill(survivor.pid, 'SIGCONT');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+});
+
 test('a run whose publication is on its way to the server when its service is stopped is published all the same', async () => {
   await createSource(alice, 'small', 10);
   await scoreTable(alice, 'trees', 'small');

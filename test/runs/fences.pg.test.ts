@@ -10,6 +10,7 @@ import { createGeneration } from '../../src/runs/generation.ts';
 import { handBackRuns, handBackShards } from '../../src/runs/hand-back.ts';
 import { openShards } from '../../src/runs/open-shards.ts';
 import { recoverRuns } from '../../src/runs/recover-runs.ts';
+import { recoverShards } from '../../src/runs/recover-shards.ts';
 import { releaseShard } from '../../src/runs/release-shard.ts';
 import { requeueRun } from '../../src/runs/requeue-run.ts';
 import { shardsDone } from '../../src/runs/shards-done.ts';
@@ -132,9 +133,19 @@ test('a run is tried three times', async () => {
 test('a run whose service is lost is tried three times', async () => {
   for (const state of ['queued', 'queued', 'failed']) {
     await claim(ANN, 0);
-    expect(await recoverRuns(service, MOST)).toMatchObject([{ run_id: run, state }]);
+    expect(await recoverRuns(service, [], [], MOST)).toMatchObject([{ run_id: run, state }]);
   }
   expect(await shown()).toEqual({ state: 'failed', attempt: 3, error_code: 'service_lost' });
+});
+
+test('a service takes over what another lost, and nothing that it holds itself', async () => {
+  await claim(ANN, -LEASE_MS);
+  await open(ANN, 1);
+  await claimShard(service, ANN, -LEASE_MS, true);
+  expect(await recoverShards(service, [run], [1], [1], [1])).toEqual([]);
+  expect(await recoverRuns(service, [run], [1], MOST)).toEqual([]);
+  expect(await recoverShards(service, [run], [1], [1], [0])).toEqual([{ run_id: run, shard: 1 }]);
+  expect(await recoverRuns(service, [run], [0], MOST)).toMatchObject([{ run_id: run, state: 'queued' }]);
 });
 
 test('a run that could not be begun waits, and was not tried', async () => {
@@ -159,7 +170,7 @@ test.each(['requeued', 'handed back', 'recovered'])('a cancelled run that is %s 
   await alice.query('select pgscore.cancel_run($1)', [run]);
   if (how === 'requeued') await requeueRun(service, run, attempt, MOST, 'scorer_lost', 'it died', null, null);
   if (how === 'handed back') await handBackRuns(service, ANN);
-  if (how === 'recovered') await recoverRuns(service, MOST);
+  if (how === 'recovered') await recoverRuns(service, [], [], MOST);
   expect(await shown()).toMatchObject({ state: 'cancelled' });
 });
 
@@ -185,9 +196,10 @@ describe('a session that holds a run long after its lease', () => {
     });
   }
 
-  test('is ended where it waits for its client', async () => {
+  test('is ended where it waits for its client, but not by its own service', async () => {
     await waitsFor('Client');
-    expect(await evictHolders(service)).toMatchObject([{ run_id: run, pid }]);
+    expect(await evictHolders(service, [run], [1])).toEqual([]);
+    expect(await evictHolders(service, [run], [0])).toMatchObject([{ run_id: run, pid }]);
   });
 
   test('is let be where it waits for a lock', async () => {
@@ -195,7 +207,7 @@ describe('a session that holds a run long after its lease', () => {
     await superuser.query('select from pgscore_data.target for no key update');
     const waiting = holder.query('select from pgscore_data.target for no key update');
     await waitsFor('Lock');
-    expect(await evictHolders(service)).toEqual([]);
+    expect(await evictHolders(service, [], [])).toEqual([]);
     await superuser.query('rollback');
     await waiting;
     await holder.query('rollback');
