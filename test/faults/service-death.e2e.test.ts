@@ -10,7 +10,9 @@ import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
-const LEASE_AND_POLL_MS = 2200;
+const LEASE_AND_POLL_MS = 1000 * (Number(PACE.PGSCORE_LEASE) + Number(PACE.PGSCORE_POLL));
+/** For the claim and the snapshot, on a machine that does other things, too; what held the takeover up would be a timeout of 15 s. */
+const BEGIN_MS = 5000;
 
 const database = await cloneDatabase();
 const superuser = await database.client();
@@ -59,7 +61,7 @@ test('when a service is killed another takes its run over, and its scorers end b
     'select extract(epoch from clock_timestamp() - snapshot_at)::float8 * 1000 as ms from pgscore_data.run where run_id = $1',
     [run],
   );
-  expect(performance.now() - killed - (begun.rows[0]?.ms ?? 0)).toBeLessThan(LEASE_AND_POLL_MS + 1000);
+  expect(performance.now() - killed - (begun.rows[0]?.ms ?? 0)).toBeLessThan(LEASE_AND_POLL_MS + BEGIN_MS);
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: orphans });
 });
 
