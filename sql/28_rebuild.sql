@@ -248,12 +248,12 @@ begin atomic
    where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
      and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
      and not exists (select from pgscore_data.class_tally t where t.run_id = b.batch_id);
-  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
-  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
-  delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and r.state in ('failed', 'cancelled');
+  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
   delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
-comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs that came to nothing, and old lines of the logs.';
+comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, and old lines of the logs.';

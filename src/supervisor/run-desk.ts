@@ -55,6 +55,13 @@ export class RunDesk {
     return [...whole, ...this.#publishing, ...[...this.#conducted].map(({ run }) => run)];
   }
 
+  /** The shards that scorers have or are about to get. */
+  get shards(): (Shard & Pick<Run, 'runId' | 'attempt'>)[] {
+    return this.#scorers.progress.flatMap(({ job: { run, shard } }) =>
+      shard === null ? [] : [{ ...shard, runId: run.runId, attempt: run.attempt }],
+    );
+  }
+
   score(job: Job): void {
     if (job.shard === null) this.#metrics.claimed(job.run);
     this.#track(this.#scorers.score(job).then((outcome) => this.#settle(job, outcome)));

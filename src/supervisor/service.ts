@@ -242,7 +242,6 @@ class Supervisor implements Service {
 
   async #beat(): Promise<void> {
     if (this.#waits) await this.#askForWelcome();
-    await this.#report();
     const { beat: link } = this.#links;
     await beat({
       worker: this.worker,
@@ -252,6 +251,7 @@ class Supervisor implements Service {
       desk: this.#desk,
       metrics: this.#metrics,
     });
+    await this.#report();
   }
 
   async #report(): Promise<void> {
@@ -265,7 +265,7 @@ class Supervisor implements Service {
   }
 
   async #recover(): Promise<void> {
-    if ((await recover(this.#links.sweep, this.#log)) > 0) this.#lookFor('all');
+    if ((await recover(this.#links.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {

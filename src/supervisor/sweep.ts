@@ -6,18 +6,29 @@ import { recoverShards } from '../runs/recover-shards.ts';
 import { dropHandles, dropShards } from '../runs/sweep.ts';
 import { dropGenerations, retireGenerations } from '../runs/sweep-generations.ts';
 import { forgetWorkers } from './registry.ts';
+import type { RunDesk } from './run-desk.ts';
 import { MOST_TRIES } from './settlement.ts';
 
-/** Takes over what silent services held; resolves with how much. */
-export async function recover(link: Link, log: Logger): Promise<number> {
+/**
+ * Takes over what silent services held; resolves with how much. What this one has in hand is let be: where its lease ran out,
+ * the service or its machine was paused, nobody took it meanwhile, and the heartbeat is about to renew it.
+ */
+export async function recover(link: Link, { runs, shards }: RunDesk, log: Logger): Promise<number> {
+  const mine = [runs.map(({ runId }) => runId), runs.map(({ attempt }) => attempt)] as const;
   return link.use(async (client) => {
-    for (const { run_id: run, pid } of await evictHolders(client))
+    for (const { run_id: run, pid } of await evictHolders(client, ...mine))
       log.warn({ run, backend: pid }, 'a session of a stopped service, which held a run, was ended');
-    const runs = await recoverRuns(client, MOST_TRIES);
-    for (const { run_id: run, state, attempt } of runs)
+    const recovered = await recoverRuns(client, ...mine, MOST_TRIES);
+    for (const { run_id: run, state, attempt } of recovered)
       log.warn({ run, state, attempt }, 'a run of a lost service was taken over');
-    const shards = await recoverShards(client);
-    return runs.length + shards.length;
+    const reopened = await recoverShards(
+      client,
+      shards.map(({ runId }) => runId),
+      shards.map(({ attempt }) => attempt),
+      shards.map(({ shard }) => shard),
+      shards.map(({ fence }) => fence),
+    );
+    return recovered.length + reopened.length;
   });
 }
 

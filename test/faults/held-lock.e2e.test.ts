@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { endOfRun, submitRun } from '../support/run.ts';
+import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
@@ -14,6 +15,28 @@ const bob = await database.client('bob');
 await deployTrees(await database.client('ada'));
 await createSource(alice, 'big', LONG);
 await createSource(bob, 'big', LONG);
+
+test('a publication outlasts its lease while somebody holds its target', async () => {
+  await createSource(alice, 'small', 10);
+  await scoreTable(alice, 'trees', 'small');
+  const keeper = await database.client();
+  await keeper.query('begin');
+  await keeper.query("select from pgscore_data.target where view_name = 'small_scores' for no key update");
+  const run = await submitRun(alice, 'trees', 'small');
+  await waitFor(
+    async () => {
+      const { rows } = await superuser.query(
+        `select from pgscore_data.run where run_id = $1 and state = 'running' and lease_until < clock_timestamp() - interval '3 seconds'`,
+        [run],
+      );
+      return rows.length > 0;
+    },
+    { message: 'the lease to have run out long ago' },
+  );
+  await keeper.query('rollback');
+  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 10 }] });
+});
 
 test('somebody who asks for the end of her run and does not commit holds up nothing, not even that run', async () => {
   const hers = await submitRun(alice, 'trees', 'big');

@@ -101,7 +101,7 @@ describe('one that is committed', () => {
       'the loss of its service',
       async () => {
         await superuser.query('update pgscore_data.run set lease_until = now() where run_id = $1', [run]);
-        await recoverRuns(service, 3);
+        await recoverRuns(service, [], [], 3);
       },
     ],
   ])('is not lost by %s', async (_, happen) => {
