@@ -98,24 +98,24 @@ do $do$
 begin
   execute format($q$
     create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
-    select c.model_name, c.model_version, c.segment_key, c.segment_value, c.window_date, c.window_start, c.window_end, c.actual_class, c.predicted_class, c.n::bigint as n, c.n / c.support as share_of_actual,
-           c.n_labeled::bigint as n_labeled, c.n_labeled / nullif(c.n_predictions, 0) as label_coverage, c.n_labeled >= c.min_label_coverage * c.n_predictions as is_mature,
+    select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
+           ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
+           e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n, c.n / c.support as share_of_actual,
+           c.n_labeled::bigint as n_labeled, c.n_labeled / w.n_predictions as label_coverage, c.n_labeled >= mo.min_label_coverage * w.n_predictions as is_mature,
            %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
-      from (
-        select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
-               ((date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
-               e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::float8 as n, w.n_predictions, mo.min_label_coverage,
-               (sum(sum(c.n)) over (partition by m.name, v.number::bigint, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day, c.actual_class))::float8 as support,
-               (sum(sum(c.n)) over (partition by m.name, v.number::bigint, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day))::float8 as n_labeled
-          from pgscore_data.visible_model m
-          join pgscore_data.monitor mo using (model_id)
-          join pgscore_data.version v using (model_id)
-          join pgscore_data.execution e using (version_id)
-          join pgscore_data.slice s using (model_id)
-          join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
-          left join pgscore_data.cell_volume w on w.version_id = c.version_id and w.segment_id = c.segment_id and w.day = c.day
-         where c.n <> 0
-         group by m.name, v.version_id, v.number, s.segment_id, s.segment_key, s.segment_value, mo.time_zone, mo.min_label_coverage, c.day, w.n_predictions, e.class_labels, c.actual_class, c.predicted_class) c$q$,
+      from pgscore_data.visible_model m
+      join pgscore_data.monitor mo using (model_id)
+      join pgscore_data.version v using (model_id)
+      join pgscore_data.execution e using (version_id)
+      join pgscore_data.slice s using (model_id)
+      -- From the days that are asked for to their cells, and not from all cells to their days.
+     cross join lateral (
+       select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions
+         from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
+     cross join lateral (
+       select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support, sum(sum(x.n)::float8) over () as n_labeled
+         from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
+        group by x.actual_class, x.predicted_class) c$q$,
     pgscore_data._wilson('c.n', 'c.support', '-'), pgscore_data._wilson('c.n', 'c.support', '+'));
 end
 $do$;

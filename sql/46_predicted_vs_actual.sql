@@ -16,7 +16,8 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
    ), ends as (
      select percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high, count(*) / 2 as n_sampled, min(n.day) as first_day, max(n.day) as last_day
        from newest n cross join lateral (values (n.predicted), (n.actual)) x (value)
-   ), covered as (
+   -- Once, and not for each of the pairs.
+   ), covered as materialized (
      select e.*, (select sum(w.n_predictions)::float8 from pgscore_data.cell_volume w where w.version_id = v.version_id and w.segment_id = 0 and w.day between e.first_day and e.last_day) as n_predictions,
             (select sum(r.n)::float8 from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
        from ends e

@@ -5,10 +5,9 @@ begin
   execute format($q$
     create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
     with aged as (
-      select m.name as model_name, v.number::bigint as model_version, (date_trunc('month', c.day, mo.time_zone) at time zone mo.time_zone)::date as window_date, b.label as label_age, b.age,
-             s.segment_key, s.segment_value, date_trunc('month', c.day, mo.time_zone) as window_start, mo.time_zone,
-             sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned, sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2,
-             sum(c.n_predictions)::float8 as n_predictions, mo.min_label_coverage
+      select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date, b.label as label_age,
+             s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, sum(c.n_predictions)::float8 as n_predictions,
+             sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned, sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -16,18 +15,20 @@ begin
         join pgscore_data.slice s using (model_id)
         cross join lateral (
           -- F1 is of the positive class: of those that were it or were called it, what was found.
-          select o.day, o.age_band, o.n, case when o.actual_class = o.predicted_class then o.n else 0 end::numeric as hits,
-                 case when e.task = 'binary' then case when e.positive_class - 1 = o.actual_class and e.positive_class - 1 = o.predicted_class then o.n else 0 end end::numeric as found,
-                 case when e.task = 'binary' then case when e.positive_class - 1 in (o.actual_class, o.predicted_class) then o.n else 0 end end::numeric as concerned,
-                 null::numeric as abs_error, null::numeric as error2, null::bigint as n_predictions
-            from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0
+          select date_trunc('month', o.day, mo.time_zone) as window_start, o.age_band, sum(o.n) as n, coalesce(sum(o.n) filter (where o.actual_class = o.predicted_class), 0) as hits,
+                 case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 = o.actual_class and e.positive_class - 1 = o.predicted_class), 0) end as found,
+                 case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 in (o.actual_class, o.predicted_class)), 0) end as concerned,
+                 null::numeric as abs_error, null::numeric as error2, null::numeric as n_predictions
+            from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
           union all
-          select r.day, r.age_band, r.n, null, null, null, r.sum_abs_error, r.sum_error2, null from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0
+          select date_trunc('month', r.day, mo.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2), null
+            from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
           union all
           -- Whatever the age: so that each has its row where no label came as fast, too.
-          select w.day, 0, 0, null, null, null, null, null, w.n_predictions from pgscore_data.cell_volume w where w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0) c
+          select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions)
+            from pgscore_data.cell_volume w where w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0 group by 1) c
         join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
-       group by 1, 2, 3, 4, 5, 6, 7, 8, 9, mo.min_label_coverage
+       group by 1, 2, 3, 4, 5, 6, 7, 8, 9
     )
     select a.model_name, a.model_version, a.window_date, a.label_age, a.n::bigint as n_labeled, a.hits / nullif(a.n, 0) as accuracy, a.abs_error / nullif(a.n, 0) as mae, a.segment_key, a.segment_value,
            a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone as window_end,

@@ -13,7 +13,8 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
      select x.score - x.actual as error, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc limit 5000
    ), ends as (
      select percentile_cont(0.01) within group (order by n.error) as low, percentile_cont(0.99) within group (order by n.error) as high, count(*) as n_sampled, min(n.day) as first_day, max(n.day) as last_day from newest n
-   ), covered as (
+   -- Once, and not for each of the pairs.
+   ), covered as materialized (
      select e.*, (select sum(w.n_predictions)::float8 from pgscore_data.cell_volume w where w.version_id = v.version_id and w.segment_id = 0 and w.day between e.first_day and e.last_day) as n_predictions,
             (select sum(r.n)::float8 from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
        from ends e
