@@ -43,13 +43,13 @@ begin
                    from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
        cross join lateral (
          -- A cell counts for the class that was true and for the one that was said: each is read once, whatever the number of classes.
-         select x.class, sum(x.support)::float8 as support, sum(x.predicted)::float8 as predicted, sum(x.hits)::float8 as hits, sum(sum(x.support)::float8) over () as n
-           from (select k as class, 0::bigint as support, 0::bigint as predicted, 0::bigint as hits from generate_series(0, cardinality(e.class_labels) - 1) k
+         select x.class, sum(x.support) as support, sum(x.predicted) as predicted, sum(x.hits) as hits, sum(sum(x.support)) over () as n
+           from (select k as class, 0::float8 as support, 0::float8 as predicted, 0::float8 as hits from generate_series(0, cardinality(e.class_labels) - 1) k
                  union all
                  select y.class, y.support, y.predicted, y.hits
-                   from pgscore_data.cell_outcome o
-                  cross join lateral (values (o.actual_class::int, o.n, 0::bigint, case when o.actual_class = o.predicted_class then o.n else 0 end), (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)
-                  where o.version_id = v.version_id and o.segment_id = s.segment_id and o.day >= w.window_start and o.day < w.window_end) x
+                   from (select o.actual_class, o.predicted_class, sum(o.n)::float8 as n from pgscore_data.cell_outcome o
+                          where o.version_id = v.version_id and o.segment_id = s.segment_id and o.day >= w.window_start and o.day < w.window_end group by 1, 2) o
+                  cross join lateral (values (o.actual_class::int, o.n, 0::float8, case when o.actual_class = o.predicted_class then o.n else 0 end), (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
           group by x.class) c
        cross join lateral (select %6$s as low, %7$s as high) q
         left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L and a.window_start = w.window_start and a.class = c.class$q$, g.grain,

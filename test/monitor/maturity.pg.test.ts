@@ -59,12 +59,19 @@ const ofEachGrain = (stem: string): string[] => ['daily', 'monthly', 'weekly'].m
 const WINDOWS = [
   ...TASKS.flatMap((task) => ofEachGrain(`${task}_performance`)),
   ...['class_performance', 'estimated_performance'].flatMap(ofEachGrain),
-  ...['label_coverage_daily', 'model_metric', 'performance_by_label_age', 'score_distribution_daily'],
+  'label_coverage_daily',
+  'model_metric',
+  'performance_by_label_age',
+  'score_distribution_daily',
 ];
 /** Nothing is there to be drawn before. */
 const PICTURES = [
-  ...['confusion_matrix_daily', 'reliability_curve', 'roc_curve', 'threshold_curve'],
-  ...['error_distribution', 'predicted_vs_actual'],
+  'confusion_matrix_daily',
+  'error_distribution',
+  'predicted_vs_actual',
+  'reliability_curve',
+  'roc_curve',
+  'threshold_curve',
 ];
 
 const says = (views: readonly string[], coverage: number, mature: boolean): [string, unknown[]][] =>
