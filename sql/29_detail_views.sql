@@ -109,9 +109,10 @@ begin
       join pgscore_data.execution e using (version_id)
       join pgscore_data.slice s using (model_id)
       -- From the days that are asked for to their cells, and not from all cells to their days.
+      -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
      cross join lateral (
        select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions
-         from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
+         from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
      cross join lateral (
        select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support, sum(sum(x.n)::float8) over () as n_labeled
          from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0

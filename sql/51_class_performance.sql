@@ -37,10 +37,11 @@ begin
         join pgscore_data.version v using (model_id)
         join pgscore_data.execution e on e.version_id = v.version_id and e.task <> 'regression'
         join pgscore_data.slice s using (model_id)
+       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (
          select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
            from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::float8 as n_predictions
-                   from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+                   from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
        cross join lateral (
          -- A cell counts for the class that was true and for the one that was said: each is read once, whatever the number of classes.
          select x.class, sum(x.support) as support, sum(x.predicted) as predicted, sum(x.hits) as hits, sum(sum(x.support)) over () as n

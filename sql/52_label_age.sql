@@ -14,19 +14,20 @@ begin
         join pgscore_data.execution e using (version_id)
         join pgscore_data.slice s using (model_id)
         cross join lateral (
+          -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
           -- F1 is of the positive class: of those that were it or were called it, what was found.
           select date_trunc('month', o.day, mo.time_zone) as window_start, o.age_band, sum(o.n) as n, coalesce(sum(o.n) filter (where o.actual_class = o.predicted_class), 0) as hits,
                  case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 = o.actual_class and e.positive_class - 1 = o.predicted_class), 0) end as found,
                  case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 in (o.actual_class, o.predicted_class)), 0) end as concerned,
                  null::numeric as abs_error, null::numeric as error2, null::numeric as n_predictions
-            from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
+            from pgscore_data.cell_outcome o where v.model_id = m.model_id and o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
           union all
           select date_trunc('month', r.day, mo.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2), null
-            from pgscore_data.cell_regression r where r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
+            from pgscore_data.cell_regression r where v.model_id = m.model_id and r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
           union all
           -- Whatever the age: so that each has its row where no label came as fast, too.
           select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions)
-            from pgscore_data.cell_volume w where w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0 group by 1) c
+            from pgscore_data.cell_volume w where v.model_id = m.model_id and w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0 group by 1) c
         join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
        group by 1, 2, 3, 4, 5, 6, 7, 8, 9
     )

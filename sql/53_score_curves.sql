@@ -21,7 +21,8 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
- cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0 offset 0) w
+  -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+ cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
  cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day = w.day) l
  cross join lateral (
     select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
