@@ -135,7 +135,9 @@ return $${
   "actual_class": "The class that was true.",
   "predicted_class": "The class that was said.",
   "n": "How many.",
-  "share_of_actual": "Share of this class among what was true.",
+  "share_of_actual": "Of what was this class, the share that was called so.",
+  "share_of_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "share_of_actual_ci_high": "Upper bound.",
   "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';

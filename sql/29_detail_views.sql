@@ -16,6 +16,8 @@ return pgscore_data._metric_meanings() || $${
   "value_before": "Its value in the last month before it that is mature and has 30 labels.",
   "change": "value - value_before.",
   "roc_auc_now": "Area under the ROC curve in that month, of a binary classifier.",
+  "roc_auc_now_ci_low": "Lower bound of the 95 % DeLong interval.",
+  "roc_auc_now_ci_high": "Upper bound.",
   "label_source": "Table or view that the labels come from.",
   "freshness_seconds": "Seconds since a refresh last changed something.",
   "n_waiting": "Labels that the next refresh takes, counted to 100,000.",
@@ -33,6 +35,10 @@ return pgscore_data._metric_meanings() || $${
   "threshold": "If positive were called above this score.",
   "true_positive_rate": "Of the positives, the share above it.",
   "false_positive_rate": "Of the negatives, the share above it.",
+  "true_positive_rate_ci_low": "Lower bound of the 95 % Wilson interval; also of recall_score, which is the same.",
+  "true_positive_rate_ci_high": "Upper bound.",
+  "false_positive_rate_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "false_positive_rate_ci_high": "Upper bound.",
   "n_predicted_positive": "Labelled predictions above it.",
   "predicted_positive_rate": "Of the labelled predictions, the share above it.",
   "lift": "How many times as frequent positives are above it as among all.",
@@ -88,19 +94,32 @@ return pgscore_data._metric_meanings() || $${
 }$$::jsonb;
 comment on function pgscore_data._detail_meanings() is 'What the columns of the detail views mean.';
 
-create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date as window_date, c.day as window_start,
-       ((date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
-       e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, sum(c.n)::bigint as n,
-       (sum(c.n) / sum(sum(c.n)) over (partition by m.name, v.number::bigint, s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.actual_class))::float8 as share_of_actual
-  from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
-  join pgscore_data.execution e using (version_id)
-  join pgscore_data.slice s using (model_id)
-  join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
- where c.n <> 0
- group by m.name, v.version_id, v.number, s.segment_id, s.segment_key, s.segment_value, mo.time_zone, c.day, e.class_labels, c.actual_class, c.predicted_class;
+do $do$
+begin
+  execute format($q$
+    create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
+    select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
+           ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
+           e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n, c.n / c.support as share_of_actual,
+           c.n_labeled::bigint as n_labeled, c.n_labeled / w.n_predictions as label_coverage, c.n_labeled >= mo.min_label_coverage * w.n_predictions as is_mature,
+           %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
+      from pgscore_data.visible_model m
+      join pgscore_data.monitor mo using (model_id)
+      join pgscore_data.version v using (model_id)
+      join pgscore_data.execution e using (version_id)
+      join pgscore_data.slice s using (model_id)
+      -- From the days that are asked for to their cells, and not from all cells to their days.
+      -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+     cross join lateral (
+       select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions
+         from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
+     cross join lateral (
+       select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support, sum(sum(x.n)::float8) over () as n_labeled
+         from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
+        group by x.actual_class, x.predicted_class) c$q$,
+    pgscore_data._wilson('c.n', 'c.support', '-'), pgscore_data._wilson('c.n', 'c.support', '+'));
+end
+$do$;
 comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
@@ -135,9 +154,9 @@ comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with 
 
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
-  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.is_mature, p.n_labeled from pgscore_bi.binary_performance_monthly p where p.segment_key is null
-  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
-  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, p.is_mature, p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null
+  select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low, p.accuracy_ci_high as ci_high, p.roc_auc, p.roc_auc_ci_low, p.roc_auc_ci_high, p.is_mature, p.n_labeled from pgscore_bi.binary_performance_monthly p where p.segment_key is null
+  union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, null, null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
+  union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, null, null, p.is_mature, p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null
 ), mature as (
   select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age, lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
     from performance p where p.is_mature and p.n_labeled >= 30
@@ -160,7 +179,9 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
          cross join lateral (select x.day from pgscore_data.drift_value x where x.set_id = f.set_id and x.status <> 'insufficient_data' order by x.day desc limit 1) l
           join pgscore_data.drift_value d on d.set_id = f.set_id and d.day = l.day and d.status <> 'insufficient_data'
          where f.version_id = v.version_id) as drift_share,
-       b.number::bigint as previous_version, b.change as change_from_previous_version
+       b.number::bigint as previous_version, b.change as change_from_previous_version,
+       p.n_labeled as n, case when p.value is null then case when w.n_predictions = 0 then 'no_predictions' when w.n_labeled = 0 then 'no_labels' else 'no_mature_window' end end as undefined_reason,
+       p.roc_auc_ci_low as roc_auc_now_ci_low, p.roc_auc_ci_high as roc_auc_now_ci_high
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
@@ -205,5 +226,9 @@ begin
   for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
+  perform pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{
+    "n": "Labelled predictions of that month: those that value rests on.",
+    "undefined_reason": "Why value is NULL: no_predictions, no_labels, or no_mature_window (no month has 30 labels and the share that its monitor asks for)."
+  }');
 end
 $$;

@@ -29,7 +29,7 @@ return pgscore_data._detail_meanings() || $${
   "comparison": "What the window is compared with: BASELINE, or CONSECUTIVE (the window before that has rows).",
   "baseline_source": "Where the baseline comes from: first_runs, window_before, training (statistics in the model's metadata), table or history.",
   "status": "alert or warning: psi has reached the monitor's limit (0.25 or 0.1) and psi_noise_limit. insufficient_data: fewer than 200 rows, or than 20 a bin, or no baseline. Of a data set: alert where half of the features have drifted, warning where one has.",
-  "undefined_reason": "Why values are NULL: no_baseline (its runs are not complete yet), no_window_before, no_values (all are missing), no_baseline_values, no_window_before_values, or one_bin (all rows of both lie in one).",
+  "undefined_reason": "Why values are NULL: no_baseline (its runs are not complete yet), no_window_before, no_values (all are missing), no_baseline_values, no_window_before_values, or one_bin (all rows of both lie in one); of a data set insufficient_data (of no feature there are enough rows to tell).",
   "bin": "Place of the bin, from 0, which is what is missing.",
   "bin_label": "missing, below, above, other, the category, or the range of a number.",
   "bin_low": "Least number of the bin.",
@@ -136,7 +136,7 @@ begin
              s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
              case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below' when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
              s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
-             case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution
+             case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution, case when s.pb is null then 'no_baseline' end as undefined_reason
         from share s
        cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w, case when s.pb = 0 then s.psi_floor else s.pb end as b) x
        where s.n > 0 or s.b > 0$q$, g.suffix);
@@ -172,7 +172,7 @@ begin
              case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data'
                when count(*) filter (where d.status in ('warning', 'alert')) * 2 >= count(*) filter (where d.status <> 'insufficient_data') then 'alert'
                when count(*) filter (where d.status in ('warning', 'alert')) > 0 then 'warning' else 'ok' end as status,
-             max(d.n) as n
+             max(d.n) as n, case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data' end as undefined_reason
         from pgscore_bi.feature_drift_%1$s d
        group by 1, 2, 3, 4, 5, 6, 7$q$, g.suffix);
     execute format('comment on view pgscore_bi.dataset_drift_%s is %L', g.suffix, format('How many of a version''s features have drifted, by %s.', g.grain));

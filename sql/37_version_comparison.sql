@@ -141,7 +141,11 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
          when x.value - x.other_value > sqrt((x.value - x.value_low) ^ 2 + (x.other_high - x.other_value) ^ 2) then case when k.task = 'regression' then 'worse' else 'better' end
          when x.other_value - x.value > sqrt((x.value_high - x.value) ^ 2 + (x.other_value - x.other_low) ^ 2) then case when k.task = 'regression' then 'better' else 'worse' end
          else 'no_difference' end as verdict,
-       c.compared_at
+       c.compared_at,
+       case when x.value is null or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_mature_day'
+         when k.metric = 'precision_score' then 'no_predicted_positives' when k.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
+         when k.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e where e.version_id in (p.version_id, p.other_id) and not e.probabilities) then 'no_probabilities' else 'one_class' end
+         else 'no_labels' end end as undefined_reason
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -154,7 +158,9 @@ comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the days that are mature for both. The 95 % interval is that of a difference between independent samples, made of the intervals of both values (Newcombe 1998 for shares; Zou and Donner 2008 for the others). Versions that scored the same entities are not independent: their true interval is narrower as a rule, so that a verdict of better or worse stands, and no_difference may be due to that. Two versions that scored different entities on the same days differ by these, too.';
 do $$
 begin
-  perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings());
+  perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
+    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_mature_day, no_predicted_positives, no_positive_labels, one_class, or no_probabilities (a version says labels only), of one of them at least."
+  }');
 end
 $$;
 

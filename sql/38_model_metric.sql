@@ -58,7 +58,7 @@ begin
              f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason, %2$L::text as grain
         from pgscore_bi.feature_drift_%1$s f
       union all
-      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, null::text, %2$L
+      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, d.undefined_reason, %2$L
         from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
       from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
 end
@@ -70,7 +70,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
   select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, x.metric, null::text as column_name,
-         x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason
+         x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage
     from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
@@ -97,7 +97,7 @@ begin
     || format($q$
       union all
       select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
-             x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end
+             x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end, null::float8
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -110,7 +110,7 @@ begin
        where x.is_defined and x.n > 0
       union all
       select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
-             d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason
+             d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason, null
         from pgscore_data.drift_series d$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
@@ -120,7 +120,7 @@ comment on view pgscore_data.metric_series is 'Every metric of every window as a
 
 create or replace view pgscore_bi.model_metric with (security_barrier) as
 select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s.window_date, s.window_start, s.window_end, s.metric, s.column_name,
-       s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature, s.noise_limit
+       s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature, s.noise_limit, s.label_coverage
   from pgscore_data.metric_series s
   join pgscore_data.model m on m.name = s.model_name
   join pgscore_data.version v on v.model_id = m.model_id and v.number = s.model_version

@@ -257,6 +257,7 @@ return pgscore_data._metric_meanings() || $${
   "ci_high": "Upper bound.",
   "error_bound": "How far the value can be from that of the unbinned scores.",
   "n": "Rows that the value stands on.",
+  "label_coverage": "Of the window's predictions, the share whose truth is known; NULL where a metric needs no labels: drift, and the shares of rows that failed or have no score.",
   "lower_threshold": "What is below it is a breach, where all of the interval is.",
   "upper_threshold": "What is above it is a breach, where all of the interval is.",
   "is_breach": "Whether a rule was breached; NULL: no rule looked at it.",

@@ -9,7 +9,7 @@ return pgscore_data._metric_meanings() || $${
   "f1_score": "Harmonic mean of precision and recall.",
   "f1_ci_low": "Lower bound, from the Wilson interval of hits / (support + n_predicted - hits).",
   "roc_auc": "Probability that one of this class has a higher probability of it than one of another; ties count half.",
-  "undefined_reason": "Why ratios are NULL: no_positive_labels (none was this class), no_predicted_positives (none was called so); of roc_auc only one_class (all were this class), no_probabilities, too_many_classes (over 50), not_by_segment or not_counted (pgscore.rebuild() counts)."
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels (none was this class), no_predicted_positives (none was called so); of roc_auc only one_class (all were this class), no_probabilities, too_many_classes (over 50), not_by_segment or not_counted (pgscore.rebuild() counts)."
 }$$::jsonb;
 comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
 
@@ -22,46 +22,43 @@ declare
 begin
   for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
     execute format('create or replace view pgscore_bi.class_performance_%s with (security_barrier) as ', g.suffix) || format($q$
-      with matrix as (
-        select m.name as model_name, v.number::bigint as model_version, mo.time_zone, date_trunc(%1$L, c.day, mo.time_zone) as window_start, e.class_labels, e.probabilities, mo.min_label_coverage, c.actual_class, c.predicted_class, v.version_id, s.segment_id, s.segment_key, s.segment_value, sum(c.n)::float8 as n
-          from pgscore_data.visible_model m
-          join pgscore_data.monitor mo using (model_id)
-          join pgscore_data.version v using (model_id)
-          join pgscore_data.execution e using (version_id)
-          join pgscore_data.slice s using (model_id)
-          join pgscore_data.cell_outcome c on c.version_id = v.version_id and c.segment_id = s.segment_id
-         where c.n <> 0
-         group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-      ), class as (
-        select x.model_name, x.model_version, x.time_zone, x.window_start, x.class_labels, x.probabilities, x.min_label_coverage, x.version_id, k as class, x.segment_id, x.segment_key, x.segment_value, sum(x.n) as n,
-               coalesce(sum(x.n) filter (where x.actual_class = k and x.predicted_class = k), 0) as hits,
-               coalesce(sum(x.n) filter (where x.actual_class = k), 0) as support, coalesce(sum(x.n) filter (where x.predicted_class = k), 0) as predicted
-          from matrix x cross join lateral generate_series(0, cardinality(x.class_labels) - 1) k
-         group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-      ), whole as (
-        select c.*, (date_trunc(%1$L, c.window_start at time zone c.time_zone) + interval '1 %1$s') at time zone c.time_zone as window_end from class c
-      )
-      select c.model_name, c.model_version, c.segment_key, c.segment_value, (c.window_start at time zone c.time_zone)::date as window_date, c.window_start,
-             c.window_end, c.class_labels[c.class + 1] as class_label,
+      select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start,
+             w.window_end, e.class_labels[c.class + 1] as class_label,
              c.support::bigint as support, c.predicted::bigint as n_predicted,
              c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score, 2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
              a.roc_auc, a.error_bound as roc_auc_error_bound,
              %2$s as precision_ci_low, %3$s as precision_ci_high, %4$s as recall_ci_low, %5$s as recall_ci_high, 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
-             case when c.support = 0 then 'no_positive_labels' when c.predicted = 0 then 'no_predicted_positives' when cardinality(c.class_labels) = 2 or a.roc_auc is not null then null
-               when c.support = c.n then 'one_class' when not c.probabilities then 'no_probabilities' when cardinality(c.class_labels) > 50 then 'too_many_classes'
-               when c.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
-             c.n::bigint as n_labeled, c.n / nullif(p.n_predictions, 0) as label_coverage, c.n >= c.min_label_coverage * p.n_predictions as is_mature
-        from whole c
+             case when c.n = 0 then 'no_labels' when c.support = 0 then 'no_positive_labels' when c.predicted = 0 then 'no_predicted_positives' when cardinality(e.class_labels) = 2 or a.roc_auc is not null then null
+               when c.support = c.n then 'one_class' when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
+               when s.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
+             c.n::bigint as n_labeled, c.n / w.n_predictions as label_coverage, c.n >= mo.min_label_coverage * w.n_predictions as is_mature
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.execution e on e.version_id = v.version_id and e.task <> 'regression'
+        join pgscore_data.slice s using (model_id)
+       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (
-         select sum(x.n_predictions)::float8 as n_predictions from pgscore_data.cell_volume x
-          where x.version_id = c.version_id and x.segment_id = c.segment_id and x.day >= c.window_start and x.day < c.window_end) p
+         select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
+           from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::float8 as n_predictions
+                   from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+       cross join lateral (
+         -- A cell counts for the class that was true and for the one that was said: each is read once, whatever the number of classes.
+         select x.class, sum(x.support) as support, sum(x.predicted) as predicted, sum(x.hits) as hits, sum(sum(x.support)) over () as n
+           from (select k as class, 0::float8 as support, 0::float8 as predicted, 0::float8 as hits from generate_series(0, cardinality(e.class_labels) - 1) k
+                 union all
+                 select y.class, y.support, y.predicted, y.hits
+                   from (select o.actual_class, o.predicted_class, sum(o.n)::float8 as n from pgscore_data.cell_outcome o
+                          where o.version_id = v.version_id and o.segment_id = s.segment_id and o.day >= w.window_start and o.day < w.window_end group by 1, 2) o
+                  cross join lateral (values (o.actual_class::int, o.n, 0::float8, case when o.actual_class = o.predicted_class then o.n else 0 end), (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
+          group by x.class) c
        cross join lateral (select %6$s as low, %7$s as high) q
-        left join pgscore_data.class_metric a on c.segment_id = 0 and a.version_id = c.version_id and a.grain = %1$L and a.window_start = c.window_start and a.class = c.class$q$, g.grain,
+        left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L and a.window_start = w.window_start and a.class = c.class$q$, g.grain,
       pgscore_data._wilson('c.hits', 'c.predicted', '-'), pgscore_data._wilson('c.hits', 'c.predicted', '+'),
       pgscore_data._wilson('c.hits', 'c.support', '-'), pgscore_data._wilson('c.hits', 'c.support', '+'),
       pgscore_data._wilson('c.hits', '(c.support + c.predicted - c.hits)', '-'), pgscore_data._wilson('c.hits', '(c.support + c.predicted - c.hits)', '+'));
     execute format('comment on view pgscore_bi.class_performance_%s is %L', g.suffix,
-      format('How right each version of a classifier was about each class, by %s and segment; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_%s has it of two.', g.grain, g.suffix));
+      format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_%s has it of two.', g.grain, g.suffix));
     perform pgscore_data._comment_columns(format('pgscore_bi.class_performance_%s', g.suffix), pgscore_data._class_meanings());
   end loop;
 end

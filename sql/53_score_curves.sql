@@ -1,15 +1,29 @@
 -- How the scores of a binary classifier lie, whether they mean what they say, and what another threshold would do.
 
+create or replace function pgscore_data._curve_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._detail_meanings() || $${
+  "n_labeled": "Predictions of the window whose truth is known.",
+  "label_coverage": "n_labeled, of all predictions of the window.",
+  "is_mature": "Whether that share has reached the minimum of the model's monitor: whatever is told of truth is provisional before. How all scores lie does not hang on it.",
+  "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none is above the threshold)."
+}$$::jsonb;
+comment on function pgscore_data._curve_meanings() is 'What the columns of the views of scores mean.';
+
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
        s.low as bin_low, s.high as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share,
-       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end
+       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
+       l.n as n_labeled, l.n::float8 / nullif(w.n_predictions, 0) as label_coverage, l.n >= mo.min_label_coverage * w.n_predictions as is_mature
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
- cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0 offset 0) w
+  -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+ cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
+ cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day = w.day) l
  cross join lateral (
     select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
     union all
@@ -49,38 +63,60 @@ end
 $do$;
 comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
 
-create or replace view pgscore_bi.threshold_curve with (security_barrier) as
-with counted as (
-  select m.*, t / 100.0::float8 as threshold, c.tp, c.fp, y.p, y.n
-    from pgscore_data.curve_month m
-   cross join lateral (
-     select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives, sum(x.n_positive) as p, sum(x.n_negative) as n
-       from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start) y
-   cross join generate_series(0, 99) t
-   cross join lateral (
-     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
-)
-select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-       (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
-       null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature
-  from counted c;
+create or replace function pgscore_data._cut_columns() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return (
+  select '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
+    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._wilson(x.hits, x.n, '-'), pgscore_data._wilson(x.hits, x.n, '+')), '' order by x.place)
+    from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'), (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
+    || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
+comment on function pgscore_data._cut_columns() is 'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp above the threshold, of p positives and n negatives. Recall is the true positive rate.';
+
+do $do$
+begin
+  execute format($q$
+    create or replace view pgscore_bi.threshold_curve with (security_barrier) as
+    with counted as (
+      select m.*, t / 100.0::float8 as threshold, c.tp, c.fp, y.p, y.n
+        from pgscore_data.curve_month m
+       cross join lateral (
+         select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives, sum(x.n_positive) as p, sum(x.n_negative) as n
+           from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start) y
+       cross join generate_series(0, 99) t
+       cross join lateral (
+         select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
+    )
+    select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
+           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+           (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
+           null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s
+      from counted c cross join lateral (select %2$s as low, %3$s as high) q$q$,
+    pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
+end
+$do$;
 comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
 
-create or replace view pgscore_bi.roc_curve with (security_barrier) as
-with above as (
-  select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p, sum(s.n_negative) over whole as n
-    from pgscore_data.curve_month m
-   cross join lateral (
-     select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start
-     union all select 1, 0, 0) s
-  window whole as (partition by m.model_name, m.model_version, m.window_date), upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
-)
-select a.model_name, a.model_version, null::text as segment_key, null::text as segment_value, a.window_date, a.window_start, a.window_end,
-       a.threshold, a.tp / nullif(a.p, 0) as true_positive_rate, a.fp / nullif(a.n, 0) as false_positive_rate,
-       a.tp / nullif(a.tp + a.fp, 0) as precision_score, a.tp / nullif(a.p, 0) as recall_score, 2 * a.tp / nullif(a.tp + a.fp + a.p, 0) as f1_score, (a.tp + a.fp)::bigint as n_predicted_positive,
-       a.label_coverage, a.is_mature
-  from above a;
+do $do$
+begin
+  execute format($q$
+    create or replace view pgscore_bi.roc_curve with (security_barrier) as
+    with above as (
+      select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p, sum(s.n_negative) over whole as n
+        from pgscore_data.curve_month m
+       cross join lateral (
+         select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start
+         union all select 1, 0, 0) s
+      window whole as (partition by m.model_name, m.model_version, m.window_date), upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
+    )
+    select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start, c.window_end,
+           c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
+           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+           c.label_coverage, c.is_mature, %1$s
+      from above c cross join lateral (select %2$s as low, %3$s as high) q$q$,
+    pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
+end
+$do$;
 comment on view pgscore_bi.roc_curve is 'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is called positive. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer bins: where all scores are below 0.01 the curve has two points.';
 
 do $$
@@ -88,7 +124,7 @@ declare
   view text;
 begin
   foreach view in array '{score_distribution_daily,reliability_curve,threshold_curve,roc_curve}'::text[] loop
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', view), pgscore_data._detail_meanings());
+    perform pgscore_data._comment_columns(format('pgscore_bi.%I', view), pgscore_data._curve_meanings());
   end loop;
 end
 $$;

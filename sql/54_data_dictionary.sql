@@ -62,6 +62,7 @@ select * from (values
   ('ks_p_value', 'Kolmogorov''s limit of sqrt(n m / (n + m)) ks_statistic', 'scipy.special.kolmogorov'),
   ('psi_contribution', '(w - b) ln(w / b) of the bin', 'the published figures of Wallaroo''s assays'),
   ('drift_share', 'features with a status of warning or alert / features that can be told', 'recounted'),
+  ('share_of_actual', 'n / all that were this class', 'recounted'),
   ('label_coverage', 'n_labeled / n_predictions', 'recounted'),
   ('estimated_accuracy', 'sum q over what was called positive, and 1 - q over the rest, / n; q is the calibrated score', 'numpy, from every pair; calibration by sklearn.isotonic.IsotonicRegression'),
   ('estimated_roc_auc', 'as roc_auc, each prediction being q of a positive and 1 - q of a negative', 'numpy, from every pair')
@@ -69,7 +70,7 @@ select * from (values
 union all
 select s.stem || e.ending, 'Wilson: (k / n + z^2 / 2n ' || e.sign || ' z sqrt(k (n - k) / n^3 + z^2 / 4n^2)) / (1 + z^2 / n), z = 1.96, k / n being the share' || s.of, 'scipy.stats.binomtest(k, n).proportion_ci(method=''wilson'')'
   from (values ('_ci_low', '-'), ('_ci_high', '+')) e (ending, sign)
- cross join (values ('accuracy', ''), ('precision', ''), ('recall', ''), ('specificity', ''), ('positive_rate_predicted', ''), ('positive_rate_actual', ''), ('top_2_accuracy', ''), ('top_3_accuracy', ''), ('top_5_accuracy', ''),
+ cross join (values ('accuracy', ''), ('precision', ''), ('recall', ''), ('specificity', ''), ('positive_rate_predicted', ''), ('true_positive_rate', ''), ('false_positive_rate', ''), ('share_of_actual', ''), ('positive_rate_actual', ''), ('top_2_accuracy', ''), ('top_3_accuracy', ''), ('top_5_accuracy', ''),
    ('f1', ' q = TP / (TP + FP + FN); F1 is 2q / (1 + q)')) s (stem, of)
 union all
 select s.stem || e.ending, s.formula || e.sign || s.spread, 'numpy'

@@ -18,6 +18,7 @@ return pgscore_data._metric_meanings() || $${
   "estimated_positive_rate": "Share of positives to expect; NULL for three or more classes.",
   "realized_positive_rate": "Share of positives of those whose truth is known; NULL for three or more classes.",
   "is_realized": "Whether the labelled share has reached the minimum of the model's monitor: then look at what was realized.",
+  "is_mature": "The same as is_realized, by the name that other views have for it. Estimates do not hang on it.",
   "is_calibrated": "Whether the scores were corrected by what past labels say of them. If not, they are taken as the probabilities that they claim to be.",
   "calibration": "isotonic: corrected (of three or more classes: at least one of them, each of 10 labels); not_needed: correction would have made them no truer; too_few_labels: less than 200 on mature days, or less than 10 of a class (of three or more: of every class), so that nobody knows whether scores mean what they say.",
   "calibrated_until": "Last day whose labels the correction was learned from: estimates of days up to it have seen labels of that time.",
@@ -53,7 +54,8 @@ begin
              coalesce(k.state = 'isotonic', false) as is_calibrated, coalesce(k.state, 'too_few_labels') as calibration, (k.last_day at time zone mo.time_zone)::date as calibrated_until,
              case when x.n is null then case when not e.probabilities then 'no_probabilities'
                     when exists (select from pgscore_data.cell_score y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end) then 'not_estimated' else 'no_probabilities' end
-               when %2$s then 'not_estimated' when %1$s is null then 'one_class' when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason$q$, g.roc_auc, g.is_due)
+               when %2$s then 'not_estimated' when %1$s is null then 'one_class' when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
+             coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, g.roc_auc, g.is_due)
     || pgscore_data._windows_from(g.grain, 'binary', realized) || format($q$
         left join pgscore_data.calibration k on k.version_id = v.version_id
         left join lateral (
@@ -68,7 +70,7 @@ begin
              coalesce(k.state = 'isotonic', false), coalesce(k.state, 'too_few_labels'), (k.last_day at time zone mo.time_zone)::date,
              case when x.n is null then case when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
                   when exists (select from pgscore_data.cell_class_volume y where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated' else 'not_counted' end
-               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end
+               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature
         from pgscore_bi.multiclass_performance_%3$s p
         join pgscore_data.model m on m.name = p.model_name
         join pgscore_data.monitor mo using (model_id)

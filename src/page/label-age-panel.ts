@@ -15,7 +15,7 @@ export const labelAgePanel = (): Panel<ModelContext> =>
     depends: ({ focus }) => focus,
     load: async (context) => ask('label-age', ofVersion(context)),
     draw: (sheet, rows, { task }) => {
-      if (rows.length === 0) return sheet.say('No labels yet.');
+      if (rows.every((row) => number(row, 'n_labeled') === 0)) return sheet.say('No labels yet.');
       const months = [...new Set(rows.map((row) => text(row, 'window_date')))];
       const cell = (month: string, age: string): string => {
         const row = rows.find((one) => one['window_date'] === month && one['label_age'] === age);
@@ -23,23 +23,25 @@ export const labelAgePanel = (): Panel<ModelContext> =>
         return task === 'regression' ? decimal(number(row, 'mae')) : percent(number(row, 'accuracy'));
       };
       const caption = `${task === 'regression' ? 'Mean absolute error' : 'Accuracy'} on the labels that were known within …`;
-      const labels = (month: string): number | null =>
-        number(
-          rows.find((one) => one['window_date'] === month && one['label_age'] === 'later'),
-          'n_labeled',
-        );
+      const ever = (month: string): Row | undefined =>
+        rows.find((one) => one['window_date'] === month && one['label_age'] === 'later');
       sheet.say(caption);
       sheet.add(
         dataTable({
           caption,
           columns: [
             'Month',
-            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels'].map((head) => ({
+            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels', 'Coverage'].map((head) => ({
               head,
               number: true as const,
             })),
           ],
-          rows: months.map((month) => [day(month, true), ...AGES.map((age) => cell(month, age)), count(labels(month))]),
+          rows: months.map((month) => [
+            day(month, true),
+            ...AGES.map((age) => cell(month, age)),
+            count(number(ever(month), 'n_labeled')),
+            percent(number(ever(month), 'label_coverage')),
+          ]),
         }),
       );
     },

@@ -145,7 +145,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL, VERSION],
   },
   'label-age': {
-    text: `select window_date, label_age, n_labeled, accuracy, mae from pgscore_bi.performance_by_label_age
+    text: `select window_date, label_age, n_labeled, label_coverage, accuracy, mae from pgscore_bi.performance_by_label_age
             where model_name = $1 and model_version = $2 and segment_key is null order by window_date desc, n_labeled limit 120`,
     parameters: [MODEL, VERSION],
   },

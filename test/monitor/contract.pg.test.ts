@@ -56,6 +56,23 @@ test('whatever is told of windows says when they begin and end, and whether it i
   expect(rows).toEqual([]);
 });
 
+const WITH_COLUMNS = `select c.relname, array_agg(a.attname::text) as columns ${COLUMNS} group by 1`;
+
+test('whatever is told of the truth of a window says on how many labels it rests, and whether they are there', async () => {
+  // Features, alerts on windows that are mature, and the audit need no labels.
+  const untold = `select relname from (${WITH_COLUMNS}) v where 'window_date' = any (columns) and relname !~ '^(feature|dataset)_|^alert|^rollup_audit$'
+      and not (columns && '{n,n_labeled}' and columns @> '{label_coverage,is_mature}')`;
+  const { rows } = await superuser.query(untold);
+  expect(rows).toEqual([]);
+});
+
+test('whatever has a metric says why where it is NULL', async () => {
+  const silent = `select relname from (${WITH_COLUMNS}) v where not 'undefined_reason' = any (columns)
+      and columns && array(select k.metric from pgscore_data.metric_kind k where k.kind in ('performance', 'drift'))`;
+  const { rows } = await superuser.query(silent);
+  expect(rows).toEqual([]);
+});
+
 test('an analyst without a grant on a model reads every view, and sees no model', async () => {
   const { rows } = await superuser.query<{ name: string }>(
     `select relname as name from pg_class where relnamespace = 'pgscore_bi'::regnamespace and relkind = 'v'`,

@@ -99,13 +99,13 @@ describe('who asks for all predictions', () => {
   });
 
   /** Days of a history with predictions and labels in these segments. */
-  async function addSlices(segments: string): Promise<void> {
+  async function addSlices(segments: string, version = versionId): Promise<void> {
     const days = `from generate_series(0, 99) d cross join ${segments}`;
     const day = `${FIRST} + d * interval '1 day'`;
     const volume = `insert into pgscore_data.cell_volume (version_id, segment_id, day, n_predictions, n_failed) select $1, s.id, ${day}, 9, 0 ${days}`;
     const outcome = `insert into pgscore_data.cell_outcome (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
       select $1, s.id, ${day}, 0, x, y, 2, 1, 1 ${days} cross join generate_series(0, 1) x cross join generate_series(0, 1) y`;
-    for (const fill of [volume, outcome]) await superuser.query(fill, [versionId]);
+    for (const fill of [volume, outcome]) await superuser.query(fill, [version]);
     await superuser.query('vacuum analyze pgscore_data.cell_volume, pgscore_data.cell_outcome, pgscore_data.segment');
   }
 
@@ -136,5 +136,19 @@ describe('who asks for all predictions', () => {
       expect([query, (await least(query)) < 2 * (before[index] ?? 0) + LOOKUPS]).toEqual([query, true]);
     const whole = ofAll('binary_performance_daily').replace(' and segment_key is null', '');
     expect(await pagesOf(whole)).toBeGreaterThan(50 * (before[0] ?? 0));
+  });
+  test('of one version reads none of the cells of other models', async () => {
+    const views = ['performance_by_label_age', 'class_performance_monthly'];
+    const queries = views.map((view) => `${ofAll(view)} and model_version = 1`);
+    const before: number[] = [];
+    for (const query of queries) before.push(await pagesOf(query));
+    for (let other = 0; other < 20; other += 1) {
+      const { versionId: another } = await addMonitoredModel(superuser, `other_${other}`, 'binary');
+      await addSlices('(values (0)) s (id)', another);
+    }
+    await superuser.query('vacuum analyze');
+    // Which models there are is read, too; the cells of all twenty would be five to thirteen times as many pages.
+    for (const [index, query] of queries.entries())
+      expect([query, (await pagesOf(query)) < 4 * (before[index] ?? 0)]).toEqual([query, true]);
   });
 });

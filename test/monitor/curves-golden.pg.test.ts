@@ -5,6 +5,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { readGolden, stage } from './golden/staged.ts';
 import { addRun } from './monitored-model.ts';
+import { wilson } from './wilson.ts';
 
 type Point = Record<string, number | null>;
 type Month = { window_date: string; thresholds: Point[]; tenths: Point[]; roc: Point[] };
@@ -77,6 +78,53 @@ test.each(['reliability_curve', 'threshold_curve', 'roc_curve'])(
     expect(rows).toEqual(rows.map((row) => ({ ...row, has_points: true, same: true })));
   },
 );
+
+type Cut = Record<'above' | 'hits' | 'all' | 'positives', number>;
+
+/** The intervals of what a threshold does, and why it does not do it. */
+function judged({ above, hits, all, positives }: Cut): Record<string, unknown> {
+  const interval = (name: string, k: number, n: number): [string, unknown][] =>
+    wilson(k, n).map((end, at) => [`${name}_ci_${at === 0 ? 'low' : 'high'}`, n === 0 ? null : near(end)]);
+  const f1 = wilson(hits, above - hits + positives).map((end) => near((2 * end) / (1 + end)));
+  return {
+    ...Object.fromEntries([
+      ...interval('true_positive_rate', hits, positives),
+      ...interval('false_positive_rate', above - hits, all - positives),
+      ...interval('precision', hits, above),
+    ]),
+    f1_ci_low: f1[0],
+    f1_ci_high: f1[1],
+    n_labeled: String(all),
+    undefined_reason: above === 0 ? 'no_predicted_positives' : null,
+  };
+}
+
+const near = (value: number) => expect.closeTo(value, 12);
+
+test.each(['threshold_curve', 'roc_curve'])(
+  '%s says of each threshold how many labels it rests on, with the intervals of Wilson and the reason where there is none',
+  async (view) => {
+    const read = `select c.*, p.n_labeled as all, x.positives, c.n_predicted_positive as above, round(c.true_positive_rate * x.positives) as hits
+      from pgscore_bi.${view} c join pgscore_bi.binary_performance_monthly p using (model_name, model_version, window_start) cross join lateral (select p.true_positives + p.false_negatives as positives) x
+     where model_name = 'binary' and p.segment_key is null`;
+    const { rows } = await superuser.query<Record<keyof Cut, string>>(read);
+    expect(rows.length).toBeGreaterThan(100);
+    for (const row of rows) {
+      const { above, hits, all, positives } = row;
+      const cut = { above: Number(above), hits: Number(hits), all: Number(all), positives: Number(positives) };
+      expect(row).toMatchObject(judged(cut));
+    }
+  },
+);
+
+test('each share of a confusion matrix has the interval of recall, of which one of its cells is', async () => {
+  const { rows } = await superuser.query(
+    `select count(*)::int > 5 as many, bool_and((c.share_of_actual, c.share_of_actual_ci_low, c.share_of_actual_ci_high, c.n_labeled) = (p.recall_score, p.recall_ci_low, p.recall_ci_high, p.n_labeled)) as same
+       from pgscore_bi.confusion_matrix_daily c join pgscore_bi.binary_performance_daily p using (model_name, model_version, window_start)
+      where c.actual_class = 'yes' and c.predicted_class = 'yes' and p.segment_key is null`,
+  );
+  expect(rows).toEqual([{ many: true, same: true }]);
+});
 
 /** The queries of a page, about another model. */
 function queriesOf(page: string, model: string): string[] {

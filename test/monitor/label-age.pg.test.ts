@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
+import { wilson } from './wilson.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
@@ -54,13 +55,6 @@ const RECOUNTED = `
    where d.model_name = $1 group by 1, 2 order by 1, 3`;
 
 type Recounted = Record<'n' | 'accuracy' | 'mae' | 'mae_error' | 'hits' | 'found' | 'concerned', number>;
-
-/** Wilson 1927, by its roots. */
-function wilson(hits: number, n: number): [low: number, high: number] {
-  const z2 = 1.959963984540054 ** 2;
-  const [middle, spread] = [hits + z2 / 2, Math.sqrt(z2) * Math.sqrt((hits * (n - hits)) / n + z2 / 4)];
-  return [(middle - spread) / (n + z2), (middle + spread) / (n + z2)];
-}
 
 const near = (value: number) => expect.closeTo(value, 12);
 

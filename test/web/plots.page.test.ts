@@ -196,7 +196,7 @@ async function show(hash: string): Promise<void> {
     await show('#/model/churn');
     await page.locator('#label-age tbody tr').first().waitFor();
     const view = await rowsOf<{ cells: string[] }>(
-      `select array_agg(to_char(accuracy * 100, 'FM990.0') || ' %' order by n_labeled, length(label_age) < 6) as cells from pgscore_bi.performance_by_label_age
+      `select array_remove(array_agg(to_char(accuracy * 100, 'FM990.0') || ' %'), null) as cells from pgscore_bi.performance_by_label_age
         where model_name = 'churn' group by window_date order by window_date desc`,
     );
     const shown = (await numbersIn(page, 'label-age')).map((cells) => cells.slice(1, 6).filter((cell) => cell !== '–'));
