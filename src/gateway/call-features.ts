@@ -24,8 +24,14 @@ export function featuresOf(calls: readonly Call[], isWatched: (versionId: number
   return [...groupedBy(answered, ({ request }) => request.versionId)].map(([versionId, some]) => ({
     versionId,
     batch: columnsOf(some),
-    instants: some.flatMap(({ rows: { length }, instant }) => Array.from({ length }, () => instant)),
+    instants: instantsOf(some),
   }));
+}
+
+function instantsOf(calls: readonly Call[]): number[] {
+  const instants: number[] = [];
+  for (const { rows, instant } of calls) for (let row = 0; row < rows.length; row += 1) instants.push(instant);
+  return instants;
 }
 
 function columnsOf(calls: readonly Call[]): RecordBatch {

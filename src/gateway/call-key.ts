@@ -1,5 +1,3 @@
-import type { JsonRow } from '../model/json-rows.ts';
-
 /** A column of rows that identifies what they are about, and the type that labels compare it in; null where none has said. */
 export type KeyColumn = { readonly name: string; readonly family: string | null };
 
@@ -9,13 +7,13 @@ const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
 const DATE = /^\d{4,7}-\d\d-\d\d(?: BC)?$/;
 const INTEGER = /^-?\d{1,18}$/;
 
-/** What a row is about, spelled as pgscore's triggers on tables of labels spell it; null where it does not say. */
-export function keyOf(row: JsonRow | undefined, columns: readonly KeyColumn[]): string[] | null {
-  if (row === undefined || columns.length === 0) return null;
+/** What a row is about, by its values, spelled as pgscore's triggers on tables of labels spell it; null where it does not say. */
+export function keyOf(valueOf: (name: string) => unknown, columns: readonly KeyColumn[]): string[] | null {
+  if (columns.length === 0) return null;
   const key: string[] = [];
   let characters = 0;
   for (const { name, family } of columns) {
-    const part = spelled(row[name], family);
+    const part = spelled(valueOf(name), family);
     if (part === undefined) return null;
     key.push(part);
     characters += part.length;

@@ -7,6 +7,7 @@ import type { Answer, Part } from './answer.ts';
 import { keyOf, type KeyColumn } from './call-key.ts';
 import type { Call } from './call.ts';
 import { areNumbers } from './match-features.ts';
+import type { ScoreRequest } from './score-request.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
@@ -43,7 +44,12 @@ type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (str
 /** As the rows came: where features were found by other names, they have nothing but these. */
 function givenTo(call: Call, columns: readonly KeyColumn[]): Given {
   if (call.answered === undefined || columns.length === 0) return { inputs: inputsOf(call), keys: [] };
-  return { inputs: inputsOf(call), keys: call.request.about.map((row) => keyOf(row, columns)) };
+  return { inputs: inputsOf(call), keys: keysOf(call.request, columns) };
+}
+
+function keysOf({ rows, about }: ScoreRequest, columns: readonly KeyColumn[]): (string[] | null)[] {
+  if (!(rows instanceof NumberRows)) return rows.map((row) => keyOf((name) => row[name], columns));
+  return Array.from({ length: rows.length }, (_, row) => keyOf((name) => about[name]?.[row], columns));
 }
 
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */

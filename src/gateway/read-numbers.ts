@@ -1,16 +1,19 @@
-import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows } from '../model/number-rows.ts';
 
 /** How the rows of a request begin where they are not JSON. */
 export const NUMBERS = 'numbers\n';
 
-/** Rows of numbers, and, where it was sent, what each of them is about. */
-export type SentNumbers = { readonly rows: NumberRows; readonly about: readonly JsonRow[] };
+/** What rows of numbers are about: by the name of a column, its value in each row. */
+export type About = Readonly<Record<string, readonly unknown[]>>;
+
+export type SentNumbers = { readonly rows: NumberRows; readonly about: About };
 
 const FLOAT4_OID = 700;
 const FLOAT8_OID = 701;
 const DIMENSIONS = 2;
 const HEAD_BYTES = 4 * 7;
+/** Of a NULL. */
+const LEAST_BYTES = 4;
 
 /**
  * Reads what pgscore_models._write_numbers() wrote: columns of keys as a JSON object, below it, in base64, the numbers as
@@ -20,22 +23,27 @@ const HEAD_BYTES = 4 * 7;
 export function readNumbers(text: string): SentNumbers {
   const end = text.indexOf('\n', NUMBERS.length);
   const rows = readArray(Buffer.from(text.slice(end), 'base64'));
-  return { rows, about: rowsOf(JSON.parse(text.slice(NUMBERS.length, end)), rows.length) };
+  return { rows, about: aboutOf(JSON.parse(text.slice(NUMBERS.length, end)), rows.length) };
 }
 
-/** Dimensions, whether there are NULLs, type, then length and first index of each dimension; and the elements. */
-function readArray(bytes: Buffer): NumberRows {
-  if (bytes.length < HEAD_BYTES) throw new Error('the array is cut off');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+type Head = { readonly length: number; readonly width: number; readonly hasNulls: boolean; readonly isDouble: boolean };
+
+/** Dimensions, whether there are NULLs, type, then length and first index of each dimension. */
+function readHead(view: DataView): Head {
+  if (view.byteLength < HEAD_BYTES) throw new Error('the array is cut off');
   const type = view.getInt32(8);
-  const [length, width] = [view.getInt32(12), view.getInt32(20)];
   if (view.getInt32(0) !== DIMENSIONS || (type !== FLOAT4_OID && type !== FLOAT8_OID)) throw new Error('no such array');
-  // A NULL is four bytes.
-  if (length < 1 || width < 1 || 4 * length * width > bytes.length - HEAD_BYTES)
+  const [length, width] = [view.getInt32(12), view.getInt32(20)];
+  if (length < 1 || width < 1 || LEAST_BYTES * length * width > view.byteLength - HEAD_BYTES)
     throw new Error('the array is cut off');
+  return { length, width, hasNulls: view.getInt32(4) !== 0, isDouble: type === FLOAT8_OID };
+}
+
+function readArray(bytes: Buffer): NumberRows {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { length, width, hasNulls, isDouble } = readHead(view);
   const values = new Float64Array(length * width);
-  const nulls = view.getInt32(4) === 0 ? null : new Uint8Array(values.length);
-  const isDouble = type === FLOAT8_OID;
+  const nulls = hasNulls ? new Uint8Array(values.length) : null;
   const valueBytes = isDouble ? 8 : 4;
   let at = HEAD_BYTES;
   for (let index = 0; index < values.length; index += 1) {
@@ -50,13 +58,9 @@ function readArray(bytes: Buffer): NumberRows {
   return new NumberRows(length, width, values, nulls);
 }
 
-function rowsOf(columns: unknown, length: number): JsonRow[] {
+function aboutOf(columns: unknown, length: number): About {
   if (typeof columns !== 'object' || columns === null) throw new Error('there are no columns of keys');
-  const given = Object.entries(columns);
-  if (given.length === 0) return [];
-  if (!given.every(([, values]) => Array.isArray(values) && values.length === length))
-    throw new Error('a key is missing');
-  return Array.from({ length }, (_, row) =>
-    Object.fromEntries(given.map(([name, values]) => [name, (values as unknown[])[row]])),
-  );
+  for (const values of Object.values(columns))
+    if (!Array.isArray(values) || values.length !== length) throw new Error('a column of keys has another length');
+  return columns as About;
 }

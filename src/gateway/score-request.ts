@@ -1,6 +1,6 @@
 import type { JsonRow } from '../model/json-rows.ts';
 import type { FeatureRows } from '../model/number-rows.ts';
-import { NUMBERS, readNumbers, type SentNumbers } from './read-numbers.ts';
+import { NUMBERS, readNumbers, type About, type SentNumbers } from './read-numbers.ts';
 import { isSeveral, notSupported } from './verb.ts';
 import { WireError } from './wire-error.ts';
 
@@ -17,8 +17,8 @@ export type ScoreRequest = {
   readonly id: string | null;
   readonly reply: ReplyKind;
   readonly rows: FeatureRows;
-  /** What each row is about: the rows themselves, or what was sent beside numbers; fewer where it was not sent. */
-  readonly about: readonly JsonRow[];
+  /** What rows of numbers are about, as far as it was sent; others say it themselves. */
+  readonly about: About;
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
@@ -122,8 +122,7 @@ function readRows(text: string, limits: RequestLimits): Pick<ScoreRequest, 'rows
     checkLength(sent.rows.length, limits);
     return sent;
   }
-  const rows = checkRows(parse(text), limits);
-  return { rows, about: rows };
+  return { rows: checkRows(parse(text), limits), about: {} };
 }
 
 function numbersOf(text: string): SentNumbers {

@@ -66,7 +66,7 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
       id: null,
       reply: 'rows',
       rows: xs.map((x) => ({ x })),
-      about: [],
+      about: {},
     });
   const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
   return { runs, run, batches, settled, desk, score };
@@ -224,7 +224,7 @@ describe('a call', () => {
 
   test('without a feature is told which, and that NULL is another thing', async () => {
     const { desk } = stage();
-    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null, about: [] };
+    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null, about: {} };
     const missing = desk.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
@@ -244,7 +244,7 @@ describe('a call', () => {
       id: null,
       reply: 'rows',
       rows: [{ x }],
-      about: [],
+      about: {},
     });
     expect(await errorOf(nested)).toMatchObject({ sqlstate: '42804', message: expect.stringContaining('x') });
   });

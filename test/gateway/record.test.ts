@@ -20,7 +20,7 @@ function settledCall(rows: number, id = 'r'): Call {
     id,
     reply: 'rows',
     rows: xs,
-    about: xs,
+    about: {},
   });
   answer(call);
   return call;

@@ -28,7 +28,7 @@ describe('a request of score', () => {
   test('is read with all its members', () => {
     const { version, deadline, ...rest } = WHOLE;
     const row = { f0: 1.5 };
-    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row], about: [row] });
+    expect(read(WHOLE, row)).toEqual({ ...rest, versionId: version, deadlineMs: deadline, rows: [row], about: {} });
   });
 
   test('has the usual deadline, no record and no id, unless it names them', () => {
@@ -41,7 +41,7 @@ describe('a request of score', () => {
       id: null,
       reply: 'rows',
       rows: ROWS,
-      about: ROWS,
+      about: {},
     });
   });
 
@@ -107,7 +107,7 @@ describe('a request of score', () => {
   test('has rows of numbers, no more than the queue takes', () => {
     const head = '{"version": 17, "role": "alice"}\n';
     const numbers = (rows: number) => numbersText(arraySend(Array.from({ length: rows }, (_, row) => [row, 1])));
-    expect(read(head + numbers(3))).toMatchObject({ rows: { length: 3, width: 2 }, about: [] });
+    expect(read(head + numbers(3))).toMatchObject({ rows: { length: 3, width: 2 }, about: {} });
     expect(read(head + numbers(4))).toMatchObject({ sqlstate: '54000' });
     expect(read(`${head}numbers\n{}\nAAAA`)).toMatchObject({ sqlstate: '22P02', hint: expect.any(String) });
   });
@@ -121,7 +121,10 @@ describe('a request of score', () => {
   test('keeps names of objects that JavaScript knows apart', () => {
     const reader = new ScoreRequestReader(LIMITS);
     const request = reader.read('{"version": 17, "role": "alice"}\n{"__proto__": 1, "constructor": 2}');
-    expect(Object.keys(request.about[0]!)).toEqual(['__proto__', 'constructor']);
+    expect(Object.keys(Array.isArray(request.rows) ? (request.rows[0] as object) : {})).toEqual([
+      '__proto__',
+      'constructor',
+    ]);
     expect(read('{"version": 17, "role": "alice", "__proto__": {"reply": "score"}}\n{}')).toMatchObject({
       sqlstate: '22023',
     });

@@ -23,6 +23,7 @@ const FILL = `insert into given
          (array['1e300', '5e-324', '0.1', '123456789.123456789', '-0'])[n % 5 + 1]::double precision
     from generate_series(1, 250) n`;
 const TREE_COLUMNS = Array.from({ length: 20 }, (_, n) => `f${n}`);
+const LEAVES = `create table leaves (id int primary key, ${TREE_COLUMNS.map((name) => `${name} real`).join(', ')})`;
 /** And of what has no number in JSON. */
 const FILL_LEAVES = `insert into leaves select n, ${TREE_COLUMNS.map((_, at) => `(array[null, 'NaN', 'Infinity', '-Infinity', sin(n * ${at + 1})::text])[(n + ${at}) % 5 + 1]::real`).join(', ')}
     from generate_series(1, 250) n`;
@@ -38,9 +39,7 @@ beforeAll(async () => {
   );
   await alice.query('alter table given drop column gone');
   await alice.query(FILL);
-  await alice.query(
-    `create table leaves (id int primary key, ${TREE_COLUMNS.map((name) => `${name} real`).join(', ')})`,
-  );
+  await alice.query(LEAVES);
   await alice.query(FILL_LEAVES);
   await alice.query('create table pairs (id uuid primary key default gen_random_uuid(), b double precision, a real)');
   await alice.query('insert into pairs (a, b) select n * 0.1, n from generate_series(1, 200) n');
@@ -62,10 +61,9 @@ test.each([
   expect(await writer(model, `alice.${table}`)).toContain(written);
   const scores = (element: string): string =>
     `select row_number() over () as n, s.score from pgscore.score_rows('${model}', array(select ${element} from ${table} g order by id)) s`;
-  const { rows } = await alice.query(
-    `select count(*)::int as rows, count(*) filter (where numbers.score is not distinct from json.score)::int as same
-       from (${scores('g')}) numbers join (${scores('to_jsonb(g)')}) json using (n)`,
-  );
+  const compare = `select count(*)::int as rows, count(*) filter (where numbers.score is not distinct from json.score)::int as same
+    from (${scores('g')}) numbers join (${scores('to_jsonb(g)')}) json using (n)`;
+  const { rows } = await alice.query(compare);
   expect(rows).toEqual([{ rows: 250, same: 250 }]);
 });
 
@@ -76,7 +74,8 @@ test.each([
 ])('a row with %s is refused as it is as JSON', async (_, change, code, message) => {
   await alice.query('begin');
   await alice.query(`create temp table bad on commit drop as select a, b from pairs order by b`);
-  await alice.query(`update bad set ${change} where b = 150`);
+  const spoil = `update bad set ${change} where b = 150`;
+  await alice.query(spoil);
   const ask = (element: string): string =>
     `select count(s.score) from pgscore.score_rows('sum', array(select ${element} from bad r)) s`;
   await alice.query('savepoint asked');
