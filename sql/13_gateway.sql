@@ -296,7 +296,7 @@ begin
     format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
     'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
   perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns', E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
-    'Sends many rows, a JSON array, to the service ahead of _columns().');
+    'Sends many rows, a JSON array or as _rows_writer() has them written, to the service ahead of _columns().');
   perform pgscore_data._create_asking(base || '_columns', 'rows text, count int', 'pgscore_models._columns', this_version, 'rows',
     format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
       (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
@@ -353,9 +353,7 @@ key: the columns of the rows by which labels find them, array[''customer_id''], 
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
        case when p.features is null then p.inputs
-         else (select jsonb_object_agg(f.feature ->> 'name',
-             -- A real was sent as the double that it is, and is shown as it is written.
-             case when (abs(f.value) between 1.2e-38 and 3.4e38 or f.value = 0) and f.value = f.value::real then to_jsonb(f.value::real) else to_jsonb(f.value) end) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
+         else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
        end as inputs, p.score, p.label, p.probabilities, p.error, p.key
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');

@@ -27,17 +27,19 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select case when features.fit and keys.fit then format(
-      'select E''numbers\n'' || json_build_object(%s)::text || E''\n'' || encode(array_send(array_agg(array[%s]::%s[])), ''base64'') from unnest($1) r', keys.columns, features.columns, features.type) end
+      'select E''numbers\n'' || json_build_object(''about'', json_build_object(%s), ''reals'', %L::json)::text || E''\n'' || encode(array_send(array_agg(array[%s]::%s[])), ''base64'') from unnest($1) r',
+      keys.columns, features.reals, features.columns, features.type) end
     from pgscore_data.version v
     join pg_type t on t.oid = row_type
    cross join lateral (
-     select bool_and(m.width = 1 and m.candidates <= 1 and case m.tensor_type
+     select bool_and((m.width = 1 and m.candidates <= 1 and case m.tensor_type
                        when 'float32' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype)
                        -- A real that is read as JSON is the decimal that it is written as.
                        when 'float64' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float8'::regtype)
                        else m.tensor_type in ('int32', 'int64') and m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
-                     end) is true as fit,
-            string_agg('r.' || quote_ident(m.column_name), ', ' order by m.n) as columns, case when bool_and(m.type = 'float4'::regtype) then 'real' else 'double precision' end as type
+                     end) is true) as fit,
+            string_agg('r.' || quote_ident(m.column_name), ', ' order by m.n) as columns, case when bool_and(m.type = 'float4'::regtype) then 'real' else 'double precision' end as type,
+            coalesce(jsonb_agg(m.n - 1 order by m.n) filter (where m.type = 'float4'::regtype), '[]') as reals
        from pgscore._matched_features(t.typrelid, v.signature, null) m
    ) features
    cross join lateral (
@@ -50,7 +52,7 @@ as $$
    ) keys
    where v.version_id = _written_numbers.version_id and t.typrelid <> 0
 $$;
-comment on function pgscore_data._written_numbers(int, regtype) is 'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by, and all features of row after row as array_send() gives them. A quarter of the time that JSON takes, here and there. NULL where the features of the version, or the columns of the type, are not all numbers.';
+comment on function pgscore_data._written_numbers(int, regtype) is 'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by, which features are reals, and all features of row after row as array_send() gives them. A quarter of the time that JSON takes, here and there. NULL where the features of the version, or the columns of the type, are not all numbers.';
 
 create or replace function pgscore_models._rows_writer(version_id int, row_type regtype) returns text
 language sql stable security definer parallel safe

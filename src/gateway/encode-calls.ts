@@ -129,7 +129,7 @@ function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | un
   }
   const field = beginArray(writer, FLOAT8_OID, inputs.features.length);
   inputs.features.forEach(({ name }, index) => {
-    const value = rows instanceof NumberRows ? rows.get(row, index) : rows[row]?.[name];
+    const value = rows instanceof NumberRows ? rows.written(row, index) : rows[row]?.[name];
     if (typeof value === 'number') writer.float8(value);
     else writer.null();
   });

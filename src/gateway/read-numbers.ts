@@ -16,14 +16,25 @@ const HEAD_BYTES = 4 * 7;
 const LEAST_BYTES = 4;
 
 /**
- * Reads what pgscore_models._write_numbers() wrote: columns of keys as a JSON object, below it, in base64, the numbers as
- * array_send() of PostgreSQL gives an array of rows.
+ * Reads what the query of pgscore_models._rows_writer() wrote: columns of keys and which features are reals, as JSON;
+ * below it, in base64, the numbers as array_send() of PostgreSQL gives an array of rows.
  * @throws Error for anything else
  */
 export function readNumbers(text: string): SentNumbers {
   const end = text.indexOf('\n', NUMBERS.length);
-  const rows = readArray(Buffer.from(text.slice(end), 'base64'));
-  return { rows, about: aboutOf(JSON.parse(text.slice(NUMBERS.length, end)), rows.length) };
+  const { about, reals } = parseColumns(text.slice(NUMBERS.length, end));
+  const rows = readArray(Buffer.from(text.slice(end), 'base64'), reals);
+  checkAbout(about, rows.length);
+  return { rows, about };
+}
+
+type Columns = { readonly about: About; readonly reals: ReadonlySet<number> };
+
+function parseColumns(text: string): Columns {
+  const { about, reals } = Object(JSON.parse(text)) as Record<string, unknown>;
+  if (typeof about !== 'object' || about === null) throw new Error('there are no columns of keys');
+  if (!Array.isArray(reals)) throw new Error('it is not said which features are reals');
+  return { about: about as About, reals: new Set(reals) };
 }
 
 type Head = { readonly length: number; readonly width: number; readonly hasNulls: boolean; readonly isDouble: boolean };
@@ -39,7 +50,7 @@ function readHead(view: DataView): Head {
   return { length, width, hasNulls: view.getInt32(4) !== 0, isDouble: type === FLOAT8_OID };
 }
 
-function readArray(bytes: Buffer): NumberRows {
+function readArray(bytes: Buffer, reals: ReadonlySet<number>): NumberRows {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { length, width, hasNulls, isDouble } = readHead(view);
   const values = new Float64Array(length * width);
@@ -55,12 +66,10 @@ function readArray(bytes: Buffer): NumberRows {
     if (size > 0) at += size;
   }
   if (at !== bytes.length) throw new Error('the array has another length');
-  return new NumberRows(length, width, values, nulls);
+  return new NumberRows(length, width, values, nulls, reals);
 }
 
-function aboutOf(columns: unknown, length: number): About {
-  if (typeof columns !== 'object' || columns === null) throw new Error('there are no columns of keys');
-  for (const values of Object.values(columns))
+function checkAbout(about: About, length: number): void {
+  for (const values of Object.values<unknown>(about))
     if (!Array.isArray(values) || values.length !== length) throw new Error('a column of keys has another length');
-  return columns as About;
 }

@@ -66,3 +66,39 @@ export function lastRoundedTo(limit: number): number {
 export function firstRoundedTo(limit: number): number {
   return -lastRoundedTo(-limit);
 }
+
+/** Digits that tell any float32 from all others, and how many places after the point so many of what is at least 1e-4 need. */
+const MOST_DIGITS = 9;
+const MOST_PLACES = 13;
+
+/** The shortest decimal that is read as this float32, which is what PostgreSQL writes a real as; as a double. */
+export function decimalOf(float: number): number {
+  if (float === 0 || !Number.isFinite(float)) return float;
+  const size = Math.abs(float);
+  // By far the most: to write digits and read them takes twenty times as long.
+  return size >= 1e-4 && size < 2 ** 24 ? scaledDecimal(float, size) : writtenDecimal(float);
+}
+
+function scaledDecimal(float: number, size: number): number {
+  // Up to six digits no two are the same float32.
+  for (let scale = size < 10 ? 1e5 : 1; scale <= 10 ** MOST_PLACES; scale *= 10) {
+    const decimal = roundToEven(float * scale) / scale;
+    if (Math.fround(decimal) === float) return decimal;
+  }
+  return float;
+}
+
+function roundToEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+function writtenDecimal(float: number): number {
+  const [low, high] = [float + previousFloat(float), float + nextFloat(float)];
+  for (let digits = 1; digits < MOST_DIGITS; digits += 1) {
+    const decimal = Number(float.toPrecision(digits));
+    // PostgreSQL writes none that lies half-way to the next.
+    if (Math.fround(decimal) === float && 2 * decimal > low && 2 * decimal < high) return decimal;
+  }
+  return Number(float.toPrecision(MOST_DIGITS));
+}

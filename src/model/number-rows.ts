@@ -1,3 +1,4 @@
+import { decimalOf } from '../lib/float32.ts';
 import type { JsonRow } from './json-rows.ts';
 
 /** Rows that are nothing but numbers, row after row, each in the order of the features. */
@@ -7,17 +8,32 @@ export class NumberRows {
   readonly #values: Float64Array;
   /** 1 for each value that is NULL; null where none is. */
   readonly #nulls: Uint8Array | null;
+  readonly #reals: ReadonlySet<number>;
 
-  constructor(length: number, width: number, values: Float64Array, nulls: Uint8Array | null) {
+  /** `reals`: the features whose columns are of this type. */
+  constructor(
+    length: number,
+    width: number,
+    values: Float64Array,
+    nulls: Uint8Array | null,
+    reals: ReadonlySet<number>,
+  ) {
     this.length = length;
     this.width = width;
     this.#values = values;
     this.#nulls = nulls;
+    this.#reals = reals;
   }
 
   get(row: number, feature: number): number | null {
     const at = row * this.width + feature;
     return this.#nulls !== null && this.#nulls[at] === 1 ? null : (this.#values[at] ?? null);
+  }
+
+  /** The same as JSON would have it, where a real is the decimal that it is written as. */
+  written(row: number, feature: number): number | null {
+    const value = this.get(row, feature);
+    return value !== null && this.#reals.has(feature) ? decimalOf(value) : value;
   }
 
   /** Rows `from` to `to`, end excluded; a view. */
@@ -29,6 +45,7 @@ export class NumberRows {
       this.width,
       this.#values.subarray(start, end),
       this.#nulls?.subarray(start, end) ?? null,
+      this.#reals,
     );
   }
 }

@@ -6,9 +6,9 @@ export function arraySend(rows: readonly (readonly (number | null)[])[], type = 
 }
 
 /** What the functions of the database send below the head of a request. */
-export function numbersText(array: Buffer, about: unknown = {}): string {
+export function numbersText(array: Buffer, about: unknown = {}, reals: unknown = []): string {
   const lines = array.toString('base64').replaceAll(/.{76}/g, '$&\n');
-  return `numbers\n${JSON.stringify(about)}\n${lines}`;
+  return `numbers\n${JSON.stringify({ about, reals })}\n${lines}`;
 }
 
 function int4(value: number): Buffer {

@@ -28,6 +28,18 @@ describe('rows of numbers', () => {
     expect(readNumbers(numbersText(arraySend(ROWS))).about).toEqual({});
   });
 
+  test('have the decimals that their reals are written as', () => {
+    const [third, half] = [Math.fround(1 / 3), 0.5];
+    const { rows } = readNumbers(numbersText(arraySend([[third, third, null, half]]), {}, [1, 2, 3]));
+    expect([0, 1, 2, 3].map((feature) => rows.slice(0, 1).written(0, feature))).toEqual([
+      third,
+      0.33333334,
+      null,
+      half,
+    ]);
+    expect(rows.get(0, 1)).toBe(third);
+  });
+
   test('are views where a part of them is taken', () => {
     const { rows } = readNumbers(
       numbersText(
@@ -66,6 +78,11 @@ describe('what is cut off or made up is refused', () => {
 
   test.each([[null], [7], [{ id: [1] }], [{ id: 'x' }], [{ id: { length: 2 } }]])('about %j', (about) => {
     expect(() => readNumbers(numbersText(whole, about))).toThrow(Error);
+  });
+
+  test('without which features are reals', () => {
+    expect(() => readNumbers(numbersText(whole, {}, null))).toThrow(Error);
+    expect(readNumbers(numbersText(arraySend([[1e-3 / 3]]), {}, [0])).rows.written(0, 0)).toBeCloseTo(1e-3 / 3, 9);
   });
 
   test('without a line of what they are about', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  decimalOf,
   firstRoundedTo,
   lastRoundedTo,
   nextDouble,
@@ -33,6 +34,31 @@ describe('a threshold for doubles', () => {
         expect(value >= firstRoundedTo(limit)).toBe(Math.fround(value) >= limit);
       }),
     );
+  });
+});
+
+describe('the decimal of a float32', () => {
+  test('is read as the same', () => {
+    fc.assert(fc.property(floats, (float) => Object.is(Math.fround(decimalOf(float)), float)));
+  });
+
+  test.each([
+    [0.1, 0.1],
+    [1 / 3, 0.33333334],
+    [290705.125, 290705.12],
+    [-20614777.5, -20614778],
+    [50331648, 50331648],
+    [123456792, 123456790],
+    [1e-45, 1e-45],
+    [3.4028234663852886e38, 3.4028235e38],
+    [-0, -0],
+    [-Infinity, -Infinity],
+  ])('of %d is what PostgreSQL writes', (value, decimal) => {
+    expect(decimalOf(Math.fround(value))).toBe(decimal);
+  });
+
+  test('ends, of what is none, too', () => {
+    fc.assert(fc.property(fc.double(), (double) => typeof decimalOf(double) === 'number'));
   });
 });
 

@@ -91,6 +91,7 @@ describe('rows go as JSON', () => {
   beforeAll(async () => {
     await alice.query('create domain ratio as real');
     await alice.query('create table odd (a real, "A" real, b numeric, c ratio, tone text)');
+    await alice.query('create table half (a real)');
   });
 
   test.each([
@@ -98,6 +99,7 @@ describe('rows go as JSON', () => {
     ['where a feature is a text', 'tone', 'alice.odd'],
     ['where a column is numeric', 'sum', 'alice.odd'],
     ['where they lack a feature', 'sum', 'alice.given'],
+    ['where they lack one of several features', 'sum', 'alice.half'],
     ['where they are JSON', 'sum', 'jsonb'],
     ['where they have no type of their own', 'sum', 'record'],
   ])('%s', async (_, model, type) => {
@@ -123,4 +125,28 @@ test('rows of numbers are kept with the features that were given and with what l
     from pgscore.online_predictions p left join pairs r on p.key = array[r.id::text] where p.request_id = 'numbers'`;
   await waitFor(async () => (await alice.query<{ kept: number }>(text)).rows[0]?.kept === 200, { message: 'the log' });
   expect((await alice.query(text)).rows).toEqual([{ kept: 200, right: 200 }]);
+});
+
+test('rows of numbers are kept as the same rows are that are sent as JSON', async () => {
+  await alice.query(
+    'create table amounts (small real, whole int, big bigint, single double precision, exact double precision)',
+  );
+  const fill = `insert into amounts select n / 7.0::real, 1073741824 + n, 2 ^ 50 + n, 1234567.25 + n, n * 0.1::real from generate_series(1, 100) n`;
+  await alice.query(fill);
+  for (const table of ['given', 'amounts']) {
+    const scored = async (id: string, element: string): Promise<void> => {
+      await alice.query("select set_config('pgscore.request_id', $1, false)", [`${id} ${table}`]);
+      const text = `select count(s.score) from pgscore.score_rows('mix', array(select ${element} from ${table} g)) s`;
+      await alice.query(text);
+    };
+    await scored('numbers', 'g');
+    await scored('JSON', 'to_jsonb(g)');
+  }
+  await alice.query('reset pgscore.request_id');
+  const kept = `select count(*)::int as kept from pgscore.online_predictions where request_id ~ '^(numbers|JSON) '`;
+  await waitFor(async () => (await alice.query<{ kept: number }>(kept)).rows[0]?.kept === 700, { message: 'the log' });
+  const of = (id: string): string =>
+    `select split_part(request_id, ' ', 2), inputs from pgscore.online_predictions where request_id like '${id} %'`;
+  const strangers = `${of('numbers')} except ${of('JSON')}`;
+  expect((await alice.query(strangers)).rows).toEqual([]);
 });
