@@ -10,8 +10,9 @@ import type { RowError } from './row-error.ts';
 import type { Feature, Signature, TensorType } from './signature.ts';
 
 /**
- * The tensors of rows that came with a call: of numbers, or as JSON, each with a key for every feature. As strict as the compiled functions are: a
- * text is no number and a number no text. Past the detour by way of Arrow, which costs a single row more than its model.
+ * The tensors of rows that came with a call: of numbers, or as JSON, each with a key for every feature. As strict as the
+ * compiled functions are: a text is no number and a number no text. Past the detour by way of Arrow, which costs a single
+ * row more than its model.
  */
 export function rowFeeds(rows: FeatureRows, { inputs, features }: Pick<Signature, 'inputs' | 'features'>): Feeds {
   const errors = new Map<number, RowError>();

@@ -64,6 +64,8 @@ describe('after migrate, with dblink in an open schema', () => {
     expect(await score(alice, KIND)).toBe('m');
     const many = `select sum(s.score) as score from pgscore.score_rows('sum', array(select to_jsonb(r) from (select n as a, 1 as b from generate_series(1, 2500) n) r)) s`;
     expect(await score(alice, many)).toBe((2500 * 2501) / 2 + 25_000);
+    await alice.query('create type numbers as (a real, b int)');
+    expect(await score(alice, many.replace('to_jsonb(r)', 'row(a, b)::numbers'))).toBe((2500 * 2501) / 2 + 25_000);
   });
 
   test('calls are kept under the name of who asked', async () => {

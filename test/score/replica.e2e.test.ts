@@ -35,8 +35,14 @@ test('a standby computes native models and asks the service, whose log is on the
   await waitFor(async () => (await reader.query('select from pgscore.workers')).rows.length > 0);
   expect((await reader.query(call)).rows).toEqual([{ score: 21 }]);
   await reader.query('reset pgscore.request_id');
+  const owner = await database.client('alice');
+  await owner.query('create type numbers as (a real, b int)');
   const many = `select count(s.score)::int as scores from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'b', 1) from generate_series(1, 2500) n)) s`;
   expect((await reader.query(many)).rows).toEqual([{ scores: 2500 }]);
+  const arrived = `select from pg_type where typname = 'numbers'`;
+  await waitFor(async () => (await reader.query(arrived)).rows.length === 1, { message: 'the type on the standby' });
+  const numbers = many.replace(/jsonb_build_object.*?\)/, 'row(n, 1)::numbers');
+  expect((await reader.query(numbers)).rows).toEqual([{ scores: 2500 }]);
   const logged = `select score from pgscore.online_predictions where request_id = 'of the standby'`;
   await waitFor(async () => (await ada.query(logged)).rows.length === 1, { message: 'the log on the primary' });
   await waitFor(async () => (await reader.query(logged)).rows.length === 1, { message: 'the log on the standby' });
