@@ -44,10 +44,10 @@ type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (str
 /** As the rows came: where features were found by other names, they have nothing but these. */
 function givenTo(call: Call, columns: readonly KeyColumn[]): Given {
   if (call.answered === undefined || columns.length === 0) return { inputs: inputsOf(call), keys: [] };
-  return { inputs: inputsOf(call), keys: keysOf(call.request, columns) };
+  return { inputs: inputsOf(call), keys: keysOfRows(call.request, columns) };
 }
 
-function keysOf({ rows, about }: ScoreRequest, columns: readonly KeyColumn[]): (string[] | null)[] {
+function keysOfRows({ rows, about }: ScoreRequest, columns: readonly KeyColumn[]): (string[] | null)[] {
   if (!(rows instanceof NumberRows)) return rows.map((row) => keyOf((name) => row[name], columns));
   return Array.from({ length: rows.length }, (_, row) => keyOf((name) => about[name]?.[row], columns));
 }

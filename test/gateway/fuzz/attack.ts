@@ -66,7 +66,7 @@ function scorePacket(head: object, rows: object): Buffer {
 }
 
 function numbersPacket(head: object, rows: (number | null)[][], about: object): Buffer {
-  return queryPacket(`score ${JSON.stringify(head)}\n${numbersText(arraySend(rows), about)}`);
+  return queryPacket(`score ${JSON.stringify(head)}\n${numbersText(arraySend(rows), about, [0])}`);
 }
 
 const PACKETS_A_CONNECTION = 10;
