@@ -1,4 +1,5 @@
 import { statement, type Queryable } from '../db/statement.ts';
+import { firstRoundedTo, lastRoundedTo } from '../lib/float32.ts';
 import { CategoryBins } from './category-bins.ts';
 import { NumberBins } from './number-bins.ts';
 
@@ -17,6 +18,7 @@ type BinsRow = {
   feature: number;
   name: string;
   kind: 'number' | 'category';
+  is_float32: boolean;
   low: number | null;
   high: number | null;
   edges: number[] | null;
@@ -26,8 +28,8 @@ type BinsRow = {
 
 const readBins = statement<[versionId: number], BinsRow>(
   'feature_bins',
-  `select b.set_id, b.feature, b.name, b.kind, b.low, b.high, b.edges, b.categories, b.others
-     from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) where s.version_id = $1 order by b.feature`,
+  `select b.set_id, b.feature, b.name, b.kind, v.signature #>> array['features', (b.feature - 1)::text, 'type'] = 'float32' as is_float32, b.low, b.high, b.edges, b.categories, b.others
+     from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) join pgscore_data.version v using (version_id) where s.version_id = $1 order by b.feature`,
 );
 
 /** Memory that the bins which are kept take, in kB, and what those of a number and each known category take of it. */
@@ -73,7 +75,25 @@ async function load(client: Queryable, versionId: number): Promise<FeatureBins |
   return first === undefined ? undefined : { setId: first.set_id, features: rows.map(counted) };
 }
 
-function counted({ feature, name, kind, low, high, edges, categories, others }: BinsRow): CountedFeature {
-  if (kind === 'number') return { feature, name, bins: new NumberBins(low, high, edges ?? []) };
+function counted(row: BinsRow): CountedFeature {
+  const { feature, name, kind, categories, others } = row;
+  if (kind === 'number') return { feature, name, bins: row.is_float32 ? float32Bins(row) : numberBins(row) };
   return { feature, name, categories: new CategoryBins(categories ?? [], others) };
+}
+
+function numberBins({ low, high, edges }: BinsRow): NumberBins {
+  return new NumberBins(low, high, edges ?? []);
+}
+
+/**
+ * Bins of doubles that count each where its float32 belongs, which is what the model sees of it: a real comes as a float32
+ * from a table, and as the decimal that it is written as from JSON.
+ */
+function float32Bins({ low, high, edges }: BinsRow): NumberBins {
+  const begin = (edge: number): number => firstRoundedTo(Math.fround(edge));
+  return new NumberBins(
+    low === null ? null : begin(low),
+    high === null ? null : lastRoundedTo(Math.fround(high)),
+    (edges ?? []).map(begin),
+  );
 }

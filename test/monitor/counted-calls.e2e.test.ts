@@ -5,6 +5,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 import { callsCounted } from './calls.ts';
 
@@ -18,8 +19,8 @@ beforeAll(async () => {
 });
 
 /** Rows of a table asked about by score_rows(). */
-async function ask(model: string, table: string): Promise<void> {
-  const call = `select count(*) from pgscore.score_rows('${model}', array(select t from ${table} t))`;
+async function ask(model: string, table: string, row = 't'): Promise<void> {
+  const call = `select count(*) from pgscore.score_rows('${model}', array(select ${row} from ${table} t))`;
   await alice.query(call);
 }
 
@@ -130,4 +131,22 @@ test('few calls are a baseline together, and their features are counted from the
   expect((await superuser.query(drift)).rows).toEqual(
     ['a', 'b', 'colour'].map((feature_name) => ({ feature_name, n: 1301 })),
   );
+});
+
+test('reals are counted in the bins of a run of the same table, whether calls bring them as numbers or as JSON', async () => {
+  const table = `create table tenths (id bigint primary key, x real); insert into tenths select i, (1 + i % 9) / 10.0 from generate_series(1, 1800) i`;
+  await alice.query(table);
+  await deployBytes(ada, 'tenths', weightedModel({ x: 'float32' }));
+  expect(await scoreTable(alice, 'tenths', 'tenths')).toMatchObject({ state: 'done' });
+  const bins = async (): Promise<{ n: number }[]> => {
+    await superuser.query('select pgscore.refresh()');
+    const text = `select sum(n)::int as n from pgscore_bi.feature_distribution_daily where model_name = 'tenths' group by bin order by bin`;
+    return (await superuser.query<{ n: number }>(text)).rows;
+  };
+  await waitFor(async () => (await bins()).length > 0, { message: 'the bins of the run' });
+  await ask('tenths', 'tenths');
+  await callsCounted(superuser, 'tenths', 1800);
+  await ask('tenths', 'tenths', 'to_jsonb(t)');
+  await callsCounted(superuser, 'tenths', 3600);
+  expect(await bins()).toEqual(Array.from({ length: 9 }, () => ({ n: 600 })));
 });
