@@ -89,10 +89,11 @@ declare
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
   receive text := format('select * from pgscore_models._v%s_online_columns($1, $2)', route.version_id);
   native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native' and pgscore_models._execution('native', route.version_id, route.native, route.reason);
-  -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster.
-  most constant int := 1000;
   first int := array_lower(rows, 1);
   writer text := case when not native and cardinality(rows) >= 100 then pgscore_models._rows_writer(route.version_id, pg_typeof(rows[first])) end;
+  -- Several sessions must find room in the gateway's queue at once; more rows at a time were no faster. Of numbers, which take
+  -- up to 17 bytes each, so many that a message is far from the 16 MB that the service takes.
+  most constant int := case when writer is null then 1000 else least(1000, 600000 / cardinality(names)) end;
   chunk rows%type;
   sent rows%type;
   request text;

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
+import { node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -149,4 +150,17 @@ test('rows of numbers are kept as the same rows are that are sent as JSON', asyn
     `select split_part(request_id, ' ', 2), inputs from pgscore.online_predictions where request_id like '${id} %'`;
   const strangers = `${of('numbers')} except ${of('JSON')}`;
   expect((await alice.query(strangers)).rows).toEqual([]);
+});
+
+test('rows of very many numbers fit into messages that the service takes, as their JSON does', async () => {
+  const names = Array.from({ length: 1100 }, (_, n) => `f${n}`);
+  const inputs = [tensorValue('x', [null, names.length])];
+  const mean = node('ReduceMean', ['x'], ['y'], { axes: [1], keepdims: 1 });
+  const model = onnxModel({ inputs, outputs: [tensorValue('y', [null, 1])], tensors: [], nodes: [mean] });
+  await deployBytes(ada, 'wide', model, { features: names });
+  const table = `create type wide as (${names.map((name) => `${name} int`).join()})`;
+  await alice.query(table);
+  const rows = `array(select row(${names.map(() => 'n % 2').join()})::wide from generate_series(1, 1000) n)`;
+  const ask = `select count(s.score)::int as scored from pgscore.score_rows('wide', ${rows}) s`;
+  expect((await alice.query(ask)).rows).toEqual([{ scored: 1000 }]);
 });
