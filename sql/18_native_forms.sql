@@ -138,7 +138,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
+  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000 set search_path = pg_catalog, pg_temp',
     format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(features));\n  end if;\n  return pgscore_models.%I(features);\nend',
       features, '_v' || this_version,
       (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),

@@ -4,20 +4,20 @@ create or replace function pgscore_data._score_call(this_version int, native boo
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Few expressions: PL/pgSQL prepares each anew in every transaction.
+  -- Few expressions: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is answered the general way.
   select format(case when native then $native$
-if route.version_id = %1$s then
-  if current_setting('pgscore.execution', true) = 'online' and %4$s and %3$s then
+if route.version_id operator(pg_catalog.=) %1$s then
+  if pg_catalog.current_setting('pgscore.execution', true) operator(pg_catalog.=) 'online' and %4$s and %3$s then
     return pgscore_models._v%1$s_online_score(%5$s);
-  elsif coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native') and %4$s then
+  elsif coalesce(pg_catalog.current_setting('pgscore.execution', true), '') operator(pg_catalog.=) any (array['', 'auto', 'native']) and %4$s then
     return pgscore_models._v%1$s_%2$s;
   end if;
 end if;$native$ else $online$
-if route.version_id = %1$s then
-  if coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'online') and %4$s and %3$s then
+if route.version_id operator(pg_catalog.=) %1$s then
+  if coalesce(pg_catalog.current_setting('pgscore.execution', true), '') operator(pg_catalog.=) any (array['', 'auto', 'online']) and %4$s and %3$s then
     return pgscore_models._v%1$s_online_score(%5$s);
   end if;
-end if;$online$ end, this_version, form, sendable, format('has_function_privilege(''pgscore_models._v%s_online(jsonb, name)''::regprocedure, ''execute'')', this_version), sent)
+end if;$online$ end, this_version, form, sendable, format('pg_catalog.has_function_privilege(''pgscore_models._v%s_online(pg_catalog.jsonb, pg_catalog.name)''::pg_catalog.regprocedure, ''execute'') and pg_catalog.current_setting(''extra_float_digits'')::pg_catalog.int4 operator(pg_catalog.>) 0', this_version), sent)
 $$;
 comment on function pgscore_data._score_call(int, boolean, text, text, text) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  sendable: a condition of rows that the service can be sent.  sent: such a row, as the text of a JSON object.';
 
@@ -29,7 +29,7 @@ as $$
   select case cardinality(versions)
     when 0 then ''
     when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, sendable, sent)
-    else format(E'\nif route.version_id < %s then%s\nelse%s\nend if;', versions[half + 1], pgscore_data._score_calls(versions[:half], natives, form, sendable, sent), pgscore_data._score_calls(versions[half + 1:], natives, form, sendable, sent))
+    else format(E'\nif route.version_id operator(pg_catalog.<) %s then%s\nelse%s\nend if;', versions[half + 1], pgscore_data._score_calls(versions[:half], natives, form, sendable, sent), pgscore_data._score_calls(versions[half + 1:], natives, form, sendable, sent))
   end
   from (select cardinality(versions) / 2) x (half)
 $$;
@@ -45,11 +45,12 @@ begin
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
     format(called, 'features is null or features = ''null''', pgscore_data._score_calls(versions, natives, 'json(features)', 'jsonb_typeof(features) = ''object''', 'features::text'), 'features'));
-  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse.
+  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Every name in it is
+  -- qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(called, 'num_nulls(features) = 1', pgscore_data._score_calls(versions, natives, 'row(features, shape)', 'shape is not null',
-      'case when shape & 1 = 0 then row_to_json(features)::text else pgscore_models._without_padding(features, to_jsonb(features))::text end'), 'pgscore_models._features(features)'));
+    language plpgsql volatile parallel restricted cost 10000 as %L',
+    format(called, 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 1', pgscore_data._score_calls(versions, natives, 'row(features, shape)', 'shape is not null',
+      'case when shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0 then pg_catalog.row_to_json(features)::pg_catalog.text else pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text end'), 'pgscore_models._features(features)'));
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model bpchar, features record) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
     format(called, 'num_nulls(features) = 1', pgscore_data._score_calls(versions, natives, 'record(features)', 'true', 'pgscore_models._features(features)::text'), 'pgscore_models._features(features)'));

@@ -31,7 +31,7 @@ export const labelAgePanel = (): Panel<ModelContext> =>
           caption,
           columns: [
             'Month',
-            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels', 'Coverage'].map((head) => ({
+            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels', 'Known'].map((head) => ({
               head,
               number: true as const,
             })),

@@ -28,9 +28,21 @@ export function markersPlugin(markers: readonly Marker[]): Plugin {
         ctx.lineTo(x, chartArea.bottom);
         ctx.stroke();
         ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
-        ctx.fillText(label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10 + below);
+        writeOver(ctx, label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10 + below);
       }
       ctx.restore();
     },
   };
+}
+
+/** A text that is read in front of bars, too: the colour of the card is around its letters. */
+function writeOver(ctx: CanvasRenderingContext2D, label: string, x: number, y: number): void {
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.lineWidth = 4;
+  ctx.lineJoin = 'round';
+  ctx.strokeStyle = colour('card');
+  ctx.strokeText(label, x, y);
+  ctx.restore();
+  ctx.fillText(label, x, y);
 }

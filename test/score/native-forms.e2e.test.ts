@@ -295,5 +295,5 @@ test('a hundred versions are found by halving', async () => {
   const calls = rows[0]?.calls ?? '';
   expect(calls.match(/_v\d+_online_score\(features::text\)/g)).toHaveLength(100);
   expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(50);
-  expect(calls).toContain('if route.version_id < 51 then');
+  expect(calls).toContain('if route.version_id operator(pg_catalog.<) 51 then');
 });

@@ -33,6 +33,7 @@ beforeAll(async () => {
   await deployBytes(ada, 'mix', weightedModel(FEATURES));
   await deployModel(ada, 'trees', 'bench/trees.onnx', { nulls: 'nan' });
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await deployBytes(ada, 'logged', weightedModel({ a: 'float32', b: 'float32' }));
   await deployBytes(ada, 'double', weightedModel({ a: 'float64' }));
   await deployBytes(ada, 'tone', weightedModel({ a: 'float32', tone: 'string' }));
   await alice.query(
@@ -118,9 +119,9 @@ describe('rows go as JSON', () => {
 });
 
 test('rows of numbers are kept with the features that were given and with what labels find them by', async () => {
-  await ada.query(`select pgscore.log_calls('sum', key => array['id'])`);
+  await ada.query(`select pgscore.log_calls('logged', key => array['id'])`);
   await alice.query(`set pgscore.request_id = 'numbers'`);
-  await alice.query(`select count(s.score) from pgscore.score_rows('sum', array(select p from pairs p)) s`);
+  await alice.query(`select count(s.score) from pgscore.score_rows('logged', array(select p from pairs p)) s`);
   await alice.query('reset pgscore.request_id');
   const text = `select count(*)::int as kept, count(*) filter (where p.inputs = jsonb_build_object('a', r.a, 'b', r.b) and p.score = r.a + 10 * r.b)::int as right
     from pgscore.online_predictions p left join pairs r on p.key = array[r.id::text] where p.request_id = 'numbers'`;
