@@ -12,7 +12,7 @@ import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
 export const COLUMNS =
-  'version_id, requested_by, request_id, asked_at, duration_ms, features, inputs, score, label, probabilities, error, key';
+  'version_id, requested_by, request_id, asked_at, duration_ms, features, reals, inputs, score, label, probabilities, error, key';
 const FIELDS = COLUMNS.split(',').length;
 
 /** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
@@ -21,6 +21,7 @@ const NUMBER_BYTES = 12;
 /** Bytes of a tuple without its texts and arrays: fields, lengths, fixed values, heads of arrays. */
 const FIXED_BYTES = 2 + 4 * FIELDS + 28 + 3 * 20;
 const MOST_BYTES_A_CHARACTER = 3;
+const FLOAT4_OID = 700;
 const FLOAT8_OID = 701;
 const TEXT_OID = 25;
 
@@ -93,7 +94,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   const { settled } = call;
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
-    for (let field = 0; field < 5; field += 1) writer.null();
+    for (let field = 0; field < 6; field += 1) writer.null();
     writer.text(storable(settled?.message ?? ''));
     return writer.null();
   }
@@ -121,20 +122,34 @@ function writeShared(writer: FieldWriter, { request, instant, elapsedMs }: Call)
 
 function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | undefined, row: number): void {
   const text = inputs === undefined ? null : inputs.texts[row];
-  if (text !== undefined || inputs === undefined) {
-    writer.null();
-    if (typeof text === 'string') writer.jsonb(text);
-    else writer.null();
-    return;
-  }
-  const field = beginArray(writer, FLOAT8_OID, inputs.features.length);
-  inputs.features.forEach(({ name }, index) => {
+  const isArray = inputs !== undefined && text === undefined;
+  const isReal = rows instanceof NumberRows && rows.areReals;
+  if (isArray && !isReal) writeFeatures(writer, rows, inputs, row);
+  else writer.null();
+  if (isArray && isReal) writeReals(writer, rows, row);
+  else writer.null();
+  if (typeof text === 'string') writer.jsonb(text);
+  else writer.null();
+}
+
+function writeFeatures(writer: FieldWriter, rows: FeatureRows, { features }: Inputs, row: number): void {
+  const field = beginArray(writer, FLOAT8_OID, features.length);
+  features.forEach(({ name }, index) => {
     const value = rows instanceof NumberRows ? rows.written(row, index) : rows[row]?.[name];
     if (typeof value === 'number') writer.float8(value);
     else writer.null();
   });
   writer.endField(field);
-  writer.null();
+}
+
+function writeReals(writer: FieldWriter, rows: NumberRows, row: number): void {
+  const field = beginArray(writer, FLOAT4_OID, rows.width);
+  for (let index = 0; index < rows.width; index += 1) {
+    const value = rows.get(row, index);
+    if (value === null) writer.null();
+    else writer.float4(value);
+  }
+  writer.endField(field);
 }
 
 function writePrediction(writer: FieldWriter, { signature: { classLabels } }: Answer, part: Part, at: number): void {

@@ -25,6 +25,10 @@ export class NumberRows {
     this.#reals = reals;
   }
 
+  get areReals(): boolean {
+    return this.#reals.size === this.width;
+  }
+
   get(row: number, feature: number): number | null {
     const at = row * this.width + feature;
     return this.#nulls !== null && this.#nulls[at] === 1 ? null : (this.#values[at] ?? null);
