@@ -133,17 +133,21 @@ export class Recorder {
     this.#writing = undefined;
   }
 
-  /** By what is known of their versions now. */
+  /** By what is known of their versions now. One of another version, that comes while they are looked up, is not passed by. */
   async #encodeAll(): Promise<void> {
-    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
-    if (versionIds.size === 0) return;
-    await this.#versions.renew(versionIds).then(
-      () => this.#encode(),
-      (error: unknown) =>
-        this.#take(() => {
+    const known = new Set<number>();
+    for (;;) {
+      const versionIds = new Set(this.#calls.map(({ request }) => request.versionId).filter((id) => !known.has(id)));
+      if (versionIds.size === 0) return this.#encode();
+      try {
+        await this.#versions.renew(versionIds);
+      } catch (error) {
+        return this.#take(() => {
           throw error;
-        }),
-    );
+        });
+      }
+      for (const versionId of versionIds) known.add(versionId);
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
+import { COLUMNS } from '../../src/gateway/encode-calls.ts';
 import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
 
@@ -9,10 +10,10 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function settledCall(rows: number, id = 'r'): Call {
+function settledCall(rows: number, id = 'r', versionId = 1): Call {
   const xs = Array.from({ length: rows }, (_, x) => ({ x }));
   const call = new Call({
-    versionId: 1,
+    versionId,
     role: 'alice',
     deadlineMs: 5000,
     log: true,
@@ -28,9 +29,11 @@ function settledCall(rows: number, id = 'r'): Call {
 
 const WATCHING: Watching = { get: () => undefined, isFresh: () => true, renew: () => Promise.resolve() };
 
+const FIELDS = String.fromCharCode(COLUMNS.split(',').length);
+
 /** Rows of calls as they were kept; a row begins with the number of its fields, and of its version. */
 const rowsIn = ({ tuples }: EncodedForKeeping): number[] =>
-  tuples.map((bytes) => bytes.toString('latin1').split('\0\f\0\0\0\x04\0\0\0\x01').length - 1);
+  tuples.map((bytes) => bytes.toString('latin1').split(`\0${FIELDS}\0\0\0\x04\0\0\0\x01`).length - 1);
 
 test('calls are kept in their order, some thousands of rows at a time, after their callers were answered', async () => {
   const kept: number[][] = [];
@@ -214,4 +217,32 @@ test('calls that can not be written down are counted, and the next are kept', as
   await recorder.drained();
   expect(kept).toEqual([2, 4]);
   expect([recorder.dropped, errors.length]).toEqual([2, 2]);
+});
+
+test('a call of another version, which comes while the versions of others are looked up, is keyed as well', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const renewed = new Set<number>();
+  const recorder: Recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    {
+      get: (versionId) =>
+        renewed.has(versionId)
+          ? { versionId, timeZone: 'UTC', keys: [{ name: 'x', family: null }], featuresWatched: true, binSet: null }
+          : undefined,
+      isFresh: (versionId) => renewed.has(versionId),
+      renew: (versionIds) => {
+        if (renewed.size === 0) recorder.record(settledCall(1, 'later', 2));
+        for (const versionId of versionIds) renewed.add(versionId);
+        return Promise.resolve();
+      },
+    },
+    () => undefined,
+  );
+  recorder.record(settledCall(1, 'first'));
+  await recorder.drained();
+  expect([...renewed]).toEqual([1, 2]);
+  expect(kept.flatMap(({ features }) => features.map(({ versionId }) => versionId))).toEqual([1, 2]);
 });
