@@ -44,9 +44,9 @@ end
 $$;
 comment on function pgscore_models._route(text) is 'Which version a notation means, and how it is executed. To be called in the query itself: as it is STABLE, it then sees what the query sees, and a promotion in the middle of a statement leaves it with one version.';
 
-create or replace view pgscore_models._champions as
+create or replace view pgscore._champions as
 select a.model_name, a.version_id from pgscore_data.alias a where a.alias = 'champion';
-comment on view pgscore_models._champions is 'Which version a bare model name means; read by everybody who calls score(), as pgscore.models is.';
+comment on view pgscore._champions is 'Which version a bare model name means; read by everybody who calls score(), as pgscore.models is.';
 
 -- As the caller, and with every name qualified: to change to the owner and the search path, and back, would cost as much as the look-up.
 create or replace function pgscore_models._version_only(model text) returns pgscore_models._routing
@@ -55,7 +55,7 @@ as $$
 declare
   route pgscore_models._routing;
 begin
-  select c.version_id into route.version_id from pgscore_models._champions c where c.model_name operator(pg_catalog.=) model;
+  select c.version_id into route.version_id from pgscore._champions c where c.model_name operator(pg_catalog.=) model;
   if route.version_id is null then
     return pgscore_models._route(model);
   end if;
