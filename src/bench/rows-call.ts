@@ -1,16 +1,34 @@
 import type pg from 'pg';
 import type { ScorePlan } from './plan.ts';
+import { settled } from './settled.ts';
 
 const CALL = `select count(s.score) as n from pgscore.score_rows('trees', array(select t from loose t limit $1)) s`;
 
-/** Rows a second of score_rows() over the service, with a share of its predictions logged. */
-export async function measureRowsCall(client: pg.Client, { rowsCall }: ScorePlan, sampling: number): Promise<number> {
-  await client.query('select pgscore.log_calls($1, $2)', ['trees', sampling]);
+/** Rows a second of score_rows() over the service, with each prediction logged or none. */
+export async function measureRowsCall(
+  client: pg.Client,
+  owner: pg.Client,
+  { rowsCall }: ScorePlan,
+  logged: boolean,
+): Promise<number> {
+  await client.query('select pgscore.log_calls($1, $2)', ['trees', Number(logged)]);
   await client.query('set pgscore.execution = online');
+  const before = await keptRows(owner);
   const began = performance.now();
   const { rows } = await client.query<{ n: string }>(CALL, [rowsCall]);
   const seconds = (performance.now() - began) / 1000;
   await client.query('reset pgscore.execution');
   if (Number(rows[0]?.n) !== rowsCall) throw new Error(`score_rows() scored ${rows[0]?.n} of ${rowsCall} rows`);
+  await settled(owner);
+  const kept = (await keptRows(owner)) - before;
+  const expected = logged ? rowsCall : 0;
+  if (kept !== expected) throw new Error(`of score_rows() ${kept} predictions were kept instead of ${expected}`);
   return rowsCall / seconds;
+}
+
+async function keptRows(owner: pg.Client): Promise<number> {
+  const { rows } = await owner.query<{ n: string }>(
+    'select coalesce(sum(n_predictions), 0) as n from pgscore_data.online_batch',
+  );
+  return Number(rows[0]?.n);
 }

@@ -8,6 +8,7 @@ import { measurePerRow, rowsOf, WAYS, type Way } from './per-row.ts';
 import { findPlpython, type Plpython } from './plpython.ts';
 import type { ScorePlan } from './plan.ts';
 import { measureRowsCall } from './rows-call.ts';
+import { settled } from './settled.ts';
 import { spreadOf, type Spread } from './spread.ts';
 import { asRequester, type Stage } from './stage.ts';
 
@@ -98,7 +99,7 @@ async function servedTrees(owner: pg.Client): Promise<Uint8Array> {
 }
 
 async function takeTurns(
-  { stage, plan, tell }: ScoreCallsSetting,
+  { stage, owner, plan, tell }: ScoreCallsSetting,
   caller: pg.Client,
   plpython: Plpython | undefined,
 ): Promise<Round[]> {
@@ -107,14 +108,18 @@ async function takeTurns(
     tell(
       `score(), round ${round} of ${plan.rounds}: ${plan.clients} clients, rows in one query, score_rows()${plpython === undefined ? '' : ', PL/Python'}`,
     );
+    const alone = async <T>(measure: () => T): Promise<Awaited<T>> => {
+      await settled(owner);
+      return await measure();
+    };
     rounds.push({
-      rate: await measureCallRate(stage.requesterUrl, ONE, plan),
-      bare: await measureCallRate(stage.ownerUrl, BARE, plan),
-      manyInOne: await measureCallRate(stage.requesterUrl, MANY, plan),
-      perRow: await measurePerRow(caller, plan),
-      logged: await measureRowsCall(caller, plan, 1),
-      unlogged: await measureRowsCall(caller, plan, 0),
-      plpython: await plpython?.measure(),
+      rate: await alone(() => measureCallRate(stage.requesterUrl, ONE, plan)),
+      bare: await alone(() => measureCallRate(stage.ownerUrl, BARE, plan)),
+      manyInOne: await alone(() => measureCallRate(stage.requesterUrl, MANY, plan)),
+      perRow: await alone(() => measurePerRow(caller, plan)),
+      logged: await alone(() => measureRowsCall(caller, owner, plan, true)),
+      unlogged: await alone(() => measureRowsCall(caller, owner, plan, false)),
+      plpython: await alone(() => plpython?.measure()),
     });
   }
   return rounds;
