@@ -352,9 +352,8 @@ key: the columns of the rows by which labels find them, array[''customer_id''], 
 
 create or replace view pgscore.online_predictions with (security_barrier) as
 select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
-       case when p.reals is not null then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.reals)) as f (feature, value))
-         when p.features is not null then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), unnest(p.features)) as f (feature, value))
-         else p.inputs
+       case when p.reals is null and p.features is null then p.inputs
+         else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), jsonb_array_elements(coalesce(to_jsonb(p.reals), to_jsonb(p.features)))) as f (feature, value))
        end as inputs, p.score, p.label, p.probabilities, p.error, p.key
   from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
