@@ -2,7 +2,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import { missingFeature, rowRefusal } from './row-refusal.ts';
-import { WireError } from './wire-error.ts';
+import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
 /**
  * Rows with a key for each feature as the model names it: those given where they have them, else such that take a key
@@ -27,7 +27,7 @@ export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): 
 
 function checkNumbers(rows: NumberRows, features: readonly Feature[]): NumberRows {
   if (rows.width === features.length && features.every(isNumber)) return rows;
-  throw new WireError('22023', `rows of ${rows.width} numbers are not rows of the model's features`);
+  throw new WireError('22023', `rows of ${rows.width} numbers are not rows of the model's features`, OTHER_RELEASE);
 }
 
 function isNumber({ type, width }: Feature): boolean {

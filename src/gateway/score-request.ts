@@ -2,7 +2,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import type { FeatureRows } from '../model/number-rows.ts';
 import { NUMBERS, readNumbers, type About, type SentNumbers } from './read-numbers.ts';
 import { isSeveral, notSupported } from './verb.ts';
-import { WireError } from './wire-error.ts';
+import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
 /** One call of score(): who asks which version about which rows. */
 export type ScoreRequest = {
@@ -147,10 +147,6 @@ function checkLength(rows: number, { mostRows }: RequestLimits): void {
     hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
   });
 }
-
-const OTHER_RELEASE = {
-  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate, and restart the service.',
-};
 
 function invalid(reason: string): WireError {
   return new WireError('22023', `the request of score is not valid: ${reason}`, OTHER_RELEASE);

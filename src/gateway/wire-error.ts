@@ -29,3 +29,8 @@ export class WireError extends Error {
 export function protocolViolation(message: string): WireError {
   return WireError.fatal('08P01', message);
 }
+
+/** The remedy for what the functions of the database and the service don't both know. */
+export const OTHER_RELEASE = {
+  hint: 'The functions in the database and the service may be of different releases: run pgscore migrate, and restart the service.',
+};

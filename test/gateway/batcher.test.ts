@@ -4,10 +4,12 @@ import { Batcher, type Models } from '../../src/gateway/batcher.ts';
 import type { Call } from '../../src/gateway/call.ts';
 import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../src/gateway/permissions.ts';
+import { readNumbers } from '../../src/gateway/read-numbers.ts';
 import { ScoreDesk } from '../../src/gateway/score-desk.ts';
 import type { WireError } from '../../src/gateway/wire-error.ts';
 import type { ModelSession } from '../../src/model/session.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { arraySend, numbersText } from './array-send.ts';
 import { SIGNATURE } from './test-server.ts';
 
 type Run = { readonly rows: number[]; readonly finish: () => void };
@@ -230,6 +232,17 @@ describe('a call', () => {
       sqlstate: '42703',
       message: expect.stringContaining('"x"'),
       detail: 'Row 2 of 2.',
+    });
+  });
+
+  test('with rows of more numbers than the model has features is refused, and told what to do', async () => {
+    const { desk } = stage();
+    const { rows } = readNumbers(numbersText(arraySend([[1, 2]])));
+    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null, about: {} };
+    expect(await errorOf(desk.score({ ...request, reply: 'columns', rows }))).toMatchObject({
+      sqlstate: '22023',
+      message: expect.stringContaining('rows of 2 numbers'),
+      hint: expect.stringContaining('pgscore migrate'),
     });
   });
 
