@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from '../db/connect.ts';
 import type { ScorePlan } from './plan.ts';
+import { socketUrl } from './socket-url.ts';
 
 const run = promisify(execFile);
 
@@ -13,13 +14,21 @@ export type Repeated = { readonly settings: Readonly<Record<string, string>>; re
 
 export type CallRate = { readonly tool: 'pgbench' | 'node'; readonly perSecond: number };
 
-/** How often so many clients get a statement answered: by pgbench where it is on the path, else from this process, which takes CPU time of its own. */
-export async function measureCallRate(url: string, repeated: Repeated, plan: ScorePlan): Promise<CallRate> {
+/**
+ * How often so many clients get a statement answered: by pgbench where it is on the path, else from this process, which takes
+ * CPU time of its own. `ownerUrl`: the same database as one who may see the server's settings.
+ */
+export async function measureCallRate(
+  url: string,
+  repeated: Repeated,
+  plan: ScorePlan,
+  ownerUrl = url,
+): Promise<CallRate> {
   const pgbench = await run('pgbench', ['--version']).then(
     () => true,
     () => false,
   );
-  return pgbench ? byPgbench(url, repeated, plan) : byNode(url, repeated, plan);
+  return pgbench ? byPgbench(await socketUrl(url, ownerUrl), repeated, plan) : byNode(url, repeated, plan);
 }
 
 async function byPgbench(

@@ -113,9 +113,9 @@ async function takeTurns(
       return await measure();
     };
     rounds.push({
-      rate: await alone(() => measureCallRate(stage.requesterUrl, ONE, plan)),
+      rate: await alone(() => measureCallRate(stage.requesterUrl, ONE, plan, stage.ownerUrl)),
       bare: await alone(() => measureCallRate(stage.ownerUrl, BARE, plan)),
-      manyInOne: await alone(() => measureCallRate(stage.requesterUrl, MANY, plan)),
+      manyInOne: await alone(() => measureCallRate(stage.requesterUrl, MANY, plan, stage.ownerUrl)),
       perRow: await alone(() => measurePerRow(caller, plan)),
       logged: await alone(() => measureRowsCall(caller, owner, plan, true)),
       unlogged: await alone(() => measureRowsCall(caller, owner, plan, false)),

@@ -33,6 +33,8 @@ type Server = { readonly url: string; stop(): Promise<void> };
 const REQUESTER = 'pgscore_bench';
 /** A disposable server skips the disk, a production server does not. All else is PostgreSQL's default. */
 const DURABLE = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' };
+/** In the data directory; pgbench goes by it. */
+const SOCKET = { unix_socket_directories: '.' };
 /** As large as PostgreSQL's manual advises for a machine of its own: for ten million predictions. */
 const LARGE = {
   ...DURABLE,
@@ -69,7 +71,7 @@ export async function setStage(options: StageOptions, size: ServerSize = 'defaul
 }
 
 async function embedded(size: ServerSize): Promise<Server> {
-  const server = await startDisposable({ settings: size === 'large' ? LARGE : DURABLE });
+  const server = await startDisposable({ settings: { ...(size === 'large' ? LARGE : DURABLE), ...SOCKET } });
   return { url: server.url(), stop: () => server.stop() };
 }
 
