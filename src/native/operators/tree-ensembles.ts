@@ -10,14 +10,20 @@ import { columns, perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { bool, build, constant } from '../term.ts';
 import type { Term } from '../term.ts';
+import { passingShares } from '../trees/passing-shares.ts';
 import { readTrees, realNumbers } from '../trees/read-trees.ts';
 import { leavesOf } from '../trees/tree.ts';
 import type { Tree } from '../trees/tree.ts';
 import { treeTerm } from '../trees/tree-term.ts';
+import type { Given } from '../trees/tree-term.ts';
 
 export const treeEnsembles: Operators = { TreeEnsembleClassifier, TreeEnsembleRegressor };
 
 const float32 = build('float32');
+
+function givenTo(call: OperatorCall, trees: readonly Tree[]): Given {
+  return { columns: inputColumns(call), shares: passingShares(trees) };
+}
 
 /** The columns that the trees test: an ensemble of floats takes integers as floats, one of doubles takes doubles. */
 function inputColumns(call: OperatorCall): Term[] {
@@ -28,12 +34,12 @@ function inputColumns(call: OperatorCall): Term[] {
 function TreeEnsembleRegressor(call: OperatorCall): Tensor[] {
   const { attributes } = call;
   const trees = readTrees(call, 'target');
-  const inputs = inputColumns(call);
+  const given = givenTo(call, trees);
   const count = attributes.integer('n_targets') ?? 1;
   const bases = realNumbers(call, 'base_values');
   const transform = attributes.text('post_transform');
   const scores = Array.from({ length: count }, (_, target) => {
-    const total = aggregated(call, trees, target, inputs);
+    const total = aggregated(call, trees, target, given);
     const base = bases.length === count ? bases[target] : undefined;
     return base === undefined || base === 0 ? total : sum('float32', [total, constant('float32', base)]);
   });
@@ -42,24 +48,24 @@ function TreeEnsembleRegressor(call: OperatorCall): Tensor[] {
   return [columns(postTransform(applied)(scores))];
 }
 
-function aggregated(call: OperatorCall, trees: readonly Tree[], target: number, inputs: readonly Term[]): Term {
+function aggregated(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
   const how = call.attributes.text('aggregate_function') ?? 'SUM';
-  if (how === 'SUM') return totalOf(call, trees, target, inputs);
+  if (how === 'SUM') return totalOf(call, trees, target, given);
   if (how === 'AVERAGE') {
     return build('float32', {
       range: 'finite',
-    })`${totalOf(call, trees, target, inputs)} / ${constant('float64', trees.length)}`;
+    })`${totalOf(call, trees, target, given)} / ${constant('float64', trees.length)}`;
   }
   const saying = trees.filter((tree) => leavesOf(tree).some(({ weights }) => weights.has(target)));
   if (saying.length === 0) return constant('float32', 0);
   if (!saying.every((tree) => alwaysSays(tree, target)))
     throw unsupported(call, `with ${how} of leaves without a value`);
-  const terms = saying.map((tree) => treeTerm(call, tree, target, inputs));
+  const terms = saying.map((tree) => treeTerm(call, tree, target, given));
   return how === 'MAX' ? largest(terms) : negated(largest(terms.map(negated)));
 }
 
-function totalOf(call: OperatorCall, trees: readonly Tree[], target: number, inputs: readonly Term[]): Term {
-  const terms = trees.map((tree) => treeTerm(call, tree, target, inputs));
+function totalOf(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
+  const terms = trees.map((tree) => treeTerm(call, tree, target, given));
   return sum(
     'float32',
     terms.filter((term) => term.constant !== 0),
@@ -73,9 +79,9 @@ function alwaysSays(tree: Tree, target: number): boolean {
 function TreeEnsembleClassifier(call: OperatorCall): Tensor[] {
   const labels = labelsOf(call, 'classlabels_strings', 'classlabels_int64s');
   const trees = readTrees(call, 'class');
-  const inputs = inputColumns(call);
+  const given = givenTo(call, trees);
   if (labels.length < 2) throw unsupported(call, 'with fewer than two classes');
-  const totals = labels.map((_, target) => totalOf(call, trees, target, inputs));
+  const totals = labels.map((_, target) => totalOf(call, trees, target, given));
   if (labels.length === 2) return twoClasses(call, labels, trees, totals);
   const bases = realNumbers(call, 'base_values');
   const scores = totals.map((total, target) => sum('float32', [total, constant('float32', bases[target] ?? 0)]));

@@ -6,6 +6,7 @@ import type { OperatorCall } from '../operator.ts';
 import { exactly } from '../rounding.ts';
 import { bool, constant } from '../term.ts';
 import type { Term } from '../term.ts';
+import type { PassingShares } from './passing-shares.ts';
 import { isLeaf } from './tree.ts';
 import type { Branch, Tree } from './tree.ts';
 
@@ -16,22 +17,28 @@ const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exc
   BRANCH_GT: '>',
 };
 
+/** What a tree is asked about. */
+export type Given = { readonly columns: readonly Term[]; readonly shares: PassingShares };
+
 /** What one tree says of one target, as nested CASEs. Branches that come to the same are one. */
-export function treeTerm(call: OperatorCall, tree: Tree, target: number, columns: readonly Term[]): Term {
-  const made = nested(call, tree, target, columns);
+export function treeTerm(call: OperatorCall, tree: Tree, target: number, given: Given): Term {
+  const made = nested(call, tree, target, given);
   return typeof made === 'number' ? constant('float32', made) : made;
 }
 
-function nested(call: OperatorCall, tree: Tree, target: number, columns: readonly Term[]): Term | number {
+function nested(call: OperatorCall, tree: Tree, target: number, given: Given): Term | number {
   if (isLeaf(tree)) return tree.weights.get(target) ?? 0;
-  const passed = nested(call, tree.passed, target, columns);
-  const failed = nested(call, tree.failed, target, columns);
+  const passed = nested(call, tree.passed, target, given);
+  const failed = nested(call, tree.failed, target, given);
   if (passed === failed) return passed;
-  const column = columns[tree.column];
+  const column = given.columns[tree.column];
   if (column === undefined) throw unsupported(call, 'of columns that are not there');
   call.critical.add(column, [tree.threshold]);
   const condition = testOf(tree, column);
-  return tree.mode === 'BRANCH_NEQ' ? smallFirst(condition, failed, passed) : smallFirst(condition, passed, failed);
+  const share = given.shares.get(tree);
+  return tree.mode === 'BRANCH_NEQ'
+    ? rareFirst(condition, share === undefined ? undefined : 1 - share, failed, passed)
+    : rareFirst(condition, share, passed, failed);
 }
 
 /** NaN is unequal to all, so that it always passes BRANCH_NEQ. */
@@ -42,10 +49,14 @@ function testOf({ mode, threshold, missingPasses }: Branch, column: Term): Term 
   return (missingPasses ? passesOrNaN : compareTo)(column, RELATIONS[mode], threshold);
 }
 
-/** From a THEN, a jump leads to the end of its CASE, and on to the end of those around it; an ELSE is there already. */
-function smallFirst(condition: Term, passed: Term | number, failed: Term | number): Term {
+/**
+ * From a THEN, a jump leads to the end of its CASE, and on to the end of those around it; an ELSE is there already: the
+ * rarer side first takes 4 % less time than the smaller one, which is taken for the rarer where nothing tells.
+ */
+function rareFirst(condition: Term, share: number | undefined, passed: Term | number, failed: Term | number): Term {
   const opposite = condition.traits.opposite?.();
-  const swapped = opposite !== undefined && branchesIn(passed) > branchesIn(failed);
+  const often = share === undefined ? branchesIn(passed) > branchesIn(failed) : share > 0.5;
+  const swapped = opposite !== undefined && often;
   const made = swapped ? branching(opposite, failed, passed) : branching(condition, passed, failed);
   branchCounts.set(made, 1 + branchesIn(passed) + branchesIn(failed));
   return made;
