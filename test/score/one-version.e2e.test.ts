@@ -1,0 +1,115 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice, bob] = await Promise.all([database.client('ada'), database.client('alice'), database.client('bob')]);
+
+const [FIRST, SECOND] = [21, 12];
+
+beforeAll(async () => {
+  for (const model of ['sum', 'other']) {
+    await deployBytes(ada, model, weightedModel({ a: 'float32', b: 'float32' }));
+    await deployBytes(ada, model, weightedModel({ b: 'float32', a: 'float32' }));
+    await ada.query('select pgscore.promote($1)', [`${model}@1`]);
+  }
+  await alice.query('create table bound as select 1::real as a, 2::real as b');
+  await alice.query('create table loose as select 1::real as a, 2::real as b');
+  await (await database.client()).query('grant usage on schema alice to pgscore_owner');
+  await alice.query(`select pgscore.bind('sum', 'bound')`);
+});
+
+const MENTIONS = {
+  'a bound row': `score('sum', p)`,
+  'a typed function': 'pgscore_models.sum(p)',
+  'a row of another table': `score('sum', l)`,
+  jsonb: `score('sum', to_jsonb(l))`,
+  'predict()': `(pgscore.predict('sum', l) ->> 'value')::float8`,
+};
+
+/** A bound table's function is resolved when a statement is planned, these by its snapshot. */
+const LOOKED_UP = ['a row of another table', 'jsonb', 'predict()'] as const;
+
+test('all that a statement asks of a model without a bound table is answered by one version, while others are promoted', async () => {
+  const mentions = LOOKED_UP.map((mention) => MENTIONS[mention]).join(', ');
+  const text = `select array[${mentions}] as answers from loose l`;
+  const seen = new Set<string>();
+  let [going, promotions] = [true, 0];
+  const promoting = (async () => {
+    for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
+  })();
+  try {
+    for (let statements = 0; statements < 300 || promotions < 40; statements += 1) {
+      const { rows } = await alice.query<{ answers: number[] }>(text);
+      seen.add([...new Set(rows[0]?.answers)].join(' and '));
+    }
+  } finally {
+    going = false;
+    await promoting;
+  }
+  expect([...seen].toSorted()).toEqual([String(SECOND), String(FIRST)]);
+});
+
+describe.each(Object.entries(MENTIONS))('%s in a statement that is prepared', (_, mention) => {
+  test('follows the champion from one execution to the next', async () => {
+    const query = { name: `prepared ${mention}`, text: `select ${mention} as answer from bound p, loose l` };
+    const answer = async (): Promise<number | undefined> =>
+      (await alice.query<{ answer: number }>(query)).rows[0]?.answer;
+    await ada.query(`select pgscore.promote('sum@1')`);
+    for (let executed = 0; executed < 7; executed += 1) expect(await answer()).toBe(FIRST);
+    await ada.query(`select pgscore.promote('sum@2')`);
+    expect(await answer()).toBe(SECOND);
+    await ada.query(`select pgscore.rollback('sum')`);
+    expect(await answer()).toBe(FIRST);
+  });
+});
+
+test('whoever promotes sees it in the same transaction, and nobody else before it is committed', async () => {
+  const call = `select score('other', '{"a": 1, "b": 2}'::jsonb) as answer`;
+  const answer = async (client: typeof ada): Promise<number | undefined> =>
+    (await client.query<{ answer: number }>(call)).rows[0]?.answer;
+  await ada.query('begin');
+  await ada.query(`select pgscore.promote('other@2')`);
+  expect(await answer(ada)).toBe(SECOND);
+  expect(await answer(alice)).toBe(FIRST);
+  await ada.query('rollback');
+  expect(await answer(ada)).toBe(FIRST);
+});
+
+test('a snapshot from before a promotion does not make later transactions keep to it', async () => {
+  const query = { name: 'kept', text: `select score('other', to_jsonb(l)) as answer from alice.loose l` };
+  const answer = async (): Promise<number | undefined> =>
+    (await alice.query<{ answer: number }>(query)).rows[0]?.answer;
+  await alice.query('begin isolation level repeatable read');
+  await alice.query('select from loose');
+  await ada.query(`select pgscore.promote('other@2')`);
+  await answer();
+  await alice.query('commit');
+  for (let executed = 0; executed < 7; executed += 1) expect(await answer()).toBe(SECOND);
+  await ada.query(`select pgscore.promote('other@1')`);
+  expect(await answer()).toBe(FIRST);
+});
+
+test('a model that is not written as a constant, an alias and a version are looked up', async () => {
+  await ada.query(`select pgscore.set_alias('sum@2', 'challenger')`);
+  const text = `select array_agg(score(m, to_jsonb(l)) order by n) as answers
+    from loose l, unnest(array['sum@1', 'sum@2', 'sum@challenger', 'sum@champion', 'sum', 'other']) with ordinality x (m, n)`;
+  await ada.query(`select pgscore.promote('sum@1'), pgscore.promote('other@2')`);
+  expect((await alice.query(text)).rows).toEqual([{ answers: [FIRST, SECOND, SECOND, FIRST, FIRST, SECOND] }]);
+});
+
+test('renamed and dropped models are known by the name that they have', async () => {
+  await deployBytes(ada, 'brief', weightedModel({ a: 'float32', b: 'float32' }));
+  const call = (model: string): Promise<unknown> => bob.query(`select score('${model}', '{"a": 1, "b": 2}'::jsonb)`);
+  await ada.query(`select pgscore.grant_model('brief', 'bob')`);
+  await call('brief');
+  await ada.query(`select pgscore.rename_model('brief', 'shorter')`);
+  await call('shorter');
+  await expect(call('brief')).rejects.toThrow('model "brief" does not exist');
+  await ada.query(`select pgscore.drop_model('shorter')`);
+  await expect(call('shorter')).rejects.toThrow();
+});
