@@ -3,7 +3,8 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import { Call } from '../../src/gateway/call.ts';
 import { COLUMNS } from '../../src/gateway/encode-calls.ts';
-import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
+import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import { Recorder, type Watching } from '../../src/gateway/record.ts';
 import { answer } from './test-server.ts';
 
 afterEach(() => {
