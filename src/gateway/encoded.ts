@@ -1,30 +1,56 @@
 import type { CountedCall } from './call-batch.ts';
 import { featuresOf, type CallFeatures } from './call-features.ts';
+import { keysOf } from './call-key.ts';
 import type { Call } from './call.ts';
-import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import { blockOf, encodeBlocks } from './encode-blocks.ts';
+import { encodeCalls, type EncodedCalls, type KeyedCall } from './encode-calls.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
 export type EncodedForKeeping = {
   readonly tuples: readonly Buffer[];
+  readonly blocks: readonly Buffer[];
   readonly calls: readonly CountedCall[];
   readonly features: readonly CallFeatures[];
 };
 
+type Written = EncodedCalls & { readonly calls: readonly CountedCall[] };
+
 /** Calls that were encoded together. */
-export type Encoded = EncodedCalls & {
+export type Encoded = {
   readonly rows: number;
-  readonly calls: readonly CountedCall[];
+  /** Those that are kept as a tuple for each prediction, and those as blocks. */
+  readonly singles: Written;
+  readonly blocks: Written;
   readonly features: readonly CallFeatures[];
 };
 
 /** One of them. */
-export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
+export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall; readonly isBlock: boolean };
 
-export function encoded(calls: readonly Call[], rows: number, versions: Pick<WatchedVersions, 'get'>): Encoded {
-  const tuples = encodeCalls(calls, (versionId) => versions.get(versionId)?.keys ?? []);
-  const features = featuresOf(calls, (versionId) => versions.get(versionId)?.featuresWatched ?? false);
-  return { ...tuples, rows, calls: calls.map(countedCall), features };
+type Known = Pick<WatchedVersions, 'get'>;
+
+export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
+  const keyed = calls.map((call) => keyedCall(call, versions));
+  const singles = keyed.filter((each) => blockOf(each) === undefined);
+  const blocks = keyed.flatMap((each) => blockOf(each) ?? []);
+  return {
+    rows,
+    singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
+    blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
+    features: featuresOf(calls, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+  };
+}
+
+function keyedCall(call: Call, versions: Known): KeyedCall {
+  const columns = versions.get(call.request.versionId)?.keys ?? [];
+  const hasKeys = call.answered !== undefined && columns.length > 0;
+  return { call, keys: hasKeys ? keysOf(call.request, columns) : [] };
+}
+
+/** Its rows would wait with it. */
+function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
+  return { versionId, instant, answered };
 }
 
 /** In parts of at most so many rows, or of one that has more. */
@@ -44,22 +70,31 @@ export function parted(some: readonly Encoded[], mostRows: number): Encoded[][] 
 
 export function together(some: readonly Encoded[]): EncodedForKeeping {
   return {
-    tuples: some.map(({ bytes }) => bytes),
-    calls: some.flatMap(({ calls }) => calls),
+    tuples: some.map(({ singles }) => singles.bytes).filter(isWritten),
+    blocks: some.map(({ blocks }) => blocks.bytes).filter(isWritten),
+    calls: some.flatMap(({ singles, blocks }) => [...singles.calls, ...blocks.calls]),
     features: some.flatMap(({ features }) => features),
   };
 }
 
-export function callsOf({ bytes, ends, calls }: Encoded): EncodedCall[] {
-  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call }));
+export function callsOf({ singles, blocks }: Encoded): EncodedCall[] {
+  return [...eachOf(singles, false), ...eachOf(blocks, true)];
+}
+
+function eachOf({ bytes, ends, calls }: Written, isBlock: boolean): EncodedCall[] {
+  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call, isBlock }));
 }
 
 /** Some calls out of those that were encoded together, whose features are columns of all of them. */
 export function keptCalls(calls: readonly EncodedCall[]): EncodedForKeeping {
-  return { tuples: calls.map(({ bytes }) => bytes), calls: calls.map(({ call }) => call), features: [] };
+  return {
+    tuples: calls.filter(({ isBlock }) => !isBlock).map(({ bytes }) => bytes),
+    blocks: calls.filter(({ isBlock }) => isBlock).map(({ bytes }) => bytes),
+    calls: calls.map(({ call }) => call),
+    features: [],
+  };
 }
 
-/** Its rows would wait with it. */
-function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
-  return { versionId, instant, answered };
+function isWritten({ length }: Buffer): boolean {
+  return length > 0;
 }
