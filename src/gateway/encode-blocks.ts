@@ -14,6 +14,9 @@ const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
 const FIXED_BYTES = 2 + 4 * 6 + 4 + 5 * 28;
 
+/** Of a real as an element of an array, with its length. */
+const REAL_BYTES = 8;
+
 /** A call of rows of numbers that was answered. */
 export type BlockCall = { readonly call: Call; readonly rows: NumberRows; readonly answer: Answer };
 
@@ -37,8 +40,12 @@ export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
 
 function mostBytesOf({ call, rows, answer }: BlockCall): number {
   const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
-  const numbers = rows.width + 2 + answer.signature.classLabels.length;
-  return blocks * (FIXED_BYTES + mostBytesOfFields(call)) + bytesOfNumbers(rows.length * numbers);
+  const reals = rows.areReals ? rows.width : 0;
+  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length;
+  // What is reserved for them counts until they are written, and makes the collector come sooner.
+  return (
+    blocks * (FIXED_BYTES + mostBytesOfFields(call)) + rows.length * (REAL_BYTES * reals + bytesOfNumbers(numbers))
+  );
 }
 
 function writeBlock(writer: FieldWriter, { call, rows, answer }: BlockCall, from: number, to: number): void {
