@@ -349,25 +349,3 @@ as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) value
 comment on function pgscore.log_calls(text, double precision, boolean, text[]) is
 'Which of the online predictions of a model are kept in pgscore.online_predictions, and counted by the monitor: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given.
 key: the columns of the rows by which labels find them, array[''customer_id''], where they are called otherwise than the key of set_labels() or of runs; left out, it stays as it is; ''{}'' goes by those again. Native predictions are made in the caller''s query and are not kept.';
-
-create or replace view pgscore.online_predictions with (security_barrier) as
-select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
-       case when p.reals is null and p.features is null then p.inputs
-         else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(v.signature -> 'features'), jsonb_array_elements(coalesce(to_jsonb(p.reals), to_jsonb(p.features)))) as f (feature, value))
-       end as inputs, p.score, p.label, p.probabilities, p.error, p.key
-  from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
- where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
-comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';
-comment on column pgscore.online_predictions.prediction_id is 'Number of the prediction.';
-comment on column pgscore.online_predictions.model is 'Name of the model.';
-comment on column pgscore.online_predictions.version is 'Number of the version.';
-comment on column pgscore.online_predictions.requested_by is 'Who asked.';
-comment on column pgscore.online_predictions.request_id is 'What the setting pgscore.request_id was when it was asked.';
-comment on column pgscore.online_predictions.asked_at is 'When the question arrived.';
-comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
-comment on column pgscore.online_predictions.inputs is 'The features that were given.';
-comment on column pgscore.online_predictions.score is 'The probability of the positive class, or the value.';
-comment on column pgscore.online_predictions.label is 'The label.';
-comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels.';
-comment on column pgscore.online_predictions.error is 'Why there is no prediction.';
-comment on column pgscore.online_predictions.key is 'What the row was about, by which labels find it; NULL: it did not say.';

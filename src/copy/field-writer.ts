@@ -1,6 +1,10 @@
 import { copyBytes, viewed } from '../lib/viewed-bytes.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 
+const ELEMENT_OIDS = { int4: 23, text: 25, float4: 700, float8: 701 } as const;
+
+export type ElementType = keyof typeof ELEMENT_OIDS;
+
 /**
  * Writes the fields of binary COPY tuples one after the other. The buffer is uninitialised memory, sized by a bound on
  * what will be written; only what was written leaves it.
@@ -75,6 +79,18 @@ export class FieldWriter {
   beginField(): number {
     this.#at += 4;
     return this.#at;
+  }
+
+  /** A field that is an array of these lengths, whose elements are written next; what is returned, endField() is to be given. */
+  beginArray(type: ElementType, ...lengths: readonly number[]): number {
+    const field = this.beginField();
+    // See array_recv() of PostgreSQL: dimensions, whether there may be NULLs, type; length and first index of each dimension.
+    for (const value of [lengths.length, 1, ELEMENT_OIDS[type]]) this.int4(value);
+    for (const length of lengths) {
+      this.int4(length);
+      this.int4(1);
+    }
+    return field;
   }
 
   endField(start: number): void {

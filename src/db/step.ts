@@ -45,7 +45,7 @@ export class Step<Row extends object = object> {
     const bind = serialize.bind({ statement: name, values: [...this.#values] });
     const asked = prepared ? [bind, DESCRIBE, EXECUTE] : [serialize.parse({ name, text }), bind, DESCRIBE, EXECUTE];
     if (this.#data === undefined) return asked;
-    return [...asked, ...this.#data.map(copyData), COPY_DONE];
+    return [...asked, ...this.#data.flatMap((bytes) => [copyHead(bytes.length), bytes]), COPY_DONE];
   }
 
   handleRowDescription({ fields }: RowDescription): void {
@@ -68,11 +68,10 @@ export class Step<Row extends object = object> {
 export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });
 export const commit = (): Step => new Step({ name: 'commit', text: 'commit' });
 
-/** Not the driver's own, which copies the bytes twice. */
-function copyData(bytes: Uint8Array): Uint8Array {
-  const message = Buffer.allocUnsafe(5 + bytes.length);
-  message.writeUInt8(0x64, 0);
-  message.writeUInt32BE(4 + bytes.length, 1);
-  message.set(bytes, 5);
-  return message;
+/** What stands before so many bytes of data. The driver's own message copies them twice, which the trip does once more. */
+function copyHead(bytes: number): Uint8Array {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt8(0x64, 0);
+  head.writeUInt32BE(4 + bytes, 1);
+  return head;
 }

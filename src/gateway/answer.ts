@@ -9,7 +9,6 @@ export type Answer = { readonly signature: Signature; readonly parts: readonly P
 
 /** What a model says of one row. */
 export type RowAnswer = {
-  /** null for a classifier that gives labels only. */
   readonly score: number | null;
   /** null for a regression. */
   readonly label: string | null;
@@ -23,10 +22,16 @@ export function* answersOneByOne({ signature: { classLabels }, parts }: Answer):
   }
 }
 
-function rowAnswer({ score, label, probabilities }: Predictions, row: number, labels: readonly string[]): RowAnswer {
+/** null for a classifier that gives labels only. */
+export function scoreOf({ score, label, probabilities }: Predictions, row: number): number | null {
   const value = score[row] ?? Number.NaN;
+  return Number.isNaN(value) && label !== null && probabilities === null ? null : value;
+}
+
+function rowAnswer(predictions: Predictions, row: number, labels: readonly string[]): RowAnswer {
+  const { label, probabilities } = predictions;
   return {
-    score: Number.isNaN(value) && label !== null && probabilities === null ? null : value,
+    score: scoreOf(predictions, row),
     label: label === null ? null : (labels[label[row] ?? -1] ?? null),
     probabilities: probabilities && probabilities.subarray(row * labels.length, (row + 1) * labels.length),
   };

@@ -1,4 +1,4 @@
-import { makeData, Float64, Uint8, Utf8 } from 'apache-arrow';
+import { makeData, Float32, Float64, Uint8, Utf8 } from 'apache-arrow';
 import type { Data, RecordBatch } from 'apache-arrow';
 import { recordBatch } from '../arrow/record-batch.ts';
 import { Validity } from '../arrow/validity.ts';
@@ -41,18 +41,26 @@ function columnsOf(calls: readonly Call[]): RecordBatch {
   const rows = calls.flatMap((call) => (call.rows instanceof NumberRows ? [] : call.rows));
   const places = new Map(features.map(({ name }, index) => [name, index]));
   const names = watchedFeatures(features).map(({ name }) => name);
-  const columns = names.map((name) => {
+  const room = roomOf(calls, names.length * length);
+  const columns = names.map((name, index) => {
     const place = places.get(name) ?? 0;
     const type = features[place]?.type;
     if (type === 'string') return textColumn(rows, name);
-    return type === 'bool' ? truthColumn(rows, name) : numberColumn(calls, name, place, length);
+    return type === 'bool'
+      ? truthColumn(rows, name)
+      : numberColumn(calls, name, place, room.subarray(index * length, (index + 1) * length));
   });
   return recordBatch(names, columns, length);
 }
 
+/** One for all columns: to make them and to take them down takes the more time the more there are, and the larger they are. */
+function roomOf(calls: readonly Call[], numbers: number): Float64Array | Float32Array {
+  const areReals = calls.every(({ rows }) => rows instanceof NumberRows && rows.areReals);
+  return areReals ? new Float32Array(numbers) : new Float64Array(numbers);
+}
+
 /** A number that is missing is NaN, which the monitor takes for the same. */
-function numberColumn(calls: readonly Call[], name: string, place: number, length: number): Data {
-  const data = new Float64Array(length);
+function numberColumn(calls: readonly Call[], name: string, place: number, data: Float64Array | Float32Array): Data {
   let at = 0;
   for (const { rows } of calls) {
     for (let row = 0; row < rows.length; row += 1, at += 1) {
@@ -60,7 +68,8 @@ function numberColumn(calls: readonly Call[], name: string, place: number, lengt
       data[at] = typeof value === 'number' ? value : otherNumber(value);
     }
   }
-  return makeData({ type: new Float64(), length, nullCount: 0, data });
+  const type = data instanceof Float32Array ? new Float32() : new Float64();
+  return makeData({ type, length: data.length, nullCount: 0, data });
 }
 
 /** JSON has no infinity: PostgreSQL writes it as a text. */

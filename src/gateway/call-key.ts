@@ -1,3 +1,6 @@
+import { NumberRows } from '../model/number-rows.ts';
+import type { ScoreRequest } from './score-request.ts';
+
 /** A column of rows that identifies what they are about, and the type that labels compare it in; null where none has said. */
 export type KeyColumn = { readonly name: string; readonly family: string | null };
 
@@ -6,6 +9,12 @@ const MOST_CHARACTERS = 800;
 const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
 const DATE = /^\d{4,7}-\d\d-\d\d(?: BC)?$/;
 const INTEGER = /^-?\d{1,18}$/;
+
+/** What each row of a request is about, as the rows came: where features were found by other names, they have nothing but these. */
+export function keysOf({ rows, about }: ScoreRequest, columns: readonly KeyColumn[]): (string[] | null)[] {
+  if (!(rows instanceof NumberRows)) return rows.map((row) => keyOf((name) => row[name], columns));
+  return Array.from({ length: rows.length }, (_, row) => keyOf((name) => about[name]?.[row], columns));
+}
 
 /** What a row is about, by its values, spelled as pgscore's triggers on tables of labels spell it; null where it does not say. */
 export function keyOf(valueOf: (name: string) => unknown, columns: readonly KeyColumn[]): string[] | null {

@@ -3,36 +3,37 @@ import { isStorableJson, storable } from '../lib/storable.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
-import type { Answer, Part } from './answer.ts';
-import { keyOf, type KeyColumn } from './call-key.ts';
+import { scoreOf, type Answer, type Part } from './answer.ts';
+import {
+  bytesOf,
+  bytesOfNumbers,
+  CALL_COLUMNS,
+  MOST_INPUT_BYTES,
+  mostBytesOfFields,
+  writeCallFields,
+} from './call-fields.ts';
 import type { Call } from './call.ts';
 import { areNumbers } from './match-features.ts';
-import type { ScoreRequest } from './score-request.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
-export const COLUMNS =
-  'version_id, requested_by, request_id, asked_at, duration_ms, features, reals, inputs, score, label, probabilities, error, key';
+export const COLUMNS = `${CALL_COLUMNS}, features, reals, inputs, score, label, probabilities, error, key`;
 const FIELDS = COLUMNS.split(',').length;
 
-/** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
-const MOST_INPUT = 16_384;
-const NUMBER_BYTES = 12;
-/** Bytes of a tuple without its texts and arrays: fields, lengths, fixed values, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * FIELDS + 28 + 3 * 20;
-const MOST_BYTES_A_CHARACTER = 3;
-const FLOAT4_OID = 700;
-const FLOAT8_OID = 701;
-const TEXT_OID = 25;
+/** Bytes of a tuple without its texts and arrays: fields, lengths, the score, heads of arrays. */
+const FIXED_BYTES = 2 + 4 * 8 + 8 + 3 * 20;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
-/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. `keysOf`: of the rows of a version. */
-export function encodeCalls(calls: readonly Call[], keysOf: (versionId: number) => readonly KeyColumn[]): EncodedCalls {
-  const given = calls.map((call) => givenTo(call, keysOf(call.request.versionId)));
-  const writer = new FieldWriter(calls.reduce((sum, call, index) => sum + mostBytesOf(call, given[index]), 0));
-  const ends = calls.map((call, index) => {
+/** A call, and what each of its rows is about, where that is known of any. */
+export type KeyedCall = { readonly call: Call; readonly keys: readonly (string[] | null)[] };
+
+/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. */
+export function encodeCalls(calls: readonly KeyedCall[]): EncodedCalls {
+  const given = calls.map(({ call, keys }) => ({ inputs: inputsOf(call), keys }));
+  const writer = new FieldWriter(calls.reduce((sum, { call }, index) => sum + mostBytesOf(call, given[index]), 0));
+  const ends = calls.map(({ call }, index) => {
     writeCall(writer, call, given[index]);
     return writer.length;
   });
@@ -42,24 +43,13 @@ export function encodeCalls(calls: readonly Call[], keysOf: (versionId: number) 
 /** What is kept of the rows of a call: their features, if anything, and what each is about. */
 type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (string[] | null)[] };
 
-/** As the rows came: where features were found by other names, they have nothing but these. */
-function givenTo(call: Call, columns: readonly KeyColumn[]): Given {
-  if (call.answered === undefined || columns.length === 0) return { inputs: inputsOf(call), keys: [] };
-  return { inputs: inputsOf(call), keys: keysOfRows(call.request, columns) };
-}
-
-function keysOfRows({ rows, about }: ScoreRequest, columns: readonly KeyColumn[]): (string[] | null)[] {
-  if (!(rows instanceof NumberRows)) return rows.map((row) => keyOf((name) => row[name], columns));
-  return Array.from({ length: rows.length }, (_, row) => keyOf((name) => about[name]?.[row], columns));
-}
-
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
 type Inputs = { readonly features: readonly Feature[]; readonly texts: readonly (string | null | undefined)[] };
 
 function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
   if (settled === undefined || settled instanceof WireError || !request.inputs) return undefined;
   const { features } = settled.signature;
-  const short = features.length * NUMBER_BYTES <= MOST_INPUT;
+  const short = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
   if (rows instanceof NumberRows)
     return { features, texts: Array.from({ length: rows.length }, () => (short ? undefined : null)) };
   return {
@@ -70,24 +60,20 @@ function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
   const text = JSON.stringify(Object.fromEntries(features.map(({ name }) => [name, row[name]])));
-  return text.length > MOST_INPUT || !isStorableJson(text) ? null : text;
+  return text.length > MOST_INPUT_BYTES || !isStorableJson(text) ? null : text;
 }
 
-function mostBytesOf({ settled, request, rows }: Call, given: Given | undefined): number {
-  const { role, id } = request;
-  const shared = FIXED_BYTES + bytesOf(role) + bytesOf(id);
+function mostBytesOf(call: Call, given: Given | undefined): number {
+  const { settled, rows } = call;
+  const shared = FIXED_BYTES + mostBytesOfFields(call);
   if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
   const { classLabels } = settled.signature;
   const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
   const { inputs, keys = [] } = given ?? {};
-  const numbers = NUMBER_BYTES * ((inputs?.features.length ?? 0) + classLabels.length);
+  const numbers = bytesOfNumbers((inputs?.features.length ?? 0) + classLabels.length);
   const texts = inputs?.texts.reduce((sum, text) => sum + bytesOf(text ?? null), 0) ?? 0;
   const keyBytes = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + 4 + bytesOf(part), sum), 0);
   return rows.length * (shared + label + numbers) + texts + keyBytes;
-}
-
-function bytesOf(text: string | null): number {
-  return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
 }
 
 function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): void {
@@ -110,14 +96,9 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   }
 }
 
-function writeShared(writer: FieldWriter, { request, instant, elapsedMs }: Call): void {
+function writeShared(writer: FieldWriter, call: Call): void {
   writer.beginTuple(FIELDS);
-  writer.int4Field(request.versionId);
-  writer.text(request.role);
-  if (request.id === null) writer.null();
-  else writer.text(storable(request.id));
-  writer.int8Field(instant);
-  writer.float4(elapsedMs);
+  writeCallFields(writer, call);
 }
 
 function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | undefined, row: number): void {
@@ -133,7 +114,7 @@ function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | un
 }
 
 function writeFeatures(writer: FieldWriter, rows: FeatureRows, { features }: Inputs, row: number): void {
-  const field = beginArray(writer, FLOAT8_OID, features.length);
+  const field = writer.beginArray('float8', features.length);
   features.forEach(({ name }, index) => {
     const value = rows instanceof NumberRows ? rows.written(row, index) : rows[row]?.[name];
     if (typeof value === 'number') writer.float8(value);
@@ -143,7 +124,7 @@ function writeFeatures(writer: FieldWriter, rows: FeatureRows, { features }: Inp
 }
 
 function writeReals(writer: FieldWriter, rows: NumberRows, row: number): void {
-  const field = beginArray(writer, FLOAT4_OID, rows.width);
+  const field = writer.beginArray('float4', rows.width);
   for (let index = 0; index < rows.width; index += 1) {
     const value = rows.get(row, index);
     if (value === null) writer.null();
@@ -153,16 +134,16 @@ function writeReals(writer: FieldWriter, rows: NumberRows, row: number): void {
 }
 
 function writePrediction(writer: FieldWriter, { signature: { classLabels } }: Answer, part: Part, at: number): void {
-  const { score, label, probabilities } = part.predictions;
-  const value = score[at] ?? Number.NaN;
-  if (Number.isNaN(value) && label !== null && probabilities === null) writer.null();
+  const { label, probabilities } = part.predictions;
+  const value = scoreOf(part.predictions, at);
+  if (value === null) writer.null();
   else writer.float8(value);
   const text = label === null ? undefined : classLabels[label[at] ?? -1];
   if (text === undefined) writer.null();
   else writer.text(text);
   if (probabilities === null) return writer.null();
   const classes = classLabels.length;
-  const field = beginArray(writer, FLOAT8_OID, classes);
+  const field = writer.beginArray('float8', classes);
   for (let index = at * classes; index < (at + 1) * classes; index += 1)
     writer.float8(probabilities[index] ?? Number.NaN);
   writer.endField(field);
@@ -170,14 +151,7 @@ function writePrediction(writer: FieldWriter, { signature: { classLabels } }: An
 
 function writeKey(writer: FieldWriter, key: readonly string[] | null): void {
   if (key === null) return writer.null();
-  const field = beginArray(writer, TEXT_OID, key.length);
+  const field = writer.beginArray('text', key.length);
   for (const part of key) writer.text(part);
   writer.endField(field);
-}
-
-/** See array_recv() of PostgreSQL: dimensions, whether there may be NULLs, type, length and first index. */
-function beginArray(writer: FieldWriter, type: number, length: number): number {
-  const field = writer.beginField();
-  for (const value of [1, 1, type, length, 1]) writer.int4(value);
-  return field;
 }

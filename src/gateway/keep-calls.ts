@@ -7,35 +7,42 @@ import { together } from '../db/trip.ts';
 import { FeatureBinsCache, type FeatureBins } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { batchesOf, type CallBatch } from './call-batch.ts';
+import { BLOCK_COLUMNS } from './encode-blocks.ts';
 import { COLUMNS } from './encode-calls.ts';
 import type { KeepCalls } from './record.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
-const COPY = `copy pgscore_data.online_prediction (${COLUMNS}) from stdin (format binary)`;
+const COPY_CALLS = `copy pgscore_data.online_prediction (${COLUMNS}) from stdin (format binary)`;
+const COPY_BLOCKS = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * Keeps calls in pgscore_data.online_prediction, a row for each prediction, one for a call that failed; and in the same
- * transaction what the monitor counts of them.
+ * Keeps calls in pgscore_data.online_prediction, a row for each prediction, one for a call that failed, or blocks of them in
+ * pgscore_data.online_block; and in the same transaction what the monitor counts of them.
  */
 export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
-  const keep = async (client: pg.Client, batches: readonly CallBatch[], tuples: readonly Buffer[]): Promise<void> => {
+  const keep = async (client: pg.Client, batches: readonly CallBatch[], copies: readonly Step[]): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
     const ends: Step[] = [];
     for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
-    const copy = new Step({ text: COPY }, [HEADER, ...tuples, TRAILER]);
     // A trip is one transaction.
-    const steps = [...batches.map((batch) => batch.begin()), copy, ...ends];
+    const steps = [...batches.map((batch) => batch.begin()), ...copies, ...ends];
     await together(client, steps);
   };
   const frozen = async ({ version }: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> =>
     version.binSet === null ? undefined : featureBins.get(client, version.versionId, version.binSet);
-  return ({ tuples, calls, features }) => {
+  return ({ tuples, blocks, calls, features }) => {
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
-    return link.insist((client) => keep(client, batches, tuples)).catch(unlessKept);
+    return link
+      .insist((client) => keep(client, batches, [...copy(COPY_CALLS, tuples), ...copy(COPY_BLOCKS, blocks)]))
+      .catch(unlessKept);
   };
+}
+
+function copy(text: string, tuples: readonly Buffer[]): Step[] {
+  return tuples.length === 0 ? [] : [new Step({ text }, [HEADER, ...tuples, TRAILER])];
 }
 
 /** The connection may have been lost after a commit, and before its answer came. */

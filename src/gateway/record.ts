@@ -1,29 +1,21 @@
 import { isRefusedValue } from '../db/sqlstate.ts';
-import type { CountedCall } from './call-batch.ts';
-import { featuresOf, type CallFeatures } from './call-features.ts';
 import type { Call } from './call.ts';
-import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import {
+  callsOf,
+  encoded,
+  keptCalls,
+  parted,
+  together,
+  type Encoded,
+  type EncodedCall,
+  type EncodedForKeeping,
+} from './encoded.ts';
 import type { WatchedVersions } from './watched-versions.ts';
-
-/** Calls as they are written, and what is to be counted of them. */
-export type EncodedForKeeping = {
-  readonly tuples: readonly Buffer[];
-  readonly calls: readonly CountedCall[];
-  readonly features: readonly CallFeatures[];
-};
 
 /** Keeps encoded calls; where it raises, they are lost. */
 export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
 
 export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
-
-type Encoded = EncodedCalls & {
-  readonly rows: number;
-  readonly calls: readonly CountedCall[];
-  readonly features: readonly CallFeatures[];
-};
-
-type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
@@ -96,9 +88,7 @@ export class Recorder {
     clearImmediate(this.#encoding);
     this.#encoding = undefined;
     this.#take((calls, rows) => {
-      const encoded = encodeCalls(calls, (versionId) => this.#versions.get(versionId)?.keys ?? []);
-      const features = featuresOf(calls, (versionId) => this.#versions.get(versionId)?.featuresWatched ?? false);
-      this.#encoded.push({ ...encoded, rows, calls: calls.map(countedCall), features });
+      this.#encoded.push(encoded(calls, rows, this.#versions));
     });
   }
 
@@ -122,7 +112,7 @@ export class Recorder {
     do {
       await this.#gathered();
       await this.#encodeAll();
-      for (const some of parted(this.#encoded.splice(0))) {
+      for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
         await this.#keep(together(some)).catch((error: unknown) => {
           this.#onError(error);
           return this.#keepHalves(some.flatMap(callsOf), error);
@@ -161,8 +151,7 @@ export class Recorder {
     }
     const middle = calls.length >> 1;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      const encoded = { tuples: half.map(({ bytes }) => bytes), calls: half.map(({ call }) => call), features: [] };
-      await this.#keep(encoded).catch((reason: unknown) => this.#keepHalves(half, reason));
+      await this.#keep(keptCalls(half)).catch((reason: unknown) => this.#keepHalves(half, reason));
     }
   }
 
@@ -176,36 +165,4 @@ export class Recorder {
       };
     });
   }
-}
-
-/** In parts of at most so many rows, or of one that has more. */
-function parted(encoded: readonly Encoded[]): Encoded[][] {
-  const parts: Encoded[][] = [];
-  let rows = Number.POSITIVE_INFINITY;
-  for (const each of encoded) {
-    if (rows + each.rows > MOST_AT_A_TIME_ROWS) {
-      parts.push([]);
-      rows = 0;
-    }
-    parts.at(-1)?.push(each);
-    rows += each.rows;
-  }
-  return parts;
-}
-
-function together(encoded: readonly Encoded[]): EncodedForKeeping {
-  return {
-    tuples: encoded.map(({ bytes }) => bytes),
-    calls: encoded.flatMap(({ calls }) => calls),
-    features: encoded.flatMap(({ features }) => features),
-  };
-}
-
-/** Its rows would wait with it. */
-function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
-  return { versionId, instant, answered };
-}
-
-function callsOf({ bytes, ends, calls }: Encoded): EncodedCall[] {
-  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call }));
 }

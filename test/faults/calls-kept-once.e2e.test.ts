@@ -30,6 +30,9 @@ beforeAll(async () => {
   await alice.query('set pgscore.execution = online');
   await asked('killed');
   await asked('unheard');
+  await asked('many');
+  await alice.query('create table xs as select n::float8 as x from generate_series(1, 1500) n');
+  await alice.query('grant usage on schema alice to bob, ada; grant select on xs to bob, ada');
 });
 
 test('calls whose commit was not answered for are kept, and counted, once', async () => {
@@ -44,7 +47,23 @@ test('calls whose commit was not answered for are kept, and counted, once', asyn
   await callsCounted(superuser, 'unheard', 11);
 });
 
-/** Calls until it is told to end; a call may find its gateway gone. */
+test('blocks whose commit was not answered for are kept, and counted, once', async () => {
+  const ask = `select count(s.score) from pgscore.score_rows('many', array(select r from xs r)) s`;
+  await alice.query(ask);
+  await callsCounted(superuser, 'many', 1500);
+  const lost = proxy.loseReplyToCommit('pgscore gateway log');
+  await alice.query(ask);
+  await lost;
+  await alice.query(ask);
+  await callsCounted(superuser, 'many', 4500);
+  await expectTotals(superuser, 'many', { predicted: 4500, failed: 0, labeled: 0, mae: null });
+  const { rows } = await superuser.query<{ n: number }>('select count(*)::int as n from pgscore_data.online_block');
+  expect(rows).toEqual([{ n: 6 }]);
+});
+
+const ROWS = `select count(s.score) from pgscore.score_rows('killed', array(select r from alice.xs r limit 150)) s`;
+
+/** Calls until it is told to end, for one row at a time and for many; a call may find its gateway gone. */
 async function call(client: Client, goesOn: () => boolean): Promise<void> {
   for (let id = 0; goesOn(); id += 1) {
     await client
@@ -52,6 +71,7 @@ async function call(client: Client, goesOn: () => boolean): Promise<void> {
         id % 50,
       ])
       .catch(() => undefined);
+    if (id % 5 === 0) await client.query(ROWS).catch(() => undefined);
   }
 }
 
@@ -75,6 +95,8 @@ test('a gateway that is killed under load leaves as many counted as it kept', as
   await service.stop();
   await superuser.query('select pgscore.refresh()');
   await callsCounted(superuser, 'killed', await n());
+  const blocks = `select count(*)::int as n from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id) where m.name = 'killed'`;
+  expect((await superuser.query<{ n: number }>(blocks)).rows[0]?.n).toBeGreaterThan(1);
   const labeled =
     (await superuser.query<{ n: number }>(`select count(*)::int as n from pgscore_data.evaluation`)).rows[0]?.n ?? 0;
   expect(labeled).toBeGreaterThan(1);

@@ -1,39 +1,13 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
-import { Call } from '../../src/gateway/call.ts';
-import { COLUMNS } from '../../src/gateway/encode-calls.ts';
-import { Recorder, type EncodedForKeeping, type Watching } from '../../src/gateway/record.ts';
-import { answer } from './test-server.ts';
+import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import { Recorder, type Watching } from '../../src/gateway/record.ts';
+import { keptBut, rowsIn, settledCall, WATCHING } from './recorded.ts';
 
 afterEach(() => {
   jest.useRealTimers();
 });
-
-function settledCall(rows: number, id = 'r', versionId = 1): Call {
-  const xs = Array.from({ length: rows }, (_, x) => ({ x }));
-  const call = new Call({
-    versionId,
-    role: 'alice',
-    deadlineMs: 5000,
-    log: true,
-    inputs: true,
-    id,
-    reply: 'rows',
-    rows: xs,
-    about: {},
-  });
-  answer(call);
-  return call;
-}
-
-const WATCHING: Watching = { get: () => undefined, isFresh: () => true, renew: () => Promise.resolve() };
-
-const FIELDS = String.fromCharCode(COLUMNS.split(',').length);
-
-/** Rows of calls as they were kept; a row begins with the number of its fields, and of its version. */
-const rowsIn = ({ tuples }: EncodedForKeeping): number[] =>
-  tuples.map((bytes) => bytes.toString('latin1').split(`\0${FIELDS}\0\0\0\x04\0\0\0\x01`).length - 1);
 
 test('calls are kept in their order, some thousands of rows at a time, after their callers were answered', async () => {
   const kept: number[][] = [];
@@ -100,18 +74,6 @@ test('calls that can not be kept are counted, and the next are tried', async () 
   await recorder.drained();
   expect([recorder.dropped, errors.length]).toEqual([2, 2]);
 });
-
-/** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
-function keptBut(bad: readonly string[], kept: number[]) {
-  return (encoded: EncodedForKeeping): Promise<void> => {
-    const text = Buffer.concat(encoded.tuples).toString('latin1');
-    if (bad.some((id) => text.includes(id))) {
-      return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));
-    }
-    kept.push(...rowsIn(encoded));
-    return Promise.resolve();
-  };
-}
 
 test('a call that the database refuses is dropped alone, whatever it was written with', async () => {
   const kept: number[] = [];

@@ -21,6 +21,16 @@ const OF_BEFORE = `
   insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_column, key_columns) values (1, 'alice', 'alice', 'truth', 'y', '{customer}');
   insert into pgscore_data.online_prediction (version_id, requested_by, asked_at, duration_ms, score) values (3, 'alice', now(), 1, 0.5)`;
 
+/** Calls as gateways of before and of now write them. */
+const BLOCKS_AND_CALLS = [1000, 1, 2, 1]
+  .map((n) =>
+    n > 1
+      ? `insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores)
+         values (3, 'alice', now(), 1, ${n}, array_fill(0.5::float8, array[${n}]))`
+      : `insert into pgscore_data.online_prediction (version_id, requested_by, asked_at, duration_ms, score) values (3, 'alice', now(), 1, 0.5)`,
+  )
+  .join(';');
+
 test('the key of calls is that of labels or runs from before, and calls from before have none', async () => {
   await ensureRoles(superuser);
   await ensureSchemas(superuser);
@@ -41,5 +51,22 @@ test('the key of calls is that of labels or runs from before, and calls from bef
   ]);
   expect((await superuser.query('select score, key from pgscore_data.online_prediction')).rows).toEqual([
     { score: 0.5, key: null },
+  ]);
+});
+
+test('numbers of predictions go on behind those from before, with room for those of a block', async () => {
+  const files = await migrationFiles();
+  await asOwner(superuser, async () => {
+    for (const { text } of files.filter(({ name }) => name > HISTORY)) await superuser.query(text);
+    await superuser.query(BLOCKS_AND_CALLS);
+  });
+  const numbers = `select prediction_id::int as first, 1 as n from pgscore_data.online_prediction
+    union all select prediction_id::int, n_predictions from pgscore_data.online_block order by first`;
+  expect((await superuser.query(numbers)).rows).toEqual([
+    { first: 1, n: 1 },
+    { first: 1001, n: 1000 },
+    { first: 2001, n: 1 },
+    { first: 3001, n: 2 },
+    { first: 4001, n: 1 },
   ]);
 });

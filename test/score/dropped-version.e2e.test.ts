@@ -30,6 +30,28 @@ test('calls of a version that was dropped are shown as before', async () => {
   expect(await inputs()).toEqual([{ inputs: { a: 1.5 } }]);
 });
 
+test('so are blocks of many, with their labels', async () => {
+  await deployBytes(ada, 'dropped', await readFile(new URL('../models/iris_multiclass.onnx', import.meta.url)));
+  await ada.query(
+    'create table flowers as select n, n / 30.0::real as sepal_length, 3::real as sepal_width, n / 20.0::real as petal_length, 0.2::real as petal_width from generate_series(1, 150) n',
+  );
+  await ada.query('set pgscore.execution = online');
+  await ada.query(`select count(s) from pgscore.score_rows('dropped', array(select f from flowers f)) s`);
+  await ada.query('reset pgscore.execution');
+  const shown = async () =>
+    (await ada.query(`select * from pgscore.online_predictions where model = 'dropped' order by prediction_id`)).rows;
+  const before = await waitFor(
+    async () => {
+      const rows = await shown();
+      return rows.length === 150 ? rows : undefined;
+    },
+    { message: 'the calls' },
+  );
+  expect(before[0]).toMatchObject({ inputs: { sepal_width: 3 }, label: expect.any(String) });
+  await ada.query(`select pgscore.drop_model('dropped')`);
+  expect(await shown()).toEqual(before);
+});
+
 test.each(['auto', 'online'])('a model that was dropped is not in the way of others, %s', async (execution) => {
   // What a session has prepared before is none the wiser.
   const alice = await database.client('alice');

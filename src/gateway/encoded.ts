@@ -1,0 +1,100 @@
+import type { CountedCall } from './call-batch.ts';
+import { featuresOf, type CallFeatures } from './call-features.ts';
+import { keysOf } from './call-key.ts';
+import type { Call } from './call.ts';
+import { blockOf, encodeBlocks } from './encode-blocks.ts';
+import { encodeCalls, type EncodedCalls, type KeyedCall } from './encode-calls.ts';
+import type { WatchedVersions } from './watched-versions.ts';
+
+/** Calls as they are written, and what is to be counted of them. */
+export type EncodedForKeeping = {
+  readonly tuples: readonly Buffer[];
+  readonly blocks: readonly Buffer[];
+  readonly calls: readonly CountedCall[];
+  readonly features: readonly CallFeatures[];
+};
+
+type Written = EncodedCalls & { readonly calls: readonly CountedCall[] };
+
+/** Calls that were encoded together. */
+export type Encoded = {
+  readonly rows: number;
+  /** Those that are kept as a tuple for each prediction, and those as blocks. */
+  readonly singles: Written;
+  readonly blocks: Written;
+  readonly features: readonly CallFeatures[];
+};
+
+/** One of them. */
+export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall; readonly isBlock: boolean };
+
+type Known = Pick<WatchedVersions, 'get'>;
+
+export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
+  const keyed = calls.map((call) => keyedCall(call, versions));
+  const singles = keyed.filter((each) => blockOf(each) === undefined);
+  const blocks = keyed.flatMap((each) => blockOf(each) ?? []);
+  return {
+    rows,
+    singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
+    blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
+    features: featuresOf(calls, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+  };
+}
+
+function keyedCall(call: Call, versions: Known): KeyedCall {
+  const columns = versions.get(call.request.versionId)?.keys ?? [];
+  const hasKeys = call.answered !== undefined && columns.length > 0;
+  return { call, keys: hasKeys ? keysOf(call.request, columns) : [] };
+}
+
+/** Its rows would wait with it. */
+function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
+  return { versionId, instant, answered };
+}
+
+/** In parts of at most so many rows, or of one that has more. */
+export function parted(some: readonly Encoded[], mostRows: number): Encoded[][] {
+  const parts: Encoded[][] = [];
+  let rows = Number.POSITIVE_INFINITY;
+  for (const each of some) {
+    if (rows + each.rows > mostRows) {
+      parts.push([]);
+      rows = 0;
+    }
+    parts.at(-1)?.push(each);
+    rows += each.rows;
+  }
+  return parts;
+}
+
+export function together(some: readonly Encoded[]): EncodedForKeeping {
+  return {
+    tuples: some.map(({ singles }) => singles.bytes).filter(isWritten),
+    blocks: some.map(({ blocks }) => blocks.bytes).filter(isWritten),
+    calls: some.flatMap(({ singles, blocks }) => [...singles.calls, ...blocks.calls]),
+    features: some.flatMap(({ features }) => features),
+  };
+}
+
+export function callsOf({ singles, blocks }: Encoded): EncodedCall[] {
+  return [...eachOf(singles, false), ...eachOf(blocks, true)];
+}
+
+function eachOf({ bytes, ends, calls }: Written, isBlock: boolean): EncodedCall[] {
+  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call, isBlock }));
+}
+
+/** Some calls out of those that were encoded together, whose features are columns of all of them. */
+export function keptCalls(calls: readonly EncodedCall[]): EncodedForKeeping {
+  return {
+    tuples: calls.filter(({ isBlock }) => !isBlock).map(({ bytes }) => bytes),
+    blocks: calls.filter(({ isBlock }) => isBlock).map(({ bytes }) => bytes),
+    calls: calls.map(({ call }) => call),
+    features: [],
+  };
+}
+
+function isWritten({ length }: Buffer): boolean {
+  return length > 0;
+}

@@ -1,0 +1,47 @@
+import { expect, test } from '@jest/globals';
+
+import type { KeyColumn } from '../../src/gateway/call-key.ts';
+import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import { Recorder } from '../../src/gateway/record.ts';
+import { blocksIn, keptBut, rowsIn, settledCall, settledNumbers, WATCHING } from './recorded.ts';
+
+test('rows of numbers are written as blocks of a thousand, and those that labels may find one by one', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    { ...WATCHING, get: (versionId) => ({ versionId, timeZone: 'UTC', keys, featuresWatched: false, binSet: null }) },
+    () => undefined,
+  );
+  recorder.record(settledNumbers(1000));
+  recorder.record(settledNumbers(2001));
+  recorder.record(settledNumbers(3, 'keyless', [null, null, null]));
+  recorder.record(settledNumbers(3, 'keyed', [null, 7, null]));
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded), encoded.calls.length])).toEqual([[[5], [5], 5]]);
+});
+
+test('a block that the database refuses is dropped alone, whatever it was written with', async () => {
+  const kept: number[] = [];
+  const blocks: number[] = [];
+  const keep = keptBut(['bad'], kept);
+  const recorder = new Recorder(
+    async (encoded) => {
+      await keep(encoded);
+      blocks.push(...blocksIn(encoded));
+    },
+    WATCHING,
+    () => undefined,
+  );
+  for (let n = 0; n < 20; n += 1) {
+    recorder.record(settledNumbers(100, n === 7 ? 'bad' : 'good'));
+    recorder.record(settledCall(3));
+  }
+  await recorder.drained();
+  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+  expect([sum(blocks), sum(kept), recorder.dropped]).toEqual([19, 60, 1]);
+});

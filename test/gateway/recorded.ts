@@ -1,0 +1,69 @@
+import { Call } from '../../src/gateway/call.ts';
+import { BLOCK_COLUMNS } from '../../src/gateway/encode-blocks.ts';
+import { COLUMNS } from '../../src/gateway/encode-calls.ts';
+import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import type { Watching } from '../../src/gateway/record.ts';
+import { NumberRows } from '../../src/model/number-rows.ts';
+import { answer } from './test-server.ts';
+
+export function settledCall(rows: number, id = 'r', versionId = 1): Call {
+  const xs = Array.from({ length: rows }, (_, x) => ({ x }));
+  const call = new Call({
+    versionId,
+    role: 'alice',
+    deadlineMs: 5000,
+    log: true,
+    inputs: true,
+    id,
+    reply: 'rows',
+    rows: xs,
+    about: {},
+  });
+  answer(call);
+  return call;
+}
+
+/** The same of rows of numbers, about each of which something may be said. */
+export function settledNumbers(rows: number, id = 'r', xs?: readonly unknown[]): Call {
+  const values = Float64Array.from({ length: rows }, (_, x) => x);
+  const call = new Call({
+    versionId: 1,
+    role: 'alice',
+    deadlineMs: 5000,
+    log: true,
+    inputs: true,
+    id,
+    reply: 'columns',
+    rows: new NumberRows(rows, 1, values, null, new Set([0])),
+    about: xs === undefined ? {} : { x: xs },
+  });
+  answer(call);
+  return call;
+}
+
+export const WATCHING: Watching = { get: () => undefined, isFresh: () => true, renew: () => Promise.resolve() };
+
+const FIELDS = String.fromCharCode(COLUMNS.split(',').length);
+
+/** Rows of calls as they were kept; a row begins with the number of its fields, and of its version. */
+export const rowsIn = ({ tuples }: EncodedForKeeping): number[] => tuples.map((bytes) => tuplesIn(bytes, FIELDS));
+
+const tuplesIn = (bytes: Buffer, fields: string): number =>
+  bytes.toString('latin1').split(`\0${fields}\0\0\0\x04\0\0\0\x01`).length - 1;
+
+const BLOCK_FIELDS = String.fromCharCode(BLOCK_COLUMNS.split(',').length);
+
+export const blocksIn = ({ blocks }: EncodedForKeeping): number[] =>
+  blocks.map((bytes) => tuplesIn(bytes, BLOCK_FIELDS));
+
+/** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
+export function keptBut(bad: readonly string[], kept: number[]) {
+  return (encoded: EncodedForKeeping): Promise<void> => {
+    const text = Buffer.concat([...encoded.tuples, ...encoded.blocks]).toString('latin1');
+    if (bad.some((id) => text.includes(id))) {
+      return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));
+    }
+    kept.push(...rowsIn(encoded));
+    return Promise.resolve();
+  };
+}
