@@ -1,5 +1,5 @@
 import { lookup } from './lookup.ts';
-import { build, constant } from './term.ts';
+import { approximate, build, constant } from './term.ts';
 import type { Constant, Kind, Term } from './term.ts';
 
 /** Halves a list until one is left: a chain of a thousand pluses nests a thousand deep, and exhausts the stack. */
@@ -13,6 +13,9 @@ export function balanced(terms: readonly Term[], join: (left: Term, right: Term)
 /** So many numbers are added one after the other, which a processor foresees better than halves: a tenth faster. */
 const RUN = 16;
 
+export const SUM_OF_COLUMNS = 'a sum of columns';
+
+/** Of two numbers, it is rounded once; of more, ONNX Runtime has an order of its own. */
 export function sum(kind: Kind, terms: readonly Term[]): Term {
   const finite = terms.every(({ traits }) => traits.range === 'finite') ? { range: 'finite' as const } : {};
   const add = build(kind, { propagates: true, ...finite });
@@ -20,7 +23,8 @@ export function sum(kind: Kind, terms: readonly Term[]): Term {
   const runs = Array.from({ length: Math.ceil(terms.length / RUN) }, (_, index) =>
     terms.slice(index * RUN, (index + 1) * RUN).reduce(join),
   );
-  return balanced(runs, join) ?? constant(kind, 0);
+  const total = balanced(runs, join) ?? constant(kind, 0);
+  return terms.length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
 }
 
 /**
@@ -38,7 +42,8 @@ export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonl
   });
   for (const [source, entries] of known) terms.push(lookup('float32', source, entries, 0));
   const total = sum(kind, bias === 0 && terms.length > 0 ? terms : [...terms, constant(kind, bias)]);
-  return atFirstUnchecked(total);
+  // Of two terms, too: a product is not rounded before it is added.
+  return atFirstUnchecked(approximate(total, SUM_OF_COLUMNS));
 }
 
 function weighted(kind: Kind, cell: Term, weight: number): Term {
