@@ -1,6 +1,7 @@
 import type { Signature } from '../model/signature.ts';
 import { converted } from './conversion.ts';
 import { largest, originOf } from './functions.ts';
+import { checkChoices } from './reproducible.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { firstEqual } from './labels.ts';
 import { NativeRefusal } from './refusal.ts';
@@ -19,9 +20,10 @@ const NO_PROBABILITIES: Term = { kind: 'floats', pieces: ['null::double precisio
 /** Puts the answers together from the outputs that the signature names. */
 export function answersOf(signature: Signature, output: (name: string) => Tensor, demands: readonly Term[]): Answers {
   const { value, probabilities, label } = signature.outputs;
-  if (value !== undefined) return regression(cellsOf(output(value.name), 1), demands);
+  checkChoices(demands);
+  if (value !== undefined) return regression(checkChoices(cellsOf(output(value.name), 1)), demands);
   if (probabilities !== undefined) {
-    const cells = cellsOf(output(probabilities.name), probabilities.width);
+    const cells = checkChoices(cellsOf(output(probabilities.name), probabilities.width));
     return signature.task === 'multiclass' ? multiclass(cells, demands) : binary(signature, cells, demands);
   }
   if (label === undefined) throw new NativeRefusal('a model without outputs is not compiled');

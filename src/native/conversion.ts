@@ -1,6 +1,6 @@
 import { exactly, nearestFloat } from './rounding.ts';
 import { NativeRefusal } from './refusal.ts';
-import { build, constant, following } from './term.ts';
+import { build, constant, following, isFloat } from './term.ts';
 import type { Constant, Kind, Term } from './term.ts';
 
 /** A term as another kind, as ONNX Runtime casts it. */
@@ -55,11 +55,25 @@ function asFloat64(term: Term): Term {
   return following(build('float64', { range: 'finite' })`${term}::double precision`, term, Number);
 }
 
-/** Towards zero. What is no integer of 64 bits becomes the smallest of them, as x86 does it. */
 function asInteger(term: Term): Term {
   if (term.kind === 'bool') return build('int64')`${term}::integer::bigint`;
   if (term.kind === 'string') throw new NativeRefusal('a cast from string to int64 is not compiled');
+  return truncated(term, 63);
+}
+
+/** As an integer of 32 bits: of one of 64, the lower half. */
+export function asInt32(term: Term): Term {
+  if (term.constant === undefined && isFloat(term.kind)) return truncated(term, 31);
+  const integer = converted(term, 'int64');
+  if (integer.constant !== undefined) return constant('int64', BigInt.asIntN(32, BigInt(integer.constant)));
+  if (term.kind === 'bool') return integer;
+  const [half, sign] = [constant('int64', 2n ** 32n - 1n), constant('int64', 2n ** 31n)];
+  return build('int64')`((${integer} & ${half}) # ${sign}) - ${sign}`;
+}
+
+/** Towards zero. What is no integer of so many bits and a sign becomes the smallest of them, as x86 does it. */
+function truncated(term: Term, bits: number): Term {
   const value = exactly(term);
-  return build('int64')`case when pg_catalog.abs(${value}) < ${constant('float64', 2 ** 63)}
-    then pg_catalog.trunc(${value})::bigint else ${constant('int64', -(2n ** 63n))} end`;
+  return build('int64')`case when pg_catalog.abs(${value}) < ${constant('float64', 2 ** bits)}
+    then pg_catalog.trunc(${value})::bigint else ${constant('int64', -(2n ** BigInt(bits)))} end`;
 }

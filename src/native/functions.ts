@@ -1,5 +1,5 @@
 import { exactly } from './rounding.ts';
-import { build, constant, over } from './term.ts';
+import { approximate, build, constant, over } from './term.ts';
 import type { Kind, Term } from './term.ts';
 import { balanced } from './sums.ts';
 
@@ -11,7 +11,10 @@ const NOT_A_NUMBER = number(Number.NaN);
 /** e to the power of x, where PostgreSQL's raises for what is past a double. */
 export function exponential(kind: Kind, x: Term): Term {
   const [low, high] = [number(-740), number(kind === 'float32' ? 88.7228390520684 : 709)];
-  return build(kind)`case when ${x} < ${high} then pg_catalog.exp(greatest(${x}, ${low})) else ${x} + ${INFINITY} end`;
+  const made = build(
+    kind,
+  )`case when ${x} < ${high} then pg_catalog.exp(greatest(${x}, ${low})) else ${x} + ${INFINITY} end`;
+  return approximate(made, 'an exponential');
 }
 
 /** 1 / (1 + e^-x), by the hyperbolic tangent, which neither overflows nor underflows. */
@@ -39,7 +42,7 @@ function settledTangent(sum: Term): Term {
 }
 
 function tangentOf(sum: Term): Term {
-  return build('float64')`pg_catalog.tanh(${number(0.5)} * ${sum})`;
+  return approximate(build('float64')`pg_catalog.tanh(${number(0.5)} * ${sum})`, 'an exponential');
 }
 
 export function negated(x: Term): Term {
@@ -67,13 +70,15 @@ export function softmax(kind: Kind, row: readonly Term[]): Term[] {
 
 export function logSoftmax(kind: Kind, row: readonly Term[]): Term[] {
   const top = largest(row);
-  const log = build(kind)`pg_catalog.ln(${totalOf(kind, powersOf(kind, row))})`;
+  const log = approximate(build(kind)`pg_catalog.ln(${totalOf(kind, powersOf(kind, row))})`, 'a logarithm');
   return row.map((value) => build(kind)`${value} - ${top} - ${log}`);
 }
 
 function powersOf(kind: Kind, row: readonly Term[]): Term[] {
   const top = largest(row);
-  return row.map((value) => build(kind)`pg_catalog.exp(greatest(${value} - ${top}, ${number(-700)}))`);
+  return row.map((value) =>
+    approximate(build(kind)`pg_catalog.exp(greatest(${value} - ${top}, ${number(-700)}))`, 'an exponential'),
+  );
 }
 
 function totalOf(kind: Kind, powers: readonly Term[]): Term {
@@ -103,8 +108,9 @@ export function quotient(kind: Kind, a: Term, b: Term): Term {
 
 export function logarithm(kind: Kind, x: Term): Term {
   const value = exactly(x);
-  return build(kind)`case when ${value} > 0 then pg_catalog.ln(${value})
+  const made = build(kind)`case when ${value} > 0 then pg_catalog.ln(${value})
     when ${value} = 0 then -${INFINITY} else ${NOT_A_NUMBER} end`;
+  return approximate(made, 'a logarithm');
 }
 
 export function squareRoot(kind: Kind, x: Term): Term {

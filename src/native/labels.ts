@@ -16,7 +16,13 @@ export function labelsOf({ attributes }: OperatorCall, strings: string, integers
 /** The label of the first of the largest scores. */
 export function labelOfLargest(labels: readonly Term[], scores: readonly Term[]): Tensor {
   const kind = labels[0]?.kind ?? 'int64';
-  return perRow(kind, [], [firstEqual(kind, labels, scores.map(exactly), largest(scores.map(exactly)))]);
+  const exact = scores.map(exactly);
+  return perRow(kind, [], [chosen(firstEqual(kind, labels, exact, largest(exact)))]);
+}
+
+/** As it is by which number is the largest, or by the sign of one: where rounding tells, it may be another. */
+export function chosen(term: Term): Term {
+  return { ...term, traits: { ...term.traits, chosen: true } };
 }
 
 /** The choice whose value is the first to equal `wanted`; the last where none before it does. */

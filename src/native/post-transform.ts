@@ -1,8 +1,9 @@
 import { exactly } from './rounding.ts';
 import { exponential, negated, sigmoid, softmax, squareRoot, logarithm, largest, quotient } from './functions.ts';
 import { NativeRefusal } from './refusal.ts';
+import { reproducible } from './reproducible.ts';
 import { sum } from './sums.ts';
-import { build, constant } from './term.ts';
+import { approximate, build, constant } from './term.ts';
 import type { Term } from './term.ts';
 
 export type PostTransform = (scores: readonly Term[]) => Term[];
@@ -30,9 +31,10 @@ function softmaxZero(scores: readonly Term[]): Term[] {
   const top = largest(scores);
   const scale = exponential('float32', negated(top));
   const powers = scores.map((raw) => {
-    const score = exactly(raw);
-    return float32`case when ${score} > ${number(1e-7)} or ${score} < ${number(-1e-7)}
+    const score = exactly(reproducible({ op: 'SOFTMAX_ZERO' }, raw));
+    const power = float32`case when ${score} > ${number(1e-7)} or ${score} < ${number(-1e-7)}
       then pg_catalog.exp(greatest(${score} - ${top}, ${number(-700)})) else ${score} * ${scale} end`;
+    return approximate(power, 'an exponential');
   });
   const total = sum('float32', powers);
   return powers.map((power) => quotient('float32', power, total));

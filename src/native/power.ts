@@ -1,7 +1,7 @@
 import { absolute, exponential, logarithm, quotient } from './functions.ts';
 import { NativeRefusal } from './refusal.ts';
 import { exactly, nearestFloat } from './rounding.ts';
-import { bool, build, constant } from './term.ts';
+import { approximate, bool, build, constant } from './term.ts';
 import type { Kind, Term } from './term.ts';
 
 /** x to a constant power. */
@@ -11,8 +11,8 @@ export function power(x: Term, y: Term): Term {
   if (exponent === 0) return constant(x.kind, 1);
   if (exponent === 1) return x;
   if (exponent === 2) return square(x);
-  if (exponent === -1) return quotient(x.kind, constant(x.kind, 1), x);
-  return general(x.kind, exactly(x), exponent);
+  if (exponent === -1) return approximate(quotient(x.kind, constant(x.kind, 1), x), 'a power');
+  return approximate(general(x.kind, exactly(x), exponent), 'a power');
 }
 
 function square(x: Term): Term {

@@ -32,12 +32,15 @@ function isFloat32(value: number): boolean {
   return !Number.isFinite(value) || Number.isFinite(Math.fround(value));
 }
 
+const INTEGERS = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)];
+
 /** Values that are treated in a way of their own: missing, infinite, zero, at the ends of what the type holds. */
 export function oddValuesOf({ type, nulls }: Feature): Cell[] {
   const missing: Cell[] = nulls === 'error' ? [] : [null];
   if (type === 'string') return [...missing, '', 'pgscore: no category', `it's "a" \\ b; --`];
   if (type === 'bool') return [...missing, true, false];
-  if (type === 'int32' || type === 'int64') return [...missing, 0, 1, -1, 2 ** 31 - 1, -(2 ** 31)];
+  if (type === 'int32') return [...missing, ...INTEGERS];
+  if (type === 'int64') return [...missing, ...INTEGERS, 2 ** 31, -(2 ** 31) - 1, 3e9, -3e9, 2 ** 53 - 1, 1 - 2 ** 53];
   const numbers = [0, -0, 1, -1, Infinity, -Infinity, 1e15, -1e15, 1e-40, 1e-60, -1e-60].map(written);
   return nulls === 'error' ? numbers : [null, 'NaN', ...numbers];
 }

@@ -1,5 +1,6 @@
+import { OVERFLOWS } from '../lib/float32.ts';
 import { lookup } from './lookup.ts';
-import { build, constant } from './term.ts';
+import { approximate, build, constant } from './term.ts';
 import type { Constant, Kind, Term } from './term.ts';
 
 /** Halves a list until one is left: a chain of a thousand pluses nests a thousand deep, and exhausts the stack. */
@@ -13,6 +14,9 @@ export function balanced(terms: readonly Term[], join: (left: Term, right: Term)
 /** So many numbers are added one after the other, which a processor foresees better than halves: a tenth faster. */
 const RUN = 16;
 
+export const SUM_OF_COLUMNS = 'a sum of columns';
+
+/** Of two numbers, it is rounded once; of more, ONNX Runtime has an order of its own. */
 export function sum(kind: Kind, terms: readonly Term[]): Term {
   const finite = terms.every(({ traits }) => traits.range === 'finite') ? { range: 'finite' as const } : {};
   const add = build(kind, { propagates: true, ...finite });
@@ -20,7 +24,8 @@ export function sum(kind: Kind, terms: readonly Term[]): Term {
   const runs = Array.from({ length: Math.ceil(terms.length / RUN) }, (_, index) =>
     terms.slice(index * RUN, (index + 1) * RUN).reduce(join),
   );
-  return balanced(runs, join) ?? constant(kind, 0);
+  const total = balanced(runs, join) ?? constant(kind, 0);
+  return terms.length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
 }
 
 /**
@@ -38,7 +43,8 @@ export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonl
   });
   for (const [source, entries] of known) terms.push(lookup('float32', source, entries, 0));
   const total = sum(kind, bias === 0 && terms.length > 0 ? terms : [...terms, constant(kind, bias)]);
-  return atFirstUnchecked(total);
+  // Of two terms, too: a product is not rounded before it is added.
+  return atFirstUnchecked(approximate(total, SUM_OF_COLUMNS), suspicious(cells, weights));
 }
 
 function weighted(kind: Kind, cell: Term, weight: number): Term {
@@ -54,11 +60,37 @@ export function asDouble(cell: Term): Term {
   return cell.kind === 'int64' ? build('float64', { range: 'finite' })`${cell}::double precision` : cell;
 }
 
-function atFirstUnchecked(total: Term): Term {
+function atFirstUnchecked(total: Term, limit: number | undefined): Term {
   const fast = unchecked(total, new Map());
   if (fast === total) return total;
   const attempt = { fast, checked: total };
-  return build(total.kind, { attempt })`coalesce(nullif(${fast}, ${constant('float64', Number.NaN)}), ${total})`;
+  return build(total.kind, { attempt })`coalesce(${unsuspicious(fast, limit)}, ${total})`;
+}
+
+/** The sum, or NULL where a feature has to be looked at. PostgreSQL takes NaN for the greatest, and passes over NULL. */
+function unsuspicious(sum: Term, limit: number | undefined): Term {
+  if (limit === undefined) return build('float64')`nullif(${sum}, ${constant('float64', Number.NaN)})`;
+  const most = constant('float64', limit);
+  return build('float64')`nullif(nullif(greatest(least(${sum}, ${most}), -${most}), ${most}), -${most})`;
+}
+
+/** From where on a sum may hold a number past float32 that nothing else notices; half of that, as others add to it. */
+function suspicious(cells: readonly Term[], weights: readonly number[]): number | undefined {
+  const reaches = cells.flatMap((cell, index) => {
+    const reach = Math.abs((weights[index] ?? 0) * steepness(cell)) * OVERFLOWS;
+    return reach > 0 ? [reach / 2] : [];
+  });
+  return reaches.length === 0 ? undefined : Math.min(...reaches);
+}
+
+const FAR = 2 ** 64;
+
+/** How fast a term rises with a column of float32 that no guard looks at; 0 where it follows none. */
+function steepness({ kind, traits }: Term): number {
+  const { follows, unchecked: column, guards } = traits;
+  if (column !== undefined) return kind === 'float32' && guards === undefined ? 1 : 0;
+  if (follows === undefined) return 0;
+  return (steepness(follows.term) * (follows.as(FAR) - follows.as(0))) / FAR;
 }
 
 /** The term without its checks for missing values, or the term itself where it has none that would show in it. */

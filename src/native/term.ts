@@ -53,6 +53,10 @@ export type Traits = {
   readonly follows?: { readonly term: Term; readonly as: (value: number) => number };
   /** Finite or not together with every other term of this origin. */
   readonly origin?: Term;
+  /** What it is, where ONNX Runtime rounds it by the order, the instructions or the approximation that it chose. */
+  readonly approximate?: string;
+  /** One of several, by which of some numbers is the largest, or by the sign of one. */
+  readonly chosen?: boolean;
 };
 
 /** A tag for templates: float32`${a} + ${b}`. Every term is put in parentheses where it is used. */
@@ -71,6 +75,10 @@ export function constant(kind: Kind, value: Constant): Term {
 
 export function following(term: Term, other: Term, as: (value: number) => number): Term {
   return { ...term, traits: { ...term.traits, follows: { term: other, as } } };
+}
+
+export function approximate(term: Term, what: string): Term {
+  return term.constant === undefined ? { ...term, traits: { ...term.traits, approximate: what } } : term;
 }
 
 export function argument(kind: Kind, feature: number, traits: Traits = {}): Term {

@@ -115,6 +115,11 @@ describe('a cast', () => {
     }
   });
 
+  test('of integers past 32 bits to 32, which keeps the lower half', async () => {
+    const nodes = [node('Cast', ['n'], ['c'], { to: INT32 }), node('Cast', ['c'], ['y'], { to: DOUBLE })];
+    expect(await difference({ nodes, width: 1 })).toBeUndefined();
+  });
+
   test('of integers to texts', async () => {
     const words = { keys_strings: ['3', '-1', '0'], values_floats: [1, 2, 3], default_float: 7 };
     const nodes = [node('Cast', ['n'], ['c'], { to: DataType.STRING }), classic('LabelEncoder', ['c'], ['y'], words)];

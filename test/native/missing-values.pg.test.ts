@@ -76,6 +76,33 @@ describe('a number past the range of float32', () => {
   });
 });
 
+describe('a number past the range of float32, where the version takes what is missing,', () => {
+  const small = { coefficients: [1e-3, -2, 0.5], intercepts: [0.5] };
+  const regression = onnxModel({ nodes: [classic('LinearRegressor', ['X'], ['y'], small)] });
+  const imputed = onnxModel({
+    nodes: [
+      classic('Imputer', ['X'], ['i'], { imputed_value_floats: [1, 2, 3], replaced_value_float: Number.NaN }),
+      classic('Scaler', ['i'], ['s'], { offset: [0.5, 0, -3], scale: [1e-3, -0.1, 2] }),
+      classic('LinearRegressor', ['s'], ['y'], small),
+    ],
+  });
+  const array = (values: string[]) => [`array[${values.join(', ')}]::double precision[]`];
+
+  test.each<[string, Uint8Array, object, (values: string[]) => string[]]>([
+    ['a default', regression, { features, nullValues: { [HOSTILE]: 7, b: 1, c: 1 } }, (values) => values],
+    ['NaN', regression, { features, nulls: 'nan' }, (values) => values],
+    ['NaN, imputed and scaled', imputed, { features, nulls: 'nan' }, (values) => values],
+    ['an array of three', regression, { features: [HOSTILE] }, array],
+  ])('for %s, makes the row a bad one', async (_, bytes, options, given) => {
+    const { scorer } = await compiled(client, bytes, options);
+    for (const value of ['3.5e38', '1e39', '-1e39', '1e300']) {
+      const { code, message } = await refusal(client, `select ${scorer}(${given([value, '1', '1']).join(', ')})`);
+      expect({ code, message }).toMatchObject({ code: '22003', message: expect.stringContaining(ident(HOSTILE)) });
+    }
+    expect(await scoreOf(scorer, given(['3.3e38', '1', '1']))).toBeGreaterThan(1e32);
+  });
+});
+
 describe('NULL where the version says what it becomes', () => {
   test.each(models)('is the default, and so is NaN, in a %s model', async (_, bytes) => {
     const version = await compiled(client, bytes, { features, nullValues: { [HOSTILE]: 7 } });

@@ -85,6 +85,13 @@ describe('comparisons and choices', () => {
     ).toBeUndefined();
   });
 
+  test.each([{}, { detect_negative: 0 }, { detect_positive: 0 }, { detect_negative: 0, detect_positive: 0 }])(
+    'IsInf %j',
+    async (own) => {
+      expect(await difference({ nodes: cast(node('IsInf', ['X'], ['is'], own)) })).toBeUndefined();
+    },
+  );
+
   test('Where', async () => {
     const nodes = [node('Greater', ['X', 'W'], ['is']), node('Where', ['is', 'X', 'W'], ['y'])];
     expect(await difference({ nodes, tensors: [W] })).toBeUndefined();

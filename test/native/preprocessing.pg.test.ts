@@ -143,6 +143,7 @@ const MOVES: [string, Graph][] = [
       tensors: [integers('two', [1], [2]), integers('first', [1], [1])],
     },
   ],
+  ['Dropout', { nodes: [node('Dropout', ['X'], ['y'])] }],
   [
     'MatMul',
     { nodes: [node('MatMul', ['X', 'M'], ['y'])], tensors: [floats('M', [3, 2], [1, -2, 0.5, 3, 0, 1])], width: 2 },
@@ -162,15 +163,18 @@ describe('columns and shapes', () => {
     expect(await difference(graph)).toBeUndefined();
   });
 
-  test.each([DataType.INT64, DataType.BOOL, DataType.DOUBLE])('Cast of floats to type %d', async (to) => {
-    expect(
-      await difference({ nodes: [node('Cast', ['X'], ['cast'], { to }), node('Cast', ['cast'], ['y'], FLOAT)] }),
-    ).toBeUndefined();
-  });
+  test.each([DataType.INT32, DataType.INT64, DataType.BOOL, DataType.DOUBLE])(
+    'Cast of floats to type %d',
+    async (to) => {
+      expect(
+        await difference({ nodes: [node('Cast', ['X'], ['cast'], { to }), node('Cast', ['cast'], ['y'], FLOAT)] }),
+      ).toBeUndefined();
+    },
+  );
 });
 
 describe('linear models', () => {
-  const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO'];
+  const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX'];
   const linear = (classes: number, post_transform: string): Graph => ({
     nodes: [
       node('IsNaN', ['X'], ['m']),
@@ -195,6 +199,14 @@ describe('linear models', () => {
       expect(await difference({ nodes, width: targets })).toBeUndefined();
     },
   );
+
+  test('1 score, PROBIT, which leaves it one', async () => {
+    expect(await difference({ ...linear(1, 'PROBIT'), width: 1 })).toBeUndefined();
+  });
+
+  test.each([2, 3])('%d scores, PROBIT', async (classes) => {
+    expect(await difference(linear(classes, 'PROBIT'))).toBeUndefined();
+  });
 
   test.each([1, 2, 3].flatMap((classes) => TRANSFORMS.map((transform) => [classes, transform] as const)))(
     '%d scores, %s',

@@ -1,36 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Signature } from '../../src/model/signature.ts';
-import { compileNative } from '../../src/native/compile.ts';
-import { NativeRefusal } from '../../src/native/refusal.ts';
-import { renderNative } from '../../src/native/render.ts';
-import { classic, floats, integers, node, onnxModel } from '../support/onnx-builder.ts';
-
-const signature: Signature = {
-  task: 'regression',
-  inputs: [{ name: 'X', type: 'float32', width: 3, shape: [null, 3] }],
-  features: ['a', 'b', 'c'].map((name, position) => ({
-    name,
-    input: 'X',
-    position,
-    type: 'float32',
-    width: 1,
-    nulls: 'error',
-  })),
-  outputs: { value: { name: 'y' } },
-  classLabels: [],
-  batch: null,
-};
-
-function reasonFor(model: Parameters<typeof onnxModel>[0]): string {
-  try {
-    const program = compileNative(onnxModel(model), signature);
-    renderNative(program, 'score', (index) => `$${index + 1}`);
-  } catch (error) {
-    if (error instanceof NativeRefusal) return error.message;
-    throw error;
-  }
-  return 'none';
-}
+import { compiled } from '../../src/native/compiled.ts';
+import { classic, floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { regressionSignature } from '../support/tree-models.ts';
+import { reasonFor } from './reason-for.ts';
 
 /** So many stumps. */
 function stumps(count: number, of: 'LEAF' | 'BRANCH_ODD' = 'LEAF') {
@@ -48,6 +21,29 @@ function stumps(count: number, of: 'LEAF' | 'BRANCH_ODD' = 'LEAF') {
     target_nodeids: trees.flatMap(() => [1, 2]),
     target_ids: trees.flatMap(() => [0, 0]),
     target_weights: trees.flatMap((tree) => [tree / 3, -tree / 3]),
+  });
+}
+
+/** A tree of so many tests, each under the one before. */
+function vine(depth: number) {
+  const tests = Array.from({ length: depth }, (_, number) => number);
+  const leaves = [...tests, depth].map((number) => depth + number);
+  return classic('TreeEnsembleRegressor', ['X'], ['y'], {
+    n_targets: 1,
+    nodes_treeids: [...tests, ...leaves].map(() => 0),
+    nodes_nodeids: [...tests, ...leaves],
+    nodes_modes: [...tests.map(() => 'BRANCH_LEQ'), ...leaves.map(() => 'LEAF')],
+    nodes_featureids: [...tests, ...leaves].map(() => 0),
+    nodes_values: [...tests, ...leaves.map(() => 0)],
+    nodes_truenodeids: [...tests.map((number) => depth + number), ...leaves.map(() => 0)],
+    nodes_falsenodeids: [
+      ...tests.map((number) => (number + 1 < depth ? number + 1 : 2 * depth)),
+      ...leaves.map(() => 0),
+    ],
+    target_treeids: leaves.map(() => 0),
+    target_nodeids: leaves,
+    target_ids: leaves.map(() => 0),
+    target_weights: leaves,
   });
 }
 
@@ -77,6 +73,27 @@ const REFUSED: [string, Parameters<typeof onnxModel>[0]][] = [
     '1.2 MB of weights are more than the 1.0 MB that a function may have',
     { nodes: [node('MatMul', ['X', 'W'], ['y'])], tensors: [square(100_000)] },
   ],
+  [
+    'operator Gemm with a beta other than 1 is not compiled',
+    {
+      nodes: [node('Gemm', ['X', 'M', 'b'], ['y'], { beta: 0.5 })],
+      tensors: [floats('M', [3, 1], [1, -2, 0.5]), floats('b', [1], [1])],
+    },
+  ],
+  [
+    'operator ArgMax that takes the last of equals is not compiled',
+    { nodes: [node('ArgMax', ['X'], ['i'], { axis: 1, select_last_index: 1 }), node('Cast', ['i'], ['y'], { to: 1 })] },
+  ],
+  [
+    'operator Slice of rows, or with steps is not compiled',
+    {
+      nodes: [node('Slice', ['X', 'from', 'to', 'axis', 'step'], ['y'])],
+      tensors: Object.entries({ from: 0, to: 3, axis: 1, step: 3 }).map(([name, value]) =>
+        integers(name, [1], [value]),
+      ),
+    },
+  ],
+  ['a tree is more than 200 levels deep', { nodes: [vine(201)] }],
   ['an output of 3 values where 1 are read is not compiled', { nodes: [node('Identity', ['X'], ['y'])] }],
   [
     'a category or a name of the model holds a zero byte',
@@ -99,6 +116,25 @@ describe('a model that is not compiled says why', () => {
 
   test('what has as many tree nodes as a function may have is compiled', () => {
     expect(reasonFor({ nodes: [stumps(6666)] })).toBe('none');
+  });
+
+  test('a tree of as many levels as one may have is compiled', () => {
+    expect(reasonFor({ nodes: [vine(200)] })).toBe('none');
+  });
+
+  test('more features than a function has arguments are refused', () => {
+    const outcome = (width: number) => {
+      const names = Array.from({ length: width }, (_, position) => ({ name: `f${position}`, position }));
+      const wide: Signature = {
+        ...regressionSignature,
+        inputs: [{ name: 'X', type: 'float32', width, shape: [null, width] }],
+        features: names.map((own) => ({ ...own, input: 'X', type: 'float32', width: 1, nulls: 'error' })),
+      };
+      const nodes = [classic('LinearRegressor', ['X'], ['y'], { coefficients: names.map(() => 0.5) })];
+      return compiled(onnxModel({ nodes, inputs: [tensorValue('X', [null, width])] }), wide);
+    };
+    expect(outcome(101)).toEqual({ refusal: '101 features are more than the 100 arguments that a function may have' });
+    expect(outcome(100)).toHaveProperty('bodies.score');
   });
 
   test('a body that came out too long is refused', () => {

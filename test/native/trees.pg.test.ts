@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
-import { classic, DataType, doubles, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { classic, DataType, doubles, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { classifier, features, regressor, signatureOf, treeNodes, weights } from '../support/tree-models.ts';
 import { compiled, compiledAs, firstDifference } from './compiled.ts';
 
@@ -68,6 +68,47 @@ describe('a tree tests its columns as ONNX Runtime does, at every threshold, for
     }));
     expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }), rows)).toBeUndefined();
   });
+});
+
+test('trees behind a scaler of double precision, which is rounded once', async () => {
+  const thresholds = [0.1, -0.14, 1.89, 3, 7, -2.5].map(Math.fround);
+  const bytes = onnxModel({
+    inputs: [tensorValue('X', [null, 3], DataType.DOUBLE)],
+    nodes: [
+      classic('Scaler', ['X'], ['scaled'], { offset: [0.3], scale: [0.7] }),
+      classic('TreeEnsembleRegressor', ['scaled'], ['y'], {
+        n_targets: 1,
+        ...treeNodes({ thresholds }),
+        ...weights('target', [0]),
+      }),
+    ],
+  });
+  const rows = Array.from({ length: 3000 }, (_, i) => {
+    const [a, b, c] = [0, 1, 2].map((column) => (thresholds[(i + column) % 6] ?? 0) / 0.7 + 0.3 + (i - 1500) * 2e-11);
+    return { a, b, c };
+  });
+  expect(await firstDifference(await compiled(client, bytes, { features, nulls: 'nan' }), rows)).toBeUndefined();
+});
+
+test('trees behind sums, products and quotients of two columns', async () => {
+  for (const op of ['Add', 'Sub', 'Mul', 'Div', 'Sum']) {
+    const bytes = onnxModel({
+      nodes: [
+        node('Gather', ['X', 'order'], ['A'], { axis: 1 }),
+        node(op, op === 'Sum' ? ['X', 'A', 'X'] : ['X', 'A'], ['Z']),
+        classic('TreeEnsembleRegressor', ['Z'], ['y'], {
+          n_targets: 1,
+          ...treeNodes({ thresholds: [0.1, 0.3, -0.2, 0.7, 1.1, 0.5] }),
+          ...weights('target', [0]),
+        }),
+      ],
+      tensors: [integers('order', [3], [1, 2, 0])],
+    });
+    // One decimal each, whose sums and products are near the thresholds, on either side.
+    const tenth = (i: number) => Math.fround((((i * 7919) % 41) - 20) / 10) || 0.1;
+    const rows = Array.from({ length: 3000 }, (_, i) => ({ a: tenth(i), b: tenth(i + 13), c: tenth(i * 3 + 1) }));
+    expect([op, await firstDifference(await compiled(client, bytes, { features }), rows)]).toEqual([op, undefined]);
+  }
 });
 
 describe('trees are put together as ONNX Runtime does it', () => {
@@ -164,6 +205,11 @@ describe('classes are told apart as ONNX Runtime does it', () => {
       const bytes = classifier(3, base_values.length > 0 ? { ...own, base_values } : own);
       expect(await firstDifference(await compiledAs(client, bytes, signatureOf(3)))).toBeUndefined();
     }
+  });
+
+  test('two by weights of both: PROBIT', async () => {
+    const bytes = classifier(2, { ...treeNodes({}), ...weights('class', [0, 1]), post_transform: 'PROBIT' });
+    expect(await firstDifference(await compiledAs(client, bytes, signatureOf(2)))).toBeUndefined();
   });
 
   test('by labels alone, where the graph returns no probabilities', async () => {

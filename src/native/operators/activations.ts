@@ -5,7 +5,7 @@ import type { OperatorCall, Operators } from '../operator.ts';
 import { rounded } from '../rounding.ts';
 import { axisOf } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { build, constant, isFloat } from '../term.ts';
+import { approximate, build, constant, isFloat } from '../term.ts';
 import type { Kind, Term } from '../term.ts';
 
 type Activation = (x: Term, call: OperatorCall) => Term;
@@ -14,12 +14,12 @@ const number = (value: number) => constant('float64', value);
 
 export const activations: Operators = {
   Sigmoid: each((x) => sigmoid(x.kind, x)),
-  Tanh: each((x) => build(x.kind, { range: 'bounded' })`pg_catalog.tanh(${x})`),
+  Tanh: each((x) => approximate(build(x.kind, { range: 'bounded' })`pg_catalog.tanh(${x})`, 'a hyperbolic tangent')),
   Relu: each((x) => largest([x, constant(x.kind, 0)])),
   LeakyRelu: each((x, { attributes }) => leaking(x, attributes.float('alpha') ?? 0.01)),
   Elu: each((x, { attributes }) => elu(x, attributes.float('alpha') ?? 1)),
   Softplus: each(softplus),
-  Softsign: each((x) => quotient(x.kind, x, build(x.kind)`1 + ${absolute(x)}`)),
+  Softsign: each((x) => approximate(quotient(x.kind, x, build(x.kind)`1 + ${absolute(x)}`), 'a softsign')),
   Softmax: (call) => [alongLast(call, softmax)],
   LogSoftmax: (call) => [alongLast(call, logSoftmax)],
 };

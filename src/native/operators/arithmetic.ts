@@ -3,6 +3,7 @@ import { absolute, exponential, largest, logarithm, negated, quotient, squareRoo
 import { inputOf, unsupported } from '../operator.ts';
 import type { Operator, OperatorCall, Operators } from '../operator.ts';
 import { power } from '../power.ts';
+import { reproducible } from '../reproducible.ts';
 import { exactly, nearestFloat, rounded } from '../rounding.ts';
 import { sum } from '../sums.ts';
 import type { Tensor } from '../tensor.ts';
@@ -21,7 +22,8 @@ export const arithmetic: Operators = {
   Mul: binary(product, (a, b) => a * b),
   Div: binary(ratio),
   Pow: binary(power),
-  Sum: variadic((row) => sum(row[0]?.kind ?? 'float32', row)),
+  // In the order of the file, as ONNX Runtime does.
+  Sum: variadic((row) => row.reduce((left, right) => sum(left.kind, [left, right]))),
   Mean: variadic(
     (row) =>
       build(row[0]?.kind ?? 'float32')`${sum(row[0]?.kind ?? 'float32', row)} / ${constant('float64', row.length)}`,
@@ -34,13 +36,18 @@ export const arithmetic: Operators = {
   Exp: unary((x) => exponential(x.kind, x)),
   Log: unary((x) => logarithm(x.kind, x)),
   Reciprocal: unary((x) => quotient(x.kind, constant(x.kind, 1), x)),
-  Floor: unary((x) => build(x.kind)`pg_catalog.floor(${exactly(x)})`),
-  Ceil: unary((x) => build(x.kind)`pg_catalog.ceil(${exactly(x)})`),
-  Round: unary((x) => build(x.kind)`pg_catalog.round(${exactly(x)})`),
+  Floor: whole((x) => build(x.kind)`pg_catalog.floor(${x})`),
+  Ceil: whole((x) => build(x.kind)`pg_catalog.ceil(${x})`),
+  Round: whole((x) => build(x.kind)`pg_catalog.round(${x})`),
 };
 
 function unary(apply: (x: Term) => Term): Operator {
   return variadic(([x]) => apply(x as Term));
+}
+
+/** The next number up or down is one apart, however near the value is. */
+function whole(apply: (x: Term) => Term): Operator {
+  return variadic(([x], call) => apply(exactly(reproducible(call, x as Term))));
 }
 
 /** `as`: the same of numbers, where it rises or falls with each of them. */
@@ -70,10 +77,10 @@ function nearest(kind: Kind): (value: number) => number {
   return kind === 'float32' ? Math.fround : Number;
 }
 
-function variadic(apply: (row: Term[]) => Term): Operator {
+function variadic(apply: (row: Term[], call: OperatorCall) => Term): Operator {
   return (call) => {
     const inputs = floats(call);
-    return [elementwise(call.op, inputs, (...row) => apply(row.map(rounded)), inputs[0]?.kind)];
+    return [elementwise(call.op, inputs, (...row) => apply(row.map(rounded), call), inputs[0]?.kind)];
   };
 }
 

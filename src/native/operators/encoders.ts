@@ -5,10 +5,11 @@ import type { Entries } from '../lookup.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
 import { balanced } from '../sums.ts';
+import { reproducible } from '../reproducible.ts';
 import { exactly } from '../rounding.ts';
 import { perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { bool, build, constant, following } from '../term.ts';
+import { bool, build, constant, following, isFloat } from '../term.ts';
 import type { Constant, Kind, Term } from '../term.ts';
 
 export const encoders: Operators = { OneHotEncoder, LabelEncoder, CategoryMapper, Binarizer, Imputer };
@@ -20,6 +21,7 @@ function OneHotEncoder(call: OperatorCall): Tensor[] {
   if ((kind === 'string') !== texts.length > 0) throw unsupported(call, `of ${kind} with other categories`);
   const columns = cells.flatMap((cell) => {
     call.critical.add(cell, categories);
+    if (isFloat(kind)) reproducible(call, cell);
     const source = kind === 'string' ? cell : converted(cell, 'int64');
     if (call.attributes.integer('zeros') === 0) call.demand(isOneOf(source, categories));
     return categories.map((category) => indicator(source, category));
@@ -110,7 +112,7 @@ function encoded(call: OperatorCall, cell: Term, kind: Kind, entries: Entries, o
   const firsts = new Map(entries.toReversed());
   const fallback = call.opset < 4 ? undefined : firsts.get(Number.NaN);
   firsts.delete(Number.NaN);
-  const source = exactly(cell);
+  const source = exactly(isFloat(cell.kind) ? reproducible(call, cell) : cell);
   const found = lookup(kind, source, [...firsts], otherwise);
   if (fallback === undefined) return found;
   const isMissing = bool`${source} = ${constant('float64', Number.NaN)}`;
@@ -139,7 +141,7 @@ function Binarizer(call: OperatorCall): Tensor[] {
   const { shape, cells } = inputOf(call, 0);
   const threshold = call.attributes.float('threshold') ?? 0;
   for (const cell of cells) {
-    call.critical.add(cell, [threshold]);
+    call.critical.add(reproducible(call, cell), [threshold]);
     // ONNX Runtime refuses a NaN here.
     call.demand(bool`not ${isNaNTerm(exactly(cell))}`);
   }
@@ -158,12 +160,15 @@ function Imputer(call: OperatorCall): Tensor[] {
       ? BigInt(attributes.integer('replaced_value_int64') ?? 0)
       : (attributes.float('replaced_value_float') ?? 0);
   if (values.length !== 1 && values.length !== cells.length) throw unsupported(call, 'with values for other columns');
-  const imputed = cells.map((cell, column) => imputation(cell, missing, values[values.length === 1 ? 0 : column] ?? 0));
+  const imputed = cells.map((cell, column) =>
+    imputation(call, cell, missing, values[values.length === 1 ? 0 : column] ?? 0),
+  );
   return [perRow(kind, shape, imputed)];
 }
 
-function imputation(cell: Term, missing: Constant, value: Constant): Term {
+function imputation(call: OperatorCall, cell: Term, missing: Constant, value: Constant): Term {
   if (Number.isNaN(missing) && cell.traits.filled !== undefined) return cell.traits.filled(Number(value));
+  if (!Number.isNaN(missing)) reproducible(call, cell);
   const isMissing = bool`${exactly(cell)} = ${constant(cell.kind, missing)}`;
   const imputed = build(cell.kind, {
     picks: true,

@@ -6,7 +6,7 @@ import { weightedSum } from '../sums.ts';
 import { columns, perRow } from '../tensor.ts';
 import { bool, build, constant } from '../term.ts';
 import type { Term } from '../term.ts';
-import { labelOfLargest, labelsOf } from '../labels.ts';
+import { chosen, labelOfLargest, labelsOf } from '../labels.ts';
 
 export const linear: Operators = { LinearClassifier, LinearRegressor };
 
@@ -22,7 +22,7 @@ function LinearClassifier(call: OperatorCall) {
   const isPositive = bool`${score} > 0`;
   const [negative, positive] = labels as [Term, Term];
   const label = build(positive.kind, { picks: true })`case when ${isPositive} then ${positive} else ${negative} end`;
-  return [perRow(label.kind, [], [label]), columns(bothClasses(attributes.text('post_transform'), score))];
+  return [perRow(label.kind, [], [chosen(label)]), columns(bothClasses(attributes.text('post_transform'), score))];
 }
 
 /** What is said of two classes from the score of the second; no softmax is taken of one score. */

@@ -3,6 +3,7 @@ import { compare, compareTo, isNaNTerm } from '../comparison.ts';
 import type { Comparison } from '../comparison.ts';
 import { inputOf } from '../operator.ts';
 import type { Operator, OperatorCall, Operators } from '../operator.ts';
+import { reproducible } from '../reproducible.ts';
 import { exactly } from '../rounding.ts';
 import { bool, build, constant, isFloat } from '../term.ts';
 import type { Term } from '../term.ts';
@@ -18,17 +19,18 @@ export const logic: Operators = {
   Xor: of((a, b) => bool`${a} <> ${b}`),
   Not: of((a) => bool`not ${a}`),
   IsNaN: of((a) => isNaNTerm(exactly(a))),
-  IsInf: of((a) => bool`pg_catalog.abs(${exactly(a)}) = ${constant('float64', Infinity)}`),
+  IsInf: of((a, _, __, call) => isInfinite(call, exactly(reproducible(call, a)))),
   Where: of(choice),
 };
 
-function of(apply: (a: Term, b: Term, c: Term) => Term): Operator {
+function of(apply: (a: Term, b: Term, c: Term, call: OperatorCall) => Term): Operator {
   return (call) => {
     const inputs = call.inputs.map((_, index) => inputOf(call, index));
     return [
       elementwise(call.op, inputs, (...cells) => {
         noteConstants(call, cells);
-        return apply(...(cells as [Term, Term, Term]));
+        const [a, b, c] = cells as [Term, Term, Term];
+        return apply(a, b, c, call);
       }),
     ];
   };
@@ -39,6 +41,15 @@ function noteConstants({ critical }: OperatorCall, cells: readonly Term[]): void
   cells.forEach((cell) => critical.add(cell, constants));
 }
 
+/** Of either sign, or of the one that the node asks for. */
+function isInfinite({ attributes }: OperatorCall, value: Term): Term {
+  const looksFor = (sign: string) => attributes.integer(`detect_${sign}`) !== 0;
+  const limit = constant('float64', Infinity);
+  if (looksFor('positive') && looksFor('negative')) return bool`pg_catalog.abs(${value}) = ${limit}`;
+  if (looksFor('positive')) return bool`${value} = ${limit}`;
+  return looksFor('negative') ? bool`${value} = -${limit}` : constant('bool', false);
+}
+
 function choice(condition: Term, a: Term, b: Term): Term {
   const finite = a.traits.range === 'finite' && b.traits.range === 'finite' ? { range: 'finite' as const } : {};
   return build(a.kind, { picks: true, ...finite })`case when ${condition} then ${a} else ${b} end`;
@@ -47,8 +58,9 @@ function choice(condition: Term, a: Term, b: Term): Term {
 const MIRRORED: Record<Comparison, Comparison> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '=': '=' };
 
 function comparison(relation: Comparison): Operator {
-  return of((a, b) => {
+  return of((a, b, _, call) => {
     if (!isFloat(a.kind)) return compare(a, relation, b);
+    [a, b].forEach((side) => reproducible(call, side));
     if (b.constant !== undefined) return compareTo(a, relation, Number(b.constant));
     return a.constant === undefined ? compare(a, relation, b) : compareTo(b, MIRRORED[relation], Number(a.constant));
   });

@@ -1,13 +1,13 @@
 import { compare } from '../comparison.ts';
 import { absolute, largest, negated, squareRoot } from '../functions.ts';
-import { firstEqual } from '../labels.ts';
+import { chosen, firstEqual } from '../labels.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
 import { exactly } from '../rounding.ts';
-import { sum } from '../sums.ts';
+import { sum, SUM_OF_COLUMNS } from '../sums.ts';
 import { axisOf, constantsOf, perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { build, constant, isFloat } from '../term.ts';
+import { approximate, build, constant, isFloat } from '../term.ts';
 import type { Kind, Term } from '../term.ts';
 
 type Reduction = (kind: Kind, row: readonly Term[]) => Term;
@@ -27,10 +27,8 @@ export const reductions: Operators = {
 };
 
 function squares(kind: Kind, row: readonly Term[]): Term {
-  return sum(
-    kind,
-    row.map((value) => build(kind, { propagates: true })`${exactly(value)} * ${exactly(value)}`),
-  );
+  const squared = row.map((value) => build(kind, { propagates: true })`${exactly(value)} * ${exactly(value)}`);
+  return approximate(sum(kind, squared), SUM_OF_COLUMNS);
 }
 
 /** One after the other: a NaN that comes first stays, any other is passed over. */
@@ -79,12 +77,8 @@ function position(call: OperatorCall, ordered: (row: readonly Term[]) => readonl
   const { rows, shape } = grouped(call, input, [axis]);
   const cells = rows.map((row) => {
     const values = ordered(row.map(exactly));
-    return firstEqual(
-      'int64',
-      row.map((_, index) => constant('int64', BigInt(index))),
-      values,
-      largest(values),
-    );
+    const places = row.map((_, index) => constant('int64', BigInt(index)));
+    return chosen(firstEqual('int64', places, values, largest(values)));
   });
   return perRow('int64', shape, cells);
 }

@@ -3,10 +3,11 @@ import { absolute, largest, quotient, squareRoot } from '../functions.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
 import { asFloat32 } from '../conversion.ts';
-import { sum } from '../sums.ts';
+import { nearestFloat } from '../rounding.ts';
+import { sum, SUM_OF_COLUMNS } from '../sums.ts';
 import { perRow } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { build, constant, following } from '../term.ts';
+import { approximate, build, constant, following } from '../term.ts';
 import type { Term } from '../term.ts';
 
 export const scaling: Operators = { Scaler, Normalizer };
@@ -22,7 +23,7 @@ function Scaler(call: OperatorCall): Tensor[] {
   const scaled = cells.map((cell, column) => {
     const offset = offsets[offsets.length === 1 ? 0 : column] ?? 0;
     const scale = scales[scales.length === 1 ? 0 : column] ?? 1;
-    return scaledBy(asFloat32(cell), offset, scale);
+    return cell.kind === 'float64' ? scaledInDouble(cell, offset, scale) : scaledBy(asFloat32(cell), offset, scale);
   });
   return [perRow('float32', shape, scaled)];
 }
@@ -33,22 +34,27 @@ function scaledBy(value: Term, offset: number, scale: number): Term {
   return following(scaled, value, (number) => Math.fround(Math.fround(number - offset) * scale));
 }
 
+/** Of double precision, ONNX Runtime rounds the result only. */
+function scaledInDouble(value: Term, offset: number, scale: number): Term {
+  const shifted = build('float64')`${value} - ${constant('float64', offset)}`;
+  const scaled = nearestFloat(build('float64')`${shifted} * ${constant('float64', scale)}`);
+  return following(scaled, value, (number) => Math.fround((number - offset) * scale));
+}
+
 function fits(values: readonly number[], cells: readonly Term[]): boolean {
   return values.length === 1 || values.length === cells.length;
 }
 
 const NORMS: Readonly<Record<string, (row: readonly Term[]) => Term>> = {
   MAX: largestNumber,
-  L1: (row) => sum('float32', row.map(absolute)),
-  L2: (row) =>
-    squareRoot(
-      'float32',
-      sum(
-        'float32',
-        row.map((value) => float32`${value} * ${value}`),
-      ),
-    ),
+  L1: (row) => approximate(sum('float32', row.map(absolute)), SUM_OF_COLUMNS),
+  L2: (row) => squareRoot('float32', squares(row)),
 };
+
+function squares(row: readonly Term[]): Term {
+  const squared = row.map((value) => float32`${value} * ${value}`);
+  return approximate(sum('float32', squared), SUM_OF_COLUMNS);
+}
 
 /** NaN is passed over. */
 function largestNumber(row: readonly Term[]): Term {

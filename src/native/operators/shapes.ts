@@ -1,9 +1,11 @@
-import { converted } from '../conversion.ts';
+import { asInt32, converted } from '../conversion.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
+import { reproducible } from '../reproducible.ts';
 import { axisOf, constantsOf, sizeOf } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import type { Kind } from '../term.ts';
+import { isFloat } from '../term.ts';
+import type { Kind, Term } from '../term.ts';
 
 /** Operators that change the shape of a row, or the type of its values, and leave the values where they are. */
 export const shapes: Operators = {
@@ -17,9 +19,10 @@ export const shapes: Operators = {
   Transpose,
 };
 
+const INT32 = 6;
+
 const KINDS: Readonly<Record<number, Kind>> = {
   1: 'float32',
-  6: 'int64',
   7: 'int64',
   8: 'string',
   9: 'bool',
@@ -28,9 +31,19 @@ const KINDS: Readonly<Record<number, Kind>> = {
 
 function Cast(call: OperatorCall): Tensor[] {
   const input = inputOf(call, 0);
-  const kind = KINDS[call.attributes.integer('to') ?? 0];
+  const to = call.attributes.integer('to') ?? 0;
+  if (to === INT32)
+    return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => asInt32(settled(call, cell))) }];
+  const kind = KINDS[to];
   if (kind === undefined) throw unsupported(call, 'to this type');
-  return [{ ...input, kind, cells: input.cells.map((cell) => converted(cell, kind)) }];
+  return [
+    { ...input, kind, cells: input.cells.map((cell) => converted(isFloat(kind) ? cell : settled(call, cell), kind)) },
+  ];
+}
+
+/** A float that becomes a whole number, or one of two. */
+function settled(call: OperatorCall, cell: Term): Term {
+  return isFloat(cell.kind) ? reproducible(call, cell) : cell;
 }
 
 function Reshape(call: OperatorCall): Tensor[] {

@@ -1,6 +1,6 @@
 import { converted } from '../conversion.ts';
 import { largest, negated, originOf, sigmoid } from '../functions.ts';
-import { labelOfLargest, labelsOf } from '../labels.ts';
+import { chosen, labelOfLargest, labelsOf } from '../labels.ts';
 import { inputOf, unsupported } from '../operator.ts';
 import type { OperatorCall, Operators } from '../operator.ts';
 import { postTransform } from '../post-transform.ts';
@@ -145,5 +145,5 @@ function labelAbove(labels: readonly Term[], score: Term, limit: number): Tensor
   const [negative, positive] = labels as [Term, Term];
   const above = bool`${exactly(score)} > ${constant('float64', limit)}`;
   const label = { ...float32`case when ${above} then ${positive} else ${negative} end`, kind: positive.kind };
-  return perRow(label.kind, [], [{ ...label, traits: { picks: true } }]);
+  return perRow(label.kind, [], [chosen({ ...label, traits: { picks: true } })]);
 }

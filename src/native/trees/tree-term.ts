@@ -3,6 +3,7 @@ import type { Comparison } from '../comparison.ts';
 import { untypedNumber, typedNumber } from '../literal.ts';
 import { unsupported } from '../operator.ts';
 import type { OperatorCall } from '../operator.ts';
+import { reproducible } from '../reproducible.ts';
 import { exactly } from '../rounding.ts';
 import { bool, constant } from '../term.ts';
 import type { Term } from '../term.ts';
@@ -33,7 +34,7 @@ function nested(call: OperatorCall, tree: Tree, target: number, given: Given): T
   if (passed === failed) return passed;
   const column = given.columns[tree.column];
   if (column === undefined) throw unsupported(call, 'of columns that are not there');
-  call.critical.add(column, [tree.threshold]);
+  call.critical.add(reproducible(call, column), [tree.threshold]);
   const condition = testOf(tree, column);
   const share = given.shares.get(tree);
   return tree.mode === 'BRANCH_NEQ'
