@@ -154,7 +154,7 @@ as $$
 begin
   update pgscore_data.model m set name = new_name where m.model_id = this_model;
   if exists (select from pgscore_data.binding b where b.model_id = this_model) then
-    perform pgscore_data._drop_bound(old_name::name, null);
+    perform pgscore_data._rename_bound(old_name, new_name);
   end if;
   perform pgscore_data._renew_bindings(this_model);
   update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
@@ -162,6 +162,8 @@ begin
 exception
   when unique_violation then
     raise exception 'model "%" already exists', new_name using errcode = 'duplicate_object', hint = 'Choose another name.';
+  when duplicate_function then
+    raise exception 'another model''s function has a name that model "%" needs', new_name using errcode = 'duplicate_function', hint = 'Choose another name.';
   when check_violation or not_null_violation then
     raise exception 'model name % cannot be used', coalesce(quote_literal(new_name), 'NULL') using
       errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
@@ -209,6 +211,7 @@ begin
   new.outcome := base;
   case new.action
     when 'promote' then
+      perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
       perform pgscore_data._set_alias(version.version_id, 'champion');
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
@@ -216,6 +219,9 @@ begin
       if new.argument is null or new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
         raise exception 'alias % cannot be used', coalesce(quote_literal(new.argument), 'NULL') using
           errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+      end if;
+      if new.argument = 'champion' then
+        perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
       perform pgscore_data._renew_bindings(this_model);

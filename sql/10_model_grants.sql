@@ -13,8 +13,22 @@ as $$
   select p.oid::regprocedure
     from pg_proc p, pgscore_data.model m
    where p.pronamespace = 'pgscore_models'::regnamespace and m.model_id = this_model and p.proname = m.name
+  union
+  select p.oid::regprocedure
+    from pg_proc p, pgscore_data.binding b
+   where p.pronamespace = 'pgscore_models'::regnamespace and b.model_id = this_model and p.proname = ('_fits_' || b.binding_id)::name
 $$;
 comment on function pgscore_data._functions_of(int) is 'Every generated function of a model.';
+
+create or replace function pgscore_data._may_name(function oid) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select from pg_proc p cross join unnest(p.proargtypes) a (type) join pg_type t on t.oid = a.type
+     where p.oid = function and not has_schema_privilege('pgscore_owner', t.typnamespace, 'usage'))
+$$;
+comment on function pgscore_data._may_name(oid) is 'Whether a statement of pgscore can name a function: not where it takes rows of a table in a schema that was closed after it was made.';
 
 create or replace function pgscore_data._version_function(model name, number int) returns name
 language sql immutable
@@ -31,7 +45,7 @@ declare
   others text;
   this regprocedure;
 begin
-  for this in select f.function from pgscore_data._functions_of(this_model) f loop
+  for this in select f.function from pgscore_data._functions_of(this_model) f where pgscore_data._may_name(f.function) loop
     select string_agg(distinct case a.grantee when 0 then 'public' else quote_ident(r.rolname) end, ', ') into others
       from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles r on r.oid = a.grantee
      where p.oid = this and a.grantee <> p.proowner;

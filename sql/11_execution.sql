@@ -141,14 +141,16 @@ declare
   feature text;
   found text[];
   renamed jsonb := '{}';
+  unnamed boolean;
+  naming constant text := 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
 begin
   if jsonb_typeof(given) <> 'object' then
     raise exception 'score() takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
       hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
   end if;
-  if given ? 'f1' and not features @> '{f1}' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$') then
-    raise exception 'the row has no column names' using errcode = 'undefined_column',
-      hint = 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
+  unnamed := given ? 'f1' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$');
+  if unnamed and not features @> '{f1}' then
+    raise exception 'the row has no column names' using errcode = 'undefined_column', hint = naming;
   end if;
   foreach feature in array features loop
     found := array(select k from jsonb_object_keys(given) k where k = feature);
@@ -159,7 +161,7 @@ begin
       raise exception 'the row has % column "%", which the model needs', case cardinality(found) when 0 then 'no' else 'more than one' end, feature using
         errcode = case cardinality(found) when 0 then 'undefined_column' else 'ambiguous_column' end,
         detail = 'The row has: ' || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
-        hint = format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature);
+        hint = case when unnamed then naming else format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature) end;
     end if;
     renamed := renamed || jsonb_build_object(feature, given -> found[1]);
   end loop;

@@ -145,8 +145,8 @@ describe('a promotion', () => {
   test('is refused where the version takes a column that a bound table lacks', async () => {
     await deployBytes(ada, 'sum', weightedModel({ a: 'float32', c: 'float32' }));
     expect(await refusal(ada, `select pgscore.promote('sum@3')`)).toMatchObject({
-      code: '42703',
-      message: 'source alice.points lacks a feature of the model: "c"',
+      code: '2BP01',
+      message: 'version "sum@3" does not fit alice.points, to which the model is bound: it has no column for "c"',
     });
     expect(await value(`select score('sum', p) from points p where id = 1`)).toBe(21);
   });

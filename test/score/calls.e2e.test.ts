@@ -241,6 +241,13 @@ describe('score() refuses', () => {
       code: '42703',
       message: 'the row has no column names',
     });
+    await deployBytes(ada, 'numbered', weightedModel({ f0: 'float32', f1: 'float32' }));
+    expect(await refusal(alice, `select score('numbered', row(1, 2))`)).toMatchObject({
+      code: '42703',
+      message: 'the row has no column "f0", which the model needs',
+      hint: expect.stringContaining('ROW(...) names its columns f1, f2, ...: pass jsonb_build_object('),
+    });
+    await ada.query(`select pgscore.drop_model('numbered')`);
   });
 
   test('a model that does not exist, and lists those that do', async () => {

@@ -1,0 +1,85 @@
+-- The typed functions of a model over the rows of a table, which the planner sees through.
+
+create or replace function pgscore_data._compiled_call(this_version int, part text, columns jsonb) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('pgscore_models.%I(%s)', '_v' || this_version || part,
+    string_agg(format(case part when '_real' then '$1.%I' else '($1.%I)::%s' end, c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
+  from jsonb_array_elements(columns) with ordinality as x (c, n)
+$$;
+comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are.';
+
+create or replace function pgscore_data._native_expression(this_version int, columns jsonb) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
+  select case
+      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing, pgscore_data._compiled_call(this_version, '_checked', columns))
+      else format('case when %s then null else %s end', missing, pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
+    end
+    from (select exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
+                 bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null,
+                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name')
+            from jsonb_array_elements(columns) c) x (quick, real, missing)
+$$;
+comment on function pgscore_data._native_expression(int, jsonb) is 'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
+
+create or replace function pgscore_data._online_kind() returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+-- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
+as $$ select format('volatile parallel %s cost 100000', case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
+comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
+
+create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when not e.native and e.task = 'multiclass' then format('(pgscore_models.%I(%s)).label', format('_v%s_online', e.version_id), otherwise)
+    when not e.native then format('(pgscore_models.%I(%s)).score', format('_v%s_online', e.version_id), otherwise)
+    when e.task = 'multiclass' then format('(%L::text[])[1 + %s]', e.class_labels, label_call)
+    else call
+  end
+$$;
+comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is 'What a typed function of a version computes: by the compiled function or through the service.';
+
+create or replace function pgscore_data._bind_version(e pgscore_data.execution, name name, relation regclass, columns jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  result text := case e.task when 'multiclass' then 'text' else 'double precision' end;
+  -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
+  -- pages, has other conditions tried first and makes workers worth while.
+  kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
+  body text := case
+    when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
+    else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
+      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), 'pgscore_models._features($1)'))
+  end;
+begin
+  perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
+    format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value' else 'The probability of the positive class' end, relation));
+end
+$$;
+comment on function pgscore_data._bind_version(pgscore_data.execution, name, regclass, jsonb) is 'Creates the typed function of a version for the rows of a table.';
+
+create or replace function pgscore_data._bind_scalars(e pgscore_data.execution, name name, features jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  arguments text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+begin
+  if e.native and jsonb_array_length(features) <= 100 then
+    perform pgscore_data._create_function(name, types, case e.task when 'multiclass' then 'text' else 'double precision' end, 'sql', 'immutable parallel safe cost 2000',
+      'select ' || pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, arguments), format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', arguments), null),
+      'By its features, in the order of pgscore.models.inputs: for generated columns, which take no rows. Never changes.');
+  end if;
+end
+$$;
+comment on function pgscore_data._bind_scalars(pgscore_data.execution, name, jsonb) is 'Creates the typed function of a compiled version that takes its features one by one.';

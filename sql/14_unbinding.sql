@@ -1,0 +1,127 @@
+-- Dropping and renaming the typed functions of a model.
+
+create or replace function pgscore_data._forget_binding(this_binding int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from pgscore_data.binding b where b.binding_id = this_binding;
+  execute format('drop function if exists pgscore_data.%I', '_binding_' || this_binding);
+  execute format('drop function if exists pgscore_models.%I', '_fits_' || this_binding);
+end
+$$;
+comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model.';
+
+drop function if exists pgscore_data._drop_bound(name, regclass);
+create or replace function pgscore_data._drop_bound(base name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this regprocedure;
+begin
+  for this in
+    select p.oid::regprocedure from pg_proc p
+     where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
+       and (p.proname = base or p.proname ~ ('^' || regexp_replace(base, '([.])', '\\\1', 'g') || '_v[0-9]+$'))
+  loop
+    execute format('drop function %s', this);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_bound(name) is 'Drops the typed functions of a model.';
+
+create or replace function pgscore_data._drop_unbound(relation regclass) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this regprocedure;
+begin
+  for this in
+    select p.oid::regprocedure from pg_proc p
+     where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and not starts_with(p.proname, '_')
+       and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector
+       and not exists (
+         select from pgscore_data.binding b join pgscore_data.model m using (model_id)
+          where pgscore_data._bound_relation(b) = relation and (p.proname = m.name or p.proname ~ ('^' || regexp_replace(m.name, '([.])', '\\\1', 'g') || '_v[0-9]+$')))
+  loop
+    execute format('drop function %s', this);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_unbound(regclass) is 'Drops the typed functions for the rows of a table that belong to no model that is bound to it.';
+
+create or replace function pgscore_data._rename_bound(old_name text, new_name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this record;
+begin
+  for this in
+    select p.oid::regprocedure as function, p.proname from pg_proc p
+     where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
+       and (p.proname = old_name or p.proname ~ ('^' || regexp_replace(old_name, '([.])', '\\\1', 'g') || '_v[0-9]+$'))
+  loop
+    execute format('alter function %s rename to %I', this.function, new_name || substr(this.proname, length(old_name) + 1));
+  end loop;
+end
+$$;
+comment on function pgscore_data._rename_bound(text, text) is 'Renames the typed functions of a model: views, indexes and columns that use them go on.';
+
+create or replace function pgscore_data._drop_bound_version(base name, number int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this regprocedure;
+  b pgscore_data.binding;
+begin
+  for this in select p.oid::regprocedure from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = pgscore_data._version_function(base, number) and pgscore_data._may_name(p.oid) loop
+    execute format('drop function %s', this);
+  end loop;
+  for b in select x.* from pgscore_data.binding x join pgscore_data.model m using (model_id) where m.name = base loop
+    perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_bound_version(name, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
+
+create or replace function pgscore_data._unbind(b pgscore_data.binding, base text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  relation regclass := pgscore_data._bound_relation(b);
+begin
+  perform pgscore_data._forget_binding(b.binding_id);
+  if relation is not null then
+    perform pgscore_data._renew_score(relation);
+    perform pgscore_data._drop_unbound(relation);
+  end if;
+  if not exists (select from pgscore_data.binding x where x.model_id = b.model_id) then
+    perform pgscore_data._drop_bound(base);
+  end if;
+end
+$$;
+comment on function pgscore_data._unbind(pgscore_data.binding, text) is 'Unbinds a model from a table, with its typed functions; refused while an index, a view or a column uses one.';
+
+create or replace function pgscore_data._unbind_all(this_model int, base name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  b pgscore_data.binding;
+begin
+  for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by x.binding_id loop
+    if pgscore_data._may_use_type(pgscore_data._bound_relation(b)) is false then
+      -- Its functions cannot be named, and stay until the owner unbinds them.
+      perform pgscore_data._settle_binding(b);
+    else
+      perform pgscore_data._unbind(b, base);
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore_data._unbind_all(int, name) is 'Unbinds a model from every table.';
