@@ -68,6 +68,9 @@ begin
   end if;
   if granted then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, role, actor) on conflict do nothing;
+    if not pg_has_role(role, 'pgscore_user', 'usage') then
+      raise warning 'role "%" can call no model yet: it is not a member of pgscore_user', role using hint = format('grant pgscore_user to %I;', role);
+    end if;
   else
     delete from pgscore_data.model_grant g where g.model_id = this_model and g.grantee = role;
     if not found then

@@ -1,69 +1,5 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
--- Inlined: what is called with a password has a plan of its own, of which the password is a constant.
-create or replace function pgscore_data._quoted(value text) returns text
-language sql immutable
-return '''' || replace(replace(value, E'\\', E'\\\\'), '''', E'\\''') || '''';
-comment on function pgscore_data._quoted(text) is 'A value as it stands in a connection string.';
-
-create or replace function pgscore_data._connect_gateway() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  gateway record;
-  problem text;
-  signs constant boolean := pgscore_data._signs();
-  -- Who took the port of a service that died could ask for the password itself, and be told it. Before PostgreSQL 16 it can't be said.
-  proof constant text := case when current_setting('server_version_num')::int >= 160000 then 'require_auth=scram-sha-256' end;
-  -- Under these a transaction sees no heartbeat that is younger than itself.
-  still timestamptz := case when current_setting('transaction_isolation') in ('repeatable read', 'serializable') then transaction_timestamp() else clock_timestamp() end;
-begin
-  if signs and to_regprocedure('pgscore_dblink.dblink_connect(varchar, text)') is null then
-    raise exception 'this model is scored by the service, and the extension dblink is missing in schema pgscore_dblink' using
-      errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is elsewhere: alter extension dblink set schema pgscore_dblink; or, where others use it there: pgscore migrate. Native models, score_table() and schedules work without it.';
-  end if;
-  if not exists (select from pgscore_data.installation i
-      where i.system_identifier = (select c.system_identifier from pg_control_system() c)
-        and i.database_oid = (select d.oid from pg_database d where d.datname = current_database())) then
-    raise exception 'this database is a restored copy of another and asks no service yet' using
-      errcode = 'object_not_in_prerequisite_state', hint = 'pgscore adopt makes it an installation of its own.';
-  end if;
-  for gateway in
-    select g.worker_id, a.address
-      from (select x.*, random() as turn from pgscore_data.gateway x join pgscore_data.worker w using (worker_id)
-             where w.state = 'running' and w.heartbeat_at > still - interval '30 seconds') g
-     -- Where its machine is another, there is no such socket, and what somebody else may have put there is not its owner's.
-     cross join lateral (values
-       (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable', pgscore_data._quoted(g.socket_folder), g.port, pgscore_data._quoted(g.socket_owner)) end),
-       (2, format('host=%s port=%s sslmode=%s keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000', g.host, g.port, case when g.tls then 'require' else 'disable' end))
-     ) a (place, address)
-     where a.address is not null
-     order by g.turn, a.place
-  loop
-    begin
-      -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
-      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s %s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
-        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password), proof))
-         from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
-      if found then
-        return;
-      end if;
-    exception
-      when sqlclient_unable_to_establish_sqlconnection then
-        get stacked diagnostics problem = pg_exception_detail;
-    end;
-  end loop;
-  if problem is null then
-    raise exception 'no service is running that could score' using
-      errcode = 'sqlclient_unable_to_establish_sqlconnection', hint = 'Start one with pgscore serve; select * from pgscore.workers shows which there are. Native models need none.';
-  end if;
-  raise exception 'the service does not answer' using
-    errcode = 'sqlclient_unable_to_establish_sqlconnection', detail = problem, hint = 'Look at its log. Native models need none; score_table() waits for it.';
-end
-$$;
-comment on function pgscore_data._connect_gateway() is 'Connects this session to the gateway of a service that is alive.';
-
 create or replace function pgscore_data._refuse_lost(state text, reason text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -72,11 +8,24 @@ begin
   -- What could not connect said why.
   if state <> '08001' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
-      hint = 'Call again: it is connected to anew. The log of the service says why it went; rows that are longer than it takes are one reason: pgscore serve --gateway-message-limit, 16 MB.';
+      hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes too long, or rows that are longer than the service takes (pgscore serve --gateway-message-limit, 16 MB). If it is not, call again: it is connected to anew.';
   end if;
 end
 $$;
 comment on function pgscore_data._refuse_lost(text, text) is 'Raises that a connection to the gateway was lost before its answer came.';
+
+create or replace function pgscore_data._refuse_lost_late(asked_at timestamptz, state text, reason text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- That a connection was lost before is known at once. What a gateway was about for so long may be what ended it.
+  if clock_timestamp() > asked_at + interval '1 second' then
+    perform pgscore_data._refuse_lost(state, reason);
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_lost_late(timestamptz, text, text) is 'Raises where a connection was lost so long after the request that it is not to be sent again, as it may be the reason.';
 
 create or replace function pgscore_data._take_answer() returns pgscore_models._prediction[]
 language plpgsql volatile
@@ -100,11 +49,16 @@ create or replace function pgscore_data._ask(request text) returns pgscore_model
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  began constant timestamptz := clock_timestamp();
+  until timestamptz;
 begin
   for attempt in 1 .. 2 loop
     begin
       if attempt = 2 then
-        perform pgscore_data._connect_gateway();
+        until := began + pgscore_data._milliseconds_allowed() * interval '1 millisecond';
+        perform pgscore_data._connect_gateway(until);
+        request := pgscore_data._within(request, until);
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
         raise exception 'the service hung up on the request' using
@@ -117,6 +71,7 @@ begin
       when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
         or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
         perform pgscore_data._leave_gateway();
+        perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
         if attempt = 2 then
           perform pgscore_data._refuse_lost(sqlstate, sqlerrm);
           raise;
@@ -132,7 +87,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._ask(text) is 'Sends one request to the gateway and returns its answer, one element for each of the request''s rows. Connects where it must, once more where the connection was lost.';
+comment on function pgscore_data._ask(text) is 'Sends one request to the gateway and returns its answer, one element for each of the request''s rows. Connects where it must, and asks once more where the connection was lost soon.';
 
 create or replace function pgscore_data._drain_gateway() returns void
 language plpgsql volatile
@@ -221,6 +176,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer pgscore_models._columns;
+  began constant timestamptz := clock_timestamp();
 begin
   if pgscore_data._signs() then
     return null;
@@ -232,6 +188,7 @@ begin
   return case when cardinality(answer.scores) = rows then answer end;
 exception
   when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+    perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
     return null;
   when query_canceled then
     perform pgscore_data._leave_gateway();
@@ -301,7 +258,9 @@ begin
     format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
       (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
     'The predictions of rows that were sent; asks for them again where no answer arrived.');
-  execute format('drop function if exists pgscore_models.%I(text, int, name)', base || '_receive');
+  if to_regprocedure(format('pgscore_models.%I(text, int, name)', base || '_receive')) is not null then
+    execute format('drop function pgscore_models.%I(text, int, name)', base || '_receive');
+  end if;
   perform pgscore_data._create_online_score(this_version);
 end
 $$;

@@ -45,7 +45,8 @@ declare
   general text := format('return (pgscore_models._v%s_online(rows::jsonb, asked_by)).score;', this_version);
 begin
   execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns double precision language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    name, case when pgscore_data._cancels_exec() then format($body$
+    name, case when pgscore_data._cancels_exec() then format($body$declare
+  began constant timestamptz := clock_timestamp();
 begin
   begin
     -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
@@ -59,6 +60,7 @@ begin
     when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
       or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
       perform pgscore_data._leave_gateway();
+      perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
     when undefined_column then
       null;
   end;

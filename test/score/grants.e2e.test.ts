@@ -62,6 +62,24 @@ describe('a model that is granted to one role', () => {
     expect((await refusal(bob, `select pgscore.score('sum@2', '{"a": 3}')`)).code).toBe('42501');
   });
 
+  test('warns of a grant to a role that may call no model, with what it lacks', async () => {
+    const superuser = await database.client();
+    await superuser.query('create role "Out Sider"');
+    const notices: { severity: string | undefined; message: string | undefined; hint: string | undefined }[] = [];
+    ada.on('notice', ({ severity, message, hint }) => notices.push({ severity, message, hint }));
+    await ada.query(`begin; select pgscore.grant_model('sum', 'Out Sider'); rollback`);
+    expect(notices).toEqual([
+      {
+        severity: 'WARNING',
+        message: 'role "Out Sider" can call no model yet: it is not a member of pgscore_user',
+        hint: 'grant pgscore_user to "Out Sider";',
+      },
+    ]);
+    await ada.query(`begin; select pgscore.grant_model('sum', 'bob'); rollback`);
+    expect(notices).toHaveLength(1);
+    await superuser.query('drop role "Out Sider"');
+  });
+
   test('is granted and taken back by deployers alone, who find what they did in the audit', async () => {
     expect((await refusal(alice, `select pgscore.grant_model('sum', 'bob')`)).code).toBe('42501');
     const { rows } = await ada.query(

@@ -52,7 +52,7 @@ async function takeThePort(): Promise<void> {
 
 test('who takes the port of the gateway and asks for its password is not told it, from PostgreSQL 16 on', async () => {
   await takeThePort();
-  await alice.query('set pgscore.execution = online; set statement_timeout = 5000');
+  await alice.query('set pgscore.execution = online; set pgscore.deadline = 1000; set statement_timeout = 5000');
   const refused = await refusal(alice, `select score('sum', '{"a": 3}')`);
   expect(told).toContain('pgscore');
   if ((await serverVersionOf(superuser)) < 160_000) return;

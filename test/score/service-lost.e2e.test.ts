@@ -4,7 +4,6 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService, type TestService } from '../support/service.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const SCORE = `select pgscore.score('sum', '{"a": 3}') as score`;
@@ -15,15 +14,8 @@ const superuser = await database.client();
 const alice = await database.client('alice');
 let service = await startAnswering();
 
-async function startAnswering(settings: Record<string, string> = {}): Promise<TestService> {
-  const started = await startTestService(database, { PGSCORE_SCORERS: '1', ...settings });
-  await waitFor(async () => {
-    const { rowCount } = await superuser.query('select from pgscore_data.gateway where worker_id = $1', [
-      started.worker,
-    ]);
-    return rowCount === 1;
-  });
-  return started;
+function startAnswering(settings: Record<string, string> = {}): Promise<TestService> {
+  return startTestService(database, { PGSCORE_SCORERS: '1', ...settings });
 }
 
 beforeAll(async () => {
