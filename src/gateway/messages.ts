@@ -28,7 +28,7 @@ export type GatewaySettings = {
 /** Where a gateway answers: by TCP, and on its machine where it can by a socket, too. */
 export type GatewayAddress = { readonly host: string; readonly port: number; readonly local: LocalSocket | undefined };
 
-export type VersionStep = 'load' | 'try' | 'done';
+export type VersionStep = 'try' | 'done';
 
 export type ToGateway =
   | { readonly type: 'start'; readonly settings: GatewaySettings }
@@ -45,6 +45,6 @@ export type FromGateway =
     }
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
-  /** A version is loaded, which may take long; then tried, which ends a gateway if it never ends; then ready for use, or not. */
+  /** A version is run for the first time on the gateway's thread, which ends a gateway if it never ends; then ready for use, or not. */
   | { readonly type: 'version'; readonly versionId: number; readonly step: VersionStep }
   | { readonly type: 'warning'; readonly message: string; readonly reason: string };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
-import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, VersionStep } from '../gateway/messages.ts';
+import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
@@ -30,7 +30,7 @@ export class GatewayProcess {
   #started = false;
   #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
-  #version: { readonly id: number; readonly step: VersionStep } | undefined;
+  #trying: number | undefined;
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
 
@@ -75,9 +75,9 @@ export class GatewayProcess {
     return this.#statistics;
   }
 
-  /** The version that was being loaded or tried when it was last heard of. */
+  /** The version that was being tried when it was last heard of. */
   get trying(): number | undefined {
-    return this.#version?.id;
+    return this.#trying;
   }
 
   /** Lets it answer the calls in hand, for so long, and ends it. */
@@ -108,7 +108,7 @@ export class GatewayProcess {
           ),
         );
       case 'version':
-        this.#version = message.step === 'done' ? undefined : { id: message.versionId, step: message.step };
+        this.#trying = message.step === 'done' ? undefined : message.versionId;
         return;
       case 'warning':
         return this.#log.warn({ reason: message.reason }, message.message);
@@ -119,7 +119,7 @@ export class GatewayProcess {
 
   #checkSilence(): void {
     const silentMs = performance.now() - this.#heard;
-    if (silentMs < patienceMs(this.#silenceMs, this.#started, this.#version?.step)) return;
+    if (silentMs < patienceMs(this.#silenceMs, this.#started)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }
