@@ -7,7 +7,7 @@ import { ModelSession } from '../model/session.ts';
 import { TreeGraph } from '../model/trees/tree-graph.ts';
 import { loadVersion, type LoadedVersion } from '../versions/load-version.ts';
 import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failure.ts';
-import type { VersionStep } from './messages.ts';
+import type { VersionStep, WantedVersion } from './messages.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { RemoteGraph } from './remote-graph.ts';
 import type { Runner } from './runner.ts';
@@ -86,7 +86,7 @@ export class OnlineModels {
   }
 
   /** Loads versions that calls may soon ask for, one after the other, where that gives up no other. */
-  async warm(versions: readonly { readonly versionId: number; readonly bytes: number }[]): Promise<void> {
+  async warm(versions: readonly WantedVersion[]): Promise<void> {
     for (const { versionId, bytes } of versions) {
       if (this.loaded(versionId) !== undefined || !this.#options.cache.hasRoomFor(bytes)) continue;
       await this.load(versionId).catch(() => undefined);

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
-import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway } from '../gateway/messages.ts';
+import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
 import { patienceMs } from './gateway-patience.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
@@ -31,6 +32,7 @@ export class GatewayProcess {
   #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
   #trying: number | undefined;
+  readonly #preparing = new Map<number, () => void>();
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
 
@@ -80,6 +82,19 @@ export class GatewayProcess {
     return this.#trying;
   }
 
+  /** Has it load versions that calls may soon ask for. */
+  warm(versions: readonly WantedVersion[]): void {
+    this.#send({ type: 'warm', versions });
+  }
+
+  /** Resolves when it has loaded a version, or can't; after `limitMs` at the latest. */
+  async prepare(versionId: number, version: LoadedVersion, limitMs: number): Promise<void> {
+    const prepared = new Promise<void>((resolve) => this.#preparing.set(versionId, resolve));
+    this.#send({ type: 'prepare', versionId, version });
+    await within(Promise.race([prepared, this.exited]), limitMs);
+    this.#preparing.delete(versionId);
+  }
+
   /** Lets it answer the calls in hand, for so long, and ends it. */
   async stop(graceMs: number): Promise<void> {
     this.#send({ type: 'drain' });
@@ -110,6 +125,8 @@ export class GatewayProcess {
       case 'version':
         this.#trying = message.step === 'done' ? undefined : message.versionId;
         return;
+      case 'prepared':
+        return this.#preparing.get(message.versionId)?.();
       case 'warning':
         return this.#log.warn({ reason: message.reason }, message.message);
       case 'alive':

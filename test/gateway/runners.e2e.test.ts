@@ -61,6 +61,7 @@ describe('a model that hangs on a row', () => {
   });
 
   test('keeps no other waiting, nor its own other rows', async () => {
+    expect((await ask(frozen, 2)).rows).toEqual(answerOf(2));
     const client = await WireClient.login(port, password);
     client.send(scorePacket(frozen));
     for (const versionId of [frozen, bystander, sums, bystander])
