@@ -244,6 +244,9 @@ begin
     else
       raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
   end case;
+  if new.action in ('promote', 'set_alias', 'rollback') then
+    perform pgscore_data._wake('models');
+  end if;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
   select new.actor, new.action, base, number,
          (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),

@@ -1,12 +1,14 @@
 import { setImmediate as afterInput } from 'node:timers/promises';
+import { GraphLost } from '../model/graph-lost.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { ModelSession } from '../model/session.ts';
 import type { Call } from './call.ts';
 import { FairTurns, type Turn } from './fair-turns.ts';
-import type { OneAtATime } from './one-at-a-time.ts';
+import type { Run } from './online-models.ts';
 import { rowRefusal } from './row-refusal.ts';
+import { RunSize } from './run-size.ts';
 import { WireError } from './wire-error.ts';
 
 export type Models = {
@@ -14,9 +16,13 @@ export type Models = {
   load(versionId: number): Promise<ModelSession>;
 };
 
+export type RunsInTurn = Models & {
+  /** True where the work takes long and goes on by itself. */
+  inTurn(versionId: number, run: Run): Promise<boolean>;
+};
+
 export type BatcherOptions = {
-  readonly models: Models;
-  readonly thread: OneAtATime;
+  readonly models: RunsInTurn;
   /** Most rows of one run. */
   readonly batchRows: number;
   readonly onRun: (rows: number) => void;
@@ -27,14 +33,17 @@ const MOST_AT_ONCE_ROWS = 64;
 
 /**
  * Runs calls of the same version together. A call that finds the version idle is run at once, a small one by a model that
- * is computed here before anything else is done; what arrives during a run goes into the next.
+ * is computed here before anything else is done; what arrives during a run goes into the next. A run that takes long goes on
+ * beside the next.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #waiting = new Map<number, FairTurns<FeatureRows, Call>>();
+  readonly #size: RunSize;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
+    this.#size = new RunSize(options.batchRows);
   }
 
   add(call: Call, session: ModelSession): void {
@@ -42,9 +51,14 @@ export class Batcher {
     const waiting = this.#waiting.get(versionId);
     const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
     if (waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session)) return;
+    call.onSettled(() => this.#waiting.get(versionId)?.delete(call));
+    this.#wait(versionId, call);
+  }
+
+  #wait(versionId: number, call: Call): void {
+    const waiting = this.#waiting.get(versionId);
     const turns = waiting ?? new FairTurns<FeatureRows, Call>();
     turns.add(call);
-    call.onSettled(() => turns.delete(call));
     if (waiting !== undefined) return;
     this.#waiting.set(versionId, turns);
     void this.#work(versionId, turns);
@@ -63,7 +77,7 @@ export class Batcher {
     return true;
   }
 
-  /** The thread is blocked by a run; afterwards all that came in meanwhile is read before the next is put together. */
+  /** A run may block the thread; afterwards all that came in meanwhile is read before the next is put together. */
   async #work(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
     await afterInput();
     while (!turns.empty) {
@@ -76,17 +90,42 @@ export class Batcher {
   }
 
   async #runNext(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
-    const { models, thread, batchRows } = this.#options;
+    const { models } = this.#options;
     if (models.loaded(versionId) === undefined) await models.load(versionId);
-    await thread.run(async () => {
-      const session = models.loaded(versionId);
-      if (session === undefined) return;
+    let taken: Call[] = [];
+    let ended = Promise.resolve();
+    const work = (session: ModelSession): Promise<void> => {
       for (const call of turns.calls) if (!call.waits) turns.delete(call);
-      for (const run of runsOf(turns.take(batchRows))) await this.#run(run, session);
-    });
+      const next = turns.take(this.#size.of(versionId));
+      taken = next.map(({ call }) => call);
+      ended = this.#runAll(runsOf(next), session, versionId);
+      return ended;
+    };
+    const goesOn = await models.inTurn(versionId, { work, waits: () => taken.some(({ waits }) => waits) });
+    if (goesOn) void this.#leaveOut(versionId, turns, taken, ended);
   }
 
-  async #run({ turns, rows }: Run, session: ModelSession): Promise<void> {
+  /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
+  async #leaveOut(
+    versionId: number,
+    turns: FairTurns<FeatureRows, Call>,
+    taken: readonly Call[],
+    ended: Promise<void>,
+  ): Promise<void> {
+    for (const call of taken) turns.delete(call);
+    await ended;
+    for (const call of taken) if (call.waits && call.rowsLeft > 0) this.#wait(versionId, call);
+  }
+
+  async #runAll(runs: readonly OneRun[], session: ModelSession, versionId: number): Promise<void> {
+    for (const run of runs) {
+      const began = performance.now();
+      await this.#run(run, session);
+      this.#size.ran(versionId, run.rows.length, performance.now() - began);
+    }
+  }
+
+  async #run({ turns, rows }: OneRun, session: ModelSession): Promise<void> {
     this.#options.onRun(rows.length);
     try {
       deal(turns, await session.predictRows(rows), session);
@@ -96,13 +135,13 @@ export class Batcher {
   }
 }
 
-type Run = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
+type OneRun = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
 
 /** Rows of JSON are run together; a call of numbers has many, and is run by itself. */
-function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Run[] {
+function runsOf(turns: readonly Turn<Call, FeatureRows>[]): OneRun[] {
   const alone = turns.filter(({ rows }) => rows instanceof NumberRows);
   const together = turns.filter((turn): turn is Turn<Call, readonly JsonRow[]> => !(turn.rows instanceof NumberRows));
-  const runs = alone.map((turn): Run => ({ turns: [turn], rows: turn.rows }));
+  const runs = alone.map((turn): OneRun => ({ turns: [turn], rows: turn.rows }));
   if (together.length === 0) return runs;
   return [{ turns: together, rows: together.flatMap(({ rows }) => rows) }, ...runs];
 }
@@ -126,6 +165,12 @@ function firstBad({ errors }: Predictions, from: number, rows: number): number {
 
 function runFailure(error: unknown): WireError {
   if (error instanceof WireError) return error;
+  if (error instanceof GraphLost) {
+    return new WireError('XX000', error.message, {
+      hint: 'Call again: another takes its place. The log of the service says which versions do that again and again.',
+      cause: error,
+    });
+  }
   const reason = error instanceof Error ? error.message : String(error);
   return new WireError('XX000', `the model could not be run: ${reason}`, {
     hint: 'The log of the service says more.',

@@ -9,7 +9,6 @@ import type { Call } from './call.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { permissionOf } from './may-score.ts';
 import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
-import { OneAtATime } from './one-at-a-time.ts';
 import { makeSocketFolder, socketPath, type LocalSocket } from './local-socket.ts';
 import { OnlineModels } from './online-models.ts';
 import { Permissions } from './permissions.ts';
@@ -40,6 +39,7 @@ export class Gateway {
   readonly #statistics = noStatistics();
   readonly #links: Link[];
   readonly #recorder: Recorder;
+  readonly #models: OnlineModels;
   readonly #desk: ScoreDesk;
   readonly #signing: (backend: Backend) => Promise<Signing>;
   readonly #settings: GatewaySettings;
@@ -58,19 +58,19 @@ export class Gateway {
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
     this.#recorder = new Recorder(keep, versions, (error) => warn('calls of score() could not be recorded', error));
-    const thread = new OneAtATime();
-    const models = new OnlineModels({
+    this.#models = new OnlineModels({
       link: loading,
       cache: new ModelCache(settings.modelMemoryBytes),
-      thread,
       deadly: settings.deadly,
       onStep,
+      warn,
     });
+    const models = this.#models;
     const onRun = (rows: number): void => countBatch(this.#statistics, rows);
     this.#desk = new ScoreDesk({
       permissions: new Permissions(permissionOf(asking)),
       models,
-      batcher: new Batcher({ models, thread, batchRows: settings.batchRows, onRun }),
+      batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
       mostRows: settings.queueRows,
       onSettled: (call) => this.#settled(call),
     });
@@ -83,6 +83,10 @@ export class Gateway {
       queuedRows: this.#desk.rows,
       unrecorded: this.#recorder.dropped,
     });
+  }
+
+  get models(): Pick<OnlineModels, 'prepare' | 'warm'> {
+    return this.#models;
   }
 
   /** @throws PgscoreError gateway_unavailable, file_unreadable */

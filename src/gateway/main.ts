@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { Link } from '../db/link.ts';
 import { toPgscoreError } from '../errors.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './keep-calls.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
@@ -52,9 +53,26 @@ async function drain(): Promise<void> {
   process.exit(0);
 }
 
+async function prepare(versionId: number, version: LoadedVersion): Promise<void> {
+  try {
+    await gateway?.models.prepare(versionId, version);
+  } catch (error) {
+    warn(`version ${versionId} could not be loaded before its first call`, error);
+  }
+  send({ type: 'prepared', versionId });
+}
+
 process.on('message', (message: ToGateway) => {
-  if (message.type === 'start') void start(message.settings);
-  else void drain();
+  switch (message.type) {
+    case 'start':
+      return void start(message.settings);
+    case 'warm':
+      return void gateway?.models.warm(message.versions);
+    case 'prepare':
+      return void prepare(message.versionId, message.version);
+    case 'drain':
+      return void drain();
+  }
 });
 process.on('disconnect', () => process.exit(0));
 // One client's trouble must not cost the others their connections.

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
 import type { LocalSocket } from './local-socket.ts';
 import type { GatewayStatistics } from './statistics.ts';
 
@@ -28,10 +29,17 @@ export type GatewaySettings = {
 /** Where a gateway answers: by TCP, and on its machine where it can by a socket, too. */
 export type GatewayAddress = { readonly host: string; readonly port: number; readonly local: LocalSocket | undefined };
 
-export type VersionStep = 'load' | 'try' | 'done';
+export type VersionStep = 'try' | 'done';
+
+/** A version that calls may soon ask for, and the size of its file. */
+export type WantedVersion = { readonly versionId: number; readonly bytes: number };
 
 export type ToGateway =
   | { readonly type: 'start'; readonly settings: GatewaySettings }
+  /** Load these where there is room, in this order. */
+  | { readonly type: 'warm'; readonly versions: readonly WantedVersion[] }
+  /** Load this one, which is about to become ready. */
+  | { readonly type: 'prepare'; readonly versionId: number; readonly version: LoadedVersion }
   /** Take no more calls, answer those in hand, and end. */
   | { readonly type: 'drain' };
 
@@ -45,6 +53,8 @@ export type FromGateway =
     }
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
-  /** A version is loaded, which may take long; then tried, which ends a gateway if it never ends; then ready for use, or not. */
+  /** A version is run for the first time on the gateway's thread, which ends a gateway if it never ends; then ready for use, or not. */
   | { readonly type: 'version'; readonly versionId: number; readonly step: VersionStep }
+  /** It is loaded, or can not be. */
+  | { readonly type: 'prepared'; readonly versionId: number }
   | { readonly type: 'warning'; readonly message: string; readonly reason: string };

@@ -1,30 +1,67 @@
 import type { Link } from '../db/link.ts';
-import { PgscoreError } from '../errors.ts';
+import { GraphLost } from '../model/graph-lost.ts';
+import type { Graph } from '../model/graph.ts';
 import type { ModelCache } from '../model/model-cache.ts';
+import { readOutline } from '../model/outline.ts';
 import { ModelSession } from '../model/session.ts';
-import type { Feature } from '../model/signature.ts';
+import { TreeGraph } from '../model/trees/tree-graph.ts';
 import { loadVersion, type LoadedVersion } from '../versions/load-version.ts';
-import type { VersionStep } from './messages.ts';
-import type { OneAtATime } from './one-at-a-time.ts';
-import { WireError } from './wire-error.ts';
+import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failure.ts';
+import type { VersionStep, WantedVersion } from './messages.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { RemoteGraph } from './remote-graph.ts';
+import type { Runner } from './runner.ts';
+import { Runners } from './runners.ts';
+import { warmUp } from './warm-up.ts';
 
 export type OnlineModelsOptions = {
   readonly link: Link;
   readonly cache: ModelCache;
-  /** Keeps a model from being given up in the middle of its run. */
-  readonly thread: OneAtATime;
   /** Versions that are not tried again. */
   readonly deadly: readonly number[];
   readonly onStep: (versionId: number, step: VersionStep) => void;
+  readonly warn: (message: string, error: unknown) => void;
 };
 
-/** The versions that calls ask for: loaded at the first call, kept as long as the memory for models allows. */
+/** Work with a model: what waits for it, and the run itself. */
+export type Run = {
+  readonly work: (session: ModelSession) => Promise<void>;
+  /** Whether anybody waits for what it is about. */
+  readonly waits: () => boolean;
+};
+
+/** A larger one takes too long to load for others to wait. */
+const SMALL_BYTES = 1024 ** 2;
+const LOADING_MS = 120_000;
+const FIRST_RUN_MS = 10_000;
+/** What a runner takes before it has a model. */
+const RUNNER_BYTES = 50 * 1024 ** 2;
+
+type Kept = { readonly session: ModelSession; readonly bytes: number };
+
+/**
+ * The versions that calls ask for: loaded at the first call or before, kept as long as the memory for models allows. Trees
+ * are walked here, all others are computed by runners.
+ */
 export class OnlineModels {
   readonly #options: OnlineModelsOptions;
+  readonly #runners: Runners;
   readonly #loading = new Map<number, Promise<ModelSession>>();
+  /** Of versions that are not walked here. */
+  readonly #homes = new Map<number, Runner>();
+  /** What runners that were set apart have loaded. */
+  readonly #away = new Map<Runner, Map<number, Kept>>();
+  /** Keeps a model that is walked here from being given up in the middle of its run. */
+  readonly #thread = new OneAtATime();
 
   constructor(options: OnlineModelsOptions) {
     this.#options = options;
+    this.#runners = new Runners({
+      onLeft: (runner, gone) => this.#forget(runner, gone),
+      onBack: (runner) => this.#takeBack(runner),
+      onRefused: (versionId) => void options.cache.forget(versionId)?.session.release(),
+      warn: options.warn,
+    });
   }
 
   loaded(versionId: number): ModelSession | undefined {
@@ -33,72 +70,151 @@ export class OnlineModels {
 
   /** Loads a version, once for all who ask meanwhile. */
   load(versionId: number): Promise<ModelSession> {
-    const loading = this.#loading.get(versionId) ?? this.#load(versionId);
+    return this.#once(versionId, async () => {
+      const { link, deadly } = this.#options;
+      if (deadly.includes(versionId)) throw notTriedAgain(versionId);
+      const refusedMs = this.#runners.refusedMs(versionId);
+      if (refusedMs !== undefined) throw refusedForAWhile(versionId, refusedMs);
+      await this.#runners.roomFor(versionId);
+      return this.#begin(versionId, await link.insist((client) => loadVersion(client, versionId)));
+    });
+  }
+
+  /** Loads what is about to become ready. */
+  async prepare(versionId: number, version: LoadedVersion): Promise<void> {
+    if (this.loaded(versionId) === undefined) await this.#once(versionId, () => this.#begin(versionId, version));
+  }
+
+  /** Loads versions that calls may soon ask for, one after the other, where that gives up no other. */
+  async warm(versions: readonly WantedVersion[]): Promise<void> {
+    for (const { versionId, bytes } of versions) {
+      if (this.loaded(versionId) !== undefined || !this.#options.cache.hasRoomFor(bytes)) continue;
+      await this.load(versionId).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Runs a version that is loaded, in its turn; false too where it was given up meanwhile, and nothing was done. True: its
+   * work takes long, and goes on by itself.
+   */
+  inTurn(versionId: number, { work, waits }: Run): Promise<boolean> {
+    const home = this.#homes.get(versionId);
+    return (home?.turn ?? this.#thread).run(async () => {
+      const session = this.loaded(versionId);
+      if (session === undefined || this.#homes.get(versionId) !== home) return false;
+      const ended = work(session);
+      if (home !== undefined) return this.#runners.attend(home, { versionId, ended, waits });
+      await ended;
+      return false;
+    });
+  }
+
+  #once(versionId: number, begin: () => Promise<ModelSession>): Promise<ModelSession> {
+    const under = this.#loading.get(versionId);
+    if (under !== undefined) return under;
+    const loading = begin().catch((error: unknown) => {
+      throw loadFailure(error, versionId);
+    });
     this.#loading.set(versionId, loading);
     const forget = (): boolean => this.#loading.delete(versionId);
     loading.then(forget, forget);
     return loading;
   }
 
-  async #load(versionId: number): Promise<ModelSession> {
-    const { link, cache, thread, deadly } = this.#options;
-    if (deadly.includes(versionId)) throw notTriedAgain(versionId);
-    try {
-      const version = await link.insist((client) => loadVersion(client, versionId));
-      return await thread.run(() => cache.get(versionId, () => this.#begin(versionId, version)));
-    } catch (error) {
-      throw loadFailure(error, versionId);
-    }
+  #begin(versionId: number, version: LoadedVersion): Promise<ModelSession> {
+    const runners = this.#runners;
+    const small = version.bytes.length <= SMALL_BYTES && !runners.isSlow(versionId);
+    const runner = small ? runners.common : runners.own();
+    return new Promise((resolve, reject) => {
+      const begin = async (): Promise<void> => {
+        if (!runners.serves(runner)) return resolve(this.#begin(versionId, version));
+        const loading = this.#loadIn(runner, versionId, version);
+        loading.then(resolve, reject);
+        if (small) await runners.attend(runner, { versionId, ended: loading, waits: () => true });
+        else await loading;
+      };
+      runner.turn.run(begin).catch(reject);
+    });
   }
 
-  async #begin(
-    versionId: number,
-    { bytes, signature }: LoadedVersion,
-  ): Promise<{ session: ModelSession; size: number }> {
-    const { onStep } = this.#options;
+  async #loadIn(runner: Runner, versionId: number, version: LoadedVersion): Promise<ModelSession> {
+    const { cache } = this.#options;
     try {
-      onStep(versionId, 'load');
-      const session = await ModelSession.load(bytes, signature);
-      onStep(versionId, 'try');
-      await warmUp(session);
-      return { session, size: bytes.length };
+      const { walked, bytes } = await this.#limited(runner, versionId, LOADING_MS, () =>
+        runner.load(versionId, version),
+      );
+      const session = new ModelSession(
+        walked ? treesOf(version) : new RemoteGraph(runner, versionId, () => this.#released(runner, versionId)),
+        version.signature,
+      );
+      await this.#runFirst(runner, versionId, session, walked);
+      if (walked) this.#homes.delete(versionId);
+      else this.#homes.set(versionId, runner);
+      await cache.put(versionId, session, walked || this.#runners.isCommon(runner) ? bytes : bytes + RUNNER_BYTES);
+      return session;
     } finally {
-      onStep(versionId, 'done');
+      this.#endIdle(runner);
     }
   }
-}
 
-/** The first run allocates what later ones use. What the model says of such a row is nothing to us. */
-async function warmUp(session: ModelSession): Promise<void> {
-  const { features } = session.signature;
-  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
-  await session.predictRows([row]).catch(() => undefined);
-}
-
-function sample({ type, width }: Feature): unknown {
-  if (width > 1) return Array.from({ length: width }, () => 0);
-  if (type === 'bool') return false;
-  return type === 'string' ? '' : 0;
-}
-
-function notTriedAgain(versionId: number): WireError {
-  return new WireError('55000', `version ${versionId} hung or crashed the service whenever it was loaded`, {
-    hint: 'Promote another version; a restart of the service tries it again.',
-  });
-}
-
-function loadFailure(error: unknown, versionId: number): WireError {
-  if (!(error instanceof PgscoreError)) {
-    return new WireError('58000', `version ${versionId} could not be read from the database`, {
-      hint: 'The log of the service says why; the call may succeed when tried again.',
-      cause: error,
-    });
+  async #runFirst(runner: Runner, versionId: number, session: ModelSession, walked: boolean): Promise<void> {
+    if (!walked) return this.#limited(runner, versionId, FIRST_RUN_MS, () => warmUp(session));
+    const { onStep } = this.#options;
+    onStep(versionId, 'try');
+    await warmUp(session).finally(() => onStep(versionId, 'done'));
   }
-  if (error.code === 'version_missing') {
-    return new WireError('42704', `version ${versionId} is not ready or was dropped`, {
-      hint: 'pgscore.models lists the versions that can be scored with.',
-      cause: error,
-    });
+
+  async #limited<T>(runner: Runner, versionId: number, limitMs: number, work: () => Promise<T>): Promise<T> {
+    const reason = `loading it, or its first run, took longer than ${limitMs / 1000} s`;
+    const limit = setTimeout(() => this.#runners.giveUp(runner, versionId, reason), limitMs);
+    return work().finally(() => clearTimeout(limit));
   }
-  return new WireError(error.retry ? '58000' : '55000', error.message, { hint: error.remedy, cause: error });
+
+  #released(runner: Runner, versionId: number): void {
+    if (this.#homes.get(versionId) === runner && this.loaded(versionId) === undefined) this.#homes.delete(versionId);
+    this.#endIdle(runner);
+  }
+
+  #endIdle(runner: Runner): void {
+    if (this.#isHome(runner) || this.#runners.isCommon(runner) || !this.#runners.serves(runner)) return;
+    runner.kill('it had nothing to do');
+  }
+
+  #isHome(runner: Runner): boolean {
+    return [...this.#homes.values()].includes(runner);
+  }
+
+  #forget(runner: Runner, gone: boolean): void {
+    const away = this.#away.get(runner) ?? new Map<number, Kept>();
+    this.#away.delete(runner);
+    for (const [versionId, home] of this.#homes) {
+      if (home !== runner) continue;
+      const kept = this.#options.cache.forget(versionId);
+      this.#homes.delete(versionId);
+      if (kept !== undefined) away.set(versionId, kept);
+    }
+    if (!gone) this.#away.set(runner, away);
+  }
+
+  /** What was not loaded elsewhere meanwhile is used again. */
+  #takeBack(runner: Runner): boolean {
+    const away = this.#away.get(runner) ?? new Map<number, Kept>();
+    this.#away.delete(runner);
+    for (const [versionId, { session, bytes }] of away) {
+      const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
+      if (elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
+        runner.release(versionId);
+      } else {
+        this.#homes.set(versionId, runner);
+        void this.#options.cache.put(versionId, session, bytes);
+      }
+    }
+    return this.#isHome(runner);
+  }
+}
+
+function treesOf({ bytes, signature }: LoadedVersion): Graph {
+  const trees = TreeGraph.of(readOutline(bytes), signature);
+  if (trees === undefined) throw new GraphLost('the model was said to be of trees, and is not');
+  return trees;
 }

@@ -15,7 +15,7 @@ export type RunOutput = {
 
 /** Whatever computes a graph. It knows tensors only; what they mean is in the signature. */
 export type Graph = {
-  /** Runs the graph on `rows` rows for these outputs. Throws where the model refuses the rows. Blocks the thread meanwhile. */
+  /** Runs the graph on `rows` rows for these outputs. Throws where the model refuses the rows, and GraphLost. One of this process blocks the thread meanwhile. */
   run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]>;
   /** The same in this turn of the event loop, where the graph can. */
   runAtOnce?(inputs: readonly RunInput[], rows: number): RunOutput[];

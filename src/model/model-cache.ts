@@ -18,11 +18,28 @@ export class ModelCache {
     if (known !== undefined) return known;
     const before = process.memoryUsage.rss();
     const { session, size } = await load();
-    const bytes = Math.max(process.memoryUsage.rss() - before, size);
+    await this.put(versionId, session, Math.max(process.memoryUsage.rss() - before, size));
+    return session;
+  }
+
+  /** Keeps a session that was loaded elsewhere, and takes so much memory there. */
+  async put(versionId: number, session: ModelSession, bytes: number): Promise<void> {
     await this.#makeRoom(bytes);
     this.#entries.set(versionId, { session, bytes });
     this.#used += bytes;
-    return session;
+  }
+
+  /** Gives a session up without releasing it, with what it took. */
+  forget(versionId: number): { readonly session: ModelSession; readonly bytes: number } | undefined {
+    const entry = this.#entries.get(versionId);
+    if (!this.#entries.delete(versionId)) return undefined;
+    this.#used -= entry?.bytes ?? 0;
+    return entry;
+  }
+
+  /** Whether so much more fits, without giving anything up. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#used + bytes <= this.#limit;
   }
 
   /** The session of a version, where it is loaded; it counts as used. */

@@ -5,6 +5,7 @@ import { buildFeeds } from './feeds.ts';
 import type { Feeds } from './feeds.ts';
 import type { Graph, RunOutput } from './graph.ts';
 import { fastestGraph } from './fastest-graph.ts';
+import { GraphLost } from './graph-lost.ts';
 import { checkRows } from './observed-output.ts';
 import { reasonOf } from './ort-errors.ts';
 import { blankErrors, emptyPredictions } from './predictions.ts';
@@ -54,6 +55,7 @@ export class ModelSession {
    * Scores the rows of a batch, whose columns are found by the names of the features. A row that can't be scored is in
    * `errors` and spoils no other; `unread` are rows that the reader of the batch gave up.
    * @throws PgscoreError feature_column_missing, feature_column_mistyped, model_output_rows
+   * @throws GraphLost
    */
   predict(batch: RecordBatch, unread?: ReadonlyMap<number, RowError>): Promise<Predictions> {
     return this.#predict(buildFeeds(batch, this.signature, this.#texts, unread));
@@ -119,6 +121,7 @@ export class ModelSession {
     try {
       outputs = await this.#graph.run(inputs, rows, this.#outputs);
     } catch (error) {
+      if (error instanceof GraphLost) throw error;
       this.#refusals += 1;
       return { code: 'refused_by_model', message: reasonOf(error) };
     }

@@ -6,6 +6,7 @@ import type { DeployOptions } from '../model/deploy-options.ts';
 import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
 import { acceptVersion } from '../versions/accept-version.ts';
 import { claimVersion, type ClaimedVersion } from '../versions/claim-version.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
 import { readOriginal } from '../versions/read-artifact.ts';
 import { renewVersion } from '../versions/renew-version.ts';
 import { rejectVersion } from '../versions/reject-version.ts';
@@ -23,6 +24,8 @@ export type Checking = {
   readonly leaseMs: number;
   readonly metrics: RunMetrics;
   readonly log: Logger;
+  /** Has a version loaded where its calls are answered. */
+  readonly prepare: (versionId: number, version: LoadedVersion) => Promise<void>;
   /** False when the service stops. */
   readonly goesOn: () => boolean;
 };
@@ -42,7 +45,7 @@ async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Prom
   await beat.use((client) => renewVersion(client, version.version_id, version.attempt, leaseMs)).catch(() => undefined);
 }
 
-async function checkVersion(version: ClaimedVersion, { link, limits, metrics, log }: Checking): Promise<void> {
+async function checkVersion(version: ClaimedVersion, { link, limits, prepare, metrics, log }: Checking): Promise<void> {
   const began = Date.now();
   try {
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
@@ -54,6 +57,7 @@ async function checkVersion(version: ClaimedVersion, { link, limits, metrics, lo
       limits,
     );
     const native = await makeNative(link, version.version_id, served ?? bytes, signature, proof);
+    if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
     const [accepted] = await link.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),
     );

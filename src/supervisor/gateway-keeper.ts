@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
+import type { Link } from '../db/link.ts';
 import type { GatewayAddress, GatewaySettings } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Logger } from '../log.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
+import { wantedVersions } from '../versions/wanted-versions.ts';
 import { GatewayProcess } from './gateway-process.ts';
+import { Wakeable } from './wakeable.ts';
 
 const AUTHENTICATION_MS = 10_000;
+const PREPARING_MS = 10_000;
+/** A promotion wakes it at once. */
+const WARM_MS = 60_000;
 const SHORT_LIFE_MS = 5000;
 /** A version in whose first run so many gateways died is left alone, for the sake of all others. */
 const DEADLY = 2;
@@ -23,15 +30,20 @@ export class GatewayKeeper {
   #gateway: GatewayProcess | undefined;
   #address: GatewayAddress | undefined;
   #lastPort = 0;
+  readonly #warming: Wakeable;
   readonly #deaths = new Map<number, number>();
   #stopped = false;
   #wake: () => void = () => undefined;
 
-  constructor(config: ServiceConfig, onListening: (login: GatewayLogin) => void, log: Logger) {
+  constructor(config: ServiceConfig, link: Link, onListening: (login: GatewayLogin) => void, log: Logger) {
     this.#settings = settingsOf(config);
     this.#silenceMs = config.gateway.silenceMs;
     this.#onListening = onListening;
     this.#log = log;
+    const warm = async (): Promise<void> => {
+      if (this.#address !== undefined) this.#gateway?.warm(await link.use((client) => wantedVersions(client)));
+    };
+    this.#warming = new Wakeable('loading models', WARM_MS, warm, log);
   }
 
   /** The one that listens; undefined while none does. */
@@ -55,9 +67,20 @@ export class GatewayKeeper {
     void this.#keep(first);
   }
 
+  /** Has the versions loaded that calls may soon ask for. */
+  warm(): void {
+    this.#warming.wake();
+  }
+
+  /** Resolves when a version is loaded that is about to become ready, or soon anyway: its first call loads it then. */
+  async prepare(versionId: number, version: LoadedVersion): Promise<void> {
+    if (this.#address !== undefined) await this.#gateway?.prepare(versionId, version, PREPARING_MS);
+  }
+
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#wake();
+    await this.#warming.stop();
     await this.#gateway?.stop(graceMs);
     this.#address = undefined;
   }
@@ -72,6 +95,7 @@ export class GatewayKeeper {
         this.#address = address;
         this.#lastPort = address.port;
         this.#onListening({ ...address, user, password });
+        this.#warming.wake();
       },
       () => {
         // Another may have taken a port that was picked at random.
@@ -101,7 +125,7 @@ export class GatewayKeeper {
   #blame(version: number | undefined): void {
     if (version === undefined) return;
     this.#deaths.set(version, (this.#deaths.get(version) ?? 0) + 1);
-    this.#log.error({ versionId: version }, 'the gateway died while it loaded a version');
+    this.#log.error({ versionId: version }, 'the gateway died in the first run of a version');
   }
 
   #deadly(): number[] {

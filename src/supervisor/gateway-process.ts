@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
-import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, VersionStep } from '../gateway/messages.ts';
+import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
+import type { LoadedVersion } from '../versions/load-version.ts';
 import { patienceMs } from './gateway-patience.ts';
 
 const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
@@ -30,7 +31,8 @@ export class GatewayProcess {
   #started = false;
   #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
-  #version: { readonly id: number; readonly step: VersionStep } | undefined;
+  #trying: number | undefined;
+  readonly #preparing = new Map<number, () => void>();
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
 
@@ -75,9 +77,22 @@ export class GatewayProcess {
     return this.#statistics;
   }
 
-  /** The version that was being loaded or tried when it was last heard of. */
+  /** The version that was being tried when it was last heard of. */
   get trying(): number | undefined {
-    return this.#version?.id;
+    return this.#trying;
+  }
+
+  /** Has it load versions that calls may soon ask for. */
+  warm(versions: readonly WantedVersion[]): void {
+    this.#send({ type: 'warm', versions });
+  }
+
+  /** Resolves when it has loaded a version, or can't; after `limitMs` at the latest. */
+  async prepare(versionId: number, version: LoadedVersion, limitMs: number): Promise<void> {
+    const prepared = new Promise<void>((resolve) => this.#preparing.set(versionId, resolve));
+    this.#send({ type: 'prepare', versionId, version });
+    await within(Promise.race([prepared, this.exited]), limitMs);
+    this.#preparing.delete(versionId);
   }
 
   /** Lets it answer the calls in hand, for so long, and ends it. */
@@ -108,8 +123,10 @@ export class GatewayProcess {
           ),
         );
       case 'version':
-        this.#version = message.step === 'done' ? undefined : { id: message.versionId, step: message.step };
+        this.#trying = message.step === 'done' ? undefined : message.versionId;
         return;
+      case 'prepared':
+        return this.#preparing.get(message.versionId)?.();
       case 'warning':
         return this.#log.warn({ reason: message.reason }, message.message);
       case 'alive':
@@ -119,7 +136,7 @@ export class GatewayProcess {
 
   #checkSilence(): void {
     const silentMs = performance.now() - this.#heard;
-    if (silentMs < patienceMs(this.#silenceMs, this.#started, this.#version?.step)) return;
+    if (silentMs < patienceMs(this.#silenceMs, this.#started)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }

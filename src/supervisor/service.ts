@@ -72,7 +72,7 @@ class Supervisor implements Service {
     const readerUrl = readerUrlOf(config);
     this.#links = controlLinks(config);
     this.#scorers = new ScorerPool(config, readerUrl, log);
-    this.#gateway = new GatewayKeeper(config, () => this.#loops.beat.wake(), log);
+    this.#gateway = new GatewayKeeper(config, this.#links.beat, () => this.#loops.beat.wake(), log);
     const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
       new Settlement(this.#links.settle, this.#metrics, log),
@@ -213,6 +213,7 @@ class Supervisor implements Service {
     this.#lookFor(hint === 'run' ? 'runs' : 'all');
     if (hint === 'run') return;
     if (hint === 'labels') return this.#watch.wake();
+    if (hint === 'models') return this.#gateway.warm();
     this.#loops.check.wake();
     this.#loops.beat.wake();
   }
@@ -285,6 +286,7 @@ class Supervisor implements Service {
       leaseMs,
       metrics: this.#metrics,
       log: this.#log,
+      prepare: (versionId, version) => this.#gateway.prepare(versionId, version),
       goesOn: () => this.#state === 'running',
     };
   }

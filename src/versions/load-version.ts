@@ -4,7 +4,7 @@ import { PgscoreError } from '../errors.ts';
 import type { Signature } from '../model/signature.ts';
 import { readServed } from './read-artifact.ts';
 
-export type LoadedVersion = { readonly bytes: Buffer; readonly signature: Signature };
+export type LoadedVersion = { readonly bytes: Uint8Array; readonly signature: Signature };
 
 const readSignature = statement<[versionId: number], { signature: Signature }>(
   'read_signature',

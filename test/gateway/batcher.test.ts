@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { Batcher, type Models } from '../../src/gateway/batcher.ts';
+import { Batcher, type RunsInTurn } from '../../src/gateway/batcher.ts';
 import type { Call } from '../../src/gateway/call.ts';
 import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../src/gateway/permissions.ts';
@@ -41,16 +41,18 @@ function slowModel() {
 function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve(true), model = slowModel() } = {}) {
   const { runs, session } = model;
   const loaded = new Set<number>();
-  const models: Models = {
+  const thread = new OneAtATime();
+  const models: RunsInTurn = {
     loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
     load: (versionId) => {
       loaded.add(versionId);
       return Promise.resolve(session);
     },
+    inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
   };
   const batches: number[] = [];
   const settled: Call[] = [];
-  const batcher = new Batcher({ models, thread: new OneAtATime(), batchRows, onRun: (rows) => batches.push(rows) });
+  const batcher = new Batcher({ models, batchRows, onRun: (rows) => batches.push(rows) });
   const desk = new ScoreDesk({
     permissions: new Permissions(permit),
     models,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { Batcher } from '../../../src/gateway/batcher.ts';
+import { Batcher, type RunsInTurn } from '../../../src/gateway/batcher.ts';
 import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
 import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../../src/gateway/permissions.ts';
@@ -45,12 +45,17 @@ export async function startGatewayToAttack(
   onDefect: (error: unknown) => void,
 ): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
-  const models = { loaded: () => session, load: () => Promise.resolve(session) };
+  const thread = new OneAtATime();
+  const models: RunsInTurn = {
+    loaded: () => session,
+    load: () => Promise.resolve(session),
+    inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
+  };
   const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect);
   const desk = new ScoreDesk({
     permissions: new Permissions(() => Promise.resolve(true)),
     models,
-    batcher: new Batcher({ models, thread: new OneAtATime(), batchRows: 64, onRun: () => undefined }),
+    batcher: new Batcher({ models, batchRows: 64, onRun: () => undefined }),
     mostRows: 10_000,
     onSettled: (call) => recorder.record(call),
   });

@@ -1,0 +1,2 @@
+/** What computed a graph is gone, which says nothing of the rows. */
+export class GraphLost extends Error {}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { childrenOf, startedWith } from '../support/processes.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { ENDLESS, SLOW_SIGNATURE, SLOW_X, slowModel } from '../support/slow-model.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { addVersion, gatewayOf, versionIdOf } from './online.ts';
+import { fieldsOf, queryPacket, rowsOf, WireClient } from './wire-client.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+const add = (name: string, steps: number): Promise<number> =>
+  addVersion(superuser, name, slowModel(steps), SLOW_SIGNATURE);
+const [hanging, frozen, bystander, crashing, slow, last] = [
+  await add('hanging', ENDLESS),
+  await add('frozen', ENDLESS),
+  await add('bystander', ENDLESS),
+  await add('crashing', ENDLESS),
+  await add('slow', 4000),
+  await add('last', ENDLESS),
+];
+const service = await startTestService(database, { PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' });
+await deployBytes(await database.client('ada'), 'sums', weightedModel({ x: 'float64' }));
+const sums = await versionIdOf(superuser, 'sums@1');
+const { pid: gatewayPid, port, password } = await gatewayOf(service);
+
+type Asked = { readonly error?: Record<string, string>; readonly rows?: unknown; readonly ms: number };
+
+/** Asks on a connection of its own. */
+async function ask(versionId: number, x: number, { deadline = 30_000, rows = 1 } = {}): Promise<Asked> {
+  const client = await WireClient.login(port, password);
+  const began = performance.now();
+  const given = Array.from({ length: rows }, () => ({ x }));
+  const answer = await client.ask(
+    `score ${JSON.stringify({ version: versionId, role: 'alice', deadline })}\n${JSON.stringify(given)}`,
+  );
+  const ms = performance.now() - began;
+  client.destroy();
+  const [first] = answer;
+  return first?.type === 'E' ? { error: fieldsOf(first), ms } : { rows: rowsOf(answer), ms };
+}
+
+/** Asks for the row that takes long. */
+function scorePacket(version: number): Buffer {
+  return queryPacket(`score ${JSON.stringify({ version, role: 'alice', deadline: 30_000 })}\n{"x": ${SLOW_X}}`);
+}
+
+const answerOf = (x: number): unknown => [[String(x), null, null]];
+
+describe('a model that hangs on a row', () => {
+  test('keeps nobody past the deadline', async () => {
+    expect((await ask(hanging, 2)).rows).toEqual(answerOf(2));
+    const { error, ms } = await ask(hanging, SLOW_X, { deadline: 1500 });
+    expect(error).toMatchObject({ C: '57014' });
+    expect(ms).toBeGreaterThan(1499);
+    expect(ms).toBeLessThan(5000);
+  });
+
+  test('keeps no other waiting, nor its own other rows', async () => {
+    expect((await ask(frozen, 2)).rows).toEqual(answerOf(2));
+    const client = await WireClient.login(port, password);
+    client.send(scorePacket(frozen));
+    for (const versionId of [frozen, bystander, sums, bystander])
+      expect((await ask(versionId, 3)).rows).toEqual(answerOf(3));
+    expect(client.replies).toEqual([]);
+    client.destroy();
+  });
+
+  test('is answered by SQL by its deadline', async () => {
+    await superuser.query(
+      `insert into pgscore_data.alias (model_id, alias, version_id)
+       select model_id, 'champion', version_id from pgscore_data.version where version_id = $1`,
+      [frozen],
+    );
+    const alice = await database.client('alice');
+    await alice.query('set pgscore.deadline = 1500');
+    const began = performance.now();
+    expect(await refusal(alice, `select score('frozen', '{"x": ${SLOW_X}}')`)).toMatchObject({ code: '57014' });
+    expect(performance.now() - began).toBeLessThan(6000);
+  });
+
+  test('twice is refused for a while, which the log says, and the gateway and others live on', async () => {
+    const refused = await waitFor(
+      async () => {
+        const { error } = await ask(hanging, SLOW_X, { deadline: 4000 });
+        return error?.['C'] === '55000' ? error : undefined;
+      },
+      { message: 'the refusal', timeout: 60_000 },
+    );
+    expect(refused).toMatchObject({
+      C: '55000',
+      M: expect.stringContaining('twice within ten minutes'),
+      H: expect.stringContaining('Promote another version'),
+    });
+    expect(service.log()).toContain(`version ${hanging} hung, and the process that ran it is killed`);
+    expect(service.log()).toMatch(/as the second time, it is refused for \d+ minutes/);
+    expect((await ask(bystander, 3)).rows).toEqual(answerOf(3));
+    expect((await gatewayOf(service)).pid).toBe(gatewayPid);
+  });
+});
+
+test('a model that takes long is answered when it is done, others and its own other rows before', async () => {
+  expect((await ask(slow, 1)).rows).toEqual(answerOf(1));
+  const settled: string[] = [];
+  const note =
+    (name: string) =>
+    (answer: Asked): Asked => {
+      settled.push(name);
+      return answer;
+    };
+  const long = ask(slow, SLOW_X, { deadline: 60_000 }).then(note('long'));
+  const quick = [ask(bystander, 5).then(note('bystander')), ask(slow, 6).then(note('own'))];
+  expect((await Promise.all(quick)).map(({ rows }) => rows)).toEqual([answerOf(5), answerOf(6)]);
+  expect((await long).rows).toEqual(answerOf(SLOW_X));
+  expect(settled.at(-1)).toBe('long');
+});
+
+test('a runner that is killed in the middle of a run costs that call an error, and nobody else', async () => {
+  expect((await ask(crashing, 1)).rows).toEqual(answerOf(1));
+  const client = await WireClient.login(port, password);
+  client.send(scorePacket(crashing));
+  // Is answered by another runner, once that one was set apart.
+  expect((await ask(crashing, 2)).rows).toEqual(answerOf(2));
+  for (const pid of await childrenOf(gatewayPid)) process.kill(pid, 'SIGKILL');
+  const [error] = await client.answer();
+  expect(fieldsOf(error!)).toMatchObject({ C: 'XX000', H: expect.any(String) });
+  client.destroy();
+  for (const versionId of [crashing, bystander, sums]) expect((await ask(versionId, 7)).rows).toEqual(answerOf(7));
+  expect((await gatewayOf(service)).pid).toBe(gatewayPid);
+});
+
+test('a runner has no credentials', async () => {
+  await ask(bystander, 1);
+  const runners = await childrenOf(gatewayPid);
+  expect(runners.length).toBeGreaterThan(0);
+  for (const pid of runners) expect(await startedWith(pid)).not.toMatch(/canary|postgres(ql)?:|PGPASS|PGSCORE/);
+});
+
+test('runners end with a gateway that is killed, one that hangs too', async () => {
+  await ask(last, 1);
+  const client = await WireClient.login(port, password);
+  client.send(scorePacket(last));
+  await ask(bystander, 1);
+  const runners = await childrenOf(gatewayPid);
+  expect(runners.length).toBeGreaterThan(0);
+  process.kill(gatewayPid, 'SIGKILL');
+  await waitFor(() => runners.every((pid) => !isAlive(pid)), { message: 'the end of the runners' });
+  client.destroy();
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
