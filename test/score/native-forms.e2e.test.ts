@@ -109,14 +109,6 @@ test('a session that has scored a table goes on where another changes the table'
   expect(await both()).toEqual([25, 25]);
 });
 
-test('a real for a feature in double precision is the number that it is written as, however the row comes', async () => {
-  await alice.query('create table written as select 1::float8 as a, 0.1::real as "B"');
-  const whole = await score(`select score('Sum', w) from written w`);
-  expect(whole).toBe(2);
-  expect(await score(`select score('Sum', r) from (select * from written offset 0) r`)).toBe(whole);
-  expect(await score(`select score('Sum', to_jsonb(w)) from written w`)).toBe(whole);
-});
-
 test('what is no row is refused as before', async () => {
   const refused = { code: '42804', message: expect.stringMatching(/^score\(\) takes a row, not /) };
   for (const value of ['5', 'true', `'5'::text`, `now()`, `'{1,2}'::int[]`, `'1 day'::interval`, `'[1]'::jsonb`])
