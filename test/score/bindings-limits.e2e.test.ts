@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
+import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
@@ -77,3 +78,22 @@ test.each([100, 101])(
     }
   },
 );
+
+test('the typed function of the champion gives what the task of the champion is, unless a view uses it', async () => {
+  await deployBytes(ada, 'turned', weightedModel({ x: 'float32' }));
+  const labels = { task: 'multiclass', class_labels: ['small', 'middle', 'large'], features: ['x'] };
+  await deployBytes(ada, 'turned', classModel(3), labels);
+  await alice.query('create table sizes as select 2::real as x');
+  await alice.query(`select pgscore.bind('turned', 'sizes')`);
+  await ada.query(`select pgscore.promote('turned@2')`);
+  expect(await value('select pgscore_models.turned(s) from sizes s')).toBe('large');
+  await ada.query(`select pgscore.rollback('turned')`);
+  await alice.query('create view used as select pgscore_models.turned(s) as score from sizes s');
+  expect(await value('select score from used')).toBe(2);
+  await ada.query(`select pgscore.promote('turned@2')`);
+  expect((await refusal(alice, 'select score from used')).code).toBe('55000');
+  expect(await value(`select problem from pgscore.bindings where model = 'turned'`)).toContain('set aside');
+  await ada.query(`select pgscore.rollback('turned')`);
+  expect(await value('select score from used')).toBe(2);
+  await alice.query('drop table sizes cascade');
+});
