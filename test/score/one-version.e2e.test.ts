@@ -104,7 +104,7 @@ test('a model that is not written as a constant, an alias and a version are look
 
 test('renamed and dropped models are known by the name that they have', async () => {
   await deployBytes(ada, 'brief', weightedModel({ a: 'float32', b: 'float32' }));
-  const call = (model: string): Promise<unknown> => bob.query(`select score('${model}', '{"a": 1, "b": 2}'::jsonb)`);
+  const call = (model: string): Promise<unknown> => bob.query(`select score($1, '{"a": 1, "b": 2}'::jsonb)`, [model]);
   await ada.query(`select pgscore.grant_model('brief', 'bob')`);
   await call('brief');
   await ada.query(`select pgscore.rename_model('brief', 'shorter')`);
