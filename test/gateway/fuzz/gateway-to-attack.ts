@@ -52,6 +52,7 @@ export async function startGatewayToAttack(
     models,
     batcher: new Batcher({ models, thread: new OneAtATime(), batchRows: 64, onRun: () => undefined }),
     mostRows: 10_000,
+    alwaysRows: 1000,
     onSettled: (call) => recorder.record(call),
   });
   const server = new GatewayServer({
