@@ -13,6 +13,9 @@ declare
   reason text;
   remedy text;
 begin
+  if model is null then
+    raise exception 'the model is NULL' using errcode = 'null_value_not_allowed', hint = 'Name it: churn for its champion, churn@3 for a version, churn@challenger for an alias.';
+  end if;
   select m.model_id, m.name into _find_version.model_id, model_name from pgscore_data.model m
    where m.name = base and exists (select from pgscore_data.version v where v.model_id = m.model_id and v.state <> 'dropped');
   if model_name is null then

@@ -54,6 +54,7 @@ as $$
 begin
   raise exception 'feature % is %, not %', quote_ident(feature), left(value::text, 80), wanted using
     errcode = 'datatype_mismatch', hint = case
+      when value in ('"NaN"', '"Infinity"', '"-Infinity"') then format('A whole number can not be it. Leave such rows out (where abs(%1$I) < ''Infinity''), or give a value.', feature)
       when jsonb_typeof(value) = 'string' and wanted in ('a number', 'a whole number') then pgscore_models._number_remedy(feature, value #>> '{}')
       when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then format('A text is never taken for a boolean: cast it, as in %I::boolean.', feature)
       else 'Give the feature as the model was trained on it: select inputs from pgscore.models.'
@@ -145,7 +146,7 @@ declare
   naming constant text := 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
 begin
   if jsonb_typeof(given) <> 'object' then
-    raise exception 'score() takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
+    raise exception 'the model takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
       hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
   end if;
   unnamed := given ? 'f1' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$');

@@ -181,7 +181,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception 'score() takes a row, not the value %', quote_literal(left(value, 80)) using errcode = 'datatype_mismatch',
+  raise exception 'the model takes a row, not the value %', quote_literal(left(value, 80)) using errcode = 'datatype_mismatch',
     hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
 end
 $$;
@@ -192,7 +192,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception 'score() takes a row, not the array %', left(value, 80) using errcode = 'datatype_mismatch',
+  raise exception 'the model takes a row, not the array %', left(value, 80) using errcode = 'datatype_mismatch',
     hint = 'pgscore.score_rows(''model'', array(select c from customers c)) scores many rows; score(''model'', c) from customers c, each of them.';
 end
 $$;
@@ -216,17 +216,24 @@ $$;
 comment on function pgscore_models._given(anyelement) is 'A row as jsonb; raises for an array of records without a type.';
 
 create or replace function pgscore_models._json_row(value text) returns jsonb
-language plpgsql stable parallel safe
+language plpgsql stable parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  detail text;
 begin
   if value !~ '^\s*(\{|null\s*$)' then
     perform pgscore_models._refuse_scalar(value);
   end if;
   return value::jsonb;
+exception
+  when invalid_text_representation then
+    get stacked diagnostics detail = pg_exception_detail;
+    raise exception 'the row is not JSON: %', left(value, 80) using errcode = 'invalid_text_representation', detail = detail,
+      hint = 'Write it as {"feature": value, …}, its names in double quotes; jsonb_build_object(''feature'', value, …) writes it so.';
 end
 $$;
-comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no object.';
+comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no object. Not for workers, which begin no subtransaction before PostgreSQL 17.';
 
 do $$
 declare

@@ -134,7 +134,7 @@ export const OPTIONS = {
     'PGSCORE_GATEWAY_QUEUE_ROWS',
     'integer',
     '16384',
-    'rows that may wait to be scored by score(), and most rows of one call',
+    'rows that may wait to be scored before calls of more than 1000 are refused, and most rows of one call',
   ),
   gatewayBatchRows: spec(
     '--gateway-batch-rows',

@@ -1,6 +1,7 @@
 import type { FeatureRows } from '../model/number-rows.ts';
 import type { Signature } from '../model/signature.ts';
 import type { Answer, Part } from './answer.ts';
+import { RowRefusal } from './row-refusal.ts';
 import type { ScoreRequest } from './score-request.ts';
 import { WireError } from './wire-error.ts';
 
@@ -86,7 +87,9 @@ export class Call {
   }
 
   fail(error: WireError): void {
-    if (this.#settled === undefined) this.#settle(error);
+    if (this.#settled !== undefined) return;
+    const { place } = this.request;
+    this.#settle(error instanceof RowRefusal && place !== undefined ? error.among(place) : error);
   }
 
   #await(): Promise<Answer> {

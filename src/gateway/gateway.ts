@@ -23,6 +23,8 @@ import type { WatchedVersions } from './watched-versions.ts';
 import type { WireError } from './wire-error.ts';
 
 const PATIENCE_MS = 10_000;
+/** What score_rows() sends at a time. */
+const ALWAYS_ROWS = 1000;
 /** SQLSTATEs of errors in the service or its database. */
 const OURS = /^(?:58|XX|55)/;
 const QUIET_MS = 1000;
@@ -72,6 +74,7 @@ export class Gateway {
       models,
       batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
       mostRows: settings.queueRows,
+      alwaysRows: ALWAYS_ROWS,
       onSettled: (call) => this.#settled(call),
     });
   }

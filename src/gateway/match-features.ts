@@ -1,7 +1,8 @@
 import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
+import { mistypedAs } from '../model/row-feeds.ts';
 import type { Feature } from '../model/signature.ts';
-import { missingFeature, rowRefusal } from './row-refusal.ts';
+import { missingFeature, rowRefusal, shown } from './row-refusal.ts';
 import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
 /**
@@ -15,9 +16,9 @@ export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): 
   rows.forEach((row, index) => {
     if (areNumbers(row, features)) return;
     const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
-    for (const { name } of features) {
-      if (isFlat(fit[name])) continue;
-      throw rowRefusal({ code: 'mistyped_value', message: `${name} is not a value` }, index, rows.length);
+    for (const feature of features) {
+      const value = fit[feature.name];
+      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), index, rows.length);
     }
     if (fit !== row) matched ??= [...rows];
     if (matched !== undefined) matched[index] = fit;

@@ -1,5 +1,5 @@
 import type { RowError, RowErrorCode } from '../model/row-error.ts';
-import { WireError } from './wire-error.ts';
+import { WireError, type WireErrorParts } from './wire-error.ts';
 
 const STATES: Partial<Record<RowErrorCode, string>> = { null_feature: '22004', mistyped_value: '42804' };
 
@@ -15,19 +15,57 @@ const REMEDIES: Readonly<Record<RowErrorCode, string>> = {
   non_finite_output: 'Look at the values of the row: the model has no finite answer for them.',
 };
 
+/** Where the rows of a call stand among all that its caller gave: the first of them, from 1, of how many. */
+export type Place = { readonly first: number; readonly of: number };
+
+/** A row that can't be scored, and which. */
+export class RowRefusal extends WireError {
+  readonly #parts: WireErrorParts;
+  readonly #index: number;
+
+  constructor(sqlstate: string, message: string, parts: WireErrorParts, index: number, rows: number) {
+    super(sqlstate, message, { ...parts, detail: rowDetail(index + 1, rows) });
+    this.#parts = parts;
+    this.#index = index;
+  }
+
+  /** The same, said of all the rows. */
+  among({ first, of }: Place): RowRefusal {
+    return new RowRefusal(this.sqlstate, this.message, this.#parts, this.#index + first - 1, of);
+  }
+}
+
 /** Why a call has no answer: row `index` of `rows` can't be scored. */
-export function rowRefusal({ code, message }: RowError, index: number, rows: number): WireError {
-  return new WireError(STATES[code] ?? '22023', message, { detail: rowDetail(index, rows), hint: REMEDIES[code] });
+export function rowRefusal({ code, message }: RowError, index: number, rows: number): RowRefusal {
+  return new RowRefusal(STATES[code] ?? '22023', message, { hint: REMEDIES[code] }, index, rows);
 }
 
 /** Why a call has no answer: a row lacks a feature. A forgotten column is no NULL. */
-export function missingFeature(name: string, index: number, rows: number): WireError {
-  return new WireError('42703', `the row has no column "${name}", which is a feature of the model`, {
-    detail: rowDetail(index, rows),
-    hint: 'Pass a row with a column of that name, or a JSON object with that key; pgscore.models lists the features.',
-  });
+export function missingFeature(name: string, index: number, rows: number): RowRefusal {
+  const hint =
+    'Pass a row with a column of that name, or a JSON object with that key; pgscore.models lists the features.';
+  return new RowRefusal(
+    '42703',
+    `the row has no column "${name}", which is a feature of the model`,
+    { hint },
+    index,
+    rows,
+  );
 }
 
-function rowDetail(index: number, rows: number): string | undefined {
-  return rows === 1 ? undefined : `Row ${index + 1} of ${rows}.`;
+/** Why a call has no answer: JSON that is no object. */
+export function noRow(value: unknown, index: number, rows: number): RowRefusal {
+  const hint = "Pass the columns of a row by their names, as in jsonb_build_object('name', value, …).";
+  const message = `the model takes a row, not ${shown(value)}`;
+  return new RowRefusal('42804', message, { hint }, index, rows);
+}
+
+/** What nests, however deep, is told by its brackets. */
+export function shown(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return (JSON.stringify(value) ?? '').slice(0, 80);
+  return Array.isArray(value) ? '[…]' : '{…}';
+}
+
+function rowDetail(row: number, rows: number): string | undefined {
+  return rows === 1 ? undefined : `Row ${row} of ${rows}.`;
 }

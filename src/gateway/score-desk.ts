@@ -10,8 +10,10 @@ export type ScoreDeskOptions = {
   readonly permissions: Permissions;
   readonly models: Models;
   readonly batcher: Batcher;
-  /** Rows of all calls in hand. Calls need no limit of their own: a connection has one at a time. */
+  /** Rows of all calls in hand, past which larger calls are refused. */
   readonly mostRows: number;
+  /** A call of no more is always taken: a connection has one at a time, and there is a limit to these. */
+  readonly alwaysRows: number;
   readonly onSettled: (call: Call) => void;
 };
 
@@ -44,7 +46,8 @@ export class ScoreDesk {
       this.#rows -= length;
       this.#options.onSettled(call);
     });
-    if (this.#rows > this.#options.mostRows) call.fail(queueFull(this.#rows - length));
+    const { mostRows, alwaysRows } = this.#options;
+    if (length > alwaysRows && this.#rows > mostRows) call.fail(queueFull(this.#rows - length));
     else this.#begin(call);
     return call;
   }
@@ -81,7 +84,7 @@ export class ScoreDesk {
 
 function queueFull(rows: number): WireError {
   return new WireError('53300', `too many rows wait to be scored: ${rows}`, {
-    hint: 'Score whole tables with pgscore.score_table() or pgscore.score_rows(), or try again later.',
+    hint: 'Try again later, or score whole tables with pgscore.score_table().',
   });
 }
 

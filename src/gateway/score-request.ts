@@ -1,6 +1,7 @@
 import type { JsonRow } from '../model/json-rows.ts';
 import type { FeatureRows } from '../model/number-rows.ts';
 import { NUMBERS, readNumbers, type About, type SentNumbers } from './read-numbers.ts';
+import { noRow, RowRefusal, type Place } from './row-refusal.ts';
 import { isSeveral, notSupported } from './verb.ts';
 import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
@@ -19,12 +20,16 @@ export type ScoreRequest = {
   readonly rows: FeatureRows;
   /** What rows of numbers are about, as far as it was sent; others say it themselves. */
   readonly about: About;
+  /** Where they are not all that the caller has. */
+  readonly place?: Place | undefined;
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
 export type ReplyKind = 'rows' | 'columns' | 'score';
 
-type Head = Omit<ScoreRequest, 'rows' | 'about'>;
+type Body = Pick<ScoreRequest, 'rows' | 'about' | 'place'>;
+
+type Head = Omit<ScoreRequest, keyof Body>;
 
 export type RequestLimits = {
   readonly deadlineMs: number;
@@ -33,6 +38,8 @@ export type RequestLimits = {
 };
 
 const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
+/** Which rows they are of those that the caller has. */
+const PLACE = /^from (?<first>\d{1,9}) of (?<of>\d{1,9})\n/;
 const LONGEST_ID = 200;
 /** A name of PostgreSQL. */
 const LONGEST_ROLE_BYTES = 63;
@@ -49,15 +56,16 @@ export class ScoreRequestReader {
 
   /**
    * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "reply"
-   * where given, and below it a row `{…}`, a list of rows, or rows of numbers.
+   * where given, and below it a row `{…}`, a list of rows, or rows of numbers; between them `from 1001 of 2900` where
+   * these are some of the caller's rows.
    */
   read(text: string): ScoreRequest {
     const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
-    const { rows, about } = readRows(text.slice(this.#text.length), this.#limits);
+    const { rows, about, place } = readBody(text.slice(this.#text.length), this.#limits);
     if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
     // Written out: to spread the head took 3 µs, a twentieth of a call.
     const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
-    return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about };
+    return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about, place };
   }
 
   #readHead(text: string): Head {
@@ -116,7 +124,19 @@ function checkId(id: unknown): string | null {
   throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
 }
 
-function readRows(text: string, limits: RequestLimits): Pick<ScoreRequest, 'rows' | 'about'> {
+function readBody(text: string, limits: RequestLimits): Body {
+  const found = PLACE.exec(text.slice(0, 40));
+  if (found === null) return readRows(text, limits);
+  const [line] = found;
+  const place = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
+  try {
+    return { ...readRows(text.slice(line.length), limits), place };
+  } catch (error) {
+    throw error instanceof RowRefusal ? error.among(place) : error;
+  }
+}
+
+function readRows(text: string, limits: RequestLimits): Body {
   if (text.startsWith(NUMBERS)) {
     const sent = numbersOf(text);
     checkLength(sent.rows.length, limits);
@@ -137,14 +157,15 @@ function checkRows(rows: unknown, limits: RequestLimits): JsonRow[] {
   if (isObject(rows)) return [rows];
   if (!Array.isArray(rows) || rows.length === 0) throw invalid('below it is neither a row nor a list of rows');
   checkLength(rows.length, limits);
-  if (!rows.every(isObject)) throw invalid('a row is not an object');
-  return rows;
+  const index = rows.findIndex((row) => !isObject(row));
+  if (index >= 0) throw noRow(rows[index], index, rows.length);
+  return rows as JsonRow[];
 }
 
 function checkLength(rows: number, { mostRows }: RequestLimits): void {
   if (rows <= mostRows) return;
   throw new WireError('54000', `a call of ${rows} rows is past the limit of ${mostRows}`, {
-    hint: 'Score so many rows with pgscore.score_table() or pgscore.score_rows().',
+    hint: 'Score whole tables with pgscore.score_table(); --gateway-queue-rows of the service sets the limit.',
   });
 }
 

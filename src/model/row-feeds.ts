@@ -109,9 +109,13 @@ const WANTED: Readonly<Record<TensorType, string>> = {
   string: 'a text',
 };
 
-function mistyped({ name, type, width }: Feature, value: unknown): RowError {
+function mistyped(feature: Feature, value: unknown): RowError {
+  return mistypedAs(feature, (JSON.stringify(value) ?? '').slice(0, 80));
+}
+
+/** `shown`: the value, as far as it is told. */
+export function mistypedAs({ name, type, width }: Feature, shown: string): RowError {
   const wanted = width > 1 ? `an array of ${width} numbers` : WANTED[type];
-  const shown = (JSON.stringify(value) ?? '').slice(0, 80);
   return { code: 'mistyped_value', message: `feature ${name} is ${shown}, not ${wanted}`, feature: name };
 }
 

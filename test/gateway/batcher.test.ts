@@ -58,6 +58,7 @@ function stage({ batchRows = 10, mostRows = 1000, permit = () => Promise.resolve
     models,
     batcher,
     mostRows,
+    alwaysRows: 1,
     onSettled: (call) => settled.push(call),
   });
   const score = (xs: number[], { deadlineMs = 5000, versionId = 1 } = {}): Call =>
@@ -199,17 +200,20 @@ describe('calls of one version', () => {
     expect(await scores(next)).toEqual([1]);
   });
 
-  test('past the room of the queue are refused, and taken again when there is room', async () => {
+  test('past the room of the queue are refused, but for small ones, and taken again when there is room', async () => {
     const { run, score, desk } = stage({ mostRows: 4 });
     const first = score([1, 2, 3]);
     const { finish } = await run(0);
     const full = score([4, 5]);
-    expect(await errorOf(full)).toMatchObject({ sqlstate: '53300', hint: expect.stringContaining('score_table') });
-    expect(desk.rows).toBe(3);
+    expect(await errorOf(full)).toMatchObject({ sqlstate: '53300', hint: expect.not.stringContaining('score_rows') });
+    const small = [score([6]), score([7])];
+    expect(desk.rows).toBe(5);
     finish();
     await scores(first);
-    const again = score([4, 5]);
     (await run(1)).finish();
+    expect(await Promise.all(small.map(scores))).toEqual([[6], [7]]);
+    const again = score([4, 5]);
+    (await run(2)).finish();
     expect(await scores(again)).toEqual([4, 5]);
   });
 });

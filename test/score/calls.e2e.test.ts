@@ -208,15 +208,15 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
 describe('score() refuses', () => {
   test('a value, and says how to pass the row', async () => {
     const refused = await refusal(alice, `select score('sum', p.id) from points p`);
-    expect(refused).toMatchObject({ code: '42804', message: `score() takes a row, not the value '1'` });
+    expect(refused).toMatchObject({ code: '42804', message: `the model takes a row, not the value '1'` });
     expect(refused.hint).toContain("select score('model', c) from customers c");
     expect((await refusal(alice, `select score('sum', 'hello')`)).message).toBe(
-      `score() takes a row, not the value 'hello'`,
+      `the model takes a row, not the value 'hello'`,
     );
     for (const other of [`'{1,2}'::int[]`, `'1 day'::interval`, `'[1]'::jsonb`])
       expect(await refusal(alice, `select score('sum', ${other})`)).toMatchObject({
         code: '42804',
-        message: expect.stringMatching(/^score\(\) takes a row, not /),
+        message: expect.stringMatching(/^the model takes a row, not /),
       });
   });
 
@@ -225,16 +225,32 @@ describe('score() refuses', () => {
     async (array) => {
       expect(await refusal(alice, `select score('sum', ${array})`)).toMatchObject({
         code: '42804',
-        message: expect.stringMatching(/^score\(\) takes a row, not the array \[/),
+        message: expect.stringMatching(/^the model takes a row, not the array \[/),
         hint: expect.stringContaining('pgscore.score_rows('),
       });
       for (const call of [`predict('sum', ${array})`, `classify('kind', ${array})`, `score('kind', ${array}, 'small')`])
         expect(await refusal(alice, `select pgscore.${call}`)).toMatchObject({
           code: '42804',
-          message: expect.stringMatching(/^score\(\) takes a row, not /),
+          message: expect.stringMatching(/^the model takes a row, not /),
         });
     },
   );
+
+  test('a text that is not JSON, and a model that is NULL, and says what to write', async () => {
+    for (const call of [`score('sum', '{"a": 1, "b": 2')`, `pgscore.predict('sum', '{''a'': 1}')`])
+      expect(await refusal(alice, `select ${call}`)).toMatchObject({
+        code: '22P02',
+        message: expect.stringMatching(/^the row is not JSON: \{/),
+        detail: expect.any(String),
+        hint: expect.stringContaining('jsonb_build_object('),
+      });
+    for (const call of [`score(null, p)`, `pgscore.predict(null, p)`])
+      expect(await refusal(alice, `select ${call} from points p`)).toMatchObject({
+        code: '22004',
+        message: 'the model is NULL',
+        hint: expect.stringContaining('churn@3'),
+      });
+  });
 
   test('a row without names', async () => {
     expect(await refusal(alice, `select score('sum', row(1, 2))`)).toMatchObject({

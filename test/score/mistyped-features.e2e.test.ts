@@ -42,6 +42,26 @@ test.each([
   }
 });
 
+test.each(['NaN', 'Infinity', '-Infinity'])(
+  '%s for a whole number is refused as what it is, not as a text',
+  async (given) => {
+    const of = `from (select '${given}'::float8 as "Of It") r`;
+    const { code, message, hint } = await refusal(alice, `select score('whole', r) ${of}`);
+    expect({ code, message }).toEqual({ code: '42804', message: `feature "Of It" is "${given}", not a whole number` });
+    const [, condition = ''] = /\((where .*)\), or/.exec(hint ?? '') ?? [];
+    const remedied = `select score('whole', r) ${of} ${condition}`;
+    expect((await alice.query(remedied)).rows).toEqual([]);
+  },
+);
+
+test('a value that nests is refused by the same words online', async () => {
+  const call = `select score('one', '{"Of It": {"a": 1}}')`;
+  expect((await refusal(alice, call)).message).toBe('feature "Of It" is {"a": 1}, not a number');
+  await alice.query('set pgscore.execution = online');
+  expect((await refusal(alice, call)).message).toBe('feature Of It is {…}, not a number');
+  await alice.query('set pgscore.execution = native');
+});
+
 test('a text that says no number is refused without a cast that would fail on it alone', async () => {
   const { hint } = await refusal(alice, `select score('one', '{"Of It": "much"}')`);
   expect(hint).toContain('the number that the model was trained on');

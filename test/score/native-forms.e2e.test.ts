@@ -110,7 +110,7 @@ test('a session that has scored a table goes on where another changes the table'
 });
 
 test('what is no row is refused as before', async () => {
-  const refused = { code: '42804', message: expect.stringMatching(/^score\(\) takes a row, not /) };
+  const refused = { code: '42804', message: expect.stringMatching(/^the model takes a row, not /) };
   for (const value of ['5', 'true', `'5'::text`, `now()`, `'{1,2}'::int[]`, `'1 day'::interval`, `'[1]'::jsonb`])
     expect(await refusal(alice, `select score('Sum', ${value})`)).toMatchObject(refused);
 });
@@ -200,7 +200,7 @@ test('with a bound table in the database, rows of every other kind go their own 
   expect(await score(`select score('logistic', r) as score from "all real" r where id = 7`)).toBe(
     await score(`select pgscore_models.logistic(r) as score from "all real" r where id = 7`),
   );
-  const refused = { code: '42804', message: expect.stringMatching(/^score\(\) takes a row, not /) };
+  const refused = { code: '42804', message: expect.stringMatching(/^the model takes a row, not /) };
   for (const value of ['5', 'true', `'5'::text`, `now()`, `'{1,2}'::int[]`, `'1 day'::interval`])
     expect(await refusal(alice, `select score('logistic', ${value})`)).toMatchObject(refused);
 });

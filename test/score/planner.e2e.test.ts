@@ -33,7 +33,23 @@ beforeAll(async () => {
   await service.stop();
 });
 
-type Plan = { 'Total Cost': number; Filter?: string };
+const MANY = `pgscore.score_rows('online', array(select p from points p))`;
+
+test.each([`select s.score from ${MANY} s`, `select (${MANY}).score`])(
+  'EXPLAIN of score_rows() asks no service: %s',
+  async (text) => {
+    await planOf(text);
+  },
+);
+
+test('score_rows() is estimated at as much as score() of the rows that it is taken to have', async () => {
+  const plan = await planOf(`select s.score from ${MANY} s`);
+  expect(plan['Plan Rows']).toBe(1000);
+  const each = await planOf(`select score('online', p) from points p limit 1000`);
+  expect(plan['Total Cost'] / each['Total Cost']).toBeCloseTo(1, 1);
+});
+
+type Plan = { 'Total Cost': number; 'Plan Rows': number; Filter?: string };
 
 async function planOf(text: string): Promise<Plan> {
   const explain = `explain (format json) ${text}`;

@@ -72,6 +72,13 @@ describe.each([
     expect(await whilePromoting(text)).toHaveLength(PROMOTED_INSIDE * sessions.length);
   });
 
+  test('neither do several calls of score_rows(), nor these beside others', async () => {
+    const some = `pgscore.score_rows('sum', array(select p from points p where g.g > 0 and p.n <= 200))`;
+    const text = `select array_agg(distinct x order by x) as answers from (values (1), (2), (3)) g (g), lateral ${some} s,
+      lateral (select s.score union all select score('sum', s.features) union all select (pgscore.score_rows('sum', array[s.features])).score) v (x) where (s.features).n % 50 = g.g`;
+    expect(await whilePromoting(text)).toHaveLength(PROMOTED_INSIDE * sessions.length);
+  });
+
   test('neither does score_rows(), which asks for the rows in several parts', async () => {
     const text = `select array_agg(distinct s.score) as answers from pgscore.score_rows('sum', array(select p from points p)) s`;
     expect(await whilePromoting(text)).toHaveLength(PROMOTED_INSIDE * sessions.length);

@@ -108,9 +108,48 @@ test('score_rows() takes an array of jsonb, for rows that have no type of their 
   ]);
 });
 
-test('score_rows() of several sessions at once are all answered', async () => {
-  const sessions = await Promise.all((['alice', 'alice', 'bob', 'bob'] as const).map((role) => database.client(role)));
-  const text = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 20000) n)) s`;
+test('score_rows() of two dozen sessions at once are all answered', async () => {
+  const roles = ['alice', 'bob'] as const;
+  const sessions = await Promise.all(Array.from({ length: 24 }, (_, n) => database.client(roles[n % 2] ?? 'bob')));
+  const text = `select count(s.score)::int as rows from pgscore.score_rows('sum', array(select jsonb_build_object('a', n, 'B', 1) from generate_series(1, 5000) n)) s`;
   const answers = await Promise.all(sessions.map(async (session) => (await session.query(text)).rows));
-  expect(answers).toEqual(sessions.map(() => [{ rows: 20_000 }]));
+  expect(answers).toEqual(sessions.map(() => [{ rows: 5000 }]));
+}, 60_000);
+
+describe('rows that are longer than the service takes a thousand of', () => {
+  const scored = (element: string, from: string): string =>
+    `select count(s.score)::int as rows, sum(s.score) as sum from pgscore.score_rows('sum', array(select ${element} from ${from})) s`;
+  const right = [{ rows: 1500, sum: (1500 * 1501) / 2 + 15_000 }];
+
+  beforeAll(async () => {
+    await alice.query(
+      `create table long as select n as a, n as x, 1 as b, repeat('x', 20000) as long from generate_series(1, 1500) n`,
+    );
+    await alice.query(`create table padded as select l.*, 'x'::char(8) as pad from long l`);
+  });
+
+  test.each([
+    ['of a table', 'l', 'long l'],
+    ['with a column in padding', 'p', 'padded p'],
+    ['of JSON', 'to_jsonb(l)', 'long l'],
+  ])('are scored: %s', async (_, element, from) => {
+    expect((await alice.query(scored(element, from))).rows).toEqual(right);
+  });
+
+  test('also where labels find them by the long column', async () => {
+    await ada.query(`select pgscore.log_calls('sum', key => array['long'])`);
+    expect((await alice.query(scored('l', 'long l'))).rows).toEqual(right);
+    await ada.query(`select pgscore.log_calls('sum', key => '{}')`);
+  });
+});
+
+test('score_rows() reads a feature by any name, and that of a column called x', async () => {
+  await deployBytes(ada, 'named', weightedModel({ x: 'float32', 'Of "It"': 'string', r: 'float32' }));
+  await alice.query(
+    `create table named as select n as x, 'red'::char(9) as "of ""it""", 0.1 as r from generate_series(1, 150) n`,
+  );
+  const { rows } = await alice.query(
+    `select count(*)::int as rows, bool_and(s.score = (s.features).x + 10 + 100 * 0.1::real) as right from pgscore.score_rows('named', array(select n from named n)) s`,
+  );
+  expect(rows).toEqual([{ rows: 150, right: true }]);
 });

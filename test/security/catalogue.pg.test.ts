@@ -77,6 +77,7 @@ describe('functions', () => {
       'pgscore._is_uncommitted(bigint)',
       'pgscore._ready_version(text)',
       'pgscore._segments_of(integer)',
+      'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
       'pgscore_models._route(text)',
       'pgscore_models._rows_writer(integer,regtype)',

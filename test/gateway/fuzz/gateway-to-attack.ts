@@ -57,6 +57,7 @@ export async function startGatewayToAttack(
     models,
     batcher: new Batcher({ models, batchRows: 64, onRun: () => undefined }),
     mostRows: 10_000,
+    alwaysRows: 1000,
     onSettled: (call) => recorder.record(call),
   });
   const server = new GatewayServer({
