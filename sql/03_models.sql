@@ -212,6 +212,7 @@ begin
   case new.action
     when 'promote' then
       perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+      perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
       perform pgscore_data._set_alias(version.version_id, 'champion');
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
@@ -222,11 +223,13 @@ begin
       end if;
       if new.argument = 'champion' then
         perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+        perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'rollback' then
+      perform pgscore_data._refuse_kept_champion(this_model, null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);
       perform pgscore_data._renew_bindings(this_model);
     when 'drop_version' then

@@ -117,6 +117,9 @@ declare
   champion jsonb := (select v.signature from pgscore_data.alias a join pgscore_data.version v using (version_id) where a.model_id = b.model_id and a.alias = 'champion');
   problem text := case when champion is null then 'the model has no champion' else pgscore._binding_problem(relation, champion) end;
 begin
+  if b.released then
+    problem := coalesce(problem, pgscore_data._keeps_champion(b) || ' goes by the champion');
+  end if;
   if pgscore_data._may_use_type(relation) then
     begin
       perform pgscore_data._bind_versions(b.model_id, base, relation);

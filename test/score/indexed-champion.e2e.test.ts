@@ -1,0 +1,75 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+/** a + 10 b, then b + 10 a. */
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await deployBytes(ada, 'sum', weightedModel({ b: 'float32', a: 'float32' }));
+  await ada.query(`select pgscore.promote('sum@1')`);
+  await superuser.query('grant usage on schema alice to pgscore_owner; grant usage on schema alice to ada');
+  await alice.query('create table points as select i::real as a, (200 - i)::real as b from generate_series(1, 200) i');
+  await alice.query(`select pgscore.bind('sum', 'points')`);
+});
+
+afterEach(async () => {
+  await alice.query('drop index if exists kept');
+  await alice.query(`select pgscore.bind('sum', 'points')`);
+  await ada.query(`select pgscore.promote('sum@1')`);
+});
+
+const KEPT = {
+  'an index on the function of the champion': 'create index kept on points (pgscore_models.sum(points))',
+  'an index on score()': `create index kept on points (score('sum', points))`,
+  'a part of an index by the champion': 'create index kept on points (a) where pgscore_models.sum(points) > 100',
+};
+
+describe.each(Object.entries(KEPT))('%s', (_, create) => {
+  test.each([
+    ['promote', `select pgscore.promote('sum@2')`],
+    ['set_alias', `select pgscore.set_alias('sum@2', 'champion')`],
+    ['rollback', `select pgscore.rollback('sum')`],
+  ])('has %s refused, which would leave it with scores of two versions', async (_action, change) => {
+    await ada.query(`select pgscore.promote('sum@2'), pgscore.promote('sum@1')`);
+    await alice.query(create);
+    expect(await refusal(ada, change)).toMatchObject({
+      code: '2BP01',
+      message: 'index alice.kept goes by the champion of model "sum", and would be of two versions',
+      hint: expect.stringContaining('pgscore_models.sum_v1(alice.points)'),
+    });
+    await alice.query('drop index kept');
+    await ada.query(change);
+  });
+
+  test('holds up no deployer who unbinds the table: its functions refuse then, instead of a wrong answer', async () => {
+    await alice.query(create);
+    await ada.query(`select pgscore.unbind('sum', relation) from pgscore.bindings`);
+    await ada.query(`select pgscore.promote('sum@2')`);
+    const find = 'select count(*) from points p where pgscore_models.sum(p) > 100';
+    expect(await refusal(alice, find)).toMatchObject({ code: '55000' });
+  });
+});
+
+test('an index on the function of a version, or on score() of one, holds nothing up', async () => {
+  await alice.query('create index kept on points (pgscore_models.sum_v1(points))');
+  await alice.query(`create index kept_too on points (score('sum@1', points))`);
+  await ada.query(`select pgscore.promote('sum@2')`);
+  await alice.query('drop index kept_too');
+});
+
+test('the present champion may be promoted again', async () => {
+  await alice.query('create index kept on points (pgscore_models.sum(points))');
+  await ada.query(`select pgscore.promote('sum@1')`);
+});
