@@ -63,37 +63,59 @@ function differences(prediction: JsonRow, row: JsonRow): string[] {
   });
 }
 
-type Answer = { key: string; score: number | null; label: string | null };
+type Answer = { key: string; score: number | null; label: string | null; probabilities: Record<string, number> | null };
 
 /** What a way says of every committed row of a model, in the order of the keys. */
-async function answers({ name, key }: GoldenModel, score: string, label: string): Promise<Answer[]> {
-  const text = `select t.${ident(key.name)}::text as key, ${score} as score, ${label} as label from ${ident(name)} t order by 1`;
+async function answers({ key }: GoldenModel, from: string, columns: Columns): Promise<Answer[]> {
+  const { score, label, probabilities } = columns;
+  const text = `select t.${ident(key.name)}::text as key, ${score} as score, ${label} as label, ${probabilities} as probabilities
+    from ${ident(from)} t order by 1`;
   return (await alice.query<Answer>(text)).rows;
 }
 
-/** What the run over the table said. */
-async function batchAnswers({ name, key, task }: GoldenModel): Promise<Answer[]> {
-  const score = task === 'multiclass' ? 'null::float8' : 'score';
-  const label = task === 'regression' ? 'null::text' : 'label';
-  const text = `select ${ident(key.name)}::text as key, ${score} as score, ${label} as label from ${ident(`${name}_scores`)} order by 1`;
-  return (await alice.query<Answer>(text)).rows;
+type Columns = { readonly score: string; readonly label: string; readonly probabilities: string };
+
+const NOTHING: Columns = { score: 'null::float8', label: 'null::text', probabilities: 'null::jsonb' };
+
+/** What the run over the table said: every class has a column of its own. */
+function stored({ task, class_labels: labels }: GoldenModel): Columns {
+  if (task === 'regression') return { ...NOTHING, score: 't.score' };
+  const members = labels.map((label) => `${alice.escapeLiteral(label)}, t.${ident(`probability_${label}`)}`);
+  const probabilities = `jsonb_build_object(${members.join(', ')})`;
+  return { score: task === 'multiclass' ? NOTHING.score : 't.score', label: 't.label', probabilities };
 }
 
-function calls({ name, task }: GoldenModel): { score: string; label: string } {
+/** score(), classify() and all that predict() gives. */
+function called({ name, task }: GoldenModel): Columns {
   const literal = alice.escapeLiteral(name);
-  const label = task === 'regression' ? 'null::text' : `pgscore.classify(${literal}, t)`;
-  return { score: task === 'multiclass' ? 'null::float8' : `pgscore.score(${literal}, t)`, label };
+  const score = `pgscore.score(${literal}, t)`;
+  if (task === 'regression') return { ...NOTHING, score };
+  return {
+    score: task === 'multiclass' ? NOTHING.score : score,
+    label: `pgscore.classify(${literal}, t)`,
+    probabilities: `pgscore.predict(${literal}, t) -> 'probabilities'`,
+  };
 }
 
 /** Rows whose answers differ by more than the design allows; a label may, where the score is at the threshold. */
 function differing(some: readonly Answer[], others: readonly Answer[]): unknown[] {
   return some.flatMap((one, index) => {
     const other = others[index];
-    const near = Math.abs((one.score ?? 0) - (other?.score ?? 0)) <= TOLERANCE * Math.max(1, Math.abs(one.score ?? 0));
-    const same = one.key === other?.key && (one.score === null) === (other.score === null) && near;
-    const sameLabel = one.label === other?.label || Math.abs((one.score ?? 0) - 0.5) <= TOLERANCE;
-    return same && sameLabel ? [] : [{ one, other }];
+    if (other === undefined || one.key !== other.key) return [{ one, other }];
+    const sameLabel = one.label === other.label || Math.abs((one.score ?? 0) - 0.5) <= TOLERANCE;
+    return sameLabel && areNear(one.score, other.score) && haveNearProbabilities(one, other) ? [] : [{ one, other }];
   });
+}
+
+function areNear(one: number | null, other: number | null): boolean {
+  return one === null || other === null ? one === other : distance(other, one) <= 1;
+}
+
+function haveNearProbabilities(one: Answer, other: Answer): boolean {
+  const [some, others] = [one.probabilities ?? {}, other.probabilities ?? {}];
+  const classes = Object.keys(some);
+  if (classes.length !== Object.keys(others).length) return false;
+  return classes.every((label) => areNear(some[label] ?? null, others[label] ?? null));
 }
 
 describe.each(goldenModels.map((model) => [model.name, model] as const))('%s', (_, model) => {
@@ -109,28 +131,33 @@ describe.each(goldenModels.map((model) => [model.name, model] as const))('%s', (
     expect(predictions.flatMap((prediction, index) => differences(prediction, rows[index] ?? {}))).toEqual([]);
   });
 
-  test('batch, online, native and bound agree on every committed row', async () => {
+  test('batch, online, native and bound agree on every committed row, and on the probability of every class', async () => {
     const { rows: ways } = await alice.query<{ native: boolean; not_native: string | null }>(
       `select execution like '%native' as native, not_native from pgscore.models where model = $1`,
       [model.name],
     );
     expect(ways[0]).toEqual({ native: true, not_native: null });
 
-    const { score, label } = calls(model);
+    const columns = called(model);
     await alice.query('set pgscore.execution = online');
-    const online = await answers(model, score, label);
+    const online = await answers(model, model.name, columns);
     await alice.query('set pgscore.execution = native');
-    const native = await answers(model, score, label);
+    const native = await answers(model, model.name, columns);
     await alice.query('reset pgscore.execution');
     await alice.query('select pgscore.bind($1, $2::text::regclass)', [model.name, ident(model.name)]);
+    const typed = `pgscore_models.${ident(model.name)}(t)`;
     const bound = await answers(
       model,
-      score,
-      model.task === 'multiclass' ? `pgscore_models.${ident(model.name)}(t)` : label,
+      model.name,
+      model.task === 'multiclass' ? { ...columns, label: typed } : { ...columns, score: typed },
     );
-    const batch = await batchAnswers(model);
+    const batch = await answers(model, `${model.name}_scores`, stored(model));
 
-    expect(online).toHaveLength(rows.length);
+    expect(batch).toHaveLength(rows.length);
+    const classes = model.task === 'regression' ? [] : model.class_labels;
+    for (const answer of [batch[0], online[0], native[0], bound[0]]) {
+      expect(Object.keys(answer?.probabilities ?? {}).toSorted()).toEqual(classes.toSorted());
+    }
     expect(differing(batch, online)).toEqual([]);
     expect(differing(batch, native)).toEqual([]);
     expect(differing(batch, bound)).toEqual([]);

@@ -79,3 +79,25 @@ test('a request of another release is refused with the way out, and the session 
   expect((await refusal(superuser, `select pgscore_data._ask('rank {}')`)).code).toBe('0A000');
   expect(await score(superuser)).toBe(21);
 });
+
+test('requests as the functions of the release before rows of numbers wrote them are answered as those read it', async () => {
+  const version = await versionIdOf(superuser, 'sum@1');
+  const request = (reply: string, more = '', rows = '[{"a": 1, "b": 2}, {"a": 3, "b": 4}]'): string =>
+    `score {"version":${version},"reply":"${reply}"${more},"role":"alice","deadline":2000,"id":"of another release"}\n${rows}`;
+  await superuser.query('set pgscore.execution = online');
+  expect(await score(superuser)).toBe(21);
+  for (const more of ['', ',"log":true', ',"log":true,"inputs":false']) {
+    const scores = 'select array(select p.score from unnest(pgscore_data._ask($1)) p) as scores';
+    expect((await superuser.query(scores, [request('rows', more)])).rows).toEqual([{ scores: [21, 43] }]);
+    await superuser.query('select pgscore_data._send($1)', [request('columns', more)]);
+    expect((await superuser.query('select (pgscore_data._receive(2)).scores')).rows).toEqual([{ scores: [21, 43] }]);
+    const only = `select pgscore_dblink.dblink_exec('pgscore', $1) as score`;
+    expect((await superuser.query(only, [request('score', more, '{"a": 1, "b": 2}')])).rows).toEqual([{ score: '21' }]);
+  }
+  const kept = `select count(*)::int as calls, count(inputs)::int as inputs from pgscore.online_predictions where request_id = 'of another release'`;
+  await waitFor(async () => (await superuser.query(kept)).rows[0]?.calls === 10, {
+    message: 'the calls that were logged',
+  });
+  expect((await superuser.query(kept)).rows).toEqual([{ calls: 10, inputs: 5 }]);
+  await superuser.query('reset pgscore.execution');
+});

@@ -65,6 +65,46 @@ test('a trigger stores the score of each row that is written, and a filter over 
   expect(rows).toEqual([{ same: 100 }]);
 });
 
+test('a trigger may score the row that it is about to write as it is', async () => {
+  await alice.query('create table rows (like points, score double precision)');
+  await alice.query(
+    `create function keep_score_of_row() returns trigger language plpgsql as $$ begin new.score := score('trees', new); return new; end $$`,
+  );
+  await alice.query(
+    'create trigger keep before insert or update on rows for each row execute function keep_score_of_row()',
+  );
+  await alice.query('insert into rows select p.*, null from points p where id <= 100');
+  await alice.query('update rows set f0 = f0 + 1 where id <= 50');
+  const { rows } = await alice.query(
+    'select count(r.score)::int as scored, count(*) filter (where r.score = pgscore_models.trees(p))::int as same from rows r join points p using (id) where id > 50',
+  );
+  expect(rows).toEqual([{ scored: 50, same: 50 }]);
+  const { rows: updated } = await alice.query(
+    `select count(*)::int as same from rows r where id <= 50 and r.score = score('trees', to_jsonb(r))`,
+  );
+  expect(updated).toEqual([{ same: 50 }]);
+});
+
+test('rows of a table that is not bound, of jsonb and of JSON are scored, predicted and classified as those of one that is', async () => {
+  await alice.query('create table unbound as select * from points where id <= 200');
+  const scores = async (text: string): Promise<number[]> =>
+    (await alice.query<{ score: number }>(text)).rows.map(({ score }) => score);
+  const bound = await scores('select pgscore_models.trees_v1(p) as score from points p where id <= 200 order by id');
+  expect(bound).toHaveLength(200);
+  for (const row of ['u', 'to_jsonb(u)', 'to_jsonb(u)::text']) {
+    const text = `select score('trees', ${row}) as score, (pgscore.predict('trees', ${row}) -> 'probabilities' ->> '1')::float8 as predicted,
+        pgscore.classify('trees', ${row}) as label from unbound u order by id`;
+    const { rows } = await alice.query<Record<'score' | 'predicted' | 'label', unknown>>(text);
+    expect(rows).toEqual(
+      bound.map((score) => ({
+        score: expect.closeTo(score, 9),
+        predicted: expect.closeTo(score, 9),
+        label: score >= 0.5 ? '1' : '0',
+      })),
+    );
+  }
+});
+
 test('an index over the score is read by a query for the highest', async () => {
   await alice.query('create index on points (pgscore_models.trees_v1(points) desc)');
   const text = 'select id from points p order by pgscore_models.trees_v1(p) desc limit 3';

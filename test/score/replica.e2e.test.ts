@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 
+import { classModel } from '../support/class-model.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { createFaultDatabase } from '../support/fault-database.ts';
 import { startFaultServer } from '../support/fault-server.ts';
 import { passwordOf } from '../support/ordinary-roles.ts';
+import { refusal } from '../support/refusal.ts';
 import { startReplica } from '../support/replica.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -84,4 +86,40 @@ test('a standby that lags behind by minutes finds the service, beside one that i
     await onStandby.query('select pg_wal_replay_resume()');
     await onStandby.end();
   }
+test('a standby computes the functions of a bound table, and native models whose service is gone', async () => {
+  const [superuser, owner] = await Promise.all([database.client(), database.client('alice')]);
+  await deployBytes(ada, 'kind', classModel(3), {
+    task: 'multiclass',
+    class_labels: ['small', 'middle', 'large'],
+    features: ['x'],
+  });
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+  await owner.query('create table points (a real, b real, x real)');
+  await owner.query('insert into points values (1, 2, 0), (3, 4, 1), (5, 6, 2)');
+  await owner.query(`select pgscore.bind('sum', 'points')`);
+  await service.stop();
+  const bound = `select from pgscore.bindings where model = 'sum'`;
+  await waitFor(async () => (await reader.query(bound)).rows.length === 1, { message: 'the binding on the standby' });
+  await reader.query('reset pgscore.execution');
+  const text = `select pgscore_models.sum(p) as champion, pgscore_models.sum_v1(p) as version, pgscore_models.sum_v1(a, b) as features,
+      score('sum', p) as score, score('sum', to_jsonb(p)) as json, pgscore.predict('sum', p) ->> 'value' as value
+    from points p order by a`;
+  expect((await reader.query(text)).rows).toEqual(
+    [21, 43, 65].map((sum) => ({
+      champion: sum,
+      version: sum,
+      features: sum,
+      score: sum,
+      json: sum,
+      value: String(sum),
+    })),
+  );
+  const kinds = `select pgscore.classify('kind', p) as kind, score('kind', p, class => 'large') > 0.3 as large from points p order by a`;
+  expect((await reader.query(kinds)).rows).toEqual([
+    { kind: 'small', large: false },
+    { kind: 'middle', large: false },
+    { kind: 'large', large: true },
+  ]);
+  await reader.query('set pgscore.execution = online');
+  expect((await refusal(reader, `select score('sum', to_jsonb(p)) from points p limit 1`)).code).toBe('08001');
 });
