@@ -83,11 +83,15 @@ test('a standby that lags behind by minutes finds the service, beside one that i
     expect(performance.now() - began).toBeLessThan(1500);
     await other.end();
   } finally {
+    await superuser.query(`delete from pgscore_data.gateway where host = '192.0.2.1'`);
+    await superuser.query(`delete from pgscore_data.worker where host = 'gone'`);
     await onStandby.query('select pg_wal_replay_resume()');
     await onStandby.end();
   }
+});
+
 test('a standby computes the functions of a bound table, and native models whose service is gone', async () => {
-  const [superuser, owner] = await Promise.all([database.client(), database.client('alice')]);
+  const owner = await database.client('alice');
   await deployBytes(ada, 'kind', classModel(3), {
     task: 'multiclass',
     class_labels: ['small', 'middle', 'large'],
