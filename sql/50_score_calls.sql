@@ -42,9 +42,10 @@ as $$
 declare
   called constant text := E'begin\n  if %1$s then\n    return null;\n  end if;%2$s\n  return pgscore_models._score_any(route, model, %3$s);\nend';
 begin
+  -- Under the caller's search_path, as the functions of a bound table are called: under another, the plan of a large model is made anew.
   execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features jsonb) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp as %L',
-    format(called, 'features is null or features = ''null''', pgscore_data._score_calls(versions, natives, 'json(features)', 'jsonb_typeof(features) = ''object''', 'features::text'), 'features'));
+    language plpgsql volatile parallel restricted cost 10000 as %L',
+    format(called, 'features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb', pgscore_data._score_calls(versions, natives, 'json(features)', 'pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''', 'features::pg_catalog.text'), 'features'));
   -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Every name in it is
   -- qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(route pgscore_models._routing, model text, features anyelement, shape bigint) returns double precision
