@@ -109,6 +109,7 @@ export class Gateway {
     const { address: host, port } = await this.#server.listen().catch((error: unknown) => {
       throw addressTaken(this.#settings, error);
     });
+    this.#models.start();
     return { host, port, local: await this.#listenLocally(this.#server, port) };
   }
 

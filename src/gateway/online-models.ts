@@ -64,6 +64,11 @@ export class OnlineModels {
     });
   }
 
+  /** Has a runner at hand for the first call. */
+  start(): void {
+    this.#runners.begin();
+  }
+
   loaded(versionId: number): ModelSession | undefined {
     return this.#options.cache.known(versionId);
   }

@@ -50,6 +50,10 @@ export class Runners {
     return this.#common;
   }
 
+  begin(): void {
+    this.#common ??= this.#start();
+  }
+
   own(): Runner {
     return this.#start();
   }

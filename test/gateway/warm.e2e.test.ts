@@ -27,7 +27,7 @@ function onlineModel(number: number): Uint8Array {
 async function scoreUnread(model: string, deadlineMs: number): Promise<unknown> {
   await superuser.query('begin; lock table pgscore_data.artifact in access exclusive mode');
   try {
-    await alice.query(`select set_config('pgscore.deadline', $1, false)`, [String(deadlineMs)]);
+    await alice.query("select set_config('pgscore.deadline', $1, false)", [String(deadlineMs)]);
     return (await alice.query<{ score: number }>(`select score($1, '{"x": 3}') as score`, [model])).rows[0]?.score;
   } finally {
     await superuser.query('rollback');
