@@ -7,7 +7,7 @@ import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-await startTestService(database);
+const service = await startTestService(database);
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 beforeAll(async () => {
@@ -89,7 +89,8 @@ describe('where a model is native, and score_rows() has no service', () => {
     await superuser.query('alter extension dblink set schema public');
     const fresh = await database.client('alice');
     expect(await refusal(fresh, ask('r', 'rows r'))).toMatchObject({ code: '0A000', ...remedy });
-    await superuser.query('alter extension dblink set schema pgscore_dblink; delete from pgscore_data.gateway');
+    await superuser.query('alter extension dblink set schema pgscore_dblink');
+    await service.stop();
     expect(await refusal(fresh, ask('r', 'rows r'))).toMatchObject({ code: '08001', ...remedy });
     await fresh.query('set pgscore.execution = native');
     expect((await fresh.query(ask('r', 'rows r'))).rows).toEqual([{ count: '2900' }]);
