@@ -22,7 +22,7 @@ as $$
   )
   select min(k.name) from kept k, bound x
    where k.function in (select oid from champion)
-      or k.relation = x.oid and (position(quote_literal(x.name) || '::text' in k.definition) > 0 or position(quote_literal(x.name || '@champion') in k.definition) > 0)
+      or k.relation = x.oid and position(quote_literal(x.name) || '::text' in k.definition) > 0
 $$;
 comment on function pgscore_data._keeps_champion(pgscore_data.binding) is 'An index or a stored column that goes by the champion on the rows of a bound table; NULL: none does.';
 
@@ -33,17 +33,18 @@ as $$
 declare
   victim record;
 begin
-  select x.kept, pgscore_data._bound_relation(b) as relation, m.name into victim
+  select x.kept, pgscore_data._bound_relation(b) as relation, m.name, v.number into victim
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion' and a.version_id is distinct from this_version
+    join pgscore_data.version v on v.version_id = a.version_id
    cross join lateral pgscore_data._keeps_champion(b) as x (kept)
    where b.model_id = this_model and not b.released and x.kept is not null order by b.binding_id limit 1;
   if found then
     raise exception '% goes by the champion of model "%", and would be of two versions', victim.kept, victim.name using
       errcode = 'dependent_objects_still_exist',
       hint = format('Its owner makes it anew by the function of a version, which never changes, such as pgscore_models.%I(%s); or you unbind %s.',
-        pgscore_data._version_function(victim.name, 1), victim.relation, victim.relation);
+        pgscore_data._version_function(victim.name, victim.number), victim.relation, victim.relation);
   end if;
 end
 $$;

@@ -125,7 +125,7 @@ function checkId(id: unknown): string | null {
 }
 
 function readBody(text: string, limits: RequestLimits): Body {
-  const found = PLACE.exec(text.slice(0, 40));
+  const found = text.startsWith('from ') ? PLACE.exec(text.slice(0, 40)) : null;
   if (found === null) return readRows(text, limits);
   const [line] = found;
   const place = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
