@@ -36,6 +36,12 @@ set search_path = pg_catalog, pg_temp
 as $$ select (model || '_v' || number)::name $$;
 comment on function pgscore_data._version_function(name, int) is 'Name of the typed function of a version, such as churn_v3.';
 
+create or replace function pgscore_data._is_of_a_version(function name, model text) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select function ~ ('^' || regexp_replace(model, '([.])', '\\\1', 'g') || '_v[0-9]+$') $$;
+comment on function pgscore_data._is_of_a_version(name, text) is 'Whether a name is that of the typed function of a version of a model.';
+
 create or replace function pgscore_data._renew_grants(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -39,7 +39,7 @@ begin
       hint = format('select pgscore.rename_model(%L, ...);', base);
   elsif exists (
     select from pgscore_data.binding b join pgscore_data.model m using (model_id)
-     where m.name ~ ('^' || regexp_replace(base, '([.])', '\\\1', 'g') || '_v[0-9]+$') or base ~ ('^' || regexp_replace(m.name, '([.])', '\\\1', 'g') || '_v[0-9]+$')
+     where pgscore_data._is_of_a_version(m.name::name, base) or pgscore_data._is_of_a_version(base::name, m.name)
   ) then
     raise exception 'another model''s function has a name that model "%" needs', base using errcode = 'duplicate_function',
       hint = format('select pgscore.rename_model(%L, ...);', base);

@@ -23,7 +23,7 @@ begin
   for this in
     select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
-       and (p.proname = base or p.proname ~ ('^' || regexp_replace(base, '([.])', '\\\1', 'g') || '_v[0-9]+$'))
+       and (p.proname = base or pgscore_data._is_of_a_version(p.proname, base))
   loop
     execute format('drop function %s', this);
   end loop;
@@ -44,7 +44,7 @@ begin
        and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector
        and not exists (
          select from pgscore_data.binding b join pgscore_data.model m using (model_id)
-          where pgscore_data._bound_relation(b) = relation and (p.proname = m.name or p.proname ~ ('^' || regexp_replace(m.name, '([.])', '\\\1', 'g') || '_v[0-9]+$')))
+          where pgscore_data._bound_relation(b) = relation and (p.proname = m.name or pgscore_data._is_of_a_version(p.proname, m.name)))
   loop
     execute format('drop function %s', this);
   end loop;
@@ -62,7 +62,7 @@ begin
   for this in
     select p.oid::regprocedure as function, p.proname from pg_proc p
      where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
-       and (p.proname = old_name or p.proname ~ ('^' || regexp_replace(old_name, '([.])', '\\\1', 'g') || '_v[0-9]+$'))
+       and (p.proname = old_name or pgscore_data._is_of_a_version(p.proname, old_name))
   loop
     execute format('alter function %s rename to %I', this.function, new_name || substr(this.proname, length(old_name) + 1));
   end loop;
