@@ -214,6 +214,10 @@ declare
   -- So many of each session the service takes however many there are; more rows at a time were no faster. Of numbers, which take
   -- up to 17 bytes each, so many that a message is far from the 16 MB that the service takes.
   most int := case when numbers is null then 1000 else least(1000, 600000 / cardinality(names)) end;
+  -- To take a slice costs as much as to copy all that it is taken from: so chunks are taken from pieces, of a size that copies the least.
+  most_of_piece constant int := most * greatest(1, round(sqrt(total::double precision / most)));
+  piece rows%type;
+  taken_of_piece int := 0;
   -- Of a message, so that of any others it is as far; it may grow where the database is not in UTF-8.
   most_bytes constant int := 4000000;
   taken int := 0;
@@ -230,7 +234,11 @@ begin
   perform pgscore_models._check_rows(rows);
   -- Each chunk is sent before the rows of the last are handed out and the next are written: the service works meanwhile.
   loop
-    chunk := rows[before + taken + 1 : before + taken + most];
+    if taken_of_piece >= coalesce(cardinality(piece), 0) then
+      piece := rows[before + taken + 1 : before + taken + most_of_piece];
+      taken_of_piece := 0;
+    end if;
+    chunk := piece[taken_of_piece + 1 : taken_of_piece + most];
     if native then
       sent := chunk;
       answer := pgscore_models._answer_native(route, chunk, taken, total);
@@ -261,6 +269,7 @@ begin
     sent := chunk;
     sent_request := request;
     taken := taken + cardinality(chunk);
+    taken_of_piece := taken_of_piece + cardinality(chunk);
   end loop;
 end
 $$;
