@@ -5,11 +5,11 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-      when width > 1 then 'pgscore_models._numbers(f -> %1$L, %1$L, ' || width || ')'
-      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''number'' then (f -> %1$L)::double precision else pgscore_models._other_number(f -> %1$L, %1$L) end'
-      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f -> %1$L) = ''number'' and (f -> %1$L)::numeric %% 1 = 0 then (f -> %1$L)::bigint else pgscore_models._other_integer(f -> %1$L, %1$L) end'
-      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''boolean'' then (f -> %1$L)::boolean else pgscore_models._other_boolean(f -> %1$L, %1$L) end'
-      else 'case pg_catalog.jsonb_typeof(f -> %1$L) when ''string'' then f ->> %1$L else pgscore_models._other_text(f -> %1$L, %1$L) end'
+      when width > 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
+      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) operator(pg_catalog.=) ''number'' and (f operator(pg_catalog.->) %1$L)::numeric operator(pg_catalog.%%) ''1'' operator(pg_catalog.=) ''0'' then (f operator(pg_catalog.->) %1$L)::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_boolean(f operator(pg_catalog.->) %1$L, %1$L) end'
+      else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L) end'
     end, feature)
 $$;
 comment on function pgscore_data._json_argument(text, text, int) is 'The SQL that takes a feature out of the jsonb f for a compiled function.';
@@ -86,7 +86,7 @@ as $$
    cross join lateral (
      select case
        when bare then format('r.%I', f ->> 'name')
-       when number then format('case when r.%1$I %% 1 = 0 then r.%1$I::bigint else pgscore_models._other_integer(f -> %2$L, %2$L) end', f ->> 'name', f ->> 'name')
+       when number then format('case when r.%1$I operator(pg_catalog.%%) ''1'' operator(pg_catalog.=) ''0'' then r.%1$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %2$L, %2$L) end', f ->> 'name', f ->> 'name')
        else pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)
      end) w (value)
 $$;
@@ -122,7 +122,7 @@ as $$
 declare
   texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n) where f ->> 'type' = 'string' order by n);
   padded text := format('not f operator(pg_catalog.?&) array[%s]', array_to_string(texts, ', '))
-    || (select string_agg(format(' or pg_catalog.right(f ->> %s, 1) = %L', t, ' '), '') from unnest(texts) t);
+    || (select string_agg(format(' or pg_catalog.right(f operator(pg_catalog.->>) %s, 1) operator(pg_catalog.=) %L', t, ' '), '') from unnest(texts) t);
 begin
   perform pgscore_data._create_function(format('_v%s_record', this_version)::name, 'features record', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
     E'declare\n  f jsonb := pg_catalog.to_jsonb(features);\nbegin\n'

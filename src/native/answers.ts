@@ -54,7 +54,7 @@ function binary(
   const limit = constant('float64', threshold);
   const label =
     positive === 1 ? build('int64')`(${score} >= ${limit})::integer` : build('int64')`(${score} < ${limit})::integer`;
-  const rest = other ?? build('float64')`1 - ${value}`;
+  const rest = other ?? build('float64')`'1' - ${value}`;
   return { score, label, probabilities: array(positive === 1 ? [rest, value] : [value, rest], wanted) };
 }
 

@@ -48,7 +48,7 @@ export function asFloat32(term: Term): Term {
 function asFloat64(term: Term): Term {
   if (term.kind === 'string') throw new NativeRefusal('a cast from string to float64 is not compiled');
   if (term.kind === 'float32') {
-    const widened = build('float64', term.traits.range ? { range: term.traits.range } : {})`${exactly(term)} * 1`;
+    const widened = build('float64', term.traits.range ? { range: term.traits.range } : {})`${exactly(term)} * '1'`;
     return following(widened, term, Number);
   }
   if (term.kind === 'bool') return build('float64', { range: 'finite' })`${term}::integer::double precision`;

@@ -102,19 +102,19 @@ export function largest(row: readonly Term[]): Term {
 export function quotient(kind: Kind, a: Term, b: Term): Term {
   const divisor = b.constant;
   if (divisor !== undefined && divisor !== 0) return build(kind, { propagates: true })`${a} / ${b}`;
-  return build(kind)`case when ${b} <> 0 then ${a} / ${b}
+  return build(kind)`case when ${b} <> '0' then ${a} / ${b}
     when ${b}::pg_catalog.text = '-0' then ${a} * -${INFINITY} else ${a} * ${INFINITY} end`;
 }
 
 export function logarithm(kind: Kind, x: Term): Term {
   const value = exactly(x);
-  const made = build(kind)`case when ${value} > 0 then pg_catalog.ln(${value})
-    when ${value} = 0 then -${INFINITY} else ${NOT_A_NUMBER} end`;
+  const made = build(kind)`case when ${value} > '0' then pg_catalog.ln(${value})
+    when ${value} = '0' then -${INFINITY} else ${NOT_A_NUMBER} end`;
   return approximate(made, 'a logarithm');
 }
 
 export function squareRoot(kind: Kind, x: Term): Term {
-  return build(kind)`case when ${x} >= 0 then pg_catalog.sqrt(${x}) else ${NOT_A_NUMBER} end`;
+  return build(kind)`case when ${x} >= '0' then pg_catalog.sqrt(${x}) else ${NOT_A_NUMBER} end`;
 }
 
 export function absolute(x: Term): Term {

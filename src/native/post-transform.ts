@@ -42,10 +42,10 @@ function softmaxZero(scores: readonly Term[]): Term[] {
 
 /** Winitzki's approximation of the inverse error function, with the constants of ONNX Runtime. */
 function probit(score: Term): Term {
-  const x = float32`${score} * 2 - 1`;
-  const log = logarithm('float32', float32`(1 - ${x}) * (1 + ${x})`);
-  const half = float32`${number(2 / (3.14159 * 0.147))} + ${log} / 2`;
+  const x = float32`${score} * '2' - '1'`;
+  const log = logarithm('float32', float32`('1' - ${x}) * ('1' + ${x})`);
+  const half = float32`${number(2 / (3.14159 * 0.147))} + ${log} / '2'`;
   const root = squareRoot('float32', float32`${half} * ${half} - ${log} / ${number(0.147)}`);
   const size = squareRoot('float32', float32`${root} - ${half}`);
-  return float32`case when ${x} < 0 then ${number(-1.41421356)} else ${number(1.41421356)} end * ${size}`;
+  return float32`case when ${x} < '0' then ${number(-1.41421356)} else ${number(1.41421356)} end * ${size}`;
 }

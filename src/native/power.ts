@@ -26,9 +26,9 @@ function general(kind: Kind, x: Term, exponent: number): Term {
   const size = exponential(kind, build('float64')`${number(exponent)} * ${logarithm('float64', absolute(x))}`);
   const atZero = number(exponent > 0 ? 0 : Infinity);
   const sign = Number.isInteger(exponent) ? number(exponent % 2 === 0 ? 1 : -1) : number(Number.NaN);
-  const isNumber = bool`${x} > 0 and ${x} < ${number(Infinity)}`;
-  return build(kind)`case when ${isNumber} then ${size} when ${x} = 0 then ${atZero}
-    when ${x} < 0 and ${x} > ${number(-Infinity)} then ${sign} * ${size} else ${infinite(kind, x, exponent, sign)} end`;
+  const isNumber = bool`${x} > '0' and ${x} < ${number(Infinity)}`;
+  return build(kind)`case when ${isNumber} then ${size} when ${x} = '0' then ${atZero}
+    when ${x} < '0' and ${x} > ${number(-Infinity)} then ${sign} * ${size} else ${infinite(kind, x, exponent, sign)} end`;
 }
 
 /** The power of an infinity, and NaN for NaN. */
@@ -37,5 +37,5 @@ function infinite(kind: Kind, x: Term, exponent: number, sign: Term): Term {
   const negative = Number.isInteger(exponent) ? build(kind)`${sign} * ${size}` : size;
   return build(
     kind,
-  )`case when ${x} < 0 then ${negative} when ${x} = ${constant('float64', Infinity)} then ${size} else ${x} end`;
+  )`case when ${x} < '0' then ${negative} when ${x} = ${constant('float64', Infinity)} then ${size} else ${x} end`;
 }

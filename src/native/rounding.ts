@@ -37,6 +37,6 @@ export function nearestFloat(value: Term): Term {
   ];
   const size = build('float64')`pg_catalog.abs(${value})`;
   return build('float32', { rounds: value })`case when ${size} < ${large}
-    then case when ${size} > ${small} then ${value}::real::double precision else ${value} * 0 end
+    then case when ${size} > ${small} then ${value}::real::double precision else ${value} * '0' end
     else ${value} * ${infinity} end`;
 }

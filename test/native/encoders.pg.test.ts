@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import { classic, DataType, floats, integers, node, strings } from '../support/onnx-builder.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 
 const database = await cloneDatabase();
-const client = await database.client();
+const client = await clientAmongTraps(database);
 const difference = (graph: Graph) => differenceOf(client, graph);
 
 const INPUTS = { strings: ['t', 1], int64s: ['n', 1], floats: ['X', 3] } as const;

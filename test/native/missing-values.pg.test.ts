@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { ident } from '../../src/lib/ident.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
 import { compiled, firstDifference } from './compiled.ts';
 
 const database = await cloneDatabase();
-const client = await database.client();
+const client = await clientAmongTraps(database);
 
 const HOSTILE = `age'"\\ $body$ ; %`;
 const features = [HOSTILE, 'b', 'c'];
@@ -63,7 +64,7 @@ describe('a number past the range of float32', () => {
     const { scorer } = await compiled(client, bytes, { features });
     const rows = 'from generate_series(1, 2) n';
     for (const value of ['1e300', '-1e39']) {
-      const { code, message, hint } = await refusal(client, `select ${scorer}(n * ${value}, 1, 1) ${rows}`);
+      const { code, message, hint } = await refusal(client, `select ${scorer}(n::numeric * ${value}, 1, 1) ${rows}`);
       expect({ code, message }).toMatchObject({ code: '22003', message: expect.stringContaining(ident(HOSTILE)) });
       expect(hint).toContain(`greatest(${ident(HOSTILE)}`);
     }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProto } from 'onnx-buf';
 import { cloneDatabase } from '../support/database.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import { floats, integers, node, strings } from '../support/onnx-builder.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 
 const database = await cloneDatabase();
-const client = await database.client();
+const client = await clientAmongTraps(database);
 const difference = (graph: Graph) => differenceOf(client, graph);
 
 const one = (op: string, attributes = {}): [string, Graph] => [op, { nodes: [node(op, ['X'], ['y'], attributes)] }];

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import { classic, DataType, doubles, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { classifier, features, regressor, signatureOf, treeNodes, weights } from '../support/tree-models.ts';
 import { compiled, compiledAs, firstDifference } from './compiled.ts';
 
 const database = await cloneDatabase();
-const client = await database.client();
+const client = await clientAmongTraps(database);
 
 const MODES = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ'];
 

@@ -19,7 +19,7 @@ export const activations: Operators = {
   LeakyRelu: each((x, { attributes }) => leaking(x, attributes.float('alpha') ?? 0.01)),
   Elu: each((x, { attributes }) => elu(x, attributes.float('alpha') ?? 1)),
   Softplus: each(softplus),
-  Softsign: each((x) => approximate(quotient(x.kind, x, build(x.kind)`1 + ${absolute(x)}`), 'a softsign')),
+  Softsign: each((x) => approximate(quotient(x.kind, x, build(x.kind)`'1' + ${absolute(x)}`), 'a softsign')),
   Softmax: (call) => [alongLast(call, softmax)],
   LogSoftmax: (call) => [alongLast(call, logSoftmax)],
 };
@@ -33,17 +33,19 @@ function each(activation: Activation) {
 }
 
 function leaking(x: Term, alpha: number): Term {
-  return build(x.kind)`case when ${x} >= 0 then ${x} else ${x} * ${number(alpha)} end`;
+  return build(x.kind)`case when ${x} >= '0' then ${x} else ${x} * ${number(alpha)} end`;
 }
 
 function elu(x: Term, alpha: number): Term {
-  return build(x.kind)`case when ${x} >= 0 then ${x} else (${exponential(x.kind, x)} - 1) * ${number(alpha)} end`;
+  return build(x.kind)`case when ${x} >= '0' then ${x} else (${exponential(x.kind, x)} - '1') * ${number(alpha)} end`;
 }
 
 /** ln(1 + e^x), by what can't overflow. */
 function softplus(x: Term): Term {
   const small = exponential(x.kind, build(x.kind)`- ${absolute(x)}`);
-  return build(x.kind)`${largest([x, constant(x.kind, 0)])} + ${logarithm('float64', build('float64')`1 + ${small}`)}`;
+  return build(
+    x.kind,
+  )`${largest([x, constant(x.kind, 0)])} + ${logarithm('float64', build('float64')`'1' + ${small}`)}`;
 }
 
 /** Before version 13 all dimensions from the axis on counted as one, by default all but the rows. */

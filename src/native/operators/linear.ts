@@ -19,7 +19,7 @@ function LinearClassifier(call: OperatorCall) {
   const [score] = scores;
   if (targets > 1 || score === undefined) return [labelOfLargest(labels, scores), columns(transform(scores))];
   if (labels.length !== 2) throw unsupported(call, 'with one score for other than two classes');
-  const isPositive = bool`${score} > 0`;
+  const isPositive = bool`${score} > '0'`;
   const [negative, positive] = labels as [Term, Term];
   const label = build(positive.kind, { picks: true })`case when ${isPositive} then ${positive} else ${negative} end`;
   return [perRow(label.kind, [], [chosen(label)]), columns(bothClasses(attributes.text('post_transform'), score))];

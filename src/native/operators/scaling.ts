@@ -73,7 +73,7 @@ function Normalizer(call: OperatorCall): Tensor[] {
 function normalised(row: readonly Term[], size: Term): Term[] {
   return row.map((value) => {
     const share = quotient('float32', value, size);
-    return build('float32', sameRange(row, size))`case when ${size} <> 0 then ${share} else ${value} end`;
+    return build('float32', sameRange(row, size))`case when ${size} <> '0' then ${share} else ${value} end`;
   });
 }
 

@@ -138,7 +138,7 @@ function oneSum(call: OperatorCall, labels: readonly Term[], score: Term): Tenso
 function sides(transform: string | undefined, score: Term, allPositive: boolean): Term[] {
   if (transform === 'LOGISTIC') return [sigmoid('float32', negated(score)), sigmoid('float32', score)];
   if (!allPositive) return [negated(score), score];
-  return [build('float32', { range: 'finite', origin: originOf(score) })`1 - ${score}`, score];
+  return [build('float32', { range: 'finite', origin: originOf(score) })`'1' - ${score}`, score];
 }
 
 function labelAbove(labels: readonly Term[], score: Term, limit: number): Tensor {
