@@ -1,7 +1,7 @@
 -- What is kept of online calls, as users read it.
 
 create or replace view pgscore_data.shown_block with (security_barrier) as
-select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.request_id, b.asked_at, b.duration_ms, b.scores, b.labels,
+select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.request_id, b.asked_at, b.duration_ms, b.durations, b.scores, b.labels,
        v.signature -> 'classLabels' as class_labels, v.signature -> 'features' as features, coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
        case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities
@@ -20,11 +20,11 @@ select p.prediction_id, p.model, p.version, p.requested_by, p.request_id, p.aske
       from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
      where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage')
     union all
-    select b.prediction_id + x.n - 1, b.model, b.version, b.requested_by, b.request_id, b.asked_at, b.duration_ms,
+    select b.prediction_id + x.n - 1, b.model, b.version, b.requested_by, b.request_id, b.asked_at, coalesce(x.duration, b.duration_ms),
            case when b.given is not null
              then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(b.features), jsonb_array_elements(b.given -> (x.n - 1)::int)) as f (feature, value))
            end, x.score, b.class_labels ->> (x.label - 1), case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end, null, null
-      from pgscore_data.shown_block b cross join lateral unnest(b.scores, b.labels) with ordinality as x (score, label, n)
+      from pgscore_data.shown_block b cross join lateral unnest(b.scores, b.labels, b.durations) with ordinality as x (score, label, duration, n)
   ) p;
 comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';
 comment on column pgscore.online_predictions.prediction_id is 'Number of the prediction.';
@@ -32,7 +32,7 @@ comment on column pgscore.online_predictions.model is 'Name of the model.';
 comment on column pgscore.online_predictions.version is 'Number of the version.';
 comment on column pgscore.online_predictions.requested_by is 'Who asked.';
 comment on column pgscore.online_predictions.request_id is 'What the setting pgscore.request_id was when it was asked.';
-comment on column pgscore.online_predictions.asked_at is 'When the question arrived.';
+comment on column pgscore.online_predictions.asked_at is 'When the question arrived; of calls alike, to within 10 ms.';
 comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
 comment on column pgscore.online_predictions.inputs is 'The features that were given.';
 comment on column pgscore.online_predictions.score is 'The probability of the positive class, or the value.';

@@ -12,16 +12,11 @@ import { writeFeatureSamples, writeFeatureTallies } from '../monitor/write-featu
 import { watchedFeatures } from '../model/watched-features.ts';
 import type { Answer } from './answer.ts';
 import type { CallFeatures } from './call-features.ts';
+import type { SettledCall } from './settled-call.ts';
 import type { WatchedVersion } from './watched-versions.ts';
 
 /** A settled call without its rows. */
-export type CountedCall = {
-  readonly versionId: number;
-  /** In microseconds since 2000. */
-  readonly instant: number;
-  /** Undefined where it failed. */
-  readonly answered: Answer | undefined;
-};
+export type CountedCall = Pick<SettledCall, 'answered' | 'instant' | 'each'> & { readonly versionId: number };
 
 const MICROSECONDS = 1e6;
 const EPOCH_SECONDS = Date.UTC(2000, 0, 1) / 1000;

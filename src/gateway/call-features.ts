@@ -6,7 +6,7 @@ import { groupedBy } from '../lib/grouped-by.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows } from '../model/number-rows.ts';
 import { watchedFeatures } from '../model/watched-features.ts';
-import type { Call } from './call.ts';
+import type { SettledCall } from './settled-call.ts';
 
 /** The features that rows of one version were scored by, those that are watched, as columns; and when each row was asked about. */
 export type CallFeatures = {
@@ -17,7 +17,7 @@ export type CallFeatures = {
 };
 
 /** The features of calls that were answered, an element a version. */
-export function featuresOf(calls: readonly Call[], isWatched: (versionId: number) => boolean): CallFeatures[] {
+export function featuresOf(calls: readonly SettledCall[], isWatched: (versionId: number) => boolean): CallFeatures[] {
   const answered = calls.filter(
     ({ answered: answer, request }) => answer !== undefined && isWatched(request.versionId),
   );
@@ -28,13 +28,13 @@ export function featuresOf(calls: readonly Call[], isWatched: (versionId: number
   }));
 }
 
-function instantsOf(calls: readonly Call[]): number[] {
+function instantsOf(calls: readonly SettledCall[]): number[] {
   const instants: number[] = [];
   for (const { rows, instant } of calls) for (let row = 0; row < rows.length; row += 1) instants.push(instant);
   return instants;
 }
 
-function columnsOf(calls: readonly Call[]): RecordBatch {
+function columnsOf(calls: readonly SettledCall[]): RecordBatch {
   const features = calls[0]?.answered?.signature.features ?? [];
   const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
   // Of a version with others than numbers all are.
@@ -54,13 +54,18 @@ function columnsOf(calls: readonly Call[]): RecordBatch {
 }
 
 /** One for all columns: to make them and to take them down takes the more time the more there are, and the larger they are. */
-function roomOf(calls: readonly Call[], numbers: number): Float64Array | Float32Array {
+function roomOf(calls: readonly SettledCall[], numbers: number): Float64Array | Float32Array {
   const areReals = calls.every(({ rows }) => rows instanceof NumberRows && rows.areReals);
   return areReals ? new Float32Array(numbers) : new Float64Array(numbers);
 }
 
 /** A number that is missing is NaN, which the monitor takes for the same. */
-function numberColumn(calls: readonly Call[], name: string, place: number, data: Float64Array | Float32Array): Data {
+function numberColumn(
+  calls: readonly SettledCall[],
+  name: string,
+  place: number,
+  data: Float64Array | Float32Array,
+): Data {
   let at = 0;
   for (const { rows } of calls) {
     for (let row = 0; row < rows.length; row += 1, at += 1) {

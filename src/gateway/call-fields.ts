@@ -1,6 +1,6 @@
 import type { FieldWriter } from '../copy/field-writer.ts';
 import { storable } from '../lib/storable.ts';
-import type { Call } from './call.ts';
+import type { SettledCall } from './settled-call.ts';
 
 /** The columns that writeCallFields() writes. */
 export const CALL_COLUMNS = 'version_id, requested_by, request_id, asked_at, duration_ms';
@@ -13,7 +13,10 @@ const NUMBER_BYTES = 12;
 export const MOST_INPUT_BYTES = 16_384;
 
 /** What is known of a prediction before it is made. */
-export function writeCallFields(writer: FieldWriter, { request, instant, elapsedMs }: Call): void {
+export function writeCallFields(
+  writer: FieldWriter,
+  { request, instant, elapsedMs }: Pick<SettledCall, 'request' | 'instant' | 'elapsedMs'>,
+): void {
   writer.int4Field(request.versionId);
   writer.text(request.role);
   if (request.id === null) writer.null();
@@ -23,7 +26,7 @@ export function writeCallFields(writer: FieldWriter, { request, instant, elapsed
 }
 
 /** Bytes that writeCallFields() takes at most. */
-export function mostBytesOfFields({ request: { role, id } }: Call): number {
+export function mostBytesOfFields({ request: { role, id } }: Pick<SettledCall, 'request'>): number {
   return FIXED_BYTES + bytesOf(role) + bytesOf(id);
 }
 

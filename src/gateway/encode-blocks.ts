@@ -2,29 +2,28 @@ import { FieldWriter } from '../copy/field-writer.ts';
 import { NumberRows } from '../model/number-rows.ts';
 import { scoreOf, type Answer, type Part } from './answer.ts';
 import { bytesOfNumbers, CALL_COLUMNS, MOST_INPUT_BYTES, mostBytesOfFields, writeCallFields } from './call-fields.ts';
-import type { Call } from './call.ts';
-import type { EncodedCalls, KeyedCall } from './encode-calls.ts';
+import type { EncodedCalls } from './encode-calls.ts';
+import type { SettledCall } from './settled-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
-export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities`;
+export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations`;
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 
 /** Predictions whose numbers a block may take, see migrations/0032_online_blocks.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 6 + 4 + 5 * 28;
+const FIXED_BYTES = 2 + 4 * 7 + 4 + 6 * 28;
 
 /** Of a real as an element of an array, with its length. */
 const REAL_BYTES = 8;
 
-/** A call of rows of numbers that was answered. */
-export type BlockCall = { readonly call: Call; readonly rows: NumberRows; readonly answer: Answer };
+/** What was answered for rows of numbers, of one call or of several as one. */
+export type BlockCall = { readonly call: SettledCall; readonly rows: NumberRows; readonly answer: Answer };
 
-/** What is kept of a call as blocks, where that is how: labels find what has a key one by one, by an index. */
-export function blockOf({ call, keys }: KeyedCall): BlockCall | undefined {
+/** What is kept of a call as blocks, where that is how. */
+export function blockOf(call: SettledCall): BlockCall | undefined {
   const { rows, answered: answer } = call;
-  if (!(rows instanceof NumberRows) || answer === undefined || keys.some((key) => key !== null)) return undefined;
-  return { call, rows, answer };
+  return rows instanceof NumberRows && answer !== undefined ? { call, rows, answer } : undefined;
 }
 
 /** Calls as tuples of binary COPY, a block for up to 1000 predictions. */
@@ -41,7 +40,7 @@ export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
 function mostBytesOf({ call, rows, answer }: BlockCall): number {
   const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
   const reals = rows.areReals ? rows.width : 0;
-  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length;
+  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length + (call.each === undefined ? 0 : 1);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   return (
     blocks * (FIXED_BYTES + mostBytesOfFields(call)) + rows.length * (REAL_BYTES * reals + bytesOfNumbers(numbers))
@@ -54,6 +53,7 @@ function writeBlock(writer: FieldWriter, { call, rows, answer }: BlockCall, from
   writer.int4Field(to - from);
   writeInputs(writer, call.request.inputs ? rows : undefined, from, to);
   writePredictions(writer, answer, from, to);
+  writeDurations(writer, call, from, to);
 }
 
 function writeInputs(writer: FieldWriter, rows: NumberRows | undefined, from: number, to: number): void {
@@ -103,6 +103,14 @@ function writePredictions(writer: FieldWriter, { signature, parts }: Answer, fro
   const classes = signature.classLabels.length;
   const field = writer.beginArray('float8', to - from, classes);
   for (const part of some) writeProbabilities(writer, part, classes);
+  writer.endField(field);
+}
+
+/** Of several calls, how long each took. */
+function writeDurations(writer: FieldWriter, { each }: SettledCall, from: number, to: number): void {
+  if (each === undefined) return writer.null();
+  const field = writer.beginArray('float4', to - from);
+  for (const ms of each.elapsedMs.subarray(from, to)) writer.float4(ms);
   writer.endField(field);
 }
 

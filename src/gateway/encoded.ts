@@ -4,6 +4,8 @@ import { keysOf } from './call-key.ts';
 import type { Call } from './call.ts';
 import { blockOf, encodeBlocks } from './encode-blocks.ts';
 import { encodeCalls, type EncodedCalls, type KeyedCall } from './encode-calls.ts';
+import { merged } from './merged-calls.ts';
+import type { SettledCall } from './settled-call.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
@@ -31,15 +33,21 @@ export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall; 
 type Known = Pick<WatchedVersions, 'get'>;
 
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
-  const keyed = calls.map((call) => keyedCall(call, versions));
-  const singles = keyed.filter((each) => blockOf(each) === undefined);
-  const blocks = keyed.flatMap((each) => blockOf(each) ?? []);
+  const { together: several, apart } = merged(calls.map((call) => keyedCall(call, versions)));
+  const singles = apart.filter((each) => !isBlock(each));
+  const blocks = [...several, ...apart.filter(isBlock).map(({ call }) => call)].flatMap((each) => blockOf(each) ?? []);
+  const kept: SettledCall[] = [...several, ...apart.map(({ call }) => call)];
   return {
     rows,
     singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
     blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
-    features: featuresOf(calls, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+    features: featuresOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
+}
+
+/** What has a key labels find one by one, by an index. */
+function isBlock({ call, keys }: KeyedCall): boolean {
+  return keys.every((key) => key === null) && blockOf(call) !== undefined;
 }
 
 function keyedCall(call: Call, versions: Known): KeyedCall {
@@ -49,8 +57,8 @@ function keyedCall(call: Call, versions: Known): KeyedCall {
 }
 
 /** Its rows would wait with it. */
-function countedCall({ request: { versionId }, instant, answered }: Call): CountedCall {
-  return { versionId, instant, answered };
+function countedCall({ request: { versionId }, instant, answered, each }: SettledCall): CountedCall {
+  return { versionId, instant, answered, ...(each && { each }) };
 }
 
 /** In parts of at most so many rows, or of one that has more. */
@@ -83,6 +91,11 @@ export function callsOf({ singles, blocks }: Encoded): EncodedCall[] {
 
 function eachOf({ bytes, ends, calls }: Written, isBlock: boolean): EncodedCall[] {
   return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call, isBlock }));
+}
+
+/** How many calls these are, where some are several as one. */
+export function countOf(calls: readonly EncodedCall[]): number {
+  return calls.reduce((sum, { call }) => sum + (call.each?.calls ?? 1), 0);
 }
 
 /** Some calls out of those that were encoded together, whose features are columns of all of them. */

@@ -27,12 +27,13 @@ export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): 
 }
 
 function checkNumbers(rows: NumberRows, features: readonly Feature[]): NumberRows {
-  if (rows.width === features.length && features.every(isNumber)) return rows;
+  if (rows.width === features.length && takesNumbers(features)) return rows;
   throw new WireError('22023', `rows of ${rows.width} numbers are not rows of the model's features`, OTHER_RELEASE);
 }
 
-function isNumber({ type, width }: Feature): boolean {
-  return width === 1 && type !== 'string' && type !== 'bool';
+/** Whether each feature is one number. */
+export function takesNumbers(features: readonly Feature[]): boolean {
+  return features.every(({ type, width }) => width === 1 && type !== 'string' && type !== 'bool');
 }
 
 /** Whether each feature is there as a number or NULL, which is most rows, and cheaper to ask than whether it is there. */

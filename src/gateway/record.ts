@@ -2,6 +2,7 @@ import { isRefusedValue } from '../db/sqlstate.ts';
 import type { Call } from './call.ts';
 import {
   callsOf,
+  countOf,
   encoded,
   keptCalls,
   parted,
@@ -146,7 +147,7 @@ export class Recorder {
    */
   async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<void> {
     if (calls.length === 1 || !isRefusedValue(error)) {
-      this.#dropped += calls.length;
+      this.#dropped += countOf(calls);
       return;
     }
     const middle = calls.length >> 1;

@@ -1,9 +1,20 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
 import { Recorder } from '../../src/gateway/record.ts';
-import { blocksIn, keptBut, rowsIn, settledCall, settledNumbers, WATCHING } from './recorded.ts';
+import { blocksIn, keptBut, rowsIn, settledCall, settledNumbers, settledPlain, WATCHING } from './recorded.ts';
+
+/** Calls are taken for asked at once where they are. */
+beforeEach(() => {
+  jest.useFakeTimers({
+    now: 0,
+    doNotFake: ['nextTick', 'performance', 'setImmediate', 'setTimeout', 'clearTimeout', 'clearImmediate'],
+  });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 test('rows of numbers are written as blocks of a thousand, and those that labels may find one by one', async () => {
   const kept: EncodedForKeeping[] = [];
@@ -44,4 +55,38 @@ test('a block that the database refuses is dropped alone, whatever it was writte
   await recorder.drained();
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
   expect([sum(blocks), sum(kept), recorder.dropped]).toEqual([19, 60, 1]);
+});
+
+test('calls of plain rows that are alike but for their time are written as one, up to a thousand predictions a block', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    WATCHING,
+    () => undefined,
+  );
+  for (let n = 0; n < 50; n += 1) recorder.record(settledPlain(1));
+  recorder.record(settledPlain(1, 'alone'));
+  for (let n = 0; n < 3; n += 1) recorder.record(settledPlain(2, 'r', false));
+  for (let n = 0; n < 7; n += 1) recorder.record(settledPlain(300, 'long'));
+  await recorder.drained();
+  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded)])).toEqual([[[1 + 1 + 3], [1]]]);
+  const counted = kept
+    .flatMap(({ calls }) => calls)
+    .map(({ answered, each }) => [answered?.parts[0]?.rows, each?.calls]);
+  expect(counted).toEqual([
+    [1, undefined],
+    [50, 50],
+    [6, 3],
+    [2100, 7],
+  ]);
+});
+
+test('of calls that were written as one and are refused, each counts as dropped', async () => {
+  const recorder = new Recorder(keptBut(['bad'], []), WATCHING, () => undefined);
+  for (let n = 0; n < 20; n += 1) recorder.record(settledPlain(1, n % 4 === 0 ? 'bad' : 'good'));
+  await recorder.drained();
+  expect(recorder.dropped).toBe(5);
 });

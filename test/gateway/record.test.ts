@@ -3,7 +3,7 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
 import { Recorder, type Watching } from '../../src/gateway/record.ts';
-import { keptBut, rowsIn, settledCall, WATCHING } from './recorded.ts';
+import { keptBut, rowsIn, settledCall, settledPlain, WATCHING } from './recorded.ts';
 
 afterEach(() => {
   jest.useRealTimers();
@@ -124,7 +124,7 @@ test('calls of a version of which nothing is known yet wait until it is, and are
   };
   const recorder = new Recorder(keep, watching, () => undefined);
   for (let n = 0; n < 3; n += 1) {
-    recorder.record(settledCall(200));
+    recorder.record(settledPlain(200));
     await new Promise(setImmediate);
   }
   expect(asked).toEqual([]);

@@ -3,20 +3,39 @@ import { BLOCK_COLUMNS } from '../../src/gateway/encode-blocks.ts';
 import { COLUMNS } from '../../src/gateway/encode-calls.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
 import type { Watching } from '../../src/gateway/record.ts';
+import type { JsonRow } from '../../src/model/json-rows.ts';
 import { NumberRows } from '../../src/model/number-rows.ts';
 import { answer } from './test-server.ts';
 
+/** A call whose rows are not numbers alone, so that it is kept by itself. */
 export function settledCall(rows: number, id = 'r', versionId = 1): Call {
-  const xs = Array.from({ length: rows }, (_, x) => ({ x }));
+  return settled(
+    Array.from({ length: rows }, () => ({ x: 'Infinity' })),
+    id,
+    versionId,
+  );
+}
+
+/** A call of plain rows of JSON. */
+export function settledPlain(rows: number, id = 'r', inputs = true): Call {
+  return settled(
+    Array.from({ length: rows }, (_, x) => ({ x })),
+    id,
+    1,
+    inputs,
+  );
+}
+
+function settled(rows: readonly JsonRow[], id: string, versionId: number, inputs = true): Call {
   const call = new Call({
     versionId,
     role: 'alice',
     deadlineMs: 5000,
     log: true,
-    inputs: true,
+    inputs,
     id,
     reply: 'rows',
-    rows: xs,
+    rows,
     about: {},
   });
   answer(call);

@@ -17,6 +17,8 @@ const [superuser, ada, alice, bob] = await Promise.all([
 ]);
 
 const ROWS = 2500;
+/** Where each row is a call of its own. */
+const CALLS = 800;
 
 /** The nearest of three numbers to x, and nothing of how sure that is. */
 function labelModel(): Uint8Array {
@@ -113,6 +115,33 @@ test.each(Object.keys(TABLES))('what was said of rows of numbers by %s is shown 
   ]);
 });
 
+test.each(['sum', 'nearest', 'kinds'])(
+  'what was said of rows one by one by %s is shown as it was said, also where calls are kept together',
+  async (model) => {
+    const id = `each of ${model}`;
+    await alice.query("select set_config('pgscore.request_id', $1, false)", [id]);
+    await alice.query('drop table if exists told');
+    const said = `create table told as select to_jsonb(r) - 'n' as inputs, pgscore.predict('${model}', r) as answer from alice.${model}_rows r where n <= ${CALLS}`;
+    await alice.query(said);
+    await alice.query('reset pgscore.request_id');
+    await waitFor(async () => (await keptOf(id)) === CALLS, { message: `what is kept of ${id}` });
+    const text = `with said as (select row_number() over (order by s.inputs, s.answer) as n, s.* from alice.told s),
+        kept as (select row_number() over (order by p.inputs, p.answer) as n, p.* from (
+          select p.*, jsonb_strip_nulls(jsonb_build_object('value', case when p.label is null then p.score end, 'label', p.label, 'version', p.model || '@' || p.version,
+            'probabilities', case when p.probabilities is not null then (select jsonb_object_agg(l, x) from unnest((select array(select jsonb_array_elements_text(v.signature -> 'classLabels')) from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = p.model), p.probabilities) u (l, x)) end)) as answer
+            from pgscore.online_predictions p where p.request_id = $1) p)
+      select count(*)::int as rows, count(*) filter (where k.inputs = s.inputs)::int as inputs, count(*) filter (where k.answer = jsonb_strip_nulls(s.answer))::int as answers,
+             count(distinct k.duration_ms) > 10 as "each took its time"
+        from said s full join kept k using (n)`;
+    expect((await superuser.query(text, [id])).rows).toEqual([
+      { rows: CALLS, inputs: CALLS, answers: CALLS, 'each took its time': true },
+    ]);
+    const together = `select count(*) filter (where durations is not null and cardinality(durations) = n_predictions) > 0 as some, max(n_predictions) > 1 as several
+      from pgscore_data.online_block where request_id = $1`;
+    expect((await superuser.query(together, [id])).rows).toEqual([{ some: true, several: true }]);
+  },
+);
+
 test('of a call that is kept without its inputs none are shown', async () => {
   await ada.query(`select pgscore.log_calls('sum', inputs => false)`);
   await scored(alice, 'sum', 'blind');
@@ -158,6 +187,7 @@ test('batches of blocks say between which numbers their predictions are, and how
 test('conditions on what all predictions of a block have in common reach the blocks', async () => {
   await superuser.query('analyze pgscore_data.online_block');
   await superuser.query('set enable_seqscan = off');
+  await superuser.query('set enable_bitmapscan = off');
   const explain = `explain (costs off) select * from pgscore.online_predictions where model = 'sum' and version = 1 and asked_at > now() - interval '1 hour' and requested_by = 'bob'`;
   const { rows } = await superuser.query<{ 'QUERY PLAN': string }>(explain);
   const plan = rows.map((row) => row['QUERY PLAN'].trim()).join('\n');

@@ -1,0 +1,100 @@
+import { groupedBy } from '../lib/grouped-by.ts';
+import { NumberRows } from '../model/number-rows.ts';
+import { emptyPredictions, type Predictions } from '../model/predictions.ts';
+import type { Signature } from '../model/signature.ts';
+import type { Answer } from './answer.ts';
+import { bytesOfNumbers, MOST_INPUT_BYTES } from './call-fields.ts';
+import type { Call } from './call.ts';
+import type { KeyedCall } from './encode-calls.ts';
+import { areNumbers, takesNumbers } from './match-features.ts';
+import type { SettledCall } from './settled-call.ts';
+
+/** Within so many microseconds calls are taken for asked at once, so that who looks for those of a time finds whole blocks. */
+const MOST_APART_US = 10_000;
+
+export type MergedCalls = SettledCall & { readonly rows: NumberRows; readonly answered: Answer };
+
+/**
+ * Calls of few rows that can be kept as if they were one, and all others. Such are alike in all that is known of a call but
+ * how long they took, their rows are nothing but numbers, and labels do not find them.
+ */
+export function merged(calls: readonly KeyedCall[]): { readonly together: MergedCalls[]; readonly apart: KeyedCall[] } {
+  const groups = groupedBy(calls, (each) => (isPlain(each) ? likenessOf(each.call) : null));
+  const apart = [...(groups.get(null) ?? [])];
+  const together: MergedCalls[] = [];
+  for (const [likeness, group] of groups) {
+    if (likeness === null) continue;
+    const [first] = group;
+    if (first === undefined || first.call.answered === undefined || group.length === 1) apart.push(...group);
+    else
+      together.push(
+        asOne(
+          group.map(({ call }) => call),
+          first.call,
+          first.call.answered.signature,
+        ),
+      );
+  }
+  return { together, apart };
+}
+
+function isPlain({ call: { answered, rows }, keys }: KeyedCall): boolean {
+  if (answered === undefined || rows instanceof NumberRows || keys.some((key) => key !== null)) return false;
+  const { features } = answered.signature;
+  const isShort = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
+  return isShort && takesNumbers(features) && rows.every((row) => areNumbers(row, features));
+}
+
+function likenessOf({ request: { versionId, role, id, inputs }, instant }: Call): string {
+  return JSON.stringify([versionId, role, id, inputs, Math.floor(instant / MOST_APART_US)]);
+}
+
+function asOne(calls: readonly Call[], { request }: Call, signature: Signature): MergedCalls {
+  const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
+  const elapsedMs = new Float32Array(length);
+  let row = 0;
+  for (const call of calls) {
+    elapsedMs.fill(call.elapsedMs, row, row + call.rows.length);
+    row += call.rows.length;
+  }
+  const predictions = joined(calls, signature, length);
+  return {
+    request,
+    rows: numbersOf(calls, signature, length),
+    answered: { signature, parts: [{ predictions, from: 0, rows: length }] },
+    instant: calls.reduce((first, { instant }) => Math.min(first, instant), Number.POSITIVE_INFINITY),
+    elapsedMs: elapsedMs.reduce((most, ms) => Math.max(most, ms)),
+    each: { calls: calls.length, elapsedMs },
+  };
+}
+
+function numbersOf(calls: readonly Call[], { features }: Signature, length: number): NumberRows {
+  const width = features.length;
+  const values = new Float64Array(length * width);
+  let nulls: Uint8Array | null = null;
+  let at = 0;
+  for (const row of calls.flatMap(({ rows }) => (rows instanceof NumberRows ? [] : rows))) {
+    for (const { name } of features) {
+      const value = row[name];
+      if (typeof value === 'number') values[at] = value;
+      else (nulls ??= new Uint8Array(values.length))[at] = 1;
+      at += 1;
+    }
+  }
+  return new NumberRows(length, width, values, nulls, new Set());
+}
+
+function joined(calls: readonly Call[], signature: Signature, length: number): Predictions {
+  const all = emptyPredictions(signature, length, new Map());
+  const classes = signature.classLabels.length;
+  let row = 0;
+  for (const { predictions, from, rows } of calls.flatMap(({ answered }) => answered?.parts ?? [])) {
+    const { score, label, probabilities } = predictions;
+    all.score.set(score.subarray(from, from + rows), row);
+    if (label !== null) all.label?.set(label.subarray(from, from + rows), row);
+    if (probabilities !== null)
+      all.probabilities?.set(probabilities.subarray(from * classes, (from + rows) * classes), row * classes);
+    row += rows;
+  }
+  return all;
+}

@@ -1,0 +1,17 @@
+import type { FeatureRows } from '../model/number-rows.ts';
+import type { Answer } from './answer.ts';
+import type { ScoreRequest } from './score-request.ts';
+
+/** A call that was answered, or several as one, as it is kept and counted. */
+export type SettledCall = {
+  readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'>;
+  readonly rows: FeatureRows;
+  /** Undefined where it failed. */
+  readonly answered: Answer | undefined;
+  /** When it was asked, in microseconds since 2000; of several the first. */
+  readonly instant: number;
+  /** Of several the longest. */
+  readonly elapsedMs: number;
+  /** Of several, how many, and for each row how long its call took. */
+  readonly each?: { readonly calls: number; readonly elapsedMs: Float32Array };
+};
