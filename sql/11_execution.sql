@@ -33,6 +33,17 @@ end
 $$;
 comment on function pgscore_models._past_float32(double precision, text) is 'Raises that a feature is past the range of float32, as a batch row fails.';
 
+create or replace function pgscore_models._past_int32(value bigint, feature text) returns bigint
+language plpgsql immutable parallel safe cost 1
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'feature % is %, a number that int32 can not hold', quote_ident(feature), value using
+    errcode = 'numeric_value_out_of_range', hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -2147483648), 2147483647).', feature);
+end
+$$;
+comment on function pgscore_models._past_int32(bigint, text) is 'Raises that a feature is past the range of int32, as a batch row fails.';
+
 create or replace function pgscore_models._number_remedy(feature text, value text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp

@@ -276,7 +276,8 @@ begin
     if 'probabilities' = any (route.parts) then
       execute 'select ' || base || '_probabilities_json($1)' into prediction.probabilities using features;
     end if;
-    if route.task = 'binary' and route.probabilities then
+    -- Where there is no score nothing is said of the row.
+    if route.task = 'binary' and route.probabilities and prediction.score is not null then
       prediction.label := route.class_labels[case when prediction.score >= route.threshold then route.positive_class else 3 - route.positive_class end];
       prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score] else array[1 - prediction.score, prediction.score] end;
     end if;

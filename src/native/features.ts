@@ -43,8 +43,20 @@ function columnKind({ type }: Feature): Kind {
 function scalar(feature: Feature, column: Term): Term {
   const { type } = feature;
   if (type === 'float32') return float32Feature(feature, column);
-  if (type === 'int32') return build('int64')`${settled(feature, column)}::integer::bigint`;
+  if (type === 'int32') return int32Feature(feature, column);
   return settled(feature, column);
+}
+
+/** Past the range of int32 the row is bad. */
+function int32Feature(feature: Feature, column: Term): Term {
+  const [least, most] = [constant('int64', -(2n ** 31n)), constant('int64', 2n ** 31n - 1n)];
+  const past = {
+    ...build('int64')`${column}`,
+    pieces: ['pgscore_models._past_int32(', `, ${quoteText(feature.name)})`],
+  };
+  return build(
+    'int64',
+  )`case when ${column} < ${least} or ${column} > ${most} then ${past} else ${settled(feature, column)} end`;
 }
 
 /**

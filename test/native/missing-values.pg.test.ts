@@ -148,7 +148,12 @@ test('an integer past int32 makes the row a bad one', async () => {
   });
   const { scorer } = await compiled(client, bytes, { features: ['i'] });
   expect(await scoreOf(scorer, ['2147483647'])).toBe(2147483648);
-  expect((await refusal(client, `select ${scorer}(2147483648)`)).code).toBe('22003');
+  expect(await scoreOf(scorer, ['-2147483648'])).toBe(-2147483648);
+  for (const value of ['2147483648', '-2147483649'])
+    expect(await refusal(client, `select ${scorer}(${value})`)).toMatchObject({
+      code: '22003',
+      message: `feature i is ${value}, a number that int32 can not hold`,
+    });
 });
 
 test('a function answers the same whatever functions stand in front of those of PostgreSQL', async () => {
