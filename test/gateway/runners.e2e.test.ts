@@ -21,7 +21,7 @@ const [hanging, frozen, bystander, crashing, slow, crowded, last] = [
   await add('bystander', ENDLESS),
   await add('crashing', ENDLESS),
   await add('slow', 4000),
-  await add('crowded', 5000),
+  await add('crowded', 8000),
   await add('last', ENDLESS),
 ];
 const service = await startTestService(database, { PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' });
