@@ -9,6 +9,7 @@ import type { Client } from 'pg';
 
 import { adopt, installationState } from '../../src/install/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
+import { classModel } from '../support/class-model.ts';
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
@@ -43,6 +44,9 @@ const ANSWERS = [
   'select id, stored as answer from points order by id',
   'select id, score as answer from points_scores order by id',
   `select id, predicted from (select id, pgscore.predict('sum', p) as predicted from points p) x order by id`,
+  'select id, kind as answer from things order by id',
+  'select id, kind as answer from kinds order by id',
+  'select id, score as answer from sums order by id',
   'select model, version, state, aliases, execution from pgscore.models order by model, version',
   'select run, state, rows_done from pgscore.runs order by run',
   'select name, cron, state from pgscore.schedules',
@@ -77,15 +81,30 @@ async function dumpAndRestore(): Promise<void> {
     const [ada, user] = [await original.client('ada'), await original.client('alice')];
     await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
     await deployBytes(ada, 'asked', ONLINE_ONLY);
+    await deployBytes(ada, 'kind', classModel(3), {
+      class_labels: ['s', 'm', 'l'],
+      features: ['x'],
+      task: 'multiclass',
+    });
     await superuser.query('grant usage on schema alice to pgscore_owner');
     await user.query('create table points (id int primary key, a real, b real)');
     await user.query(`select pgscore.bind('sum', 'points')`);
     await user.query(
       'alter table points add column stored float8 generated always as (pgscore_models.sum_v1(a, b)) stored',
     );
+    await user.query('create table things (id int primary key, x real)');
+    await user.query(`select pgscore.bind('kind', 'things'), pgscore.bind('asked', 'things')`);
+    await user.query('alter table things add column kind text generated always as (pgscore_models.kind_v1(x)) stored');
+    await user.query('insert into things select n, n % 3 from generate_series(1, 30) n');
+    await user.query(`create view kinds as select id, pgscore.classify('kind', t) as kind from things t`);
+    await user.query(`create materialized view sums as select id, score('sum', p) as score from points p`);
     await user.query('insert into points select n, n, 2 from generate_series(1, 100) n');
     await user.query('create index points_score on points (pgscore_models.sum_v1(points))');
+    await user.query('refresh materialized view sums');
     await scoreTable(user, 'sum', 'points');
+    await user.query('create table truth (id int primary key, value float8, known_at timestamptz default now())');
+    await user.query(`select pgscore.set_labels('sum', 'truth', label => 'value', known_at => 'known_at')`);
+    await user.query('insert into truth select id, a from points');
     await user.query(`select pgscore.schedule('nightly', '0 2 * * *', 'sum', 'points')`);
     await user.query(`select pgscore.pause_schedule('nightly')`);
     await user.query(`select score('asked', '{"x": 3}')`);
@@ -99,7 +118,7 @@ async function dumpAndRestore(): Promise<void> {
 
   test('is restored with all that callers see, and computes what it did', async () => {
     for (const [index, text] of ANSWERS.entries()) expect(await rowsOf(alice, text)).toEqual(before[index]);
-    expect(before.map((rows) => rows.length)).toEqual([100, 100, 100, 100, 100, 2, 1, 1, 1]);
+    expect(before.map((rows) => rows.length)).toEqual([100, 100, 100, 100, 100, 30, 30, 100, 3, 1, 1, 1]);
   });
 
   test('is, after another migrate, as the original is', async () => {
