@@ -27,6 +27,20 @@ end
 $$;
 comment on function pgscore_data._refuse_lost_late(timestamptz, text, text) is 'Raises where a connection was lost so long after the request that it is not to be sent again, as it may be the reason.';
 
+create or replace function pgscore_data._refuse_other_release(state text, reason text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- What is sent is JSON or numbers, and one request at a time: a service of the same release reads it.
+  if state in ('22P02', '0A000') then
+    raise exception 'the service is of another release than the functions in the database' using errcode = 'object_not_in_prerequisite_state', detail = format('It says: %s.', reason),
+      hint = 'Run pgscore migrate, and restart the service.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_other_release(text, text) is 'Raises where the service did not know how to read a request.';
+
 create or replace function pgscore_data._take_answer() returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -52,10 +66,12 @@ as $$
 declare
   began constant timestamptz := clock_timestamp();
   until timestamptz;
+  asked boolean := false;
 begin
   for attempt in 1 .. 2 loop
     begin
       if attempt = 2 then
+        asked := false;
         until := began + pgscore_data._milliseconds_allowed() * interval '1 millisecond';
         perform pgscore_data._connect_gateway(until);
         request := pgscore_data._within(request, until);
@@ -64,6 +80,7 @@ begin
         raise exception 'the service hung up on the request' using
           errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve --gateway-message-limit, 16 MB.';
       end if;
+      asked := true;
       return pgscore_data._take_answer();
     exception
       -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
@@ -82,6 +99,9 @@ begin
         raise;
       when others then
         perform pgscore_data._drain_gateway();
+        if asked then
+          perform pgscore_data._refuse_other_release(sqlstate, sqlerrm);
+        end if;
         raise;
     end;
   end loop;
@@ -195,6 +215,7 @@ exception
     raise;
   when others then
     perform pgscore_data._drain_gateway();
+    perform pgscore_data._refuse_other_release(sqlstate, sqlerrm);
     raise;
 end
 $$;

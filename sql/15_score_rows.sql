@@ -156,7 +156,7 @@ begin
   execute format('select * from pgscore_models._v%s_online_columns($1, $2)', route.version_id) into answer using request, rows;
   return answer;
 exception
-  when feature_not_supported or sqlclient_unable_to_establish_sqlconnection or connection_failure or object_not_in_prerequisite_state then
+  when feature_not_supported or sqlclient_unable_to_establish_sqlconnection or connection_failure or too_many_connections or object_not_in_prerequisite_state then
     if not route.native then
       raise;
     end if;

@@ -24,10 +24,13 @@ begin atomic
     insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
     select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0), coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
     on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
+  ), score as (
+    insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
+    select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
+    on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive
   )
-  insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
-  select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
-  on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive;
+  -- Beside each other: of an excluded within the statement of another, a dump has what can't be read.
+  select;
 end;
 comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs and of batches of calls to the cells; those of an attempt that came to nothing go.';
 

@@ -82,6 +82,13 @@ end
 $$;
 comment on function pgscore_data._try_gateways() is 'Connects this session to the gateway of a service that is alive. problem: why the last that was tried could not be; NULL where none is known.';
 
+create or replace function pgscore_data._is_full(problem text) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+-- By its text, as dblink passes no SQLSTATE on.
+as $$ select problem like '%too many connections to the gateway%' $$;
+comment on function pgscore_data._is_full(text) is 'Whether a gateway could not be connected to as it has no room for another connection.';
+
 create or replace function pgscore_data._refuse_unconnected(problem text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -89,13 +96,18 @@ as $$
 declare
   native constant text := 'Native versions need none, in score_rows() after: set pgscore.execution = native;';
   seen constant text := case when pgscore_data._sees_no_changes() then 'This transaction sees the services as they were when it began, and none that came since: call again in another. ' end;
+  older constant text := case when pgscore_data._signs() and problem like '%password authentication failed%' then 'It may be of a release that knows no signed requests: run pgscore migrate, and restart the service. ' end;
 begin
   if not exists (select from pgscore_data._running_services()) then
     raise exception 'no service is running that could score' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
       hint = concat(seen, 'Start one with pgscore serve; select * from pgscore.workers shows which there are. ', native);
   end if;
+  if pgscore_data._is_full(problem) then
+    raise exception 'too many sessions ask the service at once' using errcode = 'too_many_connections', detail = problem,
+      hint = concat('Call again later, or raise what --gateway-max-connections of the service says. ', native, ' score_table() waits for it.');
+  end if;
   raise exception 'the service does not answer' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
-    detail = coalesce(problem, 'It runs, but its gateway does not.'), hint = concat(seen, 'Look at its log. ', native, ' score_table() waits for it.');
+    detail = coalesce(problem, 'It runs, but its gateway does not.'), hint = concat(seen, 'Look at its log. ', older, native, ' score_table() waits for it.');
 end
 $$;
 comment on function pgscore_data._refuse_unconnected(text) is 'Raises that no gateway could be connected to.';
@@ -117,8 +129,8 @@ begin
       return;
     end if;
     exit when clock_timestamp() >= until
-      -- By its text, as dblink passes no SQLSTATE on. To try again and again would take what room it has.
-      or tried.problem like '%too many connections to the gateway%'
+      -- To try again and again would take what room it has.
+      or pgscore_data._is_full(tried.problem)
       or tried.problem is null and pgscore_data._sees_no_changes()
       or not exists (select from pgscore_data._running_services());
     perform pg_sleep(least(pause * (0.5 + random()), extract(epoch from until - clock_timestamp())));

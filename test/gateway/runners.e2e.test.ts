@@ -15,12 +15,13 @@ const database = await cloneDatabase();
 const superuser = await database.client();
 const add = (name: string, steps: number): Promise<number> =>
   addVersion(superuser, name, slowModel(steps), SLOW_SIGNATURE);
-const [hanging, frozen, bystander, crashing, slow, last] = [
+const [hanging, frozen, bystander, crashing, slow, crowded, last] = [
   await add('hanging', ENDLESS),
   await add('frozen', ENDLESS),
   await add('bystander', ENDLESS),
   await add('crashing', ENDLESS),
   await add('slow', 4000),
+  await add('crowded', 8000),
   await add('last', ENDLESS),
 ];
 const service = await startTestService(database, { PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' });
@@ -47,6 +48,24 @@ async function ask(versionId: number, x: number, { deadline = 30_000, rows = 1 }
 /** Asks for the row that takes long. */
 function scorePacket(version: number): Buffer {
   return queryPacket(`score ${JSON.stringify({ version, role: 'alice', deadline: 30_000 })}\n{"x": ${SLOW_X}}`);
+}
+
+async function metric(name: string): Promise<number> {
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(
+    metrics
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.split(' ')[1],
+  );
+}
+
+/** How many runs of 9 to 16 rows there were. */
+async function runsOfSome(): Promise<number> {
+  const [most, less] = await Promise.all(
+    [16, 8].map((rows) => metric(`pgscore_score_batch_rows_bucket{le="${rows}"}`)),
+  );
+  return most! - less!;
 }
 
 const answerOf = (x: number): unknown => [[String(x), null, null]];
@@ -117,6 +136,27 @@ test('a model that takes long is answered when it is done, others and its own ot
   expect((await Promise.all(quick)).map(({ rows }) => rows)).toEqual([answerOf(5), answerOf(6)]);
   expect((await long).rows).toEqual(answerOf(SLOW_X));
   expect(settled.at(-1)).toBe('long');
+});
+
+test('rows of calls that are computed together, in a runner that is set apart, are each answered in the order of their call', async () => {
+  expect((await ask(crowded, 1)).rows).toEqual(answerOf(1));
+  const given = [[SLOW_X], [5, 3, 4], [9], [8, SLOW_X, 6, 7], [2, 1], [15, 14, 13, 12, 11]];
+  const clients = await Promise.all(given.map(() => WireClient.login(port, password)));
+  const send = (index: number): void => {
+    const rows = JSON.stringify(given[index]!.map((x) => ({ x })));
+    const head = JSON.stringify({ version: crowded, role: 'alice', deadline: 60_000 });
+    clients[index]!.send(queryPacket(`score ${head}\n${rows}`));
+  };
+  // The first is run alone. The others wait until it is set apart, or for another runner, and are run together.
+  send(0);
+  await waitFor(async () => (await metric('pgscore_score_queue_calls')) === 1, { message: 'the first call' });
+  for (const index of given.keys()) if (index > 0) send(index);
+  const answers = Promise.all(clients.map(async (client) => rowsOf(await client.answer())));
+  await waitFor(async () => (await runsOfSome()) === 1, { message: 'one run of all others', timeout: 30_000 });
+  expect((await ask(bystander, 3)).rows).toEqual(answerOf(3));
+  expect(clients.flatMap(({ replies }) => replies)).toEqual([]);
+  expect(await answers).toEqual(given.map((xs) => xs.map((x) => [String(x), null, null])));
+  for (const client of clients) client.destroy();
 });
 
 test('a runner that is killed in the middle of a run costs that call an error, and nobody else', async () => {

@@ -17,10 +17,10 @@ const IGNORED = [
   // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
   'test/faults/(cancel|commit-lost|half-open|scorer-death|service-death|shutdown|start|terminated-connections|terminated-links)\\.',
-  'test/gateway/gateway-lost\\.',
+  'test/gateway/(gateway-lost|large-model)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',
-  'test/score/many-sessions\\.',
+  'test/score/(attacked-gateway|many-sessions)\\.',
   'test/scorer/(batch-rows|models)\\.',
   'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',

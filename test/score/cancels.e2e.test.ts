@@ -76,7 +76,10 @@ test('a request of another release is refused with the way out, and the session 
   });
   for (const wrong of [ask({ version }), ask({ version, role: 'alice', rows: [{ a: 1, b: 2 }] }, '')])
     expect(await wrong).toMatchObject({ code: '22023', hint: expect.stringContaining('pgscore migrate') });
-  expect((await refusal(superuser, `select pgscore_data._ask('rank {}')`)).code).toBe('0A000');
+  expect(await refusal(superuser, `select pgscore_data._ask('rank {}')`)).toMatchObject({
+    code: '55000',
+    hint: expect.stringContaining('pgscore migrate'),
+  });
   expect(await score(superuser)).toBe(21);
 });
 

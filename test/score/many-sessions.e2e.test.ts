@@ -48,7 +48,7 @@ function answersAmong(outcomes: readonly unknown[]): unknown[] {
   ) as [unknown[], unknown[]];
   for (const error of refused) {
     expect(error).toMatchObject({
-      code: '08001',
+      code: '53300',
       detail: expect.stringContaining('too many connections to the gateway'),
       hint: expect.stringContaining('score_table'),
     });

@@ -1,0 +1,164 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
+
+import { gatewayOf } from '../gateway/online.ts';
+import { clientFinal, int32, message, packet, saslInitial, startPacket, WireClient } from '../gateway/wire-client.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const MOST = 12;
+/** So many may be there before they have logged in. */
+const MOST_STRANGERS = MOST / 2;
+const ROUNDS = 40;
+
+const database = await cloneDatabase();
+const service = await startTestService(database, { PGSCORE_GATEWAY_MAX_CONNECTIONS: String(MOST) });
+const { port, user, password } = await gatewayOf(service);
+const alice = await caller();
+
+async function caller(): Promise<Client> {
+  const client = await database.client('alice');
+  await client.query('set pgscore.execution = online');
+  return client;
+}
+
+async function score(client: Client, a = 1): Promise<unknown> {
+  const text = `select score('sum', jsonb_build_object('a', $1::int, 'b', 2)) as score`;
+  return (await client.query<{ score: number }>(text, [a])).rows[0]?.score;
+}
+
+async function connections(): Promise<number> {
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^pgscore_gateway_connections (.*)$/m.exec(metrics)?.[1]);
+}
+
+/** Resolves when the gateway has so many connections, by the score of a session that has one. */
+async function areConnected(count: number): Promise<void> {
+  await waitFor(async () => (await score(alice)) === 21 && (await connections()) === count, {
+    message: `${count} connections`,
+  });
+}
+
+beforeAll(async () => {
+  await deployBytes(await database.client('ada'), 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  expect(await score(alice)).toBe(21);
+});
+
+afterEach(async () => {
+  loiterers.leave();
+  await areConnected(1);
+  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+});
+
+/** Strangers that stay, one byte further whenever they are asked. */
+class Loiterers {
+  #clients: WireClient[] = [];
+  #sent = 0;
+
+  async goOn(count: number): Promise<void> {
+    for (const [index, client] of this.#clients.entries()) {
+      // The first says nothing, the second all but that it logs in, others less and less of it.
+      if (index > 1 && this.#sent < 20) client.send(startPacket({ user }).subarray(this.#sent, this.#sent + 1));
+    }
+    this.#sent += 1;
+    // Whoever does not log in is sent away after ten seconds.
+    this.#clients = this.#clients.filter(({ closed }) => !closed);
+    while (this.#clients.length < count) {
+      const client = await WireClient.open(port);
+      if (this.#clients.push(client) === 2) client.send(startPacket({ user }));
+    }
+  }
+
+  leave(count = this.#clients.length): void {
+    for (const client of this.#clients.splice(0, count)) client.destroy();
+  }
+}
+
+const loiterers = new Loiterers();
+
+/** Each with the SQLSTATE that it is sent away with. */
+const ATTACKS: readonly [sqlstate: string, attack: (client: WireClient) => Promise<void> | void][] = [
+  ['54000', (client) => client.send(int32(2 ** 31 - 1))],
+  ['08P01', (client) => client.send(int32(-1))],
+  ['0A000', (client) => client.send(packet(Buffer.alloc(1000, 'q')))],
+  [
+    '54000',
+    async (client) => {
+      client.send(startPacket({ user }));
+      await client.until('R');
+      client.send(Buffer.from('p'), int32(2 ** 30));
+    },
+  ],
+  ['28P01', (client) => logIn(client, 'a guess')],
+  ['28P01', (client) => logIn(client, password, 'somebody')],
+  [
+    '08P01',
+    async (client) => {
+      client.send(startPacket({ user }));
+      await client.until('R');
+      client.send(message('Q', Buffer.from('ping\0')));
+    },
+  ],
+];
+
+async function logIn(client: WireClient, secret: string, as = user): Promise<void> {
+  client.send(startPacket({ user: as }));
+  await client.until('R');
+  client.send(saslInitial('n,,n=,r=abcdefgh'));
+  const { body } = await client.until('R');
+  client.send(message('p', Buffer.from(clientFinal('n=,r=abcdefgh', body.toString('utf8', 4), secret))));
+}
+
+async function attack(round: number): Promise<void> {
+  const [sqlstate, attackWith] = ATTACKS[round % ATTACKS.length]!;
+  const client = await WireClient.open(port);
+  await attackWith(client);
+  expect(await client.fatal()).toMatchObject({ S: 'FATAL', C: sqlstate });
+}
+
+test('a session is answered while strangers loiter, trickle, lie about lengths and guess passwords', async () => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await loiterers.goOn(MOST_STRANGERS - 1);
+    const [answer] = await Promise.all([score(alice, round), attack(round)]);
+    expect(answer).toBe(round + 20);
+  }
+});
+
+describe('a gateway with as many', () => {
+  test('strangers as it lets in refuses the next, and sessions that are new, until one leaves', async () => {
+    await loiterers.goOn(MOST_STRANGERS);
+    await areConnected(1 + MOST_STRANGERS);
+    const late = await caller();
+    for (let times = 0; times < 3; times += 1) {
+      const refused = await WireClient.open(port);
+      expect(await refused.fatal()).toMatchObject({
+        C: '53300',
+        M: 'too many connections to the gateway',
+        H: expect.stringContaining('--gateway-max-connections'),
+      });
+      expect(await refusal(late, `select score('sum', '{"a": 1, "b": 2}')`)).toMatchObject({ code: '53300' });
+      expect(await score(alice)).toBe(21);
+    }
+    loiterers.leave(1);
+    await areConnected(MOST_STRANGERS);
+    expect(await score(late)).toBe(21);
+    await late.end();
+  });
+
+  test('connections as it takes refuses the next until one is closed', async () => {
+    const inside: WireClient[] = [];
+    while (inside.length < MOST - 1) inside.push(await WireClient.login(port, password, user));
+    const refused = await WireClient.open(port);
+    expect(await refused.fatal()).toMatchObject({ C: '53300' });
+    await areConnected(MOST);
+    inside.pop()!.destroy();
+    await areConnected(MOST - 1);
+    inside.push(await WireClient.login(port, password, user));
+    await areConnected(MOST);
+    for (const client of inside) client.destroy();
+  });
+});

@@ -1,0 +1,141 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { migrate } from '../../src/install/migrate.ts';
+import { gatewayOf } from '../gateway/online.ts';
+import { RELEASES, startOlderGateway } from '../gateway/older-gateway.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+const service = await startTestService(database);
+const gateway = await startOlderGateway((await gatewayOf(service)).port);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+/** Predicts a + b, with an operator that is not compiled to SQL. */
+const ONLINE_ONLY = onnxModel({
+  metadata: { 'pgscore.features': JSON.stringify(['a', 'b']) },
+  inputs: [tensorValue('a', [null, 1]), tensorValue('b', [null, 1])],
+  tensors: [floats('none', [1], [0])],
+  nodes: [
+    node('Erf', ['a'], ['e']),
+    node('Mul', ['e', 'none'], ['nothing']),
+    node('Add', ['a', 'nothing'], ['same']),
+    node('Add', ['same', 'b'], ['y']),
+  ],
+});
+
+/** One row, in each of the ways that ask for no more than one. */
+const ONE = [
+  `select score('plus', '{"a": 1, "b": 2, "note": "};"}') as answer`,
+  `select score('plus', r) as answer from rows r where id = 1`,
+  `select (pgscore.predict('plus', '{"a": 1, "b": 2}') ->> 'value')::float8 as answer`,
+];
+const sumOf = (element: string, most: number): string =>
+  `select sum(s.score) as answer from pgscore.score_rows('plus', array(select ${element} from rows r where id <= ${most})) s`;
+/** Many, as numbers, as JSON of a type, and as any, with a text that looks like the end of a statement. */
+const MANY = [sumOf('r', 1200), sumOf('r', 2), sumOf(`to_jsonb(r) || '{"note": "};x"}'`, 2)];
+const SUMS = [720_600 + 2400, 7, 7];
+
+beforeAll(async () => {
+  await deployBytes(ada, 'plus', ONLINE_ONLY);
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await alice.query('create table rows as select n as id, n as a, 2 as b from generate_series(1, 1200) n');
+  await alice.query('set pgscore.execution = online');
+  const byWayOf = `create function public.by_way_of() returns trigger language plpgsql as 'begin new.port := ${gateway.port}; new.socket_folder := null; return new; end'`;
+  await superuser.query(byWayOf);
+  await superuser.query(
+    'create trigger by_way_of before insert or update on pgscore_data.gateway for each row execute function public.by_way_of()',
+  );
+  await superuser.query('update pgscore_data.gateway set since = since');
+});
+
+async function answer(text: string): Promise<unknown> {
+  return (await alice.query<{ answer: unknown }>(text)).rows[0]?.answer;
+}
+
+/** After the service was restarted, in the same session. */
+afterEach(async () => {
+  gateway.become(undefined);
+  for (const text of ONE) expect(await answer(text)).toBe(3);
+  for (const [index, text] of MANY.entries()) expect(await answer(text)).toBe(SUMS[index]);
+});
+
+const otherRelease = {
+  code: '55000',
+  message: 'the service is of another release than the functions in the database',
+  detail: expect.stringMatching(/^It says: (the request of score is not JSON|this port answers one statement)/),
+  hint: expect.stringContaining('pgscore migrate, and restart the service'),
+};
+
+describe.each(['which rows of all they are', 'rows of numbers'] as const)(
+  'a service that does not know %s yet',
+  (unknown) => {
+    test('gives one row its number, and says of many that it is of another release', async () => {
+      gateway.become(RELEASES[unknown]);
+      for (const many of MANY) {
+        for (const one of ONE) expect(await answer(one)).toBe(3);
+        expect(await refusal(alice, many)).toMatchObject(otherRelease);
+      }
+    });
+
+    test('may be done without where the model is native, which the error says', async () => {
+      gateway.become(RELEASES[unknown]);
+      const native = MANY[0]!.replace('plus', 'sum');
+      expect(await refusal(alice, native)).toMatchObject({
+        code: '55000',
+        detail: expect.stringContaining('pgscore migrate, and restart the service'),
+        hint: expect.stringContaining('set pgscore.execution = native'),
+      });
+      await alice.query('set pgscore.execution = native');
+      expect(await answer(native)).toBe(720_600 + 1200 * 20);
+      await alice.query('set pgscore.execution = online');
+    });
+  },
+);
+
+test('a service that does not know several kinds of replies yet says of every call what is to be done', async () => {
+  gateway.become(RELEASES['several kinds of replies']);
+  for (const call of [...ONE, ...MANY])
+    expect(await refusal(alice, call)).toMatchObject({
+      code: '22023',
+      hint: expect.stringMatching(/different releases: run pgscore migrate/),
+    });
+});
+
+test('a service that knows no requests of several lines yet is said to be of another release', async () => {
+  gateway.become(RELEASES['a line of its own for what is not rows']);
+  for (const call of [...ONE, ...MANY]) expect(await refusal(alice, call)).toMatchObject(otherRelease);
+});
+
+describe('where requests are signed', () => {
+  beforeAll(async () => {
+    await superuser.query('drop extension dblink cascade; create extension dblink schema public');
+    expect((await migrate({ url: database.url() })).dblink).toEqual({ state: 'signed', schema: 'public' });
+  });
+
+  test('a service that does not know which rows they are says so', async () => {
+    gateway.become(RELEASES['which rows of all they are']);
+    for (const one of ONE) expect(await answer(one)).toBe(3);
+    for (const many of MANY) expect(await refusal(alice, many)).toMatchObject(otherRelease);
+  });
+
+  test('a service that signs nothing may be too old, which the error says by the deadline', async () => {
+    gateway.become(RELEASES['several kinds of replies']);
+    const fresh = await database.client('alice');
+    await fresh.query('set pgscore.execution = online; set pgscore.deadline = 500');
+    for (const call of [ONE[0]!, MANY[0]!])
+      expect(await refusal(fresh, call)).toMatchObject({
+        code: '08001',
+        detail: expect.stringContaining('password authentication failed'),
+        hint: expect.stringContaining('pgscore migrate, and restart the service'),
+      });
+  });
+});
