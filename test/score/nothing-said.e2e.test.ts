@@ -16,10 +16,9 @@ beforeAll(async () => {
 });
 
 test.each(['t', 'to_jsonb(t)', 'r'])('of a row without a native score nothing is said, %s', async (row) => {
-  const { rows } = await alice.query(
-    `select score('logistic', ${row}), score('logistic', ${row}, class => '1') as "1", pgscore.classify('logistic', ${row}),
-            pgscore.predict('logistic', ${row}) from undecided t, (select * from undecided offset 0) r`,
-  );
+  const text = `select score('logistic', ${row}), score('logistic', ${row}, class => '1') as "1", pgscore.classify('logistic', ${row}),
+      pgscore.predict('logistic', ${row}) from undecided t, (select * from undecided offset 0) r`;
+  const { rows } = await alice.query(text);
   const predict = { label: null, probabilities: null, version: 'logistic@1' };
   expect(rows).toEqual([{ score: null, '1': null, classify: null, predict }]);
 });
