@@ -1,0 +1,101 @@
+-- What score(), predict() and classify() are given: a row of any kind as jsonb, and all else refused with the way to write it.
+
+create or replace function pgscore_models._features(features anyelement) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
+as $$
+declare
+  -- A row of nothing but NULL IS NULL as well, and is a row.
+  given constant jsonb := case when num_nulls(features) = 0 then to_jsonb(features) end;
+begin
+  if pg_typeof(features) <> 'jsonb'::regtype and given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof(features)) then
+    return pgscore_models._without_padding(features, given);
+  end if;
+  return given;
+end
+$$;
+comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
+
+create or replace function pgscore_models._shape(features anyelement) returns bigint
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (select hashtextextended(string_agg(format('%I %s', a.attname, a.atttypid), ', ' order by a.attnum), 0) & -2 | max((pgscore._base_type(a.atttypid) = 'bpchar'::regtype)::int)
+            from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+           where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);
+end
+$$;
+comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
+
+create or replace function pgscore_models._refuse_scalar(value text) returns double precision
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the model takes a row, not the value %', quote_literal(left(value, 80)) using errcode = 'datatype_mismatch',
+    hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
+end
+$$;
+comment on function pgscore_models._refuse_scalar(text) is 'Raises that score() was given a value instead of a row, and how to write the row.';
+
+create or replace function pgscore_models._refuse_array(value text) returns double precision
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the model takes a row, not the array %', left(value, 80) using errcode = 'datatype_mismatch',
+    hint = 'pgscore.score_rows(''model'', array(select c from customers c)) scores many rows; score(''model'', c) from customers c, each of them.';
+end
+$$;
+comment on function pgscore_models._refuse_array(text) is 'Raises that score() was given an array instead of a row, and what takes one.';
+
+-- To an array of records without a type PL/pgSQL says that it takes none: both of these are inlined before it is called. varchar,
+-- which score() gives, decides between this and the one for anyelement.
+create or replace function pgscore_models._score(route pgscore_models._routing, model varchar, features anyarray) returns double precision
+language sql stable
+as $$ select pgscore_models._refuse_array(pg_catalog.to_json($3)::pg_catalog.text) $$;
+comment on function pgscore_models._score(pgscore_models._routing, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
+
+create or replace function pgscore_models._given(features anyelement) returns jsonb
+language sql stable parallel safe
+as $$
+  select case when pg_catalog.pg_typeof($1) operator(pg_catalog.=) 'pg_catalog.record[]'::pg_catalog.regtype
+      then pg_catalog.to_jsonb(pgscore_models._refuse_array(pg_catalog.to_json($1)::pg_catalog.text))
+      else pgscore_models._features($1)
+    end
+$$;
+comment on function pgscore_models._given(anyelement) is 'A row as jsonb; raises for an array of records without a type.';
+
+create or replace function pgscore_models._json_row(value text) returns jsonb
+language plpgsql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  detail text;
+begin
+  if value !~ '^\s*(\{|null\s*$)' then
+    perform pgscore_models._refuse_scalar(value);
+  end if;
+  return value::jsonb;
+exception
+  when invalid_text_representation then
+    get stacked diagnostics detail = pg_exception_detail;
+    raise exception 'the row is not JSON: %', left(value, 80) using errcode = 'invalid_text_representation', detail = detail,
+      hint = 'Write it as {"feature": value, …}, its names in double quotes; jsonb_build_object(''feature'', value, …) writes it so.';
+end
+$$;
+comment on function pgscore_models._json_row(text) is 'A row that was written as JSON in a text; raises where it is no object. Not for workers, which begin no subtransaction before PostgreSQL 17.';
+
+do $$
+declare
+  scalar text;
+begin
+  foreach scalar in array '{boolean,double precision,date,timestamp with time zone,uuid}'::text[] loop
+    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
+      scalar, 'select pgscore_models._refuse_scalar($3::text)');
+    execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
+  end loop;
+end
+$$;

@@ -1,0 +1,144 @@
+-- All that a version says of a row as jsonb, native or not.
+
+create or replace function pgscore_models._refuse_ungranted(model text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'model "%" is not granted to "%"', model, current_user using errcode = 'insufficient_privilege',
+    hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', split_part(model, '@', 1), current_user);
+end
+$$;
+comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
+
+create or replace function pgscore_models._score_any(route pgscore_models._routing, model text, features jsonb) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer double precision;
+  setting text := current_setting('pgscore.execution', true);
+begin
+  if route.task is null then
+    route := pgscore_models._whole_route(route);
+  end if;
+  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(model);
+  end if;
+  if route.task = 'multiclass' then
+    raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
+      errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
+      hint = format('score(%L, row, class => %L), or pgscore.classify(%L, row) for the label.', model, route.class_labels[1], model);
+  end if;
+  if route.task = 'binary' and not route.probabilities then
+    raise exception 'model "%" gives labels without probabilities: it has no score', model using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', model);
+  end if;
+  if setting is null and route.native or pgscore_models._execution(coalesce(setting, ''), route.version_id, route.native, route.reason) then
+    execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
+  else
+    execute 'select (pgscore_models._v' || route.version_id || '_online($1)).score' into answer using features;
+  end if;
+  return answer;
+end
+$$;
+comment on function pgscore_models._score_any(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
+
+drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
+-- score() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
+-- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second, which 50_score_calls.sql makes.
+create or replace function pgscore_models._score(route pgscore_models._routing, model text, features anyelement) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
+comment on function pgscore_models._score(pgscore_models._routing, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
+
+create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  label int;
+  base text;
+begin
+  if features is null or features = 'null' then
+    return;
+  end if;
+  base := 'pgscore_models._v' || route.version_id;
+  if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
+  end if;
+  if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
+    -- (f($1)).* would call it for each of its columns.
+    execute 'select p.* from ' || base || '_online($1) p' into prediction using features;
+  else
+    if 'score' = any (route.parts) then
+      execute 'select ' || base || '_json($1)' into prediction.score using features;
+    end if;
+    if 'label' = any (route.parts) then
+      execute 'select ' || base || '_label_json($1)' into label using features;
+      prediction.label := route.class_labels[label + 1];
+    end if;
+    if 'probabilities' = any (route.parts) then
+      execute 'select ' || base || '_probabilities_json($1)' into prediction.probabilities using features;
+    end if;
+    -- Where there is no score nothing is said of the row.
+    if route.task = 'binary' and route.probabilities and prediction.score is not null then
+      prediction.label := route.class_labels[case when prediction.score >= route.threshold then route.positive_class else 3 - route.positive_class end];
+      prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score] else array[1 - prediction.score, prediction.score] end;
+    end if;
+  end if;
+  task := route.task;
+  class_labels := route.class_labels;
+  version := pgscore_models._version_name(route.version_id);
+end
+$$;
+comment on function pgscore_models._predict(pgscore_models._routing, jsonb) is 'All that a model says of one row.';
+
+create or replace function pgscore_models._predict_json(route pgscore_models._routing, features jsonb) returns jsonb
+language sql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+      when p.task is null then null
+      when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
+      else jsonb_build_object('label', (p.prediction).label,
+        'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
+        'version', p.version)
+    end
+    from pgscore_models._predict(route, features) p
+$$;
+comment on function pgscore_models._predict_json(pgscore_models._routing, jsonb) is 'predict() of a row as jsonb.';
+
+create or replace function pgscore_models._classify(route pgscore_models._routing, model text, features jsonb) returns text
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p record;
+begin
+  select * into p from pgscore_models._predict(route, features);
+  if p.task = 'regression' then
+    raise exception 'model "%" is a regression: it has no labels', model using
+      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
+  end if;
+  return (p.prediction).label;
+end
+$$;
+comment on function pgscore_models._classify(pgscore_models._routing, text, jsonb) is 'classify() of a row as jsonb.';
+
+create or replace function pgscore_models._score_class(route pgscore_models._routing, model text, features jsonb, class text) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p record;
+begin
+  select * into p from pgscore_models._predict(route, features);
+  if p.task is not null and array_position(p.class_labels, class) is null then
+    raise exception 'model "%" has no class "%"', model, class using errcode = 'invalid_parameter_value',
+      hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
+  end if;
+  return (p.prediction).probabilities[array_position(p.class_labels, class)];
+end
+$$;
+comment on function pgscore_models._score_class(pgscore_models._routing, text, jsonb, text) is 'score() with class => ... of a row as jsonb.';
