@@ -10,10 +10,10 @@ const EPOCH_MS = Date.UTC(2000, 0, 1);
 /** A score() under way, from its arrival until it is settled, once: answered, failed, past its deadline or given up. */
 export class Call {
   readonly request: ScoreRequest;
-  readonly askedAt = new Date();
+  readonly askedAt: Date;
   /** As they came, until it is known how the model names their values. */
   rows: FeatureRows;
-  readonly #began = performance.now();
+  readonly #began: number;
   readonly #parts: Part[] = [];
   #timer: NodeJS.Timeout | undefined;
   #answer: Promise<Answer> | undefined;
@@ -23,8 +23,11 @@ export class Call {
   #scored = 0;
   readonly #onSettled: ((call: Call) => void)[] = [];
 
-  constructor(request: ScoreRequest) {
+  /** `waitedMs`: for how long its message waited to be read. */
+  constructor(request: ScoreRequest, waitedMs = 0) {
     this.request = request;
+    this.askedAt = new Date(Date.now() - waitedMs);
+    this.#began = performance.now() - waitedMs;
     this.rows = request.rows;
   }
 
@@ -107,11 +110,7 @@ export class Call {
   }
 
   #expire(): void {
-    this.fail(
-      new WireError('57014', `the call was not answered within its deadline of ${this.request.deadlineMs} ms`, {
-        hint: 'Allow more milliseconds, as in set pgscore.deadline = 20000, or score many rows with pgscore.score_table().',
-      }),
-    );
+    this.fail(tooLate(this.request.deadlineMs));
   }
 
   #settle(result: Answer | WireError): void {
@@ -120,4 +119,11 @@ export class Call {
     clearTimeout(this.#timer);
     for (const listener of this.#onSettled) listener(this);
   }
+}
+
+/** Why a call has no answer: its deadline passed. */
+export function tooLate(deadlineMs: number): WireError {
+  return new WireError('57014', `the call was not answered within its deadline of ${deadlineMs} ms`, {
+    hint: 'Allow more milliseconds, as in set pgscore.deadline = 20000, or score many rows with pgscore.score_table().',
+  });
 }

@@ -66,10 +66,20 @@ export class Connection {
     return this.#next(() => {
       for (let message = this.#reader.message(limit); message !== undefined; message = this.#reader.message(limit)) {
         const taken = take(message);
+        // Whoever wants all of it goes on reading.
+        if (message.longBytes !== undefined) this.#socket.pause();
         if (taken !== undefined) return taken;
       }
       return undefined;
     });
+  }
+
+  /** The body of the long message that began. */
+  async whole(): Promise<Buffer> {
+    const body = await this.#next(() => this.#reader.whole());
+    // Only who reads learns that the client goes away.
+    this.#socket.resume();
+    return body;
   }
 
   /** Sends; resolves when the client has room for more. */

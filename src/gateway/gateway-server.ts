@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type ListenOptions, type Server, type S
 import { isLoopback } from '../lib/loopback.ts';
 import { Connection, Gone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
+import { LongMessages } from './long-messages.ts';
 import { errorResponse, int32 } from './replies.ts';
 import { asWireError } from './score-desk.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -26,11 +27,13 @@ export class GatewayServer {
   readonly #servers: Server[] = [];
   readonly #pending = new Set<Connection>();
   readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
+  readonly #long: LongMessages;
   #lastPid = 0;
   #idle: () => void = () => undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#long = new LongMessages(options.session.messageBytes);
   }
 
   /** Connections, logged in or not. */
@@ -106,7 +109,7 @@ export class GatewayServer {
 
   async #logIn(connection: Connection, { signing }: Login): Promise<void> {
     const key = { pid: this.#nextPid(), secret: randomInt(-(2 ** 31), 2 ** 31) };
-    const session = new Session(connection, this.#options.session, signing);
+    const session = new Session(connection, this.#options.session, signing, this.#long);
     this.#sessions.set(key.pid, { secret: key.secret, session });
     try {
       await connection.write(greeting(key));

@@ -151,7 +151,7 @@ export class Gateway {
       messageBytes,
       idleMs,
       limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
-      score: (request) => this.#desk.score(request),
+      score: (request, waitedMs) => this.#desk.score(request, waitedMs),
       onError: (error) => this.#told(error),
     };
   }

@@ -35,9 +35,9 @@ export class ScoreDesk {
     return this.#rows;
   }
 
-  /** The call, whose answer is to be awaited. */
-  score(request: ScoreRequest): Call {
-    const call = new Call(request);
+  /** The call, whose answer is to be awaited. `waitedMs`: for how long its message waited to be read. */
+  score(request: ScoreRequest, waitedMs = 0): Call {
+    const call = new Call(request, waitedMs);
     const { length } = request.rows;
     this.#calls += 1;
     this.#rows += length;

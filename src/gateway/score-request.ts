@@ -1,12 +1,10 @@
-import type { JsonRow } from '../model/json-rows.ts';
-import type { FeatureRows } from '../model/number-rows.ts';
-import { NUMBERS, readNumbers, type About, type SentNumbers } from './read-numbers.ts';
-import { noRow, RowRefusal, type Place } from './row-refusal.ts';
-import { isSeveral, notSupported } from './verb.ts';
-import { OTHER_RELEASE, WireError } from './wire-error.ts';
+import { invalid, isObject, parse, readBody, readLongBody, type Body } from './request-rows.ts';
+import { WireError } from './wire-error.ts';
 
 /** One call of score(): who asks which version about which rows. */
-export type ScoreRequest = {
+export type ScoreRequest = Head & Body;
+
+type Head = {
   readonly versionId: number;
   /** Who asks; pgscore's function says so, which alone knows the password of this port. */
   readonly role: string;
@@ -17,19 +15,13 @@ export type ScoreRequest = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
-  readonly rows: FeatureRows;
-  /** What rows of numbers are about, as far as it was sent; others say it themselves. */
-  readonly about: About;
-  /** Where they are not all that the caller has. */
-  readonly place?: Place | undefined;
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
 export type ReplyKind = 'rows' | 'columns' | 'score';
 
-type Body = Pick<ScoreRequest, 'rows' | 'about' | 'place'>;
-
-type Head = Omit<ScoreRequest, keyof Body>;
+/** A long request that was looked through: what it will take of memory, and how it is read, step by step. */
+export type LongRequest = { readonly bytes: number; readonly read: () => Iterator<void, ScoreRequest> };
 
 export type RequestLimits = {
   readonly deadlineMs: number;
@@ -38,8 +30,10 @@ export type RequestLimits = {
 };
 
 const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
-/** Which rows they are of those that the caller has. */
-const PLACE = /^from (?<first>\d{1,9}) of (?<of>\d{1,9})\n/;
+/** The line that a request begins with, among what signs it. */
+const HEAD = /\{.*/;
+/** Past that it is none, and is not to be parsed. */
+const LONGEST_HEAD = 64 * 1024;
 const LONGEST_ID = 200;
 /** A name of PostgreSQL. */
 const LONGEST_ROLE_BYTES = 63;
@@ -60,23 +54,52 @@ export class ScoreRequestReader {
    * these are some of the caller's rows.
    */
   read(text: string): ScoreRequest {
-    const head = this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
-    const { rows, about, place } = readBody(text.slice(this.#text.length), this.#limits);
-    if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
-    // Written out: to spread the head took 3 µs, a twentieth of a call.
-    const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
-    return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about, place };
+    const head = this.#headOf(text);
+    return requestOf(head, readBody(text.slice(this.#text.length), this.#limits.mostRows));
+  }
+
+  /** @throws WireError 54000 where there is more in it than can be meant */
+  readLong(text: string): LongRequest {
+    const head = this.#headOf(text);
+    const { bytes, read } = readLongBody(text.slice(this.#text.length), this.#limits.mostRows);
+    return { bytes, read: () => requestInSteps(head, read()) };
+  }
+
+  /** Who asks and how long she waits, by the beginning of a message; what is not known there is told when all of it is read. */
+  beginningOf(message: Buffer): Pick<Head, 'role' | 'deadlineMs'> {
+    try {
+      return readHead(parse(HEAD.exec(message.toString())?.[0] ?? ''), this.#limits);
+    } catch {
+      return { role: '', deadlineMs: this.#limits.deadlineMs };
+    }
+  }
+
+  #headOf(text: string): Head {
+    return this.#head !== undefined && text.startsWith(this.#text) ? this.#head : this.#readHead(text);
   }
 
   #readHead(text: string): Head {
     const end = text.indexOf('\n');
-    const head = readHead(parse(end < 0 ? text : text.slice(0, end)), this.#limits);
+    const head = readHead(parse(text.slice(0, Math.min(end < 0 ? text.length : end, LONGEST_HEAD))), this.#limits);
     if (end < 0) throw invalid('there are no rows below it');
     // A copy: a slice would keep the whole text, with all its rows, in memory.
     this.#text = Buffer.from(text.slice(0, end + 1)).toString();
     this.#head = head;
     return head;
   }
+}
+
+/** Written out: to spread the head took 3 µs, a twentieth of a call. */
+function requestOf(head: Head, { rows, about, place }: Body): ScoreRequest {
+  if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
+  const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
+  return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about, place };
+}
+
+function* requestInSteps(head: Head, body: Iterator<void, Body>): Generator<void, ScoreRequest> {
+  let step = body.next();
+  for (; step.done !== true; step = body.next()) yield;
+  return requestOf(head, step.value);
 }
 
 function readHead(head: unknown, limits: RequestLimits): Head {
@@ -103,15 +126,6 @@ function checkMembers(head: unknown): asserts head is Record<string, unknown> {
   if (stranger !== undefined) throw invalid(`"${stranger.slice(0, 63)}" is not known`);
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    if (isSeveral(text)) throw notSupported('this port answers one statement at a time');
-    throw new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
-  }
-}
-
 function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): number {
   if (isInteger(deadline, mostDeadlineMs)) return deadline;
   throw new WireError('22023', `the deadline of a call is a whole number of milliseconds from 1 to ${mostDeadlineMs}`, {
@@ -122,59 +136,6 @@ function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): nu
 function checkId(id: unknown): string | null {
   if (id === null || (typeof id === 'string' && id.length <= LONGEST_ID)) return id;
   throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
-}
-
-function readBody(text: string, limits: RequestLimits): Body {
-  const found = text.startsWith('from ') ? PLACE.exec(text.slice(0, 40)) : null;
-  if (found === null) return readRows(text, limits);
-  const [line] = found;
-  const place = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
-  try {
-    return { ...readRows(text.slice(line.length), limits), place };
-  } catch (error) {
-    throw error instanceof RowRefusal ? error.among(place) : error;
-  }
-}
-
-function readRows(text: string, limits: RequestLimits): Body {
-  if (text.startsWith(NUMBERS)) {
-    const sent = numbersOf(text);
-    checkLength(sent.rows.length, limits);
-    return sent;
-  }
-  return { rows: checkRows(parse(text), limits), about: {} };
-}
-
-function numbersOf(text: string): SentNumbers {
-  try {
-    return readNumbers(text);
-  } catch (cause) {
-    throw new WireError('22P02', 'the rows of score are not numbers as they are sent', { cause, ...OTHER_RELEASE });
-  }
-}
-
-function checkRows(rows: unknown, limits: RequestLimits): JsonRow[] {
-  if (isObject(rows)) return [rows];
-  if (!Array.isArray(rows) || rows.length === 0) throw invalid('below it is neither a row nor a list of rows');
-  checkLength(rows.length, limits);
-  const index = rows.findIndex((row) => !isObject(row));
-  if (index >= 0) throw noRow(rows[index], index, rows.length);
-  return rows as JsonRow[];
-}
-
-function checkLength(rows: number, { mostRows }: RequestLimits): void {
-  if (rows <= mostRows) return;
-  throw new WireError('54000', `a call of ${rows} rows is past the limit of ${mostRows}`, {
-    hint: 'Score whole tables with pgscore.score_table(); --gateway-queue-rows of the service sets the limit.',
-  });
-}
-
-function invalid(reason: string): WireError {
-  return new WireError('22023', `the request of score is not valid: ${reason}`, OTHER_RELEASE);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isInteger(value: unknown, most: number): value is number {

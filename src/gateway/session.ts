@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { Call } from './call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frame-reader.ts';
+import type { Held, LongMessages } from './long-messages.ts';
+import { Patience } from './patience.ts';
 import {
   commandComplete,
   dataRow,
@@ -14,9 +16,9 @@ import {
 import { asWireError } from './score-desk.ts';
 import { columnsReply } from './columns-reply.ts';
 import { scoreOnlyReply, scoreReply } from './score-reply.ts';
-import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from './score-request.ts';
+import { ScoreRequestReader, type LongRequest, type RequestLimits, type ScoreRequest } from './score-request.ts';
 import { NotSigned, type Signing } from './signing.ts';
-import { checkEncoding, notSupported, readVerb } from './verb.ts';
+import { checkEncoding, notSupported, readVerb, type Verb } from './verb.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
 
 export type SessionOptions = {
@@ -24,7 +26,8 @@ export type SessionOptions = {
   /** A session that asks nothing for so long ends; 0: never. */
   readonly idleMs: number;
   readonly limits: RequestLimits;
-  readonly score: (request: ScoreRequest) => Call;
+  /** `waitedMs`: for how long its message waited to be read. */
+  readonly score: (request: ScoreRequest, waitedMs?: number) => Call;
   readonly onError: (error: WireError) => void;
 };
 
@@ -50,13 +53,16 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #requests: ScoreRequestReader;
   #asked = 0;
-  #call: Call | undefined;
+  /** What is under way: a call, or a message that may become one. */
+  #call: Call | Patience | undefined;
   #busy = false;
   #draining = false;
   readonly #signing: Signing | undefined;
+  readonly #long: LongMessages;
 
-  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined) {
+  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined, long: LongMessages) {
     this.#connection = connection;
+    this.#long = long;
     this.#options = options;
     this.#signing = signing;
     this.#requests = new ScoreRequestReader(options.limits);
@@ -79,9 +85,10 @@ export class Session {
     this.#call?.fail(new WireError('57014', 'canceling the call due to user request'));
   }
 
-  /** Ends the session: at once where it is idle, else after its answer. */
+  /** Ends the session: at once where it is idle or its message still waits to be read, else after its answer. */
   drain(): void {
     this.#draining = true;
+    if (this.#call instanceof Patience) this.#call.fail(shuttingDown());
     if (!this.#busy) this.#connection.close(errorResponse(shuttingDown()));
   }
 
@@ -114,8 +121,10 @@ export class Session {
   #take(message: Message): Work | undefined {
     this.#asked = performance.now();
     if (message.type !== 'Q') return () => this.#handle(message);
+    const { longBytes } = message;
+    if (longBytes !== undefined) return () => this.#answerLong(message.body, longBytes);
     try {
-      const reply = this.#reply(textOf(message.body));
+      const reply = this.#reply(this.#verbOf(message.body));
       return reply instanceof Call && reply.settled === undefined ? () => this.#answerLater(reply) : this.#send(reply);
     } catch (error) {
       if (error instanceof Gone) throw error;
@@ -132,9 +141,13 @@ export class Session {
     return true;
   }
 
+  #verbOf(body: Buffer): Verb {
+    const query = textOf(body);
+    return this.#signing === undefined ? readVerb(query) : this.#signing.read(query);
+  }
+
   /** What a query is answered with, or the call that will be. */
-  #reply(query: string): Buffer | Call {
-    const verb = this.#signing === undefined ? readVerb(query) : this.#signing.read(query);
+  #reply(verb: Verb): Buffer | Call {
     switch (verb.name) {
       case 'hello':
         return Buffer.concat([commandComplete(verb.welcome), READY]);
@@ -180,11 +193,46 @@ export class Session {
       await this.#sendAnswer(call)?.();
       return true;
     } catch (error) {
-      if (this.#connection.gone) throw new Gone();
-      return await this.#refuse(asWireError(error));
+      return await this.#failed(error);
     } finally {
       this.#call = undefined;
     }
+  }
+
+  async #answerLong(beginning: Buffer, bytes: number): Promise<boolean> {
+    const { role, deadlineMs } = this.#requests.beginningOf(beginning);
+    const patience = new Patience(role, deadlineMs);
+    this.#call = patience;
+    try {
+      const read = (): Promise<Buffer> => this.#connection.whole();
+      const reply = await this.#long.take(bytes, read, (body) => this.#look(this.#verbOf(body)), patience);
+      if ('request' in reply) return await this.#answerLater(this.#callOf(reply, patience));
+      return (await this.#send(reply)?.()) ?? true;
+    } catch (error) {
+      return await this.#failed(error);
+    } finally {
+      patience.end();
+      this.#call = undefined;
+    }
+  }
+
+  #failed(error: unknown): Promise<boolean> {
+    if (this.#connection.gone) throw new Gone();
+    return this.#refuse(asWireError(error));
+  }
+
+  #look(verb: Verb): LongRequest | Buffer {
+    const reply = verb.name === 'score' ? this.#requests.readLong(verb.request) : this.#reply(verb);
+    if (reply instanceof Call) throw new Error('only score() is a call');
+    return reply;
+  }
+
+  /** Its rows are held until it is settled. */
+  #callOf({ request, release }: Held, patience: Patience): Call {
+    const call = this.#options.score(request, patience.elapsedMs);
+    if (call.settled === undefined) call.onSettled(release);
+    else release();
+    return call;
   }
 
   async #refuseExtended(): Promise<boolean> {

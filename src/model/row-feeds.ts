@@ -42,7 +42,7 @@ function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
 
 function fillColumn(rows: NumberRows, column: number, slot: FeatureSlot): void {
   const cells: Cells = slot.feed.data;
-  for (let row = 0; row < rows.length; row += 1) putNumber(slot, cells, row, rows.get(row, column));
+  for (let row = 0; row < rows.length; row += 1) putValue(slot, cells, row, 0, rows.get(row, column));
 }
 
 type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => void;
@@ -66,7 +66,14 @@ const putArray: Put = (slot, cells, row, value) => {
   }
 };
 
+/** Of JSON: there an infinity is a text, and a number that reads as one is past what it can hold. */
 function putElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
+  const isPast = value === Infinity || value === -Infinity;
+  if (isPast && slot.feature.type !== 'bool') slot.reject(row, outOfRange(slot.feature));
+  else putValue(slot, cells, row, element, value);
+}
+
+function putValue(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
   const { feature, feed } = slot;
   if (value === null || value === undefined) return settleMissing(slot, row, element, 'NULL');
   const number = numberOf(feature.type, value);
@@ -110,7 +117,7 @@ const WANTED: Readonly<Record<TensorType, string>> = {
 };
 
 function mistyped(feature: Feature, value: unknown): RowError {
-  return mistypedAs(feature, (JSON.stringify(value) ?? '').slice(0, 80));
+  return mistypedAs(feature, typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? '').slice(0, 80));
 }
 
 /** `shown`: the value, as far as it is told. */

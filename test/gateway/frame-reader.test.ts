@@ -53,4 +53,36 @@ describe('a reader of frames', () => {
     for (const byte of sent) reader.push(Buffer.of(byte));
     expect(reader.message(LIMIT)?.body.buffer.byteLength).toBeLessThan(2 * sent.length);
   });
+
+  test('gives of a long message the beginning, then all of it, in a buffer of its size', () => {
+    const reader = new FrameReader();
+    const body = Buffer.from(Array.from({ length: 200_000 }, (_, n) => n % 251));
+    const bytes = Buffer.concat([message('Q', body), message('X', Buffer.of(7))]);
+    reader.push(bytes.subarray(0, 4000));
+    expect(reader.message(2 ** 20)).toBeUndefined();
+    reader.push(bytes.subarray(4000, 70_000));
+    const begun = reader.message(2 ** 20);
+    expect(begun).toEqual({ type: 'Q', body: body.subarray(0, 4096), longBytes: body.length });
+    expect(reader.whole()).toBeUndefined();
+    reader.push(bytes.subarray(70_000, 150_000));
+    expect(reader.whole()).toBeUndefined();
+    reader.push(bytes.subarray(150_000, 200_005));
+    const whole = reader.whole()!;
+    expect(whole.equals(body)).toBe(true);
+    expect(whole.buffer.byteLength).toBe(body.length);
+    reader.push(bytes.subarray(200_005));
+    expect(reader.message(2 ** 20)).toEqual({ type: 'X', body: Buffer.of(7) });
+  });
+
+  test('passes a long message over that nobody asks for, and keeps none of it', () => {
+    const reader = new FrameReader();
+    const bytes = Buffer.concat([message('d', Buffer.alloc(200_000)), message('X', Buffer.of(7))]);
+    reader.push(bytes.subarray(0, 70_000));
+    expect(reader.message(2 ** 20)).toMatchObject({ type: 'd' });
+    expect(reader.message(2 ** 20)).toBeUndefined();
+    reader.push(bytes.subarray(70_000, 140_000));
+    expect(reader.buffered).toBe(0);
+    reader.push(bytes.subarray(140_000));
+    expect(reader.message(2 ** 20)).toEqual({ type: 'X', body: Buffer.of(7) });
+  });
 });

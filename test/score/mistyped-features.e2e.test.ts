@@ -1,5 +1,6 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
+import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
@@ -14,6 +15,12 @@ beforeAll(async () => {
   await deployBytes(ada, 'one', weightedModel({ 'Of It': 'float32' }));
   await deployBytes(ada, 'whole', weightedModel({ 'Of It': 'int64' }));
   await deployBytes(ada, 'yes', weightedModel({ 'Of It': 'bool' }));
+  await deployBytes(ada, 'pass', classModel(2), {
+    task: 'binary',
+    class_labels: ['no', 'yes'],
+    positive_class: 'yes',
+    features: ['x'],
+  });
   await alice.query(`set pgscore.execution = native`);
 });
 
@@ -75,6 +82,32 @@ test('a number past float32 is refused with the name of its feature, of a table 
       message: 'feature "Of It" is 1e+300, a number that float32 can not hold',
       hint: expect.stringContaining('least(greatest("Of It"'),
     });
+});
+
+describe.each(['native', 'online'])('a number that no double holds is refused %s', (way) => {
+  const object = `jsonb_build_object('x', NUMBER, 'Of It', NUMBER)`;
+  const row = `(select NUMBER as x, NUMBER as "Of It") r`;
+
+  beforeAll(async () => {
+    await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+  });
+  afterAll(async () => {
+    await alice.query('set pgscore.execution = native');
+  });
+
+  test.each([
+    `select score('one', ${object})`,
+    `select score('one', r) from ${row}`,
+    `select pgscore.predict('one', r) from ${row}`,
+    `select pgscore.classify('pass', r) from ${row}`,
+    `select s.score from pgscore.score_rows('one', array(select to_jsonb(r) from ${row})) s`,
+  ])('%s', async (call) => {
+    const past = { code: '22023', message: expect.stringMatching(/^(x|Of It) is a number that float32 can not hold$/) };
+    for (const number of ['1e400::numeric', '-1e400::numeric']) {
+      const refused = await refusal(alice, call.replaceAll('NUMBER', number));
+      expect(refused).toMatchObject(way === 'native' ? { code: '22003' } : past);
+    }
+  });
 });
 
 test('a whole number past 2^53 is scored natively, and never as another by the service, which says so', async () => {
