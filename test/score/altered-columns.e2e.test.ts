@@ -46,7 +46,8 @@ const OTHERS = [`score('reals', r)`, `pgscore_models.reals_v1(r)`];
 const LABELS = [`pgscore_models.kind(r)`, `pgscore_models.kind_v1(r)`];
 
 async function answer(call: string): Promise<unknown> {
-  return (await alice.query<{ answer: unknown }>(`select ${call} as answer from rows r`)).rows[0]?.answer;
+  const text = `select ${call} as answer from rows r`;
+  return (await alice.query<{ answer: unknown }>(text)).rows[0]?.answer;
 }
 
 async function plan(call: string): Promise<string> {
@@ -107,9 +108,11 @@ test.each([
   ['a', 'smallint', 'a'],
   ['b', 'real', 'b'],
   ['b', 'bigint', 'b'],
+  ['b', 'boolean', 'b > 0'],
   ['n', 'smallint', 'n'],
   ['n', 'whole', 'n'],
   ['i', 'smallint', 'i'],
+  ['i', 'boolean', 'i > 0'],
   ['word', 'varchar(10)', 'word'],
   ['word', 'char(10)', 'word'],
   ['word', 'name', 'word'],
@@ -117,8 +120,8 @@ test.each([
   ['v', 'double precision[]', 'v'],
 ])('a column of another type that the feature can be is scored as before: %s as %s', async (column, type, using) => {
   const alter = `alter table rows alter ${column} type ${type} using ${using}`;
-  const expected = await answer(`score('mixed', to_jsonb(r))`);
   await alice.query(alter);
+  const expected = await answer(`score('mixed', to_jsonb(r) || jsonb_build_object('word', r.word::text))`);
   for (const call of SCORES) expect([call, await answer(call)]).toEqual([call, expected]);
   await alice.query(`select pgscore.bind('mixed', 'rows'), pgscore.bind('reals', 'rows')`);
   for (const call of SCORES) expect([call, await answer(call)]).toEqual([call, expected]);
@@ -140,4 +143,20 @@ test('the query holds a column that fits as it is, or its one cast, and nothing 
     /COALESCE\([^[]*\(f0 \* '.*\+ \(f1 \* '.*_checked\(\(f0\)::double precision, /,
   );
   expect(rows[1]?.['QUERY PLAN']).not.toMatch(/_column|_real/);
+});
+
+test('a boolean for a number is 0 or 1 on a bound table as on another, also where all are booleans', async () => {
+  await alice.query('create table flags (a boolean, x boolean)');
+  await alice.query('insert into flags values (true, false), (null, true), (true, true)');
+  const unbound = await alice.query(`select score('reals', f) as score from flags f where a`);
+  const labels = await alice.query(`select pgscore.classify('kind', f) as label from flags f where a`);
+  await alice.query(`select pgscore.bind('reals', 'flags'), pgscore.bind('kind', 'flags')`);
+  for (const call of [`score('reals', f)`, 'pgscore_models.reals(f)', 'pgscore_models.reals_v1(f)']) {
+    const bound = `select ${call} as score from flags f where a`;
+    expect((await alice.query(bound)).rows).toEqual(unbound.rows);
+  }
+  expect(unbound.rows).toEqual([{ score: 1 }, { score: 11 }]);
+  expect((await alice.query('select pgscore_models.kind(f) as label from flags f where a')).rows).toEqual(labels.rows);
+  expect((await refusal(alice, `select score('reals', f) from flags f where a is null`)).code).toBe('22004');
+  await alice.query('drop table flags cascade');
 });
