@@ -141,7 +141,7 @@ begin
   delete from pgscore_data.execution e where e.version_id = this_version;
   perform pgscore_data._renew_score_calls();
   perform pgscore_data._drop_functions(this_version);
-  perform pgscore_data._drop_bound_version(split_part(model_and_number, '@', 1), split_part(model_and_number, '@', 2)::int);
+  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
 end
 $$;
@@ -154,7 +154,7 @@ as $$
 begin
   update pgscore_data.model m set name = new_name where m.model_id = this_model;
   if exists (select from pgscore_data.binding b where b.model_id = this_model) then
-    perform pgscore_data._rename_bound(old_name, new_name);
+    perform pgscore_data._rename_bound(this_model, old_name, new_name);
   end if;
   perform pgscore_data._renew_bindings(this_model);
   update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
@@ -162,8 +162,8 @@ begin
 exception
   when unique_violation then
     raise exception 'model "%" already exists', new_name using errcode = 'duplicate_object', hint = 'Choose another name.';
-  when duplicate_function then
-    raise exception 'another model''s function has a name that model "%" needs', new_name using errcode = 'duplicate_function', hint = 'Choose another name.';
+  when duplicate_function or reserved_name then
+    raise exception '%', sqlerrm using errcode = sqlstate, hint = 'Choose another name.';
   when check_violation or not_null_violation then
     raise exception 'model name % cannot be used', coalesce(quote_literal(new_name), 'NULL') using
       errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';

@@ -1,18 +1,39 @@
 -- Who may call a model: EXECUTE on the functions of its versions is the grant; the table keeps it for versions to come.
 
+create or replace function pgscore_data._is_of_a_version(function name, model text) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select function ~ ('^' || regexp_replace(model, '([.])', '\\\1', 'g') || '_v[0-9]+$') $$;
+comment on function pgscore_data._is_of_a_version(name, text) is 'Whether a name is that of the typed function of a version of a model.';
+
+create or replace function pgscore_data._typed_functions(this_model int, base text) returns table (function regprocedure, name name)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- churn_v2 can be a version of churn and the champion of a model of that name: whichever is bound to the table whose row it takes.
+  select p.oid::regprocedure, p.proname
+    from pg_proc p
+   where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and not starts_with(base, '_')
+     and (pgscore_data._is_of_a_version(p.proname, base)
+       or p.proname = base and p.pronargs = 1 and exists (select from pg_type t where t.oid = p.proargtypes[0] and t.typtype = 'c'))
+     and not exists (
+       select from pgscore_data.binding b
+         join pgscore_data.model m using (model_id)
+         join pg_proc holder on holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname = ('_binding_' || b.binding_id)::name and holder.proargtypes = p.proargtypes
+        where b.model_id <> this_model and (p.proname = m.name or pgscore_data._is_of_a_version(p.proname, m.name)))
+$$;
+comment on function pgscore_data._typed_functions(int, text) is 'The typed functions of a model that is called so, or was when they were made.';
+
 create or replace function pgscore_data._functions_of(this_model int) returns table (function regprocedure)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select p.oid::regprocedure
-    from pg_proc p, pgscore_data.version v, pgscore_data.model m
-   where p.pronamespace = 'pgscore_models'::regnamespace and v.model_id = this_model and m.model_id = this_model
-     and (p.proname = '_v' || v.version_id or starts_with(p.proname, '_v' || v.version_id || '_')
-       or p.proname = pgscore_data._version_function(m.name, v.number))
+    from pg_proc p, pgscore_data.version v
+   where p.pronamespace = 'pgscore_models'::regnamespace and v.model_id = this_model
+     and (p.proname = '_v' || v.version_id or starts_with(p.proname, '_v' || v.version_id || '_'))
   union
-  select p.oid::regprocedure
-    from pg_proc p, pgscore_data.model m
-   where p.pronamespace = 'pgscore_models'::regnamespace and m.model_id = this_model and p.proname = m.name
+  select f.function from pgscore_data.model m cross join lateral pgscore_data._typed_functions(m.model_id, m.name) f where m.model_id = this_model
   union
   select p.oid::regprocedure
     from pg_proc p, pgscore_data.binding b
@@ -35,12 +56,6 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$ select (model || '_v' || number)::name $$;
 comment on function pgscore_data._version_function(name, int) is 'Name of the typed function of a version, such as churn_v3.';
-
-create or replace function pgscore_data._is_of_a_version(function name, model text) returns boolean
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$ select function ~ ('^' || regexp_replace(model, '([.])', '\\\1', 'g') || '_v[0-9]+$') $$;
-comment on function pgscore_data._is_of_a_version(name, text) is 'Whether a name is that of the typed function of a version of a model.';
 
 create or replace function pgscore_data._renew_grants(this_model int) returns void
 language plpgsql volatile

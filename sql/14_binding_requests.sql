@@ -29,7 +29,8 @@ end
 $$;
 comment on function pgscore_data._refuse_relation(regclass, boolean, boolean) is 'Raises where no model may be bound to a table, or unbound from it.';
 
-create or replace function pgscore_data._refuse_taken_name(base text) returns void
+drop function if exists pgscore_data._refuse_taken_name(text);
+create or replace function pgscore_data._refuse_taken_name(this_model int, base text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -39,14 +40,14 @@ begin
       hint = format('select pgscore.rename_model(%L, ...);', base);
   elsif exists (
     select from pgscore_data.binding b join pgscore_data.model m using (model_id)
-     where pgscore_data._is_of_a_version(m.name::name, base) or pgscore_data._is_of_a_version(base::name, m.name)
+     where m.model_id <> this_model and (pgscore_data._is_of_a_version(m.name::name, base) or pgscore_data._is_of_a_version(base::name, m.name))
   ) then
     raise exception 'another model''s function has a name that model "%" needs', base using errcode = 'duplicate_function',
       hint = format('select pgscore.rename_model(%L, ...);', base);
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_taken_name(text) is 'Raises where the typed functions of a model would have names of others.';
+comment on function pgscore_data._refuse_taken_name(int, text) is 'Raises where the typed functions of a model would have names of others.';
 
 create or replace function pgscore_data._refuse_unfitting_table(relation regclass, base text) returns void
 language plpgsql stable
@@ -72,7 +73,7 @@ as $$
 declare
   this pgscore_data.binding;
 begin
-  perform pgscore_data._refuse_taken_name(base);
+  perform pgscore_data._refuse_taken_name(this_model, base);
   perform pgscore_data._refuse_unfitting_table(relation, base);
   update pgscore_data.binding b set released = false where b.model_id = this_model and pgscore_data._bound_relation(b) = relation returning b.* into this;
   if not found then

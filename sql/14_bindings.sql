@@ -54,7 +54,8 @@ end
 $$;
 comment on function pgscore_models._refuse_binding(int, text, text) is 'Raises that a binding was set aside, and why.';
 
-create or replace function pgscore_data._bind_versions(this_model int, base text, relation regclass) returns void
+drop function if exists pgscore_data._bind_versions(int, text, regclass);
+create or replace function pgscore_data._bind_versions(b pgscore_data.binding, base text, relation regclass) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -64,9 +65,9 @@ declare
 begin
   for version in
     select v.number, v.signature, e as execution from pgscore_data.version v join pgscore_data.execution e using (version_id)
-     where v.model_id = this_model and v.state = 'ready' and pgscore._binding_problem(relation, v.signature) is null order by v.number
+     where v.model_id = b.model_id and v.state = 'ready' and pgscore._binding_problem(relation, v.signature) is null order by v.number
   loop
-    select jsonb_agg(c || jsonb_build_object('tensor_type', f ->> 'type') order by n) into columns
+    select jsonb_agg(c || jsonb_build_object('tensor_type', f ->> 'type', 'binding', b.binding_id) order by n) into columns
       from jsonb_array_elements(pgscore._feature_columns(relation, version.signature, null)) with ordinality as x (c, n)
       join jsonb_array_elements(version.signature -> 'features') with ordinality as y (f, m) on m = n;
     perform pgscore_data._bind_version(version.execution, pgscore_data._version_function(base, version.number), relation, columns);
@@ -74,7 +75,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._bind_versions(int, text, regclass) is 'Creates the typed functions of the versions that a table fits.';
+comment on function pgscore_data._bind_versions(pgscore_data.binding, text, regclass) is 'Creates the typed functions of the versions that a table fits.';
 
 create or replace function pgscore_data._bind_champion(b pgscore_data.binding, base text, relation regclass, problem text) returns void
 language plpgsql volatile
@@ -122,7 +123,7 @@ begin
   end if;
   if pgscore_data._may_use_type(relation) then
     begin
-      perform pgscore_data._bind_versions(b.model_id, base, relation);
+      perform pgscore_data._bind_versions(b, base, relation);
       perform pgscore_data._bind_champion(b, base, relation, problem);
     exception when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition or dependent_objects_still_exist then
       problem := coalesce(problem, sqlerrm);

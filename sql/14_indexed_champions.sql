@@ -12,17 +12,19 @@ as $$
   ), score as (
     select p.oid from pg_proc p where p.proname = 'score' and p.proowner = 'pgscore_owner'::regrole
   ), kept as (
-    select 'index ' || i.indexrelid::regclass as name, pg_get_indexdef(i.indexrelid) as definition, d.refobjid as function, i.indrelid as relation
+    select 'index ' || i.indexrelid::regclass as name, pg_get_indexdef(i.indexrelid) as definition, concat(i.indexprs, i.indpred) as tree, d.refobjid as function, i.indrelid as relation
       from pg_depend d join pg_index i on i.indexrelid = d.objid
      where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_proc'::regclass and d.refobjid in (select oid from champion union all select oid from score)
     union all
-    select format('column %I of %s', a.attname, a.attrelid::regclass), pg_get_expr(f.adbin, f.adrelid), d.refobjid, f.adrelid
+    select format('column %I of %s', a.attname, a.attrelid::regclass), pg_get_expr(f.adbin, f.adrelid), f.adbin::text, d.refobjid, f.adrelid
       from pg_depend d join pg_attrdef f on f.oid = d.objid join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attgenerated = 's'
      where d.classid = 'pg_attrdef'::regclass and d.refclassid = 'pg_proc'::regclass and d.refobjid in (select oid from champion union all select oid from score)
   )
-  select min(k.name) from kept k, bound x
-   where k.function in (select oid from champion)
-      or k.relation = x.oid and position(quote_literal(x.name) || '::text' in k.definition) > 0
+  -- A model that is no constant as it is written, 'chu' || 'rn', became one when PostgreSQL looked, and can be any that is bound.
+  select min(k.name || case when computed then ' (by a score() whose model is computed)' else '' end)
+    from kept k cross join bound x
+   cross join lateral (select k.relation = x.oid and k.tree ~ format('{FUNCEXPR :funcid %s [^{]*:args \((?!{CONST )', k.function) and k.function in (select oid from score)) c (computed)
+   where k.function in (select oid from champion) or k.relation = x.oid and position(quote_literal(x.name) || '::text' in k.definition) > 0 or computed
 $$;
 comment on function pgscore_data._keeps_champion(pgscore_data.binding) is 'An index or a stored column that goes by the champion on the rows of a bound table; NULL: none does.';
 

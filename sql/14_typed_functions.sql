@@ -5,10 +5,12 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format('pgscore_models.%I(%s)', '_v' || this_version || part,
-    string_agg(format(case part when '_real' then '$1.%I' else '($1.%I)::%s' end, c ->> 'name', pgscore_data._argument_type(c ->> 'tensor_type', (c ->> 'width')::int)), ', ' order by n))
+    string_agg(format('pgscore_models.%I($1.%I, %L::varchar)', pgscore_data._column_function(y.type, y.width), c ->> 'name', concat_ws(' ', c ->> 'binding', c ->> 'name'))
+      || case part when '_real' then '' else '::' || pgscore_data._argument_type(y.type, y.width) end, ', ' order by n))
   from jsonb_array_elements(columns) with ordinality as x (c, n)
+ cross join lateral (select c ->> 'tensor_type', (c ->> 'width')::int) y (type, width)
 $$;
-comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are.';
+comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are. A column whose type its feature cannot have is refused.';
 
 create or replace function pgscore_data._native_expression(this_version int, columns jsonb) returns text
 language sql stable

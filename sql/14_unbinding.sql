@@ -12,24 +12,20 @@ end
 $$;
 comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model.';
 
-drop function if exists pgscore_data._drop_bound(name, regclass);
-create or replace function pgscore_data._drop_bound(base name) returns void
+drop function if exists pgscore_data._drop_bound(name);
+create or replace function pgscore_data._drop_bound(this_model int, base text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   this regprocedure;
 begin
-  for this in
-    select p.oid::regprocedure from pg_proc p
-     where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
-       and (p.proname = base or pgscore_data._is_of_a_version(p.proname, base))
-  loop
+  for this in select f.function from pgscore_data._typed_functions(this_model, base) f where pgscore_data._may_name(f.function) loop
     execute format('drop function %s', this);
   end loop;
 end
 $$;
-comment on function pgscore_data._drop_bound(name) is 'Drops the typed functions of a model.';
+comment on function pgscore_data._drop_bound(int, text) is 'Drops the typed functions of a model.';
 
 create or replace function pgscore_data._drop_unbound(relation regclass) returns void
 language plpgsql volatile
@@ -52,25 +48,28 @@ end
 $$;
 comment on function pgscore_data._drop_unbound(regclass) is 'Drops the typed functions for the rows of a table that belong to no model that is bound to it.';
 
-create or replace function pgscore_data._rename_bound(old_name text, new_name text) returns void
+drop function if exists pgscore_data._rename_bound(text, text);
+create or replace function pgscore_data._rename_bound(this_model int, old_name text, new_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   this record;
 begin
+  perform pgscore_data._refuse_taken_name(this_model, new_name);
+  -- In an order in which none takes the name that another still has: churn_v2 becomes churn_v2_v2 before churn becomes churn_v2.
   for this in
-    select p.oid::regprocedure as function, p.proname from pg_proc p
-     where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and pgscore_data._may_name(p.oid)
-       and (p.proname = old_name or pgscore_data._is_of_a_version(p.proname, old_name))
+    select f.function, f.name from pgscore_data._typed_functions(this_model, old_name) f where pgscore_data._may_name(f.function)
+     order by length(f.name) * sign(length(old_name) - length(new_name))
   loop
-    execute format('alter function %s rename to %I', this.function, new_name || substr(this.proname, length(old_name) + 1));
+    execute format('alter function %s rename to %I', this.function, new_name || substr(this.name, length(old_name) + 1));
   end loop;
 end
 $$;
-comment on function pgscore_data._rename_bound(text, text) is 'Renames the typed functions of a model: views, indexes and columns that use them go on.';
+comment on function pgscore_data._rename_bound(int, text, text) is 'Renames the typed functions of a model: views, indexes and columns that use them go on.';
 
-create or replace function pgscore_data._drop_bound_version(base name, number int) returns void
+drop function if exists pgscore_data._drop_bound_version(name, int);
+create or replace function pgscore_data._drop_bound_version(this_model int, base text, number int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -78,15 +77,17 @@ declare
   this regprocedure;
   b pgscore_data.binding;
 begin
-  for this in select p.oid::regprocedure from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = pgscore_data._version_function(base, number) and pgscore_data._may_name(p.oid) loop
+  for this in
+    select f.function from pgscore_data._typed_functions(this_model, base) f where f.name = pgscore_data._version_function(base, number) and pgscore_data._may_name(f.function)
+  loop
     execute format('drop function %s', this);
   end loop;
-  for b in select x.* from pgscore_data.binding x join pgscore_data.model m using (model_id) where m.name = base loop
+  for b in select x.* from pgscore_data.binding x where x.model_id = this_model loop
     perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
   end loop;
 end
 $$;
-comment on function pgscore_data._drop_bound_version(name, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
+comment on function pgscore_data._drop_bound_version(int, text, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
 
 create or replace function pgscore_data._unbind(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
@@ -105,7 +106,7 @@ begin
     perform pgscore_data._drop_unbound(relation);
   end if;
   if not exists (select from pgscore_data.binding x where x.model_id = b.model_id) then
-    perform pgscore_data._drop_bound(base);
+    perform pgscore_data._drop_bound(b.model_id, base);
   end if;
 end
 $$;

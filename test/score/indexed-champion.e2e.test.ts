@@ -69,6 +69,33 @@ test('an index on the function of a version, or on score() of one, holds nothing
   await alice.query('drop index kept_too');
 });
 
+describe.each([
+  [`score('su' || 'm', points)`, 'which is joined'],
+  [`score(lower('SUM'), points)`, 'which is folded'],
+  [`score('sum'::varchar, points)`, 'of another type'],
+  [`round(score(replace('sum@2', '@2', ''), points)::numeric)`, 'which is replaced'],
+])('an index on %s, %s', (expression) => {
+  test.each([
+    ['in it', `(${expression})`, ''],
+    ['in its condition', 'a', `where ${expression} > 100`],
+  ])('%s has another champion refused as one by the name itself', async (_, column, where) => {
+    const create = `create index kept on points (${column}) ${where}`;
+    await alice.query(create);
+    expect(await refusal(ada, `select pgscore.promote('sum@2')`)).toMatchObject({
+      code: '2BP01',
+      message:
+        'index alice.kept (by a score() whose model is computed) goes by the champion of model "sum", and would be of two versions',
+    });
+    await alice.query('drop index kept');
+    await ada.query(`select pgscore.promote('sum@2')`);
+  });
+});
+
+test('an index that names its version holds nothing up, whatever texts are beside it', async () => {
+  await alice.query(`create index kept on points (score('sum@1', points), (('score(' || lower('SUM')) || a::int))`);
+  await ada.query(`select pgscore.promote('sum@2')`);
+});
+
 test('the present champion may be promoted again', async () => {
   await alice.query('create index kept on points (pgscore_models.sum(points))');
   await ada.query(`select pgscore.promote('sum@1')`);
