@@ -127,7 +127,7 @@ export const OPTIONS = {
     'PGSCORE_GATEWAY_MAX_CONNECTIONS',
     'integer',
     '1000',
-    'connections it takes, one for each session of the database that calls score(); half of them before they log in',
+    'connections it takes, one for each session of the database that calls score(); half of them before they log in, of which the oldest makes room for the next',
   ),
   gatewayQueueRows: spec(
     '--gateway-queue-rows',

@@ -25,7 +25,8 @@ const BACKLOG = 1024;
 export class GatewayServer {
   readonly #options: ServerOptions;
   readonly #servers: Server[] = [];
-  readonly #pending = new Set<Connection>();
+  readonly #byPort = new Set<Connection>();
+  readonly #bySocket = new Set<Connection>();
   readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
   readonly #long: LongMessages;
   #lastPid = 0;
@@ -38,22 +39,27 @@ export class GatewayServer {
 
   /** Connections, logged in or not. */
   get connections(): number {
-    return this.#pending.size + this.#sessions.size;
+    return this.#byPort.size + this.#bySocket.size + this.#sessions.size;
   }
 
   async listen(): Promise<AddressInfo> {
     const { host, port } = this.#options;
-    const server = await this.#listenAt({ host, port }, (socket) => isLoopback(socket.remoteAddress ?? ''));
+    const isLocal = (socket: Socket): boolean => isLoopback(socket.remoteAddress ?? '');
+    const server = await this.#listenAt({ host, port }, isLocal, this.#byPort);
     return server.address() as AddressInfo;
   }
 
   /** For clients on this machine, beside the other: whoever may pass its folder may connect, and has to log in as there. */
   async listenLocally(path: string): Promise<void> {
-    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true);
+    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true, this.#bySocket);
   }
 
-  async #listenAt(where: ListenOptions, isLocal: (socket: Socket) => boolean): Promise<Server> {
-    const server = createServer((socket) => void this.#accept(new Connection(socket, isLocal(socket))));
+  async #listenAt(
+    where: ListenOptions,
+    isLocal: (socket: Socket) => boolean,
+    strangers: Set<Connection>,
+  ): Promise<Server> {
+    const server = createServer((socket) => void this.#accept(new Connection(socket, isLocal(socket)), strangers));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ ...where, backlog: BACKLOG }, resolve);
@@ -66,7 +72,7 @@ export class GatewayServer {
   /** Takes no more connections, and resolves when every session has had its answer. */
   async drain(): Promise<void> {
     for (const server of this.#servers) server.close();
-    for (const connection of this.#pending) connection.close();
+    for (const connection of [...this.#byPort, ...this.#bySocket]) connection.close();
     for (const { session } of this.#sessions.values()) session.drain();
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
@@ -74,9 +80,9 @@ export class GatewayServer {
     });
   }
 
-  async #accept(connection: Connection): Promise<void> {
+  async #accept(connection: Connection, strangers: Set<Connection>): Promise<void> {
     try {
-      await this.#serve(connection);
+      await this.#serve(connection, strangers);
       connection.close();
     } catch (error) {
       if (error instanceof Gone) return;
@@ -87,23 +93,37 @@ export class GatewayServer {
     }
   }
 
-  async #serve(connection: Connection): Promise<void> {
-    const { mostConnections } = this.#options;
-    // Clients that never log in must leave room for those that have.
-    if (this.connections >= mostConnections || this.#pending.size >= Math.ceil(mostConnections / 2)) throw tooMany();
-    const wish = await this.#authenticated(connection);
+  async #serve(connection: Connection, strangers: Set<Connection>): Promise<void> {
+    this.#makeRoom(strangers);
+    const wish = await this.#authenticated(connection, strangers);
     if ('pid' in wish) this.#cancel(wish);
     else await this.#logIn(connection, wish);
   }
 
-  async #authenticated(connection: Connection): Promise<Login | CancelKey> {
+  /**
+   * Clients that never log in must leave room for those that do: who has been a stranger for longest goes first, and
+   * whoever comes by the port goes before whoever comes by the socket of this machine.
+   */
+  #makeRoom(strangers: Set<Connection>): void {
+    const { mostConnections, session } = this.#options;
+    const isFull = this.connections >= mostConnections;
+    if (!isFull && strangers.size < Math.ceil(mostConnections / 2)) return;
+    const [oldest] = isFull && this.#byPort.size > 0 ? this.#byPort : strangers;
+    if (oldest === undefined) throw tooMany();
+    session.onError(tooMany());
+    oldest.close(errorResponse(tooMany()));
+    this.#byPort.delete(oldest);
+    this.#bySocket.delete(oldest);
+  }
+
+  async #authenticated(connection: Connection, strangers: Set<Connection>): Promise<Login | CancelKey> {
     const late = setTimeout(() => connection.close(errorResponse(tooSlow())), this.#options.authenticationMs);
-    this.#pending.add(connection);
+    strangers.add(connection);
     try {
       return await shakeHands(connection, this.#options);
     } finally {
       clearTimeout(late);
-      this.#pending.delete(connection);
+      strangers.delete(connection);
     }
   }
 

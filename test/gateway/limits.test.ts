@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, test } from '@jest/globals';
 
 import { waitFor } from '../support/wait-for.ts';
@@ -30,18 +34,41 @@ describe('a client that does not log in', () => {
     expect(ends.map(({ M }) => M)).toEqual(Array.from({ length: 3 }, () => 'canceling authentication due to timeout'));
   });
 
-  test('leaves room for those that have: there are limits for both', async () => {
+  test('makes room for who comes once there are as many as there may be, who came first before the others', async () => {
     const { port, server } = await startTestGateway({ mostConnections: 6 });
     const inside = [await WireClient.login(port), await WireClient.login(port)];
-    const idle = await Promise.all(Array.from({ length: 3 }, () => WireClient.open(port)));
-    await waitFor(() => server.connections === 5, { message: 'five connections' });
-    const refused = await WireClient.open(port);
-    expect(await refused.fatal()).toMatchObject({ S: 'FATAL', C: '53300' });
+    const idle: WireClient[] = [];
+    while (idle.length < 3) {
+      idle.push(await WireClient.open(port));
+      await waitFor(() => server.connections === 2 + idle.length, { message: 'its connection' });
+    }
+    for (const first of idle.slice(0, 2)) {
+      expect(await isServed(port)).toBe(true);
+      expect(await first.fatal()).toMatchObject({ S: 'FATAL', C: '53300' });
+      await waitFor(() => server.connections === 4, { message: 'the end of one that asked' });
+      idle.push(await WireClient.open(port));
+      await waitFor(() => server.connections === 5, { message: 'five connections' });
+    }
+    expect(idle.map(({ closed }) => closed)).toEqual([true, true, false, false, false]);
     expect(rowsOf(await inside[0]!.ask('ping'))).toEqual([['ok']]);
-    for (const client of idle) client.destroy();
-    await waitFor(() => server.connections === 2, { message: 'room' });
-    expect(await isServed(port)).toBe(true);
+    for (const client of [...idle, ...inside]) client.destroy();
+  });
+
+  test('takes no room of those who come by the socket of the machine, even where it takes all that is left', async () => {
+    const { port, server } = await startTestGateway({ mostConnections: 6 });
+    const folder = await mkdtemp(join(tmpdir(), 'limits-'));
+    const path = join(folder, 'socket');
+    await server.listenLocally(path);
+    const inside: WireClient[] = [];
+    while (inside.length < 5) inside.push(await WireClient.login(path));
+    const idle = await WireClient.open(port);
+    await waitFor(() => server.connections === 6, { message: 'six connections' });
+    inside.push(await WireClient.login(path));
+    expect(await idle.fatal()).toMatchObject({ C: '53300' });
+    for (const where of [port, path])
+      expect(await (await WireClient.open(where)).fatal()).toMatchObject({ S: 'FATAL', C: '53300' });
     for (const client of inside) client.destroy();
+    await rm(folder, { recursive: true });
   });
 
   test('can stream hundreds of megabytes without any of it being kept', async () => {

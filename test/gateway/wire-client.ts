@@ -32,8 +32,9 @@ export class WireClient {
     });
   }
 
-  static async open(port: number): Promise<WireClient> {
-    const socket = connectTcp(port, '127.0.0.1');
+  /** `where`: a port of this machine, or the path of a socket. */
+  static async open(where: number | string): Promise<WireClient> {
+    const socket = typeof where === 'string' ? connectTcp(where) : connectTcp(where, '127.0.0.1');
     const client = new WireClient(socket);
     socket.once('connect', () => client.#changed());
     await client.#when(() => !socket.connecting || client.closed, 'a connection');
@@ -41,8 +42,8 @@ export class WireClient {
   }
 
   /** A client that has logged in. */
-  static async login(port: number, password = 'secret', user = 'pgscore'): Promise<WireClient> {
-    const client = await WireClient.open(port);
+  static async login(where: number | string, password = 'secret', user = 'pgscore'): Promise<WireClient> {
+    const client = await WireClient.open(where);
     client.send(startPacket({ user }));
     await client.authenticate(password);
     await client.until('Z');

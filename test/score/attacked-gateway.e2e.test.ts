@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const MOST = 12;
-/** So many may be there before they have logged in. */
+/** So many may be there before they have logged in; then the next has one sent away. */
 const MOST_STRANGERS = MOST / 2;
 const ROUNDS = 40;
 
@@ -73,8 +73,12 @@ class Loiterers {
     }
   }
 
-  leave(count = this.#clients.length): void {
-    for (const client of this.#clients.splice(0, count)) client.destroy();
+  get oldest(): WireClient {
+    return this.#clients[0]!;
+  }
+
+  leave(): void {
+    for (const client of this.#clients.splice(0)) client.destroy();
   }
 }
 
@@ -129,24 +133,25 @@ test('a session is answered while strangers loiter, trickle, lie about lengths a
 });
 
 describe('a gateway with as many', () => {
-  test('strangers as it lets in refuses the next, and sessions that are new, until one leaves', async () => {
-    await loiterers.goOn(MOST_STRANGERS);
-    await areConnected(1 + MOST_STRANGERS);
-    const late = await caller();
+  test('strangers as it lets in sends those away that came first, and answers sessions that are new', async () => {
     for (let times = 0; times < 3; times += 1) {
-      const refused = await WireClient.open(port);
-      expect(await refused.fatal()).toMatchObject({
+      await loiterers.goOn(MOST_STRANGERS);
+      await areConnected(1 + MOST_STRANGERS);
+      const oldest = loiterers.oldest;
+      const next = await WireClient.open(port);
+      expect(await oldest.fatal()).toMatchObject({
         C: '53300',
         M: 'too many connections to the gateway',
         H: expect.stringContaining('--gateway-max-connections'),
       });
-      expect(await refusal(late, `select score('sum', '{"a": 1, "b": 2}')`)).toMatchObject({ code: '53300' });
+      const late = await caller();
+      expect(await score(late)).toBe(21);
       expect(await score(alice)).toBe(21);
+      await late.end();
+      next.destroy();
+      loiterers.leave();
+      await areConnected(1);
     }
-    loiterers.leave(1);
-    await areConnected(MOST_STRANGERS);
-    expect(await score(late)).toBe(21);
-    await late.end();
   });
 
   test('connections as it takes refuses the next until one is closed', async () => {
@@ -154,6 +159,9 @@ describe('a gateway with as many', () => {
     while (inside.length < MOST - 1) inside.push(await WireClient.login(port, password, user));
     const refused = await WireClient.open(port);
     expect(await refused.fatal()).toMatchObject({ C: '53300' });
+    const late = await caller();
+    expect(await refusal(late, `select score('sum', '{"a": 1, "b": 2}')`)).toMatchObject({ code: '53300' });
+    await late.end();
     await areConnected(MOST);
     inside.pop()!.destroy();
     await areConnected(MOST - 1);

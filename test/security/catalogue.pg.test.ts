@@ -16,8 +16,14 @@ const INLINED = [
   'pgscore.classify',
   'pgscore.predict',
   'pgscore.score',
+  'pgscore_models._array_column',
+  'pgscore_models._flag_column',
   'pgscore_models._given',
+  'pgscore_models._number_column',
   'pgscore_models._score',
+  'pgscore_models._small_whole_column',
+  'pgscore_models._text_column',
+  'pgscore_models._whole_column',
 ];
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
@@ -79,6 +85,7 @@ describe('functions', () => {
       'pgscore._segments_of(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
+      'pgscore_models._refuse_column(regtype,text,text)',
       'pgscore_models._route(text)',
       'pgscore_models._rows_writer(integer,regtype)',
       'pgscore_models._version_name(integer)',
