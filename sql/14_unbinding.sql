@@ -3,6 +3,8 @@
 create or replace function pgscore_data._forget_binding(this_binding int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- With the table went what took its rows: no need to tell.
+set client_min_messages = warning
 as $$
 begin
   delete from pgscore_data.binding b where b.binding_id = this_binding;

@@ -14,6 +14,8 @@ export class Call {
   /** As they came, until it is known how the model names their values. */
   rows: FeatureRows;
   readonly #began: number;
+  /** Whether it came in a long message, whose rows are not to be held for longer than they must. */
+  readonly isLong: boolean;
   readonly #parts: Part[] = [];
   #timer: NodeJS.Timeout | undefined;
   #answer: Promise<Answer> | undefined;
@@ -28,6 +30,7 @@ export class Call {
     this.request = request;
     this.askedAt = new Date(Date.now() - waitedMs);
     this.#began = performance.now() - waitedMs;
+    this.isLong = waitedMs > 0;
     this.rows = request.rows;
   }
 

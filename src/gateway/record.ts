@@ -67,7 +67,7 @@ export class Recorder {
     this.#callRows += length;
     this.#rows += length;
     // By then its caller has the answer.
-    if (this.#callRows >= ENCODE_ROWS) this.#encoding ??= setImmediate(() => this.#encodeEarly());
+    if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
     if (this.#rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
