@@ -18,13 +18,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
   select case
-      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing, pgscore_data._compiled_call(this_version, '_checked', columns))
+      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing,
+        -- Few rows come there, and to plan one argument takes a twentieth of the time. As JSON a real is another double precision than it is.
+        case when exact then pgscore_data._compiled_call(this_version, '_checked', columns) else format('pgscore_models.%I($1)', format('_v%s_record', this_version)) end)
       else format('case when %s then null else %s end', missing, pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
     end
     from (select exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
                  bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null,
-                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name')
-            from jsonb_array_elements(columns) c) x (quick, real, missing)
+                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name'),
+                 bool_or(c ->> 'sql_type' = 'real' and c ->> 'tensor_type' = 'float64')
+            from jsonb_array_elements(columns) c) x (quick, real, missing, exact)
 $$;
 comment on function pgscore_data._native_expression(int, jsonb) is 'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
 
@@ -74,15 +77,17 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  arguments text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  -- A longer name would be cut, and could then be that of another.
+  named boolean := (select max(octet_length(f ->> 'name')) <= 63 and min(octet_length(f ->> 'name')) > 0 from jsonb_array_elements(features) f);
+  taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end || pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  given text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
 begin
   -- In PL/pgSQL, which takes 0.3 µs more: pg_dump may write a table with a generated column before the function that one in SQL would
   -- call, for which PostgreSQL looks when it makes the column.
   if e.native and jsonb_array_length(features) <= 100 then
-    perform pgscore_data._create_function(name, types, case e.task when 'multiclass' then 'text' else 'double precision' end, 'plpgsql', 'immutable parallel safe cost 2000',
-      format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, arguments), format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', arguments), null)),
-      'By its features, in the order of pgscore.models.inputs: for generated columns, which take no rows. Never changes.');
+    perform pgscore_data._create_function(name, taken, case e.task when 'multiclass' then 'text' else 'double precision' end, 'plpgsql', 'immutable parallel safe cost 2000',
+      format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, given), format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', given), null)),
+      'By its features: for generated columns, which take no rows. Never changes.');
   end if;
 end
 $$;

@@ -64,6 +64,7 @@ describe('binding a model to a table', () => {
     expect(await value(`select pgscore_models.sum(p) from points p where id = 2`)).toBe(43);
     expect(await value(`select pgscore_models.sum_v1(p) from points p where id = 2`)).toBe(43);
     expect(await value(`select pgscore_models.sum_v1(3, 4)`)).toBe(43);
+    expect(await value(`select pgscore_models.sum_v1(b => 4, a => 3)`)).toBe(43);
     expect(await value(`select pgscore_models.sum_v1(null::points)`)).toBeNull();
     expect((await refusal(alice, `select pgscore_models.sum_v1(3, null)`)).code).toBe('22004');
   });
