@@ -24,16 +24,8 @@ export function merged(calls: readonly KeyedCall[]): { readonly together: Merged
   const together: MergedCalls[] = [];
   for (const [likeness, group] of groups) {
     if (likeness === null) continue;
-    const [first] = group;
-    if (first === undefined || first.call.answered === undefined || group.length === 1) apart.push(...group);
-    else
-      together.push(
-        asOne(
-          group.map(({ call }) => call),
-          first.call,
-          first.call.answered.signature,
-        ),
-      );
+    if (group.length === 1) apart.push(...group);
+    else together.push(asOne(group.map(({ call }) => call)));
   }
   return { together, apart };
 }
@@ -49,7 +41,11 @@ function likenessOf({ request: { versionId, role, id, inputs }, instant }: Call)
   return JSON.stringify([versionId, role, id, inputs, Math.floor(instant / MOST_APART_US)]);
 }
 
-function asOne(calls: readonly Call[], { request }: Call, signature: Signature): MergedCalls {
+function asOne(calls: readonly Call[]): MergedCalls {
+  const [first] = calls;
+  if (first?.answered === undefined) throw new Error('a call without an answer is kept by itself');
+  const { request, answered } = first;
+  const { signature } = answered;
   const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
   const elapsedMs = new Float32Array(length);
   let row = 0;

@@ -16,19 +16,21 @@ const IGNORED = [
   '\\.page\\.test\\.ts$',
   // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/(cancel|commit-lost|half-open|scorer-death|service-death|shutdown|start|terminated-connections|terminated-links)\\.',
-  'test/gateway/(gateway-lost|large-model)\\.',
+  'test/faults/(calls-kept-once|cancel|commit-lost|half-open|many-services|scorer-death|service-death|shutdown|slow-source|start|terminated-connections|terminated-links|wake-up)\\.',
+  'test/gateway/(gateway-lost|large-model|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',
-  'test/score/(attacked-gateway|many-sessions)\\.',
-  'test/scorer/(batch-rows|models)\\.',
+  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway)\\.',
+  'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',
   // What the command line prints, the demo, which brings its own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
-  'test/monitor/(cells|drift-noise)\\.',
+  'test/monitor/(cells|class-estimates|counted-calls|drift-noise|estimates|features|labelled-calls|segment-columns)\\.',
+  // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
+  'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
 const NOTHING = { passed: 0, failed: 0, skipped: 0 };
