@@ -29,9 +29,9 @@ const IGNORED = [
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(cells|class-estimates|counted-calls|drift-noise|estimates|features|labelled-calls|segment-columns)\\.',
+  'test/native/(bundled-models|missing-values|trees)\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
   'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals)\\.',
-  'test/native/(bundled-models|missing-values|trees)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
 const NOTHING = { passed: 0, failed: 0, skipped: 0 };
 
