@@ -19,6 +19,12 @@ end
 $$;
 comment on function pgscore_models._refuse_column(regtype, text, text) is 'Raises that a column of a bound table has a type that its feature cannot have.';
 
+create or replace function pgscore_models._is_enum(type regtype) returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select exists (select from pg_type t where t.oid = pgscore._base_type(type) and t.typtype = 'e') $$;
+comment on function pgscore_models._is_enum(regtype) is 'Whether a type is an enum, or a domain over one, which no function for enums takes.';
+
 -- varchar, which the calls give, decides for one of these before that for anyelement: an enum fits both.
 do $$
 declare
@@ -65,7 +71,7 @@ begin
   loop
     execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as %L',
       this.name, this.type, case this.type when 'anyelement' then 'text' else 'varchar' end, this.result,
-      format('begin perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end', this.wanted));
+      format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end', case when this.name = '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end, this.wanted));
     execute format('comment on function pgscore_models.%I(%s, %s) is %L', this.name, this.type, case this.type when 'anyelement' then 'text' else 'varchar' end, 'Raises that the column has a type that its feature cannot have.');
   end loop;
 end

@@ -23,7 +23,7 @@ as $$
   -- A model that is no constant as it is written, 'chu' || 'rn', became one when PostgreSQL looked, and can be any that is bound.
   select min(k.name || case when computed then ' (by a score() whose model is computed)' else '' end)
     from kept k cross join bound x
-   cross join lateral (select k.relation = x.oid and k.tree ~ format('{FUNCEXPR :funcid %s [^{]*:args \((?!{CONST )', k.function) and k.function in (select oid from score)) c (computed)
+   cross join lateral (select k.relation = x.oid and k.tree ~ format('{FUNCEXPR :funcid %s [^{]*:args \((?!({NAMEDARGEXPR :arg )?{CONST )', k.function) and k.function in (select oid from score)) c (computed)
    where k.function in (select oid from champion) or k.relation = x.oid and position(quote_literal(x.name) || '::text' in k.definition) > 0 or computed
 $$;
 comment on function pgscore_data._keeps_champion(pgscore_data.binding) is 'An index or a stored column that goes by the champion on the rows of a bound table; NULL: none does.';

@@ -18,16 +18,13 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
   select case
-      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing,
-        -- Few rows come there, and to plan one argument takes a twentieth of the time. As JSON a real is another double precision than it is.
-        case when exact then pgscore_data._compiled_call(this_version, '_checked', columns) else format('pgscore_models.%I($1)', format('_v%s_record', this_version)) end)
+      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing, pgscore_data._compiled_call(this_version, '_checked', columns))
       else format('case when %s then null else %s end', missing, pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
     end
     from (select exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
                  bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null,
-                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name'),
-                 bool_or(c ->> 'sql_type' = 'real' and c ->> 'tensor_type' = 'float64')
-            from jsonb_array_elements(columns) c) x (quick, real, missing, exact)
+                 format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name')
+            from jsonb_array_elements(columns) c) x (quick, real, missing)
 $$;
 comment on function pgscore_data._native_expression(int, jsonb) is 'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
 
@@ -77,8 +74,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- A longer name would be cut, and could then be that of another.
-  named boolean := (select max(octet_length(f ->> 'name')) <= 63 and min(octet_length(f ->> 'name')) > 0 from jsonb_array_elements(features) f);
+  -- A longer name would be cut, and could then be that of another; and PL/pgSQL has some of its own.
+  named boolean := (select bool_and(octet_length(f ->> 'name') between 1 and 63 and f ->> 'name' !~ '^\$[0-9]+$') from jsonb_array_elements(features) f);
   taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end || pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
   given text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
 begin

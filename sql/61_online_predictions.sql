@@ -1,10 +1,10 @@
 -- What is kept of online calls, as users read it.
 
 create or replace view pgscore_data.shown_block with (security_barrier) as
-select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.request_id, b.asked_at, b.duration_ms, b.durations, b.scores, b.labels,
+select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.request_id, b.asked_at, b.duration_ms, b.scores, b.labels,
        v.signature -> 'classLabels' as class_labels, v.signature -> 'features' as features, coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
-       case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities
+       case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities, b.durations
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where b.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore_data.shown_block is 'Blocks of predictions that the current role may see. A barrier, so that what is given here is computed once for a block and not for each of its predictions, and only where it is asked for.';

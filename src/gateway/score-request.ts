@@ -31,7 +31,7 @@ export type RequestLimits = {
 
 const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
 /** The line that a request begins with, among what signs it. */
-const HEAD = /\{.*/;
+const HEAD = /\{[^\n]*/;
 /** Past that it is none, and is not to be parsed. */
 const LONGEST_HEAD = 64 * 1024;
 const LONGEST_ID = 200;

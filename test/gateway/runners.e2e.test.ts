@@ -20,7 +20,7 @@ const [hanging, frozen, bystander, crashing, slow, crowded, last] = [
   await add('frozen', ENDLESS),
   await add('bystander', ENDLESS),
   await add('crashing', ENDLESS),
-  await add('slow', 4000),
+  await add('slow', 12_000),
   await add('crowded', 8000),
   await add('last', ENDLESS),
 ];

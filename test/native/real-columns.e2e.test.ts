@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { deployBytes } from '../support/deploy.ts';
+import { deployBytes, deployModel } from '../support/deploy.ts';
 import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -45,3 +45,30 @@ test('of a bound table, and as an argument, it is the number that it is', async 
     expect([text, await score(text)]).toEqual([text, expect.closeTo(exact, 12)]);
   expect(await score(`select score('sum', to_jsonb(w)) from written w`)).toBe(2);
 });
+
+test.each(['real', 'double precision'])(
+  'a row of %s with a missing value is scored as one with the value that it stands for, however numbers are shown',
+  async (type) => {
+    const features = Array.from({ length: 20 }, (_, n) => `f${n}`);
+    const model = type === 'real' ? 'of_reals' : 'of_doubles';
+    const nullValues = Object.fromEntries(features.map((name) => [name, 0.5]));
+    await deployModel(ada, model, 'bench/logistic.onnx', { null_values: nullValues });
+    const columns = features.map((name, n) => `sin(i * ${n + 1})::${type} as ${name}`);
+    const create = `create table ${model}_rows as select i, ${columns.join()} from generate_series(1, 50) i`;
+    await alice.query(create);
+    await alice.query('select pgscore.bind($1, $2::regclass)', [model, `${model}_rows`]);
+    const ask = `select score('${model}', r) as score from ${model}_rows r order by i`;
+    const fill = `update ${model}_rows set f0 = 0.5`;
+    await alice.query(fill);
+    const whole = (await alice.query(ask)).rows;
+    const empty = `update ${model}_rows set f0 = null`;
+    await alice.query(empty);
+    expect((await alice.query(ask)).rows).toEqual(whole);
+    await alice.query('set extra_float_digits = -15');
+    const written = `create table ${model}_scores as ${ask}`;
+    await alice.query(written);
+    await alice.query('reset extra_float_digits');
+    const kept = `select score from ${model}_scores`;
+    expect((await alice.query(kept)).rows).toEqual(whole);
+  },
+);

@@ -26,7 +26,9 @@ beforeAll(async () => {
     features: ['x'],
   });
   await superuser.query('grant usage on schema alice to pgscore_owner');
-  await alice.query(`create type colour as enum ('red', 'green'); create domain whole as bigint check (value > 0)`);
+  await alice.query(
+    `create type colour as enum ('red', 'green'); create domain shade as colour; create domain whole as bigint check (value > 0)`,
+  );
 });
 
 beforeEach(async () => {
@@ -117,6 +119,7 @@ test.each([
   ['word', 'char(10)', 'word'],
   ['word', 'name', 'word'],
   ['word', 'colour', 'word::colour'],
+  ['word', 'shade', 'word::colour'],
   ['v', 'double precision[]', 'v'],
 ])('a column of another type that the feature can be is scored as before: %s as %s', async (column, type, using) => {
   const alter = `alter table rows alter ${column} type ${type} using ${using}`;
@@ -139,7 +142,9 @@ test('the query holds a column that fits as it is, or its one cast, and nothing 
   await alice.query(`select pgscore.bind('logistic', 'reals')`);
   const explain = `explain (verbose, costs off) select score('logistic', r) from reals r`;
   const { rows } = await alice.query<{ 'QUERY PLAN': string }>(explain);
-  expect(rows[1]?.['QUERY PLAN']).toMatch(/COALESCE\([^[]*\(f0 \* '.*\+ \(f1 \* '.*_record\(r\.\*\)/);
+  expect(rows[1]?.['QUERY PLAN']).toMatch(
+    /COALESCE\([^[]*\(f0 \* '.*\+ \(f1 \* '.*_checked\(\(f0\)::double precision, /,
+  );
   expect(rows[1]?.['QUERY PLAN']).not.toMatch(/_column|_real/);
 });
 

@@ -59,6 +59,17 @@ function addition(names: readonly string[]): Uint8Array {
   });
 }
 
+test('features may be called as PL/pgSQL calls its arguments', async () => {
+  const names = ['$2', '$1', 'found', 'A', 'a'];
+  await deployBytes(ada, 'odd', addition(names));
+  const create = `create table odd as select ${names.map((name, n) => `${n}::real as "${name}"`).join(', ')}`;
+  await alice.query(create);
+  await alice.query(`select pgscore.bind('odd', 'odd')`);
+  expect(await value(`select pgscore_models.odd(o) from odd o`)).toBe(10);
+  expect(await value('select pgscore_models.odd_v1(0, 1, 2, 3, 4)')).toBe(10);
+  await alice.query('drop table odd cascade');
+});
+
 // PostgreSQL takes no more than a hundred arguments.
 test.each([100, 101])(
   'a model of %i features is bound, and takes them one by one where they are 100 at most',

@@ -65,8 +65,9 @@ describe.each(Object.entries(KEPT))('%s', (_, create) => {
 test('an index on the function of a version, or on score() of one, holds nothing up', async () => {
   await alice.query('create index kept on points (pgscore_models.sum_v1(points))');
   await alice.query(`create index kept_too on points (score('sum@1', points))`);
+  await alice.query(`create index kept_by_name on points (score(model => 'sum@1', features => points))`);
   await ada.query(`select pgscore.promote('sum@2')`);
-  await alice.query('drop index kept_too');
+  await alice.query('drop index kept_too, kept_by_name');
 });
 
 describe.each([

@@ -237,7 +237,7 @@ test('a query over a bound logistic model holds the checks of its features nowhe
   const text = `explain (verbose) select score('logistic', e) from extremes e`;
   const { rows } = await alice.query<{ 'QUERY PLAN': string }>(text);
   const plan = rows.map((line) => line['QUERY PLAN']).join('\n');
-  expect(plan).toMatch(/COALESCE\(.*_record\(/);
+  expect(plan).toMatch(/COALESCE\(.*_checked\(/);
   expect(plan).not.toContain('_null_feature');
 });
 
