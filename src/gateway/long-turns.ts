@@ -5,8 +5,9 @@ import type { Patience } from './patience.ts';
 /** Does one step; true where it was the last. */
 type Work = { readonly owner: string; readonly step: () => boolean };
 
-/** Whoever needs several turns of the event loop, such as for a process that computes, would wait for such a step in each. */
+/** Whoever needs several turns of the event loop, such as for a process that computes, would wait for such a step in each: after it there is time for these. */
 const LONG_STEP_MS = 20;
+const REST_MS = 5;
 
 /** Work that would hold the thread for long, in steps: one at a time, of each caller in turn, and what else came in between. */
 export class LongTurns {
@@ -41,7 +42,7 @@ export class LongTurns {
       const began = performance.now();
       if (!work.step()) this.#line.add(work);
       const took = performance.now() - began;
-      await (took > LONG_STEP_MS ? rest(took) : afterInput());
+      await (took > LONG_STEP_MS ? rest(REST_MS) : afterInput());
     }
     this.#working = false;
   }
