@@ -6,7 +6,7 @@ import { Room } from './room.ts';
 
 /** How many of the longest have room on their way, and for the rows of how many there is. */
 const MESSAGES = 4;
-const MESSAGES_OF_ROWS = 32;
+const MESSAGES_OF_ROWS = 16;
 
 /** What a request became, and what gives its memory back. */
 export type Held = { readonly request: ScoreRequest; readonly release: () => void };
