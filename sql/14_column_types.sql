@@ -1,6 +1,6 @@
 -- What a typed function takes of a column: each of these is there for the types that the feature may have, and is inlined to the
 -- column or its cast. A column that was given another type since comes to the one for anyelement, which raises: a cast would round it,
--- or read a text. Which one it is PostgreSQL decides when it plans a query, in 3 us a column; bodies that are parsed ahead (RETURN) took 5.
+-- or read a text. Which one it is PostgreSQL decides when it plans a query, in 3 µs a column; bodies that are parsed ahead (RETURN) took 5.
 -- The second argument is the binding and the column.
 
 create or replace function pgscore_models._refuse_column(type regtype, place text, wanted text) returns void
