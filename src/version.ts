@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { packageFile } from './lib/package-file.ts';
 
-const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const manifest: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
 
 /** The version of this package, as package.json has it. */
 export const VERSION =

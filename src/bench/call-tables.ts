@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
+import { packageFile } from '../lib/package-file.ts';
 import type { ScorePlan } from './plan.ts';
 import { makeSource } from './source-table.ts';
 
-const LOGISTIC = fileURLToPath(new URL('../../bench/logistic.onnx', import.meta.url));
+const LOGISTIC = packageFile('bench/logistic.onnx');
 
 /** The models beside `trees`, and their tables: `bound` has typed functions of both, `loose` has none, `documents` are jsonb. */
 export async function makeCallTables(owner: pg.Client, requester: pg.Client, { tableRows }: ScorePlan): Promise<void> {

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../lib/package-file.ts';
 import type { InferenceCost, InferenceJob } from './inference-main.ts';
 
-const MAIN = fileURLToPath(new URL('inference-main.js', import.meta.url));
+const MAIN = programFile('bench/inference-main');
 
 /** A process that has a share of the rows ready for the model. */
 export type InferenceProcess = {

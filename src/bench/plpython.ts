@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
+import { packageFile } from '../lib/package-file.ts';
 import { measureCallRate, type CallRate } from './call-rate.ts';
 import { microsOf } from './per-row.ts';
 import type { ScorePlan } from './plan.ts';
 import { FEATURES, makeSource } from './source-table.ts';
 
-const SCRIPT = fileURLToPath(new URL('../../bench/rivals/plpython.sql', import.meta.url));
+const SCRIPT = packageFile('bench/rivals/plpython.sql');
 const SCHEMA = 'plpython_rival';
 const ROW = `array[${FEATURES.map((feature) => `t.${feature}`).join(', ')}]`;
 const SCORE = `${SCHEMA}.score(${ROW})`;

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Flags } from '../config.ts';
+import { programFile } from '../lib/package-file.ts';
 
-const MAIN = fileURLToPath(new URL('service-main.js', import.meta.url));
+const MAIN = programFile('bench/service-main');
 
 /** A running `pgscore serve`, with the settings that it has unless told otherwise. */
 export type ServiceProcess = {

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { Link } from '../db/link.ts';
 import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './keep-calls.ts';
@@ -12,7 +13,7 @@ const ALIVE_EVERY_MS = 250;
 const PATIENCE_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
-new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: process.ppid }).unref();
+new Worker(programFile('lib/parent-watch'), { workerData: process.ppid }).unref();
 
 let gateway: Gateway | undefined;
 

@@ -1,6 +1,7 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
 import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
 import { fastestGraph } from '../model/fastest-graph.ts';
 import type { Graph } from '../model/graph.ts';
 import type { Signature } from '../model/signature.ts';
@@ -12,7 +13,7 @@ const THREADS = 1;
 
 // A model that computes blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
 const parent = Number(process.argv[2]);
-new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: parent }).unref();
+new Worker(programFile('lib/parent-watch'), { workerData: parent }).unref();
 
 const kept = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
 const thread = new OneAtATime();

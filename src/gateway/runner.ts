@@ -1,14 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
 import { GraphLost } from '../model/graph-lost.ts';
 import type { RunInput, RunOutput } from '../model/graph.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import type { FromRunner, LoadGraph, Loaded, RunGraph, ToRunner } from './runner-messages.ts';
 
-const MAIN = fileURLToPath(new URL('./runner-main.js', import.meta.url));
+const MAIN = programFile('gateway/runner-main');
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
 type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;

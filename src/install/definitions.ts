@@ -1,10 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { transaction } from '../db/transaction.ts';
+import { packageFile } from '../lib/package-file.ts';
 import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
 
-const FOLDER = new URL('../../sql/', import.meta.url);
+const FOLDER = packageFile('sql');
 
 /** Runs every file of sql/, in order and in one transaction: the functions, views and grants as they are now. */
 export async function defineAll(client: pg.Client): Promise<void> {
@@ -13,7 +15,7 @@ export async function defineAll(client: pg.Client): Promise<void> {
     transaction(client, async () => {
       await client.query('set local check_function_bodies = off');
       await client.query(LOCK_TIMEOUT);
-      for (const name of names) await client.query(await readFile(new URL(name, FOLDER), 'utf8')).catch(failed(name));
+      for (const name of names) await client.query(await readFile(join(FOLDER, name), 'utf8')).catch(failed(name));
     });
   await whileInUse(attempt);
 }

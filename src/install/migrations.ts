@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely';
 import type { Migration, PostgresPool } from 'kysely';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
+import { packageFile } from '../lib/package-file.ts';
 import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
 
-const FOLDER = new URL('../../migrations/', import.meta.url);
+const FOLDER = packageFile('migrations');
 
 export type MigrationFile = { readonly name: string; readonly text: string; readonly sha256: string };
 
@@ -15,7 +17,7 @@ export async function migrationFiles(): Promise<MigrationFile[]> {
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql')).toSorted();
   return Promise.all(
     names.map(async (name) => {
-      const text = await readFile(new URL(name, FOLDER), 'utf8');
+      const text = await readFile(join(FOLDER, name), 'utf8');
       return { name: name.replace(/\.sql$/, ''), text, sha256: createHash('sha256').update(text).digest('hex') };
     }),
   );

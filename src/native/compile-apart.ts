@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../lib/package-file.ts';
 import type { Signature } from '../model/signature.ts';
 import type { Compiled } from './compiled.ts';
 
-const MAIN = new URL('./compile-main.js', import.meta.url);
+const MAIN = programFile('native/compile-main');
 const LIMIT_MS = 30_000;
 const HEAP_MB = 1024;
 

@@ -1,6 +1,7 @@
 /** The probe process: one framed model on stdin, one framed verdict on descriptor 3. Its argument is its parent's pid. */
 import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
 import { checkModel } from './check-model.ts';
 import type { ProbeOptions } from './check-model.ts';
 import { parseFrame, writeFrame } from './frame.ts';
@@ -10,7 +11,7 @@ import type { Verdict } from './verdict.ts';
 const VERDICT_DESCRIPTOR = 3;
 
 // ONNX Runtime blocks this thread, for ever where a model never ends: another one must see that the parent is gone.
-new Worker(new URL('../lib/parent-watch.js', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
+new Worker(programFile('lib/parent-watch'), { workerData: Number(process.argv[2]) }).unref();
 
 const request = await readRequest();
 if (request !== undefined) writeFrame(VERDICT_DESCRIPTOR, await judge(request));

@@ -5,12 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
 import type { ProbeOptions, ProbeReport } from './check-model.ts';
 import { framePieces, parseFrame } from './frame.ts';
 import { watchMemory } from './memory-watch.ts';
 import type { Verdict } from './verdict.ts';
+
+const MAIN = programFile('probe/main');
 
 export type ProbeLimits = {
   /** Wall-clock time from start to verdict; default a minute. */
@@ -73,8 +75,7 @@ async function probeIn(
 type Probe = { child: ChildProcess; request: Writable; verdict: Readable; lastWords: Readable };
 
 function start(directory: string): Probe {
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [main, String(process.pid)], {
+  const child = spawn(process.execPath, [MAIN, String(process.pid)], {
     cwd: directory,
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],

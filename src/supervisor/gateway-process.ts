@@ -1,16 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from '../gateway/local-socket.ts';
 import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from '../gateway/messages.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
+import { programFile } from '../lib/package-file.ts';
 import { within } from '../lib/within.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
 import { patienceMs } from './gateway-patience.ts';
 
-const MAIN = fileURLToPath(new URL('../gateway/main.js', import.meta.url));
+const MAIN = programFile('gateway/main');
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.

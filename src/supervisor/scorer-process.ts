@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../lib/package-file.ts';
 import type { Apart, Job, Outcome } from '../scorer/job.ts';
 import type { FromScorer, ScorerSettings, ToScorer } from '../scorer/messages.ts';
 
-const MAIN = fileURLToPath(new URL('../scorer/main.js', import.meta.url));
+const MAIN = programFile('scorer/main');
 
 /**
  * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer a core: helper threads that mark that

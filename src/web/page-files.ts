@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../lib/package-file.ts';
 
 export type PageFile = { readonly type: string; readonly body: Buffer; readonly etag: string };
 
 /** HTML, style and icon, as they are. */
-const STATIC = fileURLToPath(new URL('../../page/', import.meta.url));
+const STATIC = packageFile('page');
 /** The compiled scripts of src/page. */
-const SCRIPTS = fileURLToPath(new URL('../page/', import.meta.url));
+const SCRIPTS = packageFile('dist/page');
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',

@@ -3,14 +3,10 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import type * as probe from '../../src/probe/probe-model.ts';
+import { probeModel } from '../../src/probe/probe-model.ts';
 import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-// The probe starts the compiled program beside it, so it is tested where `npm test` has built it.
-const built = new URL('../../dist/probe/probe-model.js', import.meta.url).href;
-const { probeModel } = (await import(built)) as typeof probe;
 
 const golden = goldenModels.find(({ name }) => name === 'logistic_pipeline')!;
 
@@ -112,11 +108,12 @@ describe('a probe that does not end', () => {
 
   test('ends with its parent', async () => {
     const script = `
-      const { probeModel } = await import(${JSON.stringify(built)});
+      const { probeModel } = await import(${JSON.stringify(at('../../src/probe/probe-model.ts'))});
       const chunks = [];
       for await (const chunk of process.stdin) chunks.push(chunk);
       await probeModel(Buffer.concat(chunks), { features: ['a', 'b', 'c'] });`;
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    const typescript = ['--import', at('../support/register-typescript.js')];
+    const parent = spawn(process.execPath, [...typescript, '--input-type=module', '-e', script], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     parent.stdin.end(slow);
@@ -130,6 +127,10 @@ describe('a probe that does not end', () => {
     before.add(directory.slice(directory.lastIndexOf('/') + 1));
   });
 });
+
+function at(path: string): string {
+  return new URL(path, import.meta.url).href;
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -1,8 +1,6 @@
 // A service in a process of its own, so that tests can kill, stop and continue it. Tells its parent what it is.
 import { availableParallelism } from 'node:os';
-import { serviceConfig } from '../../dist/config.js';
-import { createLogger } from '../../dist/log.js';
-import { startService } from '../../dist/supervisor/service.js';
+import { createLogger, serviceConfig, startService } from '../../dist/index.js';
 
 const service = await startService(
   serviceConfig({}, Math.min(2, availableParallelism())),

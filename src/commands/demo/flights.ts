@@ -3,8 +3,9 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type pg from 'pg';
 import { from } from 'pg-copy-streams';
+import { packageFile } from '../../lib/package-file.ts';
 
-const FILE = new URL('../../../demo/flights.csv.gz', import.meta.url);
+const FILE = packageFile('demo/flights.csv.gz');
 
 const TABLES = `
 create temp table flights (

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
+import { packageFile } from '../../lib/package-file.ts';
 import { followRun } from '../follow-run.ts';
 import type { Output } from '../output.ts';
 import { resultTable, type Row } from '../records.ts';
@@ -8,7 +10,7 @@ import { spin } from '../spinner.ts';
 import type { Person } from './server.ts';
 import type { Step } from './story.ts';
 
-const MODELS = new URL('../../../demo/models/', import.meta.url);
+const MODELS = packageFile('demo/models');
 
 const LABEL_PAUSE_MS = 100;
 const LABEL_TRIES = 300;
@@ -32,7 +34,7 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
   if (step.accuracyOf !== undefined) await labelsCounted(client, step.accuracyOf, output);
   if (step.say !== '') output.note(`\n-- ${step.say}`);
   output.note(`${step.who}=> ${step.sql.replace('$1', `'\\x…' /* demo/models/${step.file} */`)};`);
-  const values = step.file === undefined ? [] : [await readFile(new URL(step.file, MODELS))];
+  const values = step.file === undefined ? [] : [await readFile(join(MODELS, step.file))];
   const { rows } = await client.query<Row>(step.sql, values);
   if (rows.length > 0 && !isVoid(rows)) output.note(resultTable(rows.slice(0, MOST_ROWS)));
   const run = rows[0]?.['run'];
