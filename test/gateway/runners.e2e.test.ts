@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { childrenOf, startedWith } from '../support/processes.ts';
+import { childrenOf, cpuSeconds, startedWith } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { ENDLESS, SLOW_SIGNATURE, SLOW_X, slowModel } from '../support/slow-model.ts';
@@ -20,7 +20,7 @@ const [hanging, frozen, bystander, crashing, slow, crowded, last] = [
   await add('frozen', ENDLESS),
   await add('bystander', ENDLESS),
   await add('crashing', ENDLESS),
-  await add('slow', 12_000),
+  await add('slow', 3000),
   await add('crowded', 8000),
   await add('last', ENDLESS),
 ];
@@ -131,9 +131,17 @@ test('a model that takes long is answered when it is done, others and its own ot
       settled.push(name);
       return answer;
     };
+  const before = new Map((await childrenOf(gatewayPid)).map((pid) => [pid, cpuSeconds(pid)]));
   const long = ask(slow, SLOW_X, { deadline: 60_000 }).then(note('long'));
+  // Stopped in the middle, so that it is not done before another runner has started, which may take as long.
+  const about = await waitFor(
+    async () => (await childrenOf(gatewayPid)).find((pid) => cpuSeconds(pid) - (before.get(pid) ?? 0) > 0.1),
+    { message: 'a runner that computes' },
+  );
+  process.kill(about, 'SIGSTOP');
   const quick = [ask(bystander, 5).then(note('bystander')), ask(slow, 6).then(note('own'))];
   expect((await Promise.all(quick)).map(({ rows }) => rows)).toEqual([answerOf(5), answerOf(6)]);
+  process.kill(about, 'SIGCONT');
   expect((await long).rows).toEqual(answerOf(SLOW_X));
   expect(settled.at(-1)).toBe('long');
 });

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { probeModel } from '../../src/probe/probe-model.ts';
 import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
+import { cpuSeconds } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const golden = goldenModels.find(({ name }) => name === 'logistic_pipeline')!;
@@ -139,13 +140,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function cpuSeconds(pid: number): number {
-  const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .split(') ')[1]!
-    .split(' ')
-    .slice(11)
-    .map(Number);
-  return (user + system) / 100;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** Process ids of the living children of a process; Linux only. */
@@ -18,6 +19,16 @@ async function parentOf(pid: number): Promise<number | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** CPU time that a process took so far. */
+export function cpuSeconds(pid: number): number {
+  const [user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .split(') ')[1]!
+    .split(' ')
+    .slice(11)
+    .map(Number);
+  return (user + system) / 100;
 }
 
 /** Arguments and environment that a process was started with, as whoever may read its files sees them. */
