@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 import { runCli } from './run-cli.ts';

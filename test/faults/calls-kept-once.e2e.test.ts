@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { startProxy } from '../support/proxy.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';

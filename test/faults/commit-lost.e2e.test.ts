@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { startProxy } from '../support/proxy.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';

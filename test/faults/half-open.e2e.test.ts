@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { startProxy } from '../support/proxy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase, emptyDatabase, restoredDatabase } from '../support/database.ts';
-import { prepareClone } from '../support/prepare-database.ts';
+import { prepareClone } from '../support/prepare-clone.ts';
 import { submitDeploy } from '../support/deploy.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';

@@ -8,7 +8,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { hostileBytes } from '../support/golden-models.ts';
 import { startedWith, tcpSocketsOf } from '../support/processes.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { startProxy } from '../support/proxy.ts';
 import { startTestService, type TestGatewayLogin, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -9,7 +9,7 @@ import { recoverRuns } from '../../src/runs/recover-runs.ts';
 import { renewRuns } from '../../src/runs/renew-leases.ts';
 import { requeueRun } from '../../src/runs/requeue-run.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 

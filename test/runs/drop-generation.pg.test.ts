@@ -6,7 +6,7 @@ import { finishRun } from '../../src/runs/finish-run.ts';
 import { createGeneration } from '../../src/runs/generation.ts';
 import { dropGenerations, retireGenerations } from '../../src/runs/sweep-generations.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -15,7 +15,7 @@ import { releaseShard } from '../../src/runs/release-shard.ts';
 import { requeueRun } from '../../src/runs/requeue-run.ts';
 import { shardsDone } from '../../src/runs/shards-done.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -5,7 +5,7 @@ import { connect } from '../../src/db/connect.ts';
 import { createLogger } from '../../src/log.ts';
 import { fireDue } from '../../src/schedule/fire-due.ts';
 import type { FireCounts } from '../../src/schedule/fire-schedule.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import type { TestDatabase } from '../support/database.ts';
 
 /** A service that does nothing but look for due schedules, when told. */

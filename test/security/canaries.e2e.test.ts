@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
 import { ORDINARY_ROLES, passwordOf } from '../support/ordinary-roles.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { childrenOf, filesIn, startedWith, tcpSocketsOf } from '../support/processes.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';

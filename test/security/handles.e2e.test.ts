@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import { ident } from '../../src/lib/ident.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { READER_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD } from '../support/service-passwords.ts';
 import { refusal } from '../support/refusal.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { migrate } from '../../src/install/migrate.ts';
 import { ident } from '../../src/lib/ident.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { READER_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 

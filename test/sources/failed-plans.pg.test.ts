@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { failRun } from '../../src/runs/fail-run.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { submitRun } from '../support/run.ts';
 

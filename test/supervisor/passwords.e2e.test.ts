@@ -6,7 +6,7 @@ import { afterAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 

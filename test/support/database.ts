@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { ident } from '../../src/lib/ident.ts';
 import { databaseUrl, type Login } from './database-url.ts';
 import { passwordOf, type OrdinaryRole } from './ordinary-roles.ts';
-import { prepareClone } from './prepare-database.ts';
+import { prepareClone } from './prepare-clone.ts';
 
 /** A database of one test file, dropped when the file is done. */
 export type TestDatabase = {

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import type { TestDatabase } from './database.ts';
 import type { FaultServer } from './fault-server.ts';
 import { createOrdinaryRoles, passwordOf } from './ordinary-roles.ts';
-import { prepareTemplate } from './prepare-database.ts';
+import { prepareTemplate } from './prepare-template.ts';
 import { giveSchemas } from './test-run.ts';
 
 const NAME = 'faults';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll } from '@jest/globals';
 
-import { READER_PASSWORD, SERVICE_PASSWORD } from './prepare-database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from './service-passwords.ts';
 import type { TestDatabase } from './database.ts';
 
 export type TestService = {

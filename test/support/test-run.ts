@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { ident } from '../../src/lib/ident.ts';
 import { databaseUrl } from './database-url.ts';
 import { ORDINARY_ROLES, createOrdinaryRoles } from './ordinary-roles.ts';
-import { prepareTemplate } from './prepare-database.ts';
+import { prepareTemplate } from './prepare-template.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 /** Roles belong to the whole server, so that two runs on one prepare it one after the other. The number is arbitrary. */

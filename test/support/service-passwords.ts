@@ -1,0 +1,3 @@
+/** What the roles of the service log in with in every test database. */
+export const SERVICE_PASSWORD = 'service';
+export const READER_PASSWORD = 'reader';
