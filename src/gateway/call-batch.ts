@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { RecordBatch } from 'apache-arrow';
 import { statement } from '../db/statement.ts';
 import type { Step } from '../db/step.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
-import type { FeatureBins } from '../monitor/feature-bins.ts';
+import type { FeatureBins, WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
 import { LocalDays } from '../monitor/local-days.ts';
@@ -81,6 +82,16 @@ export class CallBatch {
     return tally.steps({ runId: this.#id, attempt: 0 }, 0);
   }
 
+  /** The features of its rows, where they are watched. */
+  get columns(): RecordBatch[] {
+    return this.#features.map(({ batch }) => batch);
+  }
+
+  get watched(): readonly WatchedFeature[] {
+    const signature = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
+    return watchedFeatures(signature?.features ?? []);
+  }
+
   #featureSteps(bins: FeatureBins | undefined): Step[] {
     const run = { runId: this.#id, attempt: 0, versionId: this.version.versionId };
     const rows = this.#features.map(({ batch, instants }) => ({
@@ -93,14 +104,7 @@ export class CallBatch {
       for (const { batch, days } of rows) tally.add(batch, days);
       return writeFeatureTallies(run, 0, bins.setId, tally.days);
     }
-    const signature = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
-    const values = watchedFeatures(signature?.features ?? []).map((watched) =>
-      valuesOf(
-        watched,
-        rows.map(({ batch }) => batch),
-        1,
-      ),
-    );
+    const values = this.watched.map((watched) => valuesOf(watched, this.columns, 1));
     return [
       writeFeatureSamples(
         run,

@@ -5,6 +5,7 @@ import { sqlState } from '../db/sqlstate.ts';
 import { Step } from '../db/step.ts';
 import { together } from '../db/trip.ts';
 import { FeatureBinsCache, type FeatureBins } from '../monitor/feature-bins.ts';
+import { freezeBins, LEAST_ROWS, rowsOf } from '../monitor/freeze-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { batchesOf, type CallBatch } from './call-batch.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
@@ -31,8 +32,15 @@ export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
     const steps = [...batches.map((batch) => batch.begin()), ...copies, ...ends];
     await together(client, steps);
   };
-  const frozen = async ({ version }: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> =>
-    version.binSet === null ? undefined : featureBins.get(client, version.versionId, version.binSet);
+  /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
+  const frozen = async (batch: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> => {
+    const { versionId, binSet } = batch.version;
+    if (binSet === null && rowsOf(batch.columns) < LEAST_ROWS) return undefined;
+    const bins = await featureBins.get(client, versionId, binSet);
+    if (bins !== undefined || binSet !== null) return bins;
+    await freezeBins(client, versionId, batch.watched, batch.columns);
+    return featureBins.get(client, versionId, null);
+  };
   return ({ tuples, blocks, calls, features }) => {
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
     return link

@@ -75,9 +75,3 @@ export function writeFeatureSamples(
   }));
   return writeSamples.step(runId, attempt, shard, versionId, days, JSON.stringify(samples));
 }
-
-/** Freezes the bins of a version, if nobody has: `samples` is JSON, an object a feature. */
-export const freezeBins = statement<[versionId: number, samples: string]>(
-  'freeze_bins',
-  'select pgscore_data._freeze_bins($1, $2)',
-);

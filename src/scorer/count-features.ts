@@ -5,18 +5,14 @@ import { watchedFeatures } from '../model/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
-import { freezeBins, writeFeatureSamples, writeFeatureTallies } from '../monitor/write-features.ts';
+import { freezeBins, LEAST_ROWS, rowsOf } from '../monitor/freeze-bins.ts';
+import { writeFeatureSamples, writeFeatureTallies } from '../monitor/write-features.ts';
 import type { Run } from '../runs/run.ts';
 import type { Tools } from './tools.ts';
 
-/** A job of so many rows freezes the bins of its version; smaller ones leave their rows until they are as many together. */
-const LEAST_ROWS = 1000;
 /** Rows that a job looks at first where there are no bins, and the values in them: what is read ahead waits in memory. */
 const MOST_ROWS = 65_536;
 const MOST_READ = 2_000_000;
-/** Values that bins are made of. */
-const MOST_SAMPLED = 10_000;
-const MOST_SENT = 1_000_000;
 
 type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
 
@@ -74,10 +70,7 @@ export class FeatureCount {
   }
 
   async #freeze(batches: readonly RecordBatch[], tools: Tools): Promise<void> {
-    const most = Math.max(LEAST_ROWS, Math.min(MOST_SAMPLED, Math.floor(MOST_SENT / this.#watched.length)));
-    const step = Math.ceil(rowsOf(batches) / most);
-    const samples = this.#watched.map((feature) => valuesOf(feature, batches, step));
-    await freezeBins(await tools.writer.client(), this.#run.versionId, JSON.stringify(samples));
+    await freezeBins(await tools.writer.client(), this.#run.versionId, this.#watched, batches);
     await this.#useBins(tools);
   }
 
@@ -89,8 +82,4 @@ export class FeatureCount {
     for (const { batch, days } of this.#read) this.#tally.add(batch, days);
     this.#read = [];
   }
-}
-
-function rowsOf(batches: readonly RecordBatch[]): number {
-  return batches.reduce((sum, { numRows }) => sum + numRows, 0);
 }

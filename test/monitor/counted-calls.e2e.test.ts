@@ -133,6 +133,25 @@ test('few calls are a baseline together, and their features are counted from the
   );
 });
 
+test('of many rows that are the first, the bins are frozen as they are kept, and none of them is kept to be counted later', async () => {
+  await deployBytes(ada, 'torrent', weightedModel({ a: 'float64', colour: 'string', b: 'bool' }));
+  await superuser.query(`create table public.kept_later (samples bigint);
+    create function public.note_samples() returns trigger language plpgsql security definer as
+      'begin insert into public.kept_later select count(*) from given; return null; end';
+    create trigger note_samples after insert on pgscore_data.feature_sample
+      referencing new table as given for each statement execute function public.note_samples();`);
+  await alice.query(
+    `create table torrent as select i % 10 as a, (array['red', 'blue'])[1 + i % 2] as colour, i % 3 = 0 as b from generate_series(1, 5000) i`,
+  );
+  await ask('torrent', 'torrent');
+  await callsCounted(superuser, 'torrent', 5000);
+  await superuser.query('select pgscore.refresh()');
+  const expected = [1, 2, 3].map((feature) => ({ feature, n: 5000, missing: 0 }));
+  expect((await cellsOf('torrent'))['features']).toEqual(expected);
+  expect((await superuser.query('select * from public.kept_later')).rows).toEqual([]);
+  await superuser.query('drop trigger note_samples on pgscore_data.feature_sample');
+});
+
 test('reals are counted in the bins of a run of the same table, whether calls bring them as numbers or as JSON', async () => {
   const table = `create table tenths (id bigint primary key, x real); insert into tenths select i, (1 + i % 9) / 10.0 from generate_series(1, 1800) i`;
   await alice.query(table);
