@@ -3,12 +3,16 @@ import { BARE } from './bare-exchange.ts';
 import type { ScorePlan } from './plan.ts';
 import { quantile } from './spread.ts';
 
-/** One client that waits for each answer: a query for a row by its key, the same with score() of that row, and the bare exchange. Milliseconds. */
+/**
+ * One client that waits for each answer: a query for a row by its key, the same with score() of that row, and the bare exchange,
+ * prepared; and the first two as most clients send them, planned anew each time. Milliseconds.
+ */
 export type CallLatency = {
   readonly calls: number;
   readonly plain: Times;
   readonly scored: Times;
   readonly bare: Times;
+  readonly unprepared: { readonly plain: Times; readonly scored: Times };
 };
 
 type Times = { readonly medianMs: number; readonly p99Ms: number };
@@ -24,27 +28,30 @@ export async function measureCallLatency(
   owner: pg.Client,
   { singleCalls, tableRows }: ScorePlan,
 ): Promise<CallLatency> {
-  const [plain, scored, bare]: [number[], number[], number[]] = [[], [], []];
+  const ways: readonly ((id: number) => Promise<number>)[] = [
+    (id) => timeOf(client, 'plain', PLAIN, id),
+    (id) => timeOf(client, 'scored', SCORED, id),
+    (id) => timeOf(owner, 'bare', BARE.call, id),
+    (id) => timeOf(client, undefined, PLAIN, id),
+    (id) => timeOf(client, undefined, SCORED, id),
+  ];
+  const times = ways.map((): number[] => []);
   for (const one of [client, owner]) await one.query('set pgscore.execution = online');
   for (let call = 0; call < WARM_UP + singleCalls; call += 1) {
     const id = 1 + ((call * 7919) % tableRows);
-    const times = [
-      await timeOf(client, 'plain', PLAIN, id),
-      await timeOf(client, 'scored', SCORED, id),
-      await timeOf(owner, 'bare', BARE.call, id),
-    ] as const;
-    if (call < WARM_UP) continue;
-    plain.push(times[0]);
-    scored.push(times[1]);
-    bare.push(times[2]);
+    for (const [index, way] of ways.entries()) {
+      const ms = await way(id);
+      if (call >= WARM_UP) times[index]?.push(ms);
+    }
   }
   for (const one of [client, owner]) await one.query('reset pgscore.execution');
-  return { calls: singleCalls, plain: timesOf(plain), scored: timesOf(scored), bare: timesOf(bare) };
+  const [plain, scored, bare, plainAnew, scoredAnew] = times.map(timesOf) as [Times, Times, Times, Times, Times];
+  return { calls: singleCalls, plain, scored, bare, unprepared: { plain: plainAnew, scored: scoredAnew } };
 }
 
-async function timeOf(client: pg.Client, name: string, text: string, id: number): Promise<number> {
+async function timeOf(client: pg.Client, name: string | undefined, text: string, id: number): Promise<number> {
   const began = performance.now();
-  await client.query({ name, text, values: [id] });
+  await client.query({ ...(name !== undefined && { name }), text, values: [id] });
   return performance.now() - began;
 }
 

@@ -39,7 +39,7 @@ export type ScorePlan = {
   /** Calls of one client, one after the other. */
   readonly singleCalls: number;
   readonly clients: number;
-  /** How long they call, in each round. */
+  /** How long they call, in each round: long enough that their first calls, of some milliseconds, do not count for much. */
   readonly seconds: number;
   readonly rounds: number;
 };
@@ -60,7 +60,7 @@ export const FULL: BenchPlan = {
     rowsCall: 100_000,
     singleCalls: 2000,
     clients: 16,
-    seconds: 3,
+    seconds: 10,
     rounds: 3,
   },
   monitor: { predictions: 10_000_000, labels: [0, 100, 10_000, 100_000], compared: 10_000, rounds: 3 },

@@ -3,7 +3,7 @@ import type { ScoreCalls } from './score-calls.ts';
 
 /** What score() costs, as tables in Markdown. */
 export function callTables({
-  latency: { plain, scored, bare },
+  latency: { plain, scored, bare, unprepared },
   rate,
   manyInOne,
   perRow,
@@ -21,6 +21,8 @@ export function callTables({
         ['the row by its key', ...milliseconds(plain)],
         ['the same with score() online', ...milliseconds(scored)],
         ['the bare exchange: its request by dblink_exec() in plain SQL, not logged', ...milliseconds(bare)],
+        ['the row by its key, planned anew each time', ...milliseconds(unprepared.plain)],
+        ['the same with score() online', ...milliseconds(unprepared.scored)],
       ],
     ),
     table(
