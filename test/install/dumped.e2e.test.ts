@@ -1,8 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
@@ -57,16 +58,28 @@ async function rowsOf(client: Client, text: string): Promise<unknown[]> {
   return (await client.query<Record<string, unknown>>(text)).rows;
 }
 
+const STEPS = [['--section=pre-data', '--section=data'], ['--section=post-data']];
+
+async function restore(dump: string, flags: string[]): Promise<string> {
+  return (await promisify(execFile)('pg_restore', [...flags, dump], { maxBuffer: 2 ** 28 })).stdout;
+}
+
+/** As SQL, for older-states.e2e.test.ts. */
+async function keep(dump: string, path: string): Promise<void> {
+  const parts: string[] = [];
+  for (const sections of STEPS) parts.push(await restore(dump, [...sections, '--file=-']));
+  await writeFile(path, gzipSync(parts.join(''), { level: 9 }));
+}
+
 async function dumpAndRestore(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'pgscore-dump-'));
   const file = join(folder, 'dump');
   try {
     await promisify(execFile)('pg_dump', ['--format=custom', `--file=${file}`, original.url()]);
     // In two steps, as the documentation has it: rights come last in each, and the owner of an index makes it by hers.
-    for (const sections of [['pre-data', 'data'], ['post-data']]) {
-      const only = sections.map((section) => `--section=${section}`);
-      await promisify(execFile)('pg_restore', ['--exit-on-error', ...only, `--dbname=${copy.url()}`, file]);
-    }
+    for (const sections of STEPS) await restore(file, ['--exit-on-error', ...sections, `--dbname=${copy.url()}`]);
+    const kept = process.env['PGSCORE_KEEP_STATE'];
+    if (kept !== undefined) await keep(file, kept);
   } finally {
     await rm(folder, { recursive: true });
   }
