@@ -1,0 +1,241 @@
+-- Changing which version serves, names, and what there is.
+
+create or replace view pgscore._command as
+select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;
+comment on view pgscore._command is 'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
+alter view pgscore._command alter column actor set default current_user;
+
+create or replace function pgscore_data._name_alias() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.model_name := (select m.name from pgscore_data.model m where m.model_id = new.model_id);
+  return new;
+end
+$$;
+comment on function pgscore_data._name_alias() is 'Gives an alias the name of its model.';
+
+create or replace trigger name_alias before insert on pgscore_data.alias
+for each row execute function pgscore_data._name_alias();
+
+create or replace function pgscore_data._set_alias(this_version int, this_alias text) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.promotion (model_id, version_id)
+  select v.model_id, v.version_id from pgscore_data.version v where v.version_id = this_version and this_alias = 'champion'
+     and not exists (select from pgscore_data.alias a where a.model_id = v.model_id and a.alias = 'champion' and a.version_id = v.version_id);
+  insert into pgscore_data.alias (model_id, alias, version_id)
+  select v.model_id, this_alias, v.version_id from pgscore_data.version v where v.version_id = this_version
+  on conflict (model_id, alias) do update set version_id = excluded.version_id;
+end;
+comment on function pgscore_data._set_alias(int, text) is 'Points an alias at a version; a new champion is also written to the list that rollback goes down.';
+
+create or replace function pgscore_data._rollback(this_model int) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  previous record;
+  base text := (select m.name from pgscore_data.model m where m.model_id = this_model);
+begin
+  update pgscore_data.promotion p set rolled_back = true
+   where p.promotion_id = (select max(l.promotion_id) from pgscore_data.promotion l where l.model_id = this_model and not l.rolled_back);
+  select p.version_id, v.number into previous
+    from pgscore_data.promotion p join pgscore_data.version v using (version_id)
+   where p.model_id = this_model and not p.rolled_back order by p.promotion_id desc limit 1;
+  if not found then
+    raise exception 'model "%" has no earlier champion to go back to', base using
+      errcode = 'object_not_in_prerequisite_state', hint = format('select pgscore.promote(''%s@N''); names a version.', base);
+  end if;
+  update pgscore_data.alias a set version_id = previous.version_id where a.model_id = this_model and a.alias = 'champion';
+  return previous.number;
+end
+$$;
+comment on function pgscore_data._rollback(int) is 'Makes the champion before the present one champion again; returns its number.';
+
+create or replace function pgscore_data._drop_version(this_version int, model_and_number text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  used text;
+begin
+  select string_agg(a.alias, ', ') into used from pgscore_data.alias a where a.version_id = this_version;
+  if used is not null then
+    raise exception 'version "%" is in use by alias %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
+  end if;
+  select string_agg(quote_literal(s.name), ', ') into used from pgscore_data.schedule s
+   where s.model = model_and_number;
+  if used is not null then
+    raise exception 'version "%" is in use by schedule %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); or schedule another version first.';
+  end if;
+  if exists (select from pgscore_data.run r where r.version_id = this_version and r.state in ('queued', 'running')) then
+    raise exception 'version "%" is in use by a run that has not ended', model_and_number using
+      errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
+  end if;
+  delete from pgscore_data.promotion p where p.version_id = this_version;
+  delete from pgscore_data.artifact a where a.version_id = this_version;
+  delete from pgscore_data.execution e where e.version_id = this_version;
+  perform pgscore_data._renew_score_calls();
+  perform pgscore_data._drop_functions(this_version);
+  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v where v.version_id = this_version;
+  update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
+end
+$$;
+comment on function pgscore_data._drop_version(int, text) is 'Drops a version that no alias, schedule or open run uses: its bytes go, its row stays for the runs that it made.';
+
+create or replace function pgscore_data._rename_model(this_model int, old_name text, new_name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore_data.model m set name = new_name where m.model_id = this_model;
+  if exists (select from pgscore_data.binding b where b.model_id = this_model) then
+    perform pgscore_data._rename_bound(this_model, old_name, new_name);
+  end if;
+  perform pgscore_data._renew_bindings(this_model);
+  update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
+   where split_part(s.model, '@', 1) = old_name;
+exception
+  when unique_violation then
+    raise exception 'model "%" already exists', new_name using errcode = 'duplicate_object', hint = 'Choose another name.';
+  when duplicate_function or reserved_name then
+    raise exception '%', sqlerrm using errcode = sqlstate, hint = 'Choose another name.';
+  when check_violation or not_null_violation then
+    raise exception 'model name % cannot be used', coalesce(quote_literal(new_name), 'NULL') using
+      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+end
+$$;
+comment on function pgscore_data._rename_model(int, text, text) is 'Renames a model; the schedules that name it follow.';
+
+create or replace function pgscore_data._drop_model(this_model int, base text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record;
+  used text := (select string_agg(quote_literal(s.name), ', ') from pgscore_data.schedule s where split_part(s.model, '@', 1) = base);
+begin
+  if used is not null then
+    raise exception 'model "%" is in use by schedule %', base, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); first.';
+  end if;
+  delete from pgscore_data.alias a where a.model_id = this_model;
+  perform pgscore_data._unbind_all(this_model, base);
+  for version in select v.version_id, v.number from pgscore_data.version v where v.model_id = this_model and v.state <> 'dropped' loop
+    perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_model(int, text) is 'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
+
+create or replace function pgscore_data._execute_command() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  base text := split_part(new.model, '@', 1);
+  this_model int;
+  version record;
+begin
+  select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
+  if new.action in ('promote', 'set_alias', 'drop_version') or this_model is null then
+    version := pgscore._find_version(new.model);
+    if new.action in ('promote', 'set_alias') and version.state <> 'ready' then
+      perform pgscore._ready_version(new.model);
+    end if;
+  end if;
+  new.outcome := base;
+  case new.action
+    when 'promote' then
+      perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+      perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
+      perform pgscore_data._set_alias(version.version_id, 'champion');
+      perform pgscore_data._renew_bindings(this_model);
+      new.outcome := base || '@' || version.number;
+    when 'set_alias' then
+      if new.argument is null or new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
+        raise exception 'alias % cannot be used', coalesce(quote_literal(new.argument), 'NULL') using
+          errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+      end if;
+      if new.argument = 'champion' then
+        perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+        perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
+      end if;
+      perform pgscore_data._set_alias(version.version_id, new.argument);
+      perform pgscore_data._renew_bindings(this_model);
+      new.outcome := base || '@' || version.number;
+    when 'rollback' then
+      perform pgscore_data._refuse_kept_champion(this_model, null);
+      new.outcome := base || '@' || pgscore_data._rollback(this_model);
+      perform pgscore_data._renew_bindings(this_model);
+    when 'drop_version' then
+      perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
+      new.outcome := base || '@' || version.number;
+    when 'rename_model' then
+      perform pgscore_data._rename_model(this_model, base, new.argument);
+      new.outcome := new.argument;
+    when 'drop_model' then
+      perform pgscore_data._drop_model(this_model, base);
+    when 'grant_model' then
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, true);
+    when 'revoke_model' then
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, false);
+    else
+      raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
+  end case;
+  if new.action in ('promote', 'set_alias', 'rollback') then
+    perform pgscore_data._wake('models');
+  end if;
+  insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
+  select new.actor, new.action, base, number,
+         (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),
+         jsonb_strip_nulls(jsonb_build_object('argument', new.argument))
+    from (select nullif(split_part(new.outcome, '@', 2), '')::int as number) n;
+  return new;
+end
+$$;
+comment on function pgscore_data._execute_command() is 'Carries out a change of a model and writes its audit row.';
+
+create or replace trigger execute instead of insert on pgscore._command
+for each row execute function pgscore_data._execute_command();
+
+create or replace function pgscore._run_command(action text, model text, argument text) returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._command (action, model, argument) values ($1, $2, $3) returning outcome $$;
+comment on function pgscore._run_command(text, text, text) is 'Hands a change of a model over as the caller.';
+
+create or replace function pgscore.promote(version text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('promote', version, null) $$;
+comment on function pgscore.promote(text) is 'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.';
+
+create or replace function pgscore.rollback(model text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('rollback', model, null) $$;
+comment on function pgscore.rollback(text) is 'Makes the champion before the present one champion again; called again, it goes further back. Returns the version.';
+
+create or replace function pgscore.set_alias(version text, alias text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('set_alias', version, alias) $$;
+comment on function pgscore.set_alias(text, text) is 'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version.';
+
+create or replace function pgscore.drop_version(version text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('drop_version', version, null) $$;
+comment on function pgscore.drop_version(text) is 'Drops a version; refused while an alias, a schedule or an open run uses it. Past predictions stay. Its number is never given again.';
+
+create or replace function pgscore.drop_model(model text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('drop_model', model, null) $$;
+comment on function pgscore.drop_model(text) is 'Drops a model with its versions and aliases; refused while a schedule or an open run uses it. Past predictions stay.';
+
+create or replace function pgscore.rename_model(model text, new_name text) returns text
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._run_command('rename_model', model, new_name) $$;
+comment on function pgscore.rename_model(text, text) is 'Renames a model; versions, aliases and schedules follow. Returns the new name.';

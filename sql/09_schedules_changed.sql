@@ -1,0 +1,95 @@
+-- Pausing, resuming, firing at once and ending a schedule.
+
+create or replace view pgscore._schedule_control with (security_barrier) as
+select s.schedule_id, s.name, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage');
+comment on view pgscore._schedule_control is 'The caller''s schedules, by name.';
+
+create or replace view pgscore._schedule_command as
+select null::text as action, null::int as schedule_id, null::name as requested_by where false;
+comment on view pgscore._schedule_command is 'Where the functions that change schedules hand their request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._schedule_command alter column requested_by set default current_user;
+
+create or replace function pgscore_data._control_schedule() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore_data.schedule;
+begin
+  select * into s from pgscore_data.schedule x
+   where x.schedule_id = new.schedule_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
+  if not found then
+    raise exception 'schedule % does not exist, or is not yours', coalesce(new.schedule_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+  end if;
+  case new.action
+    when 'pause' then
+      update pgscore_data.schedule x set paused = true where x.schedule_id = s.schedule_id;
+    when 'resume' then
+      -- What it slept through is not missed, and a broken one is tried again.
+      update pgscore_data.schedule x set paused = false, decided_until = clock_timestamp(), next_fire_at = null, error = null
+       where x.schedule_id = s.schedule_id and x.paused;
+    when 'drop' then
+      delete from pgscore_data.schedule x where x.schedule_id = s.schedule_id;
+  end case;
+  perform pgscore_data._wake();
+  return new;
+end
+$$;
+comment on function pgscore_data._control_schedule() is 'Pauses, resumes or drops a schedule of the caller. A resumed one begins at now.';
+
+create or replace trigger control instead of insert on pgscore._schedule_command
+for each row execute function pgscore_data._control_schedule();
+
+create or replace function pgscore._command_schedule(action text, name text) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._schedule_command (action, schedule_id) values ($1, (pgscore._my_schedule($2)).schedule_id) $$;
+comment on function pgscore._command_schedule(text, text) is 'Hands a change of a schedule over as the caller.';
+
+create or replace function pgscore._my_schedule(schedule_name text) returns pgscore._schedule_control
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore._schedule_control;
+begin
+  select * into s from pgscore._schedule_control c where c.name = schedule_name;
+  if not found then
+    raise exception 'schedule "%" does not exist, or is not yours', schedule_name using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+  end if;
+  return s;
+end
+$$;
+comment on function pgscore._my_schedule(text) is 'A schedule of the caller by name; raises where there is none.';
+
+create or replace function pgscore.pause_schedule(name text) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_schedule('pause', $1) $$;
+comment on function pgscore.pause_schedule(text) is 'Stops a schedule from firing until resume_schedule(); times in between are not caught up.';
+
+create or replace function pgscore.resume_schedule(name text) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_schedule('resume', $1) $$;
+comment on function pgscore.resume_schedule(text) is 'Lets a paused schedule fire again from now on.';
+
+create or replace function pgscore.run_schedule(name text) returns bigint
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pgscore._fire((pgscore._my_schedule(run_schedule.name)).schedule_id, clock_timestamp());
+end
+$$;
+comment on function pgscore.run_schedule(text) is 'Fires a schedule now and returns the run; NULL where the overlap rule skips it.';
+
+create or replace function pgscore.unschedule(name text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore._schedule_control := pgscore._my_schedule(unschedule.name);
+begin
+  execute format('drop function if exists pgscore_sources.%I(timestamp with time zone)', s.handle);
+  insert into pgscore._schedule_command (action, schedule_id) values ('drop', s.schedule_id);
+end
+$$;
+comment on function pgscore.unschedule(text) is 'Drops a schedule and its history; the runs that it submitted stay.';
