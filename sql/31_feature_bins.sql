@@ -87,14 +87,16 @@ as $$
 declare
   this_set int;
 begin
-  if exists (select from pgscore_data.feature_set s where s.version_id = this_version) or not exists (select from pgscore_data._watched(this_version)) then
+  if exists (select from pgscore_data.feature_set s where s.version_id = this_version) or not exists (select from pgscore_data._watched(this_version))
+    -- Calls may be kept after their version was dropped.
+    or exists (select from pgscore_data.version v where v.version_id = this_version and v.state = 'dropped') then
     return null;
   end if;
   insert into pgscore_data.feature_set (version_id, baseline) values (this_version, origin) on conflict (version_id) do nothing returning set_id into this_set;
   return this_set;
 end
 $$;
-comment on function pgscore_data._new_set(int, text) is 'Begins the bins of a version; NULL where they are there, or where there is no feature to watch.';
+comment on function pgscore_data._new_set(int, text) is 'Begins the bins of a version; NULL where they are there, where there is no feature to watch, or where it is dropped.';
 
 create or replace function pgscore_data._freeze_bins(this_version int, samples jsonb) returns void
 language plpgsql volatile security definer

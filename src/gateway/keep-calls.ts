@@ -3,6 +3,7 @@ import { HEADER, TRAILER } from '../copy/format.ts';
 import type { Link } from '../db/link.ts';
 import { sqlState } from '../db/sqlstate.ts';
 import { Step } from '../db/step.ts';
+import { transaction } from '../db/transaction.ts';
 import { together } from '../db/trip.ts';
 import { FeatureBinsCache, type FeatureBins } from '../monitor/feature-bins.ts';
 import { freezeBins, LEAST_ROWS, rowsOf } from '../monitor/freeze-bins.ts';
@@ -38,7 +39,7 @@ export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
     if (binSet === null && rowsOf(batch.columns) < LEAST_ROWS) return undefined;
     const bins = await featureBins.get(client, versionId, binSet);
     if (bins !== undefined || binSet !== null) return bins;
-    await freezeBins(client, versionId, batch.watched, batch.columns);
+    await freezeAtOnce(client, batch).catch(unlessConnected);
     return featureBins.get(client, versionId, null);
   };
   return ({ tuples, blocks, calls, features }) => {
@@ -47,6 +48,19 @@ export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
       .insist((client) => keep(client, batches, [...copy(COPY_CALLS, tuples), ...copy(COPY_BLOCKS, blocks)]))
       .catch(unlessKept);
   };
+}
+
+/** An open transaction that has begun the same bins is not waited for: it would hold up the calls of all versions. */
+function freezeAtOnce(client: pg.Client, { version, watched, columns }: CallBatch): Promise<void> {
+  return transaction(client, async () => {
+    await client.query("set local lock_timeout = '100ms'");
+    await freezeBins(client, version.versionId, watched, columns);
+  });
+}
+
+/** Without bins the rows are kept to be counted later, by a refresh. */
+function unlessConnected(error: unknown): void {
+  if (sqlState(error) === undefined) throw error;
 }
 
 function copy(text: string, tuples: readonly Buffer[]): Step[] {

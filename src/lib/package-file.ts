@@ -4,7 +4,11 @@ import { fileURLToPath } from 'node:url';
 /** The folder of package.json: this module is in src, or, bundled with others, somewhere in dist. */
 const ROOT = ((): URL => {
   let folder = new URL('.', import.meta.url);
-  while (!existsSync(new URL('package.json', folder))) folder = new URL('..', folder);
+  while (!existsSync(new URL('package.json', folder))) {
+    const above = new URL('..', folder);
+    if (above.href === folder.href) throw new Error(`no package.json is above ${fileURLToPath(import.meta.url)}`);
+    folder = above;
+  }
   return folder;
 })();
 

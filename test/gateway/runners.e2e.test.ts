@@ -135,13 +135,17 @@ test('a model that takes long is answered when it is done, others and its own ot
   const long = ask(slow, SLOW_X, { deadline: 60_000 }).then(note('long'));
   // Stopped in the middle, so that it is not done before another runner has started, which may take as long.
   const about = await waitFor(
-    async () => (await childrenOf(gatewayPid)).find((pid) => cpuSeconds(pid) - (before.get(pid) ?? 0) > 0.1),
+    async () =>
+      (await childrenOf(gatewayPid)).find((pid) => cpuSeconds(pid) - (before.get(pid) ?? cpuSeconds(pid)) > 0.1),
     { message: 'a runner that computes' },
   );
   process.kill(about, 'SIGSTOP');
-  const quick = [ask(bystander, 5).then(note('bystander')), ask(slow, 6).then(note('own'))];
-  expect((await Promise.all(quick)).map(({ rows }) => rows)).toEqual([answerOf(5), answerOf(6)]);
-  process.kill(about, 'SIGCONT');
+  try {
+    const quick = [ask(bystander, 5).then(note('bystander')), ask(slow, 6).then(note('own'))];
+    expect((await Promise.all(quick)).map(({ rows }) => rows)).toEqual([answerOf(5), answerOf(6)]);
+  } finally {
+    process.kill(about, 'SIGCONT');
+  }
   expect((await long).rows).toEqual(answerOf(SLOW_X));
   expect(settled.at(-1)).toBe('long');
 });

@@ -68,7 +68,9 @@ async function restore(dump: string, flags: string[]): Promise<string> {
 async function keep(dump: string, path: string): Promise<void> {
   const parts: string[] = [];
   for (const sections of STEPS) parts.push(await restore(dump, [...sections, '--file=-']));
-  await writeFile(path, gzipSync(parts.join(''), { level: 9 }));
+  // A command that an older psql does not know.
+  const sql = parts.join('').replaceAll(/^\\(un)?restrict .*$/gm, '');
+  await writeFile(path, gzipSync(sql, { level: 9 }));
 }
 
 async function dumpAndRestore(): Promise<void> {

@@ -152,6 +152,42 @@ test('of many rows that are the first, the bins are frozen as they are kept, and
   await superuser.query('drop trigger note_samples on pgscore_data.feature_sample');
 });
 
+test('an open transaction that began the bins of a version holds up no calls, and these are counted later', async () => {
+  await deployBytes(ada, 'begun', weightedModel({ a: 'float64' }));
+  await deployBytes(ada, 'other', weightedModel({ a: 'float64' }));
+  const holder = await database.client();
+  await holder.query('begin');
+  await holder.query(`insert into pgscore_data.feature_set (version_id, baseline)
+    select version_id, 'first_runs' from pgscore_data.version join pgscore_data.model using (model_id) where name = 'begun'`);
+  const given = `create table begun as select i % 10 as a from generate_series(1, 5000) i`;
+  await alice.query(given);
+  await ask('begun', 'begun');
+  await ask('other', 'begun');
+  const kept = `select count(*)::int as n from pgscore.online_predictions where model in ('begun', 'other')`;
+  await waitFor(async () => (await superuser.query<{ n: number }>(kept)).rows[0]?.n === 10_000, {
+    message: 'the calls of both models',
+    timeout: 20_000,
+  });
+  await holder.query('rollback');
+  await callsCounted(superuser, 'begun', 5000);
+  await superuser.query('select pgscore.refresh()');
+  expect((await cellsOf('begun'))['features']).toEqual([{ feature: 1, n: 5000, missing: 0 }]);
+});
+
+test('calls of a version that was dropped meanwhile make no bins of it', async () => {
+  await deployBytes(ada, 'gone', weightedModel({ a: 'float64' }));
+  const { rows } = await superuser.query<{ id: number }>(
+    `select version_id as id from pgscore_data.version join pgscore_data.model using (model_id) where name = 'gone'`,
+  );
+  await ada.query(`select pgscore.drop_model('gone')`);
+  await superuser.query('select pgscore_data._freeze_bins($1, $2)', [
+    rows[0]?.id,
+    '[{"feature": 1, "numbers": [1, 2, 3]}]',
+  ]);
+  const sets = 'select from pgscore_data.feature_set where version_id = $1';
+  expect((await superuser.query(sets, [rows[0]?.id])).rowCount).toBe(0);
+});
+
 test('reals are counted in the bins of a run of the same table, whether calls bring them as numbers or as JSON', async () => {
   const table = `create table tenths (id bigint primary key, x real); insert into tenths select i, (1 + i % 9) / 10.0 from generate_series(1, 1800) i`;
   await alice.query(table);
