@@ -18,7 +18,6 @@ const { metafile } = await build({
   entryPoints: entries(),
   outdir: 'dist',
   outbase: 'src',
-  // Folders of what several share must be as deep as those of the programs are.
   chunkNames: 'shared/[name]-[hash]',
   bundle: true,
   splitting: true,

@@ -15,7 +15,7 @@ export async function measureRowsCall(
 ): Promise<number> {
   await client.query('select pgscore.log_calls($1, $2)', ['trees', Number(logged)]);
   await client.query('set pgscore.execution = online');
-  // As of single calls, those that are measured are not the first: by then both sides have compiled what they run.
+  // The first are not measured, as of single calls: by then both sides have compiled what they run.
   await client.query(CALL, [WARM_UP_ROWS]);
   await settled(owner);
   const before = await keptRows(owner);
