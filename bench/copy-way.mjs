@@ -1,11 +1,11 @@
 /** One way through src/copy, measured in a process of its own: `node copy-way.mjs URL WAY ROWS` prints CPU-seconds. */
 import pg from 'pg';
 import { to } from 'pg-copy-streams';
-import { CopyDecoder } from '../dist/copy/decode.js';
-import { PredictionEncoder } from '../dist/copy/encode.js';
-import { readBatches } from '../dist/copy/read.js';
-import { CopyWriter } from '../dist/copy/write.js';
-import { viewed } from '../dist/lib/viewed-bytes.js';
+import { CopyDecoder } from '../src/copy/decode.ts';
+import { PredictionEncoder } from '../src/copy/encode.ts';
+import { readBatches } from '../src/copy/read.ts';
+import { CopyWriter } from '../src/copy/write.ts';
+import { viewed } from '../src/lib/viewed-bytes.ts';
 import { COPY_IN, COPY_OUT, FEATURES } from './copy-tables.mjs';
 
 const [url, way, expectedRows] = process.argv.slice(2);
@@ -76,7 +76,7 @@ async function predictedBatches() {
 
 function* encoded(batches) {
   const probabilityColumns = CLASS_LABELS.map((label) => `probability_${label}`);
-  const encoder = new PredictionEncoder({ generation: 1, runId: '1', classLabels: CLASS_LABELS, probabilityColumns });
+  const encoder = new PredictionEncoder({ constants: null, classLabels: CLASS_LABELS, probabilityColumns });
   for (const { keys, predictions } of batches) yield encoder.encode(keys, predictions);
 }
 

@@ -1,13 +1,13 @@
 /**
- * What a million rows of bigint + 20 real cost in CPU time on their way through src/copy: `npm run build && node
- * bench/copy.mjs`. Each way runs several times in a process of its own; the cheapest run counts, because other work on
+ * What a million rows of bigint + 20 real cost in CPU time on their way through src/copy: `node --import
+ * ./test/support/register-typescript.js bench/copy.mjs`. Each way runs several times in a process of its own; the cheapest run counts, because other work on
  * the machine only ever adds.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { startDisposable } from '../dist/embedded/disposable.js';
+import { startDisposable } from '../src/embedded/disposable.ts';
 import { FEATURES, makeTables } from './copy-tables.mjs';
 
 const ROWS = 1_000_000;
@@ -21,7 +21,7 @@ const WAYS = [
 ];
 
 async function cpuSeconds(url, way) {
-  const { stdout } = await promisify(execFile)(process.execPath, [WAY, url, way, String(ROWS)]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, WAY, url, way, String(ROWS)]);
   return Number(stdout);
 }
 

@@ -6,11 +6,16 @@ const ROOT = ((): URL => {
   let folder = new URL('.', import.meta.url);
   while (!existsSync(new URL('package.json', folder))) {
     const above = new URL('..', folder);
-    if (above.href === folder.href) throw new Error(`no package.json is above ${fileURLToPath(import.meta.url)}`);
+    if (above.href === folder.href) throw notInstalled();
     folder = above;
   }
   return folder;
 })();
+
+function notInstalled(): Error {
+  const here = fileURLToPath(import.meta.url);
+  return new Error(`${here} is outside of its package, as no package.json is above it: install pgscore as a whole`);
+}
 
 /** Where a file or folder is that comes with the package, by its path beside package.json. */
 export function packageFile(path: string): string {

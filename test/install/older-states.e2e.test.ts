@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import type { Client } from 'pg';
 
 import { adopt } from '../../src/install/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
+import { hasProgram } from '../gateway/psql.ts';
 import { emptyDatabase, type TestDatabase } from '../support/database.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
@@ -17,8 +18,7 @@ import { dumpSchema } from './schema-dump.ts';
 
 /** Databases as earlier releases left them, with models, bindings, runs, labels and calls: dumped.e2e.test.ts writes one. */
 const STATES = join(import.meta.dirname, 'states');
-const found = spawnSync('psql', ['--version']).status === 0;
-if (!found) console.log('skipped: psql is missing');
+const found = hasProgram('psql', '--version');
 
 const fresh = await emptyDatabase();
 await migrate({ url: fresh.url() });
