@@ -109,12 +109,12 @@ export class GatewayKeeper {
     let gateway = first;
     for (let quick = 0; ;) {
       const born = performance.now();
-      await gateway.exited;
+      const how = await gateway.exited;
       this.#address = undefined;
       if (this.#stopped) return;
       this.#blame(gateway.trying);
       await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
-      this.#log.warn({ pid: gateway.pid }, 'the gateway process ended and is replaced');
+      this.#log.warn({ pid: gateway.pid }, `the gateway is replaced: its process ended (${how})`);
       quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
       if (quick > 1) await Promise.race([pause(backoff(quick, 200, 10_000)), this.#stopping()]);
       if (this.#stopped) return;

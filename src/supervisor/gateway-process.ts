@@ -22,7 +22,8 @@ const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 export class GatewayProcess {
   /** Resolves with the address that it listens on; raises where it can not. */
   readonly listening: Promise<GatewayAddress>;
-  readonly exited: Promise<void>;
+  /** Resolves with how it ended: the signal, or the exit code. */
+  readonly exited: Promise<string>;
   readonly #child: ChildProcess;
   readonly #silenceMs: number;
   readonly #log: Logger;
@@ -56,7 +57,7 @@ export class GatewayProcess {
         clearInterval(this.#watch);
         if (this.#local !== undefined) removeSocketFolder(this.#local);
         this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
-        resolve();
+        resolve(how);
       };
       this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
       this.#child.on('error', (error) => {

@@ -102,9 +102,9 @@ export class ScorerPool {
     const scorer = new ScorerProcess(this.#settings, this.#batchTimeoutMs);
     this.#scorers.add(scorer);
     this.#assign();
-    await scorer.exited;
+    const end = await scorer.exited;
     this.#scorers.delete(scorer);
-    if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, 'a scorer process ended and is replaced');
+    if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, `a scorer is replaced: ${end}`);
   }
 
   /** Gives those who wait longest to scorers that are idle, each its share. */

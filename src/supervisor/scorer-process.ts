@@ -25,7 +25,8 @@ export class ScorerProcess {
   readonly #child: ChildProcess;
   readonly #batchTimeoutMs: number;
   readonly #watch: NodeJS.Timeout;
-  readonly exited: Promise<void>;
+  /** Resolves with how it ended, and for what it was killed. */
+  readonly exited: Promise<string>;
   readonly #working = new Map<number, Working>();
   #heardAt = 0;
   #killedFor: string | undefined;
@@ -41,8 +42,7 @@ export class ScorerProcess {
     this.#child.on('message', (message: FromScorer) => this.#receive(message));
     this.exited = new Promise((resolve) => {
       const ended = (how: string): void => {
-        this.#ended(how);
-        resolve();
+        resolve(this.#ended(how));
       };
       this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
       this.#child.on('error', (error) => {
@@ -109,12 +109,14 @@ export class ScorerProcess {
     this.kill(`it made no progress for ${this.#batchTimeoutMs / 1000} s`);
   }
 
-  #ended(how: string): void {
+  #ended(how: string): string {
     clearInterval(this.#watch);
-    this.#end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
+    const end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
+    this.#end = end;
     const working = [...this.#working.values()];
     this.#working.clear();
-    for (const job of working) job.settle(lostScorer(this.#end, job));
+    for (const job of working) job.settle(lostScorer(end, job));
+    return end;
   }
 }
 
