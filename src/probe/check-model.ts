@@ -13,18 +13,22 @@ import { settleNulls } from '../model/null-handling.ts';
 import type { Signature } from '../model/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from '../model/training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
-import { compareExpected, expectedFeatures } from './expectation.ts';
+import { compareExpected } from './expectation.ts';
 import type { ExpectationReport } from './expectation.ts';
-import { proofOf } from './proof.ts';
-import type { Proof } from './proof.ts';
+import { referenceFor } from './reference.ts';
+import type { Reference } from './reference.ts';
 import { sampleRows } from './sample-rows.ts';
 import type { Preparation } from './trial.ts';
 
-/** What the check of a model found. */
-export type ProbeReport = {
+/** What is known of a model before it is proven. */
+export type Settled = {
   readonly signature: Signature;
   /** The bytes to serve, or null where they are those that were deployed. */
   readonly served: Uint8Array | null;
+};
+
+/** What the check of a model found. */
+export type ProbeReport = Settled & {
   /** What was assumed, or is slower than it need be. */
   readonly warnings: string[];
   /** The metadata of the file, its operator sets (domain -> version) and its exporter. */
@@ -35,18 +39,26 @@ export type ProbeReport = {
   readonly baseline: readonly FeatureBaseline[] | null;
   /** The comparison with the framework's own predictions, where there were any. */
   readonly expectation: ExpectationReport | null;
-  /** What a compiled function is to say of rows where it may go wrong; null where the model is not compiled. */
-  readonly proof: Proof | null;
+  /** What ONNX Runtime says of the rows that it was asked about; null where there were none. */
+  readonly reference: Reference | null;
 };
+
+/** Told of what is settled, gives rows to score beside those of the check; null for none. */
+export type RowsFor = (settled: Settled) => Promise<readonly JsonRow[] | null>;
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
 export type ProbeOptions = DeployOptions & { readonly expect?: readonly JsonRow[] | undefined };
 
 /**
  * Checks one model from its bytes to its predictions. Runs it: so only in a process that may hang, grow and crash.
+ * What it settled may be refused all the same.
  * @throws PgscoreError with a code of the `model_` family for a model that is refused
  */
-export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Promise<ProbeReport> {
+export async function checkModel(
+  bytes: Uint8Array,
+  options: ProbeOptions,
+  rowsFor: RowsFor = () => Promise.resolve(null),
+): Promise<ProbeReport> {
   gate(bytes);
   const model = normalise(bytes);
   const preparation = prepare(model.outline, options);
@@ -55,21 +67,20 @@ export async function checkModel(bytes: Uint8Array, options: ProbeOptions): Prom
   const { metadata, opset, producer } = outline;
   const { signature } = trial.session;
   checkStorable({ signature, metadata, opset, producer });
+  const settled = { signature, served: changed ? outline.bytes : null };
+  const asked = rowsFor(settled);
   const training = trainingBaseline(metadata, signature.features);
+  const expectation = options.expect === undefined ? null : await compareExpected(trial.session, options.expect);
+  const rows = await asked;
   return {
-    signature,
-    served: changed ? outline.bytes : null,
+    ...settled,
     warnings: [...trial.warnings, ...training.warnings],
     metadata,
     opset,
     producer,
     baseline: training.baseline,
-    expectation: options.expect === undefined ? null : await compareExpected(trial.session, options.expect),
-    proof: await proofOf(
-      outline.bytes,
-      trial.session,
-      options.expect === undefined ? [] : expectedFeatures(trial.session, options.expect),
-    ),
+    expectation,
+    reference: rows && (await referenceFor(trial.session, rows)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
-import { readRow, type JsonRow } from '../model/json-rows.ts';
-import { matchColumns } from '../model/match-columns.ts';
+import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
+import { renameColumns } from '../model/rename-columns.ts';
 import type { ModelSession } from '../model/session.ts';
 import { expectedColumns, TOLERANCE } from './expected-column.ts';
 import type { ExpectedColumn } from './expected-column.ts';
@@ -29,7 +29,7 @@ export type ExpectationReport = {
 export async function compareExpected(session: ModelSession, rows: readonly JsonRow[]): Promise<ExpectationReport> {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const expected = expectedColumns(session.signature, columns);
-  const named = renaming(session, columns);
+  const named = renameColumns(session.signature.features, rows);
   let worst: Difference | null = null;
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);
@@ -40,21 +40,8 @@ export async function compareExpected(session: ModelSession, rows: readonly Json
   return { rows: rows.length, worst };
 }
 
-/** The features of rows that hold expectations too, by the names that the model knows them by and as it reads them. */
-export function expectedFeatures(session: ModelSession, rows: readonly JsonRow[]): JsonRow[] {
-  const named = renaming(session, [...new Set(rows.flatMap((row) => Object.keys(row)))]);
-  return rows.map((row) => readRow(session.signature.features, named(row)));
-}
-
 function larger(one: Difference | null, other: Difference | null): Difference | null {
   return (other?.difference ?? -1) > (one?.difference ?? -1) ? other : one;
-}
-
-/** Gives the features of a row the names that the model knows them by. */
-function renaming({ signature }: ModelSession, columns: readonly string[]): (row: JsonRow) => JsonRow {
-  const names = signature.features.map(({ name }) => name);
-  const found = matchColumns(names, columns);
-  return (row) => Object.fromEntries(names.map((name, index) => [name, row[found[index] ?? name]]));
 }
 
 function compareRow(

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
-import type { ProbeOptions, ProbeReport } from './check-model.ts';
-import { framePieces, parseFrame } from './frame.ts';
+import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
+import { framePieces, readFrames, type Frame } from './frame.ts';
 import { watchMemory } from './memory-watch.ts';
-import type { Verdict } from './verdict.ts';
+import type { Asked, Verdict } from './verdict.ts';
 
 const MAIN = programFile('probe/main');
 
@@ -24,6 +24,7 @@ export type ProbeLimits = {
 const DEFAULT_LIMITS = { timeMs: 60_000, memoryBytes: 4 * 1024 ** 3 };
 /** The last words of a probe that died. */
 const STDERR_KEPT = 2000;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
@@ -34,21 +35,24 @@ export async function probeModel(
   model: Uint8Array,
   options: ProbeOptions = {},
   limits: ProbeLimits = {},
+  rowsFor: RowsFor = () => Promise.resolve(null),
 ): Promise<ProbeReport> {
   const directory = await mkdtemp(join(tmpdir(), `pgscore-probe-${process.pid}-`));
   try {
-    return await probeIn(directory, model, options, limits);
+    return await probeIn(directory, { model, options, limits, rowsFor });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function probeIn(
-  directory: string,
-  model: Uint8Array,
-  options: ProbeOptions,
-  limits: ProbeLimits,
-): Promise<ProbeReport> {
+type Task = {
+  readonly model: Uint8Array;
+  readonly options: ProbeOptions;
+  readonly limits: ProbeLimits;
+  readonly rowsFor: RowsFor;
+};
+
+async function probeIn(directory: string, { model, options, limits, rowsFor }: Task): Promise<ProbeReport> {
   const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes } = limits;
   const probe = start(directory);
   let killed: PgscoreError | undefined;
@@ -59,12 +63,17 @@ async function probeIn(
   const timer = setTimeout(() => kill(tookTooLong(timeMs)), timeMs);
   const stopWatch = watchMemory(probe.child.pid ?? 0, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
   try {
-    const ended = Promise.all([once(probe.child, 'close'), collect(probe.verdict), collect(probe.lastWords)]);
-    for (const piece of framePieces({ head: options, body: model })) probe.request.write(piece);
-    probe.request.end();
+    const ask = async (settled: Settled): Promise<void> => {
+      const asked: Asked = { rows: await rowsFor(settled) };
+      send(probe.request, { head: asked, body: NOTHING });
+      probe.request.end();
+    };
+    const report = readVerdict(probe.verdict, ask);
+    const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);
+    send(probe.request, { head: options, body: model });
     const [[exitCode, signal], verdict, lastWords] = await ended.catch(notStarted);
-    const report = readVerdict(verdict);
-    if (report !== undefined) return report;
+    if (verdict instanceof PgscoreError) throw verdict;
+    if (verdict !== undefined) return verdict;
     throw killed ?? died(String(signal ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
   } finally {
     clearTimeout(timer);
@@ -86,23 +95,32 @@ function start(directory: string): Probe {
   return { child, request, lastWords, verdict };
 }
 
+function send(request: Writable, frame: Frame<object>): void {
+  for (const piece of framePieces(frame)) request.write(piece);
+}
+
 async function collect(stream: Readable): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return chunks;
 }
 
-/** The report of a complete verdict, undefined for none or half of one. */
-function readVerdict(chunks: readonly Buffer[]): ProbeReport | undefined {
-  const frame = parseFrame<Verdict>(chunks);
-  if (frame === undefined) return undefined;
-  if ('refusal' in frame.head) {
-    const { code, message, remedy } = frame.head.refusal;
-    throw new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+/** The report of a complete verdict or the reason for a refusal; undefined for none or half of one. */
+async function readVerdict(
+  stream: Readable,
+  ask: (settled: Settled) => Promise<void>,
+): Promise<ProbeReport | PgscoreError | undefined> {
+  let settled: Settled | undefined;
+  for await (const { head, body } of readFrames<Verdict>(stream)) {
+    if ('refusal' in head) {
+      const { code, message, remedy } = head.refusal;
+      return new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+    }
+    if ('report' in head) return settled && { ...settled, ...head.report };
+    settled = { ...head.settled, served: head.changed ? body : null };
+    void ask(settled);
   }
-  const { report, size } = frame.head;
-  if (frame.body.length !== (size ?? 0)) return undefined;
-  return { ...report, served: size === null ? null : frame.body };
+  return undefined;
 }
 
 function tookTooLong(timeMs: number): PgscoreError {

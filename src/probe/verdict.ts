@@ -1,7 +1,12 @@
 import type { ErrorCode } from '../errors.ts';
-import type { ProbeReport } from './check-model.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import type { ProbeReport, Settled } from './check-model.ts';
 
-/** What the probe hands back beside the bytes to serve. `size` is their number, so that a cut-off answer shows. */
+/** The head of what the probe is asked once a model is settled. */
+export type Asked = { readonly rows: readonly JsonRow[] | null };
+
+/** The heads of what the probe hands back: first what it settled, with the bytes to serve behind it, then the rest; or a refusal. */
 export type Verdict =
-  | { readonly report: Omit<ProbeReport, 'served'>; readonly size: number | null }
+  | { readonly settled: Omit<Settled, 'served'>; readonly changed: boolean }
+  | { readonly report: Omit<ProbeReport, keyof Settled> }
   | { readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly remedy?: string | undefined } };

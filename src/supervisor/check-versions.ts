@@ -3,7 +3,7 @@ import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/storable.ts';
 import type { Logger } from '../log.ts';
 import type { DeployOptions } from '../model/deploy-options.ts';
-import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
+import type { ProbeLimits } from '../probe/probe-model.ts';
 import { acceptVersion } from '../versions/accept-version.ts';
 import { claimVersion, type ClaimedVersion } from '../versions/claim-version.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
@@ -11,6 +11,7 @@ import { readOriginal } from '../versions/read-artifact.ts';
 import { renewVersion } from '../versions/renew-version.ts';
 import { rejectVersion } from '../versions/reject-version.ts';
 import { makeNative } from './make-native.ts';
+import { probeAndCompile } from './probe-and-compile.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
 const MOST_ATTEMPTS = 3;
@@ -51,12 +52,12 @@ async function checkVersion(version: ClaimedVersion, { link, limits, prepare, me
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
     const bytes = await link.use((client) => readOriginal(client, version.version_id));
     if (bytes === undefined) return;
-    const { signature, served, warnings, proof, ...facts } = await probeModel(
+    const { signature, served, warnings, compiled, rows, reference, ...facts } = await probeAndCompile(
       bytes,
       { ...deployOptions(version.options), expect: version.expect ?? undefined },
       limits,
     );
-    const native = await makeNative(link, version.version_id, served ?? bytes, signature, proof);
+    const native = await makeNative(link, version.version_id, signature, { compiled, rows, reference });
     if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
     const [accepted] = await link.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),

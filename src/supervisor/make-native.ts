@@ -1,11 +1,13 @@
 import type { Link } from '../db/link.ts';
 import { isPassing } from '../db/sqlstate.ts';
 import { transaction } from '../db/transaction.ts';
+import type { JsonRow } from '../model/json-rows.ts';
+import type { Predictions } from '../model/predictions.ts';
 import type { Signature } from '../model/signature.ts';
-import { compileApart } from '../native/compile-apart.ts';
+import type { Compiled } from '../native/compiled.ts';
 import { differences } from '../native/differences.ts';
 import type { Part } from '../native/parts.ts';
-import { referenceOf, type Proof } from '../probe/proof.ts';
+import { predictionsOf, type Reference } from '../probe/reference.ts';
 import { createNative, nativeArguments, type Bodies } from '../versions/create-native.ts';
 import { nativeAnswers } from './native-answers.ts';
 
@@ -14,24 +16,30 @@ export type NativeFacts =
   | { readonly parts: readonly Part[]; readonly evidence: { readonly rows: number } }
   | { readonly reason: string };
 
+/** What becomes functions, and what they have to say of these rows. */
+export type ToProve = {
+  readonly compiled: Compiled;
+  readonly rows: readonly JsonRow[];
+  readonly reference: Reference | null;
+};
+
 const PROOF_LIMIT = "set local statement_timeout = '20s'";
 
 class Unequal extends Error {}
 
 /**
- * Compiles a version and creates its functions, if they say the same as ONNX Runtime on every row of the proof. A model
+ * Creates the compiled functions of a version, if they say the same as ONNX Runtime on every row of the proof. A model
  * for which that fails is served online and in batches: it is no reason to reject it.
  */
 export async function makeNative(
   link: Link,
   versionId: number,
-  bytes: Uint8Array,
   signature: Signature,
-  proof: Proof | null,
+  { compiled, rows, reference }: ToProve,
 ): Promise<NativeFacts> {
-  const compiled = await compileApart(bytes, signature);
   if ('refusal' in compiled) return { reason: compiled.refusal };
-  if (proof === null) return { reason: 'the check had no rows to prove the compiled function on' };
+  if (reference === null) return { reason: 'the check had no rows to prove the compiled function on' };
+  const proof = { rows: reference.rows.map((row) => rows[row] ?? {}), predictions: predictionsOf(reference) };
   try {
     return await createProven(link, versionId, signature, compiled.bodies, proof);
   } catch (error) {
@@ -41,22 +49,24 @@ export async function makeNative(
   }
 }
 
+type Proof = { readonly rows: readonly JsonRow[]; readonly predictions: Predictions };
+
 function createProven(
   link: Link,
   versionId: number,
   signature: Signature,
   bodies: Bodies,
-  proof: Proof,
+  { rows, predictions }: Proof,
 ): Promise<NativeFacts> {
   const parts = Object.keys(bodies) as Part[];
   return link.use((client) =>
     transaction(client, async () => {
       await client.query(PROOF_LIMIT);
       await createNative(client, ...nativeArguments(versionId, signature, bodies));
-      const answers = await nativeAnswers(client, versionId, signature, parts, proof.rows);
-      const difference = differences(signature, referenceOf(proof), answers);
+      const answers = await nativeAnswers(client, versionId, signature, parts, rows);
+      const difference = differences(signature, predictions, answers);
       if (difference !== undefined) throw new Unequal(`the compiled function differs: ${difference}`);
-      return { parts, evidence: { rows: proof.rows.length } };
+      return { parts, evidence: { rows: rows.length } };
     }),
   );
 }

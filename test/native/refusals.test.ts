@@ -131,7 +131,8 @@ describe('a model that is not compiled says why', () => {
         features: names.map((own) => ({ ...own, input: 'X', type: 'float32', width: 1, nulls: 'error' })),
       };
       const nodes = [classic('LinearRegressor', ['X'], ['y'], { coefficients: names.map(() => 0.5) })];
-      return compiled(onnxModel({ nodes, inputs: [tensorValue('X', [null, width])] }), wide);
+      const bytes = onnxModel({ nodes, inputs: [tensorValue('X', [null, width])] });
+      return [...compiled({ bytes, signature: wide, given: [] })].at(-1);
     };
     expect(outcome(101)).toEqual({ refusal: '101 features are more than the 100 arguments that a function may have' });
     expect(outcome(100)).toHaveProperty('bodies.score');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import type { Settled } from '../../src/probe/check-model.ts';
 import { probeModel } from '../../src/probe/probe-model.ts';
 import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
@@ -69,6 +70,28 @@ describe('the probe', () => {
       name: 'PgscoreError',
       code: 'model_unreadable',
       remedy: expect.stringContaining('onnxmltools'),
+    });
+  });
+
+  test('scores rows that it is given for what it settled', async () => {
+    const rows = goldenRows(golden).slice(0, 3);
+    const settled: Settled[] = [];
+    const options = { positiveClass: 'late' };
+    const { signature, served, reference } = await probeModel(goldenBytes(golden), options, {}, (found) => {
+      settled.push(found);
+      return Promise.resolve(rows);
+    });
+    expect(settled).toEqual([{ signature, served }]);
+    expect(reference).toMatchObject({ rows: [0, 1, 2], silent: [], label: expect.any(Array) });
+    expect(reference?.score).toEqual(rows.map(({ expected_score }) => expect.closeTo(Number(expected_score), 6)));
+  });
+
+  test('refuses what is wrong without waiting for such rows', async () => {
+    const [first = {}] = goldenRows(golden);
+    const options = { positiveClass: 'late', expect: [{ ...first, expected_score: '0.9' }] };
+    const never = () => new Promise<null>(() => undefined);
+    await expect(probeModel(goldenBytes(golden), options, {}, never)).rejects.toMatchObject({
+      code: 'model_expectation_failed',
     });
   });
 

@@ -1,0 +1,38 @@
+import { expect, test } from '@jest/globals';
+import { CompileThread } from '../../src/native/compile-thread.ts';
+import { classic, node, onnxModel } from '../support/onnx-builder.ts';
+import { regressionSignature as signature } from '../support/tree-models.ts';
+
+const linear = onnxModel({ nodes: [classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 2, 3] })] });
+
+async function outcomeOf(bytes: Uint8Array) {
+  const thread = new CompileThread();
+  thread.compile({ bytes, signature, given: [{ a: 1, b: 2, c: 3 }] });
+  const outcome = { rows: await thread.rows, compiled: await thread.compiled };
+  await thread.stop();
+  return outcome;
+}
+
+test('a model is compiled to functions, with rows to prove them on', async () => {
+  const { rows, compiled } = await outcomeOf(linear);
+  expect(rows?.[0]).toEqual({ a: 1, b: 2, c: 3 });
+  expect(compiled).toHaveProperty('bodies.score');
+});
+
+test('one that is not compiled has no rows, and says why', async () => {
+  const unknown = onnxModel({ nodes: [node('Det', ['X'], ['y'])] });
+  expect(await outcomeOf(unknown)).toEqual({ rows: null, compiled: { refusal: 'operator Det is not compiled' } });
+});
+
+test('one whose reading fails is not compiled', async () => {
+  const { rows, compiled } = await outcomeOf(Buffer.from('no model'));
+  expect(rows).toBeNull();
+  expect(compiled).toMatchObject({ refusal: expect.stringMatching(/^compiling it failed: /) });
+});
+
+test('a thread that is stopped leaves nobody waiting', async () => {
+  const thread = new CompileThread();
+  await thread.stop();
+  expect(await thread.rows).toBeNull();
+  expect(await thread.compiled).toHaveProperty('refusal');
+});
