@@ -98,7 +98,7 @@ export class Gateway {
     this.#server = new GatewayServer({
       host: settings.host,
       port: settings.port,
-      login: new ScramLogin(settings.user, settings.password),
+      login: new ScramLogin(settings.user, settings.password, settings.iterations),
       tls: tls && (await secureContext(tls)),
       signing: this.#signing,
       mostConnections: settings.mostConnections,

@@ -13,6 +13,8 @@ export type GatewaySettings = {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly user: string;
   readonly password: string;
+  /** How often it is hashed at a login. */
+  readonly iterations: number;
   readonly modelMemoryBytes: number;
   readonly mostConnections: number;
   readonly authenticationMs: number;

@@ -5,7 +5,10 @@ import { protocolViolation, WireError } from './wire-error.ts';
 /** SCRAM-SHA-256 of RFC 5802 and RFC 7677, the server's part, as PostgreSQL does it: the user is that of the start-up. */
 export const MECHANISM = 'SCRAM-SHA-256';
 
-const ITERATIONS = 4096;
+/** How often a password is hashed before it is used: against those who listen and guess, and at the cost of each who logs in. */
+export const ITERATIONS_OF_PASSWORD = 4096;
+/** Nobody guesses a random key; 4096 times take a session 2 ms. */
+export const ITERATIONS_OF_KEY = 1;
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;
 const NONCE_BYTES = 18;
@@ -20,14 +23,16 @@ type Verifier = {
 /** The one login of the gateway. Any other user goes through the same exchange, against keys that no password has. */
 export class ScramLogin {
   readonly #user: string;
+  readonly #iterations: number;
   readonly #saltKey = randomBytes(KEY_BYTES);
   readonly #real: Verifier;
   readonly #fake = { storedKey: randomBytes(KEY_BYTES), serverKey: randomBytes(KEY_BYTES), known: false };
 
-  constructor(user: string, password: string) {
+  constructor(user: string, password: string, iterations = ITERATIONS_OF_PASSWORD) {
     this.#user = user;
+    this.#iterations = iterations;
     const salt = this.#saltOf(user);
-    const salted = pbkdf2Sync(password.normalize('NFKC'), salt, ITERATIONS, KEY_BYTES, 'sha256');
+    const salted = pbkdf2Sync(password.normalize('NFKC'), salt, iterations, KEY_BYTES, 'sha256');
     this.#real = {
       salt,
       storedKey: sha256(hmac(salted, 'Client Key')),
@@ -38,7 +43,7 @@ export class ScramLogin {
 
   exchange(user: string): ScramExchange {
     const fake = { ...this.#fake, salt: this.#saltOf(user) };
-    return new ScramExchange(user, user === this.#user ? this.#real : fake);
+    return new ScramExchange(user, user === this.#user ? this.#real : fake, this.#iterations);
   }
 
   /** The same at every try, so that it does not tell who exists. */
@@ -55,19 +60,21 @@ const FINAL =
 export class ScramExchange {
   readonly #user: string;
   readonly #verifier: Verifier;
+  readonly #iterations: number;
   #header = '';
   #nonce = '';
   #messages = '';
 
-  constructor(user: string, verifier: Verifier) {
+  constructor(user: string, verifier: Verifier, iterations: number) {
     this.#user = user;
     this.#verifier = verifier;
+    this.#iterations = iterations;
   }
 
   /** Answers the first message with nonce, salt and iterations. */
   first(message: Buffer): string {
     const { header, bare, nonce } = matched<'header' | 'bare' | 'nonce'>(FIRST, message);
-    const answer = `r=${nonce}${randomBytes(NONCE_BYTES).toString('base64')},s=${this.#verifier.salt.toString('base64')},i=${ITERATIONS}`;
+    const answer = `r=${nonce}${randomBytes(NONCE_BYTES).toString('base64')},s=${this.#verifier.salt.toString('base64')},i=${this.#iterations}`;
     this.#header = header;
     this.#nonce = answer.slice(2, answer.indexOf(','));
     this.#messages = `${bare},${answer}`;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
 import type { Link } from '../db/link.ts';
 import type { GatewayAddress, GatewaySettings } from '../gateway/messages.ts';
+import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from '../gateway/scram.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Logger } from '../log.ts';
@@ -148,6 +149,7 @@ function settingsOf({ gateway, connecting, databaseUrl, modelMemoryBytes }: Serv
     modelMemoryBytes,
     user: 'pgscore',
     password: gateway.password ?? randomBytes(24).toString('base64url'),
+    iterations: gateway.password === undefined ? ITERATIONS_OF_KEY : ITERATIONS_OF_PASSWORD,
     authenticationMs: AUTHENTICATION_MS,
     deadly: [],
   };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { ScramLogin } from '../../src/gateway/scram.ts';
+import { ITERATIONS_OF_KEY, ScramLogin } from '../../src/gateway/scram.ts';
 import { clientFinal } from './wire-client.ts';
 
 const login = new ScramLogin('pgscore', 'pencil');
 const FIRST = 'n=,r=fyko+d2lbbFgONRv9qkxdawL';
 
-function logIn(user: string, password: string, header = 'n,,'): string {
-  const exchange = login.exchange(user);
+function logIn(user: string, password: string, header = 'n,,', to = login): string {
+  const exchange = to.exchange(user);
   const answer = exchange.first(Buffer.from(header + FIRST));
   const final = clientFinal(FIRST, answer, password, header);
   return exchange.final(Buffer.from(final));
@@ -42,6 +42,13 @@ describe('a login by SCRAM-SHA-256', () => {
     expect(shown('mallory')).toBe(shown('mallory'));
     expect(shown('mallory')).not.toBe(shown('pgscore'));
     for (const user of ['pgscore', 'mallory']) expect(shown(user)).toMatch(/^s=[A-Za-z0-9+/]{22}==,i=4096$/);
+  });
+
+  test('hashes a key that nobody guesses once', () => {
+    const quick = new ScramLogin('pgscore', 'pencil', ITERATIONS_OF_KEY);
+    expect(quick.exchange('mallory').first(Buffer.from(`n,,${FIRST}`))).toMatch(/,i=1$/);
+    expect(logIn('pgscore', 'pencil', 'n,,', quick)).toMatch(/^v=/);
+    expect(refusal(() => logIn('pgscore', 'pen', 'n,,', quick))).toMatchObject({ sqlstate: '28P01' });
   });
 
   test('never shows the same nonce', () => {
