@@ -244,6 +244,8 @@ create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
+  -- Calls of a version are kept up to a moment after it was dropped.
+  delete from pgscore_data.feature_sample s using pgscore_data.version v where v.version_id = s.version_id and v.state = 'dropped';
   delete from pgscore_data.online_batch b
    where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
      and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
@@ -256,4 +258,4 @@ begin atomic
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
-comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, and old lines of the logs.';
+comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, features of versions that are gone, and old lines of the logs.';

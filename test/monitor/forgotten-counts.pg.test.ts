@@ -16,3 +16,25 @@ test('counts of an attempt that came to nothing go, those of the one that is don
   const { rows } = await superuser.query('select attempt from pgscore_data.day_tally where run_id = $1', [runId]);
   expect(rows).toEqual([{ attempt: 2 }]);
 });
+
+test('features of a version that is gone go, those of others stay', async () => {
+  const [gone, other] = await Promise.all(
+    ['gone', 'other'].map((name) => addMonitoredModel(superuser, name, 'binary')),
+  );
+  for (const version of [gone, other]) {
+    const runId = await addRun(superuser, version!, [PREDICTION]);
+    await superuser.query(
+      `insert into pgscore_data.feature_sample (run_id, attempt, shard, version_id, feature, days, texts) values ($1, 1, 0, $2, 1, '{2026-03-01}', '{secret}')`,
+      [runId, version!.versionId],
+    );
+  }
+  await superuser.query(`update pgscore_data.version set state = 'dropped' where version_id = $1`, [gone!.versionId]);
+  // What was called just before is kept just after.
+  await superuser.query(
+    `insert into pgscore_data.feature_sample select run_id, attempt, shard, $1, feature, days, numbers, texts from pgscore_data.feature_sample where version_id = $2`,
+    [gone!.versionId, other!.versionId],
+  );
+  await superuser.query('select pgscore_data._forget_monitoring()');
+  const { rows } = await superuser.query('select distinct version_id from pgscore_data.feature_sample');
+  expect(rows).toEqual([{ version_id: other!.versionId }]);
+});
