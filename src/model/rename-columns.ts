@@ -3,11 +3,16 @@ import { matchColumns } from './match-columns.ts';
 import type { Feature } from './signature.ts';
 
 /**
- * Gives the features of rows the names that the model knows them by, and leaves out what it does not read.
- * @throws PgscoreError feature_column_missing naming every feature without a column in any of the rows
+ * Gives the features of rows with these columns the names that the model knows them by, and leaves out what it does not read.
+ * @throws PgscoreError feature_column_missing naming every feature without a column
  */
-export function renameColumns(features: readonly Feature[], rows: readonly JsonRow[]): (row: JsonRow) => JsonRow {
+export function renameColumns(features: readonly Feature[], columns: readonly string[]): (row: JsonRow) => JsonRow {
   const names = features.map(({ name }) => name);
-  const found = matchColumns(names, [...new Set(rows.flatMap((row) => Object.keys(row)))]);
+  const found = matchColumns(names, columns);
   return (row) => Object.fromEntries(names.map((name, index) => [name, row[found[index] ?? name]]));
+}
+
+/** The columns that any of some rows has. */
+export function columnsOf(rows: readonly JsonRow[]): string[] {
+  return [...new Set(rows.flatMap((row) => Object.keys(row)))];
 }

@@ -8,7 +8,7 @@ import { renderNative } from './render.ts';
 import type { NativeBody } from './render.ts';
 import { rowsToProve } from './rows-to-prove.ts';
 
-/** The bytes to serve, and rows that came with the framework's predictions. */
+/** The bytes to serve, and rows that came with the framework's predictions, by the names of the features. */
 export type CompileRequest = {
   readonly bytes: Uint8Array;
   readonly signature: Signature;

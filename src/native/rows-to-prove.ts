@@ -1,31 +1,38 @@
 import { readRow, type JsonRow } from '../model/json-rows.ts';
-import { renameColumns } from '../model/rename-columns.ts';
 import type { Signature } from '../model/signature.ts';
 import type { NativeProgram } from './compile.ts';
 import { proofRows } from './proof-rows.ts';
-
-/** Of the rows that came with the framework's predictions; the others are 2,000 mostly. */
-const MOST_GIVEN = 1000;
+import { NativeRefusal } from './refusal.ts';
 
 /**
- * Rows to prove a compiled function on, as JSON can carry them: those that came with the framework's predictions, as the
- * model reads them, and those where the function may go wrong.
- * @throws PgscoreError feature_column_missing where the former lack a feature
+ * As JSON they go to the check and to PostgreSQL. Two million numbers, the most there are, come to 62 million characters; a
+ * category of kilobytes, which stands in each of a thousand rows, to any number.
+ */
+const MOST_CHARACTERS = 100_000_000;
+const OF_A_NUMBER = 25;
+
+/**
+ * Rows to prove a compiled function on, as JSON can carry them: those that were given, as the model reads them, and those where the
+ * function may go wrong.
+ * @throws NativeRefusal where they are too long
  */
 export function rowsToProve(program: NativeProgram, signature: Signature, given: readonly JsonRow[]): JsonRow[] {
-  return [...read(signature, given), ...proofRows(program, signature)].map(asJson);
+  const rows = [...given.map((row) => asJson(readRow(signature.features, row))), ...proofRows(program, signature)];
+  let characters = 0;
+  for (const row of rows) characters += lengthOf(Object.entries(row));
+  if (characters <= MOST_CHARACTERS) return rows;
+  throw new NativeRefusal(
+    `the rows to prove it on have ${Math.ceil(characters / 1e6)} million characters, more than the ${MOST_CHARACTERS / 1e6} million that they may have`,
+  );
 }
 
-function read({ features }: Signature, given: readonly JsonRow[]): JsonRow[] {
-  if (given.length === 0) return [];
-  const renamed = renameColumns(features, given);
-  return spread(given, MOST_GIVEN).map((row) => readRow(features, renamed(row)));
-}
-
-/** Rows at even distances where there are more. */
-function spread(rows: readonly JsonRow[], most: number): JsonRow[] {
-  const step = Math.max(1, rows.length / most);
-  return Array.from({ length: Math.min(rows.length, most) }, (_, index) => rows[Math.floor(index * step)] ?? {});
+function lengthOf(values: readonly unknown[]): number {
+  let length = 0;
+  for (const value of values) {
+    if (Array.isArray(value)) length += lengthOf(value);
+    else length += typeof value === 'string' ? value.length : OF_A_NUMBER;
+  }
+  return length;
 }
 
 /** JSON has no NaN, no infinity and no -0; as texts they are read by PostgreSQL, and by the check, all the same. */
@@ -35,7 +42,6 @@ function asJson(row: JsonRow): JsonRow {
 
 function cellAsJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cellAsJson);
-  if (typeof value === 'bigint') return value.toString();
   if (Object.is(value, -0)) return '-0';
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

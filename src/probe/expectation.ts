@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
-import { renameColumns } from '../model/rename-columns.ts';
+import { columnsOf, renameColumns } from '../model/rename-columns.ts';
 import type { ModelSession } from '../model/session.ts';
 import { expectedColumns, TOLERANCE } from './expected-column.ts';
 import type { ExpectedColumn } from './expected-column.ts';
@@ -27,9 +27,9 @@ export type ExpectationReport = {
  * @throws PgscoreError model_expectation_wrong, model_expectation_failed, feature_column_missing
  */
 export async function compareExpected(session: ModelSession, rows: readonly JsonRow[]): Promise<ExpectationReport> {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = columnsOf(rows);
   const expected = expectedColumns(session.signature, columns);
-  const named = renameColumns(session.signature.features, rows);
+  const named = renameColumns(session.signature.features, columns);
   let worst: Difference | null = null;
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);

@@ -6,6 +6,8 @@ import { writeSync } from 'node:fs';
  */
 export type Frame<Head> = { readonly head: Head; readonly body: Uint8Array };
 
+/** Past that, which is more than a text of Node's holds, and twice the largest model, there is no head and no body. */
+const MOST_BYTES = 2 ** 29;
 const LENGTH_BYTES = 4;
 const LENGTHS_BYTES = 2 * LENGTH_BYTES;
 
@@ -18,7 +20,7 @@ export function framePieces<Head>({ head, body }: Frame<Head>): Uint8Array[] {
   return [lengths, json, body];
 }
 
-/** The frames of a stream, each as soon as all of it is there; one that breaks off is none. */
+/** The frames of a stream, each as soon as all of it is there; one that breaks off, or can't be read, is none, and the last. */
 export async function* readFrames<Head>(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Frame<Head>, void> {
   let chunks: Uint8Array[] = [];
   let held = 0;
@@ -27,24 +29,38 @@ export async function* readFrames<Head>(stream: AsyncIterable<Uint8Array>): Asyn
     chunks.push(chunk);
     held += chunk.length;
     while (held >= wanted) {
-      let bytes = Buffer.concat(chunks);
-      const [body, end] = limitsOf(bytes);
-      if (held >= end) {
-        const head = JSON.parse(bytes.toString('utf8', LENGTHS_BYTES, body)) as Head;
-        yield { head, body: bytes.subarray(body, end) };
-        bytes = bytes.subarray(end);
-      }
-      wanted = held >= end ? LENGTHS_BYTES : end;
-      chunks = [bytes];
-      held = bytes.length;
+      const bytes = Buffer.concat(chunks);
+      const limits = limitsOf(bytes);
+      if (limits === undefined) return;
+      const { body, end } = limits;
+      const whole = held >= end;
+      wanted = whole ? LENGTHS_BYTES : end;
+      // Nothing of a frame is held here while it is being worked on.
+      chunks = [whole ? bytes.subarray(end) : bytes];
+      held = chunks[0]?.length ?? 0;
+      if (!whole) continue;
+      const head = readHead(bytes.subarray(LENGTHS_BYTES, body));
+      if (head === undefined) return;
+      yield { head: head as Head, body: bytes.subarray(body, end) };
     }
   }
 }
 
 /** Where its body begins, and where it ends. */
-function limitsOf(bytes: Buffer): [body: number, end: number] {
-  const body = LENGTHS_BYTES + bytes.readUInt32LE();
-  return [body, body + bytes.readUInt32LE(LENGTH_BYTES)];
+function limitsOf(bytes: Buffer): { body: number; end: number } | undefined {
+  const lengths = [bytes.readUInt32LE(), bytes.readUInt32LE(LENGTH_BYTES)] as const;
+  if (Math.max(...lengths) > MOST_BYTES) return undefined;
+  const body = LENGTHS_BYTES + lengths[0];
+  return { body, end: body + lengths[1] };
+}
+
+function readHead(bytes: Buffer): object | undefined {
+  try {
+    const head: unknown = JSON.parse(bytes.toString());
+    return typeof head === 'object' && head !== null ? head : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes a frame to a blocking pipe, all of it. */

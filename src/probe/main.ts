@@ -5,9 +5,9 @@
 import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
+import type { JsonRow } from '../model/json-rows.ts';
 import { checkModel } from './check-model.ts';
 import type { ProbeOptions, Settled } from './check-model.ts';
-import type { JsonRow } from '../model/json-rows.ts';
 import { readFrames, writeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
 import type { Asked, Verdict } from './verdict.ts';

@@ -8,9 +8,10 @@ import type { Readable, Writable } from 'node:stream';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
-import { framePieces, readFrames, type Frame } from './frame.ts';
+import { framePieces, type Frame } from './frame.ts';
 import { watchMemory } from './memory-watch.ts';
-import type { Asked, Verdict } from './verdict.ts';
+import { readVerdict } from './read-verdict.ts';
+import type { Asked } from './verdict.ts';
 
 const MAIN = programFile('probe/main');
 
@@ -28,7 +29,7 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
- * killed when it takes too long or too much memory. Nothing of the model reaches this process but its verdict.
+ * killed when it takes too long or too much memory. What this process learns of how the model runs is its verdict.
  * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed
  */
 export async function probeModel(
@@ -63,12 +64,9 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   const timer = setTimeout(() => kill(tookTooLong(timeMs)), timeMs);
   const stopWatch = watchMemory(probe.child.pid ?? 0, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
   try {
-    const ask = async (settled: Settled): Promise<void> => {
-      const asked: Asked = { rows: await rowsFor(settled) };
-      send(probe.request, { head: asked, body: NOTHING });
-      probe.request.end();
-    };
-    const report = readVerdict(probe.verdict, ask);
+    const ask = (settled: Settled): void => void sendRows(probe.request, rowsFor(settled));
+    // With its verdict it has done all that it is for; one that went wrong is not to go on.
+    const report = readVerdict(probe.verdict, ask).finally(() => probe.child.kill('SIGKILL'));
     const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);
     send(probe.request, { head: options, body: model });
     const [[exitCode, signal], verdict, lastWords] = await ended.catch(notStarted);
@@ -99,28 +97,17 @@ function send(request: Writable, frame: Frame<object>): void {
   for (const piece of framePieces(frame)) request.write(piece);
 }
 
+/** Rows that could not be made are none: what is wrong with those that were given, the check finds, and tells. */
+async function sendRows(request: Writable, rows: ReturnType<RowsFor>): Promise<void> {
+  const asked: Asked = { rows: await rows.catch(() => null) };
+  send(request, { head: asked, body: NOTHING });
+  request.end();
+}
+
 async function collect(stream: Readable): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return chunks;
-}
-
-/** The report of a complete verdict or the reason for a refusal; undefined for none or half of one. */
-async function readVerdict(
-  stream: Readable,
-  ask: (settled: Settled) => Promise<void>,
-): Promise<ProbeReport | PgscoreError | undefined> {
-  let settled: Settled | undefined;
-  for await (const { head, body } of readFrames<Verdict>(stream)) {
-    if ('refusal' in head) {
-      const { code, message, remedy } = head.refusal;
-      return new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
-    }
-    if ('report' in head) return settled && { ...settled, ...head.report };
-    settled = { ...head.settled, served: head.changed ? body : null };
-    void ask(settled);
-  }
-  return undefined;
 }
 
 function tookTooLong(timeMs: number): PgscoreError {

@@ -2,6 +2,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { RowErrorCode } from '../model/row-error.ts';
 import type { ModelSession } from '../model/session.ts';
+import type { Signature } from '../model/signature.ts';
 import { predictRows } from './trial.ts';
 
 /** What ONNX Runtime says of some of the rows that it was asked about, as JSON can carry it: null for NaN. */
@@ -33,8 +34,18 @@ export async function referenceFor(session: ModelSession, asked: readonly JsonRo
   };
 }
 
-/** The predictions as ONNX Runtime made them. */
-export function predictionsOf({ rows, score, label, probabilities, silent }: Reference): Predictions {
+/**
+ * The predictions as ONNX Runtime made them.
+ * @throws Error for what is no reference for so many rows: it comes from a process that ran somebody's model
+ */
+export function predictionsOf(reference: Reference, asked: number, { task, classLabels }: Signature): Predictions {
+  const { rows, score, label, probabilities, silent } = reference;
+  const sound =
+    rows.every((row, place) => Number.isInteger(row) && row > (rows[place - 1] ?? -1) && row < asked) &&
+    score.length === rows.length &&
+    (task === 'regression' ? label === null : label?.length === rows.length) &&
+    (probabilities === null || probabilities.length === rows.length * classLabels.length);
+  if (!sound) throw new Error('the check answered for other rows than it was asked about');
   const numbers = (values: readonly (number | null)[]): Float64Array =>
     Float64Array.from(values, (value) => value ?? Number.NaN);
   return {

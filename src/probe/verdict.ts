@@ -5,7 +5,10 @@ import type { ProbeReport, Settled } from './check-model.ts';
 /** The head of what the probe is asked once a model is settled. */
 export type Asked = { readonly rows: readonly JsonRow[] | null };
 
-/** The heads of what the probe hands back: first what it settled, with the bytes to serve behind it, then the rest; or a refusal. */
+/**
+ * The heads of what the probe hands back: what it settled, with the bytes to serve behind it, and then the rest. A refusal
+ * comes in the place of either.
+ */
 export type Verdict =
   | { readonly settled: Omit<Settled, 'served'>; readonly changed: boolean }
   | { readonly report: Omit<ProbeReport, keyof Settled> }

@@ -52,12 +52,13 @@ async function checkVersion(version: ClaimedVersion, { link, limits, prepare, me
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
     const bytes = await link.use((client) => readOriginal(client, version.version_id));
     if (bytes === undefined) return;
-    const { signature, served, warnings, compiled, rows, reference, ...facts } = await probeAndCompile(
+    const { report, toProve } = await probeAndCompile(
       bytes,
       { ...deployOptions(version.options), expect: version.expect ?? undefined },
       limits,
     );
-    const native = await makeNative(link, version.version_id, signature, { compiled, rows, reference });
+    const { signature, served, warnings, ...facts } = report;
+    const native = await makeNative(link, version.version_id, signature, toProve);
     if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
     const [accepted] = await link.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),

@@ -1,17 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
 import type { Link } from '../db/link.ts';
 import type { GatewayAddress, GatewaySettings } from '../gateway/messages.ts';
-import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from '../gateway/scram.ts';
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { backoff, pause } from '../lib/retrying.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
 import { wantedVersions } from '../versions/wanted-versions.ts';
 import { GatewayProcess } from './gateway-process.ts';
+import { gatewaySettings } from './gateway-settings.ts';
 import { Wakeable } from './wakeable.ts';
 
-const AUTHENTICATION_MS = 10_000;
 const PREPARING_MS = 10_000;
 /** A promotion wakes it at once. */
 const WARM_MS = 60_000;
@@ -37,7 +35,7 @@ export class GatewayKeeper {
   #wake: () => void = () => undefined;
 
   constructor(config: ServiceConfig, link: Link, onListening: (login: GatewayLogin) => void, log: Logger) {
-    this.#settings = settingsOf(config);
+    this.#settings = gatewaySettings(config);
     this.#silenceMs = config.gateway.silenceMs;
     this.#onListening = onListening;
     this.#log = log;
@@ -138,19 +136,4 @@ export class GatewayKeeper {
       this.#wake = resolve;
     });
   }
-}
-
-function settingsOf({ gateway, connecting, databaseUrl, modelMemoryBytes }: ServiceConfig): GatewaySettings {
-  const { silenceMs: _, ...limits } = gateway;
-  return {
-    ...limits,
-    connecting,
-    databaseUrl,
-    modelMemoryBytes,
-    user: 'pgscore',
-    password: gateway.password ?? randomBytes(24).toString('base64url'),
-    iterations: gateway.password === undefined ? ITERATIONS_OF_KEY : ITERATIONS_OF_PASSWORD,
-    authenticationMs: AUTHENTICATION_MS,
-    deadly: [],
-  };
 }

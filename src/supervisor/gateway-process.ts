@@ -22,7 +22,7 @@ const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 export class GatewayProcess {
   /** Resolves with the address that it listens on; raises where it can not. */
   readonly listening: Promise<GatewayAddress>;
-  /** Resolves with how it ended: the signal, or the exit code. */
+  /** Resolves with how it ended: the signal, the exit code, or why it did not start. */
   readonly exited: Promise<string>;
   readonly #child: ChildProcess;
   readonly #silenceMs: number;

@@ -38,9 +38,9 @@ export async function makeNative(
   { compiled, rows, reference }: ToProve,
 ): Promise<NativeFacts> {
   if ('refusal' in compiled) return { reason: compiled.refusal };
-  if (reference === null) return { reason: 'the check had no rows to prove the compiled function on' };
-  const proof = { rows: reference.rows.map((row) => rows[row] ?? {}), predictions: predictionsOf(reference) };
   try {
+    const proof = proofOf(rows, reference, signature);
+    if (proof === undefined) return { reason: 'the check had no rows to prove the compiled function on' };
     return await createProven(link, versionId, signature, compiled.bodies, proof);
   } catch (error) {
     if (error instanceof Unequal) return { reason: error.message };
@@ -50,6 +50,12 @@ export async function makeNative(
 }
 
 type Proof = { readonly rows: readonly JsonRow[]; readonly predictions: Predictions };
+
+function proofOf(rows: ToProve['rows'], reference: ToProve['reference'], signature: Signature): Proof | undefined {
+  if (reference === null || reference.rows.length === 0) return undefined;
+  const predictions = predictionsOf(reference, rows.length, signature);
+  return { rows: reference.rows.map((row) => rows[row] ?? {}), predictions };
+}
 
 function createProven(
   link: Link,

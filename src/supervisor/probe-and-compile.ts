@@ -1,5 +1,6 @@
 import { CompileThread } from '../native/compile-thread.ts';
-import type { ProbeOptions, ProbeReport, Settled } from '../probe/check-model.ts';
+import { givenRows } from '../native/given-rows.ts';
+import type { ProbeOptions, ProbeReport, RowsFor } from '../probe/check-model.ts';
 import { probeModel, type ProbeLimits } from '../probe/probe-model.ts';
 import type { ToProve } from './make-native.ts';
 
@@ -12,15 +13,15 @@ export async function probeAndCompile(
   model: Uint8Array,
   options: ProbeOptions,
   limits: ProbeLimits,
-): Promise<ProbeReport & ToProve> {
+): Promise<{ report: Omit<ProbeReport, 'reference'>; toProve: ToProve }> {
   const thread = new CompileThread();
-  const rowsFor = ({ signature, served }: Settled): CompileThread['rows'] => {
-    thread.compile({ bytes: served ?? model, signature, given: options.expect ?? [] });
-    return thread.rows;
+  const rowsFor: RowsFor = async ({ signature, served }) => {
+    thread.compile({ bytes: served ?? model, signature, given: givenRows(signature, options.expect ?? []) });
+    return await thread.rows;
   };
   try {
-    const report = await probeModel(model, options, limits, rowsFor);
-    return { ...report, compiled: await thread.compiled, rows: (await thread.rows) ?? [] };
+    const { reference, ...report } = await probeModel(model, options, limits, rowsFor);
+    return { report, toProve: { compiled: await thread.compiled, rows: (await thread.rows) ?? [], reference } };
   } finally {
     await thread.stop();
   }

@@ -44,9 +44,9 @@ describe('a login by SCRAM-SHA-256', () => {
     for (const user of ['pgscore', 'mallory']) expect(shown(user)).toMatch(/^s=[A-Za-z0-9+/]{22}==,i=4096$/);
   });
 
-  test('hashes a key that nobody guesses once', () => {
+  test('hashes a key that nobody guesses less often', () => {
     const quick = new ScramLogin('pgscore', 'pencil', ITERATIONS_OF_KEY);
-    expect(quick.exchange('mallory').first(Buffer.from(`n,,${FIRST}`))).toMatch(/,i=1$/);
+    expect(quick.exchange('mallory').first(Buffer.from(`n,,${FIRST}`))).toMatch(/,i=1000$/);
     expect(logIn('pgscore', 'pencil', 'n,,', quick)).toMatch(/^v=/);
     expect(refusal(() => logIn('pgscore', 'pen', 'n,,', quick))).toMatchObject({ sqlstate: '28P01' });
   });

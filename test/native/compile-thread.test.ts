@@ -1,12 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { CompileThread } from '../../src/native/compile-thread.ts';
+import { checkModel } from '../../src/probe/check-model.ts';
 import { classic, node, onnxModel } from '../support/onnx-builder.ts';
-import { regressionSignature as signature } from '../support/tree-models.ts';
+import { regressionSignature } from '../support/tree-models.ts';
 
 const linear = onnxModel({ nodes: [classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 2, 3] })] });
 
-async function outcomeOf(bytes: Uint8Array) {
-  const thread = new CompileThread();
+const trees = readFileSync(new URL('../../bench/trees.onnx', import.meta.url));
+
+async function outcomeOf(
+  bytes: Uint8Array,
+  signature = regressionSignature,
+  ...limits: ConstructorParameters<typeof CompileThread>
+) {
+  const thread = new CompileThread(...limits);
   thread.compile({ bytes, signature, given: [{ a: 1, b: 2, c: 3 }] });
   const outcome = { rows: await thread.rows, compiled: await thread.compiled };
   await thread.stop();
@@ -28,6 +36,16 @@ test('one whose reading fails is not compiled', async () => {
   const { rows, compiled } = await outcomeOf(Buffer.from('no model'));
   expect(rows).toBeNull();
   expect(compiled).toMatchObject({ refusal: expect.stringMatching(/^compiling it failed: /) });
+});
+
+test('one that takes too long, or too much memory, is not compiled', async () => {
+  expect(await outcomeOf(linear, regressionSignature, { timeMs: 1, heapMb: 100 })).toEqual({
+    rows: null,
+    compiled: { refusal: 'compiling it took longer than 0.001 s' },
+  });
+  const { signature } = await checkModel(trees, {});
+  const { compiled } = await outcomeOf(trees, signature, { timeMs: 30_000, heapMb: 12 });
+  expect(compiled).toMatchObject({ refusal: expect.stringMatching(/^compiling it failed: .*memory/) });
 });
 
 test('a thread that is stopped leaves nobody waiting', async () => {

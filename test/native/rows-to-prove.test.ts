@@ -1,16 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonRow } from '../../src/model/json-rows.ts';
+import type { Signature } from '../../src/model/signature.ts';
 import { compileNative } from '../../src/native/compile.ts';
+import { givenRows } from '../../src/native/given-rows.ts';
 import { proofRows } from '../../src/native/proof-rows.ts';
 import { rowsToProve } from '../../src/native/rows-to-prove.ts';
-import { classic, onnxModel } from '../support/onnx-builder.ts';
+import { classic, DataType, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { regressionSignature } from '../support/tree-models.ts';
 
 const program = compileNative(
   onnxModel({ nodes: [classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 2, 3] })] }),
   regressionSignature,
 );
-const prove = (...given: JsonRow[]) => rowsToProve(program, regressionSignature, given);
+const prove = (...given: JsonRow[]) => rowsToProve(program, regressionSignature, givenRows(regressionSignature, given));
 
 describe('the rows that a compiled function is proven on', () => {
   test('begin with those that came with predictions, as the model reads them', () => {
@@ -29,10 +31,43 @@ describe('the rows that a compiled function is proven on', () => {
     expect(rows).toHaveLength(1000 + proofRows(program, regressionSignature).length);
   });
 
-  test('survive JSON', () => {
-    const rows = prove();
+  test('survive JSON, also what it has no number for', () => {
+    const rows = prove({ a: 'nan', b: Number.POSITIVE_INFINITY, c: -0 }, { a: '-Infinity', b: null, c: '-0.0' });
+    expect(rows.slice(0, 2)).toEqual([
+      { a: 'NaN', b: 'Infinity', c: '-0' },
+      { a: '-Infinity', b: null, c: '-0' },
+    ]);
     expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
-    const values = new Set(rows.flatMap((row) => Object.values(row)));
-    expect([null, 'NaN', 'Infinity', '-Infinity', '-0'].filter((value) => !values.has(value))).toEqual([]);
+  });
+
+  test('are refused where a text makes them long', () => {
+    const features = Array.from({ length: 100 }, (_, position) => ({
+      ...({ name: `f${position}`, input: 'X', position, type: 'string', width: 1, nulls: 'error' } as const),
+    }));
+    const signature: Signature = {
+      ...regressionSignature,
+      features,
+      inputs: [{ name: 'X', type: 'string', width: 100, shape: [null, 100] }],
+    };
+    const category = (length: number) =>
+      compileNative(
+        onnxModel({
+          nodes: [
+            classic('LabelEncoder', ['X'], ['z'], {
+              keys_strings: ['k'.repeat(length)],
+              values_floats: [1],
+              default_float: 0,
+            }),
+            node('ReduceSum', ['z', 'axis'], ['y'], { keepdims: 1 }),
+          ],
+          inputs: [tensorValue('X', [null, 100], DataType.STRING)],
+          tensors: [integers('axis', [1], [1])],
+        }),
+        signature,
+      );
+    expect(rowsToProve(category(200), signature, [])).not.toHaveLength(0);
+    expect(() => rowsToProve(category(2000), signature, [])).toThrow(
+      /^the rows to prove it on have \d+ million characters/,
+    );
   });
 });

@@ -42,6 +42,15 @@ describe('rows that are asked about', () => {
     expect(await ask(...rows)).toEqual({ rows: [0, 3], score: [6, 0.5], label: null, probabilities: null, silent: [] });
   });
 
+  test('are answered for in their order by a classifier, too', async () => {
+    const model = onnxModel({ nodes: [classifier('SOFTMAX')], outputs: [labels, tensorValue('p', [null, 2])] });
+    const rows = [1, null, -2].map((a) => ({ a, b: 0, c: 0 }));
+    const { reference } = await checkModel(model, { features }, () => Promise.resolve(rows));
+    const certain = (share: number) => expect.closeTo(share, 6);
+    expect(reference).toMatchObject({ rows: [0, 2], label: [1, 0], silent: [] });
+    expect(reference?.probabilities).toEqual([0.119203, 0.880797, 0.982014, 0.017986].map(certain));
+  });
+
   test('are told apart where it says nothing of them', async () => {
     const infinite = { a: 'Infinity', b: '-Infinity', c: 0 };
     expect(await ask(infinite, { a: 1, b: 1, c: 1 })).toMatchObject({ rows: [0, 1], score: [null, 3], silent: [0] });
