@@ -39,7 +39,7 @@ export type ScorePlan = {
   /** Calls of one client, one after the other. */
   readonly singleCalls: number;
   readonly clients: number;
-  /** How long they call, in each round: long enough that their first calls, of some milliseconds, do not count for much. */
+  /** How long they call, and score_rows() is called, in each round: long enough that what the first calls take does not count for much. */
   readonly seconds: number;
   readonly rounds: number;
 };

@@ -20,7 +20,7 @@ const IGNORED = [
   'test/gateway/(gateway-lost|large-model|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',
-  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway)\\.',
+  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion)\\.',
   'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',
