@@ -9,6 +9,7 @@ import type { Call } from './call.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { permissionOf } from './may-score.ts';
 import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
+import { LogRoom } from './log-room.ts';
 import { makeSocketFolder, socketPath, type LocalSocket } from './local-socket.ts';
 import { OnlineModels } from './online-models.ts';
 import { Permissions } from './permissions.ts';
@@ -59,7 +60,13 @@ export class Gateway {
     this.#links = [asking, loading];
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
-    this.#recorder = new Recorder(keep, versions, (error) => warn('calls of score() could not be recorded', error));
+    const room = new LogRoom();
+    this.#recorder = new Recorder(
+      keep,
+      versions,
+      (error) => warn('calls of score() could not be recorded', error),
+      room,
+    );
     this.#models = new OnlineModels({
       link: loading,
       cache: new ModelCache(settings.modelMemoryBytes),
@@ -73,6 +80,7 @@ export class Gateway {
       permissions: new Permissions(permissionOf(asking)),
       models,
       batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
+      room,
       mostRows: settings.queueRows,
       alwaysRows: ALWAYS_ROWS,
       onSettled: (call) => this.#settled(call),

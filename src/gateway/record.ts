@@ -11,6 +11,7 @@ import {
   type EncodedCall,
   type EncodedForKeeping,
 } from './encoded.ts';
+import { LogRoom } from './log-room.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
 /** Keeps encoded calls; where it raises, they are lost. */
@@ -18,7 +19,6 @@ export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
 
 export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
 
-const MOST_ROWS = 100_000;
 const MOST_AT_A_TIME_ROWS = 10_000;
 /**
  * To write each call by itself took as much time of the process as to answer it; and what is written together is counted
@@ -29,12 +29,13 @@ const GATHER_MS = 500;
 const ENCODE_ROWS = 128;
 
 /**
- * Settled calls on their way to where they are kept, off the path of the callers. In memory, up to a number of rows;
+ * Settled calls on their way to where they are kept, off the path of the callers. In memory, for as many rows as there is room;
  * past it calls are dropped and counted.
  */
 export class Recorder {
   readonly #keep: KeepCalls;
   readonly #versions: Watching;
+  readonly #room: LogRoom;
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
   #callRows = 0;
@@ -46,9 +47,10 @@ export class Recorder {
   #hurry: () => void = () => undefined;
   #hurried = false;
 
-  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void) {
+  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void, room = new LogRoom()) {
     this.#keep = keep;
     this.#versions = versions;
+    this.#room = room;
     this.#onError = onError;
   }
 
@@ -59,7 +61,7 @@ export class Recorder {
 
   record(call: Call): void {
     const { length } = call.rows;
-    if (this.#rows + length > MOST_ROWS) {
+    if (!call.hasRoom && !this.#room.hold(length)) {
       this.#dropped += 1;
       return;
     }
@@ -104,6 +106,7 @@ export class Recorder {
     } catch (error) {
       this.#dropped += calls.length;
       this.#rows -= rows;
+      this.#room.leave(rows);
       this.#onError(error);
     }
   }
@@ -114,14 +117,22 @@ export class Recorder {
       await this.#gathered();
       await this.#encodeAll();
       for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
-        await this.#keep(together(some)).catch((error: unknown) => {
-          this.#onError(error);
-          return this.#keepHalves(some.flatMap(callsOf), error);
-        });
-        this.#rows -= some.reduce((sum, { rows }) => sum + rows, 0);
+        await this.#keepTogether(some);
+        this.#rows -= rowsOf(some);
       }
     } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
+  }
+
+  async #keepTogether(some: readonly Encoded[]): Promise<void> {
+    try {
+      await this.#keep(together(some));
+      this.#room.kept(rowsOf(some));
+    } catch (error) {
+      this.#onError(error);
+      await this.#keepHalves(some.flatMap(callsOf), error);
+      this.#room.leave(rowsOf(some));
+    }
   }
 
   /** By what is known of their versions now. One of another version, that comes while they are looked up, is not passed by. */
@@ -166,4 +177,8 @@ export class Recorder {
       };
     });
   }
+}
+
+function rowsOf(encoded: readonly Encoded[]): number {
+  return encoded.reduce((sum, { rows }) => sum + rows, 0);
 }

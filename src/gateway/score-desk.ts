@@ -1,6 +1,7 @@
 import type { ModelSession } from '../model/session.ts';
 import type { Batcher, Models } from './batcher.ts';
 import { Call } from './call.ts';
+import type { LogRoom } from './log-room.ts';
 import type { Permissions } from './permissions.ts';
 import type { ScoreRequest } from './score-request.ts';
 import { matchFeatures } from './match-features.ts';
@@ -10,6 +11,7 @@ export type ScoreDeskOptions = {
   readonly permissions: Permissions;
   readonly models: Models;
   readonly batcher: Batcher;
+  readonly room: LogRoom;
   /** Rows of all calls in hand, past which larger calls are refused. */
   readonly mostRows: number;
   /** A call of no more is always taken: a connection has one at a time, and there is a limit to these. */
@@ -17,7 +19,7 @@ export type ScoreDeskOptions = {
   readonly onSettled: (call: Call) => void;
 };
 
-/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, run. */
+/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, can it be logged, do the rows fit, run. */
 export class ScoreDesk {
   readonly #options: ScoreDeskOptions;
   #calls = 0;
@@ -56,17 +58,30 @@ export class ScoreDesk {
     const { permissions, models } = this.#options;
     const { role, versionId } = call.request;
     const session = permissions.known(role, versionId) ? models.loaded(versionId) : undefined;
-    if (session === undefined) void this.#prepare(call);
+    if (session === undefined || !this.#mayRun(call)) void this.#prepare(call);
     else this.#enter(call, session);
   }
 
+  /** False where it has to wait for room in the log. */
+  #mayRun(call: Call): boolean {
+    const { room } = this.#options;
+    if (!call.request.log) return true;
+    call.hasRoom = room.enter(call.rows.length);
+    return call.hasRoom || room.standsStill;
+  }
+
   async #prepare(call: Call): Promise<void> {
-    const { permissions, models } = this.#options;
+    const { permissions, models, room } = this.#options;
     const { role, versionId } = call.request;
     try {
       if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
       const session = models.loaded(versionId) ?? (await models.load(versionId));
-      if (call.waits) this.#enter(call, session);
+      if (!call.waits) return;
+      const { length } = call.rows;
+      const entered = !this.#mayRun(call) && (await room.wait(length));
+      if (!call.waits) return entered ? room.leave(length) : undefined;
+      call.hasRoom ||= entered;
+      this.#enter(call, session);
     } catch (error) {
       call.fail(asWireError(error));
     }

@@ -2,6 +2,7 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import { LogRoom } from '../../src/gateway/log-room.ts';
 import { Recorder, type Watching } from '../../src/gateway/record.ts';
 import { keptBut, rowsIn, settledCall, settledPlain, WATCHING } from './recorded.ts';
 
@@ -59,6 +60,18 @@ test('what is too much to remember is dropped and counted', async () => {
   for (let n = 0; n < 12; n += 1) recorder.record(settledCall(10_000));
   expect(recorder.dropped).toBe(2);
   letGo();
+});
+
+test('calls that have room are remembered, however many they are, and give it back once they are kept', async () => {
+  const room = new LogRoom(10);
+  const kept: number[] = [];
+  const recorder = new Recorder(keptBut([], kept), WATCHING, () => undefined, room);
+  const call = Object.assign(settledCall(10), { hasRoom: room.enter(10) });
+  recorder.record(call);
+  recorder.record(settledCall(1));
+  expect([recorder.dropped, room.enter(1)]).toEqual([1, false]);
+  await recorder.drained();
+  expect([kept, room.enter(10)]).toEqual([[10], true]);
 });
 
 test('calls that can not be kept are counted, and the next are tried', async () => {

@@ -4,6 +4,7 @@ import { Batcher, type RunsInTurn } from '../../../src/gateway/batcher.ts';
 import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
 import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../../src/gateway/permissions.ts';
+import { LogRoom } from '../../../src/gateway/log-room.ts';
 import { Recorder, type Watching } from '../../../src/gateway/record.ts';
 import { ScoreDesk } from '../../../src/gateway/score-desk.ts';
 import { ScramLogin } from '../../../src/gateway/scram.ts';
@@ -51,11 +52,13 @@ export async function startGatewayToAttack(
     load: () => Promise.resolve(session),
     inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
   };
-  const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect);
+  const room = new LogRoom();
+  const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect, room);
   const desk = new ScoreDesk({
     permissions: new Permissions(() => Promise.resolve(true)),
     models,
     batcher: new Batcher({ models, batchRows: 64, onRun: () => undefined }),
+    room,
     mostRows: 10_000,
     alwaysRows: 1000,
     onSettled: (call) => recorder.record(call),

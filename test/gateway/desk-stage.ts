@@ -1,0 +1,111 @@
+import { Batcher, type RunsInTurn } from '../../src/gateway/batcher.ts';
+import type { Call } from '../../src/gateway/call.ts';
+import { LogRoom } from '../../src/gateway/log-room.ts';
+import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
+import { Permissions } from '../../src/gateway/permissions.ts';
+import { ScoreDesk } from '../../src/gateway/score-desk.ts';
+import type { WireError } from '../../src/gateway/wire-error.ts';
+import type { ModelSession } from '../../src/model/session.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { SIGNATURE } from './test-server.ts';
+
+type Run = { readonly rows: number[]; readonly finish: () => void };
+
+/** A model whose runs last until the test ends them; it predicts what it is given, and can't score a negative number. */
+function slowModel() {
+  const runs: Run[] = [];
+  const session = {
+    signature: SIGNATURE,
+    predictRowsAtOnce: () => undefined,
+    predictRows: async (given: readonly { x: number }[]) => {
+      const rows = given.map(({ x }) => x);
+      await new Promise<void>((finish) => runs.push({ rows, finish }));
+      const bad = rows.flatMap((x, row) =>
+        x < 0 ? [[row, { code: 'refused_by_model', message: 'x < 0' }] as const] : [],
+      );
+      return {
+        rows: rows.length,
+        score: Float64Array.from(rows),
+        label: null,
+        probabilities: null,
+        errors: new Map(bad),
+      };
+    },
+  } as unknown as ModelSession;
+  return { runs, session };
+}
+
+export function stage({
+  batchRows = 10,
+  mostRows = 1000,
+  room = new LogRoom(),
+  permit = () => Promise.resolve(true),
+  model = slowModel(),
+} = {}) {
+  const { runs, session } = model;
+  const loaded = new Set<number>();
+  const thread = new OneAtATime();
+  const models: RunsInTurn = {
+    loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
+    load: (versionId) => {
+      loaded.add(versionId);
+      return Promise.resolve(session);
+    },
+    inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
+  };
+  const batches: number[] = [];
+  const settled: Call[] = [];
+  const batcher = new Batcher({ models, batchRows, onRun: (rows) => batches.push(rows) });
+  const desk = new ScoreDesk({
+    permissions: new Permissions(permit),
+    models,
+    batcher,
+    room,
+    mostRows,
+    alwaysRows: 1,
+    onSettled: (call) => settled.push(call),
+  });
+  const score = (xs: number[], { deadlineMs = 5000, versionId = 1, log = false } = {}): Call =>
+    desk.score({
+      versionId,
+      role: 'alice',
+      deadlineMs,
+      log,
+      inputs: false,
+      id: null,
+      reply: 'rows',
+      rows: xs.map((x) => ({ x })),
+      about: {},
+    });
+  const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
+  return { runs, run, batches, settled, desk, score };
+}
+
+/** A model that answers in the same turn of the event loop. */
+const predictAtOnce = (rows: readonly { x: number }[]) => ({
+  rows: rows.length,
+  score: Float64Array.from(rows, ({ x }) => x),
+  label: null,
+  probabilities: null,
+  errors: new Map(),
+});
+export const COMPUTED = {
+  signature: SIGNATURE,
+  predictRowsAtOnce: predictAtOnce,
+  predictRows: (rows: readonly { x: number }[]) => Promise.resolve(predictAtOnce(rows)),
+} as unknown as ModelSession;
+
+export const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index);
+
+export async function scores(call: Call): Promise<number[]> {
+  const { parts } = await call.answer;
+  return parts.flatMap(({ predictions, from, rows }) => [...predictions.score.subarray(from, from + rows)]);
+}
+
+export function errorOf(call: Call): Promise<WireError | undefined> {
+  return call.answer.then(
+    () => undefined,
+    (error: WireError) => error,
+  );
+}
