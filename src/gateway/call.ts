@@ -13,7 +13,7 @@ export class Call {
   readonly askedAt: Date;
   /** As they came, until it is known how the model names their values. */
   rows: FeatureRows;
-  /** Whether the log has room for it already. */
+  /** Whether the log was not behind when it came, or has caught up since: then it has room for it. */
   hasRoom = false;
   readonly #began: number;
   /** Whether it came in a long message, whose rows are not to be held for longer than they must. */

@@ -42,6 +42,7 @@ export class Gateway {
   readonly #statistics = noStatistics();
   readonly #links: Link[];
   readonly #recorder: Recorder;
+  readonly #room = new LogRoom();
   readonly #models: OnlineModels;
   readonly #desk: ScoreDesk;
   readonly #signing: (backend: Backend) => Promise<Signing>;
@@ -60,12 +61,11 @@ export class Gateway {
     this.#links = [asking, loading];
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
-    const room = new LogRoom();
     this.#recorder = new Recorder(
       keep,
       versions,
       (error) => warn('calls of score() could not be recorded', error),
-      room,
+      this.#room,
     );
     this.#models = new OnlineModels({
       link: loading,
@@ -80,7 +80,7 @@ export class Gateway {
       permissions: new Permissions(permissionOf(asking)),
       models,
       batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
-      room,
+      room: this.#room,
       mostRows: settings.queueRows,
       alwaysRows: ALWAYS_ROWS,
       onSettled: (call) => this.#settled(call),
@@ -135,6 +135,7 @@ export class Gateway {
 
   /** Answers what is in hand, and ends. */
   async drain(): Promise<void> {
+    this.#room.end();
     await this.#server?.drain();
     await this.#recorder.drained();
     await Promise.all(this.#links.map((link) => link.close()));

@@ -1,77 +1,105 @@
+import type { Call } from './call.ts';
+
+/** Rows that were answered and are not kept yet, past which the log is behind. */
 const MOST_ROWS = 100_000;
-/** Where no row was kept for so long, the log is at a standstill. */
+/** Beside these, for calls that did not wait for it. */
+const RESERVED_ROWS = 20_000;
+/** A call of no more rows is never held up. */
+const SMALL_ROWS = 64;
+/** Where nothing was kept for so long, the log is at a standstill. */
 const STANDSTILL_MS = 2000;
 
-type Waiting = { readonly rows: number; readonly resolve: (entered: boolean) => void };
+type Limits = { readonly mostRows: number; readonly reservedRows: number; readonly standstillMs: number };
+
+const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, standstillMs: STANDSTILL_MS };
 
 /**
- * Room for rows from when they are scored until the log has them. Where the database keeps them more slowly than they come, calls
- * wait here for their turn to be scored, in their order: then all of them are kept. Where it keeps none at all, they do
- * not wait, and what there is no room for is dropped.
+ * The rows between their answer and the log. Where the database keeps them more slowly than they come, large calls wait before they
+ * are scored, until the log has caught up or half of their time is over: so what is answered is kept. Where it keeps none at
+ * all nobody waits, and what there is no room for is dropped.
  */
 export class LogRoom {
-  readonly #mostRows: number;
-  readonly #standstillMs: number;
+  readonly #limits: Limits;
+  readonly #waiting = new Set<(caughtUp: boolean) => void>();
   #rows = 0;
-  #waiting: Waiting[] = [];
   #watch: NodeJS.Timeout | undefined;
   #standsStill = false;
+  #ended = false;
 
-  constructor(mostRows = MOST_ROWS, standstillMs = STANDSTILL_MS) {
-    this.#mostRows = mostRows;
-    this.#standstillMs = standstillMs;
+  constructor(limits: Partial<Limits> = {}) {
+    this.#limits = { ...LIMITS, ...limits };
   }
 
-  get standsStill(): boolean {
-    return this.#standsStill;
+  get isBehind(): boolean {
+    return this.#rows >= this.#limits.mostRows;
   }
 
-  /** False where rows that are to be scored have to wait for room. */
-  enter(rows: number): boolean {
-    return !this.#standsStill && this.#waiting.length === 0 && this.#take(rows);
+  /** Whether a call that is to be logged has to wait before it is scored. */
+  holdsUp(call: Call): boolean {
+    return this.isBehind && !this.#standsStill && !this.#ended && call.rows.length > SMALL_ROWS;
   }
 
-  /** Resolves with true when they have it, and with false where there is nothing to wait for. */
-  wait(rows: number): Promise<boolean> {
-    if (this.#standsStill) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#waiting.push({ rows, resolve });
-      this.#watch ??= this.#watching();
+  /** Resolves when the call need not wait any more: with true where the log has caught up. */
+  async caughtUp(call: Call): Promise<boolean> {
+    const until = (call.request.deadlineMs - call.elapsedMs) / 2;
+    let timer: NodeJS.Timeout | undefined;
+    const caughtUp = await new Promise<boolean>((resolve) => {
+      this.#waiting.add(resolve);
+      this.#watch ??= setTimeout(() => this.#stand(), this.#limits.standstillMs);
+      timer = setTimeout(() => this.#letIn(resolve, false), until);
+      call.onSettled(() => this.#letIn(resolve, false));
     });
+    clearTimeout(timer);
+    return caughtUp;
   }
 
-  /** False where rows that have been settled already find none. */
-  hold(rows: number): boolean {
-    return this.#take(rows);
-  }
-
-  leave(rows: number): void {
-    this.#rows -= rows;
-    while (this.#waiting[0] !== undefined && this.#take(this.#waiting[0].rows)) this.#waiting.shift()?.resolve(true);
-    if (this.#waiting.length === 0) this.#unwatch();
-  }
-
-  /** The same, of rows that are kept: the log goes on. */
-  kept(rows: number): void {
-    this.#standsStill = false;
-    this.#unwatch();
-    this.leave(rows);
-    if (this.#waiting.length > 0) this.#watch = this.#watching();
-  }
-
-  /** More rows than there is room for come in when there are no others. */
-  #take(rows: number): boolean {
-    if (this.#rows > 0 && this.#rows + rows > this.#mostRows) return false;
+  /** False where there is no room for rows that were answered. What was scored while the log was not behind always has. */
+  take(rows: number, hasRoom: boolean): boolean {
+    const { mostRows, reservedRows } = this.#limits;
+    if (!hasRoom && this.#rows + rows > mostRows + reservedRows) return false;
     this.#rows += rows;
     return true;
   }
 
-  #watching(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#standsStill = true;
-      this.#unwatch();
-      for (const { resolve } of this.#waiting.splice(0)) resolve(false);
-    }, this.#standstillMs);
+  /** Rows that the database has. */
+  kept(rows: number): void {
+    this.#standsStill = false;
+    this.#unwatch();
+    this.#give(rows);
+    if (this.#waiting.size > 0) this.#watch = setTimeout(() => this.#stand(), this.#limits.standstillMs);
+  }
+
+  /** Rows that it did not take. */
+  lost(rows: number): void {
+    this.#give(rows);
+    this.#stand();
+  }
+
+  /** From now on nobody waits. */
+  end(): void {
+    this.#ended = true;
+    this.#letAllIn(false);
+  }
+
+  #give(rows: number): void {
+    this.#rows -= rows;
+    if (!this.isBehind) this.#letAllIn(true);
+  }
+
+  #stand(): void {
+    this.#standsStill = true;
+    this.#unwatch();
+    this.#letAllIn(false);
+  }
+
+  #letAllIn(caughtUp: boolean): void {
+    for (const resolve of this.#waiting) this.#letIn(resolve, caughtUp);
+  }
+
+  #letIn(resolve: (caughtUp: boolean) => void, caughtUp: boolean): void {
+    this.#waiting.delete(resolve);
+    resolve(caughtUp);
+    if (this.#waiting.size === 0) this.#unwatch();
   }
 
   #unwatch(): void {

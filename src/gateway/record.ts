@@ -60,14 +60,15 @@ export class Recorder {
   }
 
   record(call: Call): void {
-    const { length } = call.rows;
-    if (!call.hasRoom && !this.#room.hold(length)) {
+    // One that failed is a single tuple.
+    const rows = call.answered === undefined ? 1 : call.rows.length;
+    if (!this.#room.take(rows, call.hasRoom)) {
       this.#dropped += 1;
       return;
     }
     this.#calls.push(call);
-    this.#callRows += length;
-    this.#rows += length;
+    this.#callRows += rows;
+    this.#rows += rows;
     // By then its caller has the answer.
     if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
@@ -106,7 +107,7 @@ export class Recorder {
     } catch (error) {
       this.#dropped += calls.length;
       this.#rows -= rows;
-      this.#room.leave(rows);
+      this.#room.lost(rows);
       this.#onError(error);
     }
   }
@@ -130,8 +131,9 @@ export class Recorder {
       this.#room.kept(rowsOf(some));
     } catch (error) {
       this.#onError(error);
-      await this.#keepHalves(some.flatMap(callsOf), error);
-      this.#room.leave(rowsOf(some));
+      const areSomeKept = await this.#keepHalves(some.flatMap(callsOf), error);
+      if (areSomeKept) this.#room.kept(rowsOf(some));
+      else this.#room.lost(rowsOf(some));
     }
   }
 
@@ -153,18 +155,24 @@ export class Recorder {
   }
 
   /**
-   * Of calls that failed together those that can be kept, where the values of one may be to blame. Their features, which
-   * are columns of all of them, are not counted.
+   * Of calls that failed together those that can be kept, where the values of one may be to blame; whether any was. Their features,
+   * which are columns of all of them, are not counted.
    */
-  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<void> {
+  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<boolean> {
     if (calls.length === 1 || !isRefusedValue(error)) {
       this.#dropped += countOf(calls);
-      return;
+      return false;
     }
     const middle = calls.length >> 1;
+    let areSomeKept = false;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      await this.#keep(keptCalls(half)).catch((reason: unknown) => this.#keepHalves(half, reason));
+      const isKept = await this.#keep(keptCalls(half)).then(
+        () => true,
+        (reason: unknown) => this.#keepHalves(half, reason),
+      );
+      areSomeKept ||= isKept;
     }
+    return areSomeKept;
   }
 
   #gathered(): Promise<void> {

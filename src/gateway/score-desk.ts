@@ -19,7 +19,7 @@ export type ScoreDeskOptions = {
   readonly onSettled: (call: Call) => void;
 };
 
-/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, can it be logged, do the rows fit, run. */
+/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, can it be logged, run. */
 export class ScoreDesk {
   readonly #options: ScoreDeskOptions;
   #calls = 0;
@@ -58,42 +58,39 @@ export class ScoreDesk {
     const { permissions, models } = this.#options;
     const { role, versionId } = call.request;
     const session = permissions.known(role, versionId) ? models.loaded(versionId) : undefined;
-    if (session === undefined || !this.#mayRun(call)) void this.#prepare(call);
+    if (session === undefined) void this.#prepare(call);
     else this.#enter(call, session);
   }
 
-  /** False where it has to wait for room in the log. */
-  #mayRun(call: Call): boolean {
-    const { room } = this.#options;
-    if (!call.request.log) return true;
-    call.hasRoom = room.enter(call.rows.length);
-    return call.hasRoom || room.standsStill;
-  }
-
   async #prepare(call: Call): Promise<void> {
-    const { permissions, models, room } = this.#options;
+    const { permissions, models } = this.#options;
     const { role, versionId } = call.request;
     try {
       if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
       const session = models.loaded(versionId) ?? (await models.load(versionId));
-      if (!call.waits) return;
-      const { length } = call.rows;
-      const entered = !this.#mayRun(call) && (await room.wait(length));
-      if (!call.waits) return entered ? room.leave(length) : undefined;
-      call.hasRoom ||= entered;
-      this.#enter(call, session);
+      if (call.waits) this.#enter(call, session);
     } catch (error) {
       call.fail(asWireError(error));
     }
   }
 
   #enter(call: Call, session: ModelSession): void {
+    const { batcher, room } = this.#options;
     try {
       call.rows = matchFeatures(call.rows, session.signature.features);
-      this.#options.batcher.add(call, session);
+      if (call.request.log && room.holdsUp(call)) void this.#enterLater(call, session);
+      else {
+        call.hasRoom = !room.isBehind;
+        batcher.add(call, session);
+      }
     } catch (error) {
       call.fail(asWireError(error));
     }
+  }
+
+  async #enterLater(call: Call, session: ModelSession): Promise<void> {
+    call.hasRoom = await this.#options.room.caughtUp(call);
+    if (call.waits) this.#options.batcher.add(call, session);
   }
 }
 

@@ -14,5 +14,7 @@ export function renameColumns(features: readonly Feature[], columns: readonly st
 
 /** The columns that any of some rows has. */
 export function columnsOf(rows: readonly JsonRow[]): string[] {
-  return [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = new Set<string>();
+  for (const row of rows) for (const name of Object.keys(row)) columns.add(name);
+  return [...columns];
 }

@@ -19,18 +19,22 @@ const OF_A_NUMBER = 25;
 export function rowsToProve(program: NativeProgram, signature: Signature, given: readonly JsonRow[]): JsonRow[] {
   const rows = [...given.map((row) => asJson(readRow(signature.features, row))), ...proofRows(program, signature)];
   let characters = 0;
-  for (const row of rows) characters += lengthOf(Object.entries(row));
-  if (characters <= MOST_CHARACTERS) return rows;
-  throw new NativeRefusal(
-    `the rows to prove it on have ${Math.ceil(characters / 1e6)} million characters, more than the ${MOST_CHARACTERS / 1e6} million that they may have`,
-  );
+  for (const row of rows) {
+    characters += lengthOf(Object.entries(row));
+    if (characters > MOST_CHARACTERS) throw tooLong();
+  }
+  return rows;
+}
+
+function tooLong(): NativeRefusal {
+  return new NativeRefusal(`the rows to prove it on have more than ${MOST_CHARACTERS / 1e6} million characters`);
 }
 
 function lengthOf(values: readonly unknown[]): number {
   let length = 0;
   for (const value of values) {
     if (Array.isArray(value)) length += lengthOf(value);
-    else length += typeof value === 'string' ? value.length : OF_A_NUMBER;
+    else length += typeof value === 'string' ? JSON.stringify(value).length : OF_A_NUMBER;
   }
   return length;
 }

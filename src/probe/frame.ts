@@ -21,7 +21,10 @@ export function framePieces<Head>({ head, body }: Frame<Head>): Uint8Array[] {
 }
 
 /** The frames of a stream, each as soon as all of it is there; one that breaks off, or can't be read, is none, and the last. */
-export async function* readFrames<Head>(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Frame<Head>, void> {
+export async function* readFrames<Head>(
+  stream: AsyncIterable<Uint8Array>,
+  mostHeadBytes = MOST_BYTES,
+): AsyncGenerator<Frame<Head>, void> {
   let chunks: Uint8Array[] = [];
   let held = 0;
   let wanted = LENGTHS_BYTES;
@@ -30,7 +33,7 @@ export async function* readFrames<Head>(stream: AsyncIterable<Uint8Array>): Asyn
     held += chunk.length;
     while (held >= wanted) {
       const bytes = Buffer.concat(chunks);
-      const limits = limitsOf(bytes);
+      const limits = limitsOf(bytes, mostHeadBytes);
       if (limits === undefined) return;
       const { body, end } = limits;
       const whole = held >= end;
@@ -47,11 +50,11 @@ export async function* readFrames<Head>(stream: AsyncIterable<Uint8Array>): Asyn
 }
 
 /** Where its body begins, and where it ends. */
-function limitsOf(bytes: Buffer): { body: number; end: number } | undefined {
-  const lengths = [bytes.readUInt32LE(), bytes.readUInt32LE(LENGTH_BYTES)] as const;
-  if (Math.max(...lengths) > MOST_BYTES) return undefined;
-  const body = LENGTHS_BYTES + lengths[0];
-  return { body, end: body + lengths[1] };
+function limitsOf(bytes: Buffer, mostHeadBytes: number): { body: number; end: number } | undefined {
+  const [headBytes, bodyBytes] = [bytes.readUInt32LE(), bytes.readUInt32LE(LENGTH_BYTES)];
+  if (headBytes > mostHeadBytes || bodyBytes > MOST_BYTES) return undefined;
+  const body = LENGTHS_BYTES + headBytes;
+  return { body, end: body + bodyBytes };
 }
 
 function readHead(bytes: Buffer): object | undefined {

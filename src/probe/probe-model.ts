@@ -55,7 +55,7 @@ type Task = {
 
 async function probeIn(directory: string, { model, options, limits, rowsFor }: Task): Promise<ProbeReport> {
   const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes } = limits;
-  const probe = start(directory);
+  const probe = await start(directory);
   let killed: PgscoreError | undefined;
   const kill = (reason: PgscoreError) => {
     killed ??= reason;
@@ -81,12 +81,13 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
 
 type Probe = { child: ChildProcess; request: Writable; verdict: Readable; lastWords: Readable };
 
-function start(directory: string): Probe {
+async function start(directory: string): Promise<Probe> {
   const child = spawn(process.execPath, [MAIN, String(process.pid)], {
     cwd: directory,
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
+  if (child.pid === undefined) return notStarted((await once(child, 'error'))[0]);
   const [request, , lastWords, verdict] = child.stdio as unknown as [Writable, null, Readable, Readable];
   // A probe that dies early leaves a broken pipe; how it died says more.
   request.on('error', () => {});

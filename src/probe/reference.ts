@@ -17,9 +17,14 @@ export type Reference = {
   readonly silent: readonly number[];
 };
 
+/** Of rows and classes; as JSON they come to 40 MB. */
+const MOST_NUMBERS = 2_000_000;
+
 const SILENT: RowErrorCode = 'non_finite_output';
 
-export async function referenceFor(session: ModelSession, asked: readonly JsonRow[]): Promise<Reference> {
+/** Null where that is too much to prove anything by. */
+export async function referenceFor(session: ModelSession, asked: readonly JsonRow[]): Promise<Reference | null> {
+  if (asked.length * Math.max(1, session.signature.classLabels.length) > MOST_NUMBERS) return null;
   const { score, label, probabilities, errors } = await predictRows(session, asked);
   const rows = asked.flatMap((_, row) => ((errors.get(row)?.code ?? SILENT) === SILENT ? [row] : []));
   const classes = session.signature.classLabels.length;

@@ -12,4 +12,6 @@ export type Asked = { readonly rows: readonly JsonRow[] | null };
 export type Verdict =
   | { readonly settled: Omit<Settled, 'served'>; readonly changed: boolean }
   | { readonly report: Omit<ProbeReport, keyof Settled> }
-  | { readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly remedy?: string | undefined } };
+  | { readonly refusal: Refusal };
+
+export type Refusal = { readonly code: ErrorCode; readonly message: string; readonly remedy?: string | undefined };

@@ -16,8 +16,14 @@ export async function probeAndCompile(
 ): Promise<{ report: Omit<ProbeReport, 'reference'>; toProve: ToProve }> {
   const thread = new CompileThread();
   const rowsFor: RowsFor = async ({ signature, served }) => {
-    thread.compile({ bytes: served ?? model, signature, given: givenRows(signature, options.expect ?? []) });
-    return await thread.rows;
+    try {
+      thread.compile({ bytes: served ?? model, signature, given: givenRows(signature, options.expect ?? []) });
+      return await thread.rows;
+    } catch (error) {
+      // It was asked nothing, and is waited for.
+      await thread.stop();
+      throw error;
+    }
   };
   try {
     const { reference, ...report } = await probeModel(model, options, limits, rowsFor);

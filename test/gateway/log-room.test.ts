@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Call } from '../../src/gateway/call.ts';
 import { LogRoom } from '../../src/gateway/log-room.ts';
+import { WireError } from '../../src/gateway/wire-error.ts';
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -9,92 +11,114 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Rows that wait, and which of them have come in, or were told not to wait. */
+function callOf(rows: number, deadlineMs = 5000): Call {
+  const values = Array.from({ length: rows }, (_, x) => ({ x }));
+  const request = { versionId: 1, role: 'alice', log: true, inputs: true, id: null, reply: 'rows' as const, about: {} };
+  return new Call({ ...request, deadlineMs, rows: values });
+}
+
+/** A room with so many rows of which none is kept. */
+function roomWith(rows: number): LogRoom {
+  const room = new LogRoom({ mostRows: 100, reservedRows: 10, standstillMs: 1000 });
+  room.take(rows, true);
+  return room;
+}
+
+/** What calls that wait are told. */
 function waiting(room: LogRoom) {
   const told: [number, boolean][] = [];
-  const wait = (rows: number): void => void room.wait(rows).then((entered) => told.push([rows, entered]));
+  const wait = (call: Call): void =>
+    void room.caughtUp(call).then((caughtUp) => told.push([call.rows.length, caughtUp]));
   return { told, wait };
 }
 
-describe('room in the log', () => {
-  test('is there for so many rows', () => {
-    const room = new LogRoom(10);
-    expect([room.enter(6), room.enter(4), room.enter(1), room.hold(1)]).toEqual([true, true, false, false]);
-    room.leave(4);
-    expect([room.enter(5), room.enter(4)]).toEqual([false, true]);
+describe('a log that is behind', () => {
+  test('holds up large calls and no small ones', () => {
+    const calls = [callOf(1), callOf(64), callOf(65)];
+    expect(calls.map((call) => roomWith(99).holdsUp(call))).toEqual([false, false, false]);
+    expect(calls.map((call) => roomWith(100).holdsUp(call))).toEqual([false, false, true]);
   });
 
-  test('is given in the order in which it was waited for', async () => {
-    const room = new LogRoom(10);
-    room.enter(10);
+  test('lets them in once it has caught up', async () => {
+    const room = roomWith(150);
     const { told, wait } = waiting(room);
-    for (const rows of [5, 6, 1]) wait(rows);
-    // Who comes now would come before those.
-    room.kept(7);
-    expect(room.enter(1)).toBe(false);
-    await Promise.resolve();
-    expect(told).toEqual([[5, true]]);
-    room.kept(3);
-    room.leave(5);
-    await Promise.resolve();
-    expect(told.slice(1)).toEqual([
-      [6, true],
-      [1, true],
+    wait(callOf(70));
+    wait(callOf(80));
+    room.kept(50);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([]);
+    room.kept(1);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([
+      [70, true],
+      [80, true],
     ]);
   });
 
-  test('is given to more rows than it is for when there are no others', async () => {
-    const room = new LogRoom(10);
-    expect([room.enter(50), room.enter(1)]).toEqual([true, false]);
+  test('is waited for as long as rows are kept, but for half of the time of a call at most', async () => {
+    const room = roomWith(1000);
     const { told, wait } = waiting(room);
-    wait(30);
-    room.kept(50);
-    await Promise.resolve();
-    expect(told).toEqual([[30, true]]);
-  });
-
-  test('is waited for as long as rows are kept, however slowly', async () => {
-    const room = new LogRoom(10, 1000);
-    room.enter(10);
-    const { told, wait } = waiting(room);
-    wait(10);
-    for (let kept = 0; kept < 9; kept += 1) {
+    wait(callOf(70, 60_000));
+    wait(callOf(80, 4000));
+    for (let seconds = 0; seconds < 20; seconds += 1) {
       await jest.advanceTimersByTimeAsync(900);
       room.kept(1);
     }
-    expect([told, room.standsStill]).toEqual([[], false]);
-    room.kept(1);
-    await Promise.resolve();
-    expect(told).toEqual([[10, true]]);
+    expect(told).toEqual([[80, false]]);
+    expect(room.holdsUp(callOf(70))).toBe(true);
+  });
+
+  test('does not hold the place of a call that was given up', async () => {
+    const room = roomWith(100);
+    const { told, wait } = waiting(room);
+    const call = callOf(70);
+    wait(call);
+    call.fail(new WireError('57014', 'canceled'));
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([[70, false]]);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   test('is not waited for where none is kept, until one is', async () => {
-    const room = new LogRoom(10, 1000);
-    room.enter(10);
+    const room = roomWith(150);
     const { told, wait } = waiting(room);
-    wait(1);
-    wait(2);
+    wait(callOf(70));
     await jest.advanceTimersByTimeAsync(999);
     expect(told).toEqual([]);
     await jest.advanceTimersByTimeAsync(1);
-    expect([told, room.standsStill]).toEqual([
-      [
-        [1, false],
-        [2, false],
-      ],
-      true,
-    ]);
-    expect([room.enter(1), await room.wait(1), room.hold(1)]).toEqual([false, false, false]);
-    room.kept(10);
-    expect([room.standsStill, room.enter(1)]).toEqual([false, true]);
+    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
+    room.kept(1);
+    expect(room.holdsUp(callOf(70))).toBe(true);
   });
 
-  test('that is left by what could not be kept does not end a standstill', async () => {
-    const room = new LogRoom(10, 1000);
-    room.enter(10);
-    void room.wait(5);
-    await jest.advanceTimersByTimeAsync(1000);
-    room.leave(10);
-    expect([room.standsStill, room.enter(1), room.hold(1)]).toEqual([true, false, true]);
+  test('is not waited for where the database takes no rows', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    room.lost(10);
+    await jest.advanceTimersByTimeAsync(0);
+    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
   });
+
+  test('is not waited for at its end', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    room.end();
+    room.kept(1);
+    await jest.advanceTimersByTimeAsync(0);
+    expect([told, room.holdsUp(callOf(70)), jest.getTimerCount()]).toEqual([[[70, false]], false, 0]);
+  });
+});
+
+test('what was scored while the log was not behind always has room, and other rows have a little beyond', () => {
+  const room = roomWith(100);
+  expect([room.take(10, false), room.take(1, false), room.take(50, true), room.take(1, false)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  room.kept(60);
+  expect([room.isBehind, room.take(10, false)]).toEqual([true, true]);
 });

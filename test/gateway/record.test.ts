@@ -57,21 +57,39 @@ test('what is too much to remember is dropped and counted', async () => {
     WATCHING,
     () => undefined,
   );
-  for (let n = 0; n < 12; n += 1) recorder.record(settledCall(10_000));
+  for (let n = 0; n < 14; n += 1) recorder.record(settledCall(10_000));
   expect(recorder.dropped).toBe(2);
   letGo();
 });
 
 test('calls that have room are remembered, however many they are, and give it back once they are kept', async () => {
-  const room = new LogRoom(10);
+  const room = new LogRoom({ mostRows: 10, reservedRows: 0 });
   const kept: number[] = [];
   const recorder = new Recorder(keptBut([], kept), WATCHING, () => undefined, room);
-  const call = Object.assign(settledCall(10), { hasRoom: room.enter(10) });
-  recorder.record(call);
+  recorder.record(Object.assign(settledCall(30), { hasRoom: true }));
   recorder.record(settledCall(1));
-  expect([recorder.dropped, room.enter(1)]).toEqual([1, false]);
+  expect([recorder.dropped, room.isBehind]).toEqual([1, true]);
   await recorder.drained();
-  expect([kept, room.enter(10)]).toEqual([[10], true]);
+  expect([kept, room.isBehind]).toEqual([[30], false]);
+  recorder.record(settledCall(10));
+  expect(recorder.dropped).toBe(1);
+  await recorder.drained();
+});
+
+test('where some of what was written together is kept, the log goes on; where none is, it stands still', async () => {
+  const room = new LogRoom({ mostRows: 1 });
+  const large = settledPlain(70);
+  const heldUp = async (...ids: string[]): Promise<boolean> => {
+    const recorder = new Recorder(keptBut(['bad'], []), WATCHING, () => undefined, room);
+    for (const id of ids) recorder.record(settledCall(2, id));
+    await recorder.drained();
+    room.take(1, true);
+    const isHeldUp = room.holdsUp(large);
+    room.take(-1, true);
+    return isHeldUp;
+  };
+  expect(await heldUp('bad')).toBe(false);
+  expect(await heldUp('good', 'bad')).toBe(true);
 });
 
 test('calls that can not be kept are counted, and the next are tried', async () => {

@@ -23,8 +23,9 @@ test('what is settled is told, and is part of the report', async () => {
     verdict: { ...first, warnings: ['slow'] },
     told: [first],
   });
-  const { verdict } = await read(settled('regression', Buffer.from('bytes')), report);
-  expect(verdict).toMatchObject({ served: Buffer.from('bytes') });
+  const other = frame({ report: { signature: { task: 'binary' }, served: null } });
+  const { verdict } = await read(settled('regression', Buffer.from('bytes')), other);
+  expect(verdict).toEqual({ signature: { task: 'regression' }, served: Buffer.from('bytes') });
 });
 
 test('a refusal is one before and after something is settled', async () => {
@@ -32,6 +33,16 @@ test('a refusal is one before and after something is settled', async () => {
   const error = { name: 'PgscoreError', code: 'model_unreadable', message: 'it is none', remedy: 'Export it.' };
   expect((await read(refusal)).verdict).toMatchObject(error);
   expect((await read(settled('regression'), refusal)).verdict).toMatchObject(error);
+});
+
+test.each([
+  ['of another kind', { code: 'database_unreachable', message: 'it is away' }],
+  ['of none', { code: 'model_strange', message: 'it is strange' }],
+  ['without a text', { code: 'model_unreadable', message: 7 }],
+  ['that never ends', { code: 'model_unreadable', message: 'x'.repeat(10_001) }],
+  ['that is none', null],
+])('a refusal %s is none', async (_, refusal) => {
+  expect((await read(frame({ refusal }))).verdict).toBeUndefined();
 });
 
 test('nothing is settled twice', async () => {
@@ -45,6 +56,7 @@ test.each([
   ['a part of one', settled('regression').subarray(0, 20)],
   ['a head that is no JSON', Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('boo')])],
   ['a head that is no object', frame(null)],
+  ['a head of many megabytes', Buffer.concat([Buffer.from([1, 0, 0, 4, 0, 0, 0, 0]), Buffer.alloc(100)])],
   ['a length that none has', Buffer.concat([Buffer.from([1, 0, 0, 255, 0, 0, 0, 0]), Buffer.alloc(100)])],
 ])('%s is no verdict', async (_, bytes) => {
   expect(await read(bytes)).toEqual({ verdict: undefined, told: [] });
