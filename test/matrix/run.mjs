@@ -14,13 +14,13 @@ const IGNORED = [
   '/node_modules/',
   // What a browser shows; its questions are asked by page-api.
   '\\.page\\.test\\.ts$',
-  // How processes are started, watched, stopped and told of, by each other and over networks; runs/fences and runs/cancellation ask what the database has to say to it.
+  // How processes are started, watched, stopped and told of, by each other and over networks, and what they do where somebody locks a table; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/(calls-kept-once|cancel|commit-lost|half-open|many-services|scorer-death|server-restart|service-death|shutdown|slow-source|start|terminated-connections|terminated-links|wake-up)\\.',
+  'test/faults/(calls-kept-once|cancel|commit-lost|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|start|terminated-connections|terminated-links|wake-up)\\.',
   'test/gateway/(gateway-lost|large-model|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/webhook\\.',
-  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion)\\.',
+  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion|service-lost)\\.',
   'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',
   'test/supervisor/(conductor-lost|http)\\.',
@@ -28,8 +28,9 @@ const IGNORED = [
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
-  'test/monitor/(cells|class-estimates|counted-calls|drift-noise|estimates|features|labelled-calls|segment-columns)\\.',
+  'test/monitor/(cells|class-estimates|counted-calls|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',
+  'test/schedule/cron-agreement\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
   'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
