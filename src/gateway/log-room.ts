@@ -30,6 +30,10 @@ export class LogRoom {
     this.#limits = { ...LIMITS, ...limits };
   }
 
+  get rows(): number {
+    return this.#rows;
+  }
+
   get isBehind(): boolean {
     return this.#rows >= this.#limits.mostRows;
   }

@@ -40,7 +40,6 @@ export class Recorder {
   #calls: Call[] = [];
   #callRows = 0;
   #encoded: Encoded[] = [];
-  #rows = 0;
   #dropped = 0;
   #encoding: NodeJS.Immediate | undefined;
   #writing: Promise<void> | undefined;
@@ -68,11 +67,10 @@ export class Recorder {
     }
     this.#calls.push(call);
     this.#callRows += rows;
-    this.#rows += rows;
     // By then its caller has the answer.
     if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
-    if (this.#rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
+    if (this.#room.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
 
   /** Resolves when all that was recorded is kept. */
@@ -106,7 +104,6 @@ export class Recorder {
       work(calls, rows);
     } catch (error) {
       this.#dropped += calls.length;
-      this.#rows -= rows;
       this.#room.lost(rows);
       this.#onError(error);
     }
@@ -119,7 +116,6 @@ export class Recorder {
       await this.#encodeAll();
       for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
         await this.#keepTogether(some);
-        this.#rows -= rowsOf(some);
       }
     } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
@@ -177,7 +173,7 @@ export class Recorder {
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const isEnough = this.#hurried || this.#rows >= MOST_AT_A_TIME_ROWS;
+      const isEnough = this.#hurried || this.#room.rows >= MOST_AT_A_TIME_ROWS;
       const timer = setTimeout(resolve, isEnough ? 0 : GATHER_MS);
       this.#hurry = () => {
         clearTimeout(timer);

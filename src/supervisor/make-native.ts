@@ -39,9 +39,11 @@ export async function makeNative(
 ): Promise<NativeFacts> {
   if ('refusal' in compiled) return { reason: compiled.refusal };
   try {
-    const proof = proofOf(rows, reference, signature);
-    if (proof === undefined) return { reason: 'the check had no rows to prove the compiled function on' };
-    return await createProven(link, versionId, signature, compiled.bodies, proof);
+    if (reference === null)
+      return { reason: 'the check gave no answers to prove the compiled function by; it gives 2 million at most' };
+    if (reference.rows.length === 0)
+      return { reason: 'ONNX Runtime takes none of the rows to prove the compiled function on' };
+    return await createProven(link, versionId, signature, compiled.bodies, proofOf(rows, reference, signature));
   } catch (error) {
     if (error instanceof Unequal) return { reason: error.message };
     if (isPassing(error) || !(error instanceof Error)) throw error;
@@ -51,8 +53,7 @@ export async function makeNative(
 
 type Proof = { readonly rows: readonly JsonRow[]; readonly predictions: Predictions };
 
-function proofOf(rows: ToProve['rows'], reference: ToProve['reference'], signature: Signature): Proof | undefined {
-  if (reference === null || reference.rows.length === 0) return undefined;
+function proofOf(rows: readonly JsonRow[], reference: Reference, signature: Signature): Proof {
   const predictions = predictionsOf(reference, rows.length, signature);
   return { rows: reference.rows.map((row) => rows[row] ?? {}), predictions };
 }

@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+import type { Link } from '../../src/db/link.ts';
+import { makeNative } from '../../src/supervisor/make-native.ts';
+import { regressionSignature } from '../support/tree-models.ts';
+
+const rows = [{ a: 1, b: 2, c: 3 }];
+const answered = { rows: [0], score: [6], label: null, probabilities: null, silent: [] };
+// Without a database: none of these gets there.
+const make = (reference: typeof answered | null, compiled: object = { bodies: {} }) =>
+  makeNative({} as Link, 1, regressionSignature, { compiled: compiled as { bodies: object }, rows, reference });
+
+test('a version that is not compiled says why', async () => {
+  expect(await make(answered, { refusal: 'operator Det is not compiled' })).toEqual({
+    reason: 'operator Det is not compiled',
+  });
+});
+
+test('one that nothing proves is not native, and says what is missing', async () => {
+  expect(await make(null)).toEqual({ reason: expect.stringContaining('gave no answers') });
+  expect(await make({ ...answered, rows: [], score: [] })).toEqual({
+    reason: expect.stringContaining('ONNX Runtime takes none of the rows'),
+  });
+});
+
+test('neither is one whose check answered for other rows', async () => {
+  expect(await make({ ...answered, rows: [1] })).toEqual({
+    reason: expect.stringContaining('answered for other rows'),
+  });
+});
