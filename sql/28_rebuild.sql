@@ -40,6 +40,7 @@ declare
 begin
   perform pgscore_data._await_turn('cells');
   perform pgscore_data._clear_work();
+  perform pgscore_data._list_keys(array[this_model]);
   execute 'insert into pgscore_data.refresh_key (model_id, key, entity)
     select $1, x.key, row_number() over () from (
       select e.key from pgscore_data.evaluation e where e.model_id = $1 and e.event_time >= $2 and e.event_time < $3'
@@ -51,9 +52,9 @@ begin
        cross join lateral (select x.key from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key limit 1) g', pgscore_data._key_text(t.key_columns), 'target_' || t.target_id, t.target_id), '') from pgscore_data._targets_of(this_model) t), '')
     || '
       union select p.key
-        from pgscore_data.online_prediction p
-       where p.version_id = any ($4) and p.asked_at >= $2 and p.asked_at < $3 and p.key is not null and p.error is null
-         and exists (select from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key)) x'
+        from (select c.key from pgscore_data.online_prediction c where c.version_id = any ($4) and c.asked_at >= $2 and c.asked_at < $3 and c.key is not null and c.error is null
+              union all select c.key from pgscore_data.online_key c where c.version_id = any ($4) and c.asked_at >= $2 and c.asked_at < $3) p
+       where exists (select from pgscore_data.evaluation x where x.model_id = $1 and hash_array(x.key) = hash_array(p.key) and x.key = p.key)) x'
   using this_model, from_time, to_time, pgscore_data._called_versions(this_model);
   get diagnostics again = row_count;
   analyze pgscore_data.refresh_key;

@@ -21,6 +21,7 @@ begin
   if versions = '{}' then
     return;
   end if;
+  perform pgscore_data._list_keys(array[this_model]);
   -- A call of a batch that is yet to be counted may be among them. Its key is noted when it is, and then finds it paired.
   insert into pgscore_data.refresh_prediction (entity, model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
   select k.entity, k.model_id, k.key, p.version_id, -p.prediction_id, p.asked_at, p.score,
@@ -29,6 +30,11 @@ begin
     from pgscore_data.refresh_key k
    cross join lateral (select * from pgscore_data.online_prediction x where x.key = k.key and x.version_id = any (versions) and x.error is null offset 0) p
    cross join lateral (select * from pgscore_data.execution x where x.version_id = p.version_id offset 0) e
+   where k.model_id = this_model;
+  insert into pgscore_data.refresh_prediction (entity, model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities)
+  select k.entity, k.model_id, k.key, p.version_id, -p.prediction_id, p.asked_at, p.score, p.predicted_class, p.probabilities
+    from pgscore_data.refresh_key k
+   cross join lateral (select * from pgscore_data.online_key x where hash_array(x.key) = hash_array(k.key) and x.key = k.key and x.version_id = any (versions) offset 0) p
    where k.model_id = this_model;
 end
 $$;
@@ -41,8 +47,14 @@ begin atomic
   select p.key, p.asked_at
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
-   cross join lateral (select * from pgscore_data.online_prediction y where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id offset 0) p
-   where p.key is not null and p.error is null;
+   cross join lateral (
+     select y.key, y.asked_at from pgscore_data.online_prediction y
+      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.error is null
+     union all
+     select k.key, y.asked_at from pgscore_data.online_block y cross join lateral pgscore_data._key_rows(y.keys) as k (key)
+      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.keys is not null
+   ) p
+   where p.key is not null;
 end;
 comment on function pgscore_data._keyed_calls(bigint[]) is 'The keys of the predictions of some batches, and when they were asked for.';
 

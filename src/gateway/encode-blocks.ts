@@ -1,59 +1,71 @@
 import { FieldWriter } from '../copy/field-writer.ts';
 import { NumberRows } from '../model/number-rows.ts';
 import { scoreOf, type Answer, type Part } from './answer.ts';
-import { bytesOfNumbers, CALL_COLUMNS, MOST_INPUT_BYTES, mostBytesOfFields, writeCallFields } from './call-fields.ts';
+import {
+  bytesOf,
+  bytesOfNumbers,
+  CALL_COLUMNS,
+  MOST_INPUT_BYTES,
+  mostBytesOfFields,
+  writeCallFields,
+} from './call-fields.ts';
 import type { EncodedCalls } from './encode-calls.ts';
+import type { Keyed } from './keyed.ts';
 import type { SettledCall } from './settled-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
-export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations`;
+export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, keys`;
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 
 /** Predictions whose numbers a block may take, see migrations/0032_online_blocks.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 7 + 4 + 6 * 28;
+const FIXED_BYTES = 2 + 4 * 8 + 4 + 7 * 28;
 
+const LENGTH_BYTES = 4;
 /** Of a real as an element of an array, with its length. */
 const REAL_BYTES = 8;
 
 /** What was answered for rows of numbers, of one call or of several as one. */
-export type BlockCall = { readonly call: SettledCall; readonly rows: NumberRows; readonly answer: Answer };
+export type BlockCall = Keyed<SettledCall> & { readonly rows: NumberRows; readonly answer: Answer };
 
 /** What is kept of a call as blocks, where that is how. */
-export function blockOf(call: SettledCall): BlockCall | undefined {
+export function blockOf({ call, keys }: Keyed<SettledCall>): BlockCall | undefined {
   const { rows, answered: answer } = call;
-  return rows instanceof NumberRows && answer !== undefined ? { call, rows, answer } : undefined;
+  return rows instanceof NumberRows && answer !== undefined ? { call, keys, rows, answer } : undefined;
 }
 
 /** Calls as tuples of binary COPY, a block for up to 1000 predictions. */
 export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
   const writer = new FieldWriter(calls.reduce((sum, call) => sum + mostBytesOf(call), 0));
-  const ends = calls.map((call) => {
-    for (let from = 0; from < call.rows.length; from += MOST_PREDICTIONS)
-      writeBlock(writer, call, from, Math.min(from + MOST_PREDICTIONS, call.rows.length));
+  const ends = calls.map((block) => {
+    for (let from = 0; from < block.rows.length; from += MOST_PREDICTIONS)
+      writeBlock(writer, block, from, Math.min(from + MOST_PREDICTIONS, block.rows.length));
     return writer.length;
   });
   return { bytes: writer.written(), ends };
 }
 
-function mostBytesOf({ call, rows, answer }: BlockCall): number {
+function mostBytesOf({ call, keys, rows, answer }: BlockCall): number {
   const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
   const reals = rows.areReals ? rows.width : 0;
   const numbers = rows.width - reals + 2 + answer.signature.classLabels.length + (call.each === undefined ? 0 : 1);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   return (
-    blocks * (FIXED_BYTES + mostBytesOfFields(call)) + rows.length * (REAL_BYTES * reals + bytesOfNumbers(numbers))
+    blocks * (FIXED_BYTES + mostBytesOfFields(call)) +
+    rows.length * (REAL_BYTES * reals + bytesOfNumbers(numbers)) +
+    mostBytesOfKeys(keys)
   );
 }
 
-function writeBlock(writer: FieldWriter, { call, rows, answer }: BlockCall, from: number, to: number): void {
+function writeBlock(writer: FieldWriter, { call, keys, rows, answer }: BlockCall, from: number, to: number): void {
   writer.beginTuple(FIELDS);
   writeCallFields(writer, call);
   writer.int4Field(to - from);
   writeInputs(writer, call.request.inputs ? rows : undefined, from, to);
   writePredictions(writer, answer, from, to);
   writeDurations(writer, call, from, to);
+  writeKeys(writer, keys.slice(from, to));
 }
 
 function writeInputs(writer: FieldWriter, rows: NumberRows | undefined, from: number, to: number): void {
@@ -111,6 +123,31 @@ function writeDurations(writer: FieldWriter, { each }: SettledCall, from: number
   if (each === undefined) return writer.null();
   const field = writer.beginArray('float4', to - from);
   for (const ms of each.elapsedMs.subarray(from, to)) writer.float4(ms);
+  writer.endField(field);
+}
+
+function mostBytesOfKeys(keys: BlockCall['keys']): number {
+  const width = widthOf(keys);
+  const texts = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + bytesOf(part), sum), 0);
+  return LENGTH_BYTES * width * keys.length + texts;
+}
+
+/** Of how many columns a key is; 0 where there is none. */
+function widthOf(keys: BlockCall['keys']): number {
+  return keys.find((key) => key !== null)?.length ?? 0;
+}
+
+function writeKeys(writer: FieldWriter, keys: BlockCall['keys']): void {
+  const width = widthOf(keys);
+  if (width === 0) return writer.null();
+  const field = writer.beginArray('text', keys.length, width);
+  for (const key of keys) {
+    for (let part = 0; part < width; part += 1) {
+      const text = key?.[part];
+      if (text === undefined) writer.null();
+      else writer.text(text);
+    }
+  }
   writer.endField(field);
 }
 

@@ -1,7 +1,7 @@
 import { FieldWriter } from '../copy/field-writer.ts';
 import { isStorableJson, storable } from '../lib/storable.ts';
 import type { JsonRow } from '../model/json-rows.ts';
-import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
+import { NumberRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import { scoreOf, type Answer, type Part } from './answer.ts';
 import {
@@ -13,24 +13,22 @@ import {
   writeCallFields,
 } from './call-fields.ts';
 import type { Call } from './call.ts';
+import type { Keyed } from './keyed.ts';
 import { areNumbers } from './match-features.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
-export const COLUMNS = `${CALL_COLUMNS}, features, reals, inputs, score, label, probabilities, error, key`;
+export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key`;
 const FIELDS = COLUMNS.split(',').length;
 
 /** Bytes of a tuple without its texts and arrays: fields, lengths, the score, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 8 + 8 + 3 * 20;
+const FIXED_BYTES = 2 + 4 * 7 + 8 + 3 * 20;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
-/** A call, and what each of its rows is about, where that is known of any. */
-export type KeyedCall = { readonly call: Call; readonly keys: readonly (string[] | null)[] };
-
-/** Calls as tuples of binary COPY: one for each prediction, one for a call that failed. */
-export function encodeCalls(calls: readonly KeyedCall[]): EncodedCalls {
+/** Calls that are not kept as blocks as tuples of binary COPY: one for each prediction, one for a call that failed. */
+export function encodeCalls(calls: readonly Keyed<Call>[]): EncodedCalls {
   const given = calls.map(({ call, keys }) => ({ inputs: inputsOf(call), keys }));
   const writer = new FieldWriter(calls.reduce((sum, { call }, index) => sum + mostBytesOf(call, given[index]), 0));
   const ends = calls.map(({ call }, index) => {
@@ -41,21 +39,22 @@ export function encodeCalls(calls: readonly KeyedCall[]): EncodedCalls {
 }
 
 /** What is kept of the rows of a call: their features, if anything, and what each is about. */
-type Given = { readonly inputs: Inputs | undefined; readonly keys: readonly (string[] | null)[] };
+type Given = { readonly inputs: Inputs | undefined; readonly keys: Keyed<Call>['keys'] };
 
 /** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
-type Inputs = { readonly features: readonly Feature[]; readonly texts: readonly (string | null | undefined)[] };
+type Inputs = {
+  readonly features: readonly Feature[];
+  readonly rows: readonly JsonRow[];
+  readonly texts: readonly (string | null | undefined)[];
+};
 
 function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
-  if (settled === undefined || settled instanceof WireError || !request.inputs) return undefined;
+  if (settled === undefined || settled instanceof WireError || rows instanceof NumberRows || !request.inputs)
+    return undefined;
   const { features } = settled.signature;
   const short = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
-  if (rows instanceof NumberRows)
-    return { features, texts: Array.from({ length: rows.length }, () => (short ? undefined : null)) };
-  return {
-    features,
-    texts: rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features))),
-  };
+  const texts = rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features)));
+  return { features, rows, texts };
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
@@ -80,7 +79,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   const { settled } = call;
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
-    for (let field = 0; field < 6; field += 1) writer.null();
+    for (let field = 0; field < 5; field += 1) writer.null();
     writer.text(storable(settled?.message ?? ''));
     return writer.null();
   }
@@ -88,7 +87,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   for (const part of settled.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
-      writeInputs(writer, call.rows, given?.inputs, row);
+      writeInputs(writer, given?.inputs, row);
       writePrediction(writer, settled, part, at);
       writer.null();
       writeKey(writer, given?.keys[row] ?? null);
@@ -101,34 +100,20 @@ function writeShared(writer: FieldWriter, call: Call): void {
   writeCallFields(writer, call);
 }
 
-function writeInputs(writer: FieldWriter, rows: FeatureRows, inputs: Inputs | undefined, row: number): void {
+function writeInputs(writer: FieldWriter, inputs: Inputs | undefined, row: number): void {
   const text = inputs === undefined ? null : inputs.texts[row];
-  const isArray = inputs !== undefined && text === undefined;
-  const isReal = rows instanceof NumberRows && rows.areReals;
-  if (isArray && !isReal) writeFeatures(writer, rows, inputs, row);
-  else writer.null();
-  if (isArray && isReal) writeReals(writer, rows, row);
+  if (inputs !== undefined && text === undefined) writeFeatures(writer, inputs, row);
   else writer.null();
   if (typeof text === 'string') writer.jsonb(text);
   else writer.null();
 }
 
-function writeFeatures(writer: FieldWriter, rows: FeatureRows, { features }: Inputs, row: number): void {
+function writeFeatures(writer: FieldWriter, { features, rows }: Inputs, row: number): void {
   const field = writer.beginArray('float8', features.length);
-  features.forEach(({ name }, index) => {
-    const value = rows instanceof NumberRows ? rows.written(row, index) : rows[row]?.[name];
+  for (const { name } of features) {
+    const value = rows[row]?.[name];
     if (typeof value === 'number') writer.float8(value);
     else writer.null();
-  });
-  writer.endField(field);
-}
-
-function writeReals(writer: FieldWriter, rows: NumberRows, row: number): void {
-  const field = writer.beginArray('float4', rows.width);
-  for (let index = 0; index < rows.width; index += 1) {
-    const value = rows.get(row, index);
-    if (value === null) writer.null();
-    else writer.float4(value);
   }
   writer.endField(field);
 }

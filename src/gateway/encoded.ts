@@ -3,7 +3,8 @@ import { featuresOf, type CallFeatures } from './call-features.ts';
 import { keysOf } from './call-key.ts';
 import type { Call } from './call.ts';
 import { blockOf, encodeBlocks } from './encode-blocks.ts';
-import { encodeCalls, type EncodedCalls, type KeyedCall } from './encode-calls.ts';
+import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import type { Keyed } from './keyed.ts';
 import { merged } from './merged-calls.ts';
 import type { SettledCall } from './settled-call.ts';
 import type { WatchedVersions } from './watched-versions.ts';
@@ -34,23 +35,21 @@ type Known = Pick<WatchedVersions, 'get'>;
 
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
   const { together: several, apart } = merged(calls.map((call) => keyedCall(call, versions)));
-  const singles = apart.filter((each) => !isBlock(each));
-  const blocks = [...several, ...apart.filter(isBlock).map(({ call }) => call)].flatMap((each) => blockOf(each) ?? []);
-  const kept: SettledCall[] = [...several, ...apart.map(({ call }) => call)];
+  const singles = apart.filter((each) => blockOf(each) === undefined);
+  const all: readonly Keyed<SettledCall>[] = [...several, ...apart];
+  const blocks = all.flatMap((each) => blockOf(each) ?? []);
   return {
     rows,
     singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
     blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
-    features: featuresOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+    features: featuresOf(
+      all.map(({ call }) => call),
+      (versionId) => versions.get(versionId)?.featuresWatched ?? false,
+    ),
   };
 }
 
-/** What has a key labels find one by one, by an index. */
-function isBlock({ call, keys }: KeyedCall): boolean {
-  return keys.every((key) => key === null) && blockOf(call) !== undefined;
-}
-
-function keyedCall(call: Call, versions: Known): KeyedCall {
+function keyedCall(call: Call, versions: Known): Keyed<Call> {
   const columns = versions.get(call.request.versionId)?.keys ?? [];
   const hasKeys = call.answered !== undefined && columns.length > 0;
   return { call, keys: hasKeys ? keysOf(call.request, columns) : [] };

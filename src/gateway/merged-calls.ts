@@ -5,7 +5,7 @@ import type { Signature } from '../model/signature.ts';
 import type { Answer } from './answer.ts';
 import { bytesOfNumbers, MOST_INPUT_BYTES } from './call-fields.ts';
 import type { Call } from './call.ts';
-import type { KeyedCall } from './encode-calls.ts';
+import type { Keyed } from './keyed.ts';
 import { areNumbers, takesNumbers } from './match-features.ts';
 import type { SettledCall } from './settled-call.ts';
 
@@ -16,22 +16,25 @@ export type MergedCalls = SettledCall & { readonly rows: NumberRows; readonly an
 
 /**
  * Calls of few rows that can be kept as if they were one, and all others. Such are alike in all that is known of a call but
- * how long they took, their rows are nothing but numbers, and labels do not find them.
+ * how long they took and what they are about, and their rows are nothing but numbers.
  */
-export function merged(calls: readonly KeyedCall[]): { readonly together: MergedCalls[]; readonly apart: KeyedCall[] } {
-  const groups = groupedBy(calls, (each) => (isPlain(each) ? likenessOf(each.call) : null));
+export function merged(calls: readonly Keyed<Call>[]): {
+  readonly together: Keyed<MergedCalls>[];
+  readonly apart: Keyed<Call>[];
+} {
+  const groups = groupedBy(calls, ({ call }) => (isPlain(call) ? likenessOf(call) : null));
   const apart = [...(groups.get(null) ?? [])];
-  const together: MergedCalls[] = [];
+  const together: Keyed<MergedCalls>[] = [];
   for (const [likeness, group] of groups) {
     if (likeness === null) continue;
     if (group.length === 1) apart.push(...group);
-    else together.push(asOne(group.map(({ call }) => call)));
+    else together.push({ call: asOne(group.map(({ call }) => call)), keys: group.flatMap(({ keys }) => keys) });
   }
   return { together, apart };
 }
 
-function isPlain({ call: { answered, rows }, keys }: KeyedCall): boolean {
-  if (answered === undefined || rows instanceof NumberRows || keys.some((key) => key !== null)) return false;
+function isPlain({ answered, rows }: Call): boolean {
+  if (answered === undefined || rows instanceof NumberRows) return false;
   const { features } = answered.signature;
   const isShort = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
   return isShort && takesNumbers(features) && rows.every((row) => areNumbers(row, features));

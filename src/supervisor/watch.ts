@@ -50,7 +50,7 @@ export class Watch {
     };
     const auditSome = async (): Promise<void> => {
       if (!goesOn()) return;
-      const wrong = await refreshing.use((client) => audit(client));
+      const wrong = await refreshing.use((client) => audit(client, goesOn));
       if (wrong > 0)
         log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
     };

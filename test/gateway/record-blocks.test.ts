@@ -16,7 +16,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-test('rows of numbers are written as blocks of a thousand, and those that labels may find one by one', async () => {
+test('rows of numbers are written as blocks of a thousand, and what is more than numbers row by row', async () => {
   const kept: EncodedForKeeping[] = [];
   const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
   const recorder = new Recorder(
@@ -33,8 +33,25 @@ test('rows of numbers are written as blocks of a thousand, and those that labels
   recorder.record(settledNumbers(3, 'keyed', [null, 7, null]));
   recorder.record(settledCall(2));
   await recorder.drained();
-  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded), encoded.calls.length])).toEqual([[[5], [5], 5]]);
+  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded), encoded.calls.length])).toEqual([[[6], [2], 5]]);
+  expect(kept.map(({ blocks }) => keysIn(Buffer.concat(blocks)))).toEqual([[[null, '7', null]]]);
 });
+
+/** Of blocks whose rows say what they are about, three of one column. */
+function keysIn(blocks: Buffer): (string | null)[][] {
+  const head = Buffer.from([0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+  const found: (string | null)[][] = [];
+  for (let at = blocks.indexOf(head); at >= 0; at = blocks.indexOf(head, at + 1)) {
+    const keys: (string | null)[] = [];
+    for (let from = at + head.length; keys.length < 3;) {
+      const length = blocks.readInt32BE(from);
+      keys.push(length < 0 ? null : blocks.toString('utf8', from + 4, from + 4 + length));
+      from += 4 + Math.max(0, length);
+    }
+    found.push(keys);
+  }
+  return found;
+}
 
 test('a block that the database refuses is dropped alone, whatever it was written with', async () => {
   const kept: number[] = [];

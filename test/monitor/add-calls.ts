@@ -14,7 +14,6 @@ export async function addCalls(
   { versionId }: MonitoredModel,
   predictions: readonly MonitoredPrediction[],
 ): Promise<string[]> {
-  batches += 1;
   const kept = await superuser.query<{ run: string }>(
     `insert into pgscore_data.online_prediction (version_id, requested_by, asked_at, duration_ms, score, label, probabilities, key)
      select $1, 'alice', p.at, 1, p.score, p.label, p.probabilities, array[p.id::text]
@@ -23,11 +22,48 @@ export async function addCalls(
     [versionId, JSON.stringify(predictions)],
   );
   const runs = kept.rows.map(({ run }) => run);
+  await addBatch(superuser, versionId, predictions, runs);
+  return runs;
+}
+
+/** The same, where the gateway kept those of each moment in a block. */
+export async function addBlocks(
+  superuser: Client,
+  { versionId }: MonitoredModel,
+  predictions: readonly MonitoredPrediction[],
+): Promise<string[]> {
+  const kept = await superuser.query<{ run: string }>(
+    `with given as (
+       select p.*, x.n, array_position(e.class_labels, p.label) as place
+         from jsonb_array_elements($2::jsonb) with ordinality x (given, n)
+        cross join lateral jsonb_to_record(x.given) p (id int, at timestamptz, score float8, label text, probabilities float8[])
+         join pgscore_data.execution e on e.version_id = $1
+     ), blocks as (
+       insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys)
+       select $1, 'alice', g.at, 1, count(*), array_agg(g.score order by g.n), case when bool_or(g.place is not null) then array_agg(g.place order by g.n) end,
+              array_agg(g.probabilities order by g.n) filter (where g.probabilities is not null), array_agg(array[g.id::text] order by g.n)
+         from given g group by g.at order by min(g.n) returning prediction_id, asked_at
+     )
+     select -(b.prediction_id + row_number() over (partition by g.at order by g.n) - 1) as run from given g join blocks b on b.asked_at = g.at order by g.n`,
+    [versionId, JSON.stringify(predictions)],
+  );
+  const runs = kept.rows.map(({ run }) => run);
+  await addBatch(superuser, versionId, predictions, runs);
+  return runs;
+}
+
+async function addBatch(
+  superuser: Client,
+  versionId: number,
+  predictions: readonly MonitoredPrediction[],
+  runs: readonly string[],
+): Promise<void> {
+  batches += 1;
+  const ids = runs.map((run) => -Number(run));
   await superuser.query(
     `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id, last_id)
      values ($1, $2, $3, 0, now(), $4, $5)`,
-    [-batches, versionId, predictions.length, -Number(runs[0]), -Number(runs.at(-1))],
+    [-batches, versionId, predictions.length, Math.min(...ids), Math.max(...ids)],
   );
   await addTallies(superuser, { runId: String(-batches), attempt: 0 }, versionId, predictions);
-  return runs;
 }

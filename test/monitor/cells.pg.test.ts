@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
-import { addCalls } from './add-calls.ts';
+import { addBlocks, addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun, type MonitoredPrediction } from './monitored-model.ts';
 import { pairsOf, type Task, type World, volumesOf } from './world.ts';
 
@@ -48,14 +48,25 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
         world.predictions.push(...once.map((row) => ({ ...row, run })));
       },
     })),
-  fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }).map((rows) => ({
-    what: `ask ${JSON.stringify(rows)}`,
-    apply: async (world: World) => {
-      const asked = rows.map((row) => said(world.task, row));
-      const runs = await addCalls(superuser, world.model, asked);
-      world.predictions.push(...asked.map((row, index) => ({ ...row, run: runs[index] ?? '' })));
+  fc
+    .tuple(
+      fc.array(fc.record({ id: key, at: moment, score: scores }), { minLength: 1, maxLength: KEYS }),
+      fc.constantFrom(addCalls, addBlocks),
+    )
+    .map(([rows, add]) => ({
+      what: `ask ${JSON.stringify(rows)} ${add.name}`,
+      apply: async (world: World) => {
+        const asked = rows.map((row) => said(world.task, row));
+        const runs = await add(superuser, world.model, asked);
+        world.predictions.push(...asked.map((row, index) => ({ ...row, run: runs[index] ?? '' })));
+      },
+    })),
+  fc.constant({
+    what: 'list keys of calls',
+    apply: async () => {
+      await superuser.query('select pgscore_data._list_some_keys()');
     },
-  })),
+  }),
   fc.record({ id: key, knownAt: moment, truth: truths }).map(({ truth, ...when }) => ({
     what: `label ${JSON.stringify(when)} ${truth}`,
     apply: async (world: World) => {
@@ -139,7 +150,7 @@ const OUTCOMES_DIFFER = `
 async function expectTrue(world: World): Promise<void> {
   await superuser.query('select pgscore.refresh()');
   const { rows } = await superuser.query<{ pair: string }>(
-    `select concat_ws(' ', key[1], run_id, coalesce(class_labels[actual_class + 1], actual::text), score, rank, (
+    `select concat_ws(' ', key[1], run_id, coalesce(class_labels[actual_class + 1], actual::text), class_labels[predicted_class + 1], score, rank, (
               select string_agg(x.value, ' ' order by n) from unnest(segments) with ordinality as s (segment_id, n) join pgscore_data.segment x using (segment_id))) as pair
        from pgscore_data.evaluation join pgscore_data.execution using (version_id) where model_id = $1`,
     [world.model.modelId],

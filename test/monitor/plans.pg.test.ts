@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { addCalls } from './add-calls.ts';
+import { addBlocks, addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -21,7 +21,8 @@ beforeAll(async () => {
     label: n % 1000 < 500 ? 'no' : 'yes',
   }));
   await addRun(superuser, model, rows);
-  for (let first = 0; first < PREDICTIONS; first += 20) await addCalls(superuser, model, rows.slice(first, first + 20));
+  for (let first = 0; first < PREDICTIONS; first += 20)
+    await (first % 40 === 0 ? addCalls : addBlocks)(superuser, model, rows.slice(first, first + 20));
   const keyed = `update pgscore_data.monitor set key_types = '{bigint}' where model_id = $1`;
   await superuser.query(keyed, [model.modelId]);
   await queue(`select array[n::text], $2::timestamptz, 'yes', false from generate_series(1, ${PREDICTIONS - 1000}) n`);
@@ -50,7 +51,7 @@ async function readInSequence(refresh = 'select pgscore_data._refresh()'): Promi
     await superuser.query(refresh);
     const { rows } = await superuser.query(
       `select relname, seq_tup_read from pg_stat_xact_user_tables
-        where (relname in ('evaluation_recent', 'evaluation_earlier', 'label_change', 'online_prediction', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
+        where (relname in ('evaluation_recent', 'evaluation_earlier', 'label_change', 'online_prediction', 'online_block', 'online_key', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
       [FEW],
     );
     return rows;
@@ -79,6 +80,7 @@ test.each(Object.entries(CHANGES))('a refresh of labels %s reads no history whol
 test.each([
   ['predictions', addRun],
   ['calls', addCalls],
+  ['calls in blocks', addBlocks],
 ])('a refresh of late %s reads no history whole', async (_, add) => {
   const late = Array.from({ length: 100 }, (__, n) => ({ id: n + 1000, at: moment(95), score: 0.7, label: 'yes' }));
   await add(superuser, model, late);

@@ -29,7 +29,8 @@ export function pairsOf({ predictions, labels }: World): string[] {
       .toSorted((a, b) => b.knownAt.localeCompare(a.knownAt));
     if (label === undefined) continue;
     const { id, run, score, segments } = prediction;
-    const pair = [id, run, label.label, score, rankOf(prediction, label.label), ...namesOf(segments)];
+    const said = prediction.label ?? null;
+    const pair = [id, run, label.label, said, score, rankOf(prediction, label.label), ...namesOf(segments)];
     pairs.push(pair.filter((part) => part !== null).join(' '));
   }
   return pairs.toSorted();

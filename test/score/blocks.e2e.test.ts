@@ -159,11 +159,14 @@ test('a role sees her own blocks, a deployer all of them', async () => {
   expect((await alice.query(shown)).rows).toEqual([{ n: 0 }]);
 });
 
-test('rows that labels may find are kept one by one, and all numbers of predictions are different', async () => {
+test('what each row is about is kept in the blocks, and all numbers of predictions are different', async () => {
   await ada.query(`select pgscore.log_calls('found', key => array['n'])`);
   await scored(alice, 'found', 'keyed', 'sum');
   await scored(alice, 'sum', 'not keyed');
-  expect([await blocksOf('keyed'), await blocksOf('not keyed')]).toEqual([[], [1000, 1000, 500]]);
+  expect([await blocksOf('keyed'), await blocksOf('not keyed')]).toEqual([
+    [1000, 1000, 500],
+    [1000, 1000, 500],
+  ]);
   const found = `select count(*)::int as n from pgscore.online_predictions p where p.request_id = 'keyed' and p.key = array[p.inputs ->> 'a']`;
   expect((await alice.query(found)).rows).toEqual([{ n: ROWS }]);
   const numbers = `select count(*) = count(distinct prediction_id) as different,
