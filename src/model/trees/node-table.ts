@@ -11,11 +11,15 @@ export const ARRIVED = 2;
 /** A tree as it lies in a table: where its root is, and how many tests a row takes at most. */
 export type Rooted = { readonly address: number; readonly depth: number };
 
-/** The slots of an ensemble, and behind them its weights where a leaf has several; addresses count from the start. */
+/** The slots of an ensemble, behind them its weights where a leaf has several, and its roots; addresses count from the start. */
 export type NodeTable = {
   readonly bytes: Uint8Array;
   readonly slots: number;
   readonly trees: readonly Rooted[];
+  /** Where the addresses of the roots are, four bytes each. */
+  readonly rootsAt: number;
+  /** That of the deepest tree. */
+  readonly depth: number;
   readonly sums: number;
   readonly columns: number;
   readonly treatsMissing: boolean;
@@ -26,10 +30,13 @@ export function nodeTable(ensemble: Ensemble, columns: number): NodeTable {
   const { branches, sums } = ensemble;
   const slots = slotsOf(ensemble);
   const table = new Table(slots, sums === 1 ? 0 : ensemble.weights.length, ensemble);
+  const trees = ensemble.roots.map((root, index) => table.plant(root, index));
   return {
     bytes: table.bytes,
     slots,
-    trees: ensemble.roots.map((root) => table.plant(root)),
+    trees,
+    rootsAt: table.rootsAt,
+    depth: trees.reduce((deepest, { depth }) => Math.max(deepest, depth), 0),
     sums,
     columns,
     treatsMissing: branches.some((branch) => branch?.missingIsLow),
@@ -60,12 +67,14 @@ class Table {
   readonly #ensemble: Ensemble;
   readonly #floats: Float32Array;
   readonly #words: Int32Array;
+  readonly rootsAt: number;
   readonly #weightsAt: number;
   #used = 0;
 
   constructor(slots: number, weights: number, ensemble: Ensemble) {
     this.#weightsAt = slots * SLOT;
-    const buffer = new ArrayBuffer(this.#weightsAt + 4 * weights);
+    this.rootsAt = this.#weightsAt + 4 * weights;
+    const buffer = new ArrayBuffer(this.rootsAt + 4 * ensemble.roots.length);
     this.bytes = new Uint8Array(buffer);
     this.#floats = new Float32Array(buffer);
     this.#words = new Int32Array(buffer);
@@ -74,8 +83,9 @@ class Table {
   }
 
   /** Lays down a tree, level by level, so that those near the root lie together. */
-  plant(root: number): Rooted {
+  plant(root: number, index: number): Rooted {
     const address = this.#take(1);
+    this.#words[this.rootsAt / 4 + index] = address;
     let [depth, level] = [0, [{ node: root, at: address }]];
     for (;;) {
       const below = level.flatMap(({ node, at }) => this.#place(node, at));

@@ -5,6 +5,7 @@ import { testsOf } from './node-table.ts';
 import type { TreeGraph } from './tree-graph.ts';
 
 const ROWS = 512;
+const SINGLE_ROWS = 64;
 /** Cells of a row, at most, that are drawn beside a threshold: of thousands of columns a tree asks few. */
 const MOST_DRAWS = 400;
 const ODD = [0, -0, 1, -1, 1e15, -1e15, 1e-40, Infinity, -Infinity];
@@ -15,8 +16,7 @@ const ODD = [0, -0, 1, -1, 1e15, -1e15, 1e-40, Infinity, -Infinity];
  */
 export async function haveSameAnswers(trees: TreeGraph, reference: Graph, batch: number | null): Promise<boolean> {
   const random = mulberry32(11);
-  const rows = batch ?? ROWS;
-  for (let seen = 0; seen < ROWS; seen += rows) {
+  for (const rows of runsOf(batch)) {
     const inputs = [{ input: trees.input, data: criticalRows(trees, rows, random) }];
     const [own] = await trees.run(inputs, rows).catch(() => []);
     if (own === undefined) return false;
@@ -24,6 +24,12 @@ export async function haveSameAnswers(trees: TreeGraph, reference: Graph, batch:
     if (!areNear(numbersOf(own), numbersOf(theirs), trees.tolerance)) return false;
   }
   return true;
+}
+
+/** Rows of each run: many together, and where any number may come some by themselves, as they are walked in another way. */
+function runsOf(batch: number | null): number[] {
+  if (batch === null) return [ROWS, ...Array.from({ length: SINGLE_ROWS }, () => 1)];
+  return Array.from({ length: Math.ceil(ROWS / batch) }, () => batch);
 }
 
 function criticalRows(trees: TreeGraph, rows: number, random: Random): Float32Array {

@@ -1,14 +1,19 @@
 import type { NodeTable } from './node-table.ts';
-import { ABREAST, walksOver, type Walk, type Walks } from './tree-walk.ts';
+import { ABREAST, walksOver, type Kind, type Walks } from './tree-walk.ts';
 
 /** Rows whose cells stay in the processor's cache while one tree after the other is walked. */
 const BLOCK = 512;
+/** So few rows go down eight trees at a time, one after the other: of eight rows down a tree most would be none. */
+const FEW = 6;
 /** Deeper trees are looked at now and then: many rows arrive long before the last. */
 const SHALLOW = 8;
 const STEPS = 4;
 const PAGE = 65_536;
 
 type Machine = { readonly memory: WebAssembly.Memory; readonly walks: Walks; present?: NodeTable };
+
+/** Rows in the memory: where their cells are, and their sums. */
+type Block = { readonly rows: number; readonly cellsAt: number; readonly sumsAt: number };
 
 /** Made when trees are first walked: where a process may not have the addresses, or no WebAssembly, ONNX Runtime goes on without. */
 let machine: Machine | undefined;
@@ -29,22 +34,17 @@ function theMachine(): Machine {
 export function walkTrees(table: NodeTable, cells: Float32Array, rows: number): Float32Array {
   const { columns, sums } = table;
   const own = theMachine();
-  const rowsAt = aligned(table.bytes.length);
-  const sumsAt = rowsAt + aligned(4 * BLOCK * columns);
+  const cellsAt = aligned(table.bytes.length);
+  const sumsAt = cellsAt + aligned(4 * BLOCK * columns);
   makePresent(own, table, sumsAt + 4 * BLOCK * sums);
   const floats = new Float32Array(own.memory.buffer);
   const totals = new Float32Array(rows * sums);
   for (let from = 0; from < rows; from += BLOCK) {
     const some = Math.min(BLOCK, rows - from);
-    const block = cells.subarray(from * columns, (from + some) * columns);
-    floats.set(block, rowsAt / 4);
-    const walked = Math.ceil(some / ABREAST) * ABREAST;
-    floats.fill(0, sumsAt / 4, sumsAt / 4 + walked * sums);
-    const walk = walkFor(own.walks, table, block);
-    const [end, width] = [sumsAt + 4 * walked * sums, 4 * sums];
-    for (const { address, depth } of table.trees) {
-      walk(address, depth <= SHALLOW ? Math.max(1, depth) : STEPS, rowsAt, 4 * columns, sumsAt, end, width);
-    }
+    const given = cells.subarray(from * columns, (from + some) * columns);
+    floats.set(given, cellsAt / 4);
+    floats.fill(0, sumsAt / 4, sumsAt / 4 + abreast(some) * sums);
+    walkBlock(own.walks, table, kindOf(table, given), { rows: some, cellsAt, sumsAt });
     totals.set(floats.subarray(sumsAt / 4, sumsAt / 4 + some * sums), from * sums);
   }
   return totals;
@@ -58,10 +58,30 @@ function makePresent(own: Machine, table: NodeTable, bytes: number): void {
   own.present = table;
 }
 
+/** The trees' order is kept, as a sum of floats depends on it. */
+function walkBlock(walks: Walks, table: NodeTable, kind: Kind, { rows, cellsAt, sumsAt }: Block): void {
+  const { trees, rootsAt, depth } = table;
+  const [stride, width] = [4 * table.columns, 4 * table.sums];
+  const eights = rows <= FEW ? trees.length - (trees.length % ABREAST) : 0;
+  const { rowsAbreast, treesAbreast } = walks[kind];
+  for (let row = 0; eights > 0 && row < rows; row += 1)
+    treesAbreast(rootsAt, stepsOf(depth), cellsAt + stride * row, 0, sumsAt + width * row, rootsAt + 4 * eights, width);
+  for (const tree of eights === 0 ? trees : trees.slice(eights))
+    rowsAbreast(tree.address, stepsOf(tree.depth), cellsAt, stride, sumsAt, sumsAt + width * abreast(rows), width);
+}
+
+function stepsOf(depth: number): number {
+  return depth <= SHALLOW ? Math.max(1, depth) : STEPS;
+}
+
+function abreast(rows: number): number {
+  return Math.ceil(rows / ABREAST) * ABREAST;
+}
+
 /** NaN fails every test by itself; only where a test wants it on its other side do the slower walks matter. */
-function walkFor(walks: Walks, { sums, treatsMissing }: NodeTable, cells: Float32Array): Walk {
-  if (treatsMissing && holdNaN(cells)) return sums === 1 ? walks.oneMissing : walks.severalMissing;
-  return sums === 1 ? walks.one : walks.several;
+function kindOf({ sums, treatsMissing }: NodeTable, cells: Float32Array): Kind {
+  if (treatsMissing && holdNaN(cells)) return sums === 1 ? 'oneMissing' : 'severalMissing';
+  return sums === 1 ? 'one' : 'several';
 }
 
 function holdNaN(cells: Float32Array): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { fastestGraph } from '../../../src/model/fastest-graph.ts';
 import { GraphSession } from '../../../src/model/graph-session.ts';
 import type { Graph, RunInput } from '../../../src/model/graph.ts';
+import { mulberry32 } from '../../../src/lib/random.ts';
 import { haveSameAnswers } from '../../../src/model/trees/same-answers.ts';
 import { TreeGraph } from '../../../src/model/trees/tree-graph.ts';
 import type { Signature } from '../../../src/model/signature.ts';
@@ -15,14 +16,14 @@ const bytes = regressor({ ...treeNodes({ missing: 1 }), ...weights('target', [0]
 const trees = walked(bytes, regressionSignature)!;
 
 /** ONNX Runtime, were it to say something else of some rows. */
-async function differing(change: (value: number, row: number[]) => number): Promise<Graph> {
+async function differing(change: (value: number, row: number[], rows: number) => number): Promise<Graph> {
   const session = await GraphSession.load(bytes, 1);
   return {
     async run(inputs: readonly RunInput[], rows, outputs) {
       const cells = Array.from((inputs[0]?.data ?? []) as Float32Array);
       const [output] = await session.run(inputs, rows, outputs);
       const data = Float32Array.from(output?.data as Float32Array, (value, row) =>
-        change(value, cells.slice(3 * row, 3 * row + 3)),
+        change(value, cells.slice(3 * row, 3 * row + 3), rows),
       );
       return [{ name: 'y', type: 'float32', dims: [rows, 1], data }];
     },
@@ -36,11 +37,13 @@ describe('trees are walked only where they were seen to give the answers of ONNX
     expect(await haveSameAnswers(trees, await differing((value) => value + 1e-6), batch)).toBe(false);
   });
 
-  test('a difference at one threshold alone is seen, and one of NaN', async () => {
+  test('a difference at one threshold alone is seen, one of NaN, and one of rows by themselves', async () => {
     const atThreshold = await differing((value, [a]) => (a === Math.fround(0.1) ? value + 1 : value));
     expect(await haveSameAnswers(trees, atThreshold, null)).toBe(false);
     const ofNaN = await differing((value, row) => (row.some(Number.isNaN) ? value + 1 : value));
     expect(await haveSameAnswers(trees, ofNaN, null)).toBe(false);
+    const ofOne = await differing((value, _, rows) => (rows === 1 ? value + 1 : value));
+    expect(await haveSameAnswers(trees, ofOne, null)).toBe(false);
   });
 
   test('however many rows a batch has, or columns, in a moment', async () => {
@@ -90,7 +93,23 @@ describe('which of the bundled models are walked', () => {
       const { signature, served } = await checkModel(file, deployOptions(model.deploy));
       const graph = await fastestGraph(served ?? file, signature, 1);
       expect(graph instanceof TreeGraph).toBe(WALKED.some((own) => name.startsWith(own)) || name === 'bench_trees');
+      if (graph instanceof TreeGraph) expectSameOfFew(graph);
       await graph.release();
     },
   );
 });
+
+/** Rows by themselves, or some at a time, are told the same to the last bit as among many. */
+function expectSameOfFew(trees: TreeGraph): void {
+  const random = mulberry32(5);
+  const { width } = trees.input;
+  const rows = 24;
+  const cells = Float32Array.from({ length: rows * width }, () => (random() < 0.1 ? Number.NaN : 20 * random() - 10));
+  const say = (from: number, some: number): number[] => {
+    const data = cells.subarray(from * width, (from + some) * width);
+    return trees.runAtOnce([{ input: trees.input, data }], some).flatMap((output) => Array.from(output.data, Number));
+  };
+  const all = say(0, rows);
+  for (const some of [1, 2, 3, 4, 6, 8, 12])
+    expect(Array.from({ length: rows / some }, (_, n) => say(n * some, some)).flat()).toEqual(all);
+}
