@@ -8,12 +8,19 @@ const database = await cloneDatabase();
 const superuser = await database.client();
 
 test.each([
-  ["'{{a},{NULL},{c}}'", [['a'], null, ['c']]],
-  ["'{{a,1},{NULL,NULL},{c,3}}'", [['a', '1'], null, ['c', '3']]],
-  ["array_fill('x'::text, array[3, 4])", [0, 1, 2].map(() => ['x', 'x', 'x', 'x'])],
-  ['null', []],
+  ['{{a},{NULL},{c}}', [['a'], null, ['c']]],
+  ['{{a,1},{NULL,NULL},{c,3}}', [['a', '1'], null, ['c', '3']]],
+  [
+    '{{v,w,x},{v,w,y}}',
+    [
+      ['v', 'w', 'x'],
+      ['v', 'w', 'y'],
+    ],
+  ],
+  [null, []],
 ])('the keys of a block %s are one for each of its predictions', async (keys, expected) => {
-  const { rows } = await superuser.query<{ key: unknown }>(`select key from pgscore_data._key_rows(${keys}) key`);
+  const listed = 'select key from pgscore_data._key_rows($1::text[]) key';
+  const { rows } = await superuser.query<{ key: unknown }>(listed, [keys]);
   expect(rows.map(({ key }) => key)).toEqual(expected);
 });
 
