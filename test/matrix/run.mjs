@@ -28,11 +28,11 @@ const IGNORED = [
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
-  'test/monitor/(cells|class-estimates|counted-calls|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
+  'test/monitor/(auc-golden|cells|class-estimates|counted-calls|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',
   'test/schedule/cron-agreement\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
-  'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals)\\.',
+  'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals|slow-log)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
 const NOTHING = { passed: 0, failed: 0, skipped: 0 };
 

@@ -118,7 +118,11 @@ function haveNearProbabilities(one: Answer, other: Answer): boolean {
   return classes.every((label) => areNear(some[label] ?? null, others[label] ?? null));
 }
 
-describe.each(goldenModels.map((model) => [model.name, model] as const))('%s', (_, model) => {
+/** Older servers are asked about some; what each makes of an operator, native/operators asks all of them. */
+const asked =
+  process.env['PGSCORE_TEST_PG'] === undefined ? goldenModels : goldenModels.filter((_, index) => index % 4 === 0);
+
+describe.each(asked.map((model) => [model.name, model] as const))('%s', (_, model) => {
   const rows = goldenRows(model);
   let predictions: JsonRow[];
 

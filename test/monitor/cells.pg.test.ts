@@ -213,7 +213,7 @@ test.each(['binary', 'multiclass', 'regression'] as const)(
           await expectTrue(world);
         }
       }),
-      { numRuns: 40, seed: 20261125, endOnFailure: true },
+      { numRuns: 30, seed: 20261125, endOnFailure: true },
     );
   },
   120_000,
@@ -228,7 +228,7 @@ test.each(['binary', 'regression'] as const)(
         for (const step of steps) await step.apply(world);
         await expectTrue(world);
       }),
-      { numRuns: 20, seed: 20261126, endOnFailure: true },
+      { numRuns: 15, seed: 20261126, endOnFailure: true },
     );
   },
   120_000,
