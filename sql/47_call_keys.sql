@@ -49,7 +49,10 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_data._take_turn('cells') and pgscore_data._list_keys(array(select m.model_id from pgscore_data.model m), 100);
+  if not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  return pgscore_data._list_keys(array(select m.model_id from pgscore_data.model m), 100);
 end
 $$;
 comment on function pgscore_data._list_some_keys() is 'Lists keys by themselves, so that the first labels of a model do not wait for those of all its calls. True where more may be waiting.';

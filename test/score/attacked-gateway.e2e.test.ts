@@ -5,6 +5,7 @@ import { gatewayOf } from '../gateway/online.ts';
 import { clientFinal, int32, message, packet, saslInitial, startPacket, WireClient } from '../gateway/wire-client.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
+import { residentMib } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -130,6 +131,27 @@ test('a session is answered while strangers loiter, trickle, lie about lengths a
     const [answer] = await Promise.all([score(alice, round), attack(round)]);
     expect(answer).toBe(round + 20);
   }
+});
+
+test('ten thousand strangers that connect and say nothing cost it no memory, and no session its answers', async () => {
+  const { pid } = await gatewayOf(service);
+  let strangers: WireClient[] = [];
+  let before = 0;
+  for (let met = 0; met < 10_000; met += 100) {
+    // By then it has as much for young objects as it ever takes.
+    if (met === 3000) before = residentMib(pid);
+    const [answer, ...some] = await Promise.all([
+      score(alice, met),
+      ...Array.from({ length: 100 }, () => WireClient.open(port)),
+    ]);
+    expect(answer).toBe(met + 20);
+    strangers = [...strangers, ...some].filter(({ closed }) => !closed);
+  }
+  await waitFor(() => strangers.filter(({ closed }) => !closed).length <= MOST_STRANGERS, {
+    message: 'the end of those that are too many',
+  });
+  expect(residentMib(pid) - before).toBeLessThan(32);
+  for (const stranger of strangers) stranger.destroy();
 });
 
 describe('a gateway with as many', () => {

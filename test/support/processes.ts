@@ -31,6 +31,12 @@ export function cpuSeconds(pid: number): number {
   return (user + system) / 100;
 }
 
+/** Memory of a process that is in the machine's, in MiB. */
+export function residentMib(pid: number): number {
+  const [kib = '0'] = /(?<=^VmRSS:\s+)\d+/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
+
 /** Arguments and environment that a process was started with, as whoever may read its files sees them. */
 export async function startedWith(pid: number): Promise<string> {
   const files = ['cmdline', 'environ'].map((name) => readFile(`/proc/${pid}/${name}`, 'latin1'));
