@@ -245,6 +245,7 @@ create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
+  select pgscore_data._forget_keys();
   -- Calls of a version are kept up to a moment after it was dropped.
   delete from pgscore_data.feature_sample s using pgscore_data.version v where v.version_id = s.version_id and v.state = 'dropped';
   delete from pgscore_data.online_batch b

@@ -51,7 +51,8 @@ begin atomic
      select y.key, y.asked_at from pgscore_data.online_prediction y
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.error is null
      union all
-     select k.key, y.asked_at from pgscore_data.online_block y cross join lateral pgscore_data._key_rows(y.keys) as k (key)
+     select k.key, y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond'
+       from pgscore_data.online_block y cross join lateral rows from (pgscore_data._key_rows(y.keys), unnest(y.later_ms)) as k (key, later_ms)
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.keys is not null
    ) p
    where p.key is not null;

@@ -5,7 +5,8 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        v.signature -> 'classLabels' as class_labels, v.signature -> 'features' as features, coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
        case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
-       case when b.keys is not null then b.keys || '{}'::text[] end as keys
+       -- Texts of an array are counted off from its first, each time that one is looked for.
+       to_jsonb(b.keys) as keys
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where b.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore_data.shown_block is 'Blocks of predictions that the current role may see. A barrier, so that what is given here is computed once for a block and not for each of its predictions, and only where it is asked for.';
@@ -24,7 +25,7 @@ select p.prediction_id, p.model, p.version, p.requested_by, p.request_id, p.aske
     select b.prediction_id + x.n - 1, b.model, b.version, b.requested_by, b.request_id, b.asked_at, coalesce(x.duration, b.duration_ms),
            case when b.given is not null
              then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows from (jsonb_array_elements(b.features), jsonb_array_elements(b.given -> (x.n - 1)::int)) as f (feature, value))
-           end, x.score, b.class_labels ->> (x.label - 1), case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end, null, case when b.keys[x.n][1] is not null then array(select unnest(b.keys[x.n : x.n])) end
+           end, x.score, b.class_labels ->> (x.label - 1), case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end, null, case when b.keys -> (x.n - 1)::int ->> 0 is not null then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end
       from pgscore_data.shown_block b cross join lateral unnest(b.scores, b.labels, b.durations) with ordinality as x (score, label, duration, n)
   ) p;
 comment on view pgscore.online_predictions is 'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also those of transactions that were rolled back.';

@@ -14,13 +14,13 @@ import type { Keyed } from './keyed.ts';
 import type { SettledCall } from './settled-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
-export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, keys`;
+export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys`;
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 
 /** Predictions whose numbers a block may take, see migrations/0032_online_blocks.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 8 + 4 + 7 * 28;
+const FIXED_BYTES = 2 + 4 * 9 + 4 + 8 * 28;
 
 const LENGTH_BYTES = 4;
 /** Of a real as an element of an array, with its length. */
@@ -49,7 +49,7 @@ export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
 function mostBytesOf({ call, keys, rows, answer }: BlockCall): number {
   const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
   const reals = rows.areReals ? rows.width : 0;
-  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length + (call.each === undefined ? 0 : 1);
+  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length + (call.each === undefined ? 0 : 2);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   return (
     blocks * (FIXED_BYTES + mostBytesOfFields(call)) +
@@ -64,7 +64,7 @@ function writeBlock(writer: FieldWriter, { call, keys, rows, answer }: BlockCall
   writer.int4Field(to - from);
   writeInputs(writer, call.request.inputs ? rows : undefined, from, to);
   writePredictions(writer, answer, from, to);
-  writeDurations(writer, call, from, to);
+  writeTimes(writer, call, from, to);
   writeKeys(writer, keys.slice(from, to));
 }
 
@@ -118,12 +118,18 @@ function writePredictions(writer: FieldWriter, { signature, parts }: Answer, fro
   writer.endField(field);
 }
 
-/** Of several calls, how long each took. */
-function writeDurations(writer: FieldWriter, { each }: SettledCall, from: number, to: number): void {
-  if (each === undefined) return writer.null();
-  const field = writer.beginArray('float4', to - from);
+/** Of several calls, how long each took, and how much later it was asked. */
+function writeTimes(writer: FieldWriter, { each }: SettledCall, from: number, to: number): void {
+  if (each === undefined) {
+    writer.null();
+    return writer.null();
+  }
+  const durations = writer.beginArray('float4', to - from);
   for (const ms of each.elapsedMs.subarray(from, to)) writer.float4(ms);
-  writer.endField(field);
+  writer.endField(durations);
+  const later = writer.beginArray('int4', to - from);
+  for (const ms of each.laterMs.subarray(from, to)) writer.int4Field(ms);
+  writer.endField(later);
 }
 
 function mostBytesOfKeys(keys: BlockCall['keys']): number {

@@ -11,12 +11,13 @@ import type { SettledCall } from './settled-call.ts';
 
 /** Within so many microseconds calls are taken for asked at once, so that who looks for those of a time finds whole blocks. */
 const MOST_APART_US = 10_000;
+const MICROSECONDS_A_MS = 1000;
 
 export type MergedCalls = SettledCall & { readonly rows: NumberRows; readonly answered: Answer };
 
 /**
  * Calls of few rows that can be kept as if they were one, and all others. Such are alike in all that is known of a call but
- * how long they took and what they are about, and their rows are nothing but numbers.
+ * when they were asked, how long they took and what they are about, and their rows are nothing but numbers.
  */
 export function merged(calls: readonly Keyed<Call>[]): {
   readonly together: Keyed<MergedCalls>[];
@@ -52,20 +53,23 @@ function asOne(calls: readonly Call[]): MergedCalls {
   const { request, answered } = first;
   const { signature } = answered;
   const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
-  const elapsedMs = new Float32Array(length);
+  const instant = calls.reduce((earliest, call) => Math.min(earliest, call.instant), Number.POSITIVE_INFINITY);
+  const [elapsedMs, laterMs] = [new Float32Array(length), new Int32Array(length)];
   let row = 0;
   for (const call of calls) {
-    elapsedMs.fill(call.elapsedMs, row, row + call.rows.length);
-    row += call.rows.length;
+    const end = row + call.rows.length;
+    elapsedMs.fill(call.elapsedMs, row, end);
+    laterMs.fill((call.instant - instant) / MICROSECONDS_A_MS, row, end);
+    row = end;
   }
   const predictions = joined(calls, signature, length);
   return {
     request,
     rows: numbersOf(calls, signature, length),
     answered: { signature, parts: [{ predictions, from: 0, rows: length }] },
-    instant: calls.reduce((first, { instant }) => Math.min(first, instant), Number.POSITIVE_INFINITY),
+    instant,
     elapsedMs: elapsedMs.reduce((most, ms) => Math.max(most, ms)),
-    each: { calls: calls.length, elapsedMs },
+    each: { calls: calls.length, elapsedMs, laterMs },
   };
 }
 

@@ -12,6 +12,6 @@ export type SettledCall = {
   readonly instant: number;
   /** Of several the longest. */
   readonly elapsedMs: number;
-  /** Of several, how many, and for each row how long its call took. */
-  readonly each?: { readonly calls: number; readonly elapsedMs: Float32Array };
+  /** Of several, how many, and for each row how long its call took, and how much later than the first it was asked. */
+  readonly each?: { readonly calls: number; readonly elapsedMs: Float32Array; readonly laterMs: Int32Array };
 };

@@ -101,6 +101,35 @@ describe('calls of a model that is only ever asked online', () => {
     await expectTotals(superuser, 'nameless', { predicted: 2, failed: 0, labeled: 0, mae: null });
   });
 
+  test('are each paired with the label that came next, where one follows the other within milliseconds', async () => {
+    await asked('quick');
+    await alice.query(
+      `select pgscore.set_labels('quick', 'quick_truth', label => 'y', key => 'id', known_at => 'known')`,
+    );
+    await alice.query('alter table quick_truth drop constraint quick_truth_pkey');
+    for (let n = 0; n < 50; n += 1) {
+      await alice.query(`select score('quick', '{"id": 1, "x": 5}')`);
+      await alice.query('insert into quick_truth values (1, 7, clock_timestamp())');
+      // To the millisecond.
+      await alice.query('select pg_sleep(0.0015)');
+    }
+    await expectTotals(superuser, 'quick', { predicted: 50, failed: 0, labeled: 50, mae: 2 });
+  });
+
+  test('are not paired with a label that was known just before, however soon after another call', async () => {
+    await asked('late');
+    await alice.query(
+      `select pgscore.set_labels('late', 'late_truth', label => 'y', key => 'id', known_at => 'known')`,
+    );
+    for (let id = 0; id < 50; id += 1) {
+      await alice.query(`select score('late', jsonb_build_object('id', 1000, 'x', $1::int))`, [id]);
+      await alice.query('insert into late_truth values ($1, 7, clock_timestamp())', [id]);
+      await alice.query('select pg_sleep(0.0015)');
+      await alice.query(`select score('late', jsonb_build_object('id', $1::int, 'x', 1))`, [id]);
+    }
+    await expectTotals(superuser, 'late', { predicted: 100, failed: 0, labeled: 0, mae: null });
+  });
+
   test('are paired by whichever function asks', async () => {
     await asked('ways');
     await labelled('ways');

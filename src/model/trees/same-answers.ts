@@ -2,10 +2,11 @@ import { previousFloat } from '../../lib/float32.ts';
 import { mulberry32, type Random } from '../../lib/random.ts';
 import type { Graph, RunOutput } from '../graph.ts';
 import { testsOf } from './node-table.ts';
+import { FEW } from './tree-machine.ts';
 import type { TreeGraph } from './tree-graph.ts';
 
 const ROWS = 512;
-const SINGLE_ROWS = 64;
+const FEW_RUNS = 60;
 /** Cells of a row, at most, that are drawn beside a threshold: of thousands of columns a tree asks few. */
 const MOST_DRAWS = 400;
 const ODD = [0, -0, 1, -1, 1e15, -1e15, 1e-40, Infinity, -Infinity];
@@ -26,9 +27,9 @@ export async function haveSameAnswers(trees: TreeGraph, reference: Graph, batch:
   return true;
 }
 
-/** Rows of each run: many together, and where any number may come some by themselves, as they are walked in another way. */
+/** Rows of each run: many together, and where any number may come some by themselves and few together, as they are walked in another way. */
 function runsOf(batch: number | null): number[] {
-  if (batch === null) return [ROWS, ...Array.from({ length: SINGLE_ROWS }, () => 1)];
+  if (batch === null) return [ROWS, ...Array.from({ length: FEW_RUNS }, (_, run) => 1 + (run % FEW))];
   return Array.from({ length: Math.ceil(ROWS / batch) }, () => batch);
 }
 

@@ -4,7 +4,7 @@ import { ABREAST, walksOver, type Kind, type Walks } from './tree-walk.ts';
 /** Rows whose cells stay in the processor's cache while one tree after the other is walked. */
 const BLOCK = 512;
 /** So few rows go down eight trees at a time, one after the other: of eight rows down a tree most would be none. */
-const FEW = 6;
+export const FEW = 6;
 /** Deeper trees are looked at now and then: many rows arrive long before the last. */
 const SHALLOW = 8;
 const STEPS = 4;
