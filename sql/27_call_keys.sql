@@ -7,11 +7,7 @@ begin atomic
   -- Of one column, as most keys are, in a third of the time.
   select case when x.part is not null then array[x.part] end from unnest(keys) as x (part) where array_length(keys, 2) = 1
   union all
-  (select case when bool_and(x.part is not null) then array_agg(x.part order by x.n) end
-     from unnest(keys) with ordinality as x (part, n)
-    where array_length(keys, 2) > 1
-    group by (x.n - 1) / array_length(keys, 2)
-    order by (x.n - 1) / array_length(keys, 2));
+  select case when e.key ->> 0 is not null then array(select jsonb_array_elements_text(e.key)) end from jsonb_array_elements(to_jsonb(keys)) as e (key) where array_length(keys, 2) > 1;
 end;
 comment on function pgscore_data._key_rows(text[]) is 'The keys of a block one by one; NULL for a prediction that has none.';
 
@@ -57,7 +53,7 @@ begin
   return pgscore_data._list_keys(array(select m.model_id from pgscore_data.model m), 20000);
 end
 $$;
-comment on function pgscore_data._list_some_keys() is 'Lists keys by themselves, so that the first labels of a model do not wait for those of all its calls. True where there may be more.';
+comment on function pgscore_data._list_some_keys() is 'Lists keys by themselves, so that the first labels of a model do not wait for those of all its calls. True where there may be more; false also where another session has the turn.';
 
 create or replace function pgscore_data._forget_keys() returns void
 language sql volatile

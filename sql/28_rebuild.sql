@@ -260,4 +260,4 @@ begin atomic
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
-comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, features of versions that are gone, and old lines of the logs.';
+comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, features of versions that are gone, keys of calls that are, and old lines of the logs.';

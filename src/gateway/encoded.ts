@@ -35,17 +35,19 @@ type Known = Pick<WatchedVersions, 'get'>;
 
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
   const { together: several, apart } = merged(calls.map((call) => keyedCall(call, versions)));
-  const singles = apart.filter((each) => blockOf(each) === undefined);
-  const all: readonly Keyed<SettledCall>[] = [...several, ...apart];
-  const blocks = all.flatMap((each) => blockOf(each) ?? []);
+  const singles: Keyed<Call>[] = [];
+  const blocks = several.flatMap((each) => blockOf(each) ?? []);
+  for (const each of apart) {
+    const block = blockOf(each);
+    if (block === undefined) singles.push(each);
+    else blocks.push(block);
+  }
+  const kept: SettledCall[] = [...several, ...apart].map(({ call }) => call);
   return {
     rows,
     singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
     blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
-    features: featuresOf(
-      all.map(({ call }) => call),
-      (versionId) => versions.get(versionId)?.featuresWatched ?? false,
-    ),
+    features: featuresOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
 }
 
