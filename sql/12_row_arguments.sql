@@ -55,10 +55,10 @@ comment on function pgscore_models._refuse_array(text) is 'Raises that score() w
 
 -- To an array of records without a type PL/pgSQL says that it takes none: both of these are inlined before it is called. varchar,
 -- which score() gives, decides between this and the one for anyelement.
-create or replace function pgscore_models._score(route pgscore_models._routing, model varchar, features anyarray) returns double precision
+create or replace function pgscore_models._score(version_id int, model varchar, features anyarray) returns double precision
 language sql stable
 as $$ select pgscore_models._refuse_array(pg_catalog.to_json($3)::pg_catalog.text) $$;
-comment on function pgscore_models._score(pgscore_models._routing, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
+comment on function pgscore_models._score(int, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
 
 create or replace function pgscore_models._given(features anyelement) returns jsonb
 language sql stable parallel safe
@@ -95,9 +95,9 @@ declare
   scalar text;
 begin
   foreach scalar in array '{boolean,double precision,date,timestamp with time zone,uuid}'::text[] loop
-    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
+    execute format('create or replace function pgscore_models._score(version_id int, model text, features %s) returns double precision language sql stable set search_path = pg_catalog, pg_temp as %L',
       scalar, 'select pgscore_models._refuse_scalar($3::text)');
-    execute format('comment on function pgscore_models._score(pgscore_models._routing, text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
+    execute format('comment on function pgscore_models._score(int, text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
   end loop;
 end
 $$;

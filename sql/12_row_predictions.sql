@@ -11,17 +11,15 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
-create or replace function pgscore_models._score_any(route pgscore_models._routing, model text, features jsonb) returns double precision
+create or replace function pgscore_models._score_any(version_id int, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer double precision;
+  route constant pgscore_models._routing := pgscore_models._route_to(version_id);
   setting text := current_setting('pgscore.execution', true);
 begin
-  if route.task is null then
-    route := pgscore_models._whole_route(route);
-  end if;
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
@@ -42,15 +40,14 @@ begin
   return answer;
 end
 $$;
-comment on function pgscore_models._score_any(pgscore_models._routing, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
+comment on function pgscore_models._score_any(int, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
 
-drop function if exists pgscore_models._score(pgscore_models._routing, text, record);
 -- score() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
 -- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second, which 50_score_calls.sql makes.
-create or replace function pgscore_models._score(route pgscore_models._routing, model text, features anyelement) returns double precision
+create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
-comment on function pgscore_models._score(pgscore_models._routing, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
+as $$ select pgscore_models._score_row($1, $2, $3, coalesce(pgscore_models._shape(case when false then $3 end), -1)) $$;
+comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
 create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
 language plpgsql volatile parallel restricted cost 10000

@@ -148,7 +148,6 @@ set check_function_bodies = off
 as $$
 declare
   branches text;
-  outdated text;
 begin
   if not pgscore_data._may_use_type(relation) then
     return;
@@ -166,18 +165,15 @@ begin
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
-  foreach outdated in array case when branches is null then '{text,name}' else '{text}' end::text[] loop
-    if to_regprocedure(format('pgscore_models._score(pgscore_models._routing, %s, %s)', outdated, relation)) is not null then
-      execute format('drop function pgscore_models._score(pgscore_models._routing, %s, %s)', outdated, relation);
-    end if;
-  end loop;
-  if branches is not null then
+  if branches is null then
+    execute format('drop function if exists pgscore_models._score(int, name, %s)', relation);
+  else
     -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
-    execute format('create or replace function pgscore_models._score(route pgscore_models._routing, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+    execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
       relation, format('select case $2::text %s else pgscore_models._score($1, $2::text, pgscore_models._features($3)) end', branches));
-    execute format('comment on function pgscore_models._score(pgscore_models._routing, name, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
-    execute format('revoke all on function pgscore_models._score(pgscore_models._routing, name, %s) from public', relation);
-    execute format('grant execute on function pgscore_models._score(pgscore_models._routing, name, %s) to pgscore_user', relation);
+    execute format('comment on function pgscore_models._score(int, name, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
+    execute format('revoke all on function pgscore_models._score(int, name, %s) from public', relation);
+    execute format('grant execute on function pgscore_models._score(int, name, %s) to pgscore_user', relation);
   end if;
 end
 $$;

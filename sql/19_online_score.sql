@@ -49,8 +49,11 @@ begin
   began constant timestamptz := clock_timestamp();
 begin
   begin
-    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
-    if (asked_by = session_user or asked_by = current_setting('role') or pgscore_data._check_asker(asked_by)) and pgscore_dblink.dblink_error_message('pgscore') is not null then
+    if asked_by <> session_user and asked_by <> current_setting('role') then
+      perform pgscore_data._check_asker(asked_by);
+    end if;
+    -- Raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
+    if pgscore_dblink.dblink_error_message('pgscore') is not null then
       return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception

@@ -283,10 +283,10 @@ test('a version that is dropped leaves nothing behind', async () => {
 
 test('a hundred versions are found by halving', async () => {
   const { rows } = await superuser.query<{ calls: string }>(
-    `select pgscore_data._score_calls(array(select generate_series(1, 100)), array(select generate_series(1, 50)), 'json(features)', 'true', 'features::text') as calls`,
+    `select pgscore_data._score_calls(array(select generate_series(1, 100)), array(select generate_series(1, 50)), 'json(features)', 'true', '{true}', '{features::text}') as calls`,
   );
   const calls = rows[0]?.calls ?? '';
   expect(calls.match(/_v\d+_online_score\(features::text\)/g)).toHaveLength(100);
   expect(calls.match(/_v\d+_json\(features\)/g)).toHaveLength(50);
-  expect(calls).toContain('if route.version_id operator(pg_catalog.<) 51 then');
+  expect(calls).toContain('if version_id operator(pg_catalog.<) 51 then');
 });

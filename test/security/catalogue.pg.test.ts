@@ -27,7 +27,7 @@ const INLINED = [
 ];
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
-const QUALIFIED = ['pgscore_models._score', 'pgscore_models._score_row', 'pgscore_models._version_only'];
+const QUALIFIED = ['pgscore_models._score', 'pgscore_models._score_row', 'pgscore_models._version_of'];
 
 /** Asks the catalogue for what must not be there. */
 async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {
@@ -87,9 +87,9 @@ describe('functions', () => {
       'pgscore_models._feature_names(integer)',
       'pgscore_models._refuse_column(regtype,text,text)',
       'pgscore_models._route(text)',
+      'pgscore_models._route_to(integer)',
       'pgscore_models._rows_writer(integer,regtype)',
       'pgscore_models._version_name(integer)',
-      'pgscore_models._whole_route(pgscore_models._routing)',
     ]);
   });
 });
