@@ -166,7 +166,10 @@ begin
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
   if branches is null then
-    execute format('drop function if exists pgscore_models._score(int, name, %s)', relation);
+    -- As DROP IF EXISTS would say where there is none.
+    if to_regprocedure(format('pgscore_models._score(int, name, %s)', relation)) is not null then
+      execute format('drop function pgscore_models._score(int, name, %s)', relation);
+    end if;
   else
     -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
     execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',

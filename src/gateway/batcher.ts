@@ -4,6 +4,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
 import type { ModelSession } from '../model/session.ts';
+import type { Part } from './answer.ts';
 import type { Call } from './call.ts';
 import { FairTurns, type Turn } from './fair-turns.ts';
 import type { Run } from './online-models.ts';
@@ -50,7 +51,11 @@ export class Batcher {
     const { versionId } = call.request;
     const waiting = this.#waiting.get(versionId);
     const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
-    if (waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session)) return;
+    const isAnswered = waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session);
+    if (!isAnswered) this.#queue(versionId, call);
+  }
+
+  #queue(versionId: number, call: Call): void {
     call.onSettled(() => this.#waiting.get(versionId)?.delete(call));
     this.#wait(versionId, call);
   }
@@ -67,10 +72,11 @@ export class Batcher {
   /** False where the model can't answer in this turn of the event loop. */
   #runAtOnce(call: Call, session: ModelSession): boolean {
     try {
-      const predictions = session.predictRowsAtOnce(call.rows);
-      if (predictions === undefined) return false;
-      this.#options.onRun(predictions.rows);
-      deal([{ call, rows: call.take(predictions.rows) }], predictions, session);
+      const answered = session.predictRowsAtOnce(call.rows);
+      if (answered === undefined) return false;
+      const { length } = call.rows;
+      this.#options.onRun(length);
+      settle(call, { ...answered, rows: call.take(length).length }, session);
     } catch (error) {
       call.fail(runFailure(error));
     }
@@ -137,25 +143,35 @@ export class Batcher {
 
 type OneRun = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
 
-/** Rows of JSON are run together; a call of numbers has many, and is run by itself. */
+/** One of all rows of numbers, and one of all rows of JSON. */
 function runsOf(turns: readonly Turn<Call, FeatureRows>[]): OneRun[] {
-  const alone = turns.filter(({ rows }) => rows instanceof NumberRows);
-  const together = turns.filter((turn): turn is Turn<Call, readonly JsonRow[]> => !(turn.rows instanceof NumberRows));
-  const runs = alone.map((turn): OneRun => ({ turns: [turn], rows: turn.rows }));
-  if (together.length === 0) return runs;
-  return [{ turns: together, rows: together.flatMap(({ rows }) => rows) }, ...runs];
+  const json: Turn<Call, readonly JsonRow[]>[] = [];
+  const numbers: Turn<Call, NumberRows>[] = [];
+  for (const { call, rows } of turns) {
+    if (rows instanceof NumberRows) numbers.push({ call, rows });
+    else json.push({ call, rows });
+  }
+  const runs: OneRun[] = [];
+  if (json.length > 0) runs.push({ turns: json, rows: json.flatMap(({ rows }) => rows) });
+  if (numbers.length > 0) runs.push({ turns: numbers, rows: NumberRows.joined(numbers.map(({ rows }) => rows)) });
+  return runs;
 }
 
 /** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */
-function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, { signature }: ModelSession): void {
+function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, session: ModelSession): void {
   let from = 0;
   for (const { call, rows } of batch) {
-    const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows.length);
-    const error = predictions.errors.get(from + bad);
-    if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.rows.length));
-    else call.add({ predictions, from, rows: rows.length }, signature);
+    settle(call, { predictions, from, rows: rows.length }, session);
     from += rows.length;
   }
+}
+
+function settle(call: Call, part: Part, { signature }: ModelSession): void {
+  const { predictions, from, rows } = part;
+  const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows);
+  const error = predictions.errors.get(from + bad);
+  if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.rows.length));
+  else call.add(part, signature);
 }
 
 function firstBad({ errors }: Predictions, from: number, rows: number): number {

@@ -78,6 +78,7 @@ export class Call {
   take(most: number): FeatureRows {
     const from = this.#taken;
     this.#taken = Math.min(from + most, this.rows.length);
+    if (from === 0 && this.#taken === this.rows.length) return this.rows;
     return this.rows.slice(from, this.#taken);
   }
 

@@ -14,15 +14,14 @@ import {
 } from './call-fields.ts';
 import type { Call } from './call.ts';
 import type { Keyed } from './keyed.ts';
-import { areNumbers } from './match-features.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
-export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key`;
+export const COLUMNS = `${CALL_COLUMNS}, inputs, score, label, probabilities, error, key`;
 const FIELDS = COLUMNS.split(',').length;
 
 /** Bytes of a tuple without its texts and arrays: fields, lengths, the score, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 7 + 8 + 3 * 20;
+const FIXED_BYTES = 2 + 4 * 6 + 8 + 2 * 20;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
@@ -38,23 +37,13 @@ export function encodeCalls(calls: readonly Keyed<Call>[]): EncodedCalls {
   return { bytes: writer.written(), ends };
 }
 
-/** What is kept of the rows of a call: their features, if anything, and what each is about. */
-type Given = { readonly inputs: Inputs | undefined; readonly keys: Keyed<Call>['keys'] };
+/** What is kept of the rows of a call: what was given for each, as JSON, if anything, and what each is about. */
+type Given = { readonly inputs: readonly (string | null)[]; readonly keys: Keyed<Call>['keys'] };
 
-/** What was given, for each row: nothing, numbers in the order of these features, or JSON where there is more than numbers. */
-type Inputs = {
-  readonly features: readonly Feature[];
-  readonly rows: readonly JsonRow[];
-  readonly texts: readonly (string | null | undefined)[];
-};
-
-function inputsOf({ settled, request, rows }: Call): Inputs | undefined {
-  if (settled === undefined || settled instanceof WireError || rows instanceof NumberRows || !request.inputs)
-    return undefined;
-  const { features } = settled.signature;
-  const short = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
-  const texts = rows.map((row) => (short && areNumbers(row, features) ? undefined : textOf(row, features)));
-  return { features, rows, texts };
+/** Rows of numbers have columns of their own, in blocks. */
+function inputsOf({ answered, request, rows }: Call): (string | null)[] {
+  if (answered === undefined || rows instanceof NumberRows || !request.inputs) return [];
+  return rows.map((row) => textOf(row, answered.signature.features));
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
@@ -68,9 +57,9 @@ function mostBytesOf(call: Call, given: Given | undefined): number {
   if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
   const { classLabels } = settled.signature;
   const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
-  const { inputs, keys = [] } = given ?? {};
-  const numbers = bytesOfNumbers((inputs?.features.length ?? 0) + classLabels.length);
-  const texts = inputs?.texts.reduce((sum, text) => sum + bytesOf(text ?? null), 0) ?? 0;
+  const { inputs = [], keys = [] } = given ?? {};
+  const numbers = bytesOfNumbers(classLabels.length);
+  const texts = inputs.reduce((sum, text) => sum + bytesOf(text), 0);
   const keyBytes = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + 4 + bytesOf(part), sum), 0);
   return rows.length * (shared + label + numbers) + texts + keyBytes;
 }
@@ -79,7 +68,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   const { settled } = call;
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
-    for (let field = 0; field < 5; field += 1) writer.null();
+    for (let field = 0; field < 4; field += 1) writer.null();
     writer.text(storable(settled?.message ?? ''));
     return writer.null();
   }
@@ -87,7 +76,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   for (const part of settled.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
-      writeInputs(writer, given?.inputs, row);
+      writeInputs(writer, given?.inputs[row] ?? null);
       writePrediction(writer, settled, part, at);
       writer.null();
       writeKey(writer, given?.keys[row] ?? null);
@@ -100,22 +89,9 @@ function writeShared(writer: FieldWriter, call: Call): void {
   writeCallFields(writer, call);
 }
 
-function writeInputs(writer: FieldWriter, inputs: Inputs | undefined, row: number): void {
-  const text = inputs === undefined ? null : inputs.texts[row];
-  if (inputs !== undefined && text === undefined) writeFeatures(writer, inputs, row);
-  else writer.null();
-  if (typeof text === 'string') writer.jsonb(text);
-  else writer.null();
-}
-
-function writeFeatures(writer: FieldWriter, { features, rows }: Inputs, row: number): void {
-  const field = writer.beginArray('float8', features.length);
-  for (const { name } of features) {
-    const value = rows[row]?.[name];
-    if (typeof value === 'number') writer.float8(value);
-    else writer.null();
-  }
-  writer.endField(field);
+function writeInputs(writer: FieldWriter, text: string | null): void {
+  if (text === null) writer.null();
+  else writer.jsonb(text);
 }
 
 function writePrediction(writer: FieldWriter, { signature: { classLabels } }: Answer, part: Part, at: number): void {

@@ -5,25 +5,20 @@ import type { Feature } from '../model/signature.ts';
 import { missingFeature, rowRefusal, shown } from './row-refusal.ts';
 import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
+const NOT_REALS: ReadonlySet<number> = new Set();
+const ROOM = 4096;
+let room = new Float64Array(ROOM);
+let taken = 0;
+
 /**
- * Rows with a key for each feature as the model names it: those given where they have them, else such that take a key
- * which differs in case only, where there is one. Refuses rows that lack a feature, and values that nest: they would be
- * turned to text by recursion. Rows of numbers have the features' order already.
+ * Rows as the model takes them: numbers, where all their features are; others with a key for each feature as the model names
+ * it, those given where they have them, else such that take a key which differs in case only, where there is one. Refuses
+ * rows that lack a feature, and values that nest: they would be turned to text by recursion. Rows of numbers have the
+ * features' order already.
  */
 export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): FeatureRows {
   if (rows instanceof NumberRows) return checkNumbers(rows, features);
-  let matched: JsonRow[] | undefined;
-  rows.forEach((row, index) => {
-    if (areNumbers(row, features)) return;
-    const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
-    for (const feature of features) {
-      const value = fit[feature.name];
-      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), index, rows.length);
-    }
-    if (fit !== row) matched ??= [...rows];
-    if (matched !== undefined) matched[index] = fit;
-  });
-  return matched ?? rows;
+  return (takesNumbers(features) ? numbersOf(rows, features) : undefined) ?? matched(rows, features);
 }
 
 function checkNumbers(rows: NumberRows, features: readonly Feature[]): NumberRows {
@@ -32,17 +27,51 @@ function checkNumbers(rows: NumberRows, features: readonly Feature[]): NumberRow
 }
 
 /** Whether each feature is one number. */
-export function takesNumbers(features: readonly Feature[]): boolean {
-  return features.every(({ type, width }) => width === 1 && type !== 'string' && type !== 'bool');
+function takesNumbers(features: readonly Feature[]): boolean {
+  for (const { type, width } of features) if (width !== 1 || type === 'string' || type === 'bool') return false;
+  return true;
 }
 
-/** Whether each feature is there as a number or NULL, which is most rows, and cheaper to ask than whether it is there. */
-export function areNumbers(row: JsonRow, features: readonly Feature[]): boolean {
-  for (const { name } of features) {
-    const value = row[name];
-    if (typeof value !== 'number' && value !== null) return false;
+/** Undefined where a feature is missing, or is no number and not NULL. What JSON makes infinite is past every number. */
+function numbersOf(rows: readonly JsonRow[], features: readonly Feature[]): NumberRows | undefined {
+  const values = roomFor(rows.length * features.length);
+  let nulls: Uint8Array | null = null;
+  let at = 0;
+  for (const row of rows) {
+    for (const { name } of features) {
+      const value = row[name];
+      if (Number.isFinite(value)) values[at] = value as number;
+      else if (value === null) (nulls ??= new Uint8Array(values.length))[at] = 1;
+      else return undefined;
+      at += 1;
+    }
   }
-  return true;
+  return new NumberRows(rows.length, features.length, values, nulls, NOT_REALS);
+}
+
+function matched(rows: readonly JsonRow[], features: readonly Feature[]): readonly JsonRow[] {
+  let renewed: JsonRow[] | undefined;
+  rows.forEach((row, index) => {
+    const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
+    for (const feature of features) {
+      const value = fit[feature.name];
+      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), index, rows.length);
+    }
+    if (fit !== row) renewed ??= [...rows];
+    if (renewed !== undefined) renewed[index] = fit;
+  });
+  return renewed ?? rows;
+}
+
+/** A part of a larger one: to make an array for each row takes longer than to fill it. */
+function roomFor(numbers: number): Float64Array {
+  if (numbers > ROOM / 8) return new Float64Array(numbers);
+  if (taken + numbers > ROOM) {
+    room = new Float64Array(ROOM);
+    taken = 0;
+  }
+  taken += numbers;
+  return room.subarray(taken - numbers, taken);
 }
 
 function fits(row: JsonRow, features: readonly Feature[]): boolean {

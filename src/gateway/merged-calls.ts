@@ -6,9 +6,10 @@ import type { Answer } from './answer.ts';
 import { bytesOfNumbers, MOST_INPUT_BYTES } from './call-fields.ts';
 import type { Call } from './call.ts';
 import type { Keyed } from './keyed.ts';
-import { areNumbers, takesNumbers } from './match-features.ts';
 import type { SettledCall } from './settled-call.ts';
 
+/** Of more rows of numbers, a call is better kept by itself. */
+const FEW_ROWS = 64;
 /** Within so many microseconds calls are taken for asked at once, so that who looks for those of a time finds whole blocks. */
 const MOST_APART_US = 10_000;
 const MICROSECONDS_A_MS = 1000;
@@ -35,10 +36,8 @@ export function merged(calls: readonly Keyed<Call>[]): {
 }
 
 function isPlain({ answered, rows }: Call): boolean {
-  if (answered === undefined || rows instanceof NumberRows) return false;
-  const { features } = answered.signature;
-  const isShort = bytesOfNumbers(features.length) <= MOST_INPUT_BYTES;
-  return isShort && takesNumbers(features) && rows.every((row) => areNumbers(row, features));
+  if (answered === undefined || !(rows instanceof NumberRows)) return false;
+  return rows.length <= FEW_ROWS && !rows.haveReals && bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES;
 }
 
 /** No name of a role has a zero byte in it. */
@@ -65,28 +64,12 @@ function asOne(calls: readonly Call[]): MergedCalls {
   const predictions = joined(calls, signature, length);
   return {
     request,
-    rows: numbersOf(calls, signature, length),
+    rows: NumberRows.joined(calls.flatMap(({ rows }) => (rows instanceof NumberRows ? [rows] : []))),
     answered: { signature, parts: [{ predictions, from: 0, rows: length }] },
     instant,
     elapsedMs: elapsedMs.reduce((most, ms) => Math.max(most, ms)),
     each: { calls: calls.length, elapsedMs, laterMs },
   };
-}
-
-function numbersOf(calls: readonly Call[], { features }: Signature, length: number): NumberRows {
-  const width = features.length;
-  const values = new Float64Array(length * width);
-  let nulls: Uint8Array | null = null;
-  let at = 0;
-  for (const row of calls.flatMap(({ rows }) => (rows instanceof NumberRows ? [] : rows))) {
-    for (const { name } of features) {
-      const value = row[name];
-      if (typeof value === 'number') values[at] = value;
-      else (nulls ??= new Uint8Array(values.length))[at] = 1;
-      at += 1;
-    }
-  }
-  return new NumberRows(length, width, values, nulls, new Set());
 }
 
 function joined(calls: readonly Call[], signature: Signature, length: number): Predictions {

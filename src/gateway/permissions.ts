@@ -11,7 +11,9 @@ const MOST_KEPT = 10_000;
  */
 export class Permissions {
   readonly #ask: Permission;
-  readonly #permitted = new Map<string, number>();
+  /** Until when, by role and version. */
+  readonly #permitted = new Map<string, Map<number, number>>();
+  #kept = 0;
   readonly #asked = new Map<string, Promise<boolean>>();
 
   constructor(ask: Permission) {
@@ -20,7 +22,7 @@ export class Permissions {
 
   /** Whether it is remembered that she may. */
   known(role: string, versionId: number): boolean {
-    const until = this.#permitted.get(keyOf(role, versionId));
+    const until = this.#permitted.get(role)?.get(versionId);
     return until !== undefined && until > performance.now();
   }
 
@@ -36,13 +38,22 @@ export class Permissions {
     const until = performance.now() + KEPT_MS;
     try {
       const permitted = await this.#ask(role, versionId);
-      if (this.#permitted.size >= MOST_KEPT) this.#permitted.clear();
-      if (permitted) this.#permitted.set(key, until);
-      else this.#permitted.delete(key);
+      if (permitted) this.#keep(role, versionId, until);
+      else this.#permitted.get(role)?.delete(versionId);
       return permitted;
     } finally {
       this.#asked.delete(key);
     }
+  }
+
+  #keep(role: string, versionId: number, until: number): void {
+    if (this.#kept >= MOST_KEPT) {
+      this.#permitted.clear();
+      this.#kept = 0;
+    }
+    const versions = this.#permitted.get(role) ?? new Map<number, number>();
+    this.#permitted.set(role, versions.set(versionId, until));
+    this.#kept += 1;
   }
 }
 

@@ -42,6 +42,7 @@ export class Recorder {
   #encoded: Encoded[] = [];
   #dropped = 0;
   #encoding: NodeJS.Immediate | undefined;
+  #isRenewing = false;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
   #hurried = false;
@@ -83,7 +84,23 @@ export class Recorder {
 
   #encodeEarly(): void {
     this.#encoding = undefined;
-    if (this.#calls.every(({ request }) => this.#versions.isFresh(request.versionId))) this.#encode();
+    const stale = this.#staleVersions();
+    if (stale.size === 0) this.#encode();
+    else if (!this.#isRenewing) void this.#renew(stale);
+  }
+
+  /** Where that fails, or there are others meanwhile, the calls wait until they are written. */
+  async #renew(stale: ReadonlySet<number>): Promise<void> {
+    this.#isRenewing = true;
+    await this.#versions.renew(stale).catch(() => undefined);
+    this.#isRenewing = false;
+    if (this.#staleVersions().size === 0) this.#encode();
+  }
+
+  #staleVersions(): Set<number> {
+    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
+    for (const versionId of versionIds) if (this.#versions.isFresh(versionId)) versionIds.delete(versionId);
+    return versionIds;
   }
 
   #encode(): void {

@@ -19,10 +19,15 @@ export type Body = {
 /** A long body that was looked through: what it will take of memory, and how it is read, step by step. */
 export type LongBody = { readonly bytes: number; readonly read: () => Iterator<void, Body> };
 
+const PLACED = 'from ';
 /** Which rows they are of those that the caller has. */
 const PLACE = /^from (?<first>\d{1,9}) of (?<of>\d{1,9})\n/;
 
+const NOTHING_ELSE: About = {};
+
 export function readBody(text: string, mostRows: number): Body {
+  // One row, most of all, without what it takes to say which of several they are.
+  if (!text.startsWith(PLACED)) return readRows(text, mostRows);
   const { place, rows } = placed(text);
   return among(place, () => ({ ...readRows(rows, mostRows), place }));
 }
@@ -70,7 +75,7 @@ function* readPieces(pieces: Iterable<string>, mostRows: number, place: Place | 
 }
 
 function placed(text: string): { place: Place | undefined; rows: string } {
-  const found = text.startsWith('from ') ? PLACE.exec(text.slice(0, 40)) : null;
+  const found = text.startsWith(PLACED) ? PLACE.exec(text.slice(0, 40)) : null;
   if (found === null) return { place: undefined, rows: text };
   const place = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
   return { place, rows: text.slice(found[0].length) };
@@ -90,7 +95,7 @@ function readRows(text: string, mostRows: number): Body {
     checkLength(sent.rows.length, mostRows);
     return sent;
   }
-  return { rows: checkRows(parse(text), mostRows), about: {} };
+  return { rows: checkRows(parse(text), mostRows), about: NOTHING_ELSE };
 }
 
 function numbersOf(text: string): SentNumbers {

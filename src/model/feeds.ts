@@ -14,7 +14,7 @@ import type { TextCache } from './text-cache.ts';
  * The tensors of a batch, one an input, and the rows that can't be scored. Those rows hold the values of a good one, so
  * that a bad value never reaches the model; where `errors` has every row, the tensors mean nothing.
  */
-export type Feeds = { readonly rows: number; readonly feeds: Feed[]; readonly errors: Map<number, RowError> };
+export type Feeds = { readonly rows: number; readonly feeds: Feed[]; readonly errors: ReadonlyMap<number, RowError> };
 
 /**
  * Turns the columns of a batch into the tensors of a model. `unread` are rows that the reader of the batch gave up: their

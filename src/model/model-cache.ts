@@ -7,6 +7,8 @@ export class ModelCache {
   readonly #limit: number;
   readonly #entries = new Map<number, Entry>();
   #used = 0;
+  /** The one that was used last. */
+  #latest: number | undefined;
 
   constructor(limitBytes: number) {
     this.#limit = limitBytes;
@@ -26,6 +28,7 @@ export class ModelCache {
   async put(versionId: number, session: ModelSession, bytes: number): Promise<void> {
     await this.#makeRoom(bytes);
     this.#entries.set(versionId, { session, bytes });
+    this.#latest = versionId;
     this.#used += bytes;
   }
 
@@ -46,8 +49,12 @@ export class ModelCache {
   known(versionId: number): ModelSession | undefined {
     const known = this.#entries.get(versionId);
     if (known === undefined) return undefined;
-    this.#entries.delete(versionId);
-    this.#entries.set(versionId, known);
+    // To put it where it is leaves garbage, which one that is asked for again and again makes much of.
+    if (this.#latest !== versionId) {
+      this.#entries.delete(versionId);
+      this.#entries.set(versionId, known);
+      this.#latest = versionId;
+    }
     return known.session;
   }
 

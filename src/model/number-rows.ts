@@ -25,8 +25,41 @@ export class NumberRows {
     this.#reals = reals;
   }
 
+  /** Rows of several calls, at least one, one behind the other. Which of them were reals is not told. */
+  static joined([first, ...others]: readonly NumberRows[]): NumberRows {
+    if (first === undefined) throw new Error('there are no rows to be joined');
+    if (others.length === 0) return first;
+    const several = [first, ...others];
+    const { width } = first;
+    const length = several.reduce((sum, rows) => sum + rows.length, 0);
+    const values = new Float64Array(length * width);
+    const nulls = several.some((rows) => rows.#nulls !== null) ? new Uint8Array(values.length) : null;
+    let at = 0;
+    for (const rows of several) {
+      values.set(rows.#values, at);
+      if (rows.#nulls !== null) nulls?.set(rows.#nulls, at);
+      at += rows.#values.length;
+    }
+    return new NumberRows(length, width, values, nulls, new Set());
+  }
+
+  get haveReals(): boolean {
+    return this.#reals.size > 0;
+  }
+
   get areReals(): boolean {
     return this.#reals.size === this.width;
+  }
+
+  /** Whether it is a number that is nothing special: no NULL, and less than `limit` from zero. */
+  isWithin(row: number, feature: number, limit: number): boolean {
+    const at = row * this.width + feature;
+    return Math.abs(this.#values[at] ?? Number.NaN) < limit && this.#nulls?.[at] !== 1;
+  }
+
+  /** Any number where it is NULL. */
+  at(row: number, feature: number): number {
+    return this.#values[row * this.width + feature] ?? Number.NaN;
   }
 
   get(row: number, feature: number): number | null {

@@ -1,7 +1,7 @@
 import type { FeatureSlot } from './feature-slot.ts';
 import { settleMissing } from './feature-slot.ts';
 import { emptyFeed } from './feed.ts';
-import type { Cells } from './feed.ts';
+import type { Cells, Feed } from './feed.ts';
 import { coverBadRows } from './feeds.ts';
 import type { Feeds } from './feeds.ts';
 import type { JsonRow } from './json-rows.ts';
@@ -9,28 +9,36 @@ import { NumberRows, type FeatureRows } from './number-rows.ts';
 import type { RowError } from './row-error.ts';
 import type { Feature, Signature, TensorType } from './signature.ts';
 
+const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();
+
 /**
  * The tensors of rows that came with a call: of numbers, or as JSON, each with a key for every feature. As strict as the
  * compiled functions are: a text is no number and a number no text. Past the detour by way of Arrow, which costs a single
  * row more than its model.
+ *
+ * @param feeds for so many rows, whose values are written over
  */
-export function rowFeeds(rows: FeatureRows, { inputs, features }: Pick<Signature, 'inputs' | 'features'>): Feeds {
-  const errors = new Map<number, RowError>();
+export function rowFeeds(
+  rows: FeatureRows,
+  { inputs, features }: Pick<Signature, 'inputs' | 'features'>,
+  feeds = inputs.map((input) => emptyFeed(input, rows.length)),
+): Feeds {
+  let errors: Map<number, RowError> | undefined;
   const reject = (row: number, error: RowError): void => {
+    errors ??= new Map();
     if (!errors.has(row)) errors.set(row, error);
   };
-  const feeds = inputs.map((input) => {
-    const feed = emptyFeed(input, rows.length);
-    features.forEach((feature, index) => {
-      if (feature.input !== input.name) return;
-      const slot = { feature, feed, rows: rows.length, reject };
-      if (rows instanceof NumberRows) fillColumn(rows, index, slot);
-      else fill(rows, slot);
-    });
-    return feed;
-  });
-  coverBadRows(feeds, rows.length, errors);
-  return { rows: rows.length, feeds, errors };
+  for (const feed of feeds) {
+    let index = -1;
+    for (const feature of features) {
+      index += 1;
+      if (feature.input !== feed.input.name) continue;
+      if (rows instanceof NumberRows) fillColumn(rows, index, feature, feed, reject);
+      else fill(rows, { feature, feed, rows: rows.length, reject });
+    }
+  }
+  coverBadRows(feeds, rows.length, errors ?? NO_ERRORS);
+  return { rows: rows.length, feeds, errors: errors ?? NO_ERRORS };
 }
 
 function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
@@ -40,9 +48,20 @@ function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
   rows.forEach((row, index) => put(slot, cells, index, row[feature.name]));
 }
 
-function fillColumn(rows: NumberRows, column: number, slot: FeatureSlot): void {
-  const cells: Cells = slot.feed.data;
-  for (let row = 0; row < rows.length; row += 1) putValue(slot, cells, row, 0, rows.get(row, column));
+function fillColumn(
+  rows: NumberRows,
+  column: number,
+  feature: Feature,
+  feed: Feed,
+  reject: FeatureSlot['reject'],
+): void {
+  const cells: Cells = feed.data;
+  const { width } = feed.input;
+  const limit = feature.type === 'float32' ? LARGEST_FLOAT32 : 0;
+  for (let row = 0; row < rows.length; row += 1) {
+    if (rows.isWithin(row, column, limit)) cells[row * width + feature.position] = rows.at(row, column);
+    else putValue({ feature, feed, rows: rows.length, reject }, cells, row, 0, rows.get(row, column));
+  }
 }
 
 type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => void;

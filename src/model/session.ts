@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { paddedRowsOf, rowsOf } from './feed.ts';
+import { emptyFeed, paddedRowsOf, rowsOf } from './feed.ts';
 import type { Feed } from './feed.ts';
 import { buildFeeds } from './feeds.ts';
 import type { Feeds } from './feeds.ts';
@@ -23,6 +23,12 @@ export type SessionOptions = {
   threads?: number;
 };
 
+/** Predictions of some rows, from one on, among those of others. */
+export type PredictionsAmong = { readonly predictions: Predictions; readonly from: number };
+
+/** Arrays for so many rows are made at once: to make them for each takes as long as to walk its trees. */
+const ROOM_ROWS = 128;
+
 /** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
 export class ModelSession {
   readonly signature: Signature;
@@ -31,6 +37,9 @@ export class ModelSession {
   readonly #read: OutputReader;
   readonly #texts = new TextCache();
   #refusals = 0;
+  #oneRow: Feed[] | undefined;
+  #room: Predictions | undefined;
+  #taken = 0;
 
   constructor(graph: Graph, signature: Signature) {
     this.signature = signature;
@@ -66,18 +75,36 @@ export class ModelSession {
     return this.#predict(rowFeeds(rows, this.signature));
   }
 
-  /** The same in this turn of the event loop; undefined where the model can't. */
-  predictRowsAtOnce(given: FeatureRows): Predictions | undefined {
+  /** The same in this turn of the event loop, among those of other calls, from a row on; undefined where the model can't. */
+  predictRowsAtOnce(given: FeatureRows): PredictionsAmong | undefined {
     if (this.#graph.runAtOnce === undefined || this.signature.batch !== null) return undefined;
-    const { rows, feeds, errors } = rowFeeds(given, this.signature);
-    const predictions = emptyPredictions(this.signature, rows, errors);
-    if (errors.size < rows) this.#read(this.#graph.runAtOnce(feeds, rows), 0, rows, predictions);
-    if (errors.size > 0) blankErrors(predictions);
-    return predictions;
+    const { rows, feeds, errors } = this.#feedsOf(given);
+    const { predictions, from } = this.#roomFor(rows);
+    for (const [row, error] of errors) predictions.errors.set(from + row, error);
+    if (errors.size < rows) this.#read(this.#graph.runAtOnce(feeds, rows), from, rows, predictions);
+    if (predictions.errors.size > 0) blankErrors(predictions);
+    return { predictions, from };
+  }
+
+  #feedsOf(given: FeatureRows): Feeds {
+    if (given.length > 1) return rowFeeds(given, this.signature);
+    this.#oneRow ??= this.signature.inputs.map((input) => emptyFeed(input, 1));
+    return rowFeeds(given, this.signature, this.#oneRow);
+  }
+
+  #roomFor(rows: number): PredictionsAmong {
+    if (rows > ROOM_ROWS) return { predictions: emptyPredictions(this.signature, rows, new Map()), from: 0 };
+    if (this.#room === undefined || this.#taken + rows > ROOM_ROWS) {
+      this.#room = emptyPredictions(this.signature, ROOM_ROWS, new Map());
+      this.#taken = 0;
+    }
+    const from = this.#taken;
+    this.#taken += rows;
+    return { predictions: this.#room, from };
   }
 
   async #predict({ rows, feeds, errors }: Feeds): Promise<Predictions> {
-    const predictions = emptyPredictions(this.signature, rows, errors);
+    const predictions = emptyPredictions(this.signature, rows, new Map(errors));
     if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
     blankErrors(predictions);
     return predictions;

@@ -5,6 +5,8 @@ import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../src/gateway/permissions.ts';
 import { ScoreDesk } from '../../src/gateway/score-desk.ts';
 import type { WireError } from '../../src/gateway/wire-error.ts';
+import { NumberRows, type FeatureRows } from '../../src/model/number-rows.ts';
+import type { Predictions } from '../../src/model/predictions.ts';
 import type { ModelSession } from '../../src/model/session.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SIGNATURE } from './test-server.ts';
@@ -17,8 +19,8 @@ function slowModel() {
   const session = {
     signature: SIGNATURE,
     predictRowsAtOnce: () => undefined,
-    predictRows: async (given: readonly { x: number }[]) => {
-      const rows = given.map(({ x }) => x);
+    predictRows: async (given: FeatureRows) => {
+      const rows = xsOf(given);
       await new Promise<void>((finish) => runs.push({ rows, finish }));
       const bad = rows.flatMap((x, row) =>
         x < 0 ? [[row, { code: 'refused_by_model', message: 'x < 0' }] as const] : [],
@@ -81,18 +83,24 @@ export function stage({
   return { runs, run, batches, settled, desk, score };
 }
 
+function xsOf(rows: FeatureRows): number[] {
+  return Array.from({ length: rows.length }, (_, row) =>
+    Number(rows instanceof NumberRows ? rows.get(row, 0) : rows[row]?.['x']),
+  );
+}
+
 /** A model that answers in the same turn of the event loop. */
-const predictAtOnce = (rows: readonly { x: number }[]) => ({
+const predict = (rows: FeatureRows): Predictions => ({
   rows: rows.length,
-  score: Float64Array.from(rows, ({ x }) => x),
+  score: Float64Array.from(xsOf(rows)),
   label: null,
   probabilities: null,
   errors: new Map(),
 });
 export const COMPUTED = {
   signature: SIGNATURE,
-  predictRowsAtOnce: predictAtOnce,
-  predictRows: (rows: readonly { x: number }[]) => Promise.resolve(predictAtOnce(rows)),
+  predictRowsAtOnce: (rows: FeatureRows) => ({ predictions: predict(rows), from: 0 }),
+  predictRows: (rows: FeatureRows) => Promise.resolve(predict(rows)),
 } as unknown as ModelSession;
 
 export const range = (from: number, to: number): number[] =>

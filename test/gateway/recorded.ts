@@ -2,9 +2,11 @@ import { Call } from '../../src/gateway/call.ts';
 import { BLOCK_COLUMNS } from '../../src/gateway/encode-blocks.ts';
 import { COLUMNS } from '../../src/gateway/encode-calls.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
+import { matchFeatures } from '../../src/gateway/match-features.ts';
 import type { Watching } from '../../src/gateway/record.ts';
 import type { JsonRow } from '../../src/model/json-rows.ts';
 import { NumberRows } from '../../src/model/number-rows.ts';
+import type { Feature } from '../../src/model/signature.ts';
 import { answer } from './test-server.ts';
 
 /** A call whose rows are not numbers alone, so that it is kept by itself. */
@@ -16,7 +18,7 @@ export function settledCall(rows: number, id = 'r', versionId = 1): Call {
   );
 }
 
-/** A call of plain rows of JSON. */
+/** A call of plain rows of JSON, which were matched to their features. */
 export function settledPlain(rows: number, id = 'r', inputs = true): Call {
   return settled(
     Array.from({ length: rows }, (_, x) => ({ x })),
@@ -25,6 +27,8 @@ export function settledPlain(rows: number, id = 'r', inputs = true): Call {
     inputs,
   );
 }
+
+const FEATURES: readonly Feature[] = [{ name: 'x', type: 'float64', width: 1, input: 'x', position: 0, nulls: 'nan' }];
 
 function settled(rows: readonly JsonRow[], id: string, versionId: number, inputs = true): Call {
   const call = new Call({
@@ -38,6 +42,7 @@ function settled(rows: readonly JsonRow[], id: string, versionId: number, inputs
     rows,
     about: {},
   });
+  call.rows = matchFeatures(rows, FEATURES);
   answer(call);
   return call;
 }

@@ -200,8 +200,7 @@ describe('a caller', () => {
     }
     await score(alice);
     const logged = async (): Promise<unknown[]> =>
-      (await superuser.query(`select requested_by from pgscore_data.online_prediction where request_id = 'forged'`))
-        .rows;
+      (await superuser.query(`select requested_by from pgscore.online_predictions where request_id = 'forged'`)).rows;
     await waitFor(async () => (await logged()).length > 0);
     expect(await logged()).toEqual([{ requested_by: 'alice' }]);
   });
@@ -218,7 +217,7 @@ describe('a caller', () => {
     await someone.query('set role bob');
     await someone.query('set pgscore.execution = online');
     await someone.query(CALL);
-    const logged = `select request_id, requested_by from pgscore_data.online_prediction where request_id in ('for all', 'as bob') order by 1`;
+    const logged = `select request_id, requested_by from pgscore.online_predictions where request_id in ('for all', 'as bob') order by 1`;
     await waitFor(async () => (await superuser.query(logged)).rows.length === 2);
     expect((await superuser.query(logged)).rows).toEqual([
       { request_id: 'as bob', requested_by: 'bob' },

@@ -76,7 +76,7 @@ test('a restored copy computes native models, asks no service until it is adopte
       await waitFor(async () => (await client.query(CALL)).rows.length === 1, { message: 'an answer' });
       await client.end();
     }
-    const logged = `select from pgscore_data.online_prediction where request_id = 'of the copy'`;
+    const logged = `select from pgscore.online_predictions where request_id = 'of the copy'`;
     await waitFor(async () => (await owner.query(logged)).rows.length === 10, { message: 'the log of the copy' });
     const originals = await original.client();
     expect((await originals.query(logged)).rows).toEqual([]);

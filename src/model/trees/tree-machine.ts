@@ -10,7 +10,12 @@ const SHALLOW = 8;
 const STEPS = 4;
 const PAGE = 65_536;
 
-type Machine = { readonly memory: WebAssembly.Memory; readonly walks: Walks; present?: NodeTable };
+type Machine = {
+  readonly memory: WebAssembly.Memory;
+  readonly walks: Walks;
+  floats: Float32Array;
+  present?: NodeTable;
+};
 
 /** Rows in the memory: where their cells are, and their sums. */
 type Block = { readonly rows: number; readonly cellsAt: number; readonly sumsAt: number };
@@ -21,7 +26,7 @@ let machine: Machine | undefined;
 function theMachine(): Machine {
   if (machine !== undefined) return machine;
   const memory = new WebAssembly.Memory({ initial: 1 });
-  machine = { memory, walks: walksOver(memory) };
+  machine = { memory, walks: walksOver(memory), floats: new Float32Array(memory.buffer) };
   return machine;
 }
 
@@ -37,22 +42,25 @@ export function walkTrees(table: NodeTable, cells: Float32Array, rows: number): 
   const cellsAt = aligned(table.bytes.length);
   const sumsAt = cellsAt + aligned(4 * BLOCK * columns);
   makePresent(own, table, sumsAt + 4 * BLOCK * sums);
-  const floats = new Float32Array(own.memory.buffer);
+  const { floats } = own;
   const totals = new Float32Array(rows * sums);
   for (let from = 0; from < rows; from += BLOCK) {
     const some = Math.min(BLOCK, rows - from);
-    const given = cells.subarray(from * columns, (from + some) * columns);
+    const given = some === rows ? cells : cells.subarray(from * columns, (from + some) * columns);
     floats.set(given, cellsAt / 4);
     floats.fill(0, sumsAt / 4, sumsAt / 4 + abreast(some) * sums);
     walkBlock(own.walks, table, kindOf(table, given), { rows: some, cellsAt, sumsAt });
-    totals.set(floats.subarray(sumsAt / 4, sumsAt / 4 + some * sums), from * sums);
+    for (let at = 0; at < some * sums; at += 1) totals[from * sums + at] = floats[sumsAt / 4 + at] ?? Number.NaN;
   }
   return totals;
 }
 
 function makePresent(own: Machine, table: NodeTable, bytes: number): void {
   const lacking = bytes - own.memory.buffer.byteLength;
-  if (lacking > 0) own.memory.grow(Math.ceil(lacking / PAGE));
+  if (lacking > 0) {
+    own.memory.grow(Math.ceil(lacking / PAGE));
+    own.floats = new Float32Array(own.memory.buffer);
+  }
   if (own.present === table) return;
   new Uint8Array(own.memory.buffer).set(table.bytes);
   own.present = table;
