@@ -5,6 +5,7 @@ import { Validity } from '../arrow/validity.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows } from '../model/number-rows.ts';
+import type { Feature } from '../model/signature.ts';
 import { watchedFeatures } from '../model/watched-features.ts';
 import type { SettledCall } from './settled-call.ts';
 
@@ -16,65 +17,113 @@ export type CallFeatures = {
   readonly instants: readonly number[];
 };
 
-/** The features of calls that were answered, an element a version. */
-export function featuresOf(calls: readonly SettledCall[], isWatched: (versionId: number) => boolean): CallFeatures[] {
-  const answered = calls.filter(
-    ({ answered: answer, request }) => answer !== undefined && isWatched(request.versionId),
-  );
-  return [...groupedBy(answered, ({ request }) => request.versionId)].map(([versionId, some]) => ({
+/** Rows of numbers that are not columns yet. */
+type WatchedNumbers = {
+  readonly versionId: number;
+  readonly features: readonly Feature[];
+  readonly rows: NumberRows;
+  readonly instant: number;
+};
+
+/** So many take the less memory as columns. */
+const MANY_ROWS = 1000;
+
+/** What is to be counted of calls: rows of numbers become columns once there are many, as few make as much garbage. */
+export type WatchedFeatures = {
+  readonly columns: readonly CallFeatures[];
+  readonly numbers: readonly WatchedNumbers[];
+};
+
+/** The features of calls that were answered. */
+export function watchedOf(calls: readonly SettledCall[], isWatched: (versionId: number) => boolean): WatchedFeatures {
+  const numbers: WatchedNumbers[] = [];
+  const others: SettledCall[] = [];
+  for (const call of calls) {
+    const { answered, rows, instant, request } = call;
+    if (answered === undefined || !isWatched(request.versionId)) continue;
+    const { versionId } = request;
+    if (rows instanceof NumberRows) numbers.push({ versionId, features: answered.signature.features, rows, instant });
+    else others.push(call);
+  }
+  const columns = [...groupedBy(others, ({ request }) => request.versionId)].map(([versionId, some]) => ({
     versionId,
-    batch: columnsOf(some),
+    batch: columnsOf(some[0]?.answered?.signature.features ?? [], some.flatMap(jsonOf)),
+    instants: instantsOf(some),
+  }));
+  const areMany = numbers.reduce((sum, { rows }) => sum + rows.length, 0) >= MANY_ROWS;
+  return areMany ? { columns: [...columns, ...asColumns(numbers)], numbers: [] } : { columns, numbers };
+}
+
+/** All of them as columns, some elements a version. */
+export function featuresOf(watched: readonly WatchedFeatures[]): CallFeatures[] {
+  return [...watched.flatMap(({ columns }) => columns), ...asColumns(watched.flatMap(({ numbers }) => numbers))];
+}
+
+function asColumns(numbers: readonly WatchedNumbers[]): CallFeatures[] {
+  return [...groupedBy(numbers, ({ versionId }) => versionId)].map(([versionId, some]) => ({
+    versionId,
+    batch: numberColumnsOf(
+      some[0]?.features ?? [],
+      some.map(({ rows }) => rows),
+    ),
     instants: instantsOf(some),
   }));
 }
 
-function instantsOf(calls: readonly SettledCall[]): number[] {
+function jsonOf({ rows }: SettledCall): readonly JsonRow[] {
+  return rows instanceof NumberRows ? [] : rows;
+}
+
+function instantsOf(calls: readonly Pick<SettledCall, 'rows' | 'instant'>[]): number[] {
   const instants: number[] = [];
   for (const { rows, instant } of calls) for (let row = 0; row < rows.length; row += 1) instants.push(instant);
   return instants;
 }
 
-function columnsOf(calls: readonly SettledCall[]): RecordBatch {
-  const features = calls[0]?.answered?.signature.features ?? [];
-  const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);
-  // Of a version with others than numbers all are.
-  const rows = calls.flatMap((call) => (call.rows instanceof NumberRows ? [] : call.rows));
+function columnsOf(features: readonly Feature[], rows: readonly JsonRow[]): RecordBatch {
+  const watched = watchedFeatures(features);
+  const columns = watched.map(({ name }) => {
+    const type = features.find((feature) => feature.name === name)?.type;
+    if (type === 'string') return textColumn(rows, name);
+    return type === 'bool' ? truthColumn(rows, name) : otherNumbers(rows, name);
+  });
+  return recordBatch(
+    watched.map(({ name }) => name),
+    columns,
+    rows.length,
+  );
+}
+
+function numberColumnsOf(features: readonly Feature[], several: readonly NumberRows[]): RecordBatch {
+  const length = several.reduce((sum, rows) => sum + rows.length, 0);
   const places = new Map(features.map(({ name }, index) => [name, index]));
   const names = watchedFeatures(features).map(({ name }) => name);
-  const room = roomOf(calls, names.length * length);
+  const room = roomOf(several, names.length * length);
   const columns = names.map((name, index) => {
-    const place = places.get(name) ?? 0;
-    const type = features[place]?.type;
-    if (type === 'string') return textColumn(rows, name);
-    return type === 'bool'
-      ? truthColumn(rows, name)
-      : numberColumn(calls, name, place, room.subarray(index * length, (index + 1) * length));
+    const data = room.subarray(index * length, (index + 1) * length);
+    return numberColumn(several, places.get(name) ?? 0, data);
   });
   return recordBatch(names, columns, length);
 }
 
 /** One for all columns: to make them and to take them down takes the more time the more there are, and the larger they are. */
-function roomOf(calls: readonly SettledCall[], numbers: number): Float64Array | Float32Array {
-  const areReals = calls.every(({ rows }) => rows instanceof NumberRows && rows.areReals);
-  return areReals ? new Float32Array(numbers) : new Float64Array(numbers);
+function roomOf(several: readonly NumberRows[], numbers: number): Float64Array | Float32Array {
+  return several.every(({ areReals }) => areReals) ? new Float32Array(numbers) : new Float64Array(numbers);
 }
 
 /** A number that is missing is NaN, which the monitor takes for the same. */
-function numberColumn(
-  calls: readonly SettledCall[],
-  name: string,
-  place: number,
-  data: Float64Array | Float32Array,
-): Data {
+function numberColumn(several: readonly NumberRows[], place: number, data: Float64Array | Float32Array): Data {
   let at = 0;
-  for (const { rows } of calls) {
-    for (let row = 0; row < rows.length; row += 1, at += 1) {
-      const value = rows instanceof NumberRows ? rows.get(row, place) : rows[row]?.[name];
-      data[at] = typeof value === 'number' ? value : otherNumber(value);
-    }
+  for (const rows of several) {
+    for (let row = 0; row < rows.length; row += 1, at += 1) data[at] = rows.get(row, place) ?? Number.NaN;
   }
   const type = data instanceof Float32Array ? new Float32() : new Float64();
   return makeData({ type, length: data.length, nullCount: 0, data });
+}
+
+function otherNumbers(rows: readonly JsonRow[], name: string): Data {
+  const data = Float64Array.from(rows, (row) => otherNumber(row[name]));
+  return makeData({ type: new Float64(), length: data.length, nullCount: 0, data });
 }
 
 /** JSON has no infinity: PostgreSQL writes it as a text. */

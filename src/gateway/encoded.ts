@@ -1,5 +1,5 @@
 import type { CountedCall } from './call-batch.ts';
-import { featuresOf, type CallFeatures } from './call-features.ts';
+import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from './call-features.ts';
 import { keysOf } from './call-key.ts';
 import type { Call } from './call.ts';
 import { blockOf, encodeBlocks } from './encode-blocks.ts';
@@ -25,7 +25,7 @@ export type Encoded = {
   /** Those that are kept as a tuple for each prediction, and those as blocks. */
   readonly singles: Written;
   readonly blocks: Written;
-  readonly features: readonly CallFeatures[];
+  readonly features: WatchedFeatures;
 };
 
 /** One of them. */
@@ -47,7 +47,7 @@ export function encoded(calls: readonly Call[], rows: number, versions: Known): 
     rows,
     singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
     blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
-    features: featuresOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+    features: watchedOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
 }
 
@@ -82,7 +82,7 @@ export function together(some: readonly Encoded[]): EncodedForKeeping {
     tuples: some.map(({ singles }) => singles.bytes).filter(isWritten),
     blocks: some.map(({ blocks }) => blocks.bytes).filter(isWritten),
     calls: some.flatMap(({ singles, blocks }) => [...singles.calls, ...blocks.calls]),
-    features: some.flatMap(({ features }) => features),
+    features: featuresOf(some.map(({ features }) => features)),
   };
 }
 
