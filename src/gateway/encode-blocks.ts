@@ -29,10 +29,11 @@ const REAL_BYTES = 8;
 /** What was answered for rows of numbers, of one call or of several as one. */
 export type BlockCall = Keyed<SettledCall> & { readonly rows: NumberRows; readonly answer: Answer };
 
-/** What is kept of a call as blocks, where that is how. */
+/** What is kept of a call as blocks, where that is how. One row that nothing is like is found by its key at once as a tuple, and is not listed. */
 export function blockOf({ call, keys }: Keyed<SettledCall>): BlockCall | undefined {
-  const { rows, answered: answer } = call;
-  return rows instanceof NumberRows && answer !== undefined ? { call, keys, rows, answer } : undefined;
+  const { rows, answered: answer, each } = call;
+  const areSeveral = each !== undefined || rows.length > 1;
+  return areSeveral && rows instanceof NumberRows && answer !== undefined ? { call, keys, rows, answer } : undefined;
 }
 
 /** Calls as tuples of binary COPY, a block for up to 1000 predictions. */

@@ -17,18 +17,18 @@ import type { Keyed } from './keyed.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
-export const COLUMNS = `${CALL_COLUMNS}, inputs, score, label, probabilities, error, key`;
+export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key`;
 const FIELDS = COLUMNS.split(',').length;
 
 /** Bytes of a tuple without its texts and arrays: fields, lengths, the score, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 6 + 8 + 2 * 20;
+const FIXED_BYTES = 2 + 4 * 7 + 8 + 3 * 20;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
 /** Calls that are not kept as blocks as tuples of binary COPY: one for each prediction, one for a call that failed. */
 export function encodeCalls(calls: readonly Keyed<Call>[]): EncodedCalls {
-  const given = calls.map(({ call, keys }) => ({ inputs: inputsOf(call), keys }));
+  const given = calls.map(givenOf);
   const writer = new FieldWriter(calls.reduce((sum, { call }, index) => sum + mostBytesOf(call, given[index]), 0));
   const ends = calls.map(({ call }, index) => {
     writeCall(writer, call, given[index]);
@@ -37,13 +37,18 @@ export function encodeCalls(calls: readonly Keyed<Call>[]): EncodedCalls {
   return { bytes: writer.written(), ends };
 }
 
-/** What is kept of the rows of a call: what was given for each, as JSON, if anything, and what each is about. */
-type Given = { readonly inputs: readonly (string | null)[]; readonly keys: Keyed<Call>['keys'] };
+/** What is kept of the rows of a call: what was given for each, if anything, and what each is about. */
+type Given = {
+  readonly numbers: NumberRows | undefined;
+  readonly texts: readonly (string | null)[];
+  readonly keys: Keyed<Call>['keys'];
+};
 
-/** Rows of numbers have columns of their own, in blocks. */
-function inputsOf({ answered, request, rows }: Call): (string | null)[] {
-  if (answered === undefined || rows instanceof NumberRows || !request.inputs) return [];
-  return rows.map((row) => textOf(row, answered.signature.features));
+function givenOf({ call: { answered, request, rows }, keys }: Keyed<Call>): Given {
+  if (answered === undefined || !request.inputs) return { numbers: undefined, texts: [], keys };
+  if (!(rows instanceof NumberRows))
+    return { numbers: undefined, texts: rows.map((row) => textOf(row, answered.signature.features)), keys };
+  return { numbers: bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES ? rows : undefined, texts: [], keys };
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
@@ -57,18 +62,18 @@ function mostBytesOf(call: Call, given: Given | undefined): number {
   if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
   const { classLabels } = settled.signature;
   const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
-  const { inputs = [], keys = [] } = given ?? {};
-  const numbers = bytesOfNumbers(classLabels.length);
-  const texts = inputs.reduce((sum, text) => sum + bytesOf(text), 0);
+  const { numbers, texts = [], keys = [] } = given ?? {};
+  const numberBytes = bytesOfNumbers((numbers?.width ?? 0) + classLabels.length);
+  const textBytes = texts.reduce((sum, text) => sum + bytesOf(text), 0);
   const keyBytes = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + 4 + bytesOf(part), sum), 0);
-  return rows.length * (shared + label + numbers) + texts + keyBytes;
+  return rows.length * (shared + label + numberBytes) + textBytes + keyBytes;
 }
 
 function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): void {
   const { settled } = call;
   if (settled === undefined || settled instanceof WireError) {
     writeShared(writer, call);
-    for (let field = 0; field < 4; field += 1) writer.null();
+    for (let field = 0; field < 5; field += 1) writer.null();
     writer.text(storable(settled?.message ?? ''));
     return writer.null();
   }
@@ -76,7 +81,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
   for (const part of settled.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
-      writeInputs(writer, given?.inputs[row] ?? null);
+      writeInputs(writer, given, row);
       writePrediction(writer, settled, part, at);
       writer.null();
       writeKey(writer, given?.keys[row] ?? null);
@@ -89,9 +94,22 @@ function writeShared(writer: FieldWriter, call: Call): void {
   writeCallFields(writer, call);
 }
 
-function writeInputs(writer: FieldWriter, text: string | null): void {
+function writeInputs(writer: FieldWriter, given: Given | undefined, row: number): void {
+  if (given?.numbers === undefined) writer.null();
+  else writeFeatures(writer, given.numbers, row);
+  const text = given?.texts[row] ?? null;
   if (text === null) writer.null();
   else writer.jsonb(text);
+}
+
+function writeFeatures(writer: FieldWriter, rows: NumberRows, row: number): void {
+  const field = writer.beginArray('float8', rows.width);
+  for (let index = 0; index < rows.width; index += 1) {
+    const value = rows.written(row, index);
+    if (value === null) writer.null();
+    else writer.float8(value);
+  }
+  writer.endField(field);
 }
 
 function writePrediction(writer: FieldWriter, { signature: { classLabels } }: Answer, part: Part, at: number): void {

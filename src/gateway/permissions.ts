@@ -52,8 +52,8 @@ export class Permissions {
       this.#kept = 0;
     }
     const versions = this.#permitted.get(role) ?? new Map<number, number>();
+    if (!versions.has(versionId)) this.#kept += 1;
     this.#permitted.set(role, versions.set(versionId, until));
-    this.#kept += 1;
   }
 }
 
