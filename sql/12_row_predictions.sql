@@ -46,7 +46,7 @@ comment on function pgscore_models._score_any(int, text, jsonb) is 'score() of a
 -- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second, which 50_score_calls.sql makes.
 create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_row($1, $2, $3, coalesce(pgscore_models._shape(case when false then $3 end), -1)) $$;
+as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
 comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
 create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])

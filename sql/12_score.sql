@@ -3,12 +3,11 @@
 -- These inline into the query: that is what makes a constant model on a bound table cost no more than the model. Hence no
 -- SET and every name qualified. VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
 -- RESTRICTED, since the connection to it is that of the session, which workers do not share. The cost, 25 times that of reading a
--- page, has every other condition of a WHERE tried first. coalesce(), as of a NULL alone the strict functions below would make NULL,
--- where it is to be refused.
+-- page, has every other condition of a WHERE tried first.
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(pgscore_models._version_of($1), coalesce($1, '')::pg_catalog.varchar, $2) $$;
+as $$ select pgscore_models._score(pgscore_models._version_of($1), $1::pg_catalog.varchar, $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
@@ -16,7 +15,7 @@ Native models are computed in the query, others by the service (pgscore.models.e
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(pgscore_models._version_of($1), coalesce($1, ''), pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._score(pgscore_models._version_of($1), $1, pgscore_models._json_row($2)) $$;
 comment on function pgscore.score(text, text) is 'score() of a row written as JSON: select score(''churn'', ''{"age": 41}'').';
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision

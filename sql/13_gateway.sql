@@ -251,7 +251,7 @@ as $$
 begin
   execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, arguments, result, format(work, E'declare\n  request text;', format(E'
-  if asked_by <> session_user and asked_by <> current_setting(''role'') then
+  if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
     perform pgscore_data._check_asker(asked_by);
   end if;
   request := %s;', pgscore_data._request(this_version, reply))));

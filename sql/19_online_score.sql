@@ -49,7 +49,7 @@ begin
   began constant timestamptz := clock_timestamp();
 begin
   begin
-    if asked_by <> session_user and asked_by <> current_setting('role') then
+    if asked_by is distinct from session_user and asked_by is distinct from current_setting('role') then
       perform pgscore_data._check_asker(asked_by);
     end if;
     -- Raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.

@@ -23,7 +23,8 @@ create or replace function pgscore_data._score_calls(versions int[], natives int
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Halved again and again: a hundred versions are seven comparisons. What names a version's functions is read where it alone can be meant, as it is there.
+  -- Halved again and again: a hundred versions are seven comparisons. What names a version's functions is read for its neighbours that are not written here, too:
+  -- a version is taken out before its functions are dropped.
   select case cardinality(versions)
     when 0 then ''
     when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, formable, sendable, sent)
@@ -37,21 +38,25 @@ create or replace function pgscore_data._write_score_calls(versions int[], nativ
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0';
 begin
+  -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path, as the functions of a bound table are called: under another, the plan of a large model is made anew.
   execute format('create or replace function pgscore_models._score(version_id int, model text, features jsonb) returns double precision
-    language plpgsql volatile strict parallel restricted cost 10000 as %L',
-    format(E'begin\n  if features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
+    language plpgsql volatile parallel restricted cost 10000 as %L',
+    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true', '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
-  -- Every name in it is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
+  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among the
+  -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint) returns double precision
-    language plpgsql volatile strict parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
-      pgscore_data._score_calls(versions, natives, 'row(features, shape)', 'shape operator(pg_catalog.<>) -1', '{shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0, shape operator(pg_catalog.<>) -1}',
+    language plpgsql volatile parallel restricted cost 10000 as %L',
+    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
+      pgscore_data._score_calls(versions, natives, 'row(features, shape)', format('shape is not null and %s', is_row), array[format('shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0 and %s', is_row), format('shape is not null and %s', is_row)],
         array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
   execute format('create or replace function pgscore_models._score(version_id int, model bpchar, features record) returns double precision
-    language plpgsql volatile strict parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(E'begin%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
+    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
+    format(E'begin\n  if num_nulls(features) = 1 then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
       pgscore_data._score_calls(versions, natives, 'record(features)', 'true', '{true}', '{pgscore_models._features(features)::text}')));
 end
 $$;
@@ -76,7 +81,7 @@ comment on function pgscore_data._renew_score_calls() is 'Writes the newest vers
 select pgscore_data._renew_score_calls();
 comment on function pgscore_models._score(int, text, jsonb) is 'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes ready.';
 comment on function pgscore_models._score(int, bpchar, record) is 'score() of a row without a type of its own, as of a subquery. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score_row(int, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it, -1 for what is no row of a table, such as an array, which is for the general way to refuse. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score_row(int, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 -- What took all that is known of a version, where its number is enough.
 do $$
@@ -87,7 +92,13 @@ begin
     select p.oid from pg_proc p
      where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_score', '_score_row', '_score_any', '_online_score', '_whole_route') and p.proargtypes[0] = 'pgscore_models._routing'::regtype
   loop
-    execute format('drop function %s', outdated);
+    -- One for rows of a table in a schema that is closed to us by now can't be called, and goes when it is open.
+    begin
+      execute format('drop function %s', outdated);
+    exception
+      when insufficient_privilege then
+        null;
+    end;
   end loop;
 end
 $$;

@@ -59,14 +59,15 @@ grant execute on function
   pgscore_data._wake(text), pgscore_data._fire_function(int), pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
 to pgscore_service;
 
--- What every call of score() goes through; the functions of a version are granted with its model.
+-- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
+-- whose schemas may be closed to us by now, as they are made.
 do $$
 declare
   this regprocedure;
 begin
   for this in
     select p.oid::regprocedure from pg_proc p
-     where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]'
+     where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]' and not (p.proname = '_score' and p.proargtypes[1] = 'name'::regtype)
   loop
     execute format('grant execute on function %s to pgscore_user, pgscore_service', this);
   end loop;

@@ -2,13 +2,11 @@ import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../model/number-rows.ts';
 import { mistypedAs } from '../model/row-feeds.ts';
 import type { Feature } from '../model/signature.ts';
+import { numberRoom } from './number-room.ts';
 import { missingFeature, rowRefusal, shown } from './row-refusal.ts';
 import { OTHER_RELEASE, WireError } from './wire-error.ts';
 
 const NOT_REALS: ReadonlySet<number> = new Set();
-const ROOM = 4096;
-let room = new Float64Array(ROOM);
-let taken = 0;
 
 /**
  * Rows as the model takes them: numbers, where all their features are; others with a key for each feature as the model names
@@ -34,7 +32,7 @@ function takesNumbers(features: readonly Feature[]): boolean {
 
 /** Undefined where a feature is missing, or is no number and not NULL. What JSON makes infinite is past every number. */
 function numbersOf(rows: readonly JsonRow[], features: readonly Feature[]): NumberRows | undefined {
-  const values = roomFor(rows.length * features.length);
+  const values = numberRoom(rows.length * features.length);
   let nulls: Uint8Array | null = null;
   let at = 0;
   for (const row of rows) {
@@ -61,17 +59,6 @@ function matched(rows: readonly JsonRow[], features: readonly Feature[]): readon
     if (renewed !== undefined) renewed[index] = fit;
   });
   return renewed ?? rows;
-}
-
-/** A part of a larger one: to make an array for each row takes longer than to fill it. */
-function roomFor(numbers: number): Float64Array {
-  if (numbers > ROOM / 8) return new Float64Array(numbers);
-  if (taken + numbers > ROOM) {
-    room = new Float64Array(ROOM);
-    taken = 0;
-  }
-  taken += numbers;
-  return room.subarray(taken - numbers, taken);
 }
 
 function fits(row: JsonRow, features: readonly Feature[]): boolean {

@@ -39,7 +39,7 @@ export class Permissions {
     try {
       const permitted = await this.#ask(role, versionId);
       if (permitted) this.#keep(role, versionId, until);
-      else this.#permitted.get(role)?.delete(versionId);
+      else if (this.#permitted.get(role)?.delete(versionId) === true) this.#kept -= 1;
       return permitted;
     } finally {
       this.#asked.delete(key);

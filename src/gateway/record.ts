@@ -42,7 +42,8 @@ export class Recorder {
   #encoded: Encoded[] = [];
   #dropped = 0;
   #encoding: NodeJS.Immediate | undefined;
-  #isRenewing = false;
+  /** While it is asked what is known of their versions, and once that failed, calls wait until they are written. */
+  #doWait = false;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
   #hurried = false;
@@ -84,17 +85,20 @@ export class Recorder {
 
   #encodeEarly(): void {
     this.#encoding = undefined;
+    if (this.#doWait) return;
     const stale = this.#staleVersions();
     if (stale.size === 0) this.#encode();
-    else if (!this.#isRenewing) void this.#renew(stale);
+    else void this.#renew(stale);
   }
 
-  /** Where that fails, or there are others meanwhile, the calls wait until they are written. */
   async #renew(stale: ReadonlySet<number>): Promise<void> {
-    this.#isRenewing = true;
-    await this.#versions.renew(stale).catch(() => undefined);
-    this.#isRenewing = false;
-    if (this.#staleVersions().size === 0) this.#encode();
+    this.#doWait = true;
+    await this.#versions.renew(stale).then(
+      () => {
+        if (this.#staleVersions().size === 0) this.#encode();
+      },
+      () => undefined,
+    );
   }
 
   #staleVersions(): Set<number> {
@@ -114,6 +118,7 @@ export class Recorder {
   /** Has work done with the calls that wait; where it raises, they are lost. */
   #take(work: (calls: readonly Call[], rows: number) => void): void {
     const [calls, rows] = [this.#calls, this.#callRows];
+    this.#doWait = false;
     this.#calls = [];
     this.#callRows = 0;
     if (calls.length === 0) return;

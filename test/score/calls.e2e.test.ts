@@ -252,6 +252,20 @@ describe('score() refuses', () => {
       });
   });
 
+  test('a model that does not exist, and one that is NULL, also where there is no row', async () => {
+    for (const none of ['null::jsonb', 'null::points', 'null::text'])
+      for (const [model, code] of [
+        [`'nosuch'`, '42704'],
+        [`'sum@99'`, '42704'],
+        ['null', '22004'],
+      ] as const)
+        expect(await refusal(alice, `select score(${model}, ${none})`)).toMatchObject({ code });
+    const prepared = { name: 'of none', text: 'select score($1, $2::jsonb)' };
+    await expect(alice.query({ ...prepared, values: ['nosuch', null] })).rejects.toMatchObject({ code: '42704' });
+    await expect(alice.query({ ...prepared, values: [null, null] })).rejects.toMatchObject({ code: '22004' });
+    expect((await alice.query({ ...prepared, values: ['sum', null] })).rows).toEqual([{ score: null }]);
+  });
+
   test('a row without names', async () => {
     expect(await refusal(alice, `select score('sum', row(1, 2))`)).toMatchObject({
       code: '42703',

@@ -195,9 +195,13 @@ describe('a caller', () => {
     const forged = await refusal(alice, `select pgscore_models._v1_online(${ROW}, 'bob')`);
     expect(forged).toMatchObject({ code: '42501' });
     const rows = `'[{"a": 1, "b": 2}]'`;
-    for (const call of [`_v1_online_send(${rows}, 'bob')`, `_v1_online_columns(${rows}, 1, 'bob')`]) {
-      expect((await refusal(alice, `select pgscore_models.${call}`)).code).toBe('42501');
-    }
+    for (const other of [`'bob'`, 'null'])
+      for (const call of [
+        `_v1_online_send(${rows}, ${other})`,
+        `_v1_online_columns(${rows}, 1, ${other})`,
+        `_v1_online_score('{"a": 1, "b": 2}', ${other})`,
+      ])
+        expect((await refusal(alice, `select pgscore_models.${call}`)).code).toBe('42501');
     await score(alice);
     const logged = async (): Promise<unknown[]> =>
       (await superuser.query(`select requested_by from pgscore.online_predictions where request_id = 'forged'`)).rows;
