@@ -62,7 +62,7 @@ begin
   return version_id;
 end
 $$;
-comment on function pgscore_models._version_of(text) is 'The version of _route() and no more, in a quarter of its time: score() needs only this. Called in the query itself as well.';
+comment on function pgscore_models._version_of(text) is 'The version of _route() and no more, in a third of its time: score() needs only this. To be called in the query itself, as that.';
 
 create or replace function pgscore_models._route_to(version_id int) returns pgscore_models._routing
 language sql stable security definer parallel safe

@@ -4,7 +4,7 @@ create or replace function pgscore_data._score_call(this_version int, native boo
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Few expressions, and in each no more than is seldom left out: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is answered the general way.
+  -- Few expressions, and few functions in each: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is answered the general way.
   with mine (is_mine, mode) as (
     select format($mine$version_id operator(pg_catalog.=) %1$s and pg_catalog.has_function_privilege('pgscore_models._v%1$s_online(pg_catalog.jsonb, pg_catalog.name)'::pg_catalog.regprocedure, 'execute') and pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.=) any (array['1', '2', '3'])$mine$, this_version),
            $mode$coalesce(pg_catalog.current_setting('pgscore.execution', true), '') operator(pg_catalog.=) any (array['', 'auto', '%s'])$mode$

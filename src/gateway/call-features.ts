@@ -25,10 +25,10 @@ type WatchedNumbers = {
   readonly instant: number;
 };
 
-/** So many take the less memory as columns. */
+/** So many are columns at once: of reals these take half the memory. */
 const MANY_ROWS = 1000;
 
-/** What is to be counted of calls: rows of numbers become columns once there are many, as few make as much garbage. */
+/** What is to be counted of calls: few rows of numbers become columns when they are kept, with those of other calls: columns make as much garbage of few. */
 export type WatchedFeatures = {
   readonly columns: readonly CallFeatures[];
   readonly numbers: readonly WatchedNumbers[];

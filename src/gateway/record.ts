@@ -25,7 +25,7 @@ const MOST_AT_A_TIME_ROWS = 10_000;
  * together. Once there are as many rows as are written at a time, more only wait in memory, which takes no more than some.
  */
 const GATHER_MS = 500;
-/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; to make columns of 32 takes five times as long a row. */
+/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; columns of 32 rows of more than numbers take five times as long a row. */
 const ENCODE_ROWS = 128;
 
 /**
@@ -42,7 +42,7 @@ export class Recorder {
   #encoded: Encoded[] = [];
   #dropped = 0;
   #encoding: NodeJS.Immediate | undefined;
-  /** While it is asked what is known of their versions, and once that failed, calls wait until they are written. */
+  /** Until they are encoded: it is being asked what is known of their versions, or that failed, and they wait until they are written. */
   #doWait = false;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
