@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodeProto } from 'onnx-buf';
 import { classic, DataType, floats, integers, node } from '../support/onnx-builder.ts';
-import { treeNodes, weights } from '../support/tree-models.ts';
+import { nestedTrees, treeNodes, weights } from '../support/tree-models.ts';
 import { reasonFor } from './reason-for.ts';
 
 const FLOAT = { to: DataType.FLOAT };
@@ -84,6 +84,19 @@ describe('no decision about a sum of columns is compiled:', () => {
   ])('%s, %j', (op, nodes) => {
     expect(reason([product, ...nodes, total])).toBe(
       `operator ${op} behind a sum of columns is not compiled: rounding could decide it`,
+    );
+  });
+
+  test('trees that begin with the same test, of which three are added up', () => {
+    const after = [node('Less', ['s', 'limit'], ['is']), node('Cast', ['is'], ['Z'], FLOAT), total];
+    const added = (trees: number) =>
+      classic('TreeEnsembleRegressor', ['X'], ['s'], {
+        n_targets: 1,
+        ...nestedTrees(Array.from({ length: trees }, () => ({ column: 0, threshold: 1, passed: 0.1, failed: 0.3 }))),
+      });
+    expect(reason([added(2), ...after])).toBe('none');
+    expect(reason([added(3), ...after])).toBe(
+      'operator Less behind a sum of columns is not compiled: rounding could decide it',
     );
   });
 

@@ -20,6 +20,40 @@ export function treeNodes({ mode = 'BRANCH_LEQ', missing = 0, thresholds = [0.1,
   };
 }
 
+/** A test of a column, with what is below it; or the weight of a leaf. */
+export type Nested = TestOf | number;
+type TestOf = { column: number; threshold: number; mode?: string; missing?: number; passed: Nested; failed: Nested };
+
+/** Trees of any shape, for a regression with one target. */
+export function nestedTrees(trees: readonly Nested[]) {
+  const rows = trees.flatMap((root, tree) => numbered(root).map((node) => ({ tree, ...node })));
+  const leaves = rows.filter(({ weight }) => weight !== undefined);
+  return {
+    nodes_treeids: rows.map(({ tree }) => tree),
+    nodes_nodeids: rows.map(({ number }) => number),
+    nodes_modes: rows.map(({ test }) => (test === undefined ? 'LEAF' : (test.mode ?? 'BRANCH_LEQ'))),
+    nodes_featureids: rows.map(({ test }) => test?.column ?? 0),
+    nodes_values: rows.map(({ test }) => test?.threshold ?? 0),
+    nodes_truenodeids: rows.map(({ passed }) => passed),
+    nodes_falsenodeids: rows.map(({ failed }) => failed),
+    nodes_missing_value_tracks_true: rows.map(({ test }) => test?.missing ?? 0),
+    target_treeids: leaves.map(({ tree }) => tree),
+    target_nodeids: leaves.map(({ number }) => number),
+    target_ids: leaves.map(() => 0),
+    target_weights: leaves.map(({ weight }) => weight ?? 0),
+  };
+}
+
+type Numbered = { number: number; passed: number; failed: number; test?: TestOf; weight?: number };
+
+/** The nodes of a tree, each before those below it, which are numbered from `number` on. */
+function numbered(node: Nested, number = 0): Numbered[] {
+  if (typeof node === 'number') return [{ number, passed: 0, failed: 0, weight: node }];
+  const left = numbered(node.passed, number + 1);
+  const right = numbered(node.failed, number + 1 + left.length);
+  return [{ number, passed: number + 1, failed: number + 1 + left.length, test: node }, ...left, ...right];
+}
+
 /** A weight for each of the given targets in every leaf. */
 export function weights(of: 'class' | 'target', targets: number[], sign = 1) {
   const leaves = [0, 1].flatMap((tree) =>

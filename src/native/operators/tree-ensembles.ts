@@ -14,7 +14,7 @@ import { passingShares } from '../trees/passing-shares.ts';
 import { readTrees, realNumbers } from '../trees/read-trees.ts';
 import { leavesOf } from '../trees/tree.ts';
 import type { Tree } from '../trees/tree.ts';
-import { treeTerm } from '../trees/tree-term.ts';
+import { treesTerm } from '../trees/tree-term.ts';
 import type { Given } from '../trees/tree-term.ts';
 
 export const treeEnsembles: Operators = { TreeEnsembleClassifier, TreeEnsembleRegressor };
@@ -50,26 +50,18 @@ function TreeEnsembleRegressor(call: OperatorCall): Tensor[] {
 
 function aggregated(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
   const how = call.attributes.text('aggregate_function') ?? 'SUM';
-  if (how === 'SUM') return totalOf(call, trees, target, given);
+  if (how === 'SUM') return treesTerm(call, trees, target, given);
   if (how === 'AVERAGE') {
     return build('float32', {
       range: 'finite',
-    })`${totalOf(call, trees, target, given)} / ${constant('float64', trees.length)}`;
+    })`${treesTerm(call, trees, target, given)} / ${constant('float64', trees.length)}`;
   }
   const saying = trees.filter((tree) => leavesOf(tree).some(({ weights }) => weights.has(target)));
   if (saying.length === 0) return constant('float32', 0);
   if (!saying.every((tree) => alwaysSays(tree, target)))
     throw unsupported(call, `with ${how} of leaves without a value`);
-  const terms = saying.map((tree) => treeTerm(call, tree, target, given));
+  const terms = saying.map((tree) => treesTerm(call, [tree], target, given));
   return how === 'MAX' ? largest(terms) : negated(largest(terms.map(negated)));
-}
-
-function totalOf(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
-  const terms = trees.map((tree) => treeTerm(call, tree, target, given));
-  return sum(
-    'float32',
-    terms.filter((term) => term.constant !== 0),
-  );
 }
 
 function alwaysSays(tree: Tree, target: number): boolean {
@@ -81,7 +73,7 @@ function TreeEnsembleClassifier(call: OperatorCall): Tensor[] {
   const trees = readTrees(call, 'class');
   const given = givenTo(call, trees);
   if (labels.length < 2) throw unsupported(call, 'with fewer than two classes');
-  const totals = labels.map((_, target) => totalOf(call, trees, target, given));
+  const totals = labels.map((_, target) => treesTerm(call, trees, target, given));
   if (labels.length === 2) return twoClasses(call, labels, trees, totals);
   const bases = realNumbers(call, 'base_values');
   const scores = totals.map((total, target) => sum('float32', [total, constant('float32', bases[target] ?? 0)]));

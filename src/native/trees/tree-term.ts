@@ -5,10 +5,11 @@ import { unsupported } from '../operator.ts';
 import type { OperatorCall } from '../operator.ts';
 import { reproducible } from '../reproducible.ts';
 import { exactly } from '../rounding.ts';
-import { bool, constant } from '../term.ts';
+import { SUM_OF_COLUMNS, sum } from '../sums.ts';
+import { approximate, bool, constant } from '../term.ts';
 import type { Term } from '../term.ts';
 import type { PassingShares } from './passing-shares.ts';
-import { isLeaf } from './tree.ts';
+import { isLeaf, leavesOf } from './tree.ts';
 import type { Branch, Tree } from './tree.ts';
 
 const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exclude<Comparison, '='>> = {
@@ -21,23 +22,76 @@ const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exc
 /** What a tree is asked about. */
 export type Given = { readonly columns: readonly Term[]; readonly shares: PassingShares };
 
-/** What one tree says of one target, as nested CASEs. Branches that come to the same are one. */
-export function treeTerm(call: OperatorCall, tree: Tree, target: number, given: Given): Term {
-  const made = nested(call, tree, target, given);
-  return typeof made === 'number' ? constant('float32', made) : made;
+/** Below, what the trees of a group still have in common is little, and an expression nests deeper for it. */
+const SHARED_LEVELS = 20;
+
+/**
+ * What some trees say together of one target, as nested CASEs: a test with which several begin is made once for all of
+ * them, and so on below it. Branches that come to the same are one.
+ */
+export function treesTerm(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
+  const made = together(call, trees, { target, given, level: 0 });
+  const total = typeof made === 'number' ? constant('float32', made) : made;
+  // Where their leaves are added up here, too: ONNX Runtime adds float32 in an order of its own.
+  return trees.filter((tree) => says(tree, target)).length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
 }
 
-function nested(call: OperatorCall, tree: Tree, target: number, given: Given): Term | number {
-  if (isLeaf(tree)) return tree.weights.get(target) ?? 0;
-  const passed = nested(call, tree.passed, target, given);
-  const failed = nested(call, tree.failed, target, given);
+type Asked = { readonly target: number; readonly given: Given; readonly level: number };
+
+function says(tree: Tree, target: number): boolean {
+  return leavesOf(tree).some(({ weights }) => (weights.get(target) ?? 0) !== 0);
+}
+
+function together(call: OperatorCall, trees: readonly Tree[], asked: Asked): Term | number {
+  const parts = groupsOf(trees, asked.level).map((group) => branch(call, group, asked));
+  const leaves = trees.filter(isLeaf).map(({ weights }) => weights.get(asked.target) ?? 0);
+  const terms = parts.filter((part) => typeof part !== 'number');
+  const settled = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
+  if (terms.length === 0) return settled;
+  const total = sum('float32', settled === 0 ? terms : [...terms, constant('float32', settled)]);
+  branchCounts.set(
+    total,
+    terms.reduce((count, term) => count + branchesIn(term), 0),
+  );
+  return total;
+}
+
+type Group = readonly [Branch, ...Branch[]];
+
+/** The trees that are more than a leaf, by the test with which they begin. */
+function groupsOf(trees: readonly Tree[], level: number): Group[] {
+  const groups = new Map<unknown, [Branch, ...Branch[]]>();
+  for (const tree of trees) {
+    if (isLeaf(tree)) continue;
+    const { mode, column, threshold, missingPasses } = tree;
+    const test = level < SHARED_LEVELS ? [mode, column, threshold, missingPasses].join(' ') : tree;
+    const group = groups.get(test);
+    if (group === undefined) groups.set(test, [tree]);
+    else group.push(tree);
+  }
+  return [...groups.values()];
+}
+
+function branch(call: OperatorCall, group: Group, asked: Asked): Term | number {
+  const [first] = group;
+  const below = { ...asked, level: asked.level + 1 };
+  const passed = together(
+    call,
+    group.map((tree) => tree.passed),
+    below,
+  );
+  const failed = together(
+    call,
+    group.map((tree) => tree.failed),
+    below,
+  );
   if (passed === failed) return passed;
-  const column = given.columns[tree.column];
+  const column = asked.given.columns[first.column];
   if (column === undefined) throw unsupported(call, 'of columns that are not there');
-  call.critical.add(reproducible(call, column), [tree.threshold]);
-  const condition = testOf(tree, column);
-  const share = given.shares.get(tree);
-  return tree.mode === 'BRANCH_NEQ'
+  call.critical.add(reproducible(call, column), [first.threshold]);
+  const condition = testOf(first, column);
+  const share = asked.given.shares.get(first);
+  return first.mode === 'BRANCH_NEQ'
     ? rareFirst(condition, share === undefined ? undefined : 1 - share, failed, passed)
     : rareFirst(condition, share, passed, failed);
 }
