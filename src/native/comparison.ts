@@ -52,8 +52,10 @@ type Sides = readonly [before: string, after: string];
 
 /** A literal without a type takes that of the other side, and a tree of thousands is read the faster for it. */
 function against(value: Term, relation: Comparison, limit: number): Term {
-  const sides = isFloat(value.kind) ? byAtMost : plainly;
-  return written(value, sides(relation, limit), sides(OPPOSITES[relation], limit));
+  if (!isFloat(value.kind)) return written(value, plainly(relation, limit), plainly(OPPOSITES[relation], limit));
+  const made = written(value, byAtMost(relation, limit), byAtMost(OPPOSITES[relation], limit));
+  const atMost = asAtMost(relation, limit);
+  return atMost === undefined ? made : { ...made, traits: { ...made.traits, atMost: { value, ...atMost } } };
 }
 
 function plainly(relation: Ordering, limit: number): Sides {
@@ -65,10 +67,17 @@ function plainly(relation: Ordering, limit: number): Sides {
  * it, and takes a fifth less time than for two functions in turns.
  */
 function byAtMost(relation: Ordering, limit: number): Sides {
-  if (relation === '>=') return [`${untypedNumber(limit)} <= `, ''];
-  if (relation === '>' && !Number.isNaN(limit)) return byAtMost('>=', above(limit));
-  if (relation === '<' && limit !== -Infinity) return plainly('<=', below(limit));
-  return plainly(relation, limit);
+  const atMost = asAtMost(relation, limit);
+  if (atMost === undefined) return plainly(relation, limit);
+  return atMost.holds ? plainly('<=', atMost.limit) : [`${untypedNumber(above(atMost.limit))} <= `, ''];
+}
+
+/** The relation as one of being at most a limit or, where `holds` is false, of not being so. */
+function asAtMost(relation: Ordering, limit: number): { limit: number; holds: boolean } | undefined {
+  if (relation === '<=') return { limit, holds: true };
+  if (relation === '>') return Number.isNaN(limit) ? undefined : { limit, holds: false };
+  if (relation === '=' || relation === '<>' || limit === -Infinity) return undefined;
+  return { limit: below(limit), holds: relation === '<' };
 }
 
 /** The next in PostgreSQL's order, in which NaN is the greatest. */

@@ -2,12 +2,15 @@ import type { NativeProgram } from './compile.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { NativeRefusal } from './refusal.ts';
 import type { Kind, Term } from './term.ts';
+import { walkLines, walkTo, WALK_VARIABLES, type Walk } from './trees/walk.ts';
 
 export type NativeBody = {
   readonly language: 'sql' | 'plpgsql';
   readonly body: string;
   /** A shorter one that says the same of most rows, and NULL of those that need a look at each feature. */
   readonly quick?: string;
+  /** One in PL/pgSQL that says the same to the last bit, and is ready at once: for the first rows of a statement. */
+  readonly few?: string;
 };
 
 /** An inlined expression is read and planned with each statement that calls it: 7,800 characters take 0.7 ms. */
@@ -41,7 +44,10 @@ export function renderNative(
     );
   }
   const { quick } = term.traits;
-  if (!inlined) return { language: 'plpgsql', body };
+  if (!inlined) {
+    const few = wanted === 'score' ? walkedBody(term, argument) : undefined;
+    return { language: 'plpgsql', body, ...(few !== undefined && { few }) };
+  }
   return { language: 'sql', body, ...(quick !== undefined && { quick: expression(quick) }) };
 }
 
@@ -84,7 +90,19 @@ const TYPES: Record<Kind, string> = {
   floats: 'double precision[]',
 };
 
-function plpgsql(root: Term, argument: (featureIndex: number) => string): string {
+/** Undefined where the answer is not made of the sum of one forest that can be walked through. */
+function walkedBody(root: Term, argument: (featureIndex: number) => string): string | undefined {
+  const found = [...distinctTerms(root).keys()].flatMap((total) => {
+    const walk = walkTo(total);
+    return walk === undefined ? [] : [{ total, walk }];
+  });
+  const [only] = found;
+  return found.length === 1 && only !== undefined ? plpgsql(root, argument, only) : undefined;
+}
+
+type Walked = { readonly total: Term; readonly walk: Walk };
+
+function plpgsql(root: Term, argument: (featureIndex: number) => string, walked?: Walked): string {
   const terms = distinctTerms(root);
   const names = new Map<Term, string>();
   const writer = new Writer(argument, names);
@@ -93,6 +111,9 @@ function plpgsql(root: Term, argument: (featureIndex: number) => string): string
   for (const term of terms.keys()) {
     if (term.traits.guards !== undefined) names.set(term, writer.text(term.traits.guards));
   }
+  const steps =
+    walked === undefined ? '' : walkLines(walked.walk, (column) => names.get(column) ?? writer.text(column));
+  if (walked !== undefined) names.set(walked.total, '_sum');
   const shared = sharedTerms(root, names);
   const declared = shared.map((term, index) => `  _s${index} ${TYPES[term.kind]};\n`);
   const assigned = shared.map((term, index) => {
@@ -103,8 +124,9 @@ function plpgsql(root: Term, argument: (featureIndex: number) => string): string
   const columns = [...guarded.keys()].map((column) => writer.text(column));
   const guard =
     columns.length === 0 ? '' : `  if ${allInRange(columns)} is not true then\n${checks.join('')}  end if;\n`;
+  const variables = `  _checked double precision;\n${walked === undefined ? '' : WALK_VARIABLES}${declared.join('')}`;
   const result = names.get(root) ?? writer.text(root);
-  return `\ndeclare\n  _checked double precision;\n${declared.join('')}begin\n${guard}${assigned.join('')}  return ${result};\nend`;
+  return `\ndeclare\n${variables}begin\n${guard}${steps}${assigned.join('')}  return ${result};\nend`;
 }
 
 /** One sum tells of most rows that nothing is missing and nothing infinite: then the columns are what they seem. */

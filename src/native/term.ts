@@ -37,6 +37,8 @@ export type Traits = {
   readonly guards?: Term;
   /** A condition that holds where this one does not. */
   readonly opposite?: () => Term;
+  /** That a value is at most a number, as PostgreSQL orders them; or, where `holds` is false, that it is not. */
+  readonly atMost?: { readonly value: Term; readonly limit: number; readonly holds: boolean };
   /** A sum as if nothing were missing, and the one that looks: the second counts where the first is NULL or NaN. */
   readonly attempt?: { readonly fast: Term; readonly checked: Term };
   /** The same, but NULL for a row that each feature has to be looked at for; never NaN. */

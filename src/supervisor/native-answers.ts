@@ -10,6 +10,9 @@ type Row = {
   readonly probabilities: readonly number[] | null;
 };
 
+/** A compiled score that has two forms is asked for each, whatever the age of the statement. */
+export type Form = '' | '_few' | '_many';
+
 /** What the compiled functions of a version say of rows; of a binary model, what follows from its score. */
 export async function nativeAnswers(
   client: Queryable,
@@ -17,20 +20,21 @@ export async function nativeAnswers(
   signature: Signature,
   parts: readonly Part[],
   rows: readonly JsonRow[],
+  form: Form,
 ): Promise<NativeAnswer[]> {
-  const text = question(versionId, signature.features, parts);
+  const text = question(versionId, signature.features, parts, form);
   const values = [JSON.stringify(rows.map((row, index) => numbered(row, index, signature.features)))];
   const { rows: answers } = await client.query<Row>(text, values);
   return answers.map(completed(signature, parts));
 }
 
-function question(versionId: number, features: readonly Feature[], parts: readonly Part[]): string {
+function question(versionId: number, features: readonly Feature[], parts: readonly Part[], form: Form): string {
   const columns = features.map((feature, index) => `f${index} ${argumentType(feature)}`);
   const names = features.map((_, index) => `r.f${index}`).join(', ');
   const call = (part: Part, suffix: string): string =>
     parts.includes(part) ? `pgscore_models._v${versionId}${suffix}(${names})` : 'null';
   return (
-    `select ${call('score', '')} as score, ${call('label', '_label')} as label, ${call('probabilities', '_probabilities')} as probabilities` +
+    `select ${call('score', form)} as score, ${call('label', '_label')} as label, ${call('probabilities', '_probabilities')} as probabilities` +
     ` from jsonb_to_recordset($1) as r (n int, ${columns.join(', ')}) order by r.n`
   );
 }

@@ -33,6 +33,9 @@ export type Compiled = {
   /** The name of the function that gives a score. */
   readonly scorer: string;
   answers(rows: readonly JsonRow[]): Promise<NativeAnswer[]>;
+  /** Whether the score has a form of its own for few rows, and what that says. */
+  readonly hasFew: boolean;
+  fewAnswers(rows: readonly JsonRow[]): Promise<(number | null)[]>;
 };
 
 /** Checks and compiles a model, and makes its three functions. */
@@ -46,34 +49,49 @@ export async function compiledAs(client: Client, served: Uint8Array, signature: 
   made += 1;
   const name = `native_${made}`;
   const languages = { score: '', label: '', probabilities: '' };
-  for (const [wanted, result] of Object.entries(WANTED) as [keyof typeof WANTED, string][]) {
-    const { language, body } = renderNative(program, wanted, (index) => `$${index + 1}`);
-    languages[wanted] = language;
-    const types = signature.features.map(columnType).join(', ');
-    const create = `create function ${ident(`${name}_${wanted}`)}(${types}) returns ${result}
+  const types = signature.features.map(columnType).join(', ');
+  const make = async (suffix: string, result: string, language: string, body: string): Promise<void> => {
+    const create = `create function ${ident(`${name}_${suffix}`)}(${types}) returns ${result}
       language ${language} immutable parallel safe as ${client.escapeLiteral(body)}`;
     await client.query(create);
+  };
+  let hasFew = false;
+  for (const [wanted, result] of Object.entries(WANTED) as [keyof typeof WANTED, string][]) {
+    const { language, body, few } = renderNative(program, wanted, (index) => `$${index + 1}`);
+    languages[wanted] = language;
+    await make(wanted, result, language, body);
+    if (few !== undefined) await make('few', result, language, few);
+    hasFew ||= few !== undefined;
   }
-  const answers = (rows: readonly JsonRow[]) => answersFrom(client, name, signature, rows);
-  return { signature, program, served, languages, scorer: `${name}_score`, answers };
+  const answers = (rows: readonly JsonRow[]) =>
+    answersFrom<NativeAnswer>(client, name, signature, rows, Object.keys(WANTED));
+  const fewAnswers = async (rows: readonly JsonRow[]) =>
+    (await answersFrom<{ few: number | null }>(client, name, signature, rows, ['few'])).map(({ few }) => few);
+  return { signature, program, served, languages, scorer: `${name}_score`, answers, hasFew, fewAnswers };
 }
 
 function columnType({ type, width }: Feature): string {
   return `${COLUMN[type]}${width > 1 ? '[]' : ''}`;
 }
 
-async function answersFrom(client: Client, name: string, signature: Signature, rows: readonly JsonRow[]) {
+async function answersFrom<Answer extends object>(
+  client: Client,
+  name: string,
+  signature: Signature,
+  rows: readonly JsonRow[],
+  wanted: readonly string[],
+): Promise<Answer[]> {
   const { features } = signature;
   const args = features.map((_, index) => `f${index}`);
-  const call = (wanted: string) => `${name}_${wanted}(${args.join(', ')}) as ${wanted}`;
+  const call = (part: string) => `${name}_${part}(${args.join(', ')}) as ${part}`;
   const columns = features.map((feature, index) => `f${index} ${columnType(feature)}`);
-  const select = `select ${Object.keys(WANTED).map(call).join(', ')}
+  const select = `select ${wanted.map(call).join(', ')}
     from jsonb_to_recordset($1) as r(n integer, ${columns.join(', ')}) order by n`;
   const values = rows.map((row, n) => ({
     n,
     ...Object.fromEntries(features.map((feature, index) => [`f${index}`, cell(feature, row[feature.name])])),
   }));
-  return (await client.query<NativeAnswer>(select, [JSON.stringify(values)])).rows;
+  return (await client.query<Answer>(select, [JSON.stringify(values)])).rows;
 }
 
 /** A blank number is NULL, as it is in a CSV file. */
@@ -93,11 +111,19 @@ export async function reference(
   return predictions;
 }
 
-/** The first difference from ONNX Runtime over these rows and the rows of the proof. */
+/** The first difference from ONNX Runtime over these rows and the rows of the proof, or between a score and its form for few rows. */
 export async function firstDifference(version: Compiled, rows: readonly JsonRow[] = []): Promise<string | undefined> {
   const all = [...rows, ...proofRows(version.program, version.signature)];
   const [expected, actual] = [await reference(version, all), await version.answers(all)];
   const found = differences(version.signature, expected, actual);
   const row = /^row (\d+)/.exec(found ?? '')?.[1];
-  return row === undefined ? found : `${found} for ${JSON.stringify(all[Number(row) - 1])}`;
+  if (row !== undefined) return `${found} for ${JSON.stringify(all[Number(row) - 1])}`;
+  return found ?? (version.hasFew ? formDifference(actual, await version.fewAnswers(all)) : undefined);
+}
+
+function formDifference(actual: readonly NativeAnswer[], few: readonly (number | null)[]): string | undefined {
+  const row = actual.findIndex(({ score }, index) => !Object.is(score, few[index]));
+  return row === -1
+    ? undefined
+    : `row ${row + 1}: ${actual[row]?.score ?? 'NULL'} of many, ${few[row] ?? 'NULL'} of few`;
 }

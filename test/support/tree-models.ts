@@ -54,6 +54,45 @@ function numbered(node: Nested, number = 0): Numbered[] {
   return [{ number, passed: number + 1, failed: number + 1 + left.length, test: node }, ...left, ...right];
 }
 
+/** What trees of all sizes have in common. */
+export type FullTrees = {
+  trees?: number;
+  modes?: readonly string[];
+  missing?: boolean;
+  thresholds?: readonly number[];
+  scale?: number;
+  /** Over how many powers of ten the weights are spread. */
+  spread?: number;
+};
+
+/** Full trees of five levels, 31 tests each: the same at every run, with thresholds that many of them share. */
+export function fullTrees({
+  trees = 40,
+  modes = ['BRANCH_LEQ'],
+  missing = false,
+  thresholds,
+  scale = 1,
+  spread = 1,
+}: FullTrees = {}): Nested[] {
+  let state = 7;
+  const next = (below: number): number => {
+    state = (state * 48271) % 2147483647;
+    return state % below;
+  };
+  const grown = (levels: number): Nested =>
+    levels === 0
+      ? (next(2001) - 1000) * 0.0137 * scale * 10 ** -next(spread)
+      : {
+          column: next(3),
+          threshold: thresholds?.[next(thresholds.length)] ?? (next(101) - 50) * 0.1,
+          mode: modes[next(modes.length)] ?? 'BRANCH_LEQ',
+          missing: missing ? next(2) : 0,
+          passed: grown(levels - 1),
+          failed: grown(levels - 1),
+        };
+  return Array.from({ length: trees }, () => grown(5));
+}
+
 /** A weight for each of the given targets in every leaf. */
 export function weights(of: 'class' | 'target', targets: number[], sign = 1) {
   const leaves = [0, 1].flatMap((tree) =>

@@ -8,9 +8,11 @@ import { exactly } from '../rounding.ts';
 import { SUM_OF_COLUMNS, sum } from '../sums.ts';
 import { approximate, bool, constant } from '../term.ts';
 import type { Term } from '../term.ts';
+import { addable } from './addable.ts';
 import type { PassingShares } from './passing-shares.ts';
 import { isLeaf, leavesOf } from './tree.ts';
-import type { Branch, Tree } from './tree.ts';
+import type { Branch, Leaf, Tree } from './tree.ts';
+import { rememberWalk } from './walk.ts';
 
 const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exclude<Comparison, '='>> = {
   BRANCH_LEQ: '<=',
@@ -30,21 +32,32 @@ const SHARED_LEVELS = 20;
  * them, and so on below it. Branches that come to the same are one.
  */
 export function treesTerm(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
-  const made = together(call, trees, { target, given, level: 0 });
+  const saying = trees.filter((tree) => says(tree, target));
+  const added = saying.length > 2 ? addable(saying, target) : undefined;
+  const weight = ({ weights }: Leaf): number => (added ?? asItIs)(weights.get(target) ?? 0);
+  const made = together(call, saying, { weight, given, level: 0 });
   const total = typeof made === 'number' ? constant('float32', made) : made;
-  // Where their leaves are added up here, too: ONNX Runtime adds float32 in an order of its own.
-  return trees.filter((tree) => says(tree, target)).length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
+  if (saying.length <= 2) return total;
+  // Where leaves are added up here, too: ONNX Runtime adds float32 in an order of its own.
+  const sum = approximate(total, SUM_OF_COLUMNS);
+  if (added !== undefined)
+    rememberWalk(sum, saying, { weight, test: (tree) => testOf(tree, columnOf(call, tree, given)) });
+  return sum;
 }
 
-type Asked = { readonly target: number; readonly given: Given; readonly level: number };
+type Asked = { readonly weight: (leaf: Leaf) => number; readonly given: Given; readonly level: number };
 
 function says(tree: Tree, target: number): boolean {
   return leavesOf(tree).some(({ weights }) => (weights.get(target) ?? 0) !== 0);
 }
 
+function asItIs(weight: number): number {
+  return weight;
+}
+
 function together(call: OperatorCall, trees: readonly Tree[], asked: Asked): Term | number {
   const parts = groupsOf(trees, asked.level).map((group) => branch(call, group, asked));
-  const leaves = trees.filter(isLeaf).map(({ weights }) => weights.get(asked.target) ?? 0);
+  const leaves = trees.filter(isLeaf).map(asked.weight);
   const terms = parts.filter((part) => typeof part !== 'number');
   const settled = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
   if (terms.length === 0) return settled;
@@ -86,14 +99,19 @@ function branch(call: OperatorCall, group: Group, asked: Asked): Term | number {
     below,
   );
   if (passed === failed) return passed;
-  const column = asked.given.columns[first.column];
-  if (column === undefined) throw unsupported(call, 'of columns that are not there');
+  const column = columnOf(call, first, asked.given);
   call.critical.add(reproducible(call, column), [first.threshold]);
   const condition = testOf(first, column);
   const share = asked.given.shares.get(first);
   return first.mode === 'BRANCH_NEQ'
     ? rareFirst(condition, share === undefined ? undefined : 1 - share, failed, passed)
     : rareFirst(condition, share, passed, failed);
+}
+
+function columnOf(call: OperatorCall, { column }: Branch, { columns }: Given): Term {
+  const found = columns[column];
+  if (found === undefined) throw unsupported(call, 'of columns that are not there');
+  return found;
 }
 
 /** NaN is unequal to all, so that it always passes BRANCH_NEQ. */

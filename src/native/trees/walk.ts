@@ -1,0 +1,91 @@
+import { untypedNumber } from '../literal.ts';
+import type { Term } from '../term.ts';
+import { isLeaf, type Branch, type Leaf, type Tree } from './tree.ts';
+
+/**
+ * Trees as arrays to be walked through, where the same trees as an expression would have to be made ready in every
+ * transaction. Nodes count from 1; a leaf is the negative of its place among the leaves.
+ */
+export type Walk = {
+  /** The values that are tested. */
+  readonly columns: readonly Term[];
+  readonly roots: readonly number[];
+  /** Of each node: its column, counted from 1, the limit it is held against, and where to go for at most that, and for more. */
+  readonly tested: readonly number[];
+  readonly limits: readonly number[];
+  readonly lower: readonly number[];
+  readonly higher: readonly number[];
+  readonly leaves: readonly number[];
+};
+
+/** What is asked of a tree. */
+export type Asking = { readonly test: (branch: Branch) => Term; readonly weight: (leaf: Leaf) => number };
+
+/** With fewer nodes, an expression is ready sooner than it is worth the trouble. */
+const FEWEST_NODES = 1000;
+
+const walks = new WeakMap<Term, () => Walk | undefined>();
+
+/** Notes how trees can be walked through whose sum is this very term. */
+export function rememberWalk(total: Term, trees: readonly Tree[], asking: Asking): void {
+  walks.set(total, () => walkThrough(trees, asking));
+}
+
+/** How to come to a term without the expression that it is; undefined where that is no gain, or no way. */
+export function walkTo(total: Term): Walk | undefined {
+  return walks.get(total)?.();
+}
+
+/** Undefined for a test that is none of being at most something, and for few nodes. */
+function walkThrough(trees: readonly Tree[], { test, weight }: Asking): Walk | undefined {
+  const columns: Term[] = [];
+  const [tested, limits, lower, higher, leaves] = [[], [], [], [], []] as [
+    number[],
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  const columnOf = (value: Term): number =>
+    (columns.includes(value) ? columns.indexOf(value) : columns.push(value) - 1) + 1;
+  const place = (tree: Tree): number => {
+    if (isLeaf(tree)) return -leaves.push(weight(tree));
+    const { atMost } = test(tree).traits;
+    const node = tested.push(atMost === undefined ? Number.NaN : columnOf(atMost.value));
+    limits.push(atMost?.limit ?? Number.NaN);
+    const [under, over] = atMost?.holds === false ? [tree.failed, tree.passed] : [tree.passed, tree.failed];
+    lower[node - 1] = place(under);
+    higher[node - 1] = place(over);
+    return node;
+  };
+  const roots = trees.map(place);
+  if (tested.length < FEWEST_NODES || tested.some(Number.isNaN)) return undefined;
+  return { columns, roots, tested, limits, lower, higher, leaves };
+}
+
+export const WALK_VARIABLES = `  _x double precision[];
+  _node integer;
+  _sum double precision := 0;
+`;
+
+/** The PL/pgSQL that leaves the sum in _sum; `text` gives the SQL for a column. */
+export function walkLines(walk: Walk, text: (column: Term) => string): string {
+  const { columns, roots, tested, limits, lower, higher, leaves } = walk;
+  return `  _x := array[${columns.map(text).join(', ')}];
+  for _tree in 1..${roots.length} loop
+    _node := (${integers(roots)})[_tree];
+    while _node > 0 loop
+      _node := case when _x[(${integers(tested)})[_node]] <= (${doubles(limits)})[_node] then (${integers(lower)})[_node] else (${integers(higher)})[_node] end;
+    end loop;
+    _sum := _sum + (${doubles(leaves)})[-_node];
+  end loop;
+`;
+}
+
+function integers(values: readonly number[]): string {
+  return `'{${values.join()}}'::integer[]`;
+}
+
+function doubles(values: readonly number[]): string {
+  return `'{${values.map((value) => untypedNumber(value).slice(1, -1)).join()}}'::double precision[]`;
+}

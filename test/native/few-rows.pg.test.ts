@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals';
+import { cloneDatabase } from '../support/database.ts';
+import { deployOptions, goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { classic, DataType, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
+import {
+  classifier,
+  features,
+  fullTrees,
+  nestedTrees,
+  regressor,
+  type FullTrees,
+  type Nested,
+} from '../support/tree-models.ts';
+import { compiled, firstDifference } from './compiled.ts';
+
+const database = await cloneDatabase();
+const client = await clientAmongTraps(database);
+
+const ORDERED = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT'];
+
+async function versionOf(trees: readonly Nested[], own: object = {}) {
+  return await compiled(client, regressor({ ...nestedTrees(trees), ...own }), { features, nulls: 'nan' });
+}
+
+describe('a large forest has a form for few rows, which says the same to the last bit:', () => {
+  test.each<[string, FullTrees, object?]>([
+    ...ORDERED.map((mode): [string, FullTrees] => [mode, { modes: [mode] }]),
+    ['tests of every order, of which some let missing values pass', { modes: ORDERED, missing: true }],
+    [
+      'infinite thresholds',
+      { modes: ['BRANCH_LEQ', 'BRANCH_GT'], thresholds: [Infinity, -Infinity, 0, -0, 1e-45, 1e37] },
+    ],
+    ['weights that doubles do not add up exactly', { spread: 12, trees: 60 }],
+    ['weights near the largest', { scale: 1e35 }],
+    ['an average, with a base value', {}, { aggregate_function: 'AVERAGE', base_values: [0.3] }],
+  ])('%s', async (_, own, attributes = {}) => {
+    const version = await versionOf(fullTrees(own), attributes);
+    expect(version.hasFew).toBe(true);
+    expect(await firstDifference(version)).toBeUndefined();
+  });
+
+  test.each([
+    ['double precision', DataType.DOUBLE],
+    ['whole numbers', DataType.INT64],
+  ])('columns of %s', async (_, type) => {
+    const attributes = Object.entries(nestedTrees(fullTrees({ modes: ORDERED, scale: 0.01 }))).map(
+      ([name, values]) => [name.replace('target', 'class'), values] as const,
+    );
+    const bytes = classifier(2, { ...Object.fromEntries(attributes), post_transform: 'LOGISTIC' }, [
+      tensorValue('X', [null, 3], type),
+    ]);
+    const version = await compiled(client, bytes, { features });
+    expect([version.hasFew, await firstDifference(version)]).toEqual([true, undefined]);
+  });
+
+  test('columns that were imputed and scaled before', async () => {
+    const nodes = [
+      classic('Imputer', ['X'], ['filled'], { imputed_value_floats: [1, -2, 0.5], replaced_value_float: Number.NaN }),
+      classic('Scaler', ['filled'], ['Z'], { offset: [0.1, 3, -7], scale: [3, 0.1, 1.7] }),
+      classic('TreeEnsembleRegressor', ['Z'], ['y'], { n_targets: 1, ...nestedTrees(fullTrees()) }),
+    ];
+    const version = await compiled(client, onnxModel({ nodes }), { features, nulls: 'nan' });
+    expect([version.hasFew, await firstDifference(version)]).toEqual([true, undefined]);
+  });
+
+  test('those of the bundled models that have a thousand tests', async () => {
+    const having: string[] = [];
+    for (const model of goldenModels.filter(({ name }) => /forest|boost|gbm|trees/.test(name))) {
+      const { hasFew } = await compiled(client, goldenBytes(model), deployOptions(model.deploy));
+      if (hasFew) having.push(model.name);
+    }
+    expect(having).toEqual(['random_forest', 'catboost', 'bench_trees']);
+  });
+});
+
+describe('there is none', () => {
+  test.each<[string, Nested[], object?]>([
+    ['of a forest that is ready as soon', fullTrees({ trees: 20 })],
+    ['of one that tests for equality', fullTrees({ modes: ['BRANCH_LEQ', 'BRANCH_EQ'] })],
+    ['of the largest of its trees', fullTrees(), { aggregate_function: 'MAX' }],
+    ['of two trees, whose sum is rounded to float32', [wide(600), wide(600)]],
+  ])('%s', async (_, trees, attributes = {}) => {
+    const version = await versionOf(trees, attributes);
+    expect([version.hasFew, await firstDifference(version)]).toEqual([false, undefined]);
+  });
+});
+
+/** So many tests of one column, each halving what is left. */
+function wide(tests: number, from = 0): Nested {
+  if (tests === 0) return from * 0.01;
+  const below = Math.floor((tests - 1) / 2);
+  const threshold = from + below;
+  return { column: 0, threshold, passed: wide(below, from), failed: wide(tests - 1 - below, threshold + 1) };
+}
