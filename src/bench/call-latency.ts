@@ -4,21 +4,24 @@ import type { ScorePlan } from './plan.ts';
 import { quantile } from './spread.ts';
 
 /**
- * One client that waits for each answer: a query for a row by its key, the same with score() of that row, and the bare exchange,
- * prepared; and the first two as most clients send them, planned anew each time. Milliseconds.
+ * One client that waits for each answer: a query for a row by its key, the same with score() of that row, the bare exchange, and
+ * score() of a row of a bound table, prepared; and the first two as most clients send them, planned anew each time. Milliseconds.
  */
 export type CallLatency = {
   readonly calls: number;
   readonly plain: Times;
   readonly scored: Times;
   readonly bare: Times;
+  readonly native: Times;
   readonly unprepared: { readonly plain: Times; readonly scored: Times };
 };
 
 type Times = { readonly medianMs: number; readonly p99Ms: number };
+type Six = [Times, Times, Times, Times, Times, Times];
 
 const PLAIN = 'select t.* from loose t where t.id = $1';
 const SCORED = `select t.*, pgscore.score('trees', t) as score from loose t where t.id = $1`;
+const NATIVE = SCORED.replace('loose', 'bound');
 /** By then both sides have compiled what they run often. */
 const WARM_UP = 500;
 
@@ -32,6 +35,7 @@ export async function measureCallLatency(
     (id) => timeOf(client, 'plain', PLAIN, id),
     (id) => timeOf(client, 'scored', SCORED, id),
     (id) => timeOf(owner, 'bare', BARE.call, id),
+    (id) => timeOf(client, 'native', NATIVE, id),
     (id) => timeOf(client, undefined, PLAIN, id),
     (id) => timeOf(client, undefined, SCORED, id),
   ];
@@ -45,8 +49,8 @@ export async function measureCallLatency(
     }
   }
   for (const one of [client, owner]) await one.query('reset pgscore.execution');
-  const [plain, scored, bare, plainAnew, scoredAnew] = times.map(timesOf) as [Times, Times, Times, Times, Times];
-  return { calls: singleCalls, plain, scored, bare, unprepared: { plain: plainAnew, scored: scoredAnew } };
+  const [plain, scored, bare, native, plainAnew, scoredAnew] = times.map(timesOf) as Six;
+  return { calls: singleCalls, plain, scored, bare, native, unprepared: { plain: plainAnew, scored: scoredAnew } };
 }
 
 async function timeOf(client: pg.Client, name: string | undefined, text: string, id: number): Promise<number> {

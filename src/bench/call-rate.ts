@@ -78,5 +78,5 @@ async function byNode(
 /** libpq decodes no + in a URL. */
 function withSettings(url: string, settings: Repeated['settings']): string {
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
-  return `${url}?options=${encodeURIComponent(options.join(' '))}`;
+  return options.length === 0 ? url : `${url}?options=${encodeURIComponent(options.join(' '))}`;
 }

@@ -24,6 +24,8 @@ export type ScoreCalls = {
     readonly callsPerSecond: Spread;
     /** The bare exchange. */
     readonly barePerSecond: Spread;
+    /** Of rows of a bound table, by the compiled model. */
+    readonly nativePerSecond: Spread;
   };
   /** The same clients, each with many rows in a statement. */
   readonly manyInOne: { readonly rows: number; readonly rowsPerSecond: Spread };
@@ -60,6 +62,7 @@ export type ScoreCallsSetting = {
 type Round = {
   readonly rate: CallRate;
   readonly bare: CallRate;
+  readonly native: CallRate;
   readonly manyInOne: CallRate;
   readonly perRow: readonly number[];
   readonly logged: number;
@@ -115,6 +118,7 @@ async function takeTurns(
     rounds.push({
       rate: await alone(() => measureCallRate(stage.requesterUrl, ONE, plan, stage.ownerUrl)),
       bare: await alone(() => measureCallRate(stage.ownerUrl, BARE, plan)),
+      native: await alone(() => measureCallRate(stage.requesterUrl, NATIVE, plan, stage.ownerUrl)),
       manyInOne: await alone(() => measureCallRate(stage.requesterUrl, MANY, plan, stage.ownerUrl)),
       perRow: await alone(() => measurePerRow(caller, plan)),
       logged: await alone(() => measureRowsCall(caller, owner, plan, true)),
@@ -127,6 +131,10 @@ async function takeTurns(
 
 const CALLER = { 'pgscore.execution': 'online' };
 const ONE = { settings: CALLER, call: `select pgscore.score('trees', t) from pgscore_bench.loose t where t.id = $1` };
+const NATIVE = {
+  settings: {},
+  call: `select pgscore.score('trees', t) from pgscore_bench.bound t where t.id = $1`,
+};
 const MANY = {
   settings: CALLER,
   call: `select count(pgscore.score('trees', t)) from (select * from pgscore_bench.loose where id > $1 limit ${STATEMENT_ROWS}) t`,
@@ -145,6 +153,7 @@ function summaryOf(
       clients: plan.clients,
       callsPerSecond: spread(({ rate }) => rate.perSecond),
       barePerSecond: spread(({ bare }) => bare.perSecond),
+      nativePerSecond: spread(({ native }) => native.perSecond),
     },
     manyInOne: {
       rows: STATEMENT_ROWS,

@@ -3,7 +3,7 @@ import type { ScoreCalls } from './score-calls.ts';
 
 /** What score() costs, as tables in Markdown. */
 export function callTables({
-  latency: { plain, scored, bare, unprepared },
+  latency: { plain, scored, bare, native, unprepared },
   rate,
   manyInOne,
   perRow,
@@ -21,15 +21,17 @@ export function callTables({
         ['the row by its key', ...milliseconds(plain)],
         ['the same with score() online', ...milliseconds(scored)],
         ['the bare exchange: its request by dblink_exec() in plain SQL, not logged', ...milliseconds(bare)],
+        ['the same with score() of a bound table, native', ...milliseconds(native)],
         ['the row by its key, planned anew each time', ...milliseconds(unprepared.plain)],
         ['the same with score() online', ...milliseconds(unprepared.scored)],
       ],
     ),
     table(
-      ['online', 'a second'],
+      ['many clients', 'a second'],
       [
-        [`calls of ${of}`, spread(rate.callsPerSecond)],
+        [`calls of ${of}, online`, spread(rate.callsPerSecond)],
         ['bare exchanges of the same', spread(rate.barePerSecond)],
+        ['calls of the same, table bound: native', spread(rate.nativePerSecond)],
         ...(plpython === null
           ? []
           : [
@@ -38,7 +40,7 @@ export function callTables({
                 spread(plpython.callsPerSecond),
               ],
             ]),
-        [`rows of ${of}, ${manyInOne.rows} rows a statement`, spread(manyInOne.rowsPerSecond)],
+        [`rows of ${of}, online, ${manyInOne.rows} rows a statement`, spread(manyInOne.rowsPerSecond)],
         ['rows of score_rows(), each logged', spread(scoreRows.logged)],
         ['rows of score_rows(), not logged', spread(scoreRows.unlogged)],
       ],

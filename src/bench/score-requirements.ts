@@ -46,7 +46,7 @@ function againstPlpython({ plpython }: ScoreCalls): Requirement[] {
   return [
     {
       what: 'a bound model cheaper a row than PL/Python and ONNX Runtime',
-      measured: `${plpython.rowRatio.median.toFixed(1)} times; calls/s online ${plpython.callsRatio.median.toFixed(2)} of its`,
+      measured: `${plpython.rowRatio.median.toFixed(2)} times; calls/s online ${plpython.callsRatio.median.toFixed(2)} of its`,
       met: plpython.rowRatio.median > 1,
     },
   ];
