@@ -219,11 +219,11 @@ begin
     format('The score of %s, compiled for few rows: its trees as arrays, which PostgreSQL walks through.', name));
   perform pgscore_data._create_function(format('_v%s_many', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 2000', many,
     format('The score of %s, compiled for many rows: its trees as one expression, which PostgreSQL makes ready in every transaction.', name));
-  -- An expression of ten thousand nodes takes a millisecond to be made ready, and then a tenth of the time for a row. A statement that is
-  -- young may have one row; once it has run for longer than that, it is no loss. Both say the same to the last bit, so that it is immutable.
+  -- An expression of half a million characters takes a millisecond or two to be made ready, and then a tenth of the time for a row. A statement
+  -- that is young may have one row; once it has run for as long as that takes, it is no loss. Both say the same to the last bit: it is immutable.
   perform pgscore_data._create_function(format('_v%s', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 2000',
-    format(E'begin\n  if pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) interval ''2 ms'') then\n    return pgscore_models.%1$I(%3$s);\n  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
-      format('_v%s_few', this_version), format('_v%s_many', this_version), given),
+    format(E'begin\n  if pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) interval %4$L) then\n    return pgscore_models.%1$I(%3$s);\n  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
+      format('_v%s_few', this_version), format('_v%s_many', this_version), given, format('%s us', greatest(1000, length(many) / 200))),
     format('The score of %s, compiled: takes its features in the order of pgscore.models.inputs.', name));
 end
 $$;
