@@ -54,8 +54,10 @@ type Sides = readonly [before: string, after: string];
 function against(value: Term, relation: Comparison, limit: number): Term {
   if (!isFloat(value.kind)) return written(value, plainly(relation, limit), plainly(OPPOSITES[relation], limit));
   const made = written(value, byAtMost(relation, limit), byAtMost(OPPOSITES[relation], limit));
-  const atMost = asAtMost(relation, limit);
-  return atMost === undefined ? made : { ...made, traits: { ...made.traits, atMost: { value, ...atMost } } };
+  if (relation === '=') return made;
+  // What none is at most, or all are: everything is at most NaN.
+  const atMost = asAtMost(relation, limit) ?? { limit: Number.NaN, holds: relation === '>=' };
+  return { ...made, traits: { ...made.traits, atMost: { value, ...atMost } } };
 }
 
 function plainly(relation: Ordering, limit: number): Sides {
@@ -72,7 +74,7 @@ function byAtMost(relation: Ordering, limit: number): Sides {
   return atMost.holds ? plainly('<=', atMost.limit) : [`${untypedNumber(above(atMost.limit))} <= `, ''];
 }
 
-/** The relation as one of being at most a limit or, where `holds` is false, of not being so. */
+/** The relation as one of being at most a limit or, where `holds` is false, of not being so; undefined where it is neither. */
 function asAtMost(relation: Ordering, limit: number): { limit: number; holds: boolean } | undefined {
   if (relation === '<=') return { limit, holds: true };
   if (relation === '>') return Number.isNaN(limit) ? undefined : { limit, holds: false };

@@ -25,7 +25,7 @@ const MAX_BODY = 1_000_000;
 /**
  * The body of a function that answers one question about a row. `argument` gives the SQL for a feature: double precision
  * for float32 and float64, bigint for int32 and int64, boolean for bool, text for string, double precision[] for arrays.
- * An sql body is one expression that PostgreSQL puts in the place of a call. Names that begin with `_s` are the body's own.
+ * An sql body is one expression that PostgreSQL puts in the place of a call. Names that begin with an underscore are the body's own.
  * @throws NativeRefusal for a body that is too large, or nests too deep
  */
 export function renderNative(
@@ -37,18 +37,17 @@ export function renderNative(
   const size = sizes(term);
   const inlined = size.repeated <= MAX_INLINED && size.repeated <= MAX_REPETITION * size.shared;
   const expression = (written: Term) => `select ${new Writer(argument, new Map()).text(written)}`;
-  const body = inlined ? expression(term) : plpgsql(term, argument);
+  const walked = inlined || wanted !== 'score' ? undefined : walkedIn(term);
+  const body = inlined ? expression(term) : plpgsql(term, argument, walked?.walk.columns);
   if (body.length > MAX_BODY) {
     throw new NativeRefusal(
       `a function of ${(body.length / 1e6).toFixed(1)} MB is longer than the ${(MAX_BODY / 1e6).toFixed(1)} MB that it may have`,
     );
   }
   const { quick } = term.traits;
-  if (!inlined) {
-    const few = wanted === 'score' ? walkedBody(term, argument) : undefined;
-    return { language: 'plpgsql', body, ...(few !== undefined && { few }) };
-  }
-  return { language: 'sql', body, ...(quick !== undefined && { quick: expression(quick) }) };
+  if (inlined) return { language: 'sql', body, ...(quick !== undefined && { quick: expression(quick) }) };
+  const few = walked && plpgsql(term, argument, walked.walk.columns, walked);
+  return { language: 'plpgsql', body, ...(few !== undefined && { few }) };
 }
 
 type Size = { readonly length: number; readonly depth: number };
@@ -90,20 +89,25 @@ const TYPES: Record<Kind, string> = {
   floats: 'double precision[]',
 };
 
-/** Undefined where the answer is not made of the sum of one forest that can be walked through. */
-function walkedBody(root: Term, argument: (featureIndex: number) => string): string | undefined {
-  const found = [...distinctTerms(root).keys()].flatMap((total) => {
+type Walked = { readonly total: Term; readonly walk: Walk };
+
+/** The sum of trees that can be walked through; undefined where the answer has none, or several. */
+function walkedIn(root: Term): Walked | undefined {
+  const found = [...distinctTerms([root]).keys()].flatMap((total) => {
     const walk = walkTo(total);
     return walk === undefined ? [] : [{ total, walk }];
   });
-  const [only] = found;
-  return found.length === 1 && only !== undefined ? plpgsql(root, argument, only) : undefined;
+  return found.length === 1 ? found[0] : undefined;
 }
 
-type Walked = { readonly total: Term; readonly walk: Walk };
-
-function plpgsql(root: Term, argument: (featureIndex: number) => string, walked?: Walked): string {
-  const terms = distinctTerms(root);
+/** Columns that are to be known `ahead` are so in both forms of a function: what a column raises, both raise. */
+function plpgsql(
+  root: Term,
+  argument: (featureIndex: number) => string,
+  ahead: readonly Term[] = [],
+  walked?: Walked,
+): string {
+  const terms = distinctTerms([root, ...ahead]);
   const names = new Map<Term, string>();
   const writer = new Writer(argument, names);
   const guarded = guardedColumns(terms.keys());
@@ -111,22 +115,27 @@ function plpgsql(root: Term, argument: (featureIndex: number) => string, walked?
   for (const term of terms.keys()) {
     if (term.traits.guards !== undefined) names.set(term, writer.text(term.traits.guards));
   }
-  const steps =
-    walked === undefined ? '' : walkLines(walked.walk, (column) => names.get(column) ?? writer.text(column));
-  if (walked !== undefined) names.set(walked.total, '_sum');
-  const shared = sharedTerms(root, names);
-  const declared = shared.map((term, index) => `  _s${index} ${TYPES[term.kind]};\n`);
-  const assigned = shared.map((term, index) => {
-    const line = `  _s${index} := ${writer.text(term)};\n`;
-    names.set(term, `_s${index}`);
-    return line;
-  });
+  const declared: string[] = [];
+  const assigned = (shared: readonly Term[]): string[] =>
+    shared.map((term) => {
+      const name = `_s${declared.length}`;
+      const line = `  ${name} := ${writer.text(term)};\n`;
+      declared.push(`  ${name} ${TYPES[term.kind]};\n`);
+      names.set(term, name);
+      return line;
+    });
+  const lines = assigned(sharedTerms(ahead, names, new Set(ahead)));
+  if (walked !== undefined) {
+    lines.push(walkLines(walked.walk, (column) => names.get(column) ?? writer.text(column)));
+    names.set(walked.total, '_sum');
+  }
+  lines.push(...assigned(sharedTerms([root], names)));
   const columns = [...guarded.keys()].map((column) => writer.text(column));
   const guard =
     columns.length === 0 ? '' : `  if ${allInRange(columns)} is not true then\n${checks.join('')}  end if;\n`;
   const variables = `  _checked double precision;\n${walked === undefined ? '' : WALK_VARIABLES}${declared.join('')}`;
   const result = names.get(root) ?? writer.text(root);
-  return `\ndeclare\n${variables}begin\n${guard}${steps}${assigned.join('')}  return ${result};\nend`;
+  return `\ndeclare\n${variables}begin\n${guard}${lines.join('')}  return ${result};\nend`;
 }
 
 /** One sum tells of most rows that nothing is missing and nothing infinite: then the columns are what they seem. */
@@ -151,7 +160,7 @@ function guardedColumns(terms: Iterable<Term>): Map<Term, Term> {
 }
 
 /** How often each term is used, operands before what is made of them; below a term that has a name, nothing is used. */
-function distinctTerms(root: Term, names: ReadonlyMap<Term, string> = new Map()): Map<Term, number> {
+function distinctTerms(roots: readonly Term[], names: ReadonlyMap<Term, string> = new Map()): Map<Term, number> {
   const uses = new Map<Term, number>();
   const ordered = new Map<Term, number>();
   const visit = (term: Term): void => {
@@ -161,14 +170,20 @@ function distinctTerms(root: Term, names: ReadonlyMap<Term, string> = new Map())
     if (!names.has(term)) term.operands.forEach(visit);
     ordered.set(term, 0);
   };
-  visit(root);
+  roots.forEach(visit);
   return new Map([...ordered.keys()].map((term) => [term, uses.get(term) ?? 0]));
 }
 
-/** Terms that are used more than once and compute something. */
-function sharedTerms(root: Term, names: ReadonlyMap<Term, string>): Term[] {
-  const uses = [...distinctTerms(root, names)];
-  return uses.flatMap(([term, count]) => (count > 1 && term.operands.length > 0 && !names.has(term) ? [term] : []));
+/** Terms that compute something and are used more than once, or wanted. */
+function sharedTerms(
+  roots: readonly Term[],
+  names: ReadonlyMap<Term, string>,
+  wanted: ReadonlySet<Term> = new Set(),
+): Term[] {
+  const uses = [...distinctTerms(roots, names)];
+  return uses.flatMap(([term, count]) =>
+    (count > 1 || wanted.has(term)) && term.operands.length > 0 && !names.has(term) ? [term] : [],
+  );
 }
 
 class Writer {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Signature } from '../../src/model/signature.ts';
 import { compiled } from '../../src/native/compiled.ts';
 import { classic, floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
-import { regressionSignature } from '../support/tree-models.ts';
+import { nestedTrees, regressionSignature, type Nested } from '../support/tree-models.ts';
 import { reasonFor } from './reason-for.ts';
 
 /** So many stumps. */
@@ -120,6 +120,19 @@ describe('a model that is not compiled says why', () => {
 
   test('a tree of as many levels as one may have is compiled', () => {
     expect(reasonFor({ nodes: [vine(200)] })).toBe('none');
+  });
+
+  test('one of as many levels beside others that branch off from it is compiled', () => {
+    const chain = (levels: number, at = 0): Nested =>
+      levels === 0 ? 0.5 : { column: 0, threshold: -at, passed: chain(levels - 1, at + 1), failed: at };
+    const off = (level: number, own: number): Nested =>
+      Array.from({ length: level }).reduceRight<Nested>(
+        (passed, _, at) => ({ column: 0, threshold: -at, passed, failed: own }),
+        { column: 1, threshold: own, passed: own, failed: -1 },
+      );
+    const others = Array.from({ length: 300 }, (_, index) => off(index % 20, 1 + Math.floor(index / 20)));
+    const attributes = { n_targets: 1, ...nestedTrees([chain(199), ...others]) };
+    expect(reasonFor({ nodes: [classic('TreeEnsembleRegressor', ['X'], ['y'], attributes)] })).toBe('none');
   });
 
   test('more features than a function has arguments are refused', () => {

@@ -39,10 +39,10 @@ export function treesTerm(call: OperatorCall, trees: readonly Tree[], target: nu
   const total = typeof made === 'number' ? constant('float32', made) : made;
   if (saying.length <= 2) return total;
   // Where leaves are added up here, too: ONNX Runtime adds float32 in an order of its own.
-  const sum = approximate(total, SUM_OF_COLUMNS);
-  if (added !== undefined)
-    rememberWalk(sum, saying, { weight, test: (tree) => testOf(tree, columnOf(call, tree, given)) });
-  return sum;
+  const near = approximate(total, SUM_OF_COLUMNS);
+  if (added !== undefined && near.constant === undefined)
+    rememberWalk(near, saying, { weight, test: (tree) => testOf(tree, columnOf(call, tree, given)) });
+  return near;
 }
 
 type Asked = { readonly weight: (leaf: Leaf) => number; readonly given: Given; readonly level: number };
@@ -55,10 +55,12 @@ function asItIs(weight: number): number {
   return weight;
 }
 
+/** Their sum, or the number that it always is. */
 function together(call: OperatorCall, trees: readonly Tree[], asked: Asked): Term | number {
   const parts = groupsOf(trees, asked.level).map((group) => branch(call, group, asked));
   const leaves = trees.filter(isLeaf).map(asked.weight);
-  const terms = parts.filter((part) => typeof part !== 'number');
+  // The first of those that are added up nests deepest: the deepest tree comes last.
+  const terms = parts.filter((part) => typeof part !== 'number').toSorted((a, b) => branchesIn(a) - branchesIn(b));
   const settled = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
   if (terms.length === 0) return settled;
   const total = sum('float32', settled === 0 ? terms : [...terms, constant('float32', settled)]);

@@ -18,17 +18,19 @@ export type Walk = {
   readonly leaves: readonly number[];
 };
 
-/** What is asked of a tree. */
-export type Asking = { readonly test: (branch: Branch) => Term; readonly weight: (leaf: Leaf) => number };
+/** How the nodes of a tree are read. */
+export type Reading = { readonly test: (branch: Branch) => Term; readonly weight: (leaf: Leaf) => number };
 
 /** With fewer nodes, an expression is ready sooner than it is worth the trouble. */
 const FEWEST_NODES = 1000;
+/** With fewer nodes for each test that a row comes to, walking takes about as long as to make the expression ready. */
+const FEWEST_NODES_A_TEST = 3;
 
 const walks = new WeakMap<Term, () => Walk | undefined>();
 
 /** Notes how trees can be walked through whose sum is this very term. */
-export function rememberWalk(total: Term, trees: readonly Tree[], asking: Asking): void {
-  walks.set(total, () => walkThrough(trees, asking));
+export function rememberWalk(total: Term, trees: readonly Tree[], reading: Reading): void {
+  walks.set(total, () => walkThrough(trees, reading));
 }
 
 /** How to come to a term without the expression that it is; undefined where that is no gain, or no way. */
@@ -37,30 +39,38 @@ export function walkTo(total: Term): Walk | undefined {
 }
 
 /** Undefined for a test that is none of being at most something, and for few nodes. */
-function walkThrough(trees: readonly Tree[], { test, weight }: Asking): Walk | undefined {
-  const columns: Term[] = [];
-  const [tested, limits, lower, higher, leaves] = [[], [], [], [], []] as [
-    number[],
-    number[],
-    number[],
-    number[],
-    number[],
-  ];
+function walkThrough(trees: readonly Tree[], { test, weight }: Reading): Walk | undefined {
+  if (!isWorthIt(trees)) return undefined;
+  const [columns, leaves]: [Term[], number[]] = [[], []];
+  const nodes = { tested: [] as number[], limits: [] as number[], lower: [] as number[], higher: [] as number[] };
   const columnOf = (value: Term): number =>
-    (columns.includes(value) ? columns.indexOf(value) : columns.push(value) - 1) + 1;
+    columns.includes(value) ? columns.indexOf(value) + 1 : columns.push(value);
   const place = (tree: Tree): number => {
     if (isLeaf(tree)) return -leaves.push(weight(tree));
     const { atMost } = test(tree).traits;
-    const node = tested.push(atMost === undefined ? Number.NaN : columnOf(atMost.value));
-    limits.push(atMost?.limit ?? Number.NaN);
+    const node = nodes.tested.push(atMost === undefined ? Number.NaN : columnOf(atMost.value));
+    nodes.limits.push(atMost?.limit ?? Number.NaN);
     const [under, over] = atMost?.holds === false ? [tree.failed, tree.passed] : [tree.passed, tree.failed];
-    lower[node - 1] = place(under);
-    higher[node - 1] = place(over);
+    nodes.lower[node - 1] = place(under);
+    nodes.higher[node - 1] = place(over);
     return node;
   };
   const roots = trees.map(place);
-  if (tested.length < FEWEST_NODES || tested.some(Number.isNaN)) return undefined;
-  return { columns, roots, tested, limits, lower, higher, leaves };
+  return nodes.tested.some(Number.isNaN) ? undefined : { columns, roots, ...nodes, leaves };
+}
+
+function isWorthIt(trees: readonly Tree[]): boolean {
+  const shapes = trees.map((tree) => shapeOf(tree, 0));
+  const nodes = shapes.reduce((sum, { leaves }) => sum + leaves - 1, 0);
+  const tests = shapes.reduce((sum, { leaves, depths }) => sum + depths / leaves, 0);
+  return nodes >= Math.max(FEWEST_NODES, FEWEST_NODES_A_TEST * tests);
+}
+
+/** How many leaves there are, and how deep they are all together. */
+function shapeOf(tree: Tree, depth: number): { leaves: number; depths: number } {
+  if (isLeaf(tree)) return { leaves: 1, depths: depth };
+  const [one, other] = [shapeOf(tree.passed, depth + 1), shapeOf(tree.failed, depth + 1)];
+  return { leaves: one.leaves + other.leaves, depths: one.depths + other.depths };
 }
 
 export const WALK_VARIABLES = `  _x double precision[];
