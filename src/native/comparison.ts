@@ -44,9 +44,9 @@ function plain(value: Term, relation: Comparison, first: number, last: number): 
 }
 
 /** As PostgreSQL orders doubles, NaN included: one of the two always holds. */
-const OPPOSITES = { '<': '>=', '<=': '>', '>': '<=', '>=': '<', '=': '<>', '<>': '=' } as const;
+const OPPOSITES = { '<': '>=', '<=': '>', '>': '<=', '>=': '<', '=': '<>' } as const;
 
-type Ordering = keyof typeof OPPOSITES;
+type Ordering = Comparison | '<>';
 /** What is written before a value, and after it. */
 type Sides = readonly [before: string, after: string];
 

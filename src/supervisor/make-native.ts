@@ -77,8 +77,8 @@ function createProven(
       const difference = differences(signature, predictions, answers);
       if (difference !== undefined) throw new Unequal(`the compiled function differs: ${difference}`);
       if (hasTwo) {
-        checkSame(answers, await ask('_few'));
-        checkSame(answers.slice(0, 1), await ask('', rows.slice(0, 1)));
+        checkSame(answers, 'its form for few rows', await ask('_few'));
+        checkSame(answers.slice(0, 1), 'the function that chooses', await ask('', rows.slice(0, 1)));
       }
       return { parts, evidence: { rows: rows.length } };
     }),
@@ -86,9 +86,9 @@ function createProven(
 }
 
 /** Which of two forms answers hangs on the clock: an index may hold what one says, and be asked for what the other does. */
-function checkSame(answers: readonly NativeAnswer[], others: readonly NativeAnswer[]): void {
+function checkSame(answers: readonly NativeAnswer[], what: string, others: readonly NativeAnswer[]): void {
   const row = answers.findIndex(({ score }, index) => !Object.is(score, others[index]?.score));
   if (row === -1) return;
-  const [many, few] = [answers, others].map((said) => said[row]?.score ?? 'NULL');
-  throw new Unequal(`the two forms of the compiled function differ: row ${row + 1}: ${many} of many, ${few} of few`);
+  const [many, other] = [answers, others].map((said) => said[row]?.score ?? 'NULL');
+  throw new Unequal(`the compiled function differs: row ${row + 1}: the score is ${many}, ${what} says ${other}`);
 }

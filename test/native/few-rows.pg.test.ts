@@ -128,12 +128,31 @@ function wide(tests: number, from = 0): Nested {
   return { column: 0, threshold, passed: wide(below, from), failed: wide(tests - 1 - below, threshold + 1) };
 }
 
-test('a weight far larger than all others is not what the others are rounded by', async () => {
+describe('weights far larger than others are not what those are rounded by:', () => {
   const huge: Nested = { column: 0, threshold: -4, passed: 0, failed: 1e15 };
-  const version = await versionOf([...fullTrees(), huge]);
-  const rows = [{ a: -4.5, b: 0.5, c: 0.5 }];
-  const [native] = await version.answers(rows);
-  const online = await reference(version, rows);
-  expect(version.hasFew).toBe(false);
-  expect(native?.score).toBeCloseTo(online.score[0] ?? 0, 4);
+  const ofBoth = fullTrees().map((large, index) => {
+    const small: Nested = { column: 1, threshold: 1, passed: 0.0137 * (index + 1), failed: -0.37 };
+    return { column: 2, threshold: 4, passed: small, failed: scaled(large, 1e9) };
+  });
+  test.each<[string, Nested[], Record<string, number>]>([
+    ['one leaf', [...fullTrees(), huge], { a: -4.5, b: 0.5, c: 0.5 }],
+    ['those of one side of each tree', ofBoth, { a: 0.5, b: 0.5, c: 0.5 }],
+    ['of three trees', ofBoth.slice(0, 3), { a: 0.5, b: 0.5, c: 0.5 }],
+  ])('%s', async (_, trees, row) => {
+    const version = await versionOf(trees);
+    const [native] = await version.answers([row]);
+    const online = await reference(version, [row]);
+    expect(version.hasFew).toBe(false);
+    expect(native?.score).toBeCloseTo(online.score[0] ?? 0, 4);
+  });
+
+  test('a tree whose weights are small beside those of all others keeps no forest from its second form', async () => {
+    const version = await versionOf([...fullTrees(), scaled(fullTrees({ trees: 1 })[0] ?? 0, 1e-9)]);
+    expect([version.hasFew, await firstDifference(version)]).toEqual([true, undefined]);
+  });
 });
+
+function scaled(tree: Nested, by: number): Nested {
+  if (typeof tree === 'number') return tree * by;
+  return { ...tree, passed: scaled(tree.passed, by), failed: scaled(tree.failed, by) };
+}

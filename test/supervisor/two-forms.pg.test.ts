@@ -32,6 +32,6 @@ test('a version whose two forms say the same is native', async () => {
 
 test('one whose forms differ by a last bit is not, and says where', async () => {
   expect(await madeWith('case when $1 = 3 then 6.000000000000001::double precision else 2 * $1 end')).toEqual({
-    reason: 'the two forms of the compiled function differ: row 3: 6 of many, 6.000000000000001 of few',
+    reason: 'the compiled function differs: row 3: the score is 6, its form for few rows says 6.000000000000001',
   });
 });

@@ -61,7 +61,7 @@ export type FullTrees = {
   missing?: boolean;
   thresholds?: readonly number[];
   scale?: number;
-  /** Over how many powers of ten the weights are spread. */
+  /** Over how many powers of ten the trees are spread. */
   spread?: number;
 };
 
@@ -79,18 +79,18 @@ export function fullTrees({
     state = (state * 48271) % 2147483647;
     return state % below;
   };
-  const grown = (levels: number): Nested =>
+  const grown = (levels: number, size: number): Nested =>
     levels === 0
-      ? (next(2001) - 1000) * 0.0137 * scale * 10 ** -next(spread)
+      ? (next(2001) - 1000) * 0.0137 * size
       : {
           column: next(3),
           threshold: thresholds?.[next(thresholds.length)] ?? (next(101) - 50) * 0.1,
           mode: modes[next(modes.length)] ?? 'BRANCH_LEQ',
           missing: missing ? next(2) : 0,
-          passed: grown(levels - 1),
-          failed: grown(levels - 1),
+          passed: grown(levels - 1, size),
+          failed: grown(levels - 1, size),
         };
-  return Array.from({ length: trees }, () => grown(5));
+  return Array.from({ length: trees }, (_, tree) => grown(5, scale * 10 ** -(tree % spread)));
 }
 
 /** A weight for each of the given targets in every leaf. */

@@ -12,7 +12,7 @@ import { addable } from './addable.ts';
 import type { PassingShares } from './passing-shares.ts';
 import { isLeaf, leavesOf } from './tree.ts';
 import type { Branch, Leaf, Tree } from './tree.ts';
-import { rememberWalk } from './walk.ts';
+import { isWorthWalking, rememberWalk } from './walk.ts';
 
 const RELATIONS: Record<Exclude<Branch['mode'], 'BRANCH_EQ' | 'BRANCH_NEQ'>, Exclude<Comparison, '='>> = {
   BRANCH_LEQ: '<=',
@@ -33,7 +33,7 @@ const SHARED_LEVELS = 20;
  */
 export function treesTerm(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
   const saying = trees.filter((tree) => says(tree, target));
-  const added = saying.length > 2 ? addable(saying, target) : undefined;
+  const added = saying.length > 2 && isWorthWalking(saying) ? addable(saying, target) : undefined;
   const weight = ({ weights }: Leaf): number => (added ?? asItIs)(weights.get(target) ?? 0);
   const made = together(call, saying, { weight, given, level: 0 });
   const total = typeof made === 'number' ? constant('float32', made) : made;
@@ -59,7 +59,7 @@ function asItIs(weight: number): number {
 function together(call: OperatorCall, trees: readonly Tree[], asked: Asked): Term | number {
   const parts = groupsOf(trees, asked.level).map((group) => branch(call, group, asked));
   const leaves = trees.filter(isLeaf).map(asked.weight);
-  // The first of those that are added up nests deepest: the deepest tree comes last.
+  // The first of those that are added up nests deepest: last comes that with the most branches, mostly the deepest.
   const terms = parts.filter((part) => typeof part !== 'number').toSorted((a, b) => branchesIn(a) - branchesIn(b));
   const settled = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
   if (terms.length === 0) return settled;

@@ -21,10 +21,10 @@ export type Walk = {
 /** How the nodes of a tree are read. */
 export type Reading = { readonly test: (branch: Branch) => Term; readonly weight: (leaf: Leaf) => number };
 
-/** With fewer nodes, an expression is ready sooner than it is worth the trouble. */
-const FEWEST_NODES = 1000;
-/** With fewer nodes for each test that a row comes to, walking takes about as long as to make the expression ready. */
-const FEWEST_NODES_A_TEST = 3;
+/** With fewer, an expression is ready sooner than it is worth the trouble. */
+const FEWEST_TESTS = 1000;
+/** With fewer for each that a row comes to, walking takes about as long as to make the expression ready. */
+const TESTS_FOR_EACH_PASSED = 3;
 
 const walks = new WeakMap<Term, () => Walk | undefined>();
 
@@ -38,9 +38,8 @@ export function walkTo(total: Term): Walk | undefined {
   return walks.get(total)?.();
 }
 
-/** Undefined for a test that is none of being at most something, and for few nodes. */
+/** Undefined where a test is none of being at most something. */
 function walkThrough(trees: readonly Tree[], { test, weight }: Reading): Walk | undefined {
-  if (!isWorthIt(trees)) return undefined;
   const [columns, leaves]: [Term[], number[]] = [[], []];
   const nodes = { tested: [] as number[], limits: [] as number[], lower: [] as number[], higher: [] as number[] };
   const columnOf = (value: Term): number =>
@@ -59,11 +58,12 @@ function walkThrough(trees: readonly Tree[], { test, weight }: Reading): Walk | 
   return nodes.tested.some(Number.isNaN) ? undefined : { columns, roots, ...nodes, leaves };
 }
 
-function isWorthIt(trees: readonly Tree[]): boolean {
+/** Whether one row is sooner walked than an expression of these trees is ready, taking leaves for equally frequent. */
+export function isWorthWalking(trees: readonly Tree[]): boolean {
   const shapes = trees.map((tree) => shapeOf(tree, 0));
-  const nodes = shapes.reduce((sum, { leaves }) => sum + leaves - 1, 0);
-  const tests = shapes.reduce((sum, { leaves, depths }) => sum + depths / leaves, 0);
-  return nodes >= Math.max(FEWEST_NODES, FEWEST_NODES_A_TEST * tests);
+  const tests = shapes.reduce((sum, { leaves }) => sum + leaves - 1, 0);
+  const passed = shapes.reduce((sum, { leaves, depths }) => sum + depths / leaves, 0);
+  return tests >= Math.max(FEWEST_TESTS, TESTS_FOR_EACH_PASSED * passed);
 }
 
 /** How many leaves there are, and how deep they are all together. */
