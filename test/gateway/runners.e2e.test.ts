@@ -177,10 +177,15 @@ test('a runner that is killed in the middle of a run costs that call an error, a
   client.send(scorePacket(crashing));
   // Is answered by another runner, once that one was set apart.
   expect((await ask(crashing, 2)).rows).toEqual(answerOf(2));
-  for (const pid of await childrenOf(gatewayPid)) process.kill(pid, 'SIGKILL');
+  const killed = await childrenOf(gatewayPid);
+  for (const pid of killed) process.kill(pid, 'SIGKILL');
   const [error] = await client.answer();
   expect(fieldsOf(error!)).toMatchObject({ C: 'XX000', H: expect.any(String) });
   client.destroy();
+  // Two died; what is sent to one of which the gateway has not heard that yet is of its run.
+  await waitFor(async () => (await childrenOf(gatewayPid)).every((pid) => !killed.includes(pid)), {
+    message: 'both ends',
+  });
   for (const versionId of [crashing, bystander, sums])
     expect(await ask(versionId, 7)).toMatchObject({ rows: answerOf(7) });
   expect((await gatewayOf(service)).pid).toBe(gatewayPid);
