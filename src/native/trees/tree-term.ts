@@ -34,7 +34,10 @@ const SHARED_LEVELS = 20;
 export function treesTerm(call: OperatorCall, trees: readonly Tree[], target: number, given: Given): Term {
   const saying = trees.filter((tree) => says(tree, target));
   const added = saying.length > 2 && isWorthWalking(saying) ? addable(saying, target) : undefined;
-  const weight = ({ weights }: Leaf): number => (added ?? asItIs)(weights.get(target) ?? 0);
+  const weight = ({ weights }: Leaf): number => {
+    const own = weights.get(target) ?? 0;
+    return added === undefined ? own : added(own);
+  };
   const made = together(call, saying, { weight, given, level: 0 });
   const total = typeof made === 'number' ? constant('float32', made) : made;
   if (saying.length <= 2) return total;
@@ -49,10 +52,6 @@ type Asked = { readonly weight: (leaf: Leaf) => number; readonly given: Given; r
 
 function says(tree: Tree, target: number): boolean {
   return leavesOf(tree).some(({ weights }) => (weights.get(target) ?? 0) !== 0);
-}
-
-function asItIs(weight: number): number {
-  return weight;
 }
 
 /** Their sum, or the number that it always is. */
