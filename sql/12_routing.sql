@@ -1,4 +1,4 @@
--- Which version a notation means, and how it is executed: looked up at every call of score().
+-- Which version a notation means, and how it is executed.
 
 do $$
 begin
@@ -11,67 +11,77 @@ end
 $$;
 comment on type pgscore_models._routing is 'A version, and what score() must know of it at every call.';
 
-create or replace function pgscore_models._route(model text) returns pgscore_models._routing
+create or replace function pgscore_models._notation_at(model text, revision bigint) returns int
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route pgscore_models._routing;
+  base constant text := split_part(model, '@', 1);
+  wanted constant text := case when model = base then 'champion' else substr(model, length(base) + 2) end;
 begin
-  -- Each notation by one look-up; where it finds nothing, the general way says why.
-  if position('@' in model) = 0 then
-    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into route
-      from pgscore_data.model m
-      join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
-      join pgscore_data.execution e on e.version_id = a.version_id
-     where m.name = model;
-  else
-    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into route
-      from pgscore_data.model m
-      join pgscore_data.version v on v.model_id = m.model_id
-      join pgscore_data.execution e on e.version_id = v.version_id
-     where m.name = split_part(model, '@', 1) and v.number::text = split_part(model, '@', 2) and split_part(model, '@', 3) = '';
+  if wanted ~ '^[0-9]{1,9}$' then
+    return (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = base and v.number = wanted::int and v.state = 'ready');
   end if;
-  if not found then
-    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason
-      into route
-      from pgscore_data.execution e where e.version_id = (pgscore._ready_version(model)).version_id;
-  end if;
-  return route;
+  return coalesce(
+    (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = wanted and a.revision <= _notation_at.revision),
+    (select f.version_id from pgscore_data.former_alias f where f.model_name = base and f.alias = wanted and f.since <= _notation_at.revision and f.until > _notation_at.revision));
 end
 $$;
-comment on function pgscore_models._route(text) is 'Which version a notation means, and how it is executed. To be called in the query itself: as it is STABLE, it then sees what the query sees, and a promotion in the middle of a statement leaves it with one version.';
-
-create or replace view pgscore._champions as
-select a.model_name, a.version_id from pgscore_data.alias a where a.alias = 'champion';
-comment on view pgscore._champions is 'Which version a bare model name means; read by everybody who calls score(), as pgscore.models is.';
+comment on function pgscore_models._notation_at(text, bigint) is 'What a notation of any kind meant in a revision; NULL where nothing that can score.';
 
 -- As the caller, and with every name qualified: to change to the owner and the search path, and back, would cost as much as the look-up.
+create or replace function pgscore_models._version_at(model text, revision bigint) returns int
+language plpgsql immutable strict parallel safe
+as $$
+declare
+  version_id int;
+begin
+  select a.version_id into version_id from pgscore._aliases a
+   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion' and a.revision operator(pg_catalog.<=) _version_at.revision;
+  if version_id is null then
+    return pgscore_models._notation_at(model, revision);
+  end if;
+  return version_id;
+end
+$$;
+comment on function pgscore_models._version_at(text, bigint) is 'What a notation meant in a revision, which never changes; NULL where nothing that can score.';
+
+create or replace function pgscore_models._ready(model text) returns int
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select v.version_id from pgscore._ready_version(model) v $$;
+comment on function pgscore_models._ready(text) is 'The version that a notation means; raises where that cannot score.';
+
 create or replace function pgscore_models._version_of(model text) returns int
 language plpgsql stable parallel safe
 as $$
 declare
   version_id int;
 begin
-  select c.version_id into version_id from pgscore._champions c where c.model_name operator(pg_catalog.=) model;
+  select a.version_id into version_id from pgscore._aliases a
+   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion';
   if version_id is null then
-    return (pgscore_models._route(model)).version_id;
+    return pgscore_models._ready(model);
   end if;
   return version_id;
 end
 $$;
-comment on function pgscore_models._version_of(text) is 'The version of _route() and no more, in a third of its time: score() needs only this. To be called in the query itself, as that.';
+comment on function pgscore_models._version_of(text) is 'What a notation means to whoever executes a plan; raises where that cannot score.';
 
-create or replace function pgscore_models._route_to(version_id int) returns pgscore_models._routing
+-- Inlined into the query, and for a constant model a constant of its plan, but where that cannot be.
+create or replace function pgscore_models._version(model text) returns int
+language sql stable parallel safe
+as $$ select coalesce(pgscore_models._version_at($1, pgscore_models._revision()), pgscore_models._version_of($1)) $$;
+comment on function pgscore_models._version(text) is 'The version by which all of a statement goes that asks a model in this notation.';
+
+create or replace function pgscore_models._route(version_id int) returns pgscore_models._routing
 language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select row(e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason)::pgscore_models._routing
     from pgscore_data.execution e where e.version_id = $1
 $$;
-comment on function pgscore_models._route_to(int) is 'What _version_of() leaves out.';
+comment on function pgscore_models._route(int) is 'All that score() must know of a version.';
 
 create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe
@@ -94,3 +104,6 @@ language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
 comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
+
+drop function if exists pgscore_models._route(text), pgscore_models._route_to(int);
+drop view if exists pgscore._champions;

@@ -17,7 +17,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer double precision;
-  route constant pgscore_models._routing := pgscore_models._route_to(version_id);
+  route constant pgscore_models._routing := pgscore_models._route(version_id);
   setting text := current_setting('pgscore.execution', true);
 begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then

@@ -87,7 +87,7 @@ declare
   present regprocedure := to_regprocedure(format('pgscore_models.%I(%s)', base, relation));
   was text := (select format_type(p.prorettype, null) from pg_proc p where p.oid = present);
 begin
-  select v.number, e.native, e.task into champion
+  select v.version_id, v.number, e.native, e.task into champion
     from pgscore_data.alias a join pgscore_data.version v using (version_id) join pgscore_data.execution e using (version_id)
    where a.model_id = b.model_id and a.alias = 'champion';
   result := case champion.task when 'multiclass' then 'text' else 'double precision' end;
@@ -96,10 +96,13 @@ begin
   elsif was <> result then
     result := was;
   end if;
-  -- STABLE: a promotion makes it call another version, and no statement sees both. _fits_<id> leaves nothing in the plan while it is true.
+  -- STABLE: a promotion makes it call another version, and no statement sees both: who still goes by another champion has that. Neither that
+  -- nor _fits_<id> leaves anything in the plan of who does not.
   perform pgscore_data._create_function(base, relation::text, result, 'sql', case when problem is not null or champion.native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
-      case when problem is null then format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)) else format('null::%s', result) end),
+      case when problem is null then format('case when pgscore_models._version(%1$L) operator(pg_catalog.=) %2$s then pgscore_models.%3$I($1) else pgscore_models.%4$I(pgscore_models._version(%1$L), pgscore_models._features($1)) end',
+          base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end)
+        else format('null::%s', result) end),
     format('The champion of %s on a row of %s%s.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
 end
 $$;
@@ -152,19 +155,15 @@ begin
   if not pgscore_data._may_use_type(relation) then
     return;
   end if;
-  select string_agg(format('when %L then pgscore_models.%I($3)', x.notation, x.function), ' ') into branches
+  select string_agg(format('when $1 operator(pg_catalog.=) %s then pgscore_models.%I($3)', v.version_id, f.name), ' ' order by v.version_id) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.execution e using (version_id)
-    cross join lateral (
-      select m.name || '@' || v.number as notation, pgscore_data._version_function(m.name, v.number) as function
-      union all
-      select m.name, m.name from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion' and b.set_aside is null
-    ) x (notation, function)
+    cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
-     and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = x.function and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
+     and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
   if branches is null then
     -- As DROP IF EXISTS would say where there is none.
     if to_regprocedure(format('pgscore_models._score(int, name, %s)', relation)) is not null then
@@ -173,7 +172,7 @@ begin
   else
     -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
     execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      relation, format('select case $2::text %s else pgscore_models._score($1, $2::text, pgscore_models._features($3)) end', branches));
+      relation, format('select case %s else pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($3)) end', branches));
     execute format('comment on function pgscore_models._score(int, name, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
     execute format('revoke all on function pgscore_models._score(int, name, %s) from public', relation);
     execute format('grant execute on function pgscore_models._score(int, name, %s) to pgscore_user', relation);

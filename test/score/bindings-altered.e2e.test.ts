@@ -175,13 +175,13 @@ describe('a table in a schema that pgscore may no longer use', () => {
     expect(await bindings()).toEqual([{ table: 'attic.points', problem }]);
     await ada.query(`select pgscore.promote('sum@2')`);
     await ada.query(`select pgscore.revoke_model('sum', 'pgscore_user'), pgscore.grant_model('sum', 'pgscore_user')`);
-    for (const call of [`score('sum', p)`, 'pgscore_models.sum(p)']) {
-      expect(await refusal(alice, `select ${call} from attic.points p`)).toMatchObject({
-        code: '55000',
-        message: expect.stringContaining(problem),
-      });
+    expect(await refusal(alice, 'select pgscore_models.sum(p) from attic.points p')).toMatchObject({
+      code: '55000',
+      message: expect.stringContaining(problem),
+    });
+    for (const row of ['p', 'to_jsonb(p)']) {
+      expect(await value(`select score('sum', ${row}) from attic.points p`)).toBe(12);
     }
-    expect(await value(`select score('sum', to_jsonb(p)) from attic.points p`)).toBe(12);
     expect((await refusal(alice, `select pgscore.unbind('sum', 'attic.points')`)).hint).toContain(
       'grant usage on schema',
     );

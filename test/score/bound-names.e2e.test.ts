@@ -142,14 +142,14 @@ test('what is left of a binding by the features alone goes on with the grants of
 });
 
 test('a model that is called as a function of pgscore itself takes no grant of it', async () => {
-  await deployBytes(ada, '_route_to', weightedModel({ a: 'float32' }));
-  await ada.query(`select pgscore.revoke_model('_route_to', 'pgscore_user')`);
+  await deployBytes(ada, '_route', weightedModel({ a: 'float32' }));
+  await ada.query(`select pgscore.revoke_model('_route', 'pgscore_user')`);
   expect((await bob.query(`select score('risk', p) as score from (select 1::real as a) p`)).rows).toEqual([
     { score: 1 },
   ]);
   expect(
-    (await superuser.query(`select has_function_privilege('bob', 'pgscore_models._route_to(int)', 'execute') as may`))
+    (await superuser.query(`select has_function_privilege('bob', 'pgscore_models._route(int)', 'execute') as may`))
       .rows,
   ).toEqual([{ may: true }]);
-  await ada.query(`select pgscore.drop_model('_route_to')`);
+  await ada.query(`select pgscore.drop_model('_route')`);
 });

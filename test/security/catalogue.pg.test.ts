@@ -20,14 +20,24 @@ const INLINED = [
   'pgscore_models._flag_column',
   'pgscore_models._given',
   'pgscore_models._number_column',
+  'pgscore_models._revision',
   'pgscore_models._score',
   'pgscore_models._small_whole_column',
   'pgscore_models._text_column',
+  'pgscore_models._version',
   'pgscore_models._whole_column',
 ];
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
-const QUALIFIED = ['pgscore_models._score', 'pgscore_models._score_row', 'pgscore_models._version_of'];
+const QUALIFIED = [
+  'pgscore_models._planned',
+  'pgscore_models._planning',
+  'pgscore_models._score',
+  'pgscore_models._score_row',
+  'pgscore_models._seen',
+  'pgscore_models._version_at',
+  'pgscore_models._version_of',
+];
 
 /** Asks the catalogue for what must not be there. */
 async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {

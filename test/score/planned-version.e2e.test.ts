@@ -1,0 +1,245 @@
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+const [FIRST, SECOND] = [21, 12];
+
+/** Whichever statement is planned waits where pause() stands in it, as long as this lock is held. */
+const PAUSE = `create function pause() returns float8 immutable language plpgsql as
+  'begin perform pg_advisory_xact_lock_shared(36); return null; end'`;
+
+const MENTIONS = [
+  `score('sum', p)`,
+  `score('sum@champion', p)`,
+  'pgscore_models.sum(p)',
+  `score('sum', l)`,
+  `score('sum', to_jsonb(l))`,
+  `score('sum', '{"a": 1, "b": 2}')`,
+  `score('sum', r)`,
+  `(pgscore.predict('sum', p) ->> 'value')::float8`,
+  `(pgscore.predict('sum', l) ->> 'value')::float8`,
+  `score(n.model, p)`,
+  `score(n.model, l)`,
+  'wrapped(p)',
+  `(select s.score from pgscore.score_rows('sum', array[p]) s)`,
+  `(select s.score from pgscore.score_rows(n.model, array[l]) s)`,
+];
+const FROM = `from bound p, loose l, (select a, b from loose) r, names n`;
+const AROUND = `select array_remove(array[${[...MENTIONS, 'pause()', ...MENTIONS].join(', ')}], null) as answers ${FROM}`;
+const BEFORE = `select array_remove(array[${[...MENTIONS, 'pause()'].join(', ')}], null) as answers ${FROM}`;
+/** Each half is planned on its own. */
+const APART = `select array_agg(x) as answers from (
+  select unnest(array[${MENTIONS.join(', ')}]) as x ${FROM} union all select pause() union all select unnest(array[${MENTIONS.join(', ')}]) ${FROM}) y where x is not null`;
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  await deployBytes(ada, 'sum', weightedModel({ b: 'float32', a: 'float32' }));
+  await alice.query('create table bound as select 1::real as a, 2::real as b');
+  await alice.query('create table loose as select 1::real as a, 2::real as b');
+  await alice.query(`create table names as select 'sum' as model`);
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+  await alice.query(`select pgscore.bind('sum', 'bound')`);
+  await alice.query(
+    `create function wrapped(bound) returns float8 volatile language sql as 'select score(''sum'', $1)'`,
+  );
+  await alice.query(PAUSE);
+});
+
+const promote = (number: number): Promise<unknown> => ada.query('select pgscore.promote($1)', [`sum@${number}`]);
+
+beforeEach(async () => {
+  await promote(1);
+});
+
+/** Waits until somebody waits for the lock. */
+const waitsFor = (lock: number): Promise<unknown> =>
+  waitFor(async () => {
+    const waiting = `select from pg_locks where locktype = 'advisory' and objid = ${lock} and not granted
+        and database = (select oid from pg_database where datname = current_database())`;
+    return (await superuser.query(waiting)).rows.length > 0;
+  });
+
+type Query = string | { readonly name: string; readonly text: string };
+
+/** The different answers that one execution gave. */
+async function answers(query: Query): Promise<number[]> {
+  const { rows } = await alice.query<{ answers: number[] }>(query);
+  return [...new Set(rows.flatMap((row) => row.answers))];
+}
+
+/** The same of one that is planned while another version is promoted. */
+async function answersWhilePromoted(query: Query): Promise<number[]> {
+  await superuser.query('select pg_advisory_lock(36)');
+  const answered = answers(query);
+  try {
+    await waitsFor(36);
+    await promote(2);
+  } finally {
+    await superuser.query('select pg_advisory_unlock(36)');
+  }
+  return answered;
+}
+
+const STATEMENTS = [
+  ['in the middle of its planning', AROUND],
+  ['between its planning and its execution', BEFORE],
+  ['while one part of it is planned and another is not', APART],
+] as const;
+
+describe.each(STATEMENTS)('a statement that asks in every way, and a promotion %s', (when, text) => {
+  test('has one version, and the next has the new one', async () => {
+    expect(await answersWhilePromoted(text)).toHaveLength(1);
+    expect(await answers(text)).toEqual([SECOND]);
+  });
+
+  test.each(['auto', 'force_generic_plan', 'force_custom_plan'])(
+    'has one version where it is prepared, with the setting %s, and the new one when it is executed again',
+    async (mode) => {
+      await alice.query(`set plan_cache_mode = ${mode}`);
+      const query = { name: `${mode} ${when}`.slice(0, 60), text };
+      expect(await answersWhilePromoted(query)).toHaveLength(1);
+      for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([SECOND]);
+      await promote(1);
+      for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([FIRST]);
+      await alice.query('reset plan_cache_mode');
+    },
+  );
+});
+
+const ASK = `select array[${MENTIONS.join(', ')}] as answers ${FROM}`;
+
+test.each(['repeatable read', 'serializable'])(
+  'a %s transaction keeps to the version that it saw first, and plans made in it are not kept to by the next',
+  async (level) => {
+    const query = { name: level, text: ASK };
+    await alice.query(`begin isolation level ${level}`);
+    await alice.query('select from loose');
+    await promote(2);
+    for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([FIRST]);
+    expect(await answers(ASK)).toEqual([FIRST]);
+    await alice.query('commit');
+    for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([SECOND]);
+  },
+);
+
+test('a transaction that reads what is committed follows from one statement to the next', async () => {
+  const query = { name: 'in a transaction', text: ASK };
+  await alice.query('begin');
+  for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([FIRST]);
+  await promote(2);
+  expect(await answers(ASK)).toEqual([SECOND]);
+  for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([SECOND]);
+  await alice.query('commit');
+});
+
+test('a cursor keeps to the version of its snapshot, also in functions that are first called when another is promoted', async () => {
+  await alice.query(
+    `create function asked() returns float8[] stable language plpgsql as $$ begin return (${ASK}); end $$`,
+  );
+  await alice.query(
+    `begin; declare c cursor for select ${MENTIONS[0]} as typed, asked() as answers ${FROM}, generate_series(1, 3)`,
+  );
+  const fetch = async (): Promise<unknown[]> => {
+    const { rows } = await alice.query<{ typed: number; answers: number[] }>('fetch 1 from c');
+    return rows.map(({ typed, answers: all }) => [...new Set([typed, ...all])]);
+  };
+  expect(await fetch()).toEqual([[FIRST]]);
+  await promote(2);
+  expect(await fetch()).toEqual([[FIRST]]);
+  expect(await fetch()).toEqual([[FIRST]]);
+  await alice.query('commit');
+  for (let executed = 0; executed < 7; executed += 1)
+    expect(await answers('select asked() as answers')).toEqual([SECOND]);
+});
+
+test('a procedure keeps to its version in each of its transactions, and follows from one to the next', async () => {
+  const tell = `for n in 1 .. 3 loop insert into told ${ASK}; end loop;`;
+  await alice.query('create table told (answers float8[])');
+  await alice.query(`create procedure tell() language plpgsql as $$ begin
+    ${tell}
+    commit;
+    perform pg_advisory_xact_lock_shared(37);
+    ${tell}
+    commit;
+    ${tell}
+  end $$`);
+  await superuser.query('select pg_advisory_lock(37)');
+  const called = alice.query('call tell()');
+  await waitFor(async () => (await superuser.query('select from alice.told')).rows.length === 3);
+  await waitsFor(37);
+  await promote(2);
+  await superuser.query('select pg_advisory_unlock(37)');
+  await called;
+  const { rows } = await alice.query<{ answers: number[] }>('select answers from told order by ctid');
+  expect(rows.map((row) => [...new Set(row.answers)])).toEqual([
+    ...Array<number[]>(6).fill([FIRST]),
+    ...Array<number[]>(3).fill([SECOND]),
+  ]);
+});
+
+test('whoever promotes sees it at once and in every way, and no more where it is rolled back', async () => {
+  const query = {
+    name: 'own',
+    text: `select array[score('sum', '{"a": 1, "b": 2}'), score('sum', to_jsonb(r))] as answers from (select 1 as a, 2 as b) r`,
+  };
+  const own = async (): Promise<number[]> => {
+    const { rows } = await ada.query<{ answers: number[] }>(query);
+    return [...new Set(rows.flatMap((row) => row.answers))];
+  };
+  for (let executed = 0; executed < 7; executed += 1) expect(await own()).toEqual([FIRST]);
+  await ada.query('begin; savepoint before');
+  await promote(2);
+  for (let executed = 0; executed < 7; executed += 1) expect(await own()).toEqual([SECOND]);
+  expect(await answers(ASK)).toEqual([FIRST]);
+  await ada.query('rollback to before');
+  for (let executed = 0; executed < 7; executed += 1) expect(await own()).toEqual([FIRST]);
+  await promote(2);
+  await promote(1);
+  await promote(2);
+  expect(await own()).toEqual([SECOND]);
+  await ada.query('commit');
+  for (let executed = 0; executed < 7; executed += 1) expect(await own()).toEqual([SECOND]);
+  expect(await answers(ASK)).toEqual([SECOND]);
+});
+
+test('a promotion that is not committed holds up none of another model', async () => {
+  await deployBytes(ada, 'other', weightedModel({ a: 'float32', b: 'float32' }));
+  const carol = await database.client('ada');
+  await carol.query('begin');
+  await carol.query(`select pgscore.promote('sum@2')`);
+  await ada.query(`set statement_timeout = '20s'`);
+  await ada.query(`select pgscore.promote('other@1'), pgscore.set_alias('other@1', 'challenger')`);
+  expect(await answers(ASK)).toEqual([FIRST]);
+  await carol.query('commit');
+  expect(await answers(ASK)).toEqual([SECOND]);
+  await ada.query('reset statement_timeout');
+});
+
+test('two aliases that change places in one transaction never mean the same version', async () => {
+  const place = async (champion: number): Promise<void> => {
+    await ada.query(
+      `begin; select pgscore.set_alias('sum@${3 - champion}', 'challenger'); select pgscore.promote('sum@${champion}'); commit`,
+    );
+  };
+  await place(1);
+  await superuser.query('select pg_advisory_lock(36)');
+  const asked = alice.query<{ answers: number[] }>(
+    `select array[score('sum', p), score('sum@challenger', l), pause(), score('sum@challenger', p), score('sum', l)] as answers ${FROM}`,
+  );
+  await waitsFor(36);
+  await place(2);
+  await superuser.query('select pg_advisory_unlock(36)');
+  expect((await asked).rows).toEqual([{ answers: [FIRST, SECOND, null, SECOND, FIRST] }]);
+});
