@@ -11,6 +11,15 @@ end
 $$;
 comment on type pgscore_models._routing is 'A version, and what score() must know of it at every call.';
 
+do $$
+begin
+  if to_regtype('pgscore_models._asked') is null then
+    create type pgscore_models._asked as (version_id int, model text);
+  end if;
+end
+$$;
+comment on type pgscore_models._asked is 'A model as it was asked for, and the version that is meant; NULL where that is for whoever executes the plan to find out, or to refuse.';
+
 create or replace function pgscore_models._notation_at(model text, revision bigint) returns int
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
@@ -23,65 +32,37 @@ begin
     return (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = base and v.number = wanted::int and v.state = 'ready');
   end if;
   return coalesce(
-    (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = wanted and a.revision <= _notation_at.revision),
+    (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = wanted and coalesce(a.revision <= _notation_at.revision, _notation_at.revision is null)),
     (select f.version_id from pgscore_data.former_alias f where f.model_name = base and f.alias = wanted and f.since <= _notation_at.revision and f.until > _notation_at.revision));
 end
 $$;
-comment on function pgscore_models._notation_at(text, bigint) is 'What a notation of any kind meant in a revision; NULL where nothing that can score.';
+comment on function pgscore_models._notation_at(text, bigint) is 'What a notation of any kind meant in a revision, or means in the newest; NULL where nothing that can score.';
 
 -- As the caller, and with every name qualified: to change to the owner and the search path, and back, would cost as much as the look-up.
-create or replace function pgscore_models._version_at(model text, revision bigint) returns int
-language plpgsql immutable strict parallel safe
+create or replace function pgscore_models._asked(model text, revision bigint) returns pgscore_models._asked
+language plpgsql immutable parallel safe
 as $$
 declare
   version_id int;
 begin
   select a.version_id into version_id from pgscore._aliases a
-   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion' and a.revision operator(pg_catalog.<=) _version_at.revision;
+   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion' and coalesce(a.revision operator(pg_catalog.<=) _asked.revision, _asked.revision is null);
   if version_id is null then
-    return pgscore_models._notation_at(model, revision);
+    version_id := pgscore_models._notation_at(model, revision);
   end if;
-  return version_id;
+  return row(version_id, model);
 end
 $$;
-comment on function pgscore_models._version_at(text, bigint) is 'What a notation meant in a revision, which never changes; NULL where nothing that can score.';
+comment on function pgscore_models._asked(text, bigint) is 'What a notation meant in a revision, which never changes, or means in the newest that the snapshot sees.';
 
-create or replace function pgscore_models._ready(model text) returns int
-language sql stable security definer parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select v.version_id from pgscore._ready_version(model) v $$;
-comment on function pgscore_models._ready(text) is 'The version that a notation means; raises where that cannot score.';
-
-create or replace function pgscore_models._version_of(model text) returns int
-language plpgsql stable parallel safe
-as $$
-declare
-  version_id int;
-begin
-  select a.version_id into version_id from pgscore._aliases a
-   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion';
-  if version_id is null then
-    return pgscore_models._ready(model);
-  end if;
-  return version_id;
-end
-$$;
-comment on function pgscore_models._version_of(text) is 'What a notation means to whoever executes a plan; raises where that cannot score.';
-
--- Inlined into the query, and for a constant model a constant of its plan, but where that cannot be.
-create or replace function pgscore_models._version(model text) returns int
-language sql stable parallel safe
-as $$ select coalesce(pgscore_models._version_at($1, pgscore_models._revision()), pgscore_models._version_of($1)) $$;
-comment on function pgscore_models._version(text) is 'The version by which all of a statement goes that asks a model in this notation.';
-
-create or replace function pgscore_models._route(version_id int) returns pgscore_models._routing
+create or replace function pgscore_models._route(asked pgscore_models._asked) returns pgscore_models._routing
 language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select row(e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason)::pgscore_models._routing
-    from pgscore_data.execution e where e.version_id = $1
+    from pgscore_data.execution e where e.version_id = coalesce(($1).version_id, (pgscore._ready_version(($1).model)).version_id)
 $$;
-comment on function pgscore_models._route(int) is 'All that score() must know of a version.';
+comment on function pgscore_models._route(pgscore_models._asked) is 'All that score() must know of a version; raises where none is meant that can score.';
 
 create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe
@@ -105,5 +86,5 @@ set search_path = pg_catalog, pg_temp
 as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
 comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
 
-drop function if exists pgscore_models._route(text), pgscore_models._route_to(int);
+drop function if exists pgscore_models._route(text), pgscore_models._route_to(int), pgscore_models._version_of(text);
 drop view if exists pgscore._champions;

@@ -23,7 +23,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- None of the types that PostgreSQL numbers by hand is a domain, and to look under one takes as long as all else of a column ten times over.
-  return (select hashtextextended(string_agg(format('%I %s', a.attname, a.atttypid), ', ' order by a.attnum), 0) & -2
+  return (select bit_xor(hashtextextended(a.attname::text, a.attnum::bigint << 32 | a.atttypid::bigint)) & -2
                  | max((case when a.atttypid < 10000 then a.atttypid else pgscore._base_type(a.atttypid) end = 'bpchar'::regtype)::int)
             from pg_type t join pg_attribute a on a.attrelid = t.typrelid
            where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);

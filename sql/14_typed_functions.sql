@@ -48,25 +48,25 @@ as $$
 $$;
 comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is 'What a typed function of a version computes: by the compiled function or through the service.';
 
-create or replace function pgscore_models._score_of(version_id int, features jsonb) returns double precision
+create or replace function pgscore_models._score_of(asked pgscore_models._asked, features jsonb) returns double precision
 language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._score(version_id, pgscore_models._version_name(version_id), features);
+  return pgscore_models._score(asked.version_id, asked.model, features);
 end
 $$;
-comment on function pgscore_models._score_of(int, jsonb) is 'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older than it, or newer. STABLE, as that function is.';
+comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is 'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older than it, or newer. STABLE, as that function is.';
 
-create or replace function pgscore_models._label_of(version_id int, features jsonb) returns text
+create or replace function pgscore_models._label_of(asked pgscore_models._asked, features jsonb) returns text
 language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._classify(pgscore_models._route(version_id), pgscore_models._version_name(version_id), features);
+  return pgscore_models._classify(asked, features);
 end
 $$;
-comment on function pgscore_models._label_of(int, jsonb) is '_score_of() for a version of several classes.';
+comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_score_of() for a version of several classes.';
 
 create or replace function pgscore_data._bind_version(e pgscore_data.execution, name name, relation regclass, columns jsonb) returns void
 language plpgsql volatile

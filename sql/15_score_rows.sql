@@ -217,7 +217,7 @@ language plpgsql stable cost 10000000 rows 1000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route pgscore_models._routing := pgscore_models._route(coalesce(pgscore_models._version_at(model, revision), pgscore_models._version_of(model)));
+  route pgscore_models._routing := pgscore_models._route(pgscore_models._asked(model, revision));
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);

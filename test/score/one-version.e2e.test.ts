@@ -31,28 +31,27 @@ const MENTIONS = {
   'predict()': `(pgscore.predict('sum', l) ->> 'value')::float8`,
 };
 
-/** A bound table's function is resolved when a statement is planned, these by its snapshot. */
-const LOOKED_UP = ['a row of another table', 'jsonb', 'predict()'] as const;
-
-test('all that a statement asks of a model without a bound table is answered by one version, while others are promoted', async () => {
-  const mentions = LOOKED_UP.map((mention) => MENTIONS[mention]).join(', ');
-  const text = `select array[${mentions}] as answers from loose l`;
-  const seen = new Set<string>();
-  let [going, promotions] = [true, 0];
-  const promoting = (async () => {
-    for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
-  })();
-  try {
-    for (let statements = 0; statements < 300 || promotions < 40; statements += 1) {
-      const { rows } = await alice.query<{ answers: number[] }>(text);
-      seen.add([...new Set(rows[0]?.answers)].join(' and '));
+test.each(['simple', 'prepared'])(
+  'all that a %s statement asks of a model is answered by one version, while others are promoted',
+  async (kind) => {
+    const text = `select array[${Object.values(MENTIONS).join(', ')}] as answers from bound p, loose l`;
+    const seen = new Set<string>();
+    let [going, promotions] = [true, 0];
+    const promoting = (async () => {
+      for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
+    })();
+    try {
+      for (let statements = 0; statements < 300 || promotions < 40; statements += 1) {
+        const { rows } = await alice.query<{ answers: number[] }>(kind === 'simple' ? text : { name: 'all', text });
+        seen.add([...new Set(rows[0]?.answers)].join(' and '));
+      }
+    } finally {
+      going = false;
+      await promoting;
     }
-  } finally {
-    going = false;
-    await promoting;
-  }
-  expect([...seen].toSorted()).toEqual([String(SECOND), String(FIRST)]);
-});
+    expect([...seen].toSorted()).toEqual([String(SECOND), String(FIRST)]);
+  },
+);
 
 describe.each(Object.entries(MENTIONS))('%s in a statement that is prepared', (_, mention) => {
   test('follows the champion from one execution to the next', async () => {
