@@ -47,13 +47,18 @@ end
 $$;
 comment on function pgscore_models._planned(pgscore_models._planning) is 'The revision that was seen when the plan was made, to the statement for which it was; NULL, the newest that the snapshot sees, to all that execute it later.';
 
+create or replace function pgscore_models._unseen() returns bigint
+language sql stable parallel safe
+as $$ select pgscore_models._planned(pgscore_models._planning()) $$;
+comment on function pgscore_models._unseen() is 'The revision to go by where the snapshot sees another than the catalogs have.';
+
 create or replace function pgscore_data._write_revision(revision bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   execute format('create or replace function pgscore_models._revision() returns bigint language sql stable parallel safe as %L',
-    format('select coalesce(pgscore_models._seen(%s), pgscore_models._planned(pgscore_models._planning()))', revision));
+    format('select coalesce(pgscore_models._seen(%s), pgscore_models._unseen())', revision));
 end
 $$;
 comment on function pgscore_data._write_revision(bigint) is 'Puts a revision into the catalogs.';
@@ -85,10 +90,10 @@ begin
   update pgscore_data.registry r set revision = r.revision + 1 returning r.revision into published;
   update pgscore_data.alias set revision = published where revision is null;
   update pgscore_data.former_alias set until = published where until is null;
-  perform pgscore_data._write_revision(published);
   -- Whatever is written to pg_namespace has every session make its plans anew, also one that is being made: PostgreSQL
-  -- does not for a function that was inlined before it was replaced.
+  -- does not for a function that was inlined before it was replaced. Sessions hear of it before they hear of the revision.
   grant usage on schema pgscore_data to pgscore_owner;
+  perform pgscore_data._write_revision(published);
   return null;
 end
 $$;

@@ -294,4 +294,5 @@ $$;
 comment on function pgscore.score_rows(text, anyarray, bigint) is
 'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
+Leave the last argument out: it has all of a statement go by one version of the model.
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';

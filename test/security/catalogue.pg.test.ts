@@ -26,6 +26,7 @@ const INLINED = [
   'pgscore_models._score_asked',
   'pgscore_models._small_whole_column',
   'pgscore_models._text_column',
+  'pgscore_models._unseen',
   'pgscore_models._whole_column',
 ];
 
