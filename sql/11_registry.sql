@@ -23,29 +23,29 @@ comment on function pgscore_models._seen(bigint) is 'The revision, where the sna
 do $$
 begin
   if to_regtype('pgscore_models._planning') is null then
-    create type pgscore_models._planning as (revision bigint, statement timestamptz, transaction timestamptz);
+    create type pgscore_models._planning as (revision bigint, transaction timestamptz);
   end if;
 end
 $$;
-comment on type pgscore_models._planning is 'The statement of a client that made a plan, and the newest revision that it saw.';
+comment on type pgscore_models._planning is 'The transaction that made a plan, and the newest revision that it saw.';
 
 create or replace function pgscore_models._planning() returns pgscore_models._planning
 language plpgsql immutable parallel safe
 as $$
 begin
-  return row((select r.revision from pgscore._registry r), pg_catalog.statement_timestamp(), pg_catalog.transaction_timestamp());
+  return row((select r.revision from pgscore._registry r), pg_catalog.transaction_timestamp());
 end
 $$;
-comment on function pgscore_models._planning() is 'The statement that makes a plan. Called IMMUTABLE so that the planner computes it.';
+comment on function pgscore_models._planning() is 'The transaction that makes a plan. Called IMMUTABLE so that the planner computes it.';
 
 create or replace function pgscore_models._planned(planning pgscore_models._planning) returns bigint
 language plpgsql stable parallel safe
 as $$
 begin
-  return case when planning.statement operator(pg_catalog.=) pg_catalog.statement_timestamp() and planning.transaction operator(pg_catalog.=) pg_catalog.transaction_timestamp() then planning.revision end;
+  return case when planning.transaction operator(pg_catalog.=) pg_catalog.transaction_timestamp() then planning.revision end;
 end
 $$;
-comment on function pgscore_models._planned(pgscore_models._planning) is 'The revision that was seen when the plan was made, to the statement for which it was; NULL, the newest that the snapshot sees, to all that execute it later.';
+comment on function pgscore_models._planned(pgscore_models._planning) is 'The revision that was seen when the plan was made, to the transaction that made it; NULL, the newest that the snapshot sees, to later ones. A statement is planned and executed under two times of its own, and one of its transaction.';
 
 create or replace function pgscore_models._unseen() returns bigint
 language sql stable parallel safe

@@ -33,7 +33,8 @@ begin
   end if;
   return coalesce(
     (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = wanted and coalesce(a.revision <= _notation_at.revision, _notation_at.revision is null)),
-    (select f.version_id from pgscore_data.former_alias f where f.model_name = base and f.alias = wanted and f.since <= _notation_at.revision and f.until > _notation_at.revision));
+    (select f.version_id from pgscore_data.former_alias f join pgscore_data.version v using (version_id)
+      where f.model_name = base and f.alias = wanted and f.since <= _notation_at.revision and f.until > _notation_at.revision and v.state = 'ready'));
 end
 $$;
 comment on function pgscore_models._notation_at(text, bigint) is 'What a notation of any kind meant in a revision, or means in the newest; NULL where nothing that can score.';

@@ -16,9 +16,9 @@ const [superuser, ada, alice] = await Promise.all([
 
 const [FIRST, SECOND] = [21, 12];
 
-/** Whichever statement is planned waits where pause() stands in it, as long as this lock is held. */
+/** Whichever statement is planned waits where pause() stands in it, as long as this lock is held; to lock a table, PostgreSQL then hears of what others did. */
 const PAUSE = `create function pause() returns float8 immutable language plpgsql as
-  'begin perform pg_advisory_xact_lock_shared(36); return null; end'`;
+  'begin perform pg_advisory_xact_lock_shared(36); return (select null from news); end'`;
 
 const MENTIONS = [
   `score('sum', p)`,
@@ -57,6 +57,7 @@ beforeAll(async () => {
   await alice.query(
     `create function wrapped(bound) returns float8 volatile language sql as 'select score(''sum'', $1)'`,
   );
+  await alice.query('create table news ()');
   await alice.query(PAUSE);
   await alice.query(`create function same(text) returns text volatile language plpgsql as 'begin return $1; end'`);
 });
