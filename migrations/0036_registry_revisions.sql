@@ -1,11 +1,11 @@
 -- What a notation means is known by revisions of the registry: a statement is planned with one, and keeps to it.
 
-create table pgscore_data.registry (
-  singleton boolean primary key default true check (singleton),
-  revision bigint not null
+create table pgscore_data.revision (
+  revision bigint generated always as identity primary key,
+  made_at timestamptz not null default clock_timestamp()
 );
-comment on table pgscore_data.registry is 'How often what a notation such as churn or churn@challenger means was changed, by a transaction that is committed.';
-insert into pgscore_data.registry (revision) values (1);
+comment on table pgscore_data.revision is 'The revisions of the registry: each a transaction that changed what notations such as churn or churn@challenger mean. They are committed in their order.';
+insert into pgscore_data.revision default values;
 
 create table pgscore_data.registry_change (
   change_id bigint generated always as identity primary key
@@ -26,3 +26,8 @@ create table pgscore_data.former_alias (
 comment on table pgscore_data.former_alias is 'Where aliases pointed in earlier revisions of the registry: from since to before until, which is NULL until the transaction that changed it ends.';
 create index former_alias_name on pgscore_data.former_alias (model_name, alias, since);
 create index former_alias_open on pgscore_data.former_alias (since) where until is null;
+
+create operator pgscore_data.@@@ (leftarg = int, rightarg = int, function = pg_catalog.int4eq);
+comment on operator pgscore_data.@@@ (int, int) is 'Changed with each revision of the registry, as all plans are made anew then. Nothing uses it.';
+create domain pgscore_data.registry_mark as int constraint mark check (value > 0);
+comment on domain pgscore_data.registry_mark is 'Changed with each revision of the registry, as the checks of all domains are made anew then. Nothing uses it.';

@@ -1,67 +1,56 @@
--- Which revision of the registry a statement goes by, so that all of it has the same versions. To look a version up for each row would
--- take ten times as long as a logistic model; to put it into the plan is free, and of one version for all that is planned at once, as
--- all of that is planned with one snapshot. But plans are kept. What is therefore put into them is the revision that the catalogs and
--- the snapshot agree upon: a later one throws these plans away. Where they don't agree, it is looked up by whoever executes the plan.
+-- Revisions of the registry, and by which of them a statement goes, so that all that it asks of a model is of one version.
+--
+-- To look a version up for each row would take ten times as long as a logistic model; what is put into the plan is free. All of a plan is
+-- made with one snapshot, and goes by the newest revision that this sees. Plans are kept, though, and some are made with a snapshot that is
+-- older than the catalogs, or newer. So the catalogs have the revision, too, in the body of a function: with it comes what throws plans away. Where
+-- both are the same, the plan may be kept as it is; where not, a version is put into it only if it was not changed in between, and else
+-- is for those to look up who execute the plan.
 
-create or replace view pgscore._registry as
-select r.revision from pgscore_data.registry r;
-comment on view pgscore._registry is 'The newest revision that a snapshot sees; read by everybody who calls score().';
+create or replace view pgscore._revisions as
+select r.revision from pgscore_data.revision r;
+comment on view pgscore._revisions is 'The revisions of the registry that a snapshot sees; read by everybody who calls score().';
 
 create or replace view pgscore._aliases as
 select a.model_name, a.alias, a.version_id, a.revision from pgscore_data.alias a;
 comment on view pgscore._aliases is 'Which version a notation means, and since which revision; read by everybody who calls score(), as pgscore.models is.';
 
-create or replace function pgscore_models._seen(revision bigint) returns bigint
-language plpgsql immutable parallel safe
-as $$
-begin
-  return (select r.revision from pgscore._registry r where r.revision operator(pg_catalog.=) _seen.revision);
-end
-$$;
-comment on function pgscore_models._seen(bigint) is 'The revision, where the snapshot sees none that is newer; else NULL. Called IMMUTABLE so that the planner computes it.';
-
 do $$
 begin
-  if to_regtype('pgscore_models._planning') is null then
-    create type pgscore_models._planning as (revision bigint, transaction timestamptz);
+  if to_regtype('pgscore_models._as_of') is null then
+    create type pgscore_models._as_of as (revision bigint, transaction timestamptz);
   end if;
 end
 $$;
-comment on type pgscore_models._planning is 'The transaction that made a plan, and the newest revision that it saw.';
+comment on type pgscore_models._as_of is 'What a plan goes by. revision: the newest that its snapshot saw; NULL in a transaction that has changed the registry itself.  transaction: when that of the planner began, where the catalogs had another revision; NULL where they had this one.';
 
-create or replace function pgscore_models._planning() returns pgscore_models._planning
+create or replace function pgscore_models._as_of(catalogued bigint) returns pgscore_models._as_of
 language plpgsql immutable parallel safe
 as $$
+declare
+  seen bigint;
 begin
-  return row((select r.revision from pgscore._registry r), pg_catalog.transaction_timestamp());
+  if coalesce(pg_catalog.current_setting('pgscore.registry', true), '') operator(pg_catalog.<>) '' then
+    return row(null::pg_catalog.int8, pg_catalog.transaction_timestamp());
+  end if;
+  select r.revision into seen from pgscore._revisions r order by r.revision desc limit 1;
+  return row(seen, case when seen operator(pg_catalog.=) catalogued then null else pg_catalog.transaction_timestamp() end);
 end
 $$;
-comment on function pgscore_models._planning() is 'The transaction that makes a plan. Called IMMUTABLE so that the planner computes it.';
+comment on function pgscore_models._as_of(bigint) is 'What a plan goes by, that is made with this revision in the catalogs. Called IMMUTABLE so that the planner computes it.';
 
-create or replace function pgscore_models._planned(planning pgscore_models._planning) returns bigint
-language plpgsql stable parallel safe
-as $$
-begin
-  return case when planning.transaction operator(pg_catalog.=) pg_catalog.transaction_timestamp() then planning.revision end;
-end
-$$;
-comment on function pgscore_models._planned(pgscore_models._planning) is 'The revision that was seen when the plan was made, to the transaction that made it; NULL, the newest that the snapshot sees, to later ones. A statement is planned and executed under two times of its own, and one of its transaction.';
-
-create or replace function pgscore_models._unseen() returns bigint
-language sql stable parallel safe
-as $$ select pgscore_models._planned(pgscore_models._planning()) $$;
-comment on function pgscore_models._unseen() is 'The revision to go by where the snapshot sees another than the catalogs have.';
-
-create or replace function pgscore_data._write_revision(revision bigint) returns void
+create or replace function pgscore_data._write_revision(revision bigint, champions jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  execute format('create or replace function pgscore_models._revision() returns bigint language sql stable parallel safe as %L',
-    format('select coalesce(pgscore_models._seen(%s), pgscore_models._unseen())', revision));
+  execute format('create or replace function pgscore_models._champions() returns jsonb language plpgsql stable parallel safe as %L',
+    format('begin return %L::pg_catalog.jsonb; end', champions));
+  -- STABLE, or the planner would call it instead of looking into it, and PostgreSQL 18 keeps the plans of functions that are called.
+  execute format('create or replace function pgscore_models._as_of() returns pgscore_models._as_of language sql stable parallel safe as %L',
+    format('select pgscore_models._as_of(%s)', revision));
 end
 $$;
-comment on function pgscore_data._write_revision(bigint) is 'Puts a revision into the catalogs.';
+comment on function pgscore_data._write_revision(bigint, jsonb) is 'Puts a revision into the catalogs, and since which each model has its champion and its name.';
 
 create or replace function pgscore_data._change_registry() returns void
 language plpgsql volatile
@@ -69,7 +58,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into pgscore_data.registry_change default values;
-  -- Those of this session: it sees the change before it has a revision.
+  -- This session sees the change before it has a revision; to the end of the transaction, or of the savepoint.
+  perform set_config('pgscore.registry', 'changed', true);
   execute 'discard plans';
 end
 $$;
@@ -81,19 +71,28 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   published bigint;
+  changed jsonb;
 begin
   delete from pgscore_data.registry_change;
   if not found then
     return null;
   end if;
-  -- The row is locked from here to the end of the transaction, which is what happens next: revisions are committed in their order.
-  update pgscore_data.registry r set revision = r.revision + 1 returning r.revision into published;
-  update pgscore_data.alias set revision = published where revision is null;
+  -- To the end of the transaction, which is what happens next, unless the caller has had constraints checked at once.
+  lock table pgscore_data.revision in share row exclusive mode;
+  insert into pgscore_data.revision default values returning revision into published;
   update pgscore_data.former_alias set until = published where until is null;
-  -- Whatever is written to pg_namespace has every session make its plans anew, also one that is being made: PostgreSQL
-  -- does not for a function that was inlined before it was replaced. Sessions hear of it before they hear of the revision.
-  grant usage on schema pgscore_data to pgscore_owner;
-  perform pgscore_data._write_revision(published);
+  with pointed as (
+    update pgscore_data.alias a set revision = published where a.revision is null returning a.model_name, a.alias
+  )
+  select jsonb_object_agg(p.model_name, published) into changed from pointed p where p.alias = 'champion';
+  -- Any change of an operator has every session make its plans anew, also one that is being made: PostgreSQL does not for a function that was
+  -- inlined before it was replaced. Any change of a constraint has it make the checks of domains anew. Sessions hear of both before the revision.
+  alter operator pgscore_data.@@@ (int, int) set (restrict = none);
+  alter domain pgscore_data.registry_mark drop constraint mark;
+  alter domain pgscore_data.registry_mark add constraint mark check (value > 0);
+  -- From the catalogs: a snapshot that is repeated is behind what others have published.
+  perform pgscore_data._write_revision(published, pgscore_models._champions() || coalesce(changed, '{}'));
+  perform set_config('pgscore.registry', '', true);
   return null;
 end
 $$;
@@ -145,7 +144,9 @@ comment on function pgscore_data._change_version() is 'A version that was droppe
 create or replace trigger change_version after update of state on pgscore_data.version
 for each row when (new.state = 'dropped') execute function pgscore_data._change_version();
 
--- Aliases that were changed since the migration, by what was there before.
-update pgscore_data.alias a set revision = r.revision from pgscore_data.registry r where a.revision is null;
-select pgscore_data._write_revision(r.revision) from pgscore_data.registry r for update;
-comment on function pgscore_models._revision() is 'The revision of the registry by which all of a statement goes: a constant of the plan where that can be, or NULL for the newest that the snapshot sees. Made anew with each revision.';
+-- Aliases that were changed since the migration, by what was there before, and all that the catalogs should have.
+lock table pgscore_data.revision in share row exclusive mode;
+update pgscore_data.alias a set revision = (select max(r.revision) from pgscore_data.revision r) where a.revision is null;
+select pgscore_data._write_revision((select max(r.revision) from pgscore_data.revision r), coalesce(jsonb_object_agg(a.model_name, a.revision), '{}')) from pgscore_data.alias a where a.alias = 'champion';
+comment on function pgscore_models._as_of() is 'What all of a statement goes by, inlined and computed when it is planned. Made anew with each revision.';
+comment on function pgscore_models._champions() is 'Since which revision each model has its champion and its name. Made anew with each revision.';

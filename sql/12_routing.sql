@@ -13,57 +13,106 @@ comment on type pgscore_models._routing is 'A version, and what score() must kno
 
 do $$
 begin
+  if not exists (select from pg_attribute a where a.attrelid = to_regclass('pgscore_models._routing') and a.attname = 'model') then
+    alter type pgscore_models._routing add attribute model text;
+  end if;
   if to_regtype('pgscore_models._asked') is null then
-    create type pgscore_models._asked as (version_id int, model text);
+    create type pgscore_models._asked as (version_id int, model text, as_of pgscore_models._as_of);
   end if;
 end
 $$;
-comment on type pgscore_models._asked is 'A model as it was asked for, and the version that is meant; NULL where that is for whoever executes the plan to find out, or to refuse.';
+comment on type pgscore_models._asked is 'A model as it was asked for, and the version that is meant; NULL where _version() has to say which, at each call.';
 
-create or replace function pgscore_models._notation_at(model text, revision bigint) returns int
+create or replace function pgscore_models._version_at(model text, revision bigint) returns int
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   base constant text := split_part(model, '@', 1);
   wanted constant text := case when model = base then 'champion' else substr(model, length(base) + 2) end;
+  numbered constant boolean := wanted ~ '^[0-9]{1,9}$';
+  found int;
 begin
-  if wanted ~ '^[0-9]{1,9}$' then
-    return (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = base and v.number = wanted::int and v.state = 'ready');
+  select x.version_id into found from (
+    select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = case when numbered then 'champion' else wanted end and a.revision <= _version_at.revision
+    union all
+    select f.version_id from pgscore_data.former_alias f
+     where f.model_name = base and f.alias = case when numbered then 'champion' else wanted end and f.since <= _version_at.revision and f.until > _version_at.revision
+  ) x join pgscore_data.version v using (version_id) where v.state = 'ready' or numbered;
+  -- A number is of the model that had this name.
+  if numbered then
+    return (select v.version_id from pgscore_data.version v join pgscore_data.version champion using (model_id) where champion.version_id = found and v.number = wanted::int and v.state = 'ready');
   end if;
-  return coalesce(
-    (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = wanted and coalesce(a.revision <= _notation_at.revision, _notation_at.revision is null)),
-    (select f.version_id from pgscore_data.former_alias f join pgscore_data.version v using (version_id)
-      where f.model_name = base and f.alias = wanted and f.since <= _notation_at.revision and f.until > _notation_at.revision and v.state = 'ready'));
+  return found;
 end
 $$;
-comment on function pgscore_models._notation_at(text, bigint) is 'What a notation of any kind meant in a revision, or means in the newest; NULL where nothing that can score.';
+comment on function pgscore_models._version_at(text, bigint) is 'The version that a notation meant in a revision; NULL where that is none, or one that cannot score any more.';
 
 -- As the caller, and with every name qualified: to change to the owner and the search path, and back, would cost as much as the look-up.
-create or replace function pgscore_models._asked(model text, revision bigint) returns pgscore_models._asked
+create or replace function pgscore_models._asked(model text, as_of pgscore_models._as_of) returns pgscore_models._asked
 language plpgsql immutable parallel safe
 as $$
 declare
+  bare constant boolean := pg_catalog.strpos(model, '@') operator(pg_catalog.=) 0;
+  base constant text := case when bare then model else pg_catalog.split_part(model, '@', 1) end;
   version_id int;
+  since bigint;
 begin
-  select a.version_id into version_id from pgscore._aliases a
-   where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion' and coalesce(a.revision operator(pg_catalog.<=) _asked.revision, _asked.revision is null);
-  if version_id is null then
-    version_id := pgscore_models._notation_at(model, revision);
+  -- By whoever executes the plan: it is none of its planner.
+  if as_of.transaction operator(pg_catalog.<>) pg_catalog.transaction_timestamp() then
+    return row(pgscore_models._newest_version(model), model, as_of);
   end if;
-  return row(version_id, model);
+  select a.version_id, a.revision into version_id, since from pgscore._aliases a where a.model_name operator(pg_catalog.=) base and a.alias operator(pg_catalog.=) 'champion';
+  if since operator(pg_catalog.<=) as_of.revision and (as_of.transaction is null or since operator(pg_catalog.=) (pgscore_models._champions() operator(pg_catalog.->>) base)::pg_catalog.int8) then
+    if bare then
+      return row(version_id, model, as_of);
+    elsif pg_catalog.substr(model, pg_catalog.length(base) operator(pg_catalog.+) 2) operator(pg_catalog.~) '^[0-9]+$' then
+      return row(pgscore_models._version_at(model, as_of.revision), model, as_of);
+    end if;
+  end if;
+  return row(null::pg_catalog.int4, model, as_of);
 end
 $$;
-comment on function pgscore_models._asked(text, bigint) is 'What a notation meant in a revision, which never changes, or means in the newest that the snapshot sees.';
+comment on function pgscore_models._asked(text, pgscore_models._as_of) is 'Which version is meant by a model, or by a version of it, where that can be put into a plan that goes by this. Called IMMUTABLE so that the planner computes it.';
 
-create or replace function pgscore_models._route(asked pgscore_models._asked) returns pgscore_models._routing
-language sql stable security definer parallel safe
+create or replace function pgscore_models._newest_version(model text) returns int
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select v.version_id from pgscore._ready_version(model) v $$;
+comment on function pgscore_models._newest_version(text) is 'The version that a notation means to this snapshot; raises where that cannot score.';
+
+create or replace function pgscore_models._version(asked pgscore_models._asked) returns int
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select row(e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason)::pgscore_models._routing
-    from pgscore_data.execution e where e.version_id = coalesce(($1).version_id, (pgscore._ready_version(($1).model)).version_id)
+declare
+  as_of constant pgscore_models._as_of := asked.as_of;
+begin
+  return coalesce(asked.version_id,
+    case when as_of.transaction is null or as_of.transaction = transaction_timestamp() then pgscore_models._version_at(asked.model, as_of.revision) end,
+    pgscore_models._newest_version(asked.model));
+end
 $$;
-comment on function pgscore_models._route(pgscore_models._asked) is 'All that score() must know of a version; raises where none is meant that can score.';
+comment on function pgscore_models._version(pgscore_models._asked) is 'The version that is meant. To be called in the query itself: as it is STABLE, it then sees what the query sees.';
+
+create or replace function pgscore_models._route(asked pgscore_models._asked) returns pgscore_models._routing
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  meant constant int := pgscore_models._version(asked);
+  route pgscore_models._routing;
+begin
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model into route
+    from pgscore_data.execution e where e.version_id = meant;
+  if not found then
+    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model into route
+      from pgscore_data.execution e where e.version_id = pgscore_models._newest_version(asked.model);
+  end if;
+  return route;
+end
+$$;
+comment on function pgscore_models._route(pgscore_models._asked) is 'The version that is meant, and how it is executed. To be called in the query itself, as _version(). One that was dropped since the plan was made is looked up anew.';
 
 create or replace function pgscore_models._execution(wanted text, version_id int, native boolean, reason text) returns boolean
 language plpgsql stable parallel safe

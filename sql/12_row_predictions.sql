@@ -17,7 +17,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer double precision;
-  route constant pgscore_models._routing := pgscore_models._route(row(version_id, model)::pgscore_models._asked);
+  route constant pgscore_models._routing := pgscore_models._route(row(version_id, model, null)::pgscore_models._asked);
   setting text := current_setting('pgscore.execution', true);
 begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
@@ -44,7 +44,7 @@ comment on function pgscore_models._score_any(int, text, jsonb) is 'score() of a
 
 create or replace function pgscore_models._score_asked(asked pgscore_models._asked, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score(($1).version_id, ($1).model::pg_catalog.varchar, $2) $$;
+as $$ select pgscore_models._score(coalesce(($1).version_id, pgscore_models._version($1)), ($1).model::pg_catalog.varchar, $2) $$;
 comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is 'score() of a row of any kind by the version that is meant.';
 
 -- _score_asked() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
@@ -96,7 +96,7 @@ end
 $$;
 comment on function pgscore_models._predict(pgscore_models._routing, jsonb) is 'All that a model says of one row.';
 
-create or replace function pgscore_models._predict_json(asked pgscore_models._asked, features jsonb) returns jsonb
+create or replace function pgscore_models._predict_json(route pgscore_models._routing, features jsonb) returns jsonb
 language sql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -107,43 +107,43 @@ as $$
         'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
         'version', p.version)
     end
-    from pgscore_models._predict(pgscore_models._route(asked), features) p
+    from pgscore_models._predict(route, features) p
 $$;
-comment on function pgscore_models._predict_json(pgscore_models._asked, jsonb) is 'predict() of a row as jsonb.';
+comment on function pgscore_models._predict_json(pgscore_models._routing, jsonb) is 'predict() of a row as jsonb.';
 
-create or replace function pgscore_models._classify(asked pgscore_models._asked, features jsonb) returns text
+create or replace function pgscore_models._classify(route pgscore_models._routing, features jsonb) returns text
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(pgscore_models._route(asked), features);
+  select * into p from pgscore_models._predict(route, features);
   if p.task = 'regression' then
-    raise exception 'model "%" is a regression: it has no labels', asked.model using
-      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', asked.model);
+    raise exception 'model "%" is a regression: it has no labels', route.model using
+      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', route.model);
   end if;
   return (p.prediction).label;
 end
 $$;
-comment on function pgscore_models._classify(pgscore_models._asked, jsonb) is 'classify() of a row as jsonb.';
+comment on function pgscore_models._classify(pgscore_models._routing, jsonb) is 'classify() of a row as jsonb.';
 
-create or replace function pgscore_models._score_class(asked pgscore_models._asked, features jsonb, class text) returns double precision
+create or replace function pgscore_models._score_class(route pgscore_models._routing, features jsonb, class text) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(pgscore_models._route(asked), features);
+  select * into p from pgscore_models._predict(route, features);
   if p.task is not null and array_position(p.class_labels, class) is null then
-    raise exception 'model "%" has no class "%"', asked.model, class using errcode = 'invalid_parameter_value',
+    raise exception 'model "%" has no class "%"', route.model, class using errcode = 'invalid_parameter_value',
       hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
   end if;
   return (p.prediction).probabilities[array_position(p.class_labels, class)];
 end
 $$;
-comment on function pgscore_models._score_class(pgscore_models._asked, jsonb, text) is 'score() with class => ... of a row as jsonb.';
+comment on function pgscore_models._score_class(pgscore_models._routing, jsonb, text) is 'score() with class => ... of a row as jsonb.';
 
 -- What took the version apart from the model.
-drop function if exists pgscore_models._predict_json(pgscore_models._routing, jsonb), pgscore_models._classify(pgscore_models._routing, text, jsonb), pgscore_models._score_class(pgscore_models._routing, text, jsonb, text);
+drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb), pgscore_models._score_class(pgscore_models._routing, text, jsonb, text);

@@ -53,7 +53,7 @@ language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._score(asked.version_id, asked.model, features);
+  return pgscore_models._score(pgscore_models._version(asked), asked.model, features);
 end
 $$;
 comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is 'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older than it, or newer. STABLE, as that function is.';
@@ -63,7 +63,7 @@ language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._classify(asked, features);
+  return pgscore_models._classify(pgscore_models._route(asked), features);
 end
 $$;
 comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_score_of() for a version of several classes.';

@@ -190,7 +190,7 @@ end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
 
--- Views may use the one that was there before: for these it is left, and goes by what the view sees of the database.
+-- A view may use the one that was there before: it is given that by another name, as PostgreSQL could not tell the two apart.
 do $$
 begin
   if to_regprocedure('pgscore.score_rows(text, anyarray)') is not null then
@@ -198,11 +198,13 @@ begin
       drop function pgscore.score_rows(text, anyarray);
     exception
       when dependent_objects_still_exist then
-        create or replace function pgscore.score_rows(model text, rows anyarray)
+        alter function pgscore.score_rows(text, anyarray) rename to _score_rows;
+        create or replace function pgscore._score_rows(model text, rows anyarray)
         returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
         language sql stable cost 10000000 rows 1000
         set search_path = pg_catalog, pg_temp
-        as 'select * from pgscore.score_rows(model, rows, null)';
+        as 'select * from pgscore.score_rows(model, rows)';
+        comment on function pgscore._score_rows(text, anyarray) is 'score_rows() of views that were made when it had two arguments.';
     end;
   end if;
 end
@@ -211,13 +213,13 @@ $$;
 -- It has the version of all that stands in the same statement, however often it is called: by its last argument, which is that of the caller's plan.
 -- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls
 -- a function for that, which only one written in C can be: so they are the thousand that it takes for granted, each at the cost of score().
-create or replace function pgscore.score_rows(model text, rows anyarray, revision bigint default pgscore_models._revision())
+create or replace function pgscore.score_rows(model text, rows anyarray, as_of pgscore_models._as_of default pgscore_models._as_of())
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
 language plpgsql stable cost 10000000 rows 1000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route pgscore_models._routing := pgscore_models._route(pgscore_models._asked(model, revision));
+  route pgscore_models._routing := pgscore_models._route(pgscore_models._asked(model, as_of));
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
@@ -291,7 +293,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore.score_rows(text, anyarray, bigint) is
+comment on function pgscore.score_rows(text, anyarray, pgscore_models._as_of) is
 'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
 Leave the last argument out: it has all of a statement go by one version of the model.

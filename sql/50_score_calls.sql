@@ -40,25 +40,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0';
-  -- That there is such a model, a row that is NULL does not make known.
-  known constant text := E'\n    if version_id is null then\n      perform pgscore._ready_version(model);\n    end if;';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path, as the functions of a bound table are called: under another, the plan of a large model is made anew.
   execute format('create or replace function pgscore_models._score(version_id int, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then%s\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend', known,
+    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true', '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
   -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among the
   -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then%s\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
+    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', format('shape is not null and %s', is_row), array[format('shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0 and %s', is_row), format('shape is not null and %s', is_row)],
-        array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text']), known));
+        array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
   execute format('create or replace function pgscore_models._score(version_id int, model bpchar, features record) returns double precision
     language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(E'begin\n  if num_nulls(features) = 1 then%s\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend', known,
+    format(E'begin\n  if num_nulls(features) = 1 then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
       pgscore_data._score_calls(versions, natives, 'record(features)', 'true', '{true}', '{pgscore_models._features(features)::text}')));
 end
 $$;

@@ -31,10 +31,15 @@ const MENTIONS = {
   'predict()': `(pgscore.predict('sum', l) ->> 'value')::float8`,
 };
 
-test.each(['simple', 'prepared'])(
+const ALL = `select array[${Object.values(MENTIONS).join(', ')}] as answers from bound p, loose l`;
+
+test.each([
+  ['simple', ALL],
+  ['prepared', { name: 'all', text: ALL }],
+  ['parametrized', { text: `${ALL} where $1 = 1`, values: [1] }],
+])(
   'all that a %s statement asks of a model is answered by one version, while others are promoted',
-  async (kind) => {
-    const text = `select array[${Object.values(MENTIONS).join(', ')}] as answers from bound p, loose l`;
+  async (_, query) => {
     const seen = new Set<string>();
     let [going, promotions] = [true, 0];
     const promoting = (async () => {
@@ -42,7 +47,7 @@ test.each(['simple', 'prepared'])(
     })();
     try {
       for (let statements = 0; statements < 300 || promotions < 40; statements += 1) {
-        const { rows } = await alice.query<{ answers: number[] }>(kind === 'simple' ? text : { name: 'all', text });
+        const { rows } = await alice.query<{ answers: number[] }>(query);
         seen.add([...new Set(rows[0]?.answers)].join(' and '));
       }
     } finally {

@@ -17,27 +17,24 @@ const INLINED = [
   'pgscore.predict',
   'pgscore.score',
   'pgscore_models._array_column',
-  'pgscore_models._asked',
+  'pgscore_models._as_of',
   'pgscore_models._flag_column',
   'pgscore_models._given',
   'pgscore_models._number_column',
-  'pgscore_models._revision',
   'pgscore_models._score',
   'pgscore_models._score_asked',
   'pgscore_models._small_whole_column',
   'pgscore_models._text_column',
-  'pgscore_models._unseen',
   'pgscore_models._whole_column',
 ];
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
 const QUALIFIED = [
+  'pgscore_models._as_of',
   'pgscore_models._asked',
-  'pgscore_models._planned',
-  'pgscore_models._planning',
+  'pgscore_models._champions',
   'pgscore_models._score',
   'pgscore_models._score_row',
-  'pgscore_models._seen',
 ];
 
 /** Asks the catalogue for what must not be there. */
@@ -96,10 +93,11 @@ describe('functions', () => {
       'pgscore._segments_of(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
-      'pgscore_models._notation_at(text,bigint)',
+
       'pgscore_models._refuse_column(regtype,text,text)',
       'pgscore_models._route(pgscore_models._asked)',
       'pgscore_models._rows_writer(integer,regtype)',
+      'pgscore_models._version_at(text,bigint)',
       'pgscore_models._version_name(integer)',
     ]);
   });
