@@ -1,8 +1,7 @@
 -- What a notation means is known by revisions of the registry: a statement is planned with one, and keeps to it.
 
 create table pgscore_data.revision (
-  revision bigint generated always as identity primary key,
-  made_at timestamptz not null default clock_timestamp()
+  revision bigint generated always as identity primary key
 );
 comment on table pgscore_data.revision is 'The revisions of the registry: each a transaction that changed what notations such as churn or churn@challenger mean. They are committed in their order.';
 insert into pgscore_data.revision default values;

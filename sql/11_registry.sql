@@ -11,8 +11,8 @@ select r.revision from pgscore_data.revision r;
 comment on view pgscore._revisions is 'The revisions of the registry that a snapshot sees; read by everybody who calls score().';
 
 create or replace view pgscore._aliases as
-select a.model_name, a.alias, a.version_id, a.revision from pgscore_data.alias a;
-comment on view pgscore._aliases is 'Which version a notation means, and since which revision; read by everybody who calls score(), as pgscore.models is.';
+select a.model_id, a.model_name, a.alias, a.version_id, a.revision from pgscore_data.alias a;
+comment on view pgscore._aliases is 'Which version a notation means, and since which revision; read by everybody who calls score(), to whom pgscore.models shows as much.';
 
 do $$
 begin
@@ -21,7 +21,7 @@ begin
   end if;
 end
 $$;
-comment on type pgscore_models._as_of is 'What a plan goes by. revision: the newest that its snapshot saw; NULL in a transaction that has changed the registry itself.  transaction: when that of the planner began, where the catalogs had another revision; NULL where they had this one.';
+comment on type pgscore_models._as_of is 'What a plan goes by. revision: the newest that its snapshot saw; NULL in a transaction that has changed the registry itself.  transaction: when that of the planner began, where the catalogs had another revision; NULL where they had this one. Two transactions of one message begin at one time, and share such plans.';
 
 create or replace function pgscore_models._as_of(catalogued bigint) returns pgscore_models._as_of
 language plpgsql immutable parallel safe
@@ -50,7 +50,7 @@ begin
     format('select pgscore_models._as_of(%s)', revision));
 end
 $$;
-comment on function pgscore_data._write_revision(bigint, jsonb) is 'Puts a revision into the catalogs, and since which each model has its champion and its name.';
+comment on function pgscore_data._write_revision(bigint, jsonb) is 'Puts a revision into the catalogs, and with it, by name, the models that have a champion: [since which revision, model_id].';
 
 create or replace function pgscore_data._change_registry() returns void
 language plpgsql volatile
@@ -71,6 +71,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   published bigint;
+  gone text[];
   changed jsonb;
 begin
   delete from pgscore_data.registry_change;
@@ -80,18 +81,22 @@ begin
   -- To the end of the transaction, which is what happens next, unless the caller has had constraints checked at once.
   lock table pgscore_data.revision in share row exclusive mode;
   insert into pgscore_data.revision default values returning revision into published;
-  update pgscore_data.former_alias set until = published where until is null;
-  with pointed as (
-    update pgscore_data.alias a set revision = published where a.revision is null returning a.model_name, a.alias
+  with left_behind as (
+    update pgscore_data.former_alias f set until = published where f.until is null returning f.model_name
   )
-  select jsonb_object_agg(p.model_name, published) into changed from pointed p where p.alias = 'champion';
+  select coalesce(array_agg(l.model_name), '{}') into gone from left_behind l;
+  with pointed as (
+    update pgscore_data.alias a set revision = published where a.revision is null returning a.model_name, a.alias, a.model_id
+  )
+  select coalesce(jsonb_object_agg(p.model_name, array[published, p.model_id]), '{}') into changed from pointed p where p.alias = 'champion';
+  gone := array(select g from unnest(gone) g where not exists (select from pgscore_data.alias a where a.model_name = g and a.alias = 'champion'));
   -- Any change of an operator has every session make its plans anew, also one that is being made: PostgreSQL does not for a function that was
   -- inlined before it was replaced. Any change of a constraint has it make the checks of domains anew. Sessions hear of both before the revision.
   alter operator pgscore_data.@@@ (int, int) set (restrict = none);
   alter domain pgscore_data.registry_mark drop constraint mark;
   alter domain pgscore_data.registry_mark add constraint mark check (value > 0);
   -- From the catalogs: a snapshot that is repeated is behind what others have published.
-  perform pgscore_data._write_revision(published, pgscore_models._champions() || coalesce(changed, '{}'));
+  perform pgscore_data._write_revision(published, (pgscore_models._champions() - gone) || changed);
   perform set_config('pgscore.registry', '', true);
   return null;
 end
@@ -146,7 +151,8 @@ for each row when (new.state = 'dropped') execute function pgscore_data._change_
 
 -- Aliases that were changed since the migration, by what was there before, and all that the catalogs should have.
 lock table pgscore_data.revision in share row exclusive mode;
+insert into pgscore_data.revision select where not exists (select from pgscore_data.revision);
 update pgscore_data.alias a set revision = (select max(r.revision) from pgscore_data.revision r) where a.revision is null;
-select pgscore_data._write_revision((select max(r.revision) from pgscore_data.revision r), coalesce(jsonb_object_agg(a.model_name, a.revision), '{}')) from pgscore_data.alias a where a.alias = 'champion';
+select pgscore_data._write_revision((select max(r.revision) from pgscore_data.revision r), coalesce(jsonb_object_agg(a.model_name, array[a.revision, a.model_id]), '{}')) from pgscore_data.alias a where a.alias = 'champion';
 comment on function pgscore_models._as_of() is 'What all of a statement goes by, inlined and computed when it is planned. Made anew with each revision.';
-comment on function pgscore_models._champions() is 'Since which revision each model has its champion and its name. Made anew with each revision.';
+comment on function pgscore_models._champions() is 'By name, the models that have a champion: [since which revision, model_id]. Made anew with each revision.';

@@ -23,6 +23,12 @@ end
 $$;
 comment on type pgscore_models._asked is 'A model as it was asked for, and the version that is meant; NULL where _version() has to say which, at each call.';
 
+create or replace function pgscore_models._numbered_version(model_id int, number text) returns int
+language sql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select v.version_id from pgscore_data.version v where v.model_id = $1 and v.number = case when $2 ~ '^[0-9]{1,9}$' then $2::int end and v.state = 'ready' $$;
+comment on function pgscore_models._numbered_version(int, text) is 'The version of a model by its number; NULL where that is none that can score.';
+
 create or replace function pgscore_models._version_at(model text, revision bigint) returns int
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
@@ -30,20 +36,17 @@ as $$
 declare
   base constant text := split_part(model, '@', 1);
   wanted constant text := case when model = base then 'champion' else substr(model, length(base) + 2) end;
-  numbered constant boolean := wanted ~ '^[0-9]{1,9}$';
-  found int;
+  numbered constant boolean := wanted ~ '^[0-9]+$';
+  pointed record;
 begin
-  select x.version_id into found from (
-    select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = case when numbered then 'champion' else wanted end and a.revision <= _version_at.revision
-    union all
-    select f.version_id from pgscore_data.former_alias f
-     where f.model_name = base and f.alias = case when numbered then 'champion' else wanted end and f.since <= _version_at.revision and f.until > _version_at.revision
-  ) x join pgscore_data.version v using (version_id) where v.state = 'ready' or numbered;
-  -- A number is of the model that had this name.
-  if numbered then
-    return (select v.version_id from pgscore_data.version v join pgscore_data.version champion using (model_id) where champion.version_id = found and v.number = wanted::int and v.state = 'ready');
-  end if;
-  return found;
+  select v.version_id, v.model_id, v.state into pointed
+    from pgscore_data.version v
+   where v.version_id = coalesce(
+     (select a.version_id from pgscore_data.alias a where a.model_name = base and a.alias = case when numbered then 'champion' else wanted end and a.revision <= _version_at.revision),
+     (select f.version_id from pgscore_data.former_alias f
+       where f.model_name = base and f.alias = case when numbered then 'champion' else wanted end and f.since <= _version_at.revision and f.until > _version_at.revision));
+  -- A number is of the model that had this name, and with it a champion.
+  return case when numbered then pgscore_models._numbered_version(pointed.model_id, wanted) when pointed.state = 'ready' then pointed.version_id end;
 end
 $$;
 comment on function pgscore_models._version_at(text, bigint) is 'The version that a notation meant in a revision; NULL where that is none, or one that cannot score any more.';
@@ -54,23 +57,25 @@ language plpgsql immutable parallel safe
 as $$
 declare
   bare constant boolean := pg_catalog.strpos(model, '@') operator(pg_catalog.=) 0;
-  base constant text := case when bare then model else pg_catalog.split_part(model, '@', 1) end;
+  base constant pg_catalog.text := case when bare then model else pg_catalog.split_part(model, '@', 1) end;
+  this_model int;
   version_id int;
   since bigint;
+  catalogued pg_catalog.jsonb;
 begin
-  -- By whoever executes the plan: it is none of its planner.
+  -- Another transaction executes the plan of one that saw another revision than the catalogs had.
   if as_of.transaction operator(pg_catalog.<>) pg_catalog.transaction_timestamp() then
     return row(pgscore_models._newest_version(model), model, as_of);
   end if;
-  select a.version_id, a.revision into version_id, since from pgscore._aliases a where a.model_name operator(pg_catalog.=) base and a.alias operator(pg_catalog.=) 'champion';
-  if since operator(pg_catalog.<=) as_of.revision and (as_of.transaction is null or since operator(pg_catalog.=) (pgscore_models._champions() operator(pg_catalog.->>) base)::pg_catalog.int8) then
-    if bare then
-      return row(version_id, model, as_of);
-    elsif pg_catalog.substr(model, pg_catalog.length(base) operator(pg_catalog.+) 2) operator(pg_catalog.~) '^[0-9]+$' then
-      return row(pgscore_models._version_at(model, as_of.revision), model, as_of);
-    end if;
+  select a.model_id, a.version_id, a.revision into this_model, version_id, since from pgscore._aliases a where a.model_name operator(pg_catalog.=) base and a.alias operator(pg_catalog.=) 'champion';
+  if as_of.transaction is not null or not bare then
+    catalogued := pgscore_models._champions() operator(pg_catalog.->) base;
   end if;
-  return row(null::pg_catalog.int4, model, as_of);
+  if bare then
+    return row(case when since operator(pg_catalog.<=) as_of.revision and (as_of.transaction is null or since operator(pg_catalog.=) (catalogued operator(pg_catalog.->>) 0)::bigint) then version_id end, model, as_of);
+  end if;
+  -- What a number means changes with the name only. Any other alias is for _version().
+  return row(case when this_model operator(pg_catalog.=) (catalogued operator(pg_catalog.->>) 1)::int then pgscore_models._numbered_version(this_model, pg_catalog.substr(model, pg_catalog.length(base) operator(pg_catalog.+) 2)) end, model, as_of);
 end
 $$;
 comment on function pgscore_models._asked(text, pgscore_models._as_of) is 'Which version is meant by a model, or by a version of it, where that can be put into a plan that goes by this. Called IMMUTABLE so that the planner computes it.';

@@ -96,8 +96,8 @@ begin
   elsif was <> result then
     result := was;
   end if;
-  -- STABLE: a promotion makes it call another version, and no statement sees both: who still goes by another champion has that. Neither that
-  -- nor _fits_<id> leaves anything in the plan of who does not.
+  -- STABLE: a promotion makes it call another version, and no statement sees both: one that goes by another champion is given the score of
+  -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion.
   perform pgscore_data._create_function(base, relation::text, result, 'sql', case when problem is not null or champion.native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
       case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then pgscore_models.%3$I($1) else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features($1)) end',

@@ -66,6 +66,8 @@ const readDependents = statement<[schemas: readonly string[]], { description: st
        select p.proowner, p.proname, p.pronamespace from pg_proc p where w.classid = 'pg_proc'::regclass and p.oid = w.objid
        union all
        select t.typowner, t.typname, t.typnamespace from pg_type t where w.classid = 'pg_type'::regclass and t.oid = w.objid
+       union all
+       select p.oprowner, p.oprname, p.oprnamespace from pg_operator p where w.classid = 'pg_operator'::regclass and p.oid = w.objid
      ) o on true
     where o.owner is distinct from 'pgscore_owner'::regrole
       and not (coalesce(o.namespace = to_regnamespace('pgscore_sources'), false)

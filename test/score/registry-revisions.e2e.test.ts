@@ -169,3 +169,32 @@ test('a view that was made when score_rows() had two arguments goes on, and is i
   const again = `create or replace view scored as ${String(await value(`select pg_get_viewdef('scored') as value`))}`;
   await alice.query(again);
 });
+
+test('a name that a model had is not kept to by plans that were made before it lost it', async () => {
+  const query = { name: 'named', text: `select array[score('brief', l), score('brief@2', l)] as value from loose l` };
+  const bob = await database.client('alice');
+  await bob.query('begin isolation level repeatable read');
+  await bob.query('select from loose');
+  await ada.query(`select pgscore.rename_model('brief', 'gone')`);
+  for (let executed = 0; executed < 7; executed += 1) expect((await bob.query(query)).rows).toHaveLength(1);
+  await bob.query('commit');
+  await expect(bob.query(query)).rejects.toThrow('model "brief" does not exist');
+});
+
+test('an index by a number is made, and used, in a transaction that has promoted, and in one that is older than a promotion', async () => {
+  await superuser.query('grant usage on schema alice to ada; grant select on alice.bound to ada');
+  await alice.query('begin isolation level repeatable read');
+  await alice.query('select from loose');
+  await promote('sum@2');
+  await alice.query(`create index by_number on bound (score('sum@1', bound))`);
+  await alice.query('set local enable_seqscan = off');
+  const plan = `explain (costs off) select from bound p where score('sum@1', p) = 1`;
+  expect(JSON.stringify((await alice.query(plan)).rows)).toContain('by_number');
+  await alice.query('commit');
+  await carol.query('begin');
+  await promote('sum@1', carol);
+  await carol.query('set local enable_seqscan = off');
+  expect(JSON.stringify((await carol.query(plan.replace('bound', 'alice.bound'))).rows)).toContain('by_number');
+  await carol.query('commit');
+  await alice.query('drop index by_number');
+});

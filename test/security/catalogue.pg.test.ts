@@ -94,6 +94,7 @@ describe('functions', () => {
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
 
+      'pgscore_models._numbered_version(integer,text)',
       'pgscore_models._refuse_column(regtype,text,text)',
       'pgscore_models._route(pgscore_models._asked)',
       'pgscore_models._rows_writer(integer,regtype)',

@@ -71,10 +71,12 @@ test.each(['native', 'online'].flatMap((way) => CALLS.map((call) => [way, call] 
     await alice.query("select pg_catalog.set_config('pgscore.execution', $1, false)", [way]);
     const ask = `select ${call} as score from alice.points p, (select a, b from alice.points) r, alice.worded w`;
     const usual = await alice.query(ask);
-    await alice.query('discard plans');
-    await alice.query('set search_path = evil, pg_catalog');
-    const hostile = await alice.query(ask);
-    await alice.query('set search_path = alice, public');
+    // Of its own, since PL/pgSQL looks types up once in a session.
+    const caller = await database.client('alice');
+    await caller.query("select pg_catalog.set_config('pgscore.execution', $1, false)", [way]);
+    await caller.query('set search_path = evil, pg_catalog');
+    const hostile = await caller.query(ask);
+    await caller.end();
     expect(usual.rows).toEqual([{ score: expect.any(Number) }]);
     expect(hostile.rows).toEqual(usual.rows);
   },
