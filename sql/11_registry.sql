@@ -29,10 +29,7 @@ as $$
 declare
   seen bigint;
 begin
-  if coalesce(pg_catalog.current_setting('pgscore.registry', true), '') operator(pg_catalog.<>) '' then
-    return row(null::pg_catalog.int8, pg_catalog.transaction_timestamp());
-  end if;
-  select r.revision into seen from pgscore._revisions r order by r.revision desc limit 1;
+  select r.revision into seen from pgscore._revisions r where coalesce(pg_catalog.current_setting('pgscore.registry', true), '') operator(pg_catalog.=) '' order by r.revision desc limit 1;
   return row(seen, case when seen operator(pg_catalog.=) catalogued then null else pg_catalog.transaction_timestamp() end);
 end
 $$;

@@ -56,25 +56,28 @@ create or replace function pgscore_models._asked(model text, as_of pgscore_model
 language plpgsql immutable parallel safe
 as $$
 declare
-  bare constant boolean := pg_catalog.strpos(model, '@') operator(pg_catalog.=) 0;
-  base constant pg_catalog.text := case when bare then model else pg_catalog.split_part(model, '@', 1) end;
+  base pg_catalog.text;
   this_model int;
   version_id int;
   since bigint;
   catalogued pg_catalog.jsonb;
 begin
+  -- Nearly all, in as few expressions as can be: PL/pgSQL prepares each anew in every transaction.
+  select a.version_id, a.revision into version_id, since from pgscore._aliases a where a.model_name operator(pg_catalog.=) model and a.alias operator(pg_catalog.=) 'champion';
+  if as_of.transaction is null and since operator(pg_catalog.<=) as_of.revision then
+    return row(version_id, model, as_of);
+  end if;
   -- Another transaction executes the plan of one that saw another revision than the catalogs had.
   if as_of.transaction operator(pg_catalog.<>) pg_catalog.transaction_timestamp() then
     return row(pgscore_models._newest_version(model), model, as_of);
   end if;
-  select a.model_id, a.version_id, a.revision into this_model, version_id, since from pgscore._aliases a where a.model_name operator(pg_catalog.=) base and a.alias operator(pg_catalog.=) 'champion';
-  if as_of.transaction is not null or not bare then
-    catalogued := pgscore_models._champions() operator(pg_catalog.->) base;
-  end if;
-  if bare then
-    return row(case when since operator(pg_catalog.<=) as_of.revision and (as_of.transaction is null or since operator(pg_catalog.=) (catalogued operator(pg_catalog.->>) 0)::bigint) then version_id end, model, as_of);
+  base := pg_catalog.split_part(model, '@', 1);
+  catalogued := pgscore_models._champions() operator(pg_catalog.->) base;
+  if base operator(pg_catalog.=) model then
+    return row(case when since operator(pg_catalog.<=) as_of.revision and since operator(pg_catalog.=) (catalogued operator(pg_catalog.->>) 0)::bigint then version_id end, model, as_of);
   end if;
   -- What a number means changes with the name only. Any other alias is for _version().
+  select a.model_id into this_model from pgscore._aliases a where a.model_name operator(pg_catalog.=) base and a.alias operator(pg_catalog.=) 'champion';
   return row(case when this_model operator(pg_catalog.=) (catalogued operator(pg_catalog.->>) 1)::int then pgscore_models._numbered_version(this_model, pg_catalog.substr(model, pg_catalog.length(base) operator(pg_catalog.+) 2)) end, model, as_of);
 end
 $$;
