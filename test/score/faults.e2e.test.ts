@@ -179,8 +179,9 @@ async function quickest(clients: readonly Client[], measure: (client: Client) =>
 async function cancelledCall(client: Client): Promise<number> {
   const backend = await pidOf(client);
   const call = score(client).catch((error: unknown) => error);
-  const active = `select from pg_stat_activity where pid = $1 and state = 'active'`;
-  await waitFor(async () => (await superuser.query(active, [backend])).rows.length > 0);
+  // One that is cancelled while it is planned leaves its connection as it is.
+  const waiting = `select from pg_stat_activity where pid = $1 and state = 'active' and wait_event_type = 'Extension'`;
+  await waitFor(async () => (await superuser.query(waiting, [backend])).rows.length > 0);
   const began = performance.now();
   await superuser.query('select pg_cancel_backend($1)', [backend]);
   expect(await call).toMatchObject({ code: '57014' });
