@@ -100,7 +100,7 @@ declare
   kept text := pgscore_data._keeps_champion(b);
 begin
   if kept is not null then
-    raise exception '% goes by the champion of model "%"', kept, base using errcode = 'dependent_objects_still_exist', hint = 'Drop it first: score() of a row of a table that is not bound cannot be kept.';
+    raise exception '% goes by the champion of model "%"', kept, base using errcode = 'dependent_objects_still_exist', hint = 'Drop it first: score() of a row of a table that is not bound can stand in no index and no stored column.';
   end if;
   perform pgscore_data._forget_binding(b.binding_id);
   if relation is not null then
