@@ -40,7 +40,7 @@ export function rowsOf({ slow }: Way, { tableRows, slowRows }: ScorePlan): numbe
   return slow === true ? slowRows : tableRows;
 }
 
-/** Each of WAYS in turn; microseconds a row over the scan that reads the same rows to their last column. */
+/** Each of WAYS in turn, in one process; microseconds a row over the scan that reads the same rows to their last column. */
 export async function measurePerRow(client: pg.Client, plan: ScorePlan): Promise<number[]> {
   const micros: number[] = [];
   for (const way of WAYS) micros.push(await microsOf(client, way, rowsOf(way, plan)));

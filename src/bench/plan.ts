@@ -34,6 +34,8 @@ export type ScorePlan = {
   /** Rows of the tables whose rows are scored, and of their part for the ways that are slow. */
   readonly tableRows: number;
   readonly slowRows: number;
+  /** Rows of the table that one query scores by several processes. */
+  readonly largeRows: number;
   /** Rows that one score_rows() is given. */
   readonly rowsCall: number;
   /** Calls of one client, one after the other. */
@@ -57,6 +59,7 @@ export const FULL: BenchPlan = {
   score: {
     tableRows: 100_000,
     slowRows: 20_000,
+    largeRows: 2_000_000,
     rowsCall: 100_000,
     singleCalls: 2000,
     clients: 16,
@@ -76,7 +79,16 @@ export const QUICK: BenchPlan = {
   unmeasuredRuns: 40,
   rate: 100,
   rateSeconds: 3,
-  score: { tableRows: 10_000, slowRows: 2000, rowsCall: 10_000, singleCalls: 100, clients: 16, seconds: 1, rounds: 1 },
+  score: {
+    tableRows: 10_000,
+    slowRows: 2000,
+    largeRows: 200_000,
+    rowsCall: 10_000,
+    singleCalls: 100,
+    clients: 16,
+    seconds: 1,
+    rounds: 1,
+  },
   monitor: { predictions: 100_000, labels: [0, 100, 1000], compared: 1000, rounds: 1 },
 };
 

@@ -4,6 +4,7 @@ import { BARE, makeBareExchange } from './bare-exchange.ts';
 import { measureCallRate, type CallRate } from './call-rate.ts';
 import { measureCallLatency, type CallLatency } from './call-latency.ts';
 import { makeCallTables } from './call-tables.ts';
+import { measureParallelRows, PARALLEL_WAYS, type ParallelRows } from './parallel-rows.ts';
 import { measurePerRow, rowsOf, WAYS, type Way } from './per-row.ts';
 import { findPlpython, type Plpython } from './plpython.ts';
 import type { ScorePlan } from './plan.ts';
@@ -31,6 +32,12 @@ export type ScoreCalls = {
   readonly manyInOne: { readonly rows: number; readonly rowsPerSecond: Spread };
   /** Microseconds a row over a plain scan of the same rows. */
   readonly perRow: { readonly way: Way; readonly rows: number; readonly micros: Spread }[];
+  /** The same of one query over all of a large table, with the workers that PostgreSQL plans by itself. */
+  readonly parallel: {
+    readonly rows: number;
+    readonly processes: number;
+    readonly ways: { readonly way: Way; readonly micros: Spread }[];
+  };
   /** score_rows(): rows a second, with each prediction logged and without. */
   readonly scoreRows: { readonly rows: number; readonly logged: Spread; readonly unlogged: Spread };
   readonly plpython: PlpythonCalls | null;
@@ -43,6 +50,7 @@ export type PlpythonCalls = {
   readonly version: string;
   readonly callsPerSecond: Spread;
   readonly micros: Spread;
+  readonly logisticMicros: Spread;
   /** pgscore's rate of calls by this one's, in rounds that stand next to each other. */
   readonly callsRatio: Spread;
   /** This one's time a row by that of a bound model, in rounds that stand next to each other. */
@@ -65,9 +73,10 @@ type Round = {
   readonly native: CallRate;
   readonly manyInOne: CallRate;
   readonly perRow: readonly number[];
+  readonly parallel: ParallelRows;
   readonly logged: number;
   readonly unlogged: number;
-  readonly plpython: { readonly rate: CallRate; readonly micros: number } | undefined;
+  readonly plpython: Awaited<ReturnType<Plpython['measure']>> | undefined;
 };
 
 /** Every way to call score() in turns, so that whatever else the machine does meets all of them. */
@@ -77,7 +86,8 @@ export async function measureScoreCalls(setting: ScoreCallsSetting): Promise<Sco
   await makeCallTables(owner, requester, plan);
   await makeBareExchange(owner);
   const caller = await asRequester(stage);
-  const plpython = await findPlpython(setting.plpythonUrl ?? stage.ownerUrl, await servedTrees(owner), plan);
+  const models = { trees: await served(owner, 'trees'), logistic: await served(owner, 'logistic') };
+  const plpython = await findPlpython(setting.plpythonUrl ?? stage.ownerUrl, models, plan);
   try {
     await caller.query('set max_parallel_workers_per_gather = 0');
     tell('calls of score(), one after the other');
@@ -94,9 +104,10 @@ export async function measureScoreCalls(setting: ScoreCallsSetting): Promise<Sco
 }
 
 /** The graph without the ZipMap that the exporter adds by itself, as an expert exports it. */
-async function servedTrees(owner: pg.Client): Promise<Uint8Array> {
+async function served(owner: pg.Client, model: string): Promise<Uint8Array> {
   const { rows } = await owner.query<{ version_id: number }>(
-    `select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'trees'`,
+    `select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = $1`,
+    [model],
   );
   return (await readServed(owner, rows[0]?.version_id ?? 0)) ?? new Uint8Array();
 }
@@ -121,6 +132,7 @@ async function takeTurns(
       native: await alone(() => measureCallRate(stage.requesterUrl, NATIVE, plan, stage.ownerUrl)),
       manyInOne: await alone(() => measureCallRate(stage.requesterUrl, MANY, plan, stage.ownerUrl)),
       perRow: await alone(() => measurePerRow(caller, plan)),
+      parallel: await alone(() => measureParallelRows(caller, plan)),
       logged: await alone(() => measureRowsCall(caller, owner, plan, true)),
       unlogged: await alone(() => measureRowsCall(caller, owner, plan, false)),
       plpython: await alone(() => plpython?.measure()),
@@ -164,6 +176,14 @@ function summaryOf(
       rows: rowsOf(way, plan),
       micros: spread(({ perRow }) => perRow[index] ?? Number.NaN),
     })),
+    parallel: {
+      rows: plan.largeRows,
+      processes: first?.parallel.processes ?? 0,
+      ways: PARALLEL_WAYS.map((way, index) => ({
+        way,
+        micros: spread(({ parallel }) => parallel.micros[index] ?? Number.NaN),
+      })),
+    },
     scoreRows: {
       rows: plan.rowsCall,
       logged: spread(({ logged }) => logged),
@@ -176,6 +196,7 @@ function summaryOf(
             version: plpython.version,
             callsPerSecond: spread((round) => round.plpython?.rate.perSecond ?? Number.NaN),
             micros: spread((round) => round.plpython?.micros ?? Number.NaN),
+            logisticMicros: spread((round) => round.plpython?.logisticMicros ?? Number.NaN),
             callsRatio: spread(({ rate, plpython: other }) => rate.perSecond / (other?.rate.perSecond ?? Number.NaN)),
             rowRatio: spread(
               ({ perRow, plpython: other }) => (other?.micros ?? Number.NaN) / (perRow[0] ?? Number.NaN),

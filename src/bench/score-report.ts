@@ -1,16 +1,11 @@
-import { spread, table } from './report-table.ts';
+import { spread, table, thousands } from './report-table.ts';
 import type { ScoreCalls } from './score-calls.ts';
+import type { Spread } from './spread.ts';
 
 /** What score() costs, as tables in Markdown. */
-export function callTables({
-  latency: { plain, scored, bare, native, unprepared },
-  rate,
-  manyInOne,
-  perRow,
-  scoreRows,
-  plpython,
-  plpythonMissing,
-}: ScoreCalls): string[] {
+export function callTables(calls: ScoreCalls): string[] {
+  const { latency, rate, manyInOne, scoreRows, plpython, plpythonMissing } = calls;
+  const { plain, scored, bare, native, unprepared } = latency;
   const milliseconds = ({ medianMs, p99Ms }: typeof plain): string[] => [medianMs.toFixed(3), p99Ms.toFixed(3)];
   const of = `${rate.clients} clients (${rate.tool})`;
   return [
@@ -45,13 +40,38 @@ export function callTables({
         ['rows of score_rows(), not logged', spread(scoreRows.unlogged)],
       ],
     ),
+    ...rowTables(calls),
+    ...(plpythonMissing === null ? [] : [`PL/Python and ONNX Runtime: not measured (${plpythonMissing}).`]),
+  ];
+}
+
+function rowTables({ perRow, parallel, plpython }: ScoreCalls): string[] {
+  const micros = ({ name, model }: { name: string; model: string }, measured: Spread): string[] => [
+    name,
+    model,
+    spread(measured, model === 'trees' ? 1 : 3),
+  ];
+  const rival = 'PL/Python and ONNX Runtime';
+  return [
     table(
       ['in one query, one process', 'model', 'µs a row over the scan'],
       [
-        ...perRow.map(({ way, micros }) => [way.name, way.model, spread(micros, way.model === 'trees' ? 1 : 3)]),
-        ...(plpython === null ? [] : [['PL/Python and ONNX Runtime', 'trees', spread(plpython.micros, 1)]]),
+        ...perRow.map((row) => micros(row.way, row.micros)),
+        ...(plpython === null
+          ? []
+          : [
+              micros({ name: rival, model: 'trees' }, plpython.micros),
+              micros({ name: rival, model: 'logistic' }, plpython.logisticMicros),
+            ]),
       ],
     ),
-    ...(plpythonMissing === null ? [] : [`PL/Python and ONNX Runtime: not measured (${plpythonMissing}).`]),
+    table(
+      [
+        `in one query over ${thousands(parallel.rows)} rows, ${parallel.processes} processes as planned`,
+        'model',
+        'µs a row over the scan',
+      ],
+      parallel.ways.map((row) => micros(row.way, row.micros)),
+    ),
   ];
 }
