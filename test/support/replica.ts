@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { cp, lchown, mkdtemp, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { afterAll } from '@jest/globals';
 
@@ -11,14 +9,12 @@ import { launch, prepareCluster } from '../../src/embedded/start.ts';
 import type { FaultServer } from './fault-server.ts';
 import { programsUnderTest } from './test-server.ts';
 
-const run = promisify(execFile);
-
 /** Starts a hot standby of a server, which is stopped while its files are copied. To be called at the top of a test file. */
 export async function startReplica(primary: FaultServer): Promise<EmbeddedServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'pgscore-replica-'));
   await primary.stop();
   await rmdir(dataDir);
-  await run('cp', ['-a', primary.dataDir, dataDir]);
+  await copyWithOwner(primary.dataDir, dataDir);
   await primary.start();
   await writeFile(join(dataDir, 'standby.signal'), '');
   const cluster = await prepareCluster({ dataDir, ...programsUnderTest() });
@@ -30,4 +26,11 @@ export async function startReplica(primary: FaultServer): Promise<EmbeddedServer
     await rm(cluster.dataDir, { recursive: true, force: true });
   });
   return server;
+}
+
+async function copyWithOwner(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, verbatimSymlinks: true });
+  const { uid, gid } = await stat(from);
+  const entries = await readdir(to, { recursive: true });
+  await Promise.all(['.', ...entries].map((entry) => lchown(join(to, entry), uid, gid)));
 }
