@@ -150,6 +150,8 @@ set search_path = pg_catalog, pg_temp
 set check_function_bodies = off
 as $$
 declare
+  function text := format('pgscore_models._score(int, name, %s)', relation);
+  general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($3))';
   branches text;
 begin
   if not pgscore_data._may_use_type(relation) then
@@ -165,18 +167,17 @@ begin
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
      and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
   if branches is null then
-    -- As DROP IF EXISTS would say where there is none.
-    if to_regprocedure(format('pgscore_models._score(int, name, %s)', relation)) is not null then
-      execute format('drop function pgscore_models._score(int, name, %s)', relation);
+    perform pgscore_data._drop_unless_used(function);
+    if to_regprocedure(function) is null then
+      return;
     end if;
-  else
-    -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
-    execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
-      relation, format('select case %s else pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($3)) end', branches));
-    execute format('comment on function pgscore_models._score(int, name, %s) is %L', relation, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
-    execute format('revoke all on function pgscore_models._score(int, name, %s) from public', relation);
-    execute format('grant execute on function pgscore_models._score(int, name, %s) to pgscore_user', relation);
   end if;
+  -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
+  execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+    relation, 'select ' || coalesce('case ' || branches || ' else ' || general || ' end', general));
+  execute format('comment on function %s is %L', function, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
+  execute format('revoke all on function %s from public', function);
+  execute format('grant execute on function %s to pgscore_user', function);
 end
 $$;
 comment on function pgscore_data._renew_score(regclass) is 'Makes score() on rows of a table go to the typed functions of the models that are bound to it and that it fits.';
@@ -196,10 +197,11 @@ begin
       perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
     end if;
   end loop;
+  perform pgscore_data._drop_leftovers();
   perform pgscore_data._renew_grants(this_model);
 end
 $$;
-comment on function pgscore_data._renew_bindings(int) is 'Brings the typed functions of a model up to its versions and its champion. No table that is bound can make it fail.';
+comment on function pgscore_data._renew_bindings(int) is 'Brings the typed functions of a model up to its versions and its champion. No table that is bound can make it fail, nor what uses a function.';
 
 create or replace function pgscore_data._refuse_unfitting(this_model int, this_version int, notation text) returns void
 language plpgsql stable

@@ -1,5 +1,33 @@
 -- Dropping and renaming the typed functions of a model.
 
+create or replace function pgscore_data._drop_unless_used(function text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- Whoever is about to drop it with a table holds up nobody.
+set lock_timeout = '1ms'
+as $$
+begin
+  execute format('drop function %s', function);
+exception when others then
+  -- Anybody may have made a view of it, and no change of a model is to fail for that.
+  null;
+end
+$$;
+comment on function pgscore_data._drop_unless_used(text) is 'Drops a function, or leaves it where that cannot be.';
+
+create or replace function pgscore_data._drop_leftovers() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore_data._drop_unless_used(p.oid::regprocedure::text)
+    from pg_proc p
+   where p.pronamespace = 'pgscore_models'::regnamespace and pgscore_data._may_name(p.oid)
+     and (p.proname ~ '^_fits_[0-9]+$' and not exists (select from pgscore_data.binding b where p.proname = '_fits_' || b.binding_id)
+       or p.proname = '_score' and p.proargtypes[1] = 'name'::regtype and not exists (
+         select from pg_proc holder where holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname ~ '^_binding_[0-9]+$' and holder.proargtypes[0] = p.proargtypes[2]))
+$$;
+comment on function pgscore_data._drop_leftovers() is 'Drops what bindings left that are no more, as it was in use.';
+
 create or replace function pgscore_data._forget_binding(this_binding int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -9,10 +37,10 @@ as $$
 begin
   delete from pgscore_data.binding b where b.binding_id = this_binding;
   execute format('drop function if exists pgscore_data.%I', '_binding_' || this_binding);
-  execute format('drop function if exists pgscore_models.%I', '_fits_' || this_binding);
+  perform pgscore_data._drop_unless_used(format('pgscore_models.%I()', '_fits_' || this_binding));
 end
 $$;
-comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model.';
+comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model. One that is in use stays for _drop_leftovers().';
 
 drop function if exists pgscore_data._drop_bound(name);
 create or replace function pgscore_data._drop_bound(this_model int, base text) returns void
