@@ -190,6 +190,21 @@ end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
 
+create or replace function pgscore_models._written_alone(row_type regtype) returns boolean
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  -- 16384: types from there on are not PostgreSQL's own, and of these a cast to JSON may be anybody's function.
+  select row_type in ('json'::regtype, 'jsonb'::regtype)
+      or exists (select from pg_type r where r.oid = row_type and r.typrelid <> 0) and not exists (
+           select from pg_type r
+             join pg_attribute a on a.attrelid = r.typrelid and a.attnum > 0 and not a.attisdropped
+             join pg_type t on t.oid = a.atttypid
+             left join pg_type e on e.oid = t.typelem
+            where r.oid = row_type and (t.oid >= 16384 or t.typtype <> 'b' or e.typtype <> 'b'))
+$$;
+comment on function pgscore_models._written_alone(regtype) is 'Whether no function of a user can run while rows of a type are written as JSON.';
+
 -- A view may use the one that was there before: it is given that by another name, as PostgreSQL could not tell the two apart.
 do $$
 begin
@@ -231,6 +246,8 @@ declare
   worth boolean := not native and (total >= 100 or pg_column_size(rows) > 1000000);
   numbers text := case when worth then pgscore_models._rows_writer(route.version_id, element) end;
   writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(route.version_id, element)) end;
+  -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in its place.
+  alone constant boolean := numbers is not null or worth and pgscore_models._written_alone(element);
   -- So many of each session the service takes however many there are; more rows at a time were no faster. Of numbers, which take
   -- up to 17 bytes each, so many that a message is far from the 16 MB that the service takes.
   most int := case when numbers is null then 1000 else least(1000, 600000 / cardinality(names)) end;
@@ -252,7 +269,7 @@ begin
     perform pgscore_models._refuse_ungranted(model);
   end if;
   perform pgscore_models._check_rows(rows);
-  -- Each chunk is sent before the rows of the last are handed out and the next are written: the service works meanwhile.
+  -- Each chunk is sent before the rows of the last are handed out and, where it may be, the next are written: the service works meanwhile.
   loop
     if taken_of_piece >= coalesce(cardinality(piece), 0) then
       piece := rows[before + taken + 1 : before + taken + most_of_piece];
@@ -263,6 +280,9 @@ begin
       sent := chunk;
       answer := pgscore_models._answer_native(route, chunk, taken, total);
     else
+      if sent is not null and not alone then
+        answer := pgscore_models._answer_online(route, sent_request, cardinality(sent));
+      end if;
       request := null;
       if cardinality(chunk) > 0 then
         request := pgscore_models._write_rows(chunk, names, writer);
@@ -273,7 +293,7 @@ begin
         end loop;
         request := format(E'from %s of %s\n', taken + 1, total) || request;
       end if;
-      if sent is not null then
+      if sent is not null and alone then
         answer := pgscore_models._answer_online(route, sent_request, cardinality(sent));
       end if;
       if request is not null then

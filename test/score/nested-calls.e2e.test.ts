@@ -1,0 +1,108 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const notices: (string | undefined)[] = [];
+alice.on('notice', ({ message }) => notices.push(message));
+
+/** Of three thousand rows: how many are scored, and with the wrong number. */
+const outer = (from: string): string =>
+  `select count(s.score)::int as rows, (count(*) filter (where s.score is distinct from s.n))::int as wrong
+     from pgscore.score_rows('sum@1', array(select r from ${from} r)) with ordinality s (features, score, label, probabilities, version, n)`;
+const OUTER = outer('outside');
+const INNER = `pgscore.score_rows('sum@1', array(select r from inside r)) s`;
+const CATCHES = `begin perform * from ${INNER}; exception when division_by_zero then raise notice 'caught'; end;`;
+const LEAVES = `perform pgscore_models._v1_online_send((select json_agg(json_build_object('a', -g, 'b', 0))::text from generate_series(1, 1000) g));`;
+const RIGHT = [{ rows: 3000, wrong: 0 }];
+
+/** What the rows outside do while they are made JSON; those inside are half their number each, or fail at `failing`. */
+async function whileWritten(does: string, failing = 0): Promise<void> {
+  const inside = `create or replace function written(inner_label) returns json language plpgsql set search_path from current as $$
+    declare v int := substr($1::text, 2)::int; begin return to_json(v / case when v = ${failing} then 0 else 2 end::float8); end $$`;
+  const outside = `create or replace function written(outer_label) returns json language plpgsql set search_path from current as $$
+    declare v int := substr($1::text, 2)::int; answer float8; begin if v in (500, 1500, 2500) then ${does} end if; return to_json(v); end $$`;
+  await alice.query(inside);
+  await alice.query(outside);
+}
+
+beforeAll(async () => {
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
+  const labels = Array.from({ length: 3000 }, (_, n) => `'g${n + 1}'`).join();
+  const types = ['inner_label', 'outer_label'].map((name) => `create type ${name} as enum (${labels})`);
+  await alice.query(types.join(';'));
+  await whileWritten('');
+  await alice.query('create cast (inner_label as json) with function written(inner_label)');
+  await alice.query('create cast (outer_label as json) with function written(outer_label)');
+  await alice.query('create domain outer_domain as outer_label');
+  for (const [table, label] of Object.entries({
+    inside: 'inner_label',
+    outside: 'outer_label',
+    in_domain: 'outer_domain',
+  })) {
+    const create = `create table ${table} as select ('g' || g)::${label} as a, 0 as b, g as v from generate_series(1, 3000) g`;
+    await alice.query(create);
+  }
+  await alice.query('set pgscore.execution = online');
+});
+
+beforeEach(() => void notices.splice(0));
+
+describe('each row has its own number where the rows of score_rows() are made JSON by a function that', () => {
+  afterEach(async () => {
+    expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
+    await whileWritten('');
+    expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
+  });
+
+  test.each([1, 500, 1500, 2500])('catches the error of its own score_rows(), at row %s of it', async (row) => {
+    await whileWritten(CATCHES, row);
+    expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
+    expect(notices).toEqual(['caught', 'caught', 'caught']);
+  });
+
+  test('catches it, and is that of a type under a domain', async () => {
+    await whileWritten(CATCHES, 2500);
+    expect((await alice.query(outer('in_domain'))).rows).toEqual(RIGHT);
+    expect(notices).toEqual(['caught', 'caught', 'caught']);
+  });
+
+  test.each([
+    ['and does no more', LEAVES],
+    ['after score_rows()', `perform * from ${INNER}; ${LEAVES}`],
+    ['before and after score_rows()', `${LEAVES} perform * from ${INNER}; ${LEAVES}`],
+  ])('sends a request and leaves its answer, %s', async (_, does) => {
+    await whileWritten(does);
+    expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
+  });
+
+  test.each([
+    ['score_rows()', `select sum(s.score) from ${INNER}`, (3000 * 3001) / 4],
+    ['score()', `select score('sum@1', '{"a": 1, "b": 2}'::jsonb)`, 21],
+    ['score() of a row', `select score('sum@1', r) from inside r where r.v = 7`, 3.5],
+    ['predict()', `select (pgscore.predict('sum@1', '{"a": 1, "b": 2}') ->> 'value')::float8`, 21],
+  ])('calls %s, whose numbers are right too', async (_, call, expected) => {
+    await whileWritten(`answer := (${call}); raise notice '%', answer;`);
+    expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
+    expect(notices.map(Number)).toEqual([expected, expected, expected]);
+  });
+});
+
+describe.each([
+  ['asks for another', `answer := score('sum@1', '{"a": 1, "b": 2}'::jsonb);`],
+  ['leaves an answer', LEAVES],
+])('a row that %s while it is made JSON', (_, does) => {
+  test.each([
+    ['score()', `score('sum@1', r)`],
+    ['predict()', `(pgscore.predict('sum@1', to_jsonb(r)) ->> 'value')::float8`],
+  ])('has its own number of %s', async (_way, call) => {
+    await whileWritten(does);
+    const calls = `select count(*)::int as rows, (count(*) filter (where ${call} is distinct from r.v))::int as wrong from outside r where v between 1490 and 1510`;
+    expect((await alice.query(calls)).rows).toEqual([{ rows: 21, wrong: 0 }]);
+  });
+});
