@@ -19,12 +19,14 @@ beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
   await deployBytes(ada, 'sum', weightedModel({ b: 'float32', a: 'float32' }));
   await ada.query(`select pgscore.promote('sum@1')`);
+  await ada.query(`set statement_timeout = '10s'`);
   await superuser.query('grant usage on schema alice to pgscore_owner; grant usage on schema alice to ada');
   await alice.query('create table points as select i::real as a, (200 - i)::real as b from generate_series(1, 200) i');
   await alice.query(`select pgscore.bind('sum', 'points')`);
 });
 
 afterEach(async () => {
+  await Promise.all([alice.query('rollback'), ada.query('rollback')]);
   await alice.query('drop index if exists kept');
   await alice.query(`select pgscore.bind('sum', 'points')`);
   await ada.query(`select pgscore.promote('sum@1')`);
@@ -100,4 +102,33 @@ test('an index that names its version holds nothing up, whatever texts are besid
 test('the present champion may be promoted again', async () => {
   await alice.query('create index kept on points (pgscore_models.sum(points))');
   await ada.query(`select pgscore.promote('sum@1')`);
+});
+
+describe.each(Object.entries(KEPT))('%s that is being made', (_, create) => {
+  test('has promote refused until it is known whether it goes by the champion', async () => {
+    await alice.query('begin');
+    await alice.query(create);
+    expect(await refusal(ada, `select pgscore.promote('sum@2')`)).toMatchObject({
+      code: '55006',
+      message: 'an index of alice.points is being made, which may go by the champion of model "sum"',
+    });
+    await alice.query('commit');
+    expect(await refusal(ada, `select pgscore.promote('sum@2')`)).toMatchObject({ code: '2BP01' });
+  });
+
+  test('while a promotion is not committed has that refused in the end', async () => {
+    await ada.query('begin');
+    await ada.query(`select pgscore.promote('sum@2')`);
+    await alice.query(create);
+    expect(await refusal(ada, 'commit')).toMatchObject({ code: '2BP01' });
+    const champion = `select version from pgscore.models where model = 'sum' and 'champion' = any (aliases)`;
+    expect((await ada.query(champion)).rows).toEqual([{ version: 1 }]);
+  });
+});
+
+test('an index on the function of a version that is being made at the time of a promotion keeps its scores', async () => {
+  await ada.query('begin');
+  await ada.query(`select pgscore.promote('sum@2')`);
+  await alice.query('create index kept on points (pgscore_models.sum_v1(points))');
+  await ada.query('commit');
 });
