@@ -66,7 +66,7 @@ begin
   if row_type is not null then
     body := format(E'  if f operator(pg_catalog.@@) %L::pg_catalog.jsonpath then\n    r := pg_catalog.jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n', pgscore_data._plain_path(features), row_type, pgscore_data._json_call(compiled, features, true)) || body;
   end if;
-  perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql', 'immutable parallel safe cost 5000',
+  perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
     case when row_type is null then '' else format(E'declare\n  r pgscore_models.%I;\n', row_type) end || E'begin\n' || body || 'end',
     format('The %s of %s for a row as jsonb.', part, pgscore_models._version_name(this_version)));
 end
@@ -138,7 +138,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000 set search_path = pg_catalog, pg_temp',
+  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
     format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(features));\n  end if;\n  return pgscore_models.%I(features);\nend',
       features, '_v' || this_version,
       (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
@@ -223,6 +223,20 @@ begin
     exception when others then
       raise warning 'the typed functions of model % are as they were: %', this.name, sqlerrm;
     end;
+  end loop;
+end
+$$;
+
+-- Those of versions that were compiled before.
+do $$
+declare
+  compiled regprocedure;
+begin
+  for compiled in
+    select p.oid from pg_proc p join pg_language l on l.oid = p.prolang
+     where p.pronamespace = 'pgscore_models'::regnamespace and l.lanname = 'plpgsql' and p.proconfig is null and p.proname ~ '^_v[0-9]+(_label|_probabilities)?$'
+  loop
+    execute format('alter function %s %s', compiled, pgscore_data._pinned());
   end loop;
 end
 $$;

@@ -42,7 +42,7 @@ declare
   is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
-  -- Under the caller's search_path, as the functions of a bound table are called: under another, the plan of a large model is made anew.
+  -- Under the caller's search_path: to change it and back costs each call more than the rest of this.
   execute format('create or replace function pgscore_models._score(version_id int, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
     format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',

@@ -110,3 +110,13 @@ test('an index over the score is read by a query for the highest', async () => {
   const text = 'select id from points p order by pgscore_models.trees_v1(p) desc limit 3';
   expect(await plan(`explain (costs off) ${text}`)).toContain('Index Scan');
 });
+
+test('a large function has one search_path, or callers under two in turns would have it planned anew for each row', async () => {
+  const large = `select p.oid::regprocedure::text as name, p.proconfig as settings from pg_proc p
+    where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_v1', '_v1_json') order by p.proname`;
+  const { rows } = await superuser.query<{ settings: string[] | null }>(large);
+  expect(rows.map(({ settings }) => settings)).toEqual([
+    ['search_path=pg_catalog, pg_temp'],
+    ['search_path=pg_catalog, pg_temp'],
+  ]);
+});
