@@ -1,19 +1,37 @@
 -- What score(), predict() and classify() are given: a row of any kind as jsonb, and all else refused with the way to write it.
 
+create or replace function pgscore_models._apart(columns json, given jsonb) returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  twins text[];
+begin
+  if (select count(*) from json_object_keys(columns)) = (select count(*) from jsonb_object_keys(given)) then
+    return given;
+  end if;
+  twins := array(select c.key from json_each(columns) c group by c.key having count(distinct c.value::text) > 1);
+  return (given - twins) || coalesce((select jsonb_object_agg(t || n, null) from unnest(twins) t, unnest('{" (1 of 2)"," (2 of 2)"}'::text[]) n), '{}');
+end
+$$;
+comment on function pgscore_models._apart(json, jsonb) is 'A row of a subquery in which columns of one name that differ are kept apart, as (1 of 2) and (2 of 2): jsonb would take the last for all of them.';
+
+-- In SQL: PL/pgSQL takes what the query calls a record to be of the type of the first in a session.
 create or replace function pgscore_models._features(features anyelement) returns jsonb
-language plpgsql stable parallel safe
+language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
-declare
-  -- A row of nothing but NULL IS NULL as well, and is a row.
-  given constant jsonb := case when num_nulls(features) = 0 then to_jsonb(features) end;
-begin
-  if pg_typeof(features) <> 'jsonb'::regtype and given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof(features)) then
-    return pgscore_models._without_padding(features, given);
-  end if;
-  return given;
-end
+  select case
+      when pg_typeof($1) <> 'jsonb'::regtype and x.given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof($1)) then pgscore_models._without_padding($1, x.given)
+      else x.given
+    end
+    -- A row of nothing but NULL IS NULL as well, and is a row.
+    from (select case
+              when num_nulls($1) = 1 then null
+              when pg_typeof($1) = 'record'::regtype then pgscore_models._apart(to_json($1), to_jsonb($1))
+              else to_jsonb($1)
+            end offset 0) x (given)
 $$;
 comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
 

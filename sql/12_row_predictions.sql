@@ -47,12 +47,15 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score(coalesce(($1).version_id, pgscore_models._version($1)), ($1).model::pg_catalog.varchar, $2) $$;
 comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is 'score() of a row of any kind by the version that is meant.';
 
--- _score_asked() gives the model as varchar. A row of a table is a record, too, and where its table is not bound PostgreSQL has to choose
--- between the next two: text, the preferred type of its kind, decides for the first; a record as such, for the second, which 50_score_calls.sql makes.
 create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end)) $$;
-comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
+as $$
+  select case
+      when pg_catalog.pg_typeof($3) operator(pg_catalog.=) 'pg_catalog.record'::pg_catalog.regtype then pgscore_models._score($1, $2, pgscore_models._features($3))
+      else pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end))
+    end
+$$;
+comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound, or of a subquery: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
 create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
 language plpgsql volatile parallel restricted cost 10000

@@ -12,13 +12,11 @@ set search_path = pg_catalog, pg_temp
 as $$ select ('x' || encode(substring(bytes from at + 1 for 4), 'hex'))::bit(32)::int $$;
 comment on function pgscore_models._int4_at(bytea, int) is 'Four bytes as an integer, the first the highest.';
 
-create or replace function pgscore_models._column_types(features record) returns oid[]
-language plpgsql stable parallel safe
+create or replace function pgscore_models._column_types(sent bytea) returns oid[]
+language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- Of a row of a subquery nothing else says the types. Each column: its type, the length of its value, -1 for NULL, the value.
-  sent constant bytea := record_send(features);
   at int := 4;
   types oid[] := '{}';
 begin
@@ -29,19 +27,18 @@ begin
   return types;
 end
 $$;
-comment on function pgscore_models._column_types(record) is 'The types of the columns of a row, in their order.';
+comment on function pgscore_models._column_types(bytea) is 'The types of the columns of a row, in their order, out of what record_send() says of it: of each its type, the length of its value, -1 for NULL, the value.';
 
-create or replace function pgscore_models._padded_columns(features record) returns text[]
-language plpgsql stable parallel safe
+create or replace function pgscore_models._padded_columns(features anyelement) returns text[]
+language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-  return (select array_agg(c.name)
-            from unnest(array(select json_object_keys(row_to_json(features))), pgscore_models._column_types(features)) c (name, type)
-           where pgscore._base_type(c.type) = 'bpchar'::regtype);
-end
+  -- Of a row of a subquery nothing else than record_send() says the types.
+  select array_agg(c.name)
+    from unnest(array(select json_object_keys(row_to_json(features))), pgscore_models._column_types(record_send(features))) c (name, type)
+   where pgscore._base_type(c.type) = 'bpchar'::regtype
 $$;
-comment on function pgscore_models._padded_columns(record) is 'The columns of a row that are char(n), domains over it too; NULL where there are none.';
+comment on function pgscore_models._padded_columns(anyelement) is 'The columns of a row that are char(n), domains over it too; NULL where there are none.';
 
 create or replace function pgscore_models._trim_columns(given jsonb, columns text[]) returns jsonb
 language sql immutable parallel safe
@@ -49,12 +46,10 @@ set search_path = pg_catalog, pg_temp
 as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' ')) from unnest(columns) c where given ->> c is not null), '{}') $$;
 comment on function pgscore_models._trim_columns(jsonb, text[]) is 'A row without the padding of these columns.';
 
-create or replace function pgscore_models._without_padding(features record, given jsonb) returns jsonb
-language plpgsql stable parallel safe
+create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
+language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return pgscore_models._trim_columns(given, pgscore_models._padded_columns(features));
-end
-$$;
-comment on function pgscore_models._without_padding(record, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';
+as $$ select pgscore_models._trim_columns(given, pgscore_models._padded_columns(features)) $$;
+comment on function pgscore_models._without_padding(anyelement, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';
+
+drop function if exists pgscore_models._without_padding(record, jsonb), pgscore_models._padded_columns(record), pgscore_models._column_types(record);

@@ -54,13 +54,9 @@ begin
     format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', format('shape is not null and %s', is_row), array[format('shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0 and %s', is_row), format('shape is not null and %s', is_row)],
         array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
-  execute format('create or replace function pgscore_models._score(version_id int, model bpchar, features record) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L',
-    format(E'begin\n  if num_nulls(features) = 1 then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
-      pgscore_data._score_calls(versions, natives, 'record(features)', 'true', '{true}', '{pgscore_models._features(features)::text}')));
 end
 $$;
-comment on function pgscore_data._write_score_calls(int[], int[]) is 'Writes some versions, in ascending order, into score() of a row, of one of a subquery and of jsonb.';
+comment on function pgscore_data._write_score_calls(int[], int[]) is 'Writes some versions, in ascending order, into score() of a row and of jsonb.';
 
 create or replace function pgscore_data._renew_score_calls() returns void
 language sql volatile
@@ -80,7 +76,6 @@ comment on function pgscore_data._renew_score_calls() is 'Writes the newest vers
 
 select pgscore_data._renew_score_calls();
 comment on function pgscore_models._score(int, text, jsonb) is 'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score(int, bpchar, record) is 'score() of a row without a type of its own, as of a subquery. Made anew whenever a version becomes ready.';
 comment on function pgscore_models._score_row(int, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 -- What took all that is known of a version, where its number is enough.
@@ -103,4 +98,4 @@ begin
 end
 $$;
 drop function if exists pgscore_models._version_only(text), pgscore_data._score_call(int, boolean, text, text, text), pgscore_data._score_calls(int[], int[], text, text, text),
-  pgscore_models._without_padding(record, text), pgscore_data._renew_online_score(), pgscore_data._online_calls(int[], text), pgscore_data._renew_native_calls(), pgscore_data._write_native_calls(int[]), pgscore_data._native_calls(int[], text);
+  pgscore_models._without_padding(record, text), pgscore_data._renew_online_score(), pgscore_data._online_calls(int[], text), pgscore_data._renew_native_calls(), pgscore_data._write_native_calls(int[]), pgscore_data._native_calls(int[], text), pgscore_models._score(int, bpchar, record);
