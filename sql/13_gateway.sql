@@ -135,23 +135,32 @@ end
 $$;
 comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
 
+create or replace function pgscore_data._acts_as_owner(relation pg_class) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$ select relation.relkind = 'm' or relation.relhastriggers and exists (select from pg_constraint k where k.conrelid = relation.oid and k.contype = 'f') $$;
+comment on function pgscore_data._acts_as_owner(pg_class) is 'Whether PostgreSQL itself executes queries on a relation as its owner: to refresh it, or as a foreign key cascades.';
+
 drop function if exists pgscore_data._check_asker(name);
 create function pgscore_data._check_asker(asked_by name) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. In a function that acts as its
-  -- owner it can't be proven: who owns none can't have been that owner.
+  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. Where PostgreSQL acts as an owner, in a function, in a
+  -- refresh or in what a foreign key cascades to, it can't be proven: who owns none of these can't have been that owner.
   if not exists (
     select from pg_roles r
      where r.rolname = asked_by
-       and (exists (select from pg_shdepend d join pg_proc p on p.oid = d.objid
-                     where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o' and p.prosecdef
-                       and d.classid = 'pg_proc'::regclass and d.dbid = (select x.oid from pg_database x where x.datname = current_database()))
-         or r.rolsuper and exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef))
+       and (exists (select from pg_shdepend d
+                      left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+                      left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+                     where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o' and d.dbid = (select x.oid from pg_database x where x.datname = current_database())
+                       and (p.prosecdef or pgscore_data._acts_as_owner(c)))
+         or r.rolsuper and (exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef) or exists (select from pg_class c where c.relowner = r.oid and pgscore_data._acts_as_owner(c))))
   ) then
     raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
+      detail = format('"%s" owns no SECURITY DEFINER function, no materialized view and no table with a foreign key: PostgreSQL cannot have been acting as that role.', asked_by),
       hint = 'Leave asked_by out: score() sets it.';
   end if;
   return true;
