@@ -60,20 +60,30 @@ comment on function pgscore_data._version_function(name, int) is 'Name of the ty
 create or replace function pgscore_data._renew_grants(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '500ms'
 as $$
 declare
-  grantees text := (select string_agg(quote_ident(g.grantee), ', ') from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = this_model);
-  others text;
+  wanted text[] := array(select 'pgscore_service' union select quote_ident(g.grantee) from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = this_model order by 1);
+  present text[];
   this regprocedure;
 begin
   for this in select f.function from pgscore_data._functions_of(this_model) f where pgscore_data._may_name(f.function) loop
-    select string_agg(distinct case a.grantee when 0 then 'public' else quote_ident(r.rolname) end, ', ') into others
-      from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles r on r.oid = a.grantee
-     where p.oid = this and a.grantee <> p.proowner;
-    if others is not null then
-      execute format('revoke all on function %s from %s', this, others);
-    end if;
-    execute format('grant execute on function %s to %s', this, concat_ws(', ', 'pgscore_service', grantees));
+    present := array(
+      select distinct case a.grantee when 0 then 'public' else quote_ident(r.rolname) end
+        from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles r on r.oid = a.grantee
+       where p.oid = this and a.grantee <> p.proowner order by 1);
+    continue when present = wanted;
+    begin
+      if present <> '{}' then
+        execute format('revoke all on function %s from %s', this, array_to_string(present, ', '));
+      end if;
+      execute format('grant execute on function %s to %s', this, array_to_string(wanted, ', '));
+    exception when lock_not_available then
+      -- Whoever is dropping her table holds up nobody: a typed function does nothing without those that it calls.
+      if (select starts_with(p.proname, '_') from pg_proc p where p.oid = this) then
+        raise;
+      end if;
+    end;
   end loop;
 end
 $$;

@@ -112,8 +112,9 @@ drop function if exists pgscore_data._renew_binding(pgscore_data.binding);
 create or replace function pgscore_data._settle_binding(b pgscore_data.binding) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- To check a body would open the table, and wait for whoever has locked it.
+-- To check a body would open the table, and wait for whoever has locked it. Who is dropping it has its functions locked.
 set check_function_bodies = off
+set lock_timeout = '500ms'
 as $$
 declare
   relation regclass := pgscore_data._bound_relation(b);
@@ -128,8 +129,11 @@ begin
     begin
       perform pgscore_data._bind_versions(b, base, relation);
       perform pgscore_data._bind_champion(b, base, relation, problem);
-    exception when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition or dependent_objects_still_exist then
-      problem := coalesce(problem, sqlerrm);
+    exception
+      when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition or dependent_objects_still_exist then
+        problem := coalesce(problem, sqlerrm);
+      when lock_not_available then
+        problem := coalesce(problem, 'another transaction was changing it or its functions');
     end;
   end if;
   -- It takes no row: it can be replaced where pgscore may no longer name the table's type.
@@ -148,6 +152,7 @@ create or replace function pgscore_data._renew_score(relation regclass) returns 
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set check_function_bodies = off
+set lock_timeout = '500ms'
 as $$
 declare
   function text := format('pgscore_models._score(int, name, %s)', relation);
@@ -194,7 +199,12 @@ begin
       perform pgscore_data._forget_binding(b.binding_id);
     else
       perform pgscore_data._settle_binding(b);
-      perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
+      begin
+        perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
+      exception when lock_not_available then
+        -- As it is, it sends a version that it does not know the general way.
+        null;
+      end;
     end if;
   end loop;
   perform pgscore_data._drop_leftovers();

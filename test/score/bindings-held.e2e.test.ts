@@ -143,3 +143,23 @@ describe('a view on whether a table fits', () => {
     await ada.query(`select pgscore.drop_model('sum')`);
   });
 });
+
+test('a table that is being dropped holds up no change of the model, and is set aside where it stays', async () => {
+  const [first, second] = await versions('sum');
+  await ada.query(`set statement_timeout = '20s'`);
+  await alice.query('begin');
+  await alice.query('drop table points cascade');
+  await ada.query('select pgscore.promote($1)', [second]);
+  await ada.query(`select pgscore.revoke_model('sum', 'pgscore_user')`);
+  await alice.query('rollback');
+  const ofFirst = `select pgscore_models.${first.replace('@', '_v')}(p) from points p`;
+  expect((await refusal(alice, ofFirst)).code).toBe('42501');
+  await ada.query(`select pgscore.grant_model('sum', 'pgscore_user')`);
+  const bound = `select problem from pgscore.bindings where model = 'sum'`;
+  expect((await alice.query(bound)).rows).toEqual([
+    { problem: 'set aside; bind it again. The reason was: another transaction was changing it or its functions' },
+  ]);
+  expect((await refusal(alice, 'select pgscore_models.sum(p) from points p')).code).toBe('55000');
+  await alice.query(`select pgscore.bind('sum', 'points')`);
+  expect((await alice.query('select pgscore_models.sum(p) as score from points p')).rows).toEqual([{ score: 12 }]);
+});
