@@ -88,6 +88,12 @@ begin
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
     raise exception 'threshold => % is not between 0 and 1', threshold using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
   end if;
+  if array_ndims(deploy.features) > 1 or exists (select from unnest(deploy.features) n where n is null) then
+    raise exception 'features => % is no list of names', features using errcode = 'invalid_parameter_value', hint = 'Name each column once: features => array[''age'', ''plan''].';
+  end if;
+  if array_ndims(deploy.class_labels) > 1 or exists (select from unnest(deploy.class_labels) n where n is null) then
+    raise exception 'class_labels => % is no list of names', class_labels using errcode = 'invalid_parameter_value', hint = 'Name each class once: class_labels => array[''stays'', ''leaves''].';
+  end if;
   if jsonb_typeof(deploy.null_values) <> 'object' then
     raise exception 'null_values => % is no object', null_values using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
   end if;

@@ -25,11 +25,8 @@ beforeAll(async () => {
 /** For whom a request was logged. */
 async function askedBy(request: string): Promise<unknown> {
   const logged = `select requested_by from pgscore.online_predictions where request_id = $1`;
-  const rows = await waitFor(async () => {
-    const answer = await superuser.query<{ requested_by: string }>(logged, [request]);
-    return answer.rows.length > 0 && answer.rows;
-  });
-  return rows[0]?.requested_by;
+  await waitFor(async () => (await superuser.query(logged, [request])).rows.length > 0);
+  return (await superuser.query<{ requested_by: string }>(logged, [request])).rows[0]?.requested_by;
 }
 
 test('a trigger on a table to which a foreign key cascades asks as its owner', async () => {

@@ -11,6 +11,9 @@ describe('pgscore.deploy() refuses at once', () => {
     ['a task that is none', `task => 'ranking'`, "task => 'ranking' is not known"],
     ['a threshold that is no probability', `threshold => 1`, 'threshold => 1 is not between 0 and 1'],
     ['defaults for NULL without features', `null_values => '[0]'`, 'null_values => [0] is no object'],
+    ['a feature without a name', `features => array['x', null]`, 'features => {x,NULL} is no list of names'],
+    ['features in lists', `features => array[['x', 'y']]`, 'features => {{x,y}} is no list of names'],
+    ['a class without a name', `class_labels => array['a', null]`, 'class_labels => {a,NULL} is no list of names'],
     ['one expected row', `expect => '{"a": 1}'`, 'expect is no array of rows'],
     ['expected rows without columns', `expect => '[1, 2]'`, 'expect is no array of rows'],
   ])('%s', async (_, option, message) => {
