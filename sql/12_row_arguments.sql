@@ -50,6 +50,12 @@ end
 $$;
 comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
 
+create or replace function pgscore_models._is_record(features anyelement) returns boolean
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ begin return pg_typeof(features) = 'record'::regtype; end $$;
+comment on function pgscore_models._is_record(anyelement) is 'Whether a row has no type of its own, as one of a subquery. IMMUTABLE, so that the planner keeps one of two ways.';
+
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

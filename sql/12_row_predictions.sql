@@ -51,7 +51,7 @@ create or replace function pgscore_models._score(version_id int, model text, fea
 language sql volatile parallel restricted cost 10000
 as $$
   select case
-      when pg_catalog.pg_typeof($3) operator(pg_catalog.=) 'pg_catalog.record'::pg_catalog.regtype then pgscore_models._score($1, $2, pgscore_models._features($3))
+      when pgscore_models._is_record(case when false then $3 end) then pgscore_models._score($1, $2, pgscore_models._features($3))
       else pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end))
     end
 $$;

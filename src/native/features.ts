@@ -121,12 +121,12 @@ function refused({ name }: Feature, column: Term): Term {
   return { ...build(column.kind)`${column}`, pieces: call(RESULT[column.kind]) };
 }
 
-/** The array where it is NULL or has its elements, each of them; any other makes the row bad. */
+/** The array, counted from 1, where it is NULL or has its elements, each of them; any other makes the row bad. */
 function wholeArray(feature: Feature, index: number): Term {
   const array = argument('floats', index);
   const width = constant('int64', feature.width);
   const bad = refused(feature, array);
   return build('floats')`case when ${array} is null or pg_catalog.array_ndims(${array}) = 1
-    and pg_catalog.array_lower(${array}, 1) = 1 and pg_catalog.cardinality(${array}) = ${width}
-    and pg_catalog.array_position(${array}, null) is null then ${array} else array[${bad}] end`;
+    and pg_catalog.cardinality(${array}) = ${width} and pg_catalog.array_position(${array}, null) is null
+    then case when pg_catalog.array_lower(${array}, 1) = 1 then ${array} else (${array})[:] end else array[${bad}] end`;
 }
