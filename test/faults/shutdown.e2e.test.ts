@@ -145,8 +145,7 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
 test('a second signal cuts the grace short', async () => {
   const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
   const stopped = service.stop();
-  // A fast one is done before it has said that it is draining.
-  await waitFor(async () => (await workerState(service)) !== 'running', { timeout: PATIENCE_MS });
+  await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
   expect(await service.stop()).toBe(0);
   expect(await stopped).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
