@@ -123,7 +123,7 @@ declare
   problem text := case when champion is null then 'the model has no champion' else pgscore._binding_problem(relation, champion) end;
 begin
   if b.released then
-    problem := coalesce(problem, pgscore_data._keeps_champion(b) || ' goes by the champion');
+    problem := coalesce(problem, pgscore_data._keeps_champion(b) || ' goes by the champion', case when pgscore_data._is_being_indexed(b) then 'an index of it was being made' end);
   end if;
   if pgscore_data._may_use_type(relation) then
     begin

@@ -28,6 +28,39 @@ as $$
 $$;
 comment on function pgscore_data._keeps_champion(pgscore_data.binding) is 'An index or a stored column that goes by the champion on the rows of a bound table; NULL: none does.';
 
+create or replace function pgscore_data._is_being_indexed(b pgscore_data.binding) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
+  select exists (
+    select from pg_locks l
+     where l.relation = pgscore_data._bound_relation(b) and l.database = (select d.oid from pg_database d where d.datname = current_database())
+       and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid())
+$$;
+comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is 'Whether somebody else makes an index of a bound table, which may go by the champion.';
+
+create or replace function pgscore_data._refuse_index_builds(this_model int, this_version int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  building record;
+begin
+  select pgscore_data._bound_relation(b) as relation, m.name into building
+    from pgscore_data.binding b
+    join pgscore_data.model m using (model_id)
+    join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion' and a.version_id is distinct from this_version
+   where b.model_id = this_model and not b.released and pgscore_data._is_being_indexed(b) order by b.binding_id limit 1;
+  if found then
+    raise exception 'an index of % is being made, which may go by the champion of model "%"', building.relation, building.name using
+      errcode = 'object_in_use',
+      hint = format('Ask again when its transaction has ended; or unbind the table: select pgscore.unbind(%L, %L);', building.name, building.relation);
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_index_builds(int, int) is 'Raises while an index is made of a bound table: another champion could leave it with scores of the present one.';
+
 create or replace function pgscore_data._refuse_kept_champion(this_model int, this_version int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -53,27 +86,3 @@ begin
 end
 $$;
 comment on function pgscore_data._refuse_kept_champion(int, int) is 'Raises where another champion would leave an index or a stored column with scores of the present one.';
-
-create or replace function pgscore_data._refuse_index_builds(this_model int, this_version int) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  building record;
-begin
-  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
-  select pgscore_data._bound_relation(b) as relation, m.name, l.pid into building
-    from pgscore_data.binding b
-    join pgscore_data.model m using (model_id)
-    join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion' and a.version_id is distinct from this_version
-    join pg_locks l on l.relation = pgscore_data._bound_relation(b) and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid()
-     and l.database = (select d.oid from pg_database d where d.datname = current_database())
-   where b.model_id = this_model and not b.released order by b.binding_id limit 1;
-  if found then
-    raise exception 'an index of % is being made, which may go by the champion of model "%"', building.relation, building.name using
-      errcode = 'object_in_use', detail = format('Process %s makes it.', building.pid),
-      hint = format('Ask again when its transaction has ended; or unbind the table: select pgscore.unbind(%L, %L);', building.name, building.relation);
-  end if;
-end
-$$;
-comment on function pgscore_data._refuse_index_builds(int, int) is 'Raises while an index is made of a bound table: another champion could leave it with scores of the present one.';

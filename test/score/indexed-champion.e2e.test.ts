@@ -116,6 +116,16 @@ describe.each(Object.entries(KEPT))('%s that is being made', (_, create) => {
     expect(await refusal(ada, `select pgscore.promote('sum@2')`)).toMatchObject({ code: '2BP01' });
   });
 
+  test('holds up no deployer who unbinds the table: its functions refuse then, instead of a wrong answer', async () => {
+    await alice.query('begin');
+    await alice.query(create);
+    await ada.query(`select pgscore.unbind('sum', 'alice.points')`);
+    await ada.query(`select pgscore.promote('sum@2')`);
+    await alice.query('commit');
+    const find = 'select count(*) from points p where pgscore_models.sum(p) > 100';
+    expect(await refusal(alice, find)).toMatchObject({ code: '55000' });
+  });
+
   test('while a promotion is not committed has that refused in the end', async () => {
     await ada.query('begin');
     await ada.query(`select pgscore.promote('sum@2')`);
