@@ -158,7 +158,11 @@ begin
   foreach feature in array features loop
     found := array(select k from jsonb_object_keys(given) k where k = feature);
     if found = '{}' then
-      found := array(select k from jsonb_object_keys(given) k where lower(regexp_replace(k, ' \([12] of 2\)$', '')) = lower(feature));
+      found := array(select k from jsonb_object_keys(given) k where lower(k) = lower(feature));
+    end if;
+    -- As _apart() names two columns of one name; one such name alone is of a column of its own.
+    if found = '{}' and (select count(*) from jsonb_object_keys(given) k where lower(k) in (lower(feature) || ' (1 of 2)', lower(feature) || ' (2 of 2)')) > 1 then
+      found := array[feature, feature];
     end if;
     if cardinality(found) <> 1 then
       raise exception 'the row has % column "%", which the model needs', case cardinality(found) when 0 then 'no' else 'more than one' end, feature using

@@ -101,7 +101,7 @@ declare
   relation regclass := pgscore_data._bound_relation(this);
 begin
   perform pgscore_data._unbind(this, base);
-exception when insufficient_privilege or dependent_objects_still_exist then
+exception when insufficient_privilege or dependent_objects_still_exist or object_in_use then
   if owned then
     raise;
   end if;

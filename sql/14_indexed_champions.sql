@@ -40,26 +40,19 @@ as $$
 $$;
 comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is 'Whether somebody else makes an index of a bound table, which may go by the champion.';
 
-create or replace function pgscore_data._refuse_index_builds(this_model int, this_version int) returns void
+create or replace function pgscore_data._refuse_index_build(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  building record;
 begin
-  select pgscore_data._bound_relation(b) as relation, m.name into building
-    from pgscore_data.binding b
-    join pgscore_data.model m using (model_id)
-    join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion' and a.version_id is distinct from this_version
-   where b.model_id = this_model and not b.released and pgscore_data._is_being_indexed(b) order by b.binding_id limit 1;
-  if found then
-    raise exception 'an index of % is being made, which may go by the champion of model "%"', building.relation, building.name using
+  if pgscore_data._is_being_indexed(b) then
+    raise exception 'an index of % is being made, which may go by the champion of model "%"', pgscore_data._bound_relation(b), base using
       errcode = 'object_in_use',
-      hint = format('Ask again when its transaction has ended; or unbind the table: select pgscore.unbind(%L, %L);', building.name, building.relation);
+      hint = format('Ask again when its transaction has ended; a deployer need not wait, and unbinds the table: select pgscore.unbind(%L, %L);', base, pgscore_data._bound_relation(b));
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_index_builds(int, int) is 'Raises while an index is made of a bound table: another champion could leave it with scores of the present one.';
+comment on function pgscore_data._refuse_index_build(pgscore_data.binding, text) is 'Raises while an index is made of a bound table: another champion could leave it with scores of the present one, and unbinding without its function.';
 
 create or replace function pgscore_data._refuse_kept_champion(this_model int, this_version int) returns void
 language plpgsql volatile
@@ -69,7 +62,11 @@ declare
   victim record;
 begin
   -- First, so that an index is seen either here or there.
-  perform pgscore_data._refuse_index_builds(this_model, this_version);
+  perform pgscore_data._refuse_index_build(b, m.name)
+    from pgscore_data.binding b
+    join pgscore_data.model m using (model_id)
+    join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion' and a.version_id is distinct from this_version
+   where b.model_id = this_model and not b.released;
   select x.kept, pgscore_data._bound_relation(b) as relation, m.name, v.number into victim
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)

@@ -127,9 +127,7 @@ declare
   relation regclass := pgscore_data._bound_relation(b);
   kept text := pgscore_data._keeps_champion(b);
 begin
-  if kept is null and pgscore_data._is_being_indexed(b) then
-    kept := format('an index that is being made of %s perhaps', relation);
-  end if;
+  perform pgscore_data._refuse_index_build(b, base);
   if kept is not null then
     raise exception '% goes by the champion of model "%"', kept, base using errcode = 'dependent_objects_still_exist', hint = 'Drop it first: score() of a row of a table that is not bound can stand in no index and no stored column.';
   end if;

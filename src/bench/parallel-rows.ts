@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { WAYS, type Way } from './per-row.ts';
+import { secondsOf, WAYS, type Way } from './per-row.ts';
 import type { ScorePlan } from './plan.ts';
 import { FEATURES } from './source-table.ts';
 
@@ -25,8 +25,8 @@ export async function measureParallelRows(client: pg.Client, { largeRows }: Scor
   try {
     const micros: number[] = [];
     for (const { expression } of PARALLEL_WAYS) {
-      const scored = await secondsOf(client, expression, largeRows);
-      micros.push(((scored - (await secondsOf(client, SCAN, largeRows))) / largeRows) * 1e6);
+      const scored = await secondsOf(client, query(expression), largeRows);
+      micros.push(((scored - (await secondsOf(client, query(SCAN), largeRows))) / largeRows) * 1e6);
     }
     return { processes: 1 + (await workersOf(client, PARALLEL_WAYS[0]?.expression ?? SCAN)), micros };
   } finally {
@@ -37,18 +37,6 @@ export async function measureParallelRows(client: pg.Client, { largeRows }: Scor
 /** By a filter: of a score that an aggregate takes, PostgreSQL carries the whole row up to it. */
 function query(expression: string): string {
   return `select count(*) as n from ${LARGE} t where (${expression}) is not null`;
-}
-
-/** The better of two. */
-async function secondsOf(client: pg.Client, expression: string, rows: number): Promise<number> {
-  const times: number[] = [];
-  for (let turn = 0; turn < 2; turn += 1) {
-    const began = performance.now();
-    const { rows: answer } = await client.query<{ n: string }>(query(expression));
-    times.push((performance.now() - began) / 1000);
-    if (Number(answer[0]?.n) !== rows) throw new Error(`${expression} scored ${answer[0]?.n} of ${rows} rows`);
-  }
-  return Math.min(...times);
 }
 
 async function workersOf(client: pg.Client, expression: string): Promise<number> {

@@ -47,6 +47,12 @@ describe.each(['native', 'online'])('a row of a subquery that is scored %s', (wa
     expect(await value(`select pgscore.predict('sum', r) ->> 'value' as value from ${from}`)).toBe(String(SCORE));
   });
 
+  test('has no feature in a column whose name is like that of one of two', async () => {
+    const alike = `from (select 1 as "a (1 of 2)", 2 as b) r`;
+    expect(await refusal(alice, `select score('sum', r) ${alike}`)).toMatchObject({ code: '42703' });
+    expect(await refusal(alice, `select score('sum', to_jsonb(r)) ${alike}`)).toMatchObject({ code: '42703' });
+  });
+
   test('may be of a type of its own, and the next in the session of none, or of another', async () => {
     const rows = [
       ['r', '(select 1 as a, 2 as b) r'],
