@@ -17,7 +17,7 @@ export const modelsPanel = (): Panel<undefined> =>
       const [health, trend, versions] = await Promise.all([ask('health'), ask('trend'), ask('versions')]);
       const ready = new Set(health.map((row) => text(row, 'model_name')));
       const models = [...ready].map((name) => healthOf(name, health, trend));
-      return { models, unready: versions.filter((row) => !ready.has(text(row, 'model_name'))) };
+      return { models, unready: newest(versions.filter((row) => !ready.has(text(row, 'model_name')))) };
     },
     draw: (sheet, { models, unready }) => {
       if (models.length + unready.length === 0) return sheet.empty('No model yet. Deploy one:', DEPLOY_HINT);
@@ -35,6 +35,11 @@ function healthOf(name: string, health: readonly Row[], trend: readonly Row[]): 
       .filter((row) => row['model_name'] === name && number(row, 'model_version') === number(shown, 'model_version'))
       .toReversed(),
   };
+}
+
+/** Of versions in descending order, the first of each model. */
+function newest(versions: readonly Row[]): Row[] {
+  return versions.filter((row, at) => text(row, 'model_name') !== text(versions[at - 1], 'model_name'));
 }
 
 function unreadyCard(row: Row): HTMLElement {

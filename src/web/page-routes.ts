@@ -46,7 +46,7 @@ export async function servePage(app: FastifyInstance, { link, ...access }: PageO
     const { body } = request;
     const word = body instanceof URLSearchParams ? (body.get('token') ?? '') : '';
     if (access.token === undefined || !isToken(access.token, word))
-      return reply.header('cache-control', 'no-store').redirect('/page/login#wrong', 303);
+      return reply.header('cache-control', 'no-store').redirect('/page/login#token', 303);
     return welcome(access.token, request, reply);
   });
 }

@@ -26,6 +26,12 @@ async function go(hash: string): Promise<void> {
   await page.goto(`${service.url}/${hash}`);
 }
 
+/** Waits until an answer has the text: what was asked a moment before may be answered from then. */
+async function answerNames(question: string, part: string): Promise<void> {
+  const answer = async (): Promise<string> => (await fetch(`${service.url}/page/api/${question}`)).text();
+  await waitFor(async () => (await answer()).includes(part), { message: `${part} in ${question}` });
+}
+
 async function focusedKey(): Promise<string | null> {
   return page.evaluate(`document.activeElement.getAttribute('data-key')`);
 }
@@ -65,6 +71,19 @@ async function beginRun(model: string, rows: number): Promise<string> {
     await page.getByText('There is no model of this name').waitFor();
   });
 
+  test('shows a model without a ready version as one card, that of its newest', async () => {
+    await superuser.query(`with model as (insert into pgscore_data.model (name, created_by) values ('turned-away', current_user) returning model_id)
+      insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by, reason)
+      select model_id, number, 'rejected', '', 1, '{}', current_user, 'No ' || number || '.' from model, generate_series(1, 3) number`);
+    await answerNames('versions', 'turned-away');
+    await go('#/');
+    const cards = page.locator('.model', { hasText: 'turned-away' });
+    await cards.first().waitFor();
+    expect(await cards.allTextContents()).toEqual(['turned-awayrejectedVersion 3. No 3. ']);
+    await superuser.query(`delete from pgscore_data.version where reason ~ '^No '`);
+    await superuser.query(`delete from pgscore_data.model where name = 'turned-away'`);
+  });
+
   test('shows a run go on, live, and its end', async () => {
     await deployBytes(ada, 'weigh', weightedModel({ x: 'float64' }));
     const run = await beginRun('weigh', 1000);
@@ -96,9 +115,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
        select model_id, 1, 'rejected', '', 1, '{}', current_user, $1 from pgscore_data.model where name = $1`,
       [HOSTILE],
     );
-    // What was asked a moment before may be answered from then.
-    const versions = async (): Promise<string> => (await fetch(`${service.url}/page/api/versions`)).text();
-    await waitFor(async () => (await versions()).includes('onerror'), { message: 'the name' });
+    await answerNames('versions', 'onerror');
     await page.reload();
     await page.locator('.model h2', { hasText: HOSTILE }).waitFor();
     await page.locator('#runs td', { hasText: HOSTILE }).first().waitFor();
@@ -112,6 +129,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
   describe('with models that are watched', () => {
     beforeAll(async () => {
       await addWatchedModels(superuser);
+      await answerNames('health', 'animal');
     });
 
     test('is used with the keyboard alone', async () => {
@@ -203,7 +221,10 @@ async function beginRun(model: string, rows: number): Promise<string> {
     await visitor.locator('#token').fill('another token, as long');
     await visitor.keyboard.press('Enter');
     await visitor.getByText('That is not the token').waitFor();
-    await visitor.locator('#token').fill(token);
+    await waitFor(() => visitor.locator('#token').evaluate((field) => field.matches(':focus')), {
+      message: 'the focus',
+    });
+    await visitor.keyboard.type(token);
     await visitor.keyboard.press('Enter');
     await visitor.locator('#models').waitFor();
     await visitor.goto(`${origin}/#/model/price`);
