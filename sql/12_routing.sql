@@ -19,8 +19,12 @@ begin
   if to_regtype('pgscore_models._asked') is null then
     create type pgscore_models._asked as (version_id int, model text, as_of pgscore_models._as_of);
   end if;
+  if to_regtype('pgscore_models._question') is null then
+    create type pgscore_models._question as (route pgscore_models._routing, features jsonb);
+  end if;
 end
 $$;
+comment on type pgscore_models._question is 'A version, how it is executed, and a row for it.';
 comment on type pgscore_models._asked is 'A model as it was asked for, and the version that is meant; NULL where _version() has to say which, at each call.';
 
 create or replace function pgscore_models._numbered_version(model_id int, number text) returns int

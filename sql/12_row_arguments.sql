@@ -19,28 +19,39 @@ comment on function pgscore_models._apart(json, jsonb) is 'A row of a subquery i
 do $$
 begin
   -- In SQL: PL/pgSQL takes what the query calls a record to be of the type of the first in a session. A row of nothing but NULL IS NULL as well, and is a row.
-  execute format($create$create or replace function pgscore_models._features(features anyelement) returns jsonb
+  execute format($create$create or replace function pgscore_models._features(version_id int, features anyelement) returns jsonb
     language sql stable parallel safe set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L$create$, format($body$
   select case
-      when pg_typeof($1) <> 'jsonb'::regtype and x.given @? '$.* ? (@ like_regex " $")' and pgscore_models._is_row(pg_typeof($1)) then pgscore_models._without_padding($1, x.given)
+      when x.given @? '$.* ? (@ starts with "")' and pg_typeof($2) <> 'jsonb'::regtype and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or pgscore_models._has_texts($1)) and pgscore_models._is_row(pg_typeof($2))
+        then pgscore_models._as_typed($1, $2, x.given)
       else x.given
     end
     from (select case
-              when num_nulls($1) = 1 then null
-              when pg_typeof($1) <> 'record'::regtype%s then to_jsonb($1)
-              else pgscore_models._apart(to_json($1), to_jsonb($1))
+              when num_nulls($2) = 1 then null
+              when pg_typeof($2) <> 'record'::regtype%s then to_jsonb($2)
+              else pgscore_models._apart(to_json($2), to_jsonb($2))
             end offset 0) x (given)$body$,
     -- Before PostgreSQL 16 it takes 10 µs a row to know.
-    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($1) is json object with unique keys' else '' end));
+    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($2) is json object with unique keys' else '' end));
 end
 $$;
-comment on function pgscore_models._features(anyelement) is 'A row as jsonb, the same whatever the session has set; NULL for the row that an outer join did not find.';
+comment on function pgscore_models._features(int, anyelement) is 'A row as jsonb, for a version, the same whatever the session has set; NULL for the row that an outer join did not find. Raises where a text is no text.';
 
-create or replace function pgscore_models._shape(features anyelement) returns bigint
+-- What was bound to a table in a schema that was closed to us since can't be made anew, and calls this.
+create or replace function pgscore_models._features(features anyelement) returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore_models._features(null::int, $1) $$;
+comment on function pgscore_models._features(anyelement) is 'A row as jsonb, for functions of the release before.';
+
+create or replace function pgscore_models._shape(version_id int, features anyelement) returns bigint
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if pg_typeof(features) = 'record'::regtype then
+    return 0;
+  end if;
   -- None of the types that PostgreSQL numbers by hand is a domain, and to look under one takes as long as all else of a column ten times over.
   return (select bit_xor(hashtextextended(a.attname::text, a.attnum::bigint << 32 | a.atttypid::bigint)) & -2
                  | max((case when a.atttypid < 10000 then a.atttypid else pgscore._base_type(a.atttypid) end = 'bpchar'::regtype)::int)
@@ -48,13 +59,8 @@ begin
            where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);
 end
 $$;
-comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; NULL for a row without one. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew.';
-
-create or replace function pgscore_models._is_record(features anyelement) returns boolean
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ begin return pg_typeof(features) = 'record'::regtype; end $$;
-comment on function pgscore_models._is_record(anyelement) is 'Whether a row has no type of its own, as one of a subquery. IMMUTABLE, so that the planner keeps one of two ways.';
+drop function if exists pgscore_models._shape(anyelement);
+comment on function pgscore_models._shape(int, anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; 0 for a row of a subquery, whose columns nothing says before it is there; NULL for what is no row. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew. Not so the plan of a function that is not inlined; there the version is not known, and this is computed for each row.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable
@@ -85,15 +91,13 @@ language sql stable
 as $$ select pgscore_models._refuse_array(pg_catalog.to_json($3)::pg_catalog.text) $$;
 comment on function pgscore_models._score(int, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
 
-create or replace function pgscore_models._given(features anyelement) returns jsonb
+create or replace function pgscore_models._question(route pgscore_models._routing, features anyelement) returns pgscore_models._question
 language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
 as $$
-  select case when pg_catalog.pg_typeof($1) operator(pg_catalog.=) 'pg_catalog.record[]'::pg_catalog.regtype
-      then pg_catalog.to_jsonb(pgscore_models._refuse_array(pg_catalog.to_json($1)::pg_catalog.text))
-      else pgscore_models._features($1)
-    end
+  select row($1, case when pg_typeof($2) = 'record[]'::regtype then to_jsonb(pgscore_models._refuse_array(to_json($2)::text)) else pgscore_models._features(($1).version_id, $2) end)::pgscore_models._question
 $$;
-comment on function pgscore_models._given(anyelement) is 'A row as jsonb; raises for an array of records without a type.';
+comment on function pgscore_models._question(pgscore_models._routing, anyelement) is 'A row for a version; raises for an array of records without a type.';
 
 create or replace function pgscore_models._json_row(value text) returns jsonb
 language plpgsql stable parallel restricted

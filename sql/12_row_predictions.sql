@@ -47,13 +47,17 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score(coalesce(($1).version_id, pgscore_models._version($1)), ($1).model::pg_catalog.varchar, $2) $$;
 comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is 'score() of a row of any kind by the version that is meant.';
 
+create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$
+  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, $3)) else pgscore_models._score_row($1, $2, $3, $4) end
+$$;
+comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint) is 'score() of a row with this _shape().';
+
 create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select case
-      when pgscore_models._is_record(case when false then $3 end) then pgscore_models._score($1, $2, pgscore_models._features($3))
-      else pgscore_models._score_row($1, $2, $3, pgscore_models._shape(case when false then $3 end))
-    end
+  select pgscore_models._score_of_shape($1, $2, $3, pgscore_models._shape($1, case when false then $3 end))
 $$;
 comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound, or of a subquery: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
@@ -99,7 +103,7 @@ end
 $$;
 comment on function pgscore_models._predict(pgscore_models._routing, jsonb) is 'All that a model says of one row.';
 
-create or replace function pgscore_models._predict_json(route pgscore_models._routing, features jsonb) returns jsonb
+create or replace function pgscore_models._predict_json(asked pgscore_models._question) returns jsonb
 language sql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -110,43 +114,44 @@ as $$
         'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
         'version', p.version)
     end
-    from pgscore_models._predict(route, features) p
+    from pgscore_models._predict((asked).route, (asked).features) p
 $$;
-comment on function pgscore_models._predict_json(pgscore_models._routing, jsonb) is 'predict() of a row as jsonb.';
+comment on function pgscore_models._predict_json(pgscore_models._question) is 'predict() of a row.';
 
-create or replace function pgscore_models._classify(route pgscore_models._routing, features jsonb) returns text
+create or replace function pgscore_models._classify(asked pgscore_models._question) returns text
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(route, features);
+  select * into p from pgscore_models._predict(asked.route, asked.features);
   if p.task = 'regression' then
-    raise exception 'model "%" is a regression: it has no labels', route.model using
-      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', route.model);
+    raise exception 'model "%" is a regression: it has no labels', (asked.route).model using
+      errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', (asked.route).model);
   end if;
   return (p.prediction).label;
 end
 $$;
-comment on function pgscore_models._classify(pgscore_models._routing, jsonb) is 'classify() of a row as jsonb.';
+comment on function pgscore_models._classify(pgscore_models._question) is 'classify() of a row.';
 
-create or replace function pgscore_models._score_class(route pgscore_models._routing, features jsonb, class text) returns double precision
+create or replace function pgscore_models._score_class(asked pgscore_models._question, class text) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   p record;
 begin
-  select * into p from pgscore_models._predict(route, features);
+  select * into p from pgscore_models._predict(asked.route, asked.features);
   if p.task is not null and array_position(p.class_labels, class) is null then
-    raise exception 'model "%" has no class "%"', route.model, class using errcode = 'invalid_parameter_value',
+    raise exception 'model "%" has no class "%"', (asked.route).model, class using errcode = 'invalid_parameter_value',
       hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
   end if;
   return (p.prediction).probabilities[array_position(p.class_labels, class)];
 end
 $$;
-comment on function pgscore_models._score_class(pgscore_models._routing, jsonb, text) is 'score() with class => ... of a row as jsonb.';
+comment on function pgscore_models._score_class(pgscore_models._question, text) is 'score() with class => ... of a row.';
 
--- What took the version apart from the model.
-drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb), pgscore_models._score_class(pgscore_models._routing, text, jsonb, text);
+-- What took the version apart from the model, or from the row.
+drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb), pgscore_models._score_class(pgscore_models._routing, text, jsonb, text),
+  pgscore_models._is_record(anyelement), pgscore_models._predict_json(pgscore_models._routing, jsonb), pgscore_models._classify(pgscore_models._routing, jsonb), pgscore_models._score_class(pgscore_models._routing, jsonb, text), pgscore_models._given(anyelement);

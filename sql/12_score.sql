@@ -21,32 +21,32 @@ comment on function pgscore.score(text, text) is 'score() of a row written as JS
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._given($2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3) $$;
 comment on function pgscore.score(text, anyelement, text) is 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._given($2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
 comment on function pgscore.predict(text, anyelement) is 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression. Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._given($2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3) $$;
 comment on function pgscore.score(text, text, text) is 'The probability of one class of a row written as JSON.';
 
 create or replace function pgscore.predict(model text, features text) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
 comment on function pgscore.predict(text, text) is 'predict() of a row written as JSON.';
 
 create or replace function pgscore.classify(model text, features text) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
 comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
 
 create or replace function pgscore_data._create_public_score() returns boolean

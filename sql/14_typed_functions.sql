@@ -63,7 +63,7 @@ language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return pgscore_models._classify(pgscore_models._route(asked), features);
+  return pgscore_models._classify(row(pgscore_models._route(asked), features)::pgscore_models._question);
 end
 $$;
 comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_score_of() for a version of several classes.';
@@ -80,7 +80,7 @@ declare
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
     else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
-      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), 'pgscore_models._features($1)'))
+      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), format('pgscore_models._features(%s, $1)', e.version_id)))
   end;
 begin
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,

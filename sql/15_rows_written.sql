@@ -1,7 +1,7 @@
 -- How the rows that score_rows() is given are written for the service, and whether a caller's function runs meanwhile.
 
-drop function if exists pgscore_models._rows_as_json(anyarray, text[]);
-create or replace function pgscore_models._write_rows(rows anyarray, features text[], writer text) returns text
+drop function if exists pgscore_models._rows_as_json(anyarray, text[]), pgscore_models._write_rows(anyarray, text[], text);
+create or replace function pgscore_models._write_rows(version_id int, rows anyarray, features text[], writer text) returns text
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 -- What a number is in JSON depends on it.
@@ -9,23 +9,30 @@ set extra_float_digits = 1
 as $$
 declare
   written text;
-  padded text[];
+  shape constant bigint := pgscore_models._shape(version_id, rows[1]);
 begin
+  if pgscore_models._is_row(pg_typeof(rows[1])) then
+    perform pgscore_models._takes_row(version_id, rows[1]);
+  end if;
   if writer is not null then
     execute writer into written using rows;
     return written;
   end if;
-  if pgscore_models._is_row(pg_typeof(rows[1])) then
-    if not (to_jsonb(rows[1]) ?& features) then
-      -- Raises where they lack a feature by any case; of JSON the service looks at each, and says which.
-      perform pgscore_models._match_features(features, to_jsonb(rows[1]));
-    end if;
-    padded := pgscore_models._padded_columns(rows[1]);
+  written := array_to_json(rows);
+  if not pgscore_models._is_row(pg_typeof(rows[1])) then
+    return written;
   end if;
-  return case when padded is null then array_to_json(rows)::text else (select jsonb_agg(pgscore_models._trim_columns(to_jsonb(r), padded))::text from unnest(rows) r) end;
+  if not (to_jsonb(rows[1]) ?& features) then
+    -- Raises where they lack a feature by any case; of JSON the service looks at each, and says which.
+    perform pgscore_models._match_features(features, to_jsonb(rows[1]));
+  end if;
+  if shape & 1 = 1 or shape is null then
+    return (select jsonb_agg(pgscore_models._features(version_id, r)) from unnest(rows) r);
+  end if;
+  return written;
 end
 $$;
-comment on function pgscore_models._write_rows(anyarray, text[], text) is 'Rows as the service reads them: by the query that writes rows of their type, else as one JSON array.';
+comment on function pgscore_models._write_rows(int, anyarray, text[], text) is 'Rows as the service reads them: by the query that writes rows of their type, else as one JSON array.';
 
 create or replace function pgscore_data._written_numbers(version_id int, row_type regtype) returns text
 language sql stable

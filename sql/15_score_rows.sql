@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_models._as_columns(array_agg(p.prediction order by x.n), route.class_labels)
     from (select r, row_number() over () as n from unnest(rows) r) x
-    cross join lateral pgscore_models._predict(route, pgscore_models._features(x.r)) p
+    cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, x.r)) p
 $$;
 comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
 
@@ -179,11 +179,11 @@ begin
       end if;
       request := null;
       if cardinality(chunk) > 0 then
-        request := pgscore_models._write_rows(chunk, names, writer);
+        request := pgscore_models._write_rows(route.version_id, chunk, names, writer);
         while octet_length(request) > most_bytes and cardinality(chunk) > 1 loop
           most := greatest(1, floor(0.9 * cardinality(chunk) * most_bytes / octet_length(request)));
           chunk := chunk[1 : most];
-          request := pgscore_models._write_rows(chunk, names, writer);
+          request := pgscore_models._write_rows(route.version_id, chunk, names, writer);
         end loop;
         request := format(E'from %s of %s\n', taken + 1, total) || request;
       end if;

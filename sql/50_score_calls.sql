@@ -9,15 +9,15 @@ as $$
     select format($mine$version_id operator(pg_catalog.=) %1$s and pg_catalog.has_function_privilege('pgscore_models._v%1$s_online(pg_catalog.jsonb, pg_catalog.name)'::pg_catalog.regprocedure, 'execute') and pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.=) any (array['1', '2', '3'])$mine$, this_version),
            $mode$coalesce(pg_catalog.current_setting('pgscore.execution', true), '') operator(pg_catalog.=) any (array['', 'auto', '%s'])$mode$
   ), calls (n, condition, call) as (
-    select n, format('%s and %s and %s', case when native then $only$pg_catalog.current_setting('pgscore.execution', true) operator(pg_catalog.=) 'online'$only$ else format(mode, 'online') end, is_mine, s.condition),
+    select n, format('%s and %s and %s', case when native then $only$pg_catalog.current_setting('pgscore.execution', true) operator(pg_catalog.=) 'online'$only$ else format(mode, 'online') end, is_mine, format(s.condition, this_version)),
            format('pgscore_models._v%s_online_score(%s)', this_version, s.text)
       from mine cross join unnest(sendable, sent) with ordinality as s (condition, text, n)
     union all
-    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, formable), format('pgscore_models._v%s_%s', this_version, form) from mine where native
+    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(formable, this_version)), format('pgscore_models._v%s_%s', this_version, form) from mine where native
   )
   select E'\nif ' || string_agg(format(E'%s then\n  return %s;', condition, call), E'\nelsif ' order by n) || E'\nend if;' from calls
 $$;
-comment on function pgscore_data._score_call(int, boolean, text, text, text[], text[]) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  formable: a condition of rows that this takes.  sendable: conditions of rows that the service can be sent, the usual one first.  sent: such rows, as the text of a JSON object.';
+comment on function pgscore_data._score_call(int, boolean, text, text, text[], text[]) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  formable: a condition of rows that this takes.  sendable: conditions of rows that the service can be sent, the usual one first; %1$s in any of them is the version.  sent: such rows, as the text of a JSON object.';
 
 create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, formable text, sendable text[], sent text[]) returns text
 language sql immutable
@@ -39,7 +39,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0';
+  -- For the row type of a session and a version it is settled once, unless the table is changed meanwhile.
+  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or pgscore_models._takes_row(%1$s, features))';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path: to change it and back costs each call more than the rest of this.
@@ -51,8 +52,8 @@ begin
   -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(features));\nend',
-      pgscore_data._score_calls(versions, natives, 'row(features, shape)', format('shape is not null and %s', is_row), array[format('shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0 and %s', is_row), format('shape is not null and %s', is_row)],
+    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, features));\nend',
+      pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row, array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
         array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
 end
 $$;

@@ -61,9 +61,13 @@ test.each(['a\\u0000', 'a\\ud83d'])(
   'a call with the text "%s", which jsonb can not hold, costs no other',
   async (tone) => {
     await call(`beside ${tone}`);
-    await alice.query('create temp table if not exists toned (a real, tone json)');
+    const written = `create function written(odd) returns json language sql as $$ select '"${tone}"'::json $$`;
+    await alice.query(`create type odd as enum ('odd'); create table toned (a real, tone odd)`);
+    await alice.query(written);
+    await alice.query('create cast (odd as json) with function written(odd)');
     await alice.query("select set_config('pgscore.request_id', $1, false)", [`odd ${tone}`]);
-    await alice.query(`select score('toned', row(1, $1)::pg_temp.toned)`, [`"${tone}"`]);
+    await alice.query(`select score('toned', row(1, 'odd')::toned)`);
+    await alice.query('drop type odd cascade; drop table toned');
     expect(await kept(`beside ${tone}`)).toEqual([PREDICTION]);
     expect(await kept(`odd ${tone}`)).toMatchObject([{ inputs: null }]);
   },
