@@ -44,7 +44,7 @@ set search_path = pg_catalog, pg_temp
 as $$ select pgscore_models._features(null::int, $1) $$;
 comment on function pgscore_models._features(anyelement) is 'A row as jsonb, for functions of the release before.';
 
-create or replace function pgscore_models._shape(version_id int, features anyelement) returns bigint
+create or replace function pgscore_models._shape(features anyelement) returns bigint
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -59,8 +59,12 @@ begin
            where t.oid = pg_typeof(features) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped);
 end
 $$;
-drop function if exists pgscore_models._shape(anyelement);
-comment on function pgscore_models._shape(int, anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; 0 for a row of a subquery, whose columns nothing says before it is there; NULL for what is no row. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew. Not so the plan of a function that is not inlined; there the version is not known, and this is computed for each row.';
+comment on function pgscore_models._shape(anyelement) is 'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; 0 for a row of a subquery, whose columns nothing says before it is there; NULL for what is no row. Called IMMUTABLE so that the planner computes it: ALTER TABLE makes plans that read the table anew, and those with its _relation().';
+
+create or replace function pgscore_models._relation(features anyelement) returns regclass
+language plpgsql immutable parallel safe
+as $$ begin return (select t.typrelid from pg_catalog.pg_type t where t.oid operator(pg_catalog.=) pg_catalog.pg_typeof(features) and t.typrelid operator(pg_catalog.<>) 0); end $$;
+comment on function pgscore_models._relation(anyelement) is 'The table or type of a row. A plan with it in it is made anew when that is altered: so is that of a function that takes the row and reads no table, which PostgreSQL keeps from 18 on.';
 
 create or replace function pgscore_models._refuse_scalar(value text) returns double precision
 language plpgsql stable

@@ -78,7 +78,7 @@ create or replace function pgscore_models._taken_shape(version_id int, features 
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_models._shape($1, $2)
+  select pgscore_models._shape($2)
     from (select array_agg(a.attname::text), array_agg(a.atttypid) from pg_type t join pg_attribute a on a.attrelid = t.typrelid
            where t.oid = pg_typeof($2) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped) x (columns, types)
    where (pgscore_models._mistyped_column($1, x.columns, x.types)).feature is null

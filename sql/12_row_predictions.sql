@@ -47,17 +47,17 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score(coalesce(($1).version_id, pgscore_models._version($1)), ($1).model::pg_catalog.varchar, $2) $$;
 comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is 'score() of a row of any kind by the version that is meant.';
 
-create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint) returns double precision
+create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, $3)) else pgscore_models._score_row($1, $2, $3, $4) end
+  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, $3)) else pgscore_models._score_row($1, $2, $3, $4, $5) end
 $$;
-comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint) is 'score() of a row with this _shape().';
+comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint, regclass) is 'score() of a row with this _shape() and _relation().';
 
 create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select pgscore_models._score_of_shape($1, $2, $3, pgscore_models._shape($1, case when false then $3 end))
+  select pgscore_models._score_of_shape($1, $2, $3, pgscore_models._shape(case when false then $3 end), pgscore_models._relation(case when false then $3 end))
 $$;
 comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound, or of a subquery: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 

@@ -9,7 +9,7 @@ set extra_float_digits = 1
 as $$
 declare
   written text;
-  shape constant bigint := pgscore_models._shape(version_id, rows[1]);
+  shape constant bigint := pgscore_models._shape(rows[1]);
 begin
   if pgscore_models._is_row(pg_typeof(rows[1])) then
     perform pgscore_models._takes_row(version_id, rows[1]);

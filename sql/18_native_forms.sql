@@ -110,7 +110,7 @@ begin
             when f ->> 'type' = 'bool' then '{boolean}'
             else '{text,character varying,character}'
           end::regtype[]))
-  ) then pgscore_models._shape(null, features) end;
+  ) then pgscore_models._shape(features) end;
 end
 $$;
 comment on function pgscore_models._fitting_shape(jsonb, anyelement) is 'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';

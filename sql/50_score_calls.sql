@@ -50,7 +50,7 @@ begin
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true', '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
   -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among the
   -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
-  execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint) returns double precision
+  execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
     format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row, array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
@@ -77,7 +77,7 @@ comment on function pgscore_data._renew_score_calls() is 'Writes the newest vers
 
 select pgscore_data._renew_score_calls();
 comment on function pgscore_models._score(int, text, jsonb) is 'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score_row(int, text, anyelement, bigint) is 'score() of a row, by one version; shape: of its type, as the query saw it. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score_row(int, text, anyelement, bigint, regclass) is 'score() of a row, by one version; shape and relation: of its type, as the query saw it. Made anew whenever a version becomes ready.';
 
 -- What took all that is known of a version, where its number is enough.
 do $$
@@ -99,4 +99,4 @@ begin
 end
 $$;
 drop function if exists pgscore_models._version_only(text), pgscore_data._score_call(int, boolean, text, text, text), pgscore_data._score_calls(int[], int[], text, text, text),
-  pgscore_models._without_padding(record, text), pgscore_data._renew_online_score(), pgscore_data._online_calls(int[], text), pgscore_data._renew_native_calls(), pgscore_data._write_native_calls(int[]), pgscore_data._native_calls(int[], text), pgscore_models._score(int, bpchar, record);
+  pgscore_models._without_padding(record, text), pgscore_data._renew_online_score(), pgscore_data._online_calls(int[], text), pgscore_data._renew_native_calls(), pgscore_data._write_native_calls(int[]), pgscore_data._native_calls(int[], text), pgscore_models._score(int, bpchar, record), pgscore_models._score_row(int, text, anyelement, bigint);

@@ -34,6 +34,7 @@ const QUALIFIED = [
   'pgscore_models._asked',
   'pgscore_models._champions',
   'pgscore_models._has_texts',
+  'pgscore_models._relation',
   'pgscore_models._score',
   'pgscore_models._score_row',
 ];
