@@ -119,11 +119,11 @@ create or replace function pgscore_data._describe_execution(this_version int) re
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, texts, native, parts, reason, evidence)
+  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, types, native, parts, reason, evidence)
   select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'), (v.signature ->> 'threshold')::double precision,
          v.signature -> 'outputs' ? 'probabilities',
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
-         array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) where f ->> 'type' = 'string' order by n),
+         array(select f ->> 'type' || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
          coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
          case when v.facts ? 'native' then v.facts -> 'native' ->> 'reason' else 'it was deployed before pgscore compiled models: deploy it again' end,

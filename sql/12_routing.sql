@@ -16,6 +16,9 @@ begin
   if not exists (select from pg_attribute a where a.attrelid = to_regclass('pgscore_models._routing') and a.attname = 'model') then
     alter type pgscore_models._routing add attribute model text;
   end if;
+  if not exists (select from pg_attribute a where a.attrelid = to_regclass('pgscore_models._routing') and a.attname = 'texts') then
+    alter type pgscore_models._routing add attribute texts text[];
+  end if;
   if to_regtype('pgscore_models._asked') is null then
     create type pgscore_models._asked as (version_id int, model text, as_of pgscore_models._as_of);
   end if;
@@ -115,10 +118,10 @@ declare
   meant constant int := pgscore_models._version(asked);
   route pgscore_models._routing;
 begin
-  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model into route
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model, (select array_agg(lower(f.name)) from unnest(e.features, e.types) f (name, type) where f.type = 'string') into route
     from pgscore_data.execution e where e.version_id = meant;
   if not found then
-    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model into route
+    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model, (select array_agg(lower(f.name)) from unnest(e.features, e.types) f (name, type) where f.type = 'string') into route
       from pgscore_data.execution e where e.version_id = pgscore_models._newest_version(asked.model);
   end if;
   return route;

@@ -19,29 +19,32 @@ comment on function pgscore_models._apart(json, jsonb) is 'A row of a subquery i
 do $$
 begin
   -- In SQL: PL/pgSQL takes what the query calls a record to be of the type of the first in a session. A row of nothing but NULL IS NULL as well, and is a row.
-  execute format($create$create or replace function pgscore_models._features(version_id int, features anyelement) returns jsonb
+  execute format($create$create or replace function pgscore_models._features(version_id int, texts text[], features anyelement) returns jsonb
     language sql stable parallel safe set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L$create$, format($body$
   select case
-      when x.given @? '$.* ? (@ starts with "")' and pg_typeof($2) <> 'jsonb'::regtype and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or pgscore_models._has_texts($1)) and pgscore_models._is_row(pg_typeof($2))
-        then pgscore_models._as_typed($1, $2, x.given)
+      when x.given @? '$.* ? (@ starts with "")' and pg_typeof($3) <> 'jsonb'::regtype and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or $2 is not null)
+        then case pg_typeof($3)
+            when 'record'::regtype then pgscore_models._as_typed($1, $2, x.given, array(select json_object_keys(to_json($3))), pgscore_models._sent_types(array_send(array[$3])))
+            else pgscore_models._as_typed($1, $2, x.given, pg_typeof($3))
+          end
       else x.given
     end
     from (select case
-              when num_nulls($2) = 1 then null
-              when pg_typeof($2) <> 'record'::regtype%s then to_jsonb($2)
-              else pgscore_models._apart(to_json($2), to_jsonb($2))
+              when num_nulls($3) = 1 then null
+              when pg_typeof($3) <> 'record'::regtype%s then to_jsonb($3)
+              else pgscore_models._apart(to_json($3), to_jsonb($3))
             end offset 0) x (given)$body$,
     -- Before PostgreSQL 16 it takes 10 µs a row to know.
-    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($2) is json object with unique keys' else '' end));
+    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($3) is json object with unique keys' else '' end));
 end
 $$;
-comment on function pgscore_models._features(int, anyelement) is 'A row as jsonb, for a version, the same whatever the session has set; NULL for the row that an outer join did not find. Raises where a text is no text.';
+comment on function pgscore_models._features(int, text[], anyelement) is 'A row as jsonb, for a version and its _texts(), the same whatever the session has set; NULL for the row that an outer join did not find. Raises where what is a text there is of a type that its feature cannot be.';
 
 -- What was bound to a table in a schema that was closed to us since can't be made anew, and calls this.
 create or replace function pgscore_models._features(features anyelement) returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select pgscore_models._features(null::int, $1) $$;
+as $$ select pgscore_models._features(null, null, $1) $$;
 comment on function pgscore_models._features(anyelement) is 'A row as jsonb, for functions of the release before.';
 
 create or replace function pgscore_models._shape(features anyelement) returns bigint
@@ -99,7 +102,7 @@ create or replace function pgscore_models._question(route pgscore_models._routin
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select row($1, case when pg_typeof($2) = 'record[]'::regtype then to_jsonb(pgscore_models._refuse_array(to_json($2)::text)) else pgscore_models._features(($1).version_id, $2) end)::pgscore_models._question
+  select row($1, case when pg_typeof($2) = 'record[]'::regtype then to_jsonb(pgscore_models._refuse_array(to_json($2)::text)) else pgscore_models._features(($1).version_id, ($1).texts, $2) end)::pgscore_models._question
 $$;
 comment on function pgscore_models._question(pgscore_models._routing, anyelement) is 'A row for a version; raises for an array of records without a type.';
 

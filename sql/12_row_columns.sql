@@ -1,108 +1,139 @@
--- What JSON does not say of the columns of a row: which are texts at all, and which are char(n), whose padding no model sees. As in a run.
+-- What JSON does not say of the columns of a row: their types. A date is like a text there, and char(n) has a padding that no model sees.
 
 create or replace function pgscore_models._is_row(type regtype) returns boolean
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select t.typtype = 'c' or t.oid = 'record'::regtype from pg_type t where t.oid = pgscore._base_type(type) $$;
+as $$ begin return type = 'record'::regtype or (select t.typtype = 'c' or t.typtype = 'd' and pgscore_models._is_row(pgscore._base_type(type)) from pg_type t where t.oid = type); end $$;
 comment on function pgscore_models._is_row(regtype) is 'Whether a value of a type is a row.';
 
-create or replace function pgscore_models._int4_at(bytes bytea, at int) returns int
-language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select ('x' || encode(substring(bytes from at + 1 for 4), 'hex'))::bit(32)::int $$;
-comment on function pgscore_models._int4_at(bytea, int) is 'Four bytes as an integer, the first the highest.';
-
-create or replace function pgscore_models._column_types(sent bytea) returns oid[]
+create or replace function pgscore_models._sent_types(sent bytea) returns oid[]
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  at int := 4;
+  -- Past what array_send() says of one element, and how many columns this has.
+  at int := 28;
   types oid[] := '{}';
 begin
-  for n in 1 .. pgscore_models._int4_at(sent, 0) loop
-    types := types || pgscore_models._int4_at(sent, at)::oid;
-    at := at + 8 + greatest(pgscore_models._int4_at(sent, at + 4), 0);
+  while at < length(sent) loop
+    types := types || ('x' || encode(substring(sent from at + 1 for 4), 'hex'))::bit(32)::int::oid;
+    at := at + 8 + greatest(('x' || encode(substring(sent from at + 5 for 4), 'hex'))::bit(32)::int, 0);
   end loop;
   return types;
 end
 $$;
-comment on function pgscore_models._column_types(bytea) is 'The types of the columns of a row, in their order, out of what record_send() says of it: of each its type, the length of its value, -1 for NULL, the value.';
+comment on function pgscore_models._sent_types(bytea) is 'The types of the columns of a row, in their order, out of what array_send() says of an array of it alone: of each its type, the length of its value, -1 for NULL, the value. Nothing else says them of a row of a subquery.';
 
-create or replace view pgscore._text_versions as
-select e.version_id from pgscore_data.execution e where e.texts <> '{}';
-comment on view pgscore._text_versions is 'The versions that take texts; read by everybody who calls score(), to whom pgscore.models shows as much.';
-
-create or replace function pgscore_models._has_texts(version_id int) returns boolean
+create or replace function pgscore_models._columns_of(type regtype, out names text[], out types oid[])
 language plpgsql stable parallel safe
-as $$ begin return exists (select from pgscore._text_versions v where v.version_id operator(pg_catalog.=) $1); end $$;
-comment on function pgscore_models._has_texts(int) is 'Whether a version takes texts.';
-
-create or replace function pgscore_models._mistyped_column(version_id int, columns text[], types oid[], out feature text, out column_name text, out type oid)
-language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select f.name, c.name, c.type
-    from pgscore_data.execution e
-   cross join lateral unnest(e.features) with ordinality f (name, n)
-    join unnest(columns, types) c (name, type) on lower(c.name) = lower(f.name) and (c.name = f.name or f.name <> all (columns))
-   where e.version_id = $1
-     -- None of the types that PostgreSQL numbers by hand is an enum or a domain.
-     and (f.name = any (e.texts)) <> case
-           when c.type < 10000 then c.type = any ('{text,varchar,bpchar,name}'::regtype[])
-           else coalesce(pgscore._wire_type(pgscore._base_type(c.type)) in ('text', 'enum'), false)
-         end
-   order by f.n limit 1
+begin
+  select array_agg(c.attname), array_agg(c.atttypid) into names, types
+    from (select a.attname::text, a.atttypid from pg_attribute a
+           where a.attrelid = (select case t.typtype when 'd' then (select b.typrelid from pg_type b where b.oid = pgscore._base_type(type)) else t.typrelid end from pg_type t where t.oid = type)
+             and a.attnum > 0 and not a.attisdropped order by a.attnum) c;
+end
 $$;
-comment on function pgscore_models._mistyped_column(int, text[], oid[]) is 'The first feature of a version that is a text while its column is none, or the other way round: in JSON a date is like a text, and a text may be like a number that is none ("NaN"). All else that a feature cannot be is seen in its value.';
+comment on function pgscore_models._columns_of(regtype) is 'The columns of a row type, in their order.';
+
+create or replace function pgscore_models._is_padded(type oid) returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ begin return case when type < 10000 then type else pgscore._base_type(type) end = 'bpchar'::regtype; end $$;
+comment on function pgscore_models._is_padded(oid) is 'Whether a type is char(n), or a domain over it.';
+
+create or replace view pgscore._feature_types as
+select e.version_id, e.features, e.types from pgscore_data.execution e;
+comment on view pgscore._feature_types is 'The features of a version, and what they are; read by everybody who calls score(), to whom pgscore.models shows as much.';
+
+create or replace function pgscore_models._texts(version_id int) returns text[]
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ begin return (select array_agg(lower(f.name)) from pgscore._feature_types v cross join lateral unnest(v.features, v.types) f (name, type) where v.version_id = _texts.version_id and f.type = 'string'); end $$;
+comment on function pgscore_models._texts(int) is 'The features of a version that are texts, in lower case; NULL where it has none.';
+
+create or replace function pgscore_models._may_be(feature_type text, type oid) returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- None of the types that PostgreSQL numbers by hand is a domain.
+  base constant oid := case when type < 10000 then type else pgscore._base_type(type) end;
+begin
+  return case
+    when feature_type like '%]' then base = any ('{smallint[],integer[],bigint[],real[],double precision[],numeric[]}'::regtype[]) or coalesce(pgscore._wire_type(base) = 'vector', false)
+    when feature_type = 'string' then base = any ('{text,varchar,bpchar,name,unknown}'::regtype[]) or coalesce(pgscore._wire_type(base) = 'enum', false)
+    when feature_type = 'bool' then base = 'boolean'::regtype
+    else base = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[])
+  end;
+end
+$$;
+comment on function pgscore_models._may_be(text, oid) is 'Whether a value of a type may be a feature. Wider than pgscore.feature_casts: of a number it is seen whether it is whole, and in what range.';
+
+create or replace function pgscore_models._mistyped_column(version_id int, columns text[], column_types oid[], out feature text, out feature_type text, out column_name text, out column_type oid)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select f.name, f.type, c.name, c.type into feature, feature_type, column_name, column_type
+    from pgscore._feature_types v
+   cross join lateral unnest(v.features, v.types) with ordinality f (name, type, n)
+    join unnest(columns, column_types) c (name, type) on lower(c.name) = lower(f.name) and (c.name = f.name or f.name <> all (columns))
+   where v.version_id = _mistyped_column.version_id and not pgscore_models._may_be(f.type, c.type)
+   order by f.n limit 1;
+  -- Which of several is meant is said first.
+  if column_name <> feature and (select count(*) from unnest(columns) c where lower(c) = lower(feature)) > 1 then
+    feature := null;
+  end if;
+end
+$$;
+comment on function pgscore_models._mistyped_column(int, text[], oid[]) is 'The first feature of a version that a column cannot be, by its type.';
 
 create or replace function pgscore_models._check_columns(version_id int, columns text[], types oid[]) returns void
-language plpgsql stable security definer parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   mistyped record;
-  wanted jsonb;
 begin
   select * into mistyped from pgscore_models._mistyped_column(version_id, columns, types);
-  if mistyped.feature is not null then
-    select f into wanted from pgscore_data.version v cross join jsonb_array_elements(v.signature -> 'features') f where v.version_id = _check_columns.version_id and f ->> 'name' = mistyped.feature;
-    raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.type, null), mistyped.feature, wanted ->> 'type' using
-      errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(mistyped.feature, mistyped.column_name, wanted ->> 'type', (wanted ->> 'width')::int, pgscore._base_type(mistyped.type));
+  -- Who may not use the model is told that.
+  if mistyped.feature is not null and has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', version_id), 'execute') then
+    raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.column_type, null), mistyped.feature, mistyped.feature_type using
+      errcode = 'datatype_mismatch',
+      hint = pgscore._cast_remedy(mistyped.feature, mistyped.column_name, split_part(mistyped.feature_type, '[', 1), case when mistyped.feature_type like '%]' then 2 else 1 end, pgscore._base_type(mistyped.column_type));
   end if;
 end
 $$;
-comment on function pgscore_models._check_columns(int, text[], oid[]) is 'Raises where a text of a version is no text in a row with these columns, or the other way round.';
+comment on function pgscore_models._check_columns(int, text[], oid[]) is 'Raises where a feature of a version cannot be the column of its name in a row with these columns.';
 
 create or replace function pgscore_models._taken_shape(version_id int, features anyelement) returns bigint
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_models._shape($2)
-    from (select array_agg(a.attname::text), array_agg(a.atttypid) from pg_type t join pg_attribute a on a.attrelid = t.typrelid
-           where t.oid = pg_typeof($2) and t.typtype = 'c' and a.attnum > 0 and not a.attisdropped) x (columns, types)
-   where (pgscore_models._mistyped_column($1, x.columns, x.types)).feature is null
+declare
+  columns record;
+begin
+  select * into columns from pgscore_models._columns_of(pg_typeof(features));
+  return case when (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null then pgscore_models._shape(features) end;
+end
 $$;
-comment on function pgscore_models._taken_shape(int, anyelement) is 'The shape of a row type of which each text of a version is a text; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
+comment on function pgscore_models._taken_shape(int, anyelement) is 'The shape of a row type whose columns may be the features of a version; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
 
 create or replace function pgscore_models._takes_row(version_id int, features anyelement) returns boolean
-language sql stable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select true from pgscore_models._check_columns($1, array(select json_object_keys(row_to_json($2))), pgscore_models._column_types(record_send($2)))
+declare
+  columns record;
+begin
+  select * into columns from pgscore_models._columns_of(pg_typeof(features));
+  perform pgscore_models._check_columns(version_id, columns.names, columns.types);
+  return true;
+end
 $$;
-comment on function pgscore_models._takes_row(int, anyelement) is 'True; raises where a text of a version is no text in a row, or the other way round.';
-
-create or replace function pgscore_models._padded_columns(features anyelement) returns text[]
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  -- Of a row of a subquery nothing else than record_send() says the types.
-  select array_agg(c.name)
-    from unnest(array(select json_object_keys(row_to_json(features))), pgscore_models._column_types(record_send(features))) c (name, type)
-   where pgscore._base_type(c.type) = 'bpchar'::regtype
-$$;
-comment on function pgscore_models._padded_columns(anyelement) is 'The columns of a row that are char(n), domains over it too; NULL where there are none.';
+comment on function pgscore_models._takes_row(int, anyelement) is 'True; raises where a column of a row of a table cannot be the feature of its name.';
 
 create or replace function pgscore_models._trim_columns(given jsonb, columns text[]) returns jsonb
 language sql immutable parallel safe
@@ -110,20 +141,43 @@ set search_path = pg_catalog, pg_temp
 as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' ')) from unnest(columns) c where given ->> c is not null), '{}') $$;
 comment on function pgscore_models._trim_columns(jsonb, text[]) is 'A row without the padding of these columns.';
 
-create or replace function pgscore_models._as_typed(version_id int, features anyelement, given jsonb) returns jsonb
-language sql stable parallel safe
+create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, names text[], types oid[]) returns jsonb
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_models._trim_columns(given, array(select u.name from unnest(c.names, c.types) u (name, type) where pgscore._base_type(u.type) = 'bpchar'::regtype))
-    from (select array(select json_object_keys(row_to_json(features))), pgscore_models._column_types(record_send(features))) c (names, types)
-   cross join lateral pgscore_models._check_columns(version_id, c.names, c.types)
+begin
+  -- Most rows have their texts in columns that are plain texts.
+  if exists (select from unnest(names, types) u (name, type)
+              where u.type <> all ('{text,varchar,bpchar,name}'::regtype[]) and lower(u.name) = any (texts) and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
+    or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")'
+  then
+    perform pgscore_models._check_columns(version_id, array_agg(u.name), array_agg(u.type)) from unnest(names, types) u (name, type) where (given -> u.name) @? '$ ? (@ starts with "")';
+  end if;
+  if given @? '$.* ? (@ like_regex " $")' then
+    return pgscore_models._trim_columns(given, array(select u.name from unnest(names, types) u (name, type) where pgscore_models._is_padded(u.type)));
+  end if;
+  return given;
+end
 $$;
-comment on function pgscore_models._as_typed(int, anyelement, jsonb) is 'What a row is as jsonb, by the types of its columns: char(n) without its padding; raises where a text is none.';
+comment on function pgscore_models._as_typed(int, text[], jsonb, text[], oid[]) is 'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type that its feature cannot be.';
+
+create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, type regtype) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  columns record;
+begin
+  select * into columns from pgscore_models._columns_of(type);
+  return pgscore_models._as_typed(version_id, texts, given, columns.names, columns.types);
+end
+$$;
+comment on function pgscore_models._as_typed(int, text[], jsonb, regtype) is 'The same, for a row of a table.';
 
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select pgscore_models._trim_columns(given, pgscore_models._padded_columns(features)) $$;
+as $$ select pgscore_models._trim_columns(given, array(select c.name from unnest(array(select json_object_keys(to_json($1))), pgscore_models._sent_types(array_send(array[$1]))) c (name, type) where pgscore_models._is_padded(c.type))) $$;
 comment on function pgscore_models._without_padding(anyelement, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';
 
-drop function if exists pgscore_models._without_padding(record, jsonb), pgscore_models._padded_columns(record), pgscore_models._column_types(record);
+drop function if exists pgscore_models._without_padding(record, jsonb), pgscore_models._padded_columns(record), pgscore_models._column_types(record), pgscore_models._padded_columns(anyelement), pgscore_models._column_types(bytea), pgscore_models._int4_at(bytea, int);

@@ -50,7 +50,7 @@ comment on function pgscore_models._score_asked(pgscore_models._asked, anyelemen
 create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, $3)) else pgscore_models._score_row($1, $2, $3, $4, $5) end
+  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, pgscore_models._texts($1), $3)) else pgscore_models._score_row($1, $2, $3, $4, $5) end
 $$;
 comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint, regclass) is 'score() of a row with this _shape() and _relation().';
 

@@ -100,7 +100,7 @@ begin
   -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion.
   perform pgscore_data._create_function(base, relation::text, result, 'sql', case when problem is not null or champion.native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
-      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then pgscore_models.%3$I($1) else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features(null, $1)) end',
+      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then pgscore_models.%3$I($1) else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, pgscore_models._as_of()), $1)) end',
           base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end)
         else format('null::%s', result) end),
     format('The champion of %s on a row of %s%s.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
@@ -156,7 +156,7 @@ set lock_timeout = '500ms'
 as $$
 declare
   function text := format('pgscore_models._score(int, name, %s)', relation);
-  general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($1, $3))';
+  general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($1, pgscore_models._texts($1), $3))';
   branches text;
 begin
   if not pgscore_data._may_use_type(relation) then

@@ -58,6 +58,12 @@ end
 $$;
 comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is 'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older than it, or newer. STABLE, as that function is.';
 
+create or replace function pgscore_models._features_for(asked pgscore_models._asked, features anyelement) returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore_models._features(v, pgscore_models._texts(v), $2) from pgscore_models._version($1) v $$;
+comment on function pgscore_models._features_for(pgscore_models._asked, anyelement) is 'A row as jsonb, for _score_of() and _label_of().';
+
 create or replace function pgscore_models._label_of(asked pgscore_models._asked, features jsonb) returns text
 language plpgsql stable parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
@@ -80,7 +86,7 @@ declare
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
     else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
-      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), format('pgscore_models._features(%s, $1)', e.version_id)))
+      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), format('pgscore_models._features(%1$s, pgscore_models._texts(%1$s), $1)', e.version_id)))
   end;
 begin
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_models._as_columns(array_agg(p.prediction order by x.n), route.class_labels)
     from (select r, row_number() over () as n from unnest(rows) r) x
-    cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, x.r)) p
+    cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, route.texts, x.r)) p
 $$;
 comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
 

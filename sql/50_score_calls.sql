@@ -52,7 +52,7 @@ begin
   -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, features));\nend',
+    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, pgscore_models._texts(version_id), features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row, array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
         array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
 end

@@ -32,7 +32,7 @@ grant insert (model, sampling, inputs, key) on pgscore._call_log_request to pgsc
 
 grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
-grant select on pgscore._revisions, pgscore._aliases, pgscore._text_versions to pgscore_user, pgscore_service;
+grant select on pgscore._revisions, pgscore._aliases, pgscore._feature_types to pgscore_user, pgscore_service;
 
 grant select (outcome), insert (model, relation, bound) on pgscore._binding_request to pgscore_user;
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;

@@ -18,34 +18,34 @@ const outer = (from: string): string =>
 const OUTER = outer('outside');
 const INNER = `pgscore.score_rows('sum@1', array(select r from inside r)) s`;
 const CATCHES = `begin perform * from ${INNER}; exception when division_by_zero then raise notice 'caught'; end;`;
-const LEAVES = `perform pgscore_models._v1_online_send((select json_agg(json_build_object('a', -g, 'b', 0))::text from generate_series(1, 1000) g));`;
+const LEAVES = `perform pgscore_models._v1_online_send((select json_agg(json_build_object('a', -g, 'tone', ''))::text from generate_series(1, 1000) g));`;
 const RIGHT = [{ rows: 3000, wrong: 0 }];
 
-/** What the rows outside do while they are made JSON; those inside are half their number each, or fail at `failing`. */
+/** What the rows outside do while they are made JSON; those inside fail at `failing`. */
 async function whileWritten(does: string, failing = 0): Promise<void> {
-  const inside = `create or replace function written(inner_range) returns json language plpgsql set search_path from current as $$
-    declare v int := lower($1); begin return to_json(v / case when v = ${failing} then 0 else 2 end::float8); end $$`;
-  const outside = `create or replace function written(outer_range) returns json language plpgsql set search_path from current as $$
-    declare v int := lower($1); answer float8; begin if v in (500, 1500, 2500) then ${does} end if; return to_json(v); end $$`;
+  const inside = `create or replace function written(inner_label) returns json language plpgsql set search_path from current as $$
+    declare v int := substr($1::text, 2)::int; begin perform v / case when v = ${failing} then 0 else 1 end; return to_json('none'::text); end $$`;
+  const outside = `create or replace function written(outer_label) returns json language plpgsql set search_path from current as $$
+    declare v int := substr($1::text, 2)::int; answer float8; begin if v in (500, 1500, 2500) then ${does} end if; return to_json('none'::text); end $$`;
   await alice.query(inside);
   await alice.query(outside);
 }
 
 beforeAll(async () => {
-  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
-  await alice.query(
-    'create type inner_range as range (subtype = int); create type outer_range as range (subtype = int)',
-  );
+  await deployBytes(ada, 'sum', weightedModel({ a: 'float32', tone: 'string' }));
+  const labels = Array.from({ length: 3000 }, (_, n) => `'g${n + 1}'`).join();
+  const types = ['inner_label', 'outer_label'].map((name) => `create type ${name} as enum (${labels})`);
+  await alice.query(types.join(';'));
   await whileWritten('');
-  await alice.query('create cast (inner_range as json) with function written(inner_range)');
-  await alice.query('create cast (outer_range as json) with function written(outer_range)');
-  await alice.query('create domain outer_domain as outer_range');
-  for (const [table, range, domain] of [
-    ['inside', 'inner_range', ''],
-    ['outside', 'outer_range', ''],
-    ['in_domain', 'outer_range', '::outer_domain'],
-  ]) {
-    const create = `create table ${table} as select ${range}(g, g, '[]')${domain} as a, 0 as b, g as v from generate_series(1, 3000) g`;
+  await alice.query('create cast (inner_label as json) with function written(inner_label)');
+  await alice.query('create cast (outer_label as json) with function written(outer_label)');
+  await alice.query('create domain outer_domain as outer_label');
+  for (const [table, label] of Object.entries({
+    inside: 'inner_label',
+    outside: 'outer_label',
+    in_domain: 'outer_domain',
+  })) {
+    const create = `create table ${table} as select g + 10 as a, ('g' || g)::${label} as tone, g as v from generate_series(1, 3000) g`;
     await alice.query(create);
   }
   await alice.query('set pgscore.execution = online');
@@ -82,10 +82,10 @@ describe('each row has its own number where the rows of score_rows() are made JS
   });
 
   test.each([
-    ['score_rows()', `select sum(s.score) from ${INNER}`, (3000 * 3001) / 4],
-    ['score()', `select score('sum@1', '{"a": 1, "b": 2}'::jsonb)`, 21],
-    ['score() of a row', `select score('sum@1', r) from inside r where r.v = 7`, 3.5],
-    ['predict()', `select (pgscore.predict('sum@1', '{"a": 1, "b": 2}') ->> 'value')::float8`, 21],
+    ['score_rows()', `select sum(s.score) from ${INNER}`, (3000 * 3001) / 2],
+    ['score()', `select score('sum@1', '{"a": 1, "tone": "green"}'::jsonb)`, 21],
+    ['score() of a row', `select score('sum@1', r) from inside r where r.v = 7`, 7],
+    ['predict()', `select (pgscore.predict('sum@1', '{"a": 1, "tone": "green"}') ->> 'value')::float8`, 21],
   ])('calls %s, whose numbers are right too', async (_, call, expected) => {
     await whileWritten(`answer := (${call}); raise notice '%', answer;`);
     expect((await alice.query(OUTER)).rows).toEqual(RIGHT);
@@ -94,7 +94,7 @@ describe('each row has its own number where the rows of score_rows() are made JS
 });
 
 describe.each([
-  ['asks for another', `answer := score('sum@1', '{"a": 1, "b": 2}'::jsonb);`],
+  ['asks for another', `answer := score('sum@1', '{"a": 1, "tone": "green"}'::jsonb);`],
   ['leaves an answer', LEAVES],
 ])('a row that %s while it is made JSON', (_, does) => {
   test.each([

@@ -159,6 +159,71 @@ test('it is the column that the model takes, by its name in any case, and no oth
   expect((await alice.query(`select score('kinds', c) from alice.cases c`)).rows).toEqual([{ score: 11 }]);
 });
 
+test('a function goes by the columns as they are, too, also by one that was padded', async () => {
+  await alice.query(`create table alice.varied as select 1::float8 as number, 'red' as tone;
+    create function alice.by_variable() returns float8 language plpgsql as 'declare v alice.varied; begin select * into v from alice.varied; return score(''kinds'', v); end';
+    create function alice.by_argument(v alice.varied) returns float8 language plpgsql as 'begin return score(''kinds'', v); end';
+    set plan_cache_mode = force_generic_plan;
+    prepare by_parameter(jsonb) as select score('kinds', jsonb_populate_record(null::alice.varied, $1))`);
+  const calls = [
+    'select alice.by_variable() as score',
+    'select alice.by_argument(v) as score from alice.varied v',
+    `execute by_parameter('{"number": 1, "tone": "red"}')`,
+  ];
+  for (const execution of ['native', 'online']) {
+    const set = `set pgscore.execution = ${execution}`;
+    await alice.query(set);
+    for (const call of calls) expect([call, (await alice.query(call)).rows]).toEqual([call, [{ score: 11 }]]);
+    await another.query(`alter table alice.varied alter tone type date using '2026-01-01'`);
+    for (const call of calls.slice(0, 2))
+      expect([call, (await refusal(alice, call)).message]).toEqual([
+        call,
+        'column "tone" of the row is date, and feature "tone" is string',
+      ]);
+    await another.query(`alter table alice.varied alter tone type char(7) using 'red', alter number type numeric`);
+    for (const call of calls) expect([call, (await alice.query(call)).rows]).toEqual([call, [{ score: 11 }]]);
+    await another.query(`alter table alice.varied alter tone type text, alter number type float8`);
+    await another.query(`update alice.varied set tone = rtrim(tone)`);
+  }
+});
+
+test.each([['native'], ['online']])('columns that the model does not take are no matter, %s', async (execution) => {
+  const set = `set pgscore.execution = ${execution}`;
+  await alice.query(set);
+  await alice.query(
+    `drop table if exists alice.odd; create table alice.odd as select 1::float8 as number, 'red' as tone, '{}'::aclitem[] as unsent, 'NaN'::text as more`,
+  );
+  const each = `select score('kinds', o), (pgscore.predict('kinds', o) ->> 'value')::float8 as value, (select s.score from pgscore.score_rows('kinds', array[o]) s) as rows from alice.odd o`;
+  expect((await alice.query(each)).rows).toEqual([{ score: 11, value: 11, rows: 11 }]);
+});
+
+test('a literal of a row is a text', async () => {
+  await deployBytes(ada, 'unnamed', weightedModel({ f1: 'float64', f2: 'string' }));
+  expect((await alice.query(`select score('unnamed', row(1, 'red'))`)).rows).toEqual([{ score: 11 }]);
+});
+
+test.each([
+  ['jsonb', `'"NaN"'`],
+  ['xml', `'NaN'`],
+  ['text[]', `'{NaN}'`],
+])('a %s that is NaN is no number', async (type, value) => {
+  const given = `(select ${value}::${type} as a offset 0) r`;
+  const call = `select score('sum', r) from ${given}`;
+  expect((await refusal(alice, call)).code).toBe('42804');
+});
+
+test('who may not use the model is told so, whatever her columns are', async () => {
+  await deployBytes(ada, 'hers', weightedModel({ number: 'float64', tone: 'string' }));
+  await ada.query(`select pgscore.grant_model('hers', 'pgscore_deployer')`);
+  await ada.query(`select pgscore.revoke_model('hers', 'pgscore_user')`);
+  for (const row of ['r', 'to_jsonb(r)']) {
+    const table = `select score('hers', ${row}) from alice.of_date r`;
+    expect((await refusal(alice, table)).code).toBe('42501');
+    const subquery = `select pgscore.predict('hers', ${row}) from (select * from alice.of_date offset 0) r`;
+    expect((await refusal(alice, subquery)).code).toBe('42501');
+  }
+});
+
 test('another model than the one that a table is bound to looks at its columns, too', async () => {
   await alice.query(`create table alice.bound as select 1::float8 as a, 1::float8 as number, current_date as tone`);
   await alice.query(`grant usage on schema alice to pgscore_owner`);

@@ -33,7 +33,6 @@ const QUALIFIED = [
   'pgscore_models._as_of',
   'pgscore_models._asked',
   'pgscore_models._champions',
-  'pgscore_models._has_texts',
   'pgscore_models._relation',
   'pgscore_models._score',
   'pgscore_models._score_row',
@@ -93,10 +92,8 @@ describe('functions', () => {
       'pgscore._is_uncommitted(bigint)',
       'pgscore._ready_version(text)',
       'pgscore._segments_of(integer)',
-      'pgscore_models._check_columns(integer,text[],oid[])',
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
-      'pgscore_models._mistyped_column(integer,text[],oid[])',
 
       'pgscore_models._numbered_version(integer,text)',
       'pgscore_models._refuse_column(regtype,text,text)',
