@@ -90,6 +90,10 @@ begin
     if 'probabilities' = any (route.parts) then
       execute 'select ' || base || '_probabilities_json($1)' into prediction.probabilities using features;
     end if;
+    -- As the service has it: the probability of the label.
+    if route.task = 'multiclass' then
+      prediction.score := prediction.probabilities[label + 1];
+    end if;
     -- Where there is no score nothing is said of the row.
     if route.task = 'binary' and route.probabilities and prediction.score is not null then
       prediction.label := route.class_labels[case when prediction.score >= route.threshold then route.positive_class else 3 - route.positive_class end];
@@ -142,6 +146,9 @@ as $$
 declare
   p record;
 begin
+  if class is null then
+    raise exception 'the class is NULL' using errcode = 'null_value_not_allowed', hint = format('score(%L, row, class => %L), or pgscore.predict(%L, row) for all of them.', (asked.route).model, (asked.route).class_labels[1], (asked.route).model);
+  end if;
   select * into p from pgscore_models._predict(asked.route, asked.features);
   if p.task is not null and array_position(p.class_labels, class) is null then
     raise exception 'model "%" has no class "%"', (asked.route).model, class using errcode = 'invalid_parameter_value',

@@ -99,11 +99,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   relation regclass := pgscore_data._bound_relation(this);
+  details text;
+  remedy text;
 begin
   perform pgscore_data._unbind(this, base);
 exception when insufficient_privilege or dependent_objects_still_exist or object_in_use then
   if owned then
-    raise;
+    get stacked diagnostics details = pg_exception_detail, remedy = pg_exception_hint;
+    -- PostgreSQL's own is about a command that is not hers.
+    raise exception '%', sqlerrm using errcode = sqlstate, detail = details, hint = case when remedy like '%CASCADE%' then 'Drop these first.' else remedy end;
   end if;
   -- A deployer is not to be held up by what others make of their tables, nor may she break it.
   update pgscore_data.binding b set released = true where b.binding_id = this.binding_id;

@@ -74,6 +74,35 @@ end
 $$;
 comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_score_of() for a version of several classes.';
 
+create or replace function pgscore_data._columns_in(body text) returns text[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select array(select distinct replace(m[1], '''''', '''') from regexp_matches(body, '''[0-9]+ ((?:[^'']|'''')*)''::varchar', 'g') m order by 1) $$;
+comment on function pgscore_data._columns_in(text) is 'The columns that a typed function of a version takes, out of its body as _compiled_call() writes it.';
+
+create or replace function pgscore_data._refuse_other_columns(name name, relation regclass, body text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  indexed record;
+begin
+  select i.indexrelid::regclass as index, p.proname, pgscore_data._columns_in(p.prosrc) as columns into indexed
+    from pg_proc p
+    join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid = 'pg_class'::regclass
+    join pg_index i on i.indexrelid = d.objid
+   where p.oid = to_regprocedure(format('pgscore_models.%I(%s)', name, relation)) and pgscore_data._columns_in(p.prosrc) <> pgscore_data._columns_in(body)
+   order by 1 limit 1;
+  if found then
+    raise exception 'index % keeps scores of its column%', indexed.index,
+      (select coalesce(' ' || string_agg(format('"%s"', c), ', '), 's') || ', and ' || indexed.proname || '() would take ' || (select string_agg(format('"%s"', n), ', ') from unnest(pgscore_data._columns_in(body)) n where n <> all (indexed.columns)) || ' instead'
+         from unnest(indexed.columns) c where c <> all (pgscore_data._columns_in(body))) using
+      errcode = 'dependent_objects_still_exist', hint = format('Drop index %s, bind again, and make it anew; or give the column its name back.', indexed.index);
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_other_columns(name, regclass, text) is 'Raises where an index goes by a typed function of a version that would take other columns than it did: it never changes.';
+
 create or replace function pgscore_data._bind_version(e pgscore_data.execution, name name, relation regclass, columns jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -89,6 +118,7 @@ declare
       pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), format('pgscore_models._features(%1$s, pgscore_models._texts(%1$s), $1)', e.version_id)))
   end;
 begin
+  perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
     format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value' else 'The probability of the positive class' end, relation));
 end

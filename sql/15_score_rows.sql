@@ -82,18 +82,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   first constant int := array_lower(rows, 1);
+  missing bigint;
 begin
   if array_ndims(rows) > 1 then
     raise exception 'score_rows() takes an array of one dimension, not of %', array_ndims(rows) using errcode = 'array_subscript_error',
       hint = 'array(select unnest(…)) has all rows in one.';
   end if;
-  if array_position(rows, null) is not null then
-    raise exception 'row % of the array is NULL', array_position(rows, null) - first + 1 using errcode = 'null_value_not_allowed',
-      hint = 'Leave it out: array(select c from … where c is distinct from null).';
-  end if;
-  if jsonb_typeof(to_jsonb(rows[first])) <> 'object' then
+  if not pgscore_models._is_row(pg_typeof(rows[first])) and coalesce(jsonb_typeof(to_jsonb(rows[first])) <> 'object', pg_typeof(rows[first]) not in ('jsonb'::regtype, 'json'::regtype)) then
     raise exception 'score_rows() takes an array of rows, not of %', case when pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then left(rows[first]::text, 80) else pg_typeof(rows[first])::text end using errcode = 'datatype_mismatch',
       hint = 'Pass rows by the table''s name or alias: array(select c from customers c); or jsonb: array(select jsonb_build_object(''name'', value, …) from …).';
+  end if;
+  missing := array_position(rows, null) - first + 1;
+  if missing is null and pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then
+    execute 'select min(x.n) from unnest($1) with ordinality x (row, n) where jsonb_typeof(to_jsonb(x.row)) = ''null''' into missing using rows;
+  end if;
+  if missing is not null then
+    raise exception 'row % of the array is NULL', missing using errcode = 'null_value_not_allowed',
+      hint = 'Leave it out: array(select c from … where c is distinct from null).';
   end if;
 end
 $$;

@@ -177,7 +177,10 @@ describe('a promotion', () => {
 
 describe('a bound table', () => {
   test('cannot lose the version that an index uses, and can lose another', async () => {
-    expect((await refusal(alice, `select pgscore.unbind('sum', 'points')`)).code).toBe('2BP01');
+    expect(await refusal(alice, `select pgscore.unbind('sum', 'points')`)).toMatchObject({
+      code: '2BP01',
+      hint: 'Drop these first.',
+    });
     expect(await value(`select pgscore_models.sum(p) from points p where id = 1`)).toBe(21);
     await ada.query(`select pgscore.drop_version('sum@3')`);
   });

@@ -72,6 +72,8 @@ describe.each(['native', 'online'] as const)('an error of score_rows() answered 
       'score_rows() takes an array of one dimension, not of 2',
     ],
     ['numbers', 'array[1, 2]', '42804', 'score_rows() takes an array of rows, not of integer'],
+    ['numbers, the first NULL', 'array[null, 2]', '42804', 'score_rows() takes an array of rows, not of integer'],
+    ['JSON of which one is null', `array['{"a": 1, "b": 2}', 'null']::jsonb[]`, '22004', 'row 2 of the array is NULL'],
     ['texts', `array['{"a": 1, "b": 2}']`, '42804', 'score_rows() takes an array of rows, not of text'],
     ['JSON that is no row', `array['[1]'::jsonb]`, '42804', 'score_rows() takes an array of rows, not of [1]'],
   ])('says what it takes, where it is given an array of %s', async (_, array, code, message) => {

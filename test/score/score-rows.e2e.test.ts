@@ -89,7 +89,7 @@ test.each(WAYS)('score_rows() answered %s gives labels and probabilities as pred
   await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
   const { rows } = await alice.query(
     `select count(*)::int as rows, count(distinct s.label)::int as labels,
-            bool_and(p.said ->> 'label' = s.label and s.probabilities = array(
+            bool_and(p.said ->> 'label' = s.label and s.score = (p.said -> 'probabilities' ->> s.label)::float8 and s.probabilities = array(
               select (p.said #>> array['probabilities', c])::float8 from unnest('{small,middle,large}'::text[]) with ordinality l (c, n) order by n)) as same
        from pgscore.score_rows('kind', array(select jsonb_build_object('x', n) from generate_series(-3, 3) n)) s
       cross join lateral (select pgscore.predict('kind', s.features) offset 0) p (said)`,
