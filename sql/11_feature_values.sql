@@ -43,8 +43,10 @@ as $$
   select 'A text is never taken for a number: give ' || case
     when value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then format('the part that the model was trained on, as in extract(month from %I::timestamp).', feature)
     when value ~ '^[0-9]{2}:[0-9]{2}:[0-9.]+$' or value ~ '^-?[0-9]+ (year|mon|day)' then format('seconds, as in extract(epoch from %I::interval).', feature)
-    when value ~ '^\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*$' then format('%I::double precision.', feature)
-    else format('the number that the model was trained on; of money that is %I::money::numeric.', feature)
+    -- From whichever type it is: not all have a cast to a number.
+    when value ~ '^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$' then format('%I::text::double precision.', feature)
+    when value ~ '^-?[^-+.0-9A-Za-z\s]{1,3}[0-9.,]+$' then format('%I::money::numeric.', feature)
+    else 'the number that the model was trained on, computed of it.'
   end
 $$;
 comment on function pgscore_models._number_remedy(text, text) is 'How to make a number of a column whose value came as a text.';
@@ -58,7 +60,7 @@ begin
     errcode = 'datatype_mismatch', hint = case
       when value in ('"NaN"', '"Infinity"', '"-Infinity"') then format('A whole number can not be it. Leave such rows out (where abs(%1$I) < ''Infinity''), or give a value.', feature)
       when jsonb_typeof(value) = 'string' and wanted in ('a number', 'a whole number') then pgscore_models._number_remedy(feature, value #>> '{}')
-      when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then format('A text is never taken for a boolean: cast it, as in %I::boolean.', feature)
+      when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then format('A text is never taken for a boolean: cast it, as in %I::text::boolean.', feature)
       else 'Give the feature as the model was trained on it: select inputs from pgscore.models.'
     end;
 end

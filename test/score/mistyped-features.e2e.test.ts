@@ -37,6 +37,8 @@ test.each([
   ['one', 'text', '1.5e1', 15],
   ['whole', 'text', '15', 15],
   ['one', 'money', '1.50', 1.5],
+  ['whole', 'oid', '15', 15],
+  ['one', 'bit(3)', '101', 101],
   ['yes', 'text', 'true', 1],
 ])('model %s refuses a %s %s with the expression to give, which runs', async (model, type, given, expected) => {
   for (const source of [type, 'text']) {
