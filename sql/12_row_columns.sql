@@ -62,7 +62,8 @@ declare
   base constant oid := case when type < 10000 then type else pgscore._base_type(type) end;
 begin
   return case
-    when feature_type like '%]' then base = any ('{smallint[],integer[],bigint[],real[],double precision[],numeric[]}'::regtype[]) or coalesce(pgscore._wire_type(base) = 'vector', false)
+    when feature_type like '%]' then coalesce(pgscore._wire_type(base) = 'vector', false) or exists (
+      select from pg_type t where t.oid = base and t.typcategory = 'A' and pgscore._base_type(t.typelem) = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[]))
     when feature_type = 'string' then base = any ('{text,varchar,bpchar,name,unknown}'::regtype[]) or coalesce(pgscore._wire_type(base) = 'enum', false)
     when feature_type = 'bool' then base = 'boolean'::regtype
     else base = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[])
@@ -80,7 +81,7 @@ begin
     from pgscore._feature_types v
    cross join lateral unnest(v.features, v.types) with ordinality f (name, type, n)
     join unnest(columns, column_types) c (name, type) on lower(c.name) = lower(f.name) and (c.name = f.name or f.name <> all (columns))
-   where v.version_id = _mistyped_column.version_id and not pgscore_models._may_be(f.type, c.type)
+   where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._may_be(f.type, c.type)
    order by f.n limit 1;
   -- Which of several is meant is said first.
   if column_name <> feature and (select count(*) from unnest(columns) c where lower(c) = lower(feature)) > 1 then
@@ -116,12 +117,14 @@ declare
   columns record;
 begin
   select * into columns from pgscore_models._columns_of(pg_typeof(features));
-  return case when (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null then pgscore_models._shape(features) end;
+  -- Of a version that an old snapshot does not see, or not as it is, nothing is known.
+  return case when exists (select from pgscore._feature_types v where v.version_id = _taken_shape.version_id and v.types <> '{}') and (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null
+    then pgscore_models._shape(features) end;
 end
 $$;
 comment on function pgscore_models._taken_shape(int, anyelement) is 'The shape of a row type whose columns may be the features of a version; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
 
-create or replace function pgscore_models._takes_row(version_id int, features anyelement) returns boolean
+create or replace function pgscore_models._takes_row(version_id int, features anyelement, relation regclass) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -133,7 +136,7 @@ begin
   return true;
 end
 $$;
-comment on function pgscore_models._takes_row(int, anyelement) is 'True; raises where a column of a row of a table cannot be the feature of its name.';
+comment on function pgscore_models._takes_row(int, anyelement, regclass) is 'True; raises where a column of a row of a table cannot be the feature of its name. relation: its _relation(), by which expressions with this are made anew when the table is altered.';
 
 create or replace function pgscore_models._trim_columns(given jsonb, columns text[]) returns jsonb
 language sql immutable parallel safe

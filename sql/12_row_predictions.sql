@@ -146,11 +146,11 @@ as $$
 declare
   p record;
 begin
-  if class is null then
-    raise exception 'the class is NULL' using errcode = 'null_value_not_allowed', hint = format('score(%L, row, class => %L), or pgscore.predict(%L, row) for all of them.', (asked.route).model, (asked.route).class_labels[1], (asked.route).model);
-  end if;
   select * into p from pgscore_models._predict(asked.route, asked.features);
-  if p.task is not null and array_position(p.class_labels, class) is null then
+  if p.task is not null and class is null then
+    raise exception 'the class is NULL' using errcode = 'null_value_not_allowed',
+      hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
+  elsif p.task is not null and array_position(p.class_labels, class) is null then
     raise exception 'model "%" has no class "%"', (asked.route).model, class using errcode = 'invalid_parameter_value',
       hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
   end if;

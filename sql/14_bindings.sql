@@ -243,7 +243,7 @@ comment on function pgscore_data._refuse_unfitting(int, int, text) is 'Raises wh
 
 create or replace view pgscore.bindings with (security_barrier) as
 select m.name as model, n.nspname as relation_schema, c.relname as relation_name, b.bound_by, b.bound_at,
-  coalesce(pgscore._binding_problem(c.oid, v.signature), 'set aside; bind it again. The reason was: ' || b.set_aside, lost.problem) as problem,
+  coalesce(pgscore._binding_problem(c.oid, v.signature), 'set aside; bind it again. The reason was: ' || b.set_aside) as problem,
   c.oid::regclass as relation
 from pgscore_data.binding b
 join pgscore_data.model m using (model_id)
@@ -252,16 +252,7 @@ join pg_catalog.pg_type t on t.oid = p.proargtypes[0]
 join pg_catalog.pg_class c on c.oid = t.typrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pgscore_data.alias a on a.model_id = b.model_id and a.alias = 'champion'
-left join pgscore_data.version v on v.version_id = a.version_id
-left join lateral (
-  -- Another column has the feature's name by now, in another case.
-  select format('its column "%s" is not there any more: bind it again', min(k.name)) as problem
-    from pg_catalog.pg_proc f
-   cross join lateral regexp_matches(f.prosrc, '''[0-9]+ ((?:[^'']|'''')*)''::varchar', 'g') x (taken)
-   cross join lateral replace(x.taken[1], '''''', '''') k (name)
-   where f.pronamespace = 'pgscore_models'::regnamespace and f.proname = (m.name || '_v' || v.number)::name and f.proargtypes = c.reltype::text::oidvector
-     and not exists (select from pg_catalog.pg_attribute t where t.attrelid = c.oid and t.attname::text = k.name and not t.attisdropped)
-  having count(*) > 0) lost on true;
+left join pgscore_data.version v on v.version_id = a.version_id;
 comment on view pgscore.bindings is 'Which models are bound to which tables, and whether these fit.';
 comment on column pgscore.bindings.model is 'Name of the model.';
 comment on column pgscore.bindings.relation_schema is 'Schema of the table.';

@@ -91,7 +91,7 @@ begin
     from pg_proc p
     join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid = 'pg_class'::regclass
     join pg_index i on i.indexrelid = d.objid
-   where p.oid = to_regprocedure(format('pgscore_models.%I(%s)', name, relation)) and pgscore_data._columns_in(p.prosrc) <> pgscore_data._columns_in(body)
+   where p.oid = to_regprocedure(format('pgscore_models.%I(%s)', name, relation)) and pgscore_data._columns_in(p.prosrc) not in ('{}', pgscore_data._columns_in(body))
    order by 1 limit 1;
   if found then
     raise exception 'index % keeps scores of its column%', indexed.index,

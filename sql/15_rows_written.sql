@@ -12,7 +12,7 @@ declare
   shape constant bigint := pgscore_models._shape(rows[1]);
 begin
   if pgscore_models._is_row(pg_typeof(rows[1])) then
-    perform pgscore_models._takes_row(version_id, rows[1]);
+    perform pgscore_models._takes_row(version_id, rows[1], null);
   end if;
   if writer is not null then
     execute writer into written using rows;

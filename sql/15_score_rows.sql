@@ -88,7 +88,7 @@ begin
     raise exception 'score_rows() takes an array of one dimension, not of %', array_ndims(rows) using errcode = 'array_subscript_error',
       hint = 'array(select unnest(…)) has all rows in one.';
   end if;
-  if not pgscore_models._is_row(pg_typeof(rows[first])) and coalesce(jsonb_typeof(to_jsonb(rows[first])) <> 'object', pg_typeof(rows[first]) not in ('jsonb'::regtype, 'json'::regtype)) then
+  if not pgscore_models._is_row(pg_typeof(rows[first])) and coalesce(jsonb_typeof(to_jsonb(rows[first])) not in ('object', 'null'), pg_typeof(rows[first]) not in ('jsonb'::regtype, 'json'::regtype)) then
     raise exception 'score_rows() takes an array of rows, not of %', case when pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then left(rows[first]::text, 80) else pg_typeof(rows[first])::text end using errcode = 'datatype_mismatch',
       hint = 'Pass rows by the table''s name or alias: array(select c from customers c); or jsonb: array(select jsonb_build_object(''name'', value, …) from …).';
   end if;

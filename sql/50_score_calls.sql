@@ -40,7 +40,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- For the row type of a session and a version it is settled once, unless the table is changed meanwhile.
-  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or pgscore_models._takes_row(%1$s, features))';
+  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or pgscore_models._takes_row(%1$s, features, pgscore_models._relation(case when false then features end)))';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path: to change it and back costs each call more than the rest of this.

@@ -171,7 +171,7 @@ describe.each(WAYS)('score() that is answered %s', (way) => {
       message: 'model "kind" has no class "huge"',
       hint: 'Its classes are small, middle, large.',
     });
-    expect((await refusal(alice, `select score('kind', '{}', class => null)`)).message).toBe('the class is NULL');
+    expect((await refusal(alice, `select score('kind', '{"x":1}', class => null)`)).message).toBe('the class is NULL');
   });
 
   test('of two classes gives the probability of the positive one, or of another that is named, and labels by the threshold', async () => {

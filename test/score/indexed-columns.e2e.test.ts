@@ -60,7 +60,6 @@ test.each([
 
 test('a function of which there is no index goes by the names of the columns, from the next change on', async () => {
   await alice.query('alter table points drop column a');
-  expect(await problem()).toBe('its column "a" is not there any more: bind it again');
   await ada.query(`select pgscore.promote('sum@2')`);
   await ada.query(`select pgscore.promote('sum@1')`);
   expect((await alice.query(`select score('sum', p), pgscore_models.sum_v1(p) as first from points p`)).rows).toEqual([

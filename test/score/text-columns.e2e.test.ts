@@ -9,7 +9,8 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 await startTestService(database);
-const [ada, alice, another] = await Promise.all([
+const [superuser, ada, alice, another] = await Promise.all([
+  database.client(),
   database.client('ada'),
   database.client('alice'),
   database.client('alice'),
@@ -230,4 +231,32 @@ test('another model than the one that a table is bound to looks at its columns, 
   await alice.query(`select pgscore.bind('sum', 'alice.bound')`);
   expect((await alice.query(`select score('sum', b) from alice.bound b`)).rows).toEqual([{ score: 1 }]);
   expect((await refusal(alice, `select score('kinds', b) from alice.bound b`)).code).toBe('42804');
+});
+
+test('a session that scored a table settles it once more when the table is altered, not for each row', async () => {
+  await alice.query('set pgscore.execution = native');
+  await alice.query(
+    `create table alice.altered as select g::float8 as number, 'red' as tone from generate_series(1, 100) g`,
+  );
+  const sum = `select sum(score('kinds', a))::int as sum from alice.altered a`;
+  const looks = async () => {
+    await superuser.query(`begin; set local track_functions = 'all'; set local pgscore.execution = native`);
+    const { rows } = await superuser.query(sum);
+    const calls = await superuser.query<{ calls: number }>(
+      `select coalesce(sum(calls), 0)::int as calls from pg_stat_xact_user_functions where funcname = '_takes_row'`,
+    );
+    await superuser.query('commit');
+    return [rows[0], calls.rows[0]];
+  };
+  expect(await looks()).toEqual([{ sum: 6050 }, { calls: 0 }]);
+  await another.query('alter table alice.altered add more int');
+  expect(await looks()).toEqual([{ sum: 6050 }, { calls: 0 }]);
+});
+
+test('an array of a domain over a number is an array of numbers', async () => {
+  await deployBytes(ada, 'mean', weightedModel({ v: 3 }));
+  await alice.query(
+    `create domain alice.positive as int; create table alice.listed as select '{1,2,3}'::alice.positive[] as v`,
+  );
+  expect((await alice.query(`select score('mean', l) from alice.listed l`)).rows).toEqual([{ score: 2 }]);
 });
