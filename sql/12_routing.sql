@@ -119,11 +119,8 @@ declare
   route pgscore_models._routing;
 begin
   select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model, (select array_agg(lower(f.name)) from unnest(e.features, e.types) f (name, type) where f.type = 'string') into route
-    from pgscore_data.execution e where e.version_id = meant;
-  if not found then
-    select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, asked.model, (select array_agg(lower(f.name)) from unnest(e.features, e.types) f (name, type) where f.type = 'string') into route
-      from pgscore_data.execution e where e.version_id = pgscore_models._newest_version(asked.model);
-  end if;
+    from pgscore_data.execution e
+   where e.version_id = coalesce((select x.version_id from pgscore_data.execution x where x.version_id = meant), pgscore_models._newest_version(asked.model));
   return route;
 end
 $$;
