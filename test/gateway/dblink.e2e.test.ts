@@ -4,6 +4,7 @@ import type { Client } from 'pg';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
 import { startTestService } from '../support/service.ts';
+import { timedOut } from '../support/timed-out.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 import { gatewayOf, libpqLogin, versionIdOf } from './online.ts';
@@ -183,9 +184,7 @@ describe('a call that must wait, as the model is locked away', () => {
   test('is ended by statement_timeout, the session is usable, and nothing stays in the queue', async () => {
     await connectTo(alice, 'waits');
     const locker = await lockedCall(alice, { deadline: 60_000 });
-    await alice.query("set statement_timeout = '100ms'");
-    await expect(alice.query(take)).rejects.toMatchObject({ code: '57014' });
-    await alice.query('reset statement_timeout');
+    expect((await timedOut(alice, 100, take)).code).toBe('57014');
     await alice.query("select dblink_disconnect('waits')");
     await waitFor(async () => (await metric('pgscore_score_queue_calls')) === 0, { message: 'an empty queue' });
     await locker.query('rollback');

@@ -1,9 +1,10 @@
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { timedOut } from '../support/timed-out.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const SCORE = `select pgscore.score('sum', '{"a": 3}') as score`;
@@ -21,10 +22,6 @@ function startAnswering(settings: Record<string, string> = {}): Promise<TestServ
 beforeAll(async () => {
   await deployBytes(await database.client('ada'), 'sum', weightedModel({ a: 'float64' }));
   await alice.query('set pgscore.execution = online');
-});
-
-afterEach(async () => {
-  await alice.query('reset statement_timeout');
 });
 
 describe('a session that has called score() before', () => {
@@ -61,9 +58,7 @@ describe('a session that has called score() before', () => {
     const { pid } = (await service.gateway()) ?? { pid: 0 };
     expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
     process.kill(pid, 'SIGSTOP');
-    await alice.query(`set statement_timeout = '500ms'`);
-    expect((await refusal(alice, SCORE)).code).toBe('57014');
-    await alice.query('reset statement_timeout');
+    expect((await timedOut(alice, 500, SCORE)).code).toBe('57014');
     process.kill(pid, 'SIGCONT');
     expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
   });

@@ -1,10 +1,14 @@
 import { connect, createServer } from 'node:net';
 
-const [host, port, toHost, toPort] = process.argv.slice(2);
+/** Forwards from one place to another; a place is host:port, or the path of a Unix socket. */
+const [from, to] = process.argv.slice(2).map((place) => {
+  const [host, port] = place.split(':');
+  return port === undefined ? { path: place } : { host, port: Number(port) };
+});
 
-createServer((from) => {
-  const to = connect(Number(toPort), toHost);
-  from.pipe(to).pipe(from);
-  from.on('error', () => to.destroy());
-  to.on('error', () => from.destroy());
-}).listen(Number(port), host, () => console.log('ready'));
+createServer((near) => {
+  const far = connect(to);
+  near.pipe(far).pipe(near);
+  near.on('error', () => far.destroy());
+  far.on('error', () => near.destroy());
+}).listen(from, () => console.log('ready'));
