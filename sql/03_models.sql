@@ -23,10 +23,17 @@ select
   v.remedy,
   v.warnings,
   v.size_bytes,
-  e.reason as not_native
+  e.reason as not_native,
+  case
+    when l.model_id is null then 'all, with inputs'
+    when l.sampling = 0 then 'none'
+    else case l.sampling when 1 then 'all' else trim_scale(round(100 * l.sampling::numeric, 6)) || ' %' end
+      || case when l.inputs then ', with inputs' else ', without inputs' end || coalesce(', by ' || array_to_string(l.key, ', '), '')
+  end as calls_kept
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
 left join pgscore_data.execution e using (version_id)
+left join pgscore_data.call_log l using (model_id)
 where v.state <> 'dropped';
 comment on view pgscore.models is 'Every version of every model: what it takes and gives, which aliases point at it, and why it was rejected if it was.';
 comment on column pgscore.models.model is 'Name of the model.';
@@ -47,13 +54,14 @@ comment on column pgscore.models.remedy is 'What to do about the reason.';
 comment on column pgscore.models.warnings is 'What the check noticed and accepted.';
 comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
 comment on column pgscore.models.not_native is 'Why it is not compiled to a function, where it is not.';
+comment on column pgscore.models.calls_kept is 'Which calls of the model that the service answers pgscore.online_predictions keeps, and the key of labels where log_calls() names it.';
 
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
 comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
 comment on column pgscore.audit.at is 'When it was done.';
 comment on column pgscore.audit.actor is 'The role that did it.';
-comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind, unbind, monitor, rebuild, set_alert or drop_alert.';
+comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind, unbind, log_calls, monitor, monitor_features, set_baseline, rebuild, set_alert or drop_alert.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';
@@ -80,7 +88,8 @@ as $$
     (12, 'size', pg_size_pretty(v.size_bytes)),
     (13, 'sha256', v.sha256),
     (14, 'deployed by', v.deployed_by::text),
-    (15, 'deployed at', v.deployed_at::text)
+    (15, 'deployed at', v.deployed_at::text),
+    (16, 'calls kept', v.calls_kept)
   ) as p (position, property, value)
   where p.value is not null order by p.position
 $$;

@@ -13,8 +13,8 @@ declare
   this_model record;
 begin
   select f.model_id, f.model_name into this_model from pgscore._find_version(new.model) f;
-  if new.sampling is null or not new.sampling between 0 and 1 then
-    raise exception 'sampling => % is not between 0 and 1', coalesce(new.sampling::text, 'NULL') using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
+  if not new.sampling between 0 and 1 then
+    raise exception 'sampling => % is not between 0 and 1', new.sampling using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
   end if;
   if cardinality(new.key) > 31 then
     raise exception 'key => names % columns, more than the 31 that a key may have', cardinality(new.key) using errcode = 'invalid_parameter_value', hint = 'Name the columns that labels are keyed by.';
@@ -22,11 +22,11 @@ begin
   if exists (select from unnest(new.key) k where coalesce(octet_length(k) not between 1 and 63, true)) then
     raise exception 'key => % is no list of columns', new.key using errcode = 'invalid_parameter_value', hint = 'Name the columns of the rows that identify what they are about: key => array[''customer_id'']; ''{}'' goes by the labels again.';
   end if;
-  insert into pgscore_data.call_log as l (model_id, sampling, inputs, key) values (this_model.model_id, new.sampling, coalesce(new.inputs, true), nullif(new.key, '{}'))
-  on conflict (model_id) do update set sampling = excluded.sampling, inputs = excluded.inputs, key = case when new.key is null then l.key else excluded.key end;
+  insert into pgscore_data.call_log as l (model_id, sampling, inputs, key) values (this_model.model_id, coalesce(new.sampling, 1), coalesce(new.inputs, true), nullif(new.key, '{}'))
+  on conflict (model_id) do update set sampling = coalesce(new.sampling, l.sampling), inputs = coalesce(new.inputs, l.inputs), key = case when new.key is null then l.key else excluded.key end;
   perform pgscore_data._create_online(e.version_id) from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model.model_id;
   insert into pgscore_data.audit (actor, action, model, detail)
-  values (new.requested_by, 'log_calls', this_model.model_name, jsonb_strip_nulls(jsonb_build_object('sampling', new.sampling, 'inputs', coalesce(new.inputs, true), 'key', new.key)));
+  values (new.requested_by, 'log_calls', this_model.model_name, jsonb_strip_nulls(jsonb_build_object('sampling', new.sampling, 'inputs', new.inputs, 'key', new.key)));
   return new;
 end
 $$;
@@ -36,9 +36,9 @@ create or replace trigger accept instead of insert on pgscore._call_log_request
 for each row execute function pgscore_data._accept_call_log();
 
 drop function if exists pgscore.log_calls(text, double precision, boolean);
-create or replace function pgscore.log_calls(model text, sampling double precision default 1, inputs boolean default true, key text[] default null) returns void
+create or replace function pgscore.log_calls(model text, sampling double precision default null, inputs boolean default null, key text[] default null) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._call_log_request (model, sampling, inputs, key) values ($1, $2, $3, $4) $$;
 comment on function pgscore.log_calls(text, double precision, boolean, text[]) is
-'Which of the online predictions of a model are kept in pgscore.online_predictions, and counted by the monitor: all of them with their inputs, until this says otherwise. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given.
-key: the columns of the rows by which labels find them, array[''customer_id''], where they are called otherwise than the key of set_labels() or of runs; left out, it stays as it is; ''{}'' goes by those again. Native predictions are made in the caller''s query and are not kept.';
+'Which of the online predictions of a model are kept in pgscore.online_predictions, and counted by the monitor: all of them with their inputs, until this says otherwise; pgscore.models has how it is. What is left out stays as it is. sampling: the share of calls, 0 for none.  inputs: whether with the features that were given.
+key: the columns of the rows by which labels find them, array[''customer_id''], where they are called otherwise than the key of set_labels() or of runs; ''{}'' goes by those again. Native predictions are made in the caller''s query and are not kept.';

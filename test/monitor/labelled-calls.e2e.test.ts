@@ -155,7 +155,7 @@ describe('calls of a model that is only ever asked online', () => {
     await callsCounted(superuser, 'some', 1);
     await ada.query(`select pgscore.log_calls('some', 0)`);
     await callEach('some', 'id = 2');
-    await ada.query(`select pgscore.log_calls('some')`);
+    await ada.query(`select pgscore.log_calls('some', 1)`);
     await callEach('some', 'id = 3');
     await alice.query('insert into some_truth values (1, 10), (2, 20), (3, 32)');
     await expectTotals(superuser, 'some', { predicted: 2, failed: 0, labeled: 2, mae: 1 });

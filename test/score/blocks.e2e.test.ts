@@ -145,7 +145,7 @@ test.each(['sum', 'nearest', 'kinds'])(
 test('of a call that is kept without its inputs none are shown', async () => {
   await ada.query(`select pgscore.log_calls('sum', inputs => false)`);
   await scored(alice, 'sum', 'blind');
-  await ada.query(`select pgscore.log_calls('sum')`);
+  await ada.query(`select pgscore.log_calls('sum', inputs => true)`);
   expect(await blocksOf('blind')).toHaveLength(3);
   const text = `select count(*) filter (where inputs is null)::int as without, count(score)::int as scores from pgscore.online_predictions where request_id = 'blind'`;
   expect((await alice.query(text)).rows).toEqual([{ without: ROWS, scores: ROWS }]);

