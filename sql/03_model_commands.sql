@@ -80,8 +80,6 @@ begin
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
-  perform pgscore_data._renew_score_calls();
-  perform pgscore_data._drop_functions(this_version);
   perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
 end
@@ -94,7 +92,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgscore_data.model m set name = new_name where m.model_id = this_model;
-  if exists (select from pgscore_data.binding b where b.model_id = this_model) then
+  if not exists (select from pgscore_data.binding b where b.model_id = this_model) then
+    perform pgscore_data._drop_unless_used(f.function::text) from pgscore_data._typed_functions(this_model, old_name) f where pgscore_data._may_name(f.function);
+  end if;
+  -- Of one that is bound no more, too: a table may use what is left.
+  if exists (select from pgscore_data.binding b where b.model_id = this_model) or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
     perform pgscore_data._rename_bound(this_model, old_name, new_name);
   end if;
   perform pgscore_data._renew_bindings(this_model);
@@ -149,11 +151,14 @@ begin
       perform pgscore._ready_version(new.model);
     end if;
   end if;
+  if new.model <> base and new.action not in ('promote', 'set_alias', 'drop_version') then
+    raise exception '% takes a whole model, not version %', new.action, new.model using errcode = 'invalid_parameter_value',
+      hint = format('Name the model: %L.', base) || case new.action when 'drop_model' then format(' Of one version: select pgscore.drop_version(%L);', new.model) else '' end;
+  end if;
   new.outcome := base;
   case new.action
     when 'promote' then
       perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-      perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
       perform pgscore_data._set_alias(version.version_id, 'champion');
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
@@ -164,13 +169,11 @@ begin
       end if;
       if new.argument = 'champion' then
         perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-        perform pgscore_data._refuse_kept_champion(this_model, version.version_id);
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'rollback' then
-      perform pgscore_data._refuse_kept_champion(this_model, null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);
       perform pgscore_data._renew_bindings(this_model);
     when 'drop_version' then

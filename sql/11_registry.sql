@@ -69,11 +69,18 @@ as $$
 declare
   published bigint;
   gone text[];
+  gone_versions int[];
   changed jsonb;
 begin
   delete from pgscore_data.registry_change;
   if not found then
     return null;
+  end if;
+  -- Not by who drops it: nobody else could write score() until that transaction ends.
+  gone_versions := array(select v.version_id from pgscore_data.version v where v.state = 'dropped' and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', v.version_id)) is not null);
+  if gone_versions <> '{}' then
+    perform pgscore_data._renew_score_calls();
+    perform pgscore_data._drop_functions(v) from unnest(gone_versions) v;
   end if;
   -- To the end of the transaction, which is what happens next, unless the caller has had constraints checked at once.
   lock table pgscore_data.revision in share row exclusive mode;
@@ -86,10 +93,6 @@ begin
     update pgscore_data.alias a set revision = published where a.revision is null returning a.model_name, a.alias, a.model_id
   )
   select coalesce(jsonb_object_agg(p.model_name, array[published, p.model_id]), '{}') into changed from pointed p where p.alias = 'champion';
-  -- Again, as an index may have been made since the champion was changed: what it keeps is of the one before.
-  perform pgscore_data._refuse_kept_champion(a.model_id, f.version_id)
-    from pgscore_data.former_alias f join pgscore_data.alias a on a.model_name = f.model_name and a.alias = f.alias
-   where f.until = published and f.alias = 'champion';
   gone := array(select g from unnest(gone) g where not exists (select from pgscore_data.alias a where a.model_name = g and a.alias = 'champion'));
   -- Any change of an operator has every session make its plans anew, also one that is being made: PostgreSQL does not for a function that was
   -- inlined before it was replaced. Any change of a constraint has it make the checks of domains anew. Sessions hear of both before the revision.

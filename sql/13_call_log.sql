@@ -13,6 +13,9 @@ declare
   this_model record;
 begin
   select f.model_id, f.model_name into this_model from pgscore._find_version(new.model) f;
+  if new.model <> this_model.model_name then
+    raise exception 'log_calls takes a whole model, not version %', new.model using errcode = 'invalid_parameter_value', hint = format('Name the model: %L.', this_model.model_name);
+  end if;
   if not new.sampling between 0 and 1 then
     raise exception 'sampling => % is not between 0 and 1', new.sampling using errcode = 'invalid_parameter_value', hint = '1 keeps every call, 0.01 one in a hundred, 0 none.';
   end if;

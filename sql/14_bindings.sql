@@ -97,13 +97,14 @@ begin
     result := was;
   end if;
   -- STABLE: a promotion makes it call another version, and no statement sees both: one that goes by another champion is given the score of
-  -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion.
+  -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion, but for what is not to be kept.
   perform pgscore_data._create_function(base, relation::text, result, 'sql', case when problem is not null or champion.native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
-      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then pgscore_models.%3$I($1) else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, pgscore_models._as_of()), $1)) end',
-          base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end)
+      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then %5$s else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, pgscore_models._as_of()), $1)) end',
+          base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end,
+          pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number))))
         else format('null::%s', result) end),
-    format('The champion of %s on a row of %s%s.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
+    format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
 end
 $$;
 comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regclass, text) is 'Points the typed function of the champion at its version, or, with a problem, at nothing.';
@@ -122,9 +123,6 @@ declare
   champion jsonb := (select v.signature from pgscore_data.alias a join pgscore_data.version v using (version_id) where a.model_id = b.model_id and a.alias = 'champion');
   problem text := case when champion is null then 'the model has no champion' else pgscore._binding_problem(relation, champion) end;
 begin
-  if b.released then
-    problem := coalesce(problem, pgscore_data._keeps_champion(b) || ' goes by the champion', case when pgscore_data._is_being_indexed(b) then 'an index of it was being made' end);
-  end if;
   if pgscore_data._may_use_type(relation) then
     begin
       perform pgscore_data._bind_versions(b, base, relation);
@@ -132,7 +130,8 @@ begin
     exception
       when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition or dependent_objects_still_exist then
         problem := coalesce(problem, sqlerrm);
-      when lock_not_available then
+      -- Of a function that was dropped meanwhile, PostgreSQL says that it is an error of its own.
+      when lock_not_available or internal_error then
         problem := coalesce(problem, 'another transaction was changing it or its functions');
     end;
   end if;
@@ -148,6 +147,21 @@ end
 $$;
 comment on function pgscore_data._settle_binding(pgscore_data.binding) is 'Creates the typed functions of a model for the rows of a table, or sets the binding aside where the table does not fit the champion.';
 
+create or replace function pgscore_data._lock_bound(relation regclass) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '500ms'
+as $$
+begin
+  insert into pgscore_data.bound_relation (relation) values (_lock_bound.relation) on conflict do nothing;
+  perform from pgscore_data.bound_relation b where b.relation = _lock_bound.relation for update;
+exception
+  when lock_not_available then
+    raise exception 'another transaction is changing the functions of the rows of %', relation using errcode = 'lock_not_available', hint = 'Ask again when it has ended.';
+end
+$$;
+comment on function pgscore_data._lock_bound(regclass) is 'To be called before the function of all models for the rows of a table is replaced: of two that replace one at once, one fails.';
+
 create or replace function pgscore_data._renew_score(relation regclass) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -159,10 +173,11 @@ declare
   general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($1, pgscore_models._texts($1), $3))';
   branches text;
 begin
-  if not pgscore_data._may_use_type(relation) then
+  if pgscore_data._may_use_type(relation) is not true then
     return;
   end if;
-  select string_agg(format('when $1 operator(pg_catalog.=) %s then pgscore_models.%I($3)', v.version_id, f.name), ' ' order by v.version_id) into branches
+  perform pgscore_data._lock_bound(relation);
+  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id, pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name))), ' ' order by v.version_id) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
@@ -187,6 +202,20 @@ end
 $$;
 comment on function pgscore_data._renew_score(regclass) is 'Makes score() on rows of a table go to the typed functions of the models that are bound to it and that it fits.';
 
+create or replace function pgscore_data._renew_score_unless_held(relation regclass) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_data._renew_score(relation);
+exception
+  when lock_not_available or serialization_failure or internal_error then
+    -- As it is, it sends a version that it does not know the general way.
+    null;
+end
+$$;
+comment on function pgscore_data._renew_score_unless_held(regclass) is 'Renews score() on rows of a table, or leaves it to whoever is at it.';
+
 create or replace function pgscore_data._renew_bindings(this_model int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -194,17 +223,13 @@ as $$
 declare
   b pgscore_data.binding;
 begin
-  for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by x.binding_id loop
+  -- In one order for all models, or two would wait for each other.
+  for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by pgscore_data._bound_relation(x) loop
     if pgscore_data._bound_relation(b) is null then
       perform pgscore_data._forget_binding(b.binding_id);
     else
       perform pgscore_data._settle_binding(b);
-      begin
-        perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
-      exception when lock_not_available then
-        -- As it is, it sends a version that it does not know the general way.
-        null;
-      end;
+      perform pgscore_data._renew_score_unless_held(pgscore_data._bound_relation(b));
     end if;
   end loop;
   perform pgscore_data._drop_leftovers();

@@ -19,6 +19,7 @@ create or replace function pgscore_data._drop_leftovers() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+  delete from pgscore_data.bound_relation b where not exists (select from pg_class c where c.oid = b.relation);
   select pgscore_data._drop_unless_used(p.oid::regprocedure::text)
     from pg_proc p
    where p.pronamespace = 'pgscore_models'::regnamespace and pgscore_data._may_name(p.oid)
@@ -105,19 +106,43 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   this regprocedure;
-  b pgscore_data.binding;
 begin
   for this in
     select f.function from pgscore_data._typed_functions(this_model, base) f where f.name = pgscore_data._version_function(base, number) and pgscore_data._may_name(f.function)
   loop
     execute format('drop function %s', this);
   end loop;
-  for b in select x.* from pgscore_data.binding x where x.model_id = this_model loop
-    perform pgscore_data._renew_score(pgscore_data._bound_relation(b));
-  end loop;
+  perform pgscore_data._renew_score(pgscore_data._bound_relation(x))
+    from (select y.* from pgscore_data.binding y where y.model_id = this_model order by pgscore_data._bound_relation(y)) x;
 end
 $$;
 comment on function pgscore_data._drop_bound_version(int, text, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
+
+drop function if exists pgscore_data._refuse_kept_champion(int, int), pgscore_data._keeps_champion(pgscore_data.binding);
+create or replace function pgscore_data._is_being_indexed(b pgscore_data.binding) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
+  select exists (
+    select from pg_locks l
+     where l.relation = pgscore_data._bound_relation(b) and l.database = (select d.oid from pg_database d where d.datname = current_database())
+       and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid())
+$$;
+comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is 'Whether somebody else makes an index of a bound table, which may go by a function of the model.';
+
+create or replace function pgscore_data._refuse_index_build(b pgscore_data.binding, base text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pgscore_data._is_being_indexed(b) then
+    raise exception 'an index of % is being made, which may go by a function of model "%"', pgscore_data._bound_relation(b), base using
+      errcode = 'object_in_use', hint = 'Ask again when its transaction has ended.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_index_build(pgscore_data.binding, text) is 'Raises while an index is made of a bound table: PostgreSQL locks no function that it goes by, and would have it without one.';
 
 create or replace function pgscore_data._unbind(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
@@ -125,12 +150,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   relation regclass := pgscore_data._bound_relation(b);
-  kept text := pgscore_data._keeps_champion(b);
 begin
   perform pgscore_data._refuse_index_build(b, base);
-  if kept is not null then
-    raise exception '% goes by the champion of model "%"', kept, base using errcode = 'dependent_objects_still_exist', hint = 'Drop it first: score() of a row of a table that is not bound can stand in no index and no stored column.';
-  end if;
   perform pgscore_data._forget_binding(b.binding_id);
   if relation is not null then
     perform pgscore_data._renew_score(relation);

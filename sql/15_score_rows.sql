@@ -12,7 +12,8 @@ language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_models._as_columns(array_agg(p.prediction order by x.n), route.class_labels)
-    from (select r, row_number() over () as n from unnest(rows) r) x
+    -- In one list: of rows of a table, a name of unnest() would be that of a column.
+    from (select unnest(rows) as r, generate_series(1, cardinality(rows)) as n) x
     cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, route.texts, x.r)) p
 $$;
 comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
@@ -92,7 +93,13 @@ begin
     raise exception 'score_rows() takes an array of rows, not of %', case when pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then left(rows[first]::text, 80) else pg_typeof(rows[first])::text end using errcode = 'datatype_mismatch',
       hint = 'Pass rows by the table''s name or alias: array(select c from customers c); or jsonb: array(select jsonb_build_object(''name'', value, …) from …).';
   end if;
-  missing := array_position(rows, null) - first + 1;
+  begin
+    missing := array_position(rows, null) - first + 1;
+  exception
+    when undefined_function then
+      -- Of a type without an equality, as json and rows with a column of it.
+      select min(x.n) into missing from (select unnest(rows) as e, generate_series(1, cardinality(rows)) as n) x where num_nulls(x.e) = 1;
+  end;
   if missing is null and pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then
     execute 'select min(x.n) from unnest($1) with ordinality x (row, n) where jsonb_typeof(to_jsonb(x.row)) = ''null''' into missing using rows;
   end if;

@@ -37,7 +37,13 @@ begin
     raise exception 'the key of model "%" has % columns (%), and none is NULL', new.model, cardinality(families), array_to_string(families, ', ') using
       errcode = 'invalid_parameter_value', hint = 'Pass one value a column, in the order of the predictions'' key: array[''a'', ''b''].';
   end if;
-  execute format('select array[%s]', (select string_agg(format('concat(%L::%s)', new.key[n], families[n]), ', ' order by n) from generate_subscripts(families, 1) n)) into canonical;
+  begin
+    execute format('select array[%s]', (select string_agg(format('concat(%L::%s)', new.key[n], families[n]), ', ' order by n) from generate_subscripts(families, 1) n)) into canonical;
+  exception
+    when data_exception then
+      raise exception 'the key of model "%" is (%), not (%)', new.model, array_to_string(families, ', '), array_to_string(new.key, ', ') using
+        errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'Pass the values as they stand in the key of the predictions.';
+  end;
   if (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
      else pgscore_data._class_of(new.label, family.class_labels, array(select pgscore_data._label_form(c) from unnest(family.class_labels) with ordinality as x (c, n) order by n)) is null end) then
     raise exception 'label "%" is none of model "%"', new.label, new.model using

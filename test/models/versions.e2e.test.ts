@@ -96,6 +96,22 @@ test('the two versions predict what their frameworks did, which differs', async 
   expect(Math.max(...differences.map(({ difference }) => difference))).toBeGreaterThan(1);
 });
 
+test.each([
+  `drop_model('air_time@2')`,
+  `rename_model('air_time@2', 'flight_time')`,
+  `rollback('air_time@2')`,
+  `grant_model('air_time@2', 'bob')`,
+  `revoke_model('air_time@challenger', 'bob')`,
+  `log_calls('air_time@2', 0)`,
+])('what is of a whole model is not done to one that is named by a version: %s', async (call) => {
+  const text = `select pgscore.${call}`;
+  expect(await refusal(ada, text)).toMatchObject({
+    code: '22023',
+    message: expect.stringMatching(/ takes a whole model, not version air_time@/),
+    hint: expect.stringContaining("Name the model: 'air_time'."),
+  });
+});
+
 test('what is in use is not dropped; what is not goes, and its predictions stay', async () => {
   expect((await refusal(ada, `select pgscore.drop_version('air_time@1')`)).code).toBe('2BP01');
   await ada.query(`select pgscore.drop_version('air_time@2')`);

@@ -169,7 +169,12 @@ describe('single labels', () => {
       message: 'label "late" is none of model "told"',
       hint: 'A regression takes a finite number.',
     });
-    expect(await refusal(alice, `select pgscore.record_label('told', 'x', '1')`)).toMatchObject({ code: '22P02' });
+    expect(await refusal(alice, `select pgscore.record_label('told', 'x', '1')`)).toMatchObject({
+      code: '22023',
+      message: 'the key of model "told" is (bigint), not (x)',
+      detail: 'invalid input syntax for type bigint: "x"',
+      hint: 'Pass the values as they stand in the key of the predictions.',
+    });
     expect(await refusal(alice, `select pgscore.record_label('told', array['1', '2'], '1')`)).toMatchObject({
       message: 'the key of model "told" has 1 columns (bigint), and none is NULL',
     });

@@ -132,6 +132,25 @@ describe('a model that is not bound and is called as the function of one that is
   });
 });
 
+test('what is left of a binding by the features alone is renamed with its model, and is never that of another', async () => {
+  await alice.query(`select pgscore.bind('sum', 'points')`);
+  await alice.query(
+    'create table kept (a float8, b float8, s float8 generated always as (pgscore_models.sum_v1(a, b)) stored)',
+  );
+  await alice.query('drop table points cascade');
+  await ada.query(`select pgscore.promote('sum@2'), pgscore.rename_model('sum', 'old')`);
+  await ada.query(`select pgscore.rename_model('risk', 'sum')`);
+  await deployBytes(ada, 'sum', weightedModel({ b: 'float32', a: 'float32' }));
+  await alice.query(`create table points as select 1::real as a, 2::real as b; select pgscore.bind('sum', 'points')`);
+  await alice.query('insert into kept values (1, 2)');
+  const made = 'select s, pgscore_models.old_v1(1, 2) as now from kept';
+  expect((await alice.query(made)).rows).toEqual([{ s: 21, now: 21 }]);
+  await alice.query('drop table kept, points cascade');
+  await ada.query(
+    `select pgscore.promote('sum@1'), pgscore.rename_model('sum', 'risk'), pgscore.rename_model('old', 'sum')`,
+  );
+});
+
 test('what is left of a binding by the features alone goes on with the grants of its model', async () => {
   await alice.query(`select pgscore.bind('sum', 'points')`);
   await alice.query('drop table points cascade');

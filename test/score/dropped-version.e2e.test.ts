@@ -11,7 +11,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 await startTestService(database);
-const ada = await database.client('ada');
+const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
 
 const KINDS = `score('kinds', '{"sepal_length": 5, "sepal_width": 3, "petal_length": 1, "petal_width": 0.2}'::jsonb)`;
 
@@ -50,6 +50,18 @@ test('so are blocks of many, with their labels', async () => {
   expect(before[0]).toMatchObject({ inputs: { sepal_width: 3 }, label: expect.any(String) });
   await ada.query(`select pgscore.drop_model('dropped')`);
   expect(await shown()).toEqual(before);
+});
+
+test('a version that is being dropped keeps no other from becoming ready', async () => {
+  await deployBytes(ada, 'second', weightedModel({ a: 'float32' }));
+  await deployBytes(ada, 'second', weightedModel({ a: 'float64' }));
+  const deployer = await database.client('ada');
+  await deployer.query(`begin; select pgscore.drop_version('second@2')`);
+  await deployBytes(ada, 'third', weightedModel({ a: 'float32' }));
+  await deployer.query('commit');
+  expect((await ada.query(`select score('third', '{"a": 3}'::jsonb) as score`)).rows).toEqual([{ score: 3 }]);
+  const left = `select count(*)::int as left from pgscore_data.version v join pg_proc p on p.proname = format('_v%s_online', v.version_id) where v.state = 'dropped'`;
+  expect((await superuser.query(left)).rows).toEqual([{ left: 0 }]);
 });
 
 test.each(['auto', 'online'])('a model that was dropped is not in the way of others, %s', async (execution) => {

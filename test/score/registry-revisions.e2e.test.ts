@@ -181,14 +181,14 @@ test('a name that a model had is not kept to by plans that were made before it l
   await expect(bob.query(query)).rejects.toThrow('model "brief" does not exist');
 });
 
-test('an index by a number is made, and used, in a transaction that has promoted, and in one that is older than a promotion', async () => {
+test('an index by a version is made, and used, in a transaction that has promoted, and in one that is older than a promotion', async () => {
   await superuser.query('grant usage on schema alice to ada; grant select on alice.bound to ada');
   await alice.query('begin isolation level repeatable read');
   await alice.query('select from loose');
   await promote('sum@2');
-  await alice.query(`create index by_number on bound (score('sum@1', bound))`);
+  await alice.query(`create index by_number on bound (pgscore_models.sum_v1(bound))`);
   await alice.query('set local enable_seqscan = off');
-  const plan = `explain (costs off) select from bound p where score('sum@1', p) = 1`;
+  const plan = `explain (costs off) select from bound p where pgscore_models.sum_v1(p) = 1`;
   expect(JSON.stringify((await alice.query(plan)).rows)).toContain('by_number');
   await alice.query('commit');
   await carol.query('begin');

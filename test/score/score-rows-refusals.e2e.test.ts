@@ -13,6 +13,7 @@ const [ada, alice] = await Promise.all([database.client('ada'), database.client(
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
   await alice.query('create table rows as select n as id, n as a, 1 as b from generate_series(1, 2900) n');
+  await alice.query('create table withs as select id, a, b, to_json(id) as more from rows');
   await alice.query('create table texts as select id, a, b, repeat(md5(id::text), 100) as long from rows');
 });
 
@@ -74,6 +75,8 @@ describe.each(['native', 'online'] as const)('an error of score_rows() answered 
     ['numbers', 'array[1, 2]', '42804', 'score_rows() takes an array of rows, not of integer'],
     ['numbers, the first NULL', 'array[null, 2]', '42804', 'score_rows() takes an array of rows, not of integer'],
     ['JSON of which one is null', `array['{"a": 1, "b": 2}', 'null']::jsonb[]`, '22004', 'row 2 of the array is NULL'],
+    ['json, of which one is NULL', `array['{"a": 1, "b": 2}', null]::json[]`, '22004', 'row 2 of the array is NULL'],
+    ['rows with json, the only one NULL', 'array[null::withs]', '22004', 'row 1 of the array is NULL'],
     ['texts', `array['{"a": 1, "b": 2}']`, '42804', 'score_rows() takes an array of rows, not of text'],
     ['JSON that is no row', `array['[1]'::jsonb]`, '42804', 'score_rows() takes an array of rows, not of [1]'],
   ])('says what it takes, where it is given an array of %s', async (_, array, code, message) => {

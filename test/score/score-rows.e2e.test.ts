@@ -143,6 +143,20 @@ describe('rows that are longer than the service takes a thousand of', () => {
   });
 });
 
+test.each([
+  ['jsonb', `'{"a": 100, "b": 100}'::jsonb`],
+  ['int', '7'],
+])('score_rows() takes the row, not a column of it that is called as what is inside, of %s', async (_, value) => {
+  const create = `create table inside as select 1::real as a, 2::real as b, ${value} as r, ${value} as e, ${value} as x, ${value} as n, ${value} as rows, ${value} as version_id, 'c'::char(3) as c`;
+  await alice.query(create);
+  for (const way of ['native', 'online']) {
+    await alice.query("select set_config('pgscore.execution', $1, false)", [way]);
+    const text = `select s.score from pgscore.score_rows('sum', array(select i from inside i)) s`;
+    expect((await alice.query(text)).rows).toEqual([{ score: 21 }]);
+  }
+  await alice.query('reset pgscore.execution; drop table inside');
+});
+
 test('score_rows() reads a feature by any name, and that of a column called x', async () => {
   await deployBytes(ada, 'named', weightedModel({ x: 'float32', 'Of "It"': 'string', r: 'float32' }));
   await alice.query(

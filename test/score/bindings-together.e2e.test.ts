@@ -1,0 +1,95 @@
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice, another] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+  database.client('alice'),
+]);
+
+beforeAll(async () => {
+  for (const name of ['sum', 'total', 'third']) {
+    await deployBytes(ada, name, weightedModel({ a: 'float32', b: 'float32' }));
+    await deployBytes(ada, name, weightedModel({ b: 'float32', a: 'float32' }));
+    await deployBytes(ada, name, weightedModel({ a: 'float32' }));
+    await ada.query('select pgscore.promote($1)', [`${name}@1`]);
+  }
+  await superuser.query('grant usage on schema alice to pgscore_owner');
+});
+
+beforeEach(async () => {
+  await alice.query('create table points as select 1::real as a, 2::real as b');
+});
+
+afterEach(async () => {
+  await alice.query('rollback');
+  await alice.query('drop table if exists points cascade');
+  for (const name of ['sum', 'total', 'third']) await ada.query('select pgscore.promote($1)', [`${name}@1`]);
+});
+
+/** Resolves when a session waits for a lock of another, or when it has ended without. */
+async function waitsFor(work: Promise<unknown>): Promise<void> {
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+  };
+  work.then(end, end);
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await waitFor(async () => ended || (await superuser.query(waiting)).rows.length > 0);
+}
+
+async function scores(): Promise<unknown[]> {
+  const { rows } = await alice.query(`select score('sum', p) as sum, score('total', p) as total from points p`);
+  return rows;
+}
+
+test('two models that are bound to one table at once are both bound', async () => {
+  await alice.query(`begin; select pgscore.bind('sum', 'points')`);
+  const second = another.query(`select pgscore.bind('total', 'points')`);
+  await waitsFor(second);
+  await alice.query('commit');
+  await second;
+  expect(await scores()).toEqual([{ sum: 21, total: 21 }]);
+  const text = `explain (verbose, costs off) select score('sum', p), score('total', p) from points p`;
+  const plan = JSON.stringify((await alice.query(text)).rows);
+  expect(plan).not.toContain('_score');
+});
+
+test('a bind that is left open holds up no promotion of another model that the table is bound to, and nothing for longer than a moment', async () => {
+  await alice.query(`select pgscore.bind('sum', 'points'), pgscore.bind('total', 'points')`);
+  await alice.query(`begin; select pgscore.bind('third', 'points')`);
+  await ada.query(`select pgscore.promote('sum@2'), pgscore.set_alias('total@2', 'challenger')`);
+  const held = {
+    code: '55P03',
+    message: 'another transaction is changing the functions of the rows of alice.points',
+    hint: 'Ask again when it has ended.',
+  };
+  expect(await refusal(another, `select pgscore.unbind('total', 'points')`)).toMatchObject(held);
+  expect(await refusal(ada, `select pgscore.drop_version('sum@3')`)).toMatchObject(held);
+  await alice.query('commit');
+  expect(await scores()).toEqual([{ sum: 12, total: 21 }]);
+  expect((await alice.query('select from pgscore.bindings where problem is not null')).rows).toEqual([]);
+});
+
+test.each([
+  ['a bind', `select pgscore.bind('third', 'points')`, [{ sum: 12, total: 21 }]],
+  ['the end of the table', 'drop table points cascade', undefined],
+])('%s that is committed while a promotion comes to the table does not fail that', async (_, change, scored) => {
+  await alice.query(`select pgscore.bind('sum', 'points'), pgscore.bind('total', 'points')`);
+  await alice.query('begin');
+  await alice.query(change);
+  const promotion = ada.query(`select pgscore.promote('sum@2')`);
+  await waitsFor(promotion);
+  await alice.query('commit');
+  await promotion;
+  if (scored !== undefined) expect(await scores()).toEqual(scored);
+});
