@@ -3,4 +3,4 @@
 create table pgscore_data.bound_relation (
   relation oid primary key
 );
-comment on table pgscore_data.bound_relation is 'Tables to which a model was bound: whoever writes the function of all models for the rows of one has its row locked. A dropped table is forgotten with the next change of a binding.';
+comment on table pgscore_data.bound_relation is 'Tables to which a model was bound: whoever writes the function of all models for the rows of one has its row locked. That of a dropped table stays.';

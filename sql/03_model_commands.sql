@@ -77,6 +77,14 @@ begin
     raise exception 'version "%" is in use by a run that has not ended', model_and_number using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
+  -- These go with the transaction's end, which is too late to refuse it.
+  select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ') into used
+    from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
+   where p.pronamespace = 'pgscore_models'::regnamespace and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'));
+  if used is not null then
+    raise exception 'version "%" is in use by %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'Drop these first: they call functions of pgscore that are for score() alone.';
+  end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
@@ -98,6 +106,9 @@ begin
   -- Of one that is bound no more, too: a table may use what is left.
   if exists (select from pgscore_data.binding b where b.model_id = this_model) or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
     perform pgscore_data._rename_bound(this_model, old_name, new_name);
+    -- Before others see it: what is written there goes by the names.
+    perform pgscore_data._renew_score(pgscore_data._bound_relation(x))
+      from (select b.* from pgscore_data.binding b where b.model_id = this_model order by pgscore_data._bound_relation(b)) x;
   end if;
   perform pgscore_data._renew_bindings(this_model);
   update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)

@@ -76,7 +76,7 @@ begin
   if not found then
     return null;
   end if;
-  -- Not by who drops it: nobody else could write score() until that transaction ends.
+  -- Not at once: nobody else could write score() until that transaction ends.
   gone_versions := array(select v.version_id from pgscore_data.version v where v.state = 'dropped' and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', v.version_id)) is not null);
   if gone_versions <> '{}' then
     perform pgscore_data._renew_score_calls();

@@ -103,7 +103,7 @@ declare
   remedy text;
 begin
   perform pgscore_data._unbind(this, base);
-exception when insufficient_privilege or dependent_objects_still_exist or object_in_use then
+exception when insufficient_privilege or dependent_objects_still_exist or object_in_use or lock_not_available then
   if owned then
     get stacked diagnostics details = pg_exception_detail, remedy = pg_exception_hint;
     -- PostgreSQL's own is about a command that is not hers.

@@ -153,8 +153,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '500ms'
 as $$
 begin
-  insert into pgscore_data.bound_relation (relation) values (_lock_bound.relation) on conflict do nothing;
-  perform from pgscore_data.bound_relation b where b.relation = _lock_bound.relation for update;
+  -- Changed, so that a transaction with a snapshot from before fails, which would not see all that is bound.
+  insert into pgscore_data.bound_relation as b (relation) values (_lock_bound.relation) on conflict on constraint bound_relation_pkey do update set relation = excluded.relation;
 exception
   when lock_not_available then
     raise exception 'another transaction is changing the functions of the rows of %', relation using errcode = 'lock_not_available', hint = 'Ask again when it has ended.';
@@ -169,7 +169,7 @@ set check_function_bodies = off
 set lock_timeout = '500ms'
 as $$
 declare
-  function text := format('pgscore_models._score(int, name, %s)', relation);
+  function text;
   general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($1, pgscore_models._texts($1), $3))';
   branches text;
 begin
@@ -177,6 +177,11 @@ begin
     return;
   end if;
   perform pgscore_data._lock_bound(relation);
+  -- It may have been dropped meanwhile.
+  if not exists (select from pg_class c where c.oid = relation) then
+    return;
+  end if;
+  function := format('pgscore_models._score(int, name, %s)', relation);
   select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id, pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name))), ' ' order by v.version_id) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)

@@ -111,6 +111,22 @@ set search_path = pg_catalog, pg_temp
 as $$ select format('case when pg_catalog.now() is not null then %s end', call) $$;
 comment on function pgscore_data._not_to_be_kept(text) is 'The SQL of a call that PostgreSQL takes into no index and no generated column, at 0.01 µs a row.';
 
+create or replace function pgscore_data._refuse_kept(function regprocedure) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kept text := (select string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') from pg_depend d left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
+                 where d.refclassid = 'pg_proc'::regclass and d.refobjid = function and (i.indexrelid is not null or d.classid = 'pg_attrdef'::regclass));
+begin
+  if kept is not null then
+    raise exception '% keeps scores by the texts of an enum, which may be renamed', kept using errcode = 'dependent_objects_still_exist',
+      hint = 'Drop it and bind again; an index can go by the features instead, with a column that is a text.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_kept(regprocedure) is 'Raises where an index or a column keeps what a function gives that can be kept no more.';
+
 create or replace function pgscore_data._bind_version(e pgscore_data.execution, name name, relation regclass, columns jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -130,6 +146,7 @@ begin
   if e.native and exists (select from jsonb_array_elements(columns) c join pg_attribute a on a.attrelid = relation and a.attname = c ->> 'name' where pgscore_models._is_enum(a.atttypid)) then
     kind := 'stable parallel safe cost 2000';
     body := pgscore_data._not_to_be_kept(body);
+    perform pgscore_data._refuse_kept(to_regprocedure(format('pgscore_models.%I(%s)', name, relation)));
   end if;
   perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,

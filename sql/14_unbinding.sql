@@ -19,7 +19,6 @@ create or replace function pgscore_data._drop_leftovers() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  delete from pgscore_data.bound_relation b where not exists (select from pg_class c where c.oid = b.relation);
   select pgscore_data._drop_unless_used(p.oid::regprocedure::text)
     from pg_proc p
    where p.pronamespace = 'pgscore_models'::regnamespace and pgscore_data._may_name(p.oid)

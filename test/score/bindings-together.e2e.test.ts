@@ -75,9 +75,43 @@ test('a bind that is left open holds up no promotion of another model that the t
   };
   expect(await refusal(another, `select pgscore.unbind('total', 'points')`)).toMatchObject(held);
   expect(await refusal(ada, `select pgscore.drop_version('sum@3')`)).toMatchObject(held);
+  expect(await refusal(ada, `select pgscore.rename_model('sum', 'plus')`)).toMatchObject(held);
   await alice.query('commit');
   expect(await scores()).toEqual([{ sum: 12, total: 21 }]);
   expect((await alice.query('select from pgscore.bindings where problem is not null')).rows).toEqual([]);
+});
+
+test('a deployer is not kept from unbinding by one that is left open: the table has no say any more', async () => {
+  await alice.query(`select pgscore.bind('sum', 'points')`);
+  await alice.query(`begin; select pgscore.bind('third', 'points')`);
+  await ada.query(`select pgscore.unbind('sum', relation) from pgscore.bindings`);
+  await alice.query('commit; alter table points drop column b');
+  await ada.query(`select pgscore.promote('sum@2')`);
+});
+
+test.each([
+  ['a promotion', `select pgscore.promote('total@2')`, undefined],
+  ['a bind', `select pgscore.bind('third', 'points')`, '40001'],
+])('%s in a transaction that is older than a change leaves score() as that made it', async (_, change, code) => {
+  await alice.query(`select pgscore.bind('sum', 'points'), pgscore.bind('total', 'points')`);
+  const older = code === undefined ? ada : another;
+  await older.query('begin isolation level repeatable read; select count(*) from pgscore.models');
+  const deployer = await database.client('ada');
+  await deployer.query(`select pgscore.rename_model('sum', 'plus')`);
+  if (code === undefined) await older.query(change);
+  else expect((await refusal(older, change)).code).toBe(code);
+  await older.query('commit');
+  const text = `select score('plus', p) as plus, score('total', p) as total from points p`;
+  expect((await alice.query(text)).rows).toEqual([{ plus: 21, total: code === undefined ? 12 : 21 }]);
+  await deployer.query(`select pgscore.rename_model('plus', 'sum')`);
+});
+
+test('promotions of two models hold up each other as little where a table that was bound is gone', async () => {
+  await alice.query(`create table gone (like points); select pgscore.bind('third', 'gone'); drop table gone cascade`);
+  await ada.query(`begin; select pgscore.promote('sum@2')`);
+  const deployer = await database.client('ada');
+  await deployer.query(`set statement_timeout = '10s'; select pgscore.promote('total@2')`);
+  await ada.query('rollback');
 });
 
 test.each([

@@ -64,6 +64,20 @@ test('a version that is being dropped keeps no other from becoming ready', async
   expect((await superuser.query(left)).rows).toEqual([{ left: 0 }]);
 });
 
+test('a version whose functions somebody calls by their own names is not dropped, and names who', async () => {
+  await deployBytes(ada, 'called', weightedModel({ a: 'float32' }));
+  await deployBytes(ada, 'called', weightedModel({ a: 'float64' }));
+  const { rows } = await superuser.query<{ id: number }>('select max(version_id) as id from pgscore_data.version');
+  const create = `create view spy as select pgscore_models._v${rows[0]?.id}_json('{"a": 1}') as score`;
+  await ada.query(create);
+  expect(await refusal(ada, `select pgscore.drop_version('called@2')`)).toMatchObject({
+    code: '2BP01',
+    message: expect.stringMatching(/^version "called@2" is in use by rule _RETURN on view (ada\.)?spy$/),
+    hint: expect.stringContaining('Drop these first'),
+  });
+  await ada.query(`drop view spy; select pgscore.drop_version('called@2')`);
+});
+
 test.each(['auto', 'online'])('a model that was dropped is not in the way of others, %s', async (execution) => {
   // What a session has prepared before is none the wiser.
   const alice = await database.client('alice');
