@@ -14,8 +14,12 @@ const links: Link[] = [];
 
 afterAll(() => Promise.all(links.map((link) => link.close())));
 
-function newLink(applicationName: string): Link {
-  const link = new Link({ url: proxy.url(database.url()), applicationName, patienceMs: 500 });
+function newLink(applicationName: string, patienceMs?: number): Link {
+  const link = new Link({
+    url: proxy.url(database.url()),
+    applicationName,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  });
   links.push(link);
   return link;
 }
@@ -44,7 +48,7 @@ test('the late end of a connection does not take its successor along', async () 
 });
 
 test('a server that gives no answer is given up, and the next user connects anew', async () => {
-  const link = newLink('silent');
+  const link = newLink('silent', 2000);
   const first = await link.use(pidOf);
   expect(proxy.blackhole('silent')).toBe(1);
   await expect(link.use(pidOf)).rejects.toThrow('Query read timeout');

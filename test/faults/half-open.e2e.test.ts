@@ -43,7 +43,7 @@ test('a half-open LISTEN connection is noticed and replaced; polling goes on mea
   expect(proxy.blackhole('pgscore listen')).toBe(1);
   expect(await scoreTable(alice, 'trees', 'small')).toMatchObject({ state: 'done', rows_done: '100', attempt: 1 });
   await waitFor(async () => !(await listening()), { timeout: PATIENCE_MS, message: 'the silence to be noticed' });
-  expect(performance.now() - cut).toBeLessThan(HALF_OPEN_MS + 1000);
+  expect(performance.now() - cut).toBeLessThan(HALF_OPEN_MS + 10_000);
   await waitFor(listening, { message: 'the service to listen again' });
 });
 

@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployTrees, LONG, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -17,7 +17,7 @@ await createSource(alice, 'big', LONG);
 await createSource(bob, 'big', LONG);
 
 test('a publication outlasts its lease while somebody holds its target', async () => {
-  await createSource(alice, 'small', 10);
+  await createSource(alice, 'small', ONE_BATCH);
   await scoreTable(alice, 'trees', 'small');
   const keeper = await database.client();
   await keeper.query('begin');
@@ -35,7 +35,7 @@ test('a publication outlasts its lease while somebody holds its target', async (
   );
   await keeper.query('rollback');
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
-  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 10 }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: ONE_BATCH }] });
 });
 
 test('somebody who asks for the end of her run and does not commit holds up nothing, not even that run', async () => {

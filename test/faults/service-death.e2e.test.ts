@@ -7,7 +7,7 @@ import { submitDeploy } from '../support/deploy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployTrees, LARGE, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const LEASE_AND_POLL_MS = 1000 * (Number(PACE.PGSCORE_LEASE) + Number(PACE.PGSCORE_POLL));
@@ -138,7 +138,7 @@ test('a service that was stopped past its lease goes on with what nobody took ov
 });
 
 test('a run whose publication is on its way to the server when its service is stopped is published all the same', async () => {
-  await createSource(alice, 'small', 10);
+  await createSource(alice, 'small', ONE_BATCH);
   await scoreTable(alice, 'trees', 'small');
   const blocker = await database.client();
   await blocker.query('begin');
@@ -152,7 +152,7 @@ test('a run whose publication is on its way to the server when its service is st
   survivor = await startTestService(database, PACE);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
   for (const pid of pids) process.kill(pid, 'SIGCONT');
-  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 10 }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: ONE_BATCH }] });
   expect(await zombie.stop()).toBe(0);
 });
 

@@ -119,7 +119,7 @@ test('a run is given back as often as services stop', async () => {
 });
 
 test('shards of a run that goes on elsewhere are given back, too', async () => {
-  const settings = { ...PACE, PGSCORE_GRACE: '0', PGSCORE_BATCH_ROWS: '8' };
+  const settings = { ...PACE, PGSCORE_GRACE: '0' };
   const services = await Promise.all([1, 2].map(() => startTestService(database, settings)));
   const run = await submitRun(alice, 'trees', 'big');
   await midRun(superuser, run);

@@ -30,7 +30,7 @@ const database = await cloneDatabase();
 const proxy = await startProxy(database.url());
 const superuser = await database.client();
 const endless = await addVersion(superuser, 'endless', hostileBytes('endless_loop.onnx'), ENDLESS);
-const QUICK = { PGSCORE_GATEWAY_TIMEOUT: '1', PGSCORE_SCORERS: '1', PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' };
+const QUICK = { PGSCORE_GATEWAY_TIMEOUT: '5', PGSCORE_SCORERS: '1', PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' };
 const service = await startTestService(database, QUICK);
 await deployBytes(await database.client('ada'), 'sums', weightedModel({ x: 'float64' }));
 const sums = await versionIdOf(superuser, 'sums@1');
@@ -90,7 +90,9 @@ describe('a gateway that', () => {
     client.send(queryPacket('ping'));
     await client.ended();
     expect(await score(await successor(service, before))).toEqual([['2.5', null, null]]);
-    expect(service.log()).toMatch(/the gateway was silent for \d s and is killed/);
+    await waitFor(() => /the gateway was silent for \d+ s and is killed/.test(service.log()), {
+      message: 'the log of it',
+    });
   });
 
   test('has a model whose first run never ends lives on, answers others, and leaves it alone after the second time', async () => {
@@ -127,7 +129,7 @@ describe('a gateway that', () => {
     client.send(queryPacket(request(sums, { x: 1 })));
     await waitFor(async () => {
       const { rows } = await superuser.query(
-        "select from pg_stat_activity where application_name = 'pgscore gateway models' and wait_event_type = 'Lock'",
+        "select from pg_stat_activity where datname = current_database() and application_name = 'pgscore gateway models' and wait_event_type = 'Lock'",
       );
       return rows.length > 0;
     });

@@ -48,7 +48,8 @@ async function turnGreedy(): Promise<void> {
 async function loot(): Promise<unknown[]> {
   const taken = await superuser.query('select * from mallory.loot');
   const settings = await superuser.query(
-    "select from pg_db_role_setting s join pg_roles r on r.oid = s.setrole where r.rolname = 'pgscore_reader'",
+    `select from pg_db_role_setting s join pg_roles r on r.oid = s.setrole
+      where r.rolname = 'pgscore_reader' and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))`,
   );
   return [...taken.rows, ...settings.rows];
 }

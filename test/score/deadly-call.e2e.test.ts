@@ -67,8 +67,13 @@ describe.each(['score', 'predict'])('%s() of a row that hangs in its model', (na
 
   test('is not sent again where its gateway dies after more than a second', async () => {
     await alice.query('set pgscore.deadline = 20000');
-    const began = performance.now();
+    const { rows } = await alice.query<{ pid: number }>('select pg_backend_pid() as pid');
     const refused = refusal(alice, call, [`${model}@1`, ROW]);
+    const waiting = `select from pg_stat_activity where pid = $1 and state = 'active' and wait_event_type = 'Extension'`;
+    await waitFor(async () => (await superuser.query(waiting, [rows[0]?.pid])).rows.length > 0, {
+      message: 'the call to wait for its answer',
+    });
+    const began = performance.now();
     await waitFor(async () => performance.now() - began > 1200, { message: 'more than a second' });
     for (const pid of await gateways()) process.kill(pid, 'SIGKILL');
     expect(await refused).toMatchObject({

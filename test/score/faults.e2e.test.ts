@@ -200,8 +200,8 @@ async function timedOut(client: Client): Promise<number> {
 describe('a call that takes too long', () => {
   test('ends by pgscore.deadline, which the gateway keeps', async () => {
     await alice.query('set pgscore.deadline = 200');
-    const began = performance.now();
     const { call, release } = await waitingCall(alice);
+    const began = performance.now();
     expect(await call).toMatchObject({
       code: '57014',
       message: expect.stringContaining('deadline of 200 ms'),

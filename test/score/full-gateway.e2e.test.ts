@@ -86,6 +86,7 @@ test('a session that the gateway has no room for is refused with 53300, others g
     });
   }
   for (const [n, client] of sessions.entries()) expect(await score(client, n)).toBe(n + 20);
+  await waitFor(async () => (await metric('pgscore_gateway_connections')) === SESSIONS, { message: 'a full gateway' });
   await sessions[0]!.end();
   await waitFor(async () => (await metric('pgscore_gateway_connections')) < SESSIONS, { message: 'room' });
   expect(await score(late)).toBe(21);

@@ -117,11 +117,9 @@ describe('who knows the password of the gateway', () => {
     await ada.query(`select pgscore.grant_model('sum', 'bob')`);
     await waitFor(async () => (await askedDirectly('alice')) === '42501', {
       message: 'the revoke to reach the gateway',
-      timeout: 2000,
     });
     await waitFor(async () => (await askedDirectly('bob')) === '21', {
       message: 'the grant to reach the gateway',
-      timeout: 2000,
     });
     await ada.query(`select pgscore.grant_model('sum', 'pgscore_user')`);
   });

@@ -8,6 +8,7 @@ import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const PASSWORD = 'canary-of-the-gateway';
@@ -54,7 +55,7 @@ test('who takes the port of the gateway and asks for its password is not told it
   await takeThePort();
   await alice.query('set pgscore.execution = online; set pgscore.deadline = 1000; set statement_timeout = 5000');
   const refused = await refusal(alice, `select score('sum', '{"a": 3}')`);
-  expect(told).toContain('pgscore');
+  await waitFor(() => told.includes('pgscore'), { message: 'the impostor to be told the name' });
   if ((await serverVersionOf(superuser)) < 160_000) return;
   expect(told).not.toContain(PASSWORD);
   expect(refused).toMatchObject({ code: '08001', message: 'the service does not answer' });

@@ -12,7 +12,7 @@ import { gatewayOf } from '../gateway/online.ts';
 const SCORE = `select score('sum', '{"a": 3}') as score`;
 const ANSWER = [{ score: 3 }];
 /** Three to four seconds until TCP gives the connection up, three more for a new one. */
-const MOST_MS = 9000;
+const MOST_MS = 15_000;
 
 const database = await cloneDatabase();
 const service = await startTestService(database, { PGSCORE_GATEWAY_TIMEOUT: '60' });

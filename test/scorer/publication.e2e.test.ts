@@ -37,7 +37,7 @@ test('a target that changed between the claim of a run and its publication is ta
   await waitFor(
     async () => {
       const { rowCount } = await holder.query(
-        "select from pg_stat_activity where application_name = 'pgscore scorer' and wait_event_type = 'Lock'",
+        "select from pg_stat_activity where datname = current_database() and application_name = 'pgscore scorer' and wait_event_type = 'Lock'",
       );
       return rowCount === 1;
     },

@@ -76,7 +76,7 @@ async function submitHeld(held: string, others: readonly string[]): Promise<stri
   await waitFor(
     async () => {
       const { rowCount } = await superuser.query(
-        "select from pg_stat_activity where application_name = 'pgscore scorer' and wait_event_type = 'Lock'",
+        "select from pg_stat_activity where datname = current_database() and application_name = 'pgscore scorer' and wait_event_type = 'Lock'",
       );
       return rowCount === 1;
     },

@@ -84,11 +84,13 @@ test('the statements of its sessions hold none either', async () => {
   await superuser.query('select pg_advisory_lock(5)');
   const run = await submitRun(bob, 'texts', 'gated', { key: 'id' });
   await waitFor(async () => {
-    const { rows } = await superuser.query(`select from pg_locks where locktype = 'advisory' and not granted`);
+    const { rows } =
+      await superuser.query(`select from pg_locks where locktype = 'advisory' and objid = 5 and not granted
+        and database = (select oid from pg_database where datname = current_database())`);
     return rows.length > 0;
   });
   const { rows } = await superuser.query<{ query: string }>(
-    `select query from pg_stat_activity where usename in ('pgscore_service', 'pgscore_reader')`,
+    `select query from pg_stat_activity where datname = current_database() and usename in ('pgscore_service', 'pgscore_reader')`,
   );
   await superuser.query('select pg_advisory_unlock(5)');
   expect(rows.length).toBeGreaterThan(3);

@@ -65,7 +65,9 @@ test('the latest goes by the snapshot: an older one that ends later does not rep
   await superuser.query('select pg_advisory_lock(7)');
   const older = await submitRun(alice, 'same', 'slow', { key: 'id', target: 'ordered' });
   await waitFor(async () => {
-    const { rows } = await superuser.query(`select from pg_locks where locktype = 'advisory' and not granted`);
+    const { rows } =
+      await superuser.query(`select from pg_locks where locktype = 'advisory' and objid = 7 and not granted
+        and database = (select oid from pg_database where datname = current_database())`);
     return rows.length > 0;
   });
   await fill(4);

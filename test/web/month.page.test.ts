@@ -122,7 +122,7 @@ async function show(hash: string): Promise<void> {
     await slider.waitFor();
     await slider.press('ArrowRight');
     await slider.press('ArrowRight');
-    expect(page.url()).toContain('threshold=0.62');
+    await page.waitForURL(/threshold=0\.62/);
     const [counted] = await rowsOf<Record<'hits' | 'misses' | 'alarms' | 'passes', string>>(
       `select count(*) filter (where score > 0.62 and actual = 'yes') as hits, count(*) filter (where score <= 0.62 and actual = 'yes') as misses,
               count(*) filter (where score > 0.62 and actual = 'no') as alarms, count(*) filter (where score <= 0.62 and actual = 'no') as passes

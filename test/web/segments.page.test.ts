@@ -87,7 +87,9 @@ const service = await startTestService(database);
     expect(facts).toContain('split');
     await opened.page.locator('#performance summary').click();
     expect((await numbersIn(opened.page, 'performance')).length).toBe(3);
+    await opened.page.locator('#label-age tbody tr').first().waitFor();
     expect(await opened.page.locator('#label-age tbody tr').count()).toBe(3);
+    await opened.page.locator('#threshold .cell strong').first().waitFor();
     expect(await opened.page.locator('#threshold .cell strong').allTextContents()).not.toContain('0');
   });
 
