@@ -102,7 +102,7 @@ begin
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
       case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then %5$s else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, pgscore_models._as_of()), $1)) end',
           base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end,
-          pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number))))
+          pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)), result))
         else format('null::%s', result) end),
     format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
 end
@@ -182,7 +182,7 @@ begin
     return;
   end if;
   function := format('pgscore_models._score(int, name, %s)', relation);
-  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id, pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name))), ' ' order by v.version_id) into branches
+  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id, pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name), 'double precision')), ' ' order by v.version_id) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
