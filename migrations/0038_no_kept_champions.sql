@@ -5,7 +5,11 @@ do $$
 declare
   kept text;
 begin
-  with changing as (
+  with recursive enums as (
+    select t.oid from pg_type t where t.typtype = 'e'
+    union all
+    select t.oid from pg_type t join enums e on t.typbasetype = e.oid
+  ), changing as (
     select p.oid from pg_proc p where p.proname = 'score' and p.proowner = 'pgscore_owner'::regrole
     union all
     select p.oid
@@ -14,8 +18,7 @@ begin
      where p.pronamespace = 'pgscore_models'::regnamespace and p.pronargs = 1 and not starts_with(p.proname, '_')
        -- The body of a version's calls what was compiled of it, _v<id>; that of a champion calls the function of a version.
        and (p.prosrc !~ '[."]_v[0-9]'
-         or exists (select from pg_attribute a join pg_type c on c.oid = a.atttypid left join pg_type base on base.oid = c.typbasetype
-                     where a.attrelid = t.typrelid and 'e' in (c.typtype, base.typtype) and position(format('_text_column($1.%I,', a.attname) in p.prosrc) > 0))
+         or exists (select from pg_attribute a join enums e on e.oid = a.atttypid where a.attrelid = t.typrelid and position(format('$1.%I', a.attname) in p.prosrc) > 0))
   )
   select string_agg(distinct case when a.attname is not null then format('column %I of %s', a.attname, a.attrelid::regclass)
                                   else format(case when i.indexrelid is null then 'partition key of %s' else 'index %s' end, d.objid::regclass) end, ', ') into kept

@@ -146,6 +146,12 @@ end
 $$;
 comment on function pgscore_data._drop_model(int, text) is 'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
 
+create or replace function pgscore_data._outdate_snapshots(this_model int) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$ update pgscore_data.model m set created_by = m.created_by where m.model_id = this_model $$;
+comment on function pgscore_data._outdate_snapshots(int) is 'Has commands on the model fail in transactions whose snapshot is from before, and does not show what is dropped, bound or unbound here: they would make its functions as they were.';
+
 create or replace function pgscore_data._execute_command() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -156,6 +162,9 @@ declare
   version record;
 begin
   select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
+  if new.action in ('drop_version', 'drop_model') then
+    perform pgscore_data._outdate_snapshots(this_model);
+  end if;
   if new.action in ('promote', 'set_alias', 'drop_version') or this_model is null then
     version := pgscore._find_version(new.model);
     if new.action in ('promote', 'set_alias') and version.state <> 'ready' then

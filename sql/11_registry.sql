@@ -77,7 +77,9 @@ begin
     return null;
   end if;
   -- Not at once: nobody else could write score() until that transaction ends.
-  gone_versions := array(select v.version_id from pgscore_data.version v where v.state = 'dropped' and to_regprocedure(format('pgscore_models._v%s_online(jsonb, name)', v.version_id)) is not null);
+  gone_versions := array(
+    select distinct v.version_id from pg_proc p join pgscore_data.version v on v.version_id = substring(p.proname from '^_v([0-9]+)(?:_|$)')::int and v.state = 'dropped'
+     where p.pronamespace = 'pgscore_models'::regnamespace);
   if gone_versions <> '{}' then
     perform pgscore_data._renew_score_calls();
     perform pgscore_data._drop_functions(v) from unnest(gone_versions) v;

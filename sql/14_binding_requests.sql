@@ -140,6 +140,7 @@ begin
     raise exception 'a whole model is bound, not version %', new.model using errcode = 'invalid_parameter_value',
       hint = format('Bind %L: each of its versions gets a function of its own.', this_model.model_name);
   end if;
+  perform pgscore_data._outdate_snapshots(this_model.model_id);
   select c.relowner into table_owner from pg_class c where c.oid = relation;
   if not found then
     raise exception 'table % does not exist', relation using errcode = 'undefined_table', hint = 'Pass a table or view that is there: ''schema.table''.';

@@ -157,7 +157,7 @@ begin
   insert into pgscore_data.bound_relation as b (relation) values (_lock_bound.relation) on conflict on constraint bound_relation_pkey do update set relation = excluded.relation;
 exception
   when lock_not_available then
-    raise exception 'another transaction is changing the functions of the rows of %', relation using errcode = 'lock_not_available', hint = 'Ask again when it has ended.';
+    raise exception 'another transaction is changing the functions of the rows of %', relation using errcode = 'lock_not_available', hint = 'Ask again when it has ended; pg_stat_activity lists who has one open.';
 end
 $$;
 comment on function pgscore_data._lock_bound(regclass) is 'To be called before the function of all models for the rows of a table is replaced: of two that replace one at once, one fails.';
@@ -216,7 +216,8 @@ begin
 exception
   when lock_not_available or serialization_failure or internal_error then
     -- As it is, it sends a version that it does not know the general way.
-    null;
+    raise warning 'score() of rows of % may take longer: another transaction was changing its functions', relation using
+      hint = format('When that has ended, bind the model again: select pgscore.bind(''model'', %L);', relation);
 end
 $$;
 comment on function pgscore_data._renew_score_unless_held(regclass) is 'Renews score() on rows of a table, or leaves it to whoever is at it.';

@@ -107,7 +107,7 @@ create or replace function pgscore_data._not_to_be_kept(call text, result text) 
 language sql immutable
 set search_path = pg_catalog, pg_temp
 -- PostgreSQL asks of an index and a stored column that nothing in it changes, once functions are inlined: without this it would take one
--- by the champion, and have it be of two versions after a promotion. What changes stands where only a row without a score comes to: asked
+-- by the champion, and have it be of two versions after a promotion; of a row of constants alone it still does. What changes stands where only a row without a score comes to: asked
 -- of each row it would take a logistic model a fifteenth longer.
 as $$ select format('coalesce(%s, case when pg_catalog.now() is null then null::%s end)', call, result) $$;
 comment on function pgscore_data._not_to_be_kept(text, text) is 'The SQL of a call that PostgreSQL takes into no index and no generated column.';
@@ -118,7 +118,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept text := (select string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') from pg_depend d left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
-                 where d.refclassid = 'pg_proc'::regclass and d.refobjid = function and (i.indexrelid is not null or d.classid = 'pg_attrdef'::regclass));
+                 where d.refclassid = 'pg_proc'::regclass and d.refobjid = function
+                  and (i.indexrelid is not null or d.classid = 'pg_attrdef'::regclass or d.classid = 'pg_class'::regclass and d.objid in (select t.partrelid from pg_partitioned_table t)));
 begin
   if kept is not null then
     raise exception '% keeps scores by the texts of an enum, which may be renamed', kept using errcode = 'dependent_objects_still_exist',

@@ -71,7 +71,7 @@ test('a bind that is left open holds up no promotion of another model that the t
   const held = {
     code: '55P03',
     message: 'another transaction is changing the functions of the rows of alice.points',
-    hint: 'Ask again when it has ended.',
+    hint: 'Ask again when it has ended; pg_stat_activity lists who has one open.',
   };
   expect(await refusal(another, `select pgscore.unbind('total', 'points')`)).toMatchObject(held);
   expect(await refusal(ada, `select pgscore.drop_version('sum@3')`)).toMatchObject(held);
@@ -105,6 +105,24 @@ test.each([
   expect((await alice.query(text)).rows).toEqual([{ plus: 21, total: code === undefined ? 12 : 21 }]);
   await deployer.query(`select pgscore.rename_model('plus', 'sum')`);
 });
+
+test.each([
+  ['unbound', `select pgscore.unbind('sum', 'points')`, 'alice'],
+  ['bound', `create table more (like points); select pgscore.bind('sum', 'more')`, 'alice'],
+  ['dropped', `select pgscore.drop_version('sum@3')`, 'ada'],
+] as const)(
+  'a command in a transaction from before something was %s does not make that undone',
+  async (_, change, by) => {
+    await alice.query(`select pgscore.bind('sum', 'points')`);
+    const older = await database.client('ada');
+    await older.query('begin isolation level repeatable read; select count(*) from pgscore.models');
+    await (by === 'ada' ? ada : alice).query(change);
+    expect((await refusal(older, `select pgscore.promote('sum@2')`)).code).toBe('40001');
+    await older.query('rollback');
+    await alice.query('drop table if exists more cascade');
+    await ada.query(`select pgscore.promote('sum@2')`);
+  },
+);
 
 test('promotions of two models hold up each other as little where a table that was bound is gone', async () => {
   await alice.query(`create table gone (like points); select pgscore.bind('third', 'gone'); drop table gone cascade`);
