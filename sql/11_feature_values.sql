@@ -90,6 +90,8 @@ begin
   case
     when value is null or value = 'null' then return null;
     when value in ('true', 'false') then return value::boolean::int;
+    when jsonb_typeof(value) = 'number' and mod(value::numeric, 1) = 0 then
+      raise exception 'feature % is %, a number that int64 can not hold', quote_ident(feature), left(value::text, 40) using errcode = 'numeric_value_out_of_range', hint = 'Leave such rows out, or bound them.';
     else perform pgscore_models._mistyped_feature(feature, value, 'a whole number');
   end case;
 end

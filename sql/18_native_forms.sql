@@ -1,5 +1,13 @@
 -- What the compiled functions of a version take beside their arguments: a row of any table, a row as jsonb, real columns as they are.
 
+create or replace function pgscore_data._is_whole(number text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('pg_catalog.mod(%1$s, ''1'') operator(pg_catalog.=) ''0'' and %1$s operator(pg_catalog.>=) ''-9223372036854775808'' and %1$s operator(pg_catalog.<=) ''9223372036854775807''', number)
+$$;
+comment on function pgscore_data._is_whole(text) is 'The SQL that asks whether a numeric is a whole number of 64 bits.';
+
 create or replace function pgscore_data._json_argument(feature text, tensor_type text, width int) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -7,7 +15,7 @@ as $$
   select format(case
       when width > 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
       when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'
-      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) operator(pg_catalog.=) ''number'' and (f operator(pg_catalog.->) %1$L)::numeric operator(pg_catalog.%%) ''1'' operator(pg_catalog.=) ''0'' then (f operator(pg_catalog.->) %1$L)::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) operator(pg_catalog.=) ''number'' and ' || pgscore_data._is_whole('(f operator(pg_catalog.->) %1$L)::numeric') || ' then (f operator(pg_catalog.->) %1$L)::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
       when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_boolean(f operator(pg_catalog.->) %1$L, %1$L) end'
       else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L) end'
     end, feature)
@@ -86,7 +94,7 @@ as $$
    cross join lateral (
      select case
        when bare then format('r.%I', f ->> 'name')
-       when number then format('case when r.%1$I operator(pg_catalog.%%) ''1'' operator(pg_catalog.=) ''0'' then r.%1$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %2$L, %2$L) end', f ->> 'name', f ->> 'name')
+       when number then format('case when %1$s then r.%2$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %3$L, %3$L) end', pgscore_data._is_whole(format('r.%I', f ->> 'name')), f ->> 'name', f ->> 'name')
        else pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)
      end) w (value)
 $$;

@@ -112,6 +112,19 @@ describe.each(['native', 'online'])('a number that no double holds is refused %s
   });
 });
 
+test('a whole number past 64 bits is refused with the name of its feature', async () => {
+  for (const way of ['1e30', '-9223372036854775809', '18446744073709551616.0']) {
+    for (const row of [`'{"Of It": ${way}}'::jsonb`, `'{"of it": ${way}}'::jsonb`]) {
+      const call = `select score('whole', ${row})`;
+      const refused = await refusal(alice, call);
+      expect(refused).toMatchObject({ code: '22003', hint: 'Leave such rows out, or bound them.' });
+      expect(refused.message).toMatch(/^feature "Of It" is -?\d+(\.0)?, a number that int64 can not hold$/);
+    }
+  }
+  const call = `select score('whole', '{"Of It": 9223372036854775807}'::jsonb) as score`;
+  expect((await alice.query(call)).rows).toEqual([{ score: 2 ** 63 }]);
+});
+
 test('a whole number past 2^53 is scored natively, and never as another by the service, which says so', async () => {
   const call = `select score('whole', r) as score from (select 9007199254740993 as "Of It") r`;
   expect((await alice.query(call)).rows).toEqual([{ score: 2 ** 53 }]);
