@@ -9,7 +9,7 @@ export const PATIENCE_MS = 90_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
 /** Leases and polls short enough for a test, scorers that share a run, and batches so small that `LARGE` rows take a while. */
-export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '2' };
+export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '4' };
 
 /** The most rows that are published in place. */
 export const ONE_BATCH = Number(PACE.PGSCORE_BATCH_ROWS);
