@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 
-import { afterAll } from '@jest/globals';
 import { Client } from 'pg';
 
 import { ident } from '../../src/lib/ident.ts';
+import { atEnd } from './at-end.ts';
 import { databaseUrl, type Login } from './database-url.ts';
 import { passwordOf, type OrdinaryRole } from './ordinary-roles.ts';
 import { prepareClone } from './prepare-clone.ts';
@@ -43,7 +43,7 @@ async function createDatabase(template: string): Promise<TestDatabase> {
 
   const clients: Client[] = [];
   const url = (as?: OrdinaryRole | Login) => databaseUrl(superuserUrl, name, loginOf(as, superuserUrl));
-  afterAll(async () => {
+  atEnd(async () => {
     await Promise.all(clients.map((client) => client.end()));
     const drop = `drop database ${ident(name)} with (force)`;
     await superuser.query(drop);

@@ -18,12 +18,18 @@ const TYPED_ARRAYS = [
 ];
 const ERRORS = ['Error', 'RangeError', 'SyntaxError', 'TypeError'];
 
-/** Node's environment with the two repairs without which code meets, in Jest's sandbox alone, values of another realm. */
+/** Node's environment with the two repairs without which code meets, in Jest's sandbox alone, values of another realm, and an end that none skips. */
 export default class extends TestEnvironment {
   async setup() {
     await super.setup();
     for (const name of [...BUFFERS, ...TYPED_ARRAYS]) this.global[name] = globalThis[name];
     for (const name of ERRORS) acceptOutsiders(this.global[name], globalThis[name]);
+  }
+
+  /** What atEnd() was given. */
+  async handleTestEvent({ name }) {
+    if (name !== 'run_finish') return;
+    for (const work of (this.global.atEnd ?? []).toReversed()) await work();
   }
 }
 

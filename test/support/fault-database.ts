@@ -1,6 +1,6 @@
-import { afterAll } from '@jest/globals';
 import { Client } from 'pg';
 
+import { atEnd } from './at-end.ts';
 import type { TestDatabase } from './database.ts';
 import type { FaultServer } from './fault-server.ts';
 import { createOrdinaryRoles, passwordOf } from './ordinary-roles.ts';
@@ -19,7 +19,7 @@ export async function createFaultDatabase(server: FaultServer): Promise<TestData
     clients.push(client);
     return client;
   };
-  afterAll(async () => {
+  atEnd(async () => {
     await Promise.all(clients.map((client) => client.end()));
   });
 

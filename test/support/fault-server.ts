@@ -2,13 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll } from '@jest/globals';
-
 import type { Settings } from '../../src/embedded/cluster.ts';
 import { startPostmaster, stopPostmaster } from '../../src/embedded/postmaster.ts';
 import { readPostmaster } from '../../src/embedded/running.ts';
 import type { EmbeddedServer } from '../../src/embedded/server.ts';
 import { launch, prepareCluster } from '../../src/embedded/start.ts';
+import { atEnd } from './at-end.ts';
 import { programsUnderTest } from './test-server.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -30,7 +29,7 @@ export async function startFaultServer(settings: Settings = {}): Promise<FaultSe
   const start = async () => {
     await startPostmaster(cluster);
   };
-  afterAll(async () => {
+  atEnd(async () => {
     await server.stop();
     await rm(cluster.dataDir, { recursive: true, force: true });
   });

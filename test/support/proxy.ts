@@ -1,8 +1,7 @@
 import { createServer, connect as dial, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 
-import { afterAll } from '@jest/globals';
-
+import { atEnd } from './at-end.ts';
 import { MessageSplitter } from './message-splitter.ts';
 
 /** How ReadyForQuery says that no transaction is open. */
@@ -79,7 +78,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
   const listener = createServer(accept).listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const of = (application: string): Connection[] => [...connections].filter((each) => each.application === application);
-  afterAll(() => {
+  atEnd(() => {
     listener.close();
     for (const connection of connections) close(connection);
   });

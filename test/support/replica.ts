@@ -2,10 +2,9 @@ import { cp, lchown, mkdtemp, readdir, rm, rmdir, stat, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll } from '@jest/globals';
-
 import type { EmbeddedServer } from '../../src/embedded/server.ts';
 import { launch, prepareCluster } from '../../src/embedded/start.ts';
+import { atEnd } from './at-end.ts';
 import type { FaultServer } from './fault-server.ts';
 import { programsUnderTest } from './test-server.ts';
 
@@ -21,7 +20,7 @@ export async function startReplica(primary: FaultServer): Promise<EmbeddedServer
   const { hostname, port, username, password } = new URL(primary.url());
   const settings = { primary_conninfo: `host=${hostname} port=${port} user=${username} password=${password}` };
   const server = await launch(cluster, { settings }, cluster.dataDir);
-  afterAll(async () => {
+  atEnd(async () => {
     await server.stop();
     await rm(cluster.dataDir, { recursive: true, force: true });
   });

@@ -2,8 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll } from '@jest/globals';
-
+import { atEnd } from './at-end.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from './service-passwords.ts';
 import type { TestDatabase } from './database.ts';
 
@@ -33,12 +32,6 @@ type Facts = { worker: string; url: string; scorerPids: number[]; gateway?: Test
 
 const MAIN = fileURLToPath(new URL('serve.mjs', import.meta.url));
 
-const children: ChildProcess[] = [];
-
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL');
-});
-
 /**
  * Starts the built service on a test database, with one scorer, and with the environment's PGSCORE_* overridden by
  * `settings`, such as `{ PGSCORE_LEASE: '2' }`. It ends with the test file.
@@ -61,7 +54,7 @@ export async function startTestService(
   child.stderr?.on('data', (data: Buffer) => {
     log += data.toString();
   });
-  children.push(child);
+  atEnd(() => void child.kill('SIGKILL'));
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
   const facts = await Promise.race([
     once(child, 'message').then(([message]) => message as Facts),
