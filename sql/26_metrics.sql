@@ -32,7 +32,10 @@ begin atomic
            sum(greatest(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n),
                         p.p - case when p.n_above + p.n > 0 then (p.n_above + p.n) * ln(1 + p.p / (p.p_above + p.n_above + p.n)) else 0 end)) / nullif(max(p.pos), 0) as ap_low,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above, 0)) / nullif(max(p.pos), 0) as ap_high,
-           max(abs(p.p_above / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0))) as ks
+           max(abs(p.p_above / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0))) as ks,
+           -- What KS can reach inside of a bin that holds both classes: all its positives first, or all its negatives.
+           max(greatest((p.p_above + p.p) / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0),
+                        (p.n_above + p.n) / nullif(p.neg, 0) - p.p_above / nullif(p.pos, 0))) filter (where p.p > 0 and p.n > 0) as ks_inside
       from averaged p group by p.version_id, p.grain, p.window_start
   ), spread as (
     -- DeLong, DeLong and Clarke-Pearson 1988, from the same bins: the variance of the AUC by its structural components.
@@ -60,11 +63,11 @@ begin atomic
      ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, case when s.auc_error >= 0 then greatest(0, s.auc - 1.959963984540054 * s.auc_error) end, case when s.auc_error >= 0 then least(1, s.auc + 1.959963984540054 * s.auc_error) end, s.auc_bound,
        case when s.pos * s.neg = 0 then 'one_class' end),
      ('average_precision', case when s.pos > 0 then s.ap end, s.ap_low, s.ap_high, null, case when s.pos = 0 then 'no_positive_labels' end),
-     ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, null, case when s.pos * s.neg = 0 then 'one_class' end),
+     ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, case when s.pos * s.neg > 0 then greatest(0, s.ks_inside - s.ks) end, case when s.pos * s.neg = 0 then 'one_class' end),
      ('ece', c.ece, null, null, null, null)
    ) x (metric, value, ci_low, ci_high, error_bound, reason);
 end;
-comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
+comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores with its binning bound and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
 
 create or replace function pgscore_data._class_ranking() returns void
 language sql volatile

@@ -44,6 +44,12 @@ function exactAveragePrecision({ positives, negatives }: Scored): number {
   return found.reduce((sum, precision) => sum + precision, 0) / positives.length;
 }
 
+/** The greatest distance of the two distributions, over every score that occurs. */
+function exactKs({ positives, negatives }: Scored): number {
+  const upTo = (scores: readonly number[], score: number) => scores.filter((s) => s <= score).length / scores.length;
+  return Math.max(...[...positives, ...negatives].map((s) => Math.abs(upTo(positives, s) - upTo(negatives, s))));
+}
+
 let days = 0;
 
 /** The ranking metrics of one more day of a model whose cells these scores are. */
@@ -76,7 +82,7 @@ test.each([
   { what: 'scores that tie and crowd', scores: balanced, numRuns: 60 },
   { what: 'one positive in a thousand', scores: rare, numRuns: 25 },
 ])(
-  'AUC of bins is off by no more than its bound, and average precision within its own: $what',
+  'AUC and KS of bins are off by no more than their bounds, and average precision lies within its own: $what',
   async ({ what, scores, numRuns }) => {
     const model = await addMonitoredModel(superuser, what.replaceAll(' ', '_'), 'binary');
     await fc.assert(
@@ -87,6 +93,9 @@ test.each([
         expect(found['average_precision_low']!).toBeLessThanOrEqual(precision + 1e-12);
         expect(found['average_precision_high']!).toBeGreaterThanOrEqual(precision - 1e-12);
         expect(found['average_precision_low']!).toBeLessThanOrEqual(found['average_precision']! + 1e-12);
+        const ks = exactKs(scored);
+        expect(found['ks_of_scores']!).toBeLessThanOrEqual(ks + 1e-12);
+        expect(found['ks_of_scores']! + found['ks_of_scores_bound']!).toBeGreaterThanOrEqual(ks - 1e-12);
       }),
       { numRuns, seed: 20260308, endOnFailure: true },
     );
@@ -98,6 +107,12 @@ test('the bins keep the bound small where positives are rare: below 0.02 at one 
   const model = await addMonitoredModel(superuser, 'rare', 'binary');
   const scored = fc.sample(rare, { numRuns: 5, seed: 20260308 });
   for (const one of scored) expect((await binned(model, one))['roc_auc_bound']).toBeLessThan(0.02);
+});
+
+test('KS of bins that hold scores of one class each is exact, and says so', async () => {
+  const model = await addMonitoredModel(superuser, 'apart', 'binary');
+  const found = await binned(model, { positives: [0.2, 0.6, 0.7], negatives: [0.1, 0.3, 0.4, 0.8] });
+  expect(found).toMatchObject({ ks_of_scores: expect.closeTo(5 / 12, 12), ks_of_scores_bound: 0 });
 });
 
 test('a bin of many positives and few negatives leaves average precision a narrow interval', async () => {

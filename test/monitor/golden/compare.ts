@@ -47,7 +47,8 @@ export function beyondBounds({ grain, window_date, values }: GoldenWindow, shown
   if (typeof values?.['roc_auc'] === 'number') {
     const off = Math.abs(number('roc_auc') - exact('roc_auc'));
     claims.push(['roc_auc', off <= number('roc_auc_error_bound') + slack]);
-    claims.push(['ks_of_scores', number('ks_of_scores') <= exact('ks_of_scores') + slack]);
+    const [ks, most] = [number('ks_of_scores'), number('ks_of_scores') + number('ks_of_scores_error_bound')];
+    claims.push(['ks_of_scores', ks <= exact('ks_of_scores') + slack && exact('ks_of_scores') <= most + slack]);
   }
   if (typeof values?.['macro_roc_auc'] === 'number') {
     const off = Math.abs(number('macro_roc_auc') - exact('macro_roc_auc'));
