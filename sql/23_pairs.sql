@@ -17,7 +17,7 @@ begin
     select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.revision) as revision, min(o.received_at) as received_at
       from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
   ), told as (
-    select entity, known_at, s.model_id, s.key, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at,
+    select entity, known_at, s.model_id, s.key, s.captured_at, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at,
            coalesce(s.label <> k.label, k.label is null) as is_new
       from pgscore_data.refresh_label s full join known k using (entity, known_at)
   ), news as materialized (
@@ -25,7 +25,7 @@ begin
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
     select n.entity, n.known_at, coalesce(n.label, n.held), case when n.is_new then n.source_id else n.held_source end,
-           coalesce(n.revision, 0) + n.is_new::int, case when n.is_new then clock_timestamp() else n.received_at end
+           coalesce(n.revision, 0) + n.is_new::int, case when n.is_new then n.captured_at else n.received_at end
       from news n where n.retracted is not true
   )
   insert into pgscore_data.refresh_key (model_id, key, entity)

@@ -25,12 +25,12 @@ begin
     select d.*, d.model_id::bigint << 32 | hash_array(d.key)::bigint + 2147483648 as hash from dated d
   ), latest as (
     select distinct on (p.hash, p.key, p.known_at)
-           p.hash, p.model_id, p.source_id, p.key, coalesce(p.known_at, p.captured_at) as known_at, p.label, p.retracted or p.label is null as retracted
+           p.hash, p.model_id, p.source_id, p.key, coalesce(p.known_at, p.captured_at) as known_at, p.captured_at, p.label, p.retracted or p.label is null as retracted
       from placed p order by p.hash, p.key, p.known_at, p.change_id desc
   ), said as (
     select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l
   ), held as materialized (
-    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.label as said, s.source_id as said_source, s.retracted, e.*
+    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
       from said s
       left join lateral (
         select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key offset 0) e on true
@@ -55,7 +55,7 @@ begin
       from meant h
   ), moved as (
     update pgscore_data.evaluation e
-       set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said, j.said_source, j.revision + 1, clock_timestamp())
+       set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said, j.said_source, j.revision + 1, j.captured_at)
       from judged j where j.is_correction and e.is_recent = j.is_recent and e.ctid = j.place
   ), counted as (
     insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, predicted_class, score, bin, segments, actual_class, actual, p_actual)
@@ -63,12 +63,12 @@ begin
            case s.sign when 1 then j.said_class else j.actual_class end, case s.sign when 1 then j.said_number else j.actual end, case s.sign when 1 then j.p_said else j.p_actual end
       from judged j cross join lateral (values (-1), (1)) s (sign) where j.is_correction
   ), kept as (
-    insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, label, retracted, entity)
+    insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, captured_at, label, retracted, entity)
     -- A label without a time may have come at the very time that another one names.
-    select distinct on (k.entity, k.said_at) k.said_model, k.said_source, k.said_key, k.said_at, k.said, k.retracted, k.entity
-      from (select h.said_model, h.said_source, h.said_key, h.said_at, h.said, h.retracted, h.entity from held h where h.place is null
+    select distinct on (k.entity, k.said_at) k.said_model, k.said_source, k.said_key, k.said_at, k.captured_at, k.said, k.retracted, k.entity
+      from (select h.said_model, h.said_source, h.said_key, h.said_at, h.captured_at, h.said, h.retracted, h.entity from held h where h.place is null
             union all
-            select j.said_model, j.said_source, j.said_key, j.said_at, j.said, j.retracted, j.entity from judged j where not j.is_correction) k
+            select j.said_model, j.said_source, j.said_key, j.said_at, j.captured_at, j.said, j.retracted, j.entity from judged j where not j.is_correction) k
      order by k.entity, k.said_at
   ), recalled as (
     insert into pgscore_data.refresh_old_pair

@@ -20,7 +20,8 @@ test('every migration is frozen', async () => {
   await expectCommitted('migrations/frozen.json', `${JSON.stringify(Object.fromEntries(added), null, 2)}\n`);
 });
 
-test('migrations are numbered one after the other', () => {
+test('each migration has a number of its own', () => {
   const numbers = files.map(({ name }) => Number(name.slice(0, 4)));
-  expect(numbers).toEqual(files.map((_, index) => index + 1));
+  expect(numbers).toEqual([...new Set(numbers)]);
+  expect(numbers).not.toContain(NaN);
 });

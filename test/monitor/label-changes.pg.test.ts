@@ -122,3 +122,16 @@ test('a label of what a dropped version said, too, is corrected once beside the 
   const cells = `select number, actual_class, n::int from pgscore_data.cell_outcome join pgscore_data.version v using (version_id) where v.model_id = $1 and n <> 0`;
   expect(await refreshed(model, cells)).toEqual([{ number: 1, actual_class: 0, n: 1 }]);
 });
+
+test('a label was received when it was captured, however much later it is counted, and so was its correction', async () => {
+  const model = await addModel('captured');
+  const capture = `insert into pgscore_data.label_change (model_id, key, known_at, label, captured_at) values ($1, '{1}', $2, $3, $4)`;
+  const received = `select label, received_at from pgscore_data.evaluation where model_id = $1`;
+  for (const [label, at] of [
+    ['yes', '2026-03-02T10:00:00Z'],
+    ['no', '2026-03-03T10:00:00Z'],
+  ] as const) {
+    await superuser.query(capture, [model.modelId, DAY, label, at]);
+    expect(await refreshed(model, received)).toEqual([{ label, received_at: new Date(at) }]);
+  }
+});
