@@ -112,18 +112,19 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with told as materialized (
-    select v.model_id, r.segments[c.place] as column_name, c.name as value, sum(c.n + c.failed) as n
+    select v.model_id, t.run_id, r.segments[c.place] as column_name, c.name collate "C" as value, sum(c.n + c.failed) as n
       from pgscore_data.segment_tally t
       cross join lateral (select x.* from pgscore_data.run x where x.run_id = t.run_id and x.attempt = t.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
      cross join lateral unnest(t.places, t.names, t.counts, t.failed) as c (place, name, n, failed)
      where t.run_id = any (runs)
-     group by 1, 2, 3
+     group by 1, 2, 3, 4
   ), fresh as (
-    select t.model_id, t.column_name, t.value, row_number() over (partition by t.model_id, t.column_name order by t.n desc, t.value) as nth
-      from told t
-     where t.value is not null and t.value not in (':missing', ':other')
-       and not exists (select from pgscore_data.segment s where s.model_id = t.model_id and s.column_name = t.column_name and s.value = t.value)
+    select f.model_id, f.column_name, f.value, row_number() over (partition by f.model_id, f.column_name order by f.run_id, f.n desc, f.value) as nth
+      from (select distinct on (t.model_id, t.column_name, t.value) t.* from told t
+             where t.value is not null and t.value not in (':missing', ':other')
+               and not exists (select from pgscore_data.segment s where s.model_id = t.model_id and s.column_name = t.column_name and s.value = t.value)
+             order by t.model_id, t.column_name, t.value, t.run_id) f
   )
   insert into pgscore_data.segment (model_id, column_name, value)
   select f.model_id, f.column_name, f.value from fresh f
@@ -132,7 +133,7 @@ begin atomic
   select t.model_id, t.column_name, x.value from told t cross join (values (':missing'), (':other')) x (value)
   on conflict do nothing;
 end;
-comment on function pgscore_data._name_segments(bigint[]) is 'Makes segments of the values that runs met first, the most frequent ones first, up to two hundred a column.';
+comment on function pgscore_data._name_segments(bigint[]) is 'Makes segments of the values of each column, up to two hundred: run by run, and of a run the most frequent ones first, over all of its jobs.';
 
 create or replace function pgscore_data._count_segments(runs bigint[]) returns void
 language plpgsql volatile

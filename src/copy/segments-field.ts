@@ -16,10 +16,12 @@ const NULL_VALUE = ((): ViewedBytes => {
 /** The values of a row's segments as one text[]. */
 export class SegmentsField {
   readonly #encoded: ViewedBytes[][] = [];
+  readonly #longest: number[] = [];
 
   /** Most bytes that the field of a row can take. */
   maxBytes({ values }: SegmentPlaces): number {
-    return values.reduce((sum, _, column) => sum + this.#longest(values, column), 4 + HEADER_BYTES);
+    for (const [column, of] of values.entries()) this.#encode(of, column);
+    return this.#longest.reduce((sum, bytes) => sum + bytes, 4 + HEADER_BYTES);
   }
 
   /** Writes the field of `row`; to be called after `maxBytes` of the same batch. */
@@ -34,10 +36,13 @@ export class SegmentsField {
     for (const element of elements) writer.encoded(element);
   }
 
-  #longest(values: SegmentPlaces['values'], column: number): number {
+  /** Encodes the values that came to a column since. */
+  #encode(values: readonly (string | null)[], column: number): void {
     const encoded = (this.#encoded[column] ??= []);
-    for (const value of (values[column] ?? []).slice(encoded.length))
-      encoded.push(value === null ? NULL_VALUE : encodedField(Buffer.from(value)));
-    return encoded.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 4);
+    for (const value of values.slice(encoded.length)) {
+      const field = value === null ? NULL_VALUE : encodedField(Buffer.from(value));
+      encoded.push(field);
+      this.#longest[column] = Math.max(this.#longest[column] ?? 4, field.bytes.length);
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { Binary, Data } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
 import { statement } from '../db/statement.ts';
-import { MISSING, SegmentValues } from '../monitor/segment-values.ts';
+import { MISSING, roomForValues, SegmentValues } from '../monitor/segment-values.ts';
 import type { Run } from '../runs/run.ts';
 import type { Tools } from './tools.ts';
 
@@ -18,10 +18,11 @@ export class FrozenSegments {
 
   private constructor(run: Run, known: ReadonlyMap<string, string[]>) {
     const read = run.columns.filter(({ role }) => role === 'segment').map(({ segment }) => segment);
-    this.#columns = run.segments.map((name) => ({
-      at: read.indexOf(name),
-      values: new SegmentValues(known.get(name) ?? []),
-    }));
+    this.#columns = run.segments.map((name) => {
+      const named = known.get(name) ?? [];
+      const values = new SegmentValues(named, roomForValues(named.length, run.segments.length));
+      return { at: read.indexOf(name), values };
+    });
   }
 
   /** Null for a run without segments. */
@@ -37,13 +38,14 @@ export class FrozenSegments {
     return {
       places: this.#columns.map(({ at, values }) => placesOf(segments[at], values, rows)),
       values: this.#columns.map(({ values }) => values.names),
+      firstUnnamed: this.#columns.map(({ values }) => values.firstUnnamed),
     };
   }
 }
 
 /** A column that the source lacks, or that may not be read, is missing in each row. */
-function placesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint8Array {
-  const places = new Uint8Array(rows).fill(MISSING);
+function placesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint32Array {
+  const places = new Uint32Array(rows).fill(MISSING);
   if (column === undefined) return places;
   const { values: source, valueOffsets } = column;
   for (let row = 0; row < rows; row += 1) {

@@ -134,7 +134,11 @@ test('the values of its segments follow each row, failed or not, as one array of
   const predictions = { rows: 3, score, label: null, probabilities: null, errors };
   const batch = batchOf([binary([int8(1n), int8(2n), int8(3n)])]);
   const colours: (string | null)[] = [null, ':other', 'Grün ☃'];
-  const segments = { places: [Uint8Array.of(2, 0, 1), Uint8Array.of(1, 1, 0)], values: [colours, [null, '']] };
+  const segments = {
+    places: [Uint32Array.of(2, 0, 1), Uint32Array.of(1, 1, 0)],
+    values: [colours, [null, '']],
+    firstUnnamed: [2, 2],
+  };
   const texts = (...values: (string | null)[]): Buffer =>
     array(
       25,
@@ -148,7 +152,7 @@ test('the values of its segments follow each row, failed or not, as one array of
     ]),
   );
   colours.push('a longer one than those before');
-  const next = { places: [Uint8Array.of(3), Uint8Array.of(0)], values: segments.values };
+  const next = { ...segments, places: [Uint32Array.of(3), Uint32Array.of(0)] };
   expect(encoder.encode(batchOf([binary([int8(4n)])]), { ...predictions, errors: NONE, rows: 1 }, next)).toEqual(
     tuple([int8(4n), float8(1), null, texts('a longer one than those before', null)]),
   );

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { SegmentTally, type SegmentDay } from '../../src/monitor/segment-tally.ts';
-import { MISSING, OTHER, SegmentValues } from '../../src/monitor/segment-values.ts';
+import { MISSING, OTHER, roomForValues, SegmentValues } from '../../src/monitor/segment-values.ts';
 
 function placeOf(values: SegmentValues, text: string): number {
   const bytes = Buffer.from(`before${text}behind`);
@@ -10,7 +10,7 @@ function placeOf(values: SegmentValues, text: string): number {
 }
 
 test('a value has the same place each time, and a name', () => {
-  const values = new SegmentValues(['known', '']);
+  const values = new SegmentValues(['known', ''], 9);
   const texts = ['a', 'known', '', 'Grün ☃', 'a', 'b', ':other', 'known'];
   const places = texts.map((text) => placeOf(values, text));
   expect(places.map((place) => values.names[place])).toEqual(texts);
@@ -18,24 +18,30 @@ test('a value has the same place each time, and a name', () => {
   expect([values.names[MISSING], values.names[OTHER]]).toEqual([null, ':other']);
 });
 
-test('of the values that are not known, those that come first are told apart up to 200 in all, and the rest are others', () => {
+test('of the values that have no name, as many are told apart as there is room for, and the rest are others', () => {
   const known = Array.from({ length: 150 }, (_, index) => `known ${index}`);
-  const values = new SegmentValues(known);
-  const fresh = Array.from({ length: 120 }, (_, index) => `new ${index}`);
-  const names = fresh.map((text) => values.names[placeOf(values, text)]);
-  expect(names).toEqual([...fresh.slice(0, 50), ...fresh.slice(50).map(() => ':other')]);
+  const values = new SegmentValues(known, 5000);
+  const fresh = Array.from({ length: 6000 }, (_, index) => `new ${index}`);
+  const expected = [...fresh.slice(0, 5000), ...fresh.slice(5000).map(() => ':other')];
+  for (let time = 0; time < 2; time += 1)
+    expect(fresh.map((text) => values.names[placeOf(values, text)])).toEqual(expected);
   expect(known.map((text) => values.names[placeOf(values, text)])).toEqual(known);
-  expect(values.names).toHaveLength(202);
+  expect(values.names).toHaveLength(5152);
+  expect(values.names[values.firstUnnamed]).toBe('new 0');
+});
+
+test('columns share the room of a job, and one whose 200 values have their names takes none', () => {
+  expect([roomForValues(0, 1), roomForValues(199, 8), roomForValues(200, 1)]).toEqual([100_000, 12_500, 0]);
 });
 
 test('a value of more than 400 bytes is another, whatever is in it', () => {
-  const values = new SegmentValues([]);
+  const values = new SegmentValues([], 9);
   expect(values.names[placeOf(values, 'ä'.repeat(200))]).toBe('ä'.repeat(200));
   expect(placeOf(values, 'a'.repeat(401))).toBe(OTHER);
 });
 
 test('what was kept of a batch cannot be changed by what is read after it', () => {
-  const values = new SegmentValues([]);
+  const values = new SegmentValues([], 9);
   const bytes = Buffer.from('red');
   const place = values.placeOf(bytes, 0, 3);
   bytes.write('bed');
@@ -58,10 +64,10 @@ test('predictions and failed rows are counted by day, column and value', () => {
     fc.property(fc.array(fc.array(row, { maxLength: 20 }), { maxLength: 4 }), (batches) => {
       const tally = new SegmentTally();
       for (const rows of batches) {
-        const places = [Uint8Array.from(rows, ({ first }) => first), Uint8Array.from(rows, ({ second }) => second)];
+        const places = [Uint32Array.from(rows, ({ first }) => first), Uint32Array.from(rows, ({ second }) => second)];
         const failed = new Map(rows.flatMap(({ fails }, index) => (fails ? [[index, true]] : [])));
         tally.add(
-          { places, values: names },
+          { places, values: names, firstUnnamed: [3, 2] },
           rows.map(({ day }) => day),
           failed,
         );
@@ -76,6 +82,24 @@ test('predictions and failed rows are counted by day, column and value', () => {
     }),
     { seed: 20261125 },
   );
+});
+
+test('where there is no room for more counts, the rarest values without a name count as others, and none is lost', () => {
+  const names = [[null, ':other', 'named', ...Array.from({ length: 40 }, (_, index) => `v${index}`)]];
+  const tally = new SegmentTally(60);
+  for (let day = 0; day < 4; day += 1) {
+    const places = Array.from({ length: 40 }, (_, index) => Array.from({ length: 40 - index }, () => index + 3)).flat();
+    const rows = [2, ...places];
+    tally.add(
+      { places: [Uint32Array.from(rows)], values: names, firstUnnamed: [3] },
+      rows.map(() => day),
+      new Map(),
+    );
+  }
+  const counts = tally.days.map((day) => new Map(day.names.map((name, at) => [name, day.counts[at] ?? 0])));
+  expect(counts.map((of) => [...of.values()].reduce((sum, n) => sum + n, 0))).toEqual([821, 821, 821, 821]);
+  for (const of of counts) expect([of.get('named'), of.get('v0'), of.get('v1')]).toEqual([1, 40, 39]);
+  expect(counts.reduce((sum, of) => sum + of.size, 0)).toBeLessThanOrEqual(60);
 });
 
 function linesOf(days: readonly SegmentDay[]): string[] {
