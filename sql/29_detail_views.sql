@@ -223,7 +223,7 @@ do $$
 declare
   view regclass;
 begin
-  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
+  for view in select c.oid from pg_class c where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v' and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_' and c.relname not in ('model_metric', 'model_verdict', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;
   perform pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{

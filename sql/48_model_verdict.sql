@@ -1,0 +1,150 @@
+-- Which model needs somebody, and why: one row a model, with one sentence about the largest cause.
+
+create or replace view pgscore_bi.model_verdict with (security_barrier) as
+with judged as materialized (
+  select * from pgscore_data.judged_model
+), accuracy as materialized (
+  select * from pgscore_data.judged_accuracy_text
+), drift as materialized (
+  select * from pgscore_data.judged_drift
+), label as materialized (
+  select * from pgscore_data.judged_labels
+), better as materialized (
+  select * from pgscore_data.better_version
+), run as materialized (
+  select j.model_id, r.*, r.rows_failed::float8 / nullif(r.rows_done, 0) as failed_share,
+         (r.ended_at at time zone coalesce(j.time_zone, 'UTC'))::date as ended_on
+    from judged j
+   cross join lateral (
+     select x.run_id, x.state, x.rows_done, x.rows_failed, x.error_code, coalesce(x.finished_at, x.requested_at) as ended_at
+       from pgscore_data.run x
+      where x.version_id = j.version_id and x.state in ('done', 'failed') order by x.run_id desc limit 1) r
+), alert as materialized (
+  select a.*, (a.since at time zone j.time_zone)::date as since_date
+    from judged j join pgscore_data.alert a on a.model_id = j.model_id and a.version_id in (0, j.version_id)
+   where a.state in ('firing', 'no_data')
+), cause as (
+  select a.model_id, 1 as weight, case when a.is_worst then 'act' else 'watch' end as verdict, 'accuracy_worse' as cause,
+         a.growth as size, a.since,
+         format('%s %s to %s in %s (%s), from %s over the %s before%s%s.', a.title, case a.metric when 'mae' then 'rose' else 'fell' end,
+           a.value_text, a.month, a.interval_text, a.before_text, a.before_name,
+           case when not a.is_worst then '; an earlier month was as bad' end, a.segment_text) as sentence
+    from accuracy a where a.is_worse
+  union all
+  select r.model_id, 2, 'act', 'run_failed', 1, r.ended_on,
+         format('Run %s failed on %s%s.', r.run_id, to_char(r.ended_on, 'FMDD Mon YYYY'), ': ' || r.error_code)
+    from run r where r.state = 'failed'
+  union all
+  select r.model_id, 2, case when r.failed_share >= 0.05 then 'act' else 'watch' end, 'rows_failed', r.failed_share, r.ended_on,
+         format('Run %s could not score %s of its %s rows (%s %%).', r.run_id, to_char(r.rows_failed, 'FM999,999,999,999'),
+           to_char(r.rows_done, 'FM999,999,999,999'), to_char(100 * r.failed_share, 'FM990.0'))
+    from run r where r.state = 'done' and r.failed_share >= 0.01
+  union all
+  select d.model_id, 3, 'watch', 'drift', d.psi, d.since,
+         format('Feature %s has drifted since %s: its population stability index is %s in %s. %s of %s features have drifted.',
+           d.feature_name, to_char(d.since, f.pattern), to_char(d.psi, 'FM9990.00'), to_char(d.window_date, f.pattern),
+           d.n_drifted, d.n_features)
+    from drift d cross join lateral (select case d.grain when 'month' then 'Mon YYYY' else 'FMDD Mon YYYY' end as pattern) f
+   where d.has_drifted and d.status = 'alert'
+  union all
+  select l.model_id, 4, 'watch', 'labels_late', 1 - l.label_coverage, l.since,
+         format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.',
+           to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
+           to_char(100 * j.min_label_coverage, 'FM990.##'))
+    from label l join judged j using (model_id) left join accuracy a using (model_id)
+   where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or a.model_id is not null)
+  union all
+  select a.model_id, k.weight, case when a.severity = 'critical' or k.weight = 1 and a.severity <> 'info' then 'act' else 'watch' end,
+         k.cause, null, a.since_date,
+         format('Alert %s is raised since %s: %s%s is %s%s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.metric,
+           ' of ' || nullif(a.column_name, ''), trim_scale(round(a.value::numeric, 4)), case
+             when a.value < a.lower_threshold then ', below ' || trim_scale(round(a.lower_threshold::numeric, 4))
+             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end)
+    from alert a
+   cross join lateral (
+     select * from (values
+       (a.kind = 'performance', 1, 'accuracy_worse'), (a.metric in ('failed_share', 'null_score_share'), 2, 'rows_failed'),
+       (a.metric = 'hours_since_scoring', 2, 'scoring_stopped'), (a.metric = 'n_predictions', 2, 'volume'),
+       (a.kind = 'drift', 3, 'drift'), (true, 4, 'labels_late')) x (holds, weight, cause)
+      where x.holds limit 1) k
+  union all
+  select b.model_id, 5, 'watch', 'challenger_better', b.size, b.first_date, b.sentence from better b
+  union all
+  select j.model_id, 6, 'unknown', k.cause, null, null, case k.cause
+           when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
+           when 'no_predictions' then 'Nothing was scored yet: use pgscore.score_table() or pgscore.score().'
+           when 'no_label_source' then format('The truth is not known: say where it arrives with pgscore.set_labels(%L, …).', j.name)
+           when 'no_labels' then
+             format('No label of %s has met a prediction yet: compare its keys with those of the table that is scored.', j.label_source)
+           else format('No month can be judged yet: that takes 30 labels, and the truth of %s %% of its predictions.',
+             to_char(100 * j.min_label_coverage, 'FM990.##')) end
+    from judged j
+    left join accuracy a using (model_id)
+   cross join lateral (
+     select case
+       when j.version_id is null then 'no_version'
+       when not exists (select from pgscore_data.cell_volume x
+                         where x.version_id = j.version_id and x.segment_id = 0 and x.n_predictions <> 0) then 'no_predictions'
+       when exists (select from pgscore_data.evaluation x where x.version_id = j.version_id) then 'no_mature_month'
+       when j.label_source is null then 'no_label_source' else 'no_labels' end as cause) k
+   where a.model_id is null
+  union all
+  select a.model_id, 7, 'healthy', 'none', null, null,
+         format('%s is %s in %s (%s), %s.', a.title, a.value_text, a.month, a.interval_text, case
+           when a.n_months is null then 'the first month that can be judged'
+           when a.loss > 0 then format('not surely worse than %s over the %s before', a.before_text, a.before_name)
+           else format('no worse than %s over the %s before', a.before_text, a.before_name) end)
+    from accuracy a
+), ranked as (
+  select c.*, row_number() over (
+           partition by c.model_id
+           order by array_position('{act,watch,unknown,healthy}', c.verdict), c.weight, c.size desc nulls last, c.sentence) as place
+    from cause c
+)
+select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause, c.sentence, o.causes,
+       c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
+       a.value, a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
+       l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version, o.undefined_reason
+  from judged j
+  join ranked c on c.model_id = j.model_id and c.place = 1
+  join (select r.model_id, max(r.cause) filter (where r.verdict = 'unknown') as undefined_reason,
+               string_agg(r.cause, ', ' order by r.place) filter (where r.verdict in ('act', 'watch') and r.is_first) as causes
+          from (select y.*, row_number() over (partition by y.model_id, y.cause order by y.place) = 1 as is_first from ranked y) r
+         group by r.model_id) o on o.model_id = j.model_id
+  left join accuracy a on a.model_id = j.model_id
+  left join drift d on d.model_id = j.model_id and d.has_drifted
+  left join label l on l.model_id = j.model_id
+  left join run r on r.model_id = j.model_id and r.state = 'done'
+  left join (select y.model_id, max(y.model_version) as model_version from better y group by 1) b on b.model_id = j.model_id
+  left join (select y.model_id, count(*) as n from alert y group by 1) x on x.model_id = j.model_id;
+comment on view pgscore_bi.model_verdict is
+'Which model needs somebody, and why: one row a model, with one sentence about the largest cause. '
+'Verdicts are act, watch, unknown and healthy. '
+'Within one, causes weigh in the order accuracy, runs and failed rows, drift, labels, a better version.';
+
+do $$
+begin
+  perform pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._drift_meanings() || '{
+    "model_version": "The champion; where there is none, the newest ready version; NULL: none is ready.",
+    "is_champion": "Whether model_version is the champion.",
+    "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. healthy: none of these.",
+    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, drift, labels_late or challenger_better; of unknown no_version, no_predictions, no_label_source, no_labels or no_mature_month; of healthy none.",
+    "sentence": "The cause in one sentence, with its numbers.",
+    "causes": "All causes of act and watch, the largest first; NULL: there is none.",
+    "since": "First day on which the cause holds, as far back as is looked.",
+    "segment_key": "Of a model that got worse, the column of the segment that lost most beyond doubt; NULL: none did.",
+    "segment_value": "The value of that segment.",
+    "feature_name": "The feature that is furthest from its baseline, of those that have drifted; NULL: none has.",
+    "feature_since": "First day or month of its drift, as far back as is looked.",
+    "latest_window": "First day of the newest month that is mature and has 30 labels: value is of that month.",
+    "n": "Labelled predictions of that month.",
+    "reference_value": "The metric over the months before it, twelve at most, weighted by their labels.",
+    "open_alerts": "Alerts of the version and of the model that are raised now.",
+    "label_coverage": "Of the predictions of the newest 90 days whose labels are due by label_maturity, the share whose truth is known; NULL: none are due.",
+    "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
+    "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
+    "better_version": "A version that is surely better than the champion by the same metric; NULL: none is.",
+    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_label_source, no_labels or no_mature_month."
+  }');
+end
+$$;

@@ -1,0 +1,295 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { stageFeatures, unitBins } from './golden/staged-features.ts';
+import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from './monitored-model.ts';
+import { wilson } from './wilson.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+
+type Verdict = Record<'verdict' | 'cause' | 'sentence', string> &
+  Record<'causes' | 'since' | 'segment_key' | 'segment_value' | 'feature_name' | 'feature_since', string | null> &
+  Record<'undefined_reason' | 'model_version' | 'better_version', string | null> &
+  Record<'value' | 'ci_low' | 'ci_high' | 'reference_value' | 'label_coverage' | 'failed_share', number | null> & {
+    open_alerts: string;
+  };
+
+async function verdictOf(model: string): Promise<Verdict> {
+  const { rows } = await superuser.query<Verdict>(
+    `select v.*, v.since::text, v.feature_since::text from pgscore_bi.model_verdict v where v.model_name = $1`,
+    [model],
+  );
+  const [row, ...more] = rows;
+  if (row === undefined || more.length > 0) throw new Error(`${rows.length} verdicts`);
+  return row;
+}
+
+type Month = { right: number; of?: number; labelled?: number; wrongIn?: string };
+const SEGMENTS = ['north', 'south'];
+
+/** Runs over the tenth of months from January 2024 on, of 400 predictions that all say yes: so many are right, and so many are labelled. */
+async function score(name: string, model: MonitoredModel, months: readonly Month[]): Promise<void> {
+  const rows = months.flatMap(({ right, of = 400, labelled = of, wrongIn }, month) =>
+    Array.from({ length: of }, (_, n) => ({
+      id: month * 10_000 + n + 1,
+      at: new Date(Date.UTC(2024, month, 10, 10)).toISOString(),
+      score: 0.9,
+      label: 'yes',
+      truth: n < right ? 'yes' : 'no',
+      segments: [n >= right && wrongIn !== undefined ? wrongIn : (SEGMENTS[n % 2] ?? '')],
+      isLabelled: n < labelled,
+    })),
+  );
+  await addRun(superuser, model, rows, ['region']);
+  const known = rows.filter(({ isLabelled }) => isLabelled);
+  await superuser.query(
+    `select pgscore.record_label($1, l.id::text, l.truth, l.at + interval '1 day') from unnest($2::int[], $3::text[], $4::timestamptz[]) l (id, truth, at)`,
+    [name, known.map(({ id }) => id), known.map(({ truth }) => truth), known.map(({ at }) => at)],
+  );
+  await superuser.query('select pgscore.refresh()');
+}
+
+async function modelWith(name: string, months: readonly Month[]): Promise<MonitoredModel> {
+  const model = await addMonitoredModel(superuser, name, 'binary');
+  await score(name, model, months);
+  return model;
+}
+
+const AS_BEFORE = [{ right: 320 }, { right: 324 }, { right: 316 }, { right: 320 }];
+
+test('a model whose newest month is surely worse than those before it, and the worst of all, needs somebody', async () => {
+  await modelWith('fell', [...AS_BEFORE, { right: 260 }]);
+  const [low, high] = wilson(260, 400);
+  expect(await verdictOf('fell')).toMatchObject({
+    verdict: 'act',
+    cause: 'accuracy_worse',
+    sentence: `Accuracy fell to 65.0 % in May 2024 (${(100 * low).toFixed(1)} % to ${(100 * high).toFixed(1)} %), from 80.0 % over the 4 months before, most where region is north (80.0 % to 65.0 %).`,
+    since: '2024-05-01',
+    value: 0.65,
+    ci_low: expect.closeTo(low, 12),
+    ci_high: expect.closeTo(high, 12),
+    reference_value: expect.closeTo(0.8, 12),
+    label_coverage: 1,
+    open_alerts: '0',
+  });
+});
+
+test('the segment is told that lost most', async () => {
+  await modelWith('south_fell', [...AS_BEFORE, { right: 260, wrongIn: 'south' }]);
+  expect(await verdictOf('south_fell')).toMatchObject({ segment_key: 'region', segment_value: 'south' });
+});
+
+test('a month that is surely worse, as one was before, is to be watched', async () => {
+  await modelWith('seasonal', [{ right: 255 }, ...AS_BEFORE, { right: 260 }]);
+  const verdict = await verdictOf('seasonal');
+  expect(verdict).toMatchObject({ verdict: 'watch', cause: 'accuracy_worse' });
+  expect(verdict.sentence).toContain('; an earlier month was as bad');
+});
+
+test('a slow decline is told from the month on that is below the mean', async () => {
+  await modelWith(
+    'slow',
+    Array.from({ length: 9 }, (_, month) => ({ right: 360 - 8 * month })),
+  );
+  expect(await verdictOf('slow')).toMatchObject({ verdict: 'act', cause: 'accuracy_worse', since: '2024-05-01' });
+});
+
+test('a month that differs by no more than chance gives is healthy', async () => {
+  await modelWith('steady', [...AS_BEFORE, { right: 312 }]);
+  const verdict = await verdictOf('steady');
+  expect(verdict).toMatchObject({ verdict: 'healthy', cause: 'none', causes: null, undefined_reason: null });
+  expect(verdict.sentence).toMatch(/^Accuracy is 78\.0 % in May 2024 \(.*\), not surely worse than 80\.0 % over the 4/);
+});
+
+test('months of which too little of the truth is known are not judged by', async () => {
+  await modelWith('early', [...AS_BEFORE, { right: 100, labelled: 300 }]);
+  expect(await verdictOf('early')).toMatchObject({ verdict: 'watch', cause: 'labels_late', value: 0.8 });
+});
+
+/** Mean absolute errors of months, each spread by a tenth. */
+async function regressionWith(name: string, errors: readonly number[]): Promise<void> {
+  const model = await addMonitoredModel(superuser, name, 'regression');
+  const rows = errors.flatMap((error, month) =>
+    Array.from({ length: 100 }, (_, n) => ({
+      id: month * 1000 + n + 1,
+      at: new Date(Date.UTC(2024, month, 10)).toISOString(),
+      score: error * (n % 2 === 0 ? 1.1 : 0.9),
+    })),
+  );
+  await addRun(superuser, model, rows);
+  await superuser.query(
+    `select pgscore.record_label($1, l.id::text, '0', l.at) from unnest($2::int[], $3::timestamptz[]) l (id, at)`,
+    [name, rows.map(({ id }) => id), rows.map(({ at }) => at)],
+  );
+  await superuser.query('select pgscore.refresh()');
+}
+
+test('errors of a regression that grew surely, but by less than a twentieth, are no cause', async () => {
+  await regressionWith('little', [10, 10, 10, 10.4]);
+  expect(await verdictOf('little')).toMatchObject({ verdict: 'healthy' });
+  await regressionWith('more', [10, 10, 10, 10.6]);
+  const verdict = await verdictOf('more');
+  expect(verdict).toMatchObject({ verdict: 'act', cause: 'accuracy_worse', value: expect.closeTo(10.6, 9) });
+  expect(verdict.sentence).toMatch(/^Mean absolute error rose to 10\.60 in Apr 2024 \(.*\), from 10\.00 over the 3/);
+});
+
+/** Another run, as it would have ended. */
+async function endRun({ versionId, targetId }: MonitoredModel, state: string, done: number, failed: number) {
+  await superuser.query(
+    `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, rows_done, rows_failed, error_code, error, finished_at, paired)
+     values ('alice', $1, $2, 'public', 'source', 'ctid', '{}', 'error', $3, 1, $4, $5, case $3 when 'failed' then 'source_missing' end, case $3 when 'failed' then 'gone' end, '2024-06-01 12:00+00', true)`,
+    [versionId, targetId, state, done, failed],
+  );
+}
+
+test('failed rows and failed runs weigh more than a month to be watched, and both are told', async () => {
+  const model = await modelWith('runs', [{ right: 255 }, ...AS_BEFORE, { right: 260 }]);
+  await endRun(model, 'done', 1000, 5);
+  expect(await verdictOf('runs')).toMatchObject({ verdict: 'watch', causes: 'accuracy_worse', failed_share: 0.005 });
+  await endRun(model, 'done', 1000, 20);
+  expect(await verdictOf('runs')).toMatchObject({ verdict: 'watch', causes: 'accuracy_worse, rows_failed' });
+  await endRun(model, 'done', 1000, 50);
+  const failedRows = await verdictOf('runs');
+  expect(failedRows).toMatchObject({ verdict: 'act', cause: 'rows_failed', causes: 'rows_failed, accuracy_worse' });
+  expect(failedRows.sentence).toMatch(/^Run \d+ could not score 50 of its 1,000 rows \(5\.0 %\)\.$/);
+  await endRun(model, 'failed', 0, 0);
+  const failedRun = await verdictOf('runs');
+  expect(failedRun).toMatchObject({ verdict: 'act', cause: 'run_failed', since: '2024-06-01', failed_share: null });
+  expect(failedRun.sentence).toMatch(/^Run \d+ failed on 1 Jun 2024: source_missing\.$/);
+});
+
+const BASELINE = [0, 0, 100, 100, 100, 100, 0];
+const MOVED = [0, 0, 10, 20, 70, 300, 0];
+
+test('a feature that drifted by month is told with since when; a day is not enough where days are judged', async () => {
+  const feature = { kind: 'number', ...unitBins(4), baseline: BASELINE } as const;
+  const by = (windows: Record<string, readonly number[]>) => ({ ...feature, name: 'age', windows });
+  const byDays = (months: readonly (readonly number[])[]) =>
+    Object.fromEntries(
+      months.flatMap((counts, month) =>
+        [5, 6, 7, 8, 9].map((day) => [
+          `2024-0${month + 1}-0${day} 00:00+00`,
+          counts.map((count) => Math.floor(count / 5)),
+        ]),
+      ),
+    );
+  await stageFeatures(superuser, 'by_month', [
+    by(byDays([BASELINE, MOVED, MOVED])),
+    { ...feature, name: 'steady', windows: byDays([BASELINE, BASELINE, BASELINE]) },
+  ]);
+  const days = ['2024-03-01 00:00+00', '2024-03-02 00:00+00', '2024-03-03 00:00+00'];
+  const spread = (counts: readonly (readonly number[])[]) =>
+    by(Object.fromEntries(days.map((day, n) => [day, counts[n] ?? []])));
+  await stageFeatures(superuser, 'one_day', [spread([BASELINE, BASELINE, MOVED])]);
+  await stageFeatures(superuser, 'two_days', [spread([BASELINE, MOVED, MOVED])]);
+  await superuser.query('select pgscore.refresh()');
+  const month = await verdictOf('by_month');
+  expect(month).toMatchObject({
+    verdict: 'watch',
+    cause: 'drift',
+    since: '2024-02-01',
+    feature_name: 'age',
+    feature_since: '2024-02-01',
+  });
+  expect(month.sentence).toMatch(
+    /^Feature age has drifted since Feb 2024: its population stability index is \d\.\d\d in Mar 2024\. 1 of 2 features have drifted\.$/,
+  );
+  expect(await verdictOf('one_day')).toMatchObject({ verdict: 'unknown', feature_name: null });
+  expect(await verdictOf('two_days')).toMatchObject({ verdict: 'watch', cause: 'drift', since: '2024-03-02' });
+});
+
+test('labels that are due and not there are told, with the share that is', async () => {
+  await modelWith('late', [...AS_BEFORE, { right: 160, labelled: 200 }]);
+  expect(await verdictOf('late')).toMatchObject({
+    verdict: 'watch',
+    cause: 'labels_late',
+    since: '2024-05-10',
+    label_coverage: 0.875,
+    sentence:
+      'Labels are late: the truth is known of 87.5 % of the predictions for 10 Feb 2024 to 10 May 2024. They are due, and 95 % is asked for.',
+  });
+});
+
+test('a version that is surely better than the champion is told', async () => {
+  const champion = await addMonitoredModel(superuser, 'rivals', 'binary');
+  const challenger = await addVersion(superuser, champion, 2);
+  await superuser.query(`insert into pgscore_data.alias (model_id, alias, version_id) values ($1, 'champion', $2)`, [
+    champion.modelId,
+    champion.versionId,
+  ]);
+  await score('rivals', champion, [{ right: 280 }]);
+  const rows = Array.from({ length: 400 }, (_, n) => ({
+    id: n + 1,
+    at: '2024-01-10T10:00:00Z',
+    score: 0.9,
+    label: n < 300 ? 'yes' : 'no',
+  }));
+  await addRun(superuser, challenger, rows);
+  await superuser.query('select pgscore.refresh()');
+  await superuser.query('select pgscore_data._compare_versions(false)');
+  await superuser.query('select pgscore_data._compare_versions(false)');
+  const verdict = await verdictOf('rivals');
+  expect(verdict).toMatchObject({
+    verdict: 'watch',
+    cause: 'challenger_better',
+    model_version: '1',
+    better_version: '2',
+  });
+  expect(verdict.sentence).toBe(
+    `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, 10 Jan 2024 to 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`,
+  );
+});
+
+test('an alert that is raised is a cause by its kind: silence of scoring before drift', async () => {
+  const model = await modelWith('alarmed', AS_BEFORE);
+  const raise = async (rule: string, metric: string, kind: string, severity: string): Promise<void> => {
+    await superuser.query(
+      `insert into pgscore_data.alert (fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, state, since, value, upper_threshold)
+       values ($1, $2, $1, $3, '', $4, 'day', $5, $6, 'firing', '2024-06-01 12:00+00', 0.7, 0.5)`,
+      [rule, model.modelId, kind === 'feed' ? 0 : model.versionId, metric, kind, severity],
+    );
+  };
+  await raise('dataset_drift', 'drift_share', 'drift', 'info');
+  expect(await verdictOf('alarmed')).toMatchObject({
+    verdict: 'watch',
+    cause: 'drift',
+    open_alerts: '1',
+    since: '2024-06-01',
+    sentence: 'Alert dataset_drift is raised since 1 Jun 2024: drift_share is 0.7, above 0.5.',
+  });
+  await raise('scoring_stopped', 'hours_since_scoring', 'feed', 'critical');
+  expect(await verdictOf('alarmed')).toMatchObject({ verdict: 'act', cause: 'scoring_stopped', open_alerts: '2' });
+  await raise('auc_drop', 'roc_auc', 'performance', 'warning');
+  expect(await verdictOf('alarmed')).toMatchObject({ causes: 'accuracy_worse, scoring_stopped, drift' });
+});
+
+test('where there is nothing to judge by, the sentence says what to do', async () => {
+  const unready = `insert into pgscore_data.model (name, created_by) values ('no_version', current_user)`;
+  await superuser.query(unready);
+  expect(await verdictOf('no_version')).toMatchObject({ verdict: 'unknown', cause: 'no_version', model_version: null });
+  const model = await addMonitoredModel(superuser, 'new', 'binary');
+  const cause = async (): Promise<[string, string]> => {
+    const { verdict, cause: found, undefined_reason: reason, sentence } = await verdictOf('new');
+    expect([verdict, reason]).toEqual(['unknown', found]);
+    return [found, sentence];
+  };
+  expect(await cause()).toEqual(['no_predictions', expect.stringContaining('pgscore.score_table()')]);
+  const at = new Date(Date.now() - 172_800_000).toISOString();
+  const rows = Array.from({ length: 40 }, (_, n) => ({ id: n + 1, at, score: 0.9, label: 'yes' }));
+  await addRun(superuser, model, rows);
+  await superuser.query('select pgscore.refresh()');
+  expect(await cause()).toEqual(['no_label_source', expect.stringContaining(`pgscore.set_labels('new', …)`)]);
+  await superuser.query(
+    `insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_column, key_columns, time_zone)
+     values ($1, 'alice', 'public', 'truth', 'label', '{id}', 'UTC')`,
+    [model.modelId],
+  );
+  expect(await cause()).toEqual(['no_labels', expect.stringContaining('public.truth')]);
+  await superuser.query(`select pgscore.record_label('new', '1', 'yes', now() - interval '1 day')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await cause()).toEqual([
+    'no_mature_month',
+    'No month can be judged yet: that takes 30 labels, and the truth of 95 % of its predictions.',
+  ]);
+});
