@@ -117,8 +117,8 @@ begin
   select v.version_id, v.other_id into pair
     from pgscore_data.version_pair v
     left join pgscore_data.compared_pair p using (version_id, other_id)
-    join pgscore_data.calibration a on a.version_id = v.version_id
-    join pgscore_data.calibration b on b.version_id = v.other_id
+    join pgscore_data.calibration_check a on a.version_id = v.version_id
+    join pgscore_data.calibration_check b on b.version_id = v.other_id
    where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at and (not patient or clock_timestamp() > p.compared_at + p.compare_seconds * interval '20 seconds')
    order by p.compared_at nulls first limit 1;
   if not found or not pgscore_data._take_turn('cells') then

@@ -32,19 +32,22 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with due as (
-    select d.version_id, d.day from unnest(versions, days) as d (version_id, day) join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'multiclass'
+    select d.version_id, d.day, c.month
+      from unnest(versions, days) as d (version_id, day)
+      join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'multiclass'
+      left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
   ), learned as materialized (
     -- In an array without NULL, an element is found by its place alone.
-    select c.version_id, array_replace(c.share, null, -1) as share, b.n_bins
-      from (select distinct d.version_id from due d) d
-      join pgscore_data.calibration c using (version_id)
+    select c.version_id, c.month, array_replace(c.share, null, -1) as share, b.n_bins
+      from (select distinct d.version_id, d.month from due d) d
+      join pgscore_data.calibration c using (version_id, month)
      cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
   ), bins as (
     select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted, coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
       from due d
      cross join lateral (select * from pgscore_data.cell_class_volume x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
       join pgscore_data.class_bin b on b.bin = c.bin
-      left join learned l on l.version_id = c.version_id
+      left join learned l on l.version_id = d.version_id and l.month = d.month
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
@@ -61,22 +64,28 @@ create or replace function pgscore_data._rank_classes(versions int[], days times
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  with learned as materialized (
-    select c.version_id, array_replace(c.share, null, -1) as share, b.n_bins
-      from (select distinct x.version_id from unnest(versions) x (version_id)) d
-      join pgscore_data.calibration c using (version_id)
+  with part as materialized (
+    select p.* from pgscore_data._calibrated_around(versions, days) p
+      join pgscore_data.execution e on e.version_id = p.version_id and e.task = 'multiclass'
+  ), learned as materialized (
+    select c.version_id, c.month, array_replace(c.share, null, -1) as share, b.n_bins
+      from (select distinct p.version_id, p.month from part p) p
+      join pgscore_data.calibration c using (version_id, month)
      cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
   ), bins as (
-    select w.version_id, w.grain, w.window_start, c.class, c.bin, c.n, coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
-      from pgscore_data._windows_around(versions, days) w
-      join pgscore_data.execution e on e.version_id = w.version_id and e.task = 'multiclass'
+    select p.version_id, p.grain, p.window_start, c.class, c.bin, sum(c.n) as n,
+           sum(c.n * coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle)) as p
+      from part p
      cross join lateral (
        select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_class_volume x
-        where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
+        where x.version_id = p.version_id and x.day >= p.from_day and x.day < p.to_day
+        group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
       join pgscore_data.class_bin b on b.bin = c.bin
-      left join learned l on l.version_id = w.version_id
+      left join learned l on l.version_id = p.version_id and l.month = p.month
+     group by p.version_id, p.grain, p.window_start, c.class, c.bin
   ), ranked as (
-    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+    select b.*, coalesce(sum(b.n - b.p) over (w rows between unbounded preceding and 1 preceding), 0) as n_below
+      from bins b window w as (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin)
   ), class as (
     select r.version_id, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p, sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0) as roc_auc
       from ranked r group by r.version_id, r.grain, r.window_start, r.class
@@ -87,38 +96,27 @@ begin atomic
 end;
 comment on function pgscore_data._rank_classes(int[], timestamptz[]) is 'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are likely to be there.';
 
-create or replace view pgscore_data.class_calibration_due as
-select c.version_id from pgscore_data.calibration c join pgscore_data.execution e on e.version_id = c.version_id and e.task = 'multiclass' and e.probabilities and cardinality(e.class_labels) <= 50
- where c.checked_at is null or c.changed_at > c.checked_at;
-comment on view pgscore_data.class_calibration_due is 'Versions of three or more classes whose labels changed since somebody looked whether there is more to learn from.';
-
-create or replace function pgscore_data._claim_class_calibration(out version_id int, out as_of timestamptz, out n bigint, out n_right bigint, out last_day timestamptz, out n_classes int, out classes smallint[], out bins smallint[], out totals bigint[], out positives bigint[])
+create or replace function pgscore_data._claim_class_calibration(
+  out version_id int, out month timestamptz, out n bigint, out n_right bigint, out last_day timestamptz, out n_classes int,
+  out classes smallint[], out bins smallint[], out totals bigint[], out positives bigint[])
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  c pgscore_data.calibration;
+  due int;
 begin
-  if not exists (select from pgscore_data.class_calibration_due) or not pgscore_data._take_turn('cells') then
+  if not exists (select from pgscore_data.calibration_due d where d.task = 'multiclass') or not pgscore_data._take_turn('cells') then
     return;
   end if;
-  for c in select x.* from pgscore_data.class_calibration_due d join pgscore_data.calibration x using (version_id) order by x.version_id loop
-    as_of := clock_timestamp();
-    select coalesce(sum(s.n), 0), max(s.day) into n, last_day
-      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_class_score s on s.version_id = c.version_id and s.day = d.day where s.class = 0;
-    select coalesce(sum(o.n), 0) into n_right
-      from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_outcome o on o.version_id = c.version_id and o.segment_id = 0 and o.day = d.day where o.actual_class = o.predicted_class;
-    if n < 200 then
-      perform pgscore_data._set_calibration(c.version_id, as_of, n, n_right, last_day, null, 'too_few_labels');
-    elsif c.n >= 200 and abs(n - c.n) <= c.n * 0.1 and abs(n_right - c.n_positive) <= c.n_positive * 0.1 then
-      update pgscore_data.calibration x set checked_at = as_of where x.version_id = c.version_id;
-    else
-      version_id := c.version_id;
-      select cardinality(e.class_labels) into n_classes from pgscore_data.execution e where e.version_id = c.version_id;
+  for due in select d.version_id from pgscore_data.calibration_due d where d.task = 'multiclass' order by d.version_id loop
+    select c.* into month, n, n_right, last_day from pgscore_data._next_calibration(due) c;
+    if month is not null then
+      version_id := due;
+      select cardinality(e.class_labels) into n_classes from pgscore_data.execution e where e.version_id = due;
       select array_agg(h.class), array_agg(h.bin), array_agg(h.n), array_agg(h.positives) into classes, bins, totals, positives
         from (select s.class, s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
-                from pgscore_data._mature_days(c.version_id) d join pgscore_data.cell_class_score s on s.version_id = c.version_id and s.day = d.day
+                from pgscore_data._days_before(due, month) d join pgscore_data.cell_class_score s on s.version_id = due and s.day = d.day
                where s.n <> 0 group by s.class, s.bin) h;
       return;
     end if;

@@ -20,8 +20,8 @@ return pgscore_data._metric_meanings() || $${
   "is_realized": "Whether the labelled share has reached the minimum of the model's monitor: then look at what was realized.",
   "is_mature": "The same as is_realized, by the name that other views have for it. Estimates do not hang on it.",
   "is_calibrated": "Whether the scores were corrected by what past labels say of them. If not, they are taken as the probabilities that they claim to be.",
-  "calibration": "isotonic: corrected (of three or more classes: at least one of them, each of 10 labels); not_needed: correction would have made them no truer; too_few_labels: less than 200 on mature days, or less than 10 of a class (of three or more: of every class), so that nobody knows whether scores mean what they say.",
-  "calibrated_until": "Last day whose labels the correction was learned from: estimates of days up to it have seen labels of that time.",
+  "calibration": "isotonic: corrected (of three or more classes: at least one of them, each of 10 labels); not_needed: correction would have made them no truer; too_few_labels: less than 200 on the mature days of a year, or less than 10 of a class (of three or more: of every class), so that nobody knows whether scores mean what they say.",
+  "calibrated_until": "Last day whose labels the correction was learned from. It is before the month of the window; only where there is nothing to learn from before, it may be later: then the first correction there is holds.",
   "undefined_reason": "Why estimates are NULL: no_probabilities (the model says labels only, or no prediction has a score), not_estimated (the next refresh will), too_many_classes (more than 50), not_counted (a classifier of three or more classes predicted before pgscore counted what they are made of), no_predicted_positives or one_class (no positive, or no negative, is to be expected)."
 }$$::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
@@ -57,7 +57,10 @@ begin
                when %2$s then 'not_estimated' when %1$s is null then 'one_class' when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
              coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, g.roc_auc, g.is_due)
     || pgscore_data._windows_from(g.grain, 'binary', realized) || format($q$
-        left join pgscore_data.calibration k on k.version_id = v.version_id
+        left join lateral (
+          select y.state, y.last_day from pgscore_data.calibration_span y
+           where y.version_id = v.version_id and y.from_day < w.window_end and y.to_day > w.window_start
+           order by y.month desc limit 1) k on true
         left join lateral (
           select sum(y.n)::bigint as n, sum(y.true_positives) as true_positives, sum(y.false_positives) as false_positives, sum(y.false_negatives) as false_negatives, sum(y.true_negatives) as true_negatives, max(y.roc_auc) as roc_auc
             from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end having count(*) > 0) x on true
@@ -76,7 +79,10 @@ begin
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v on v.model_id = m.model_id and v.number = p.model_version
         join pgscore_data.execution e on e.version_id = v.version_id
-        left join pgscore_data.calibration k on k.version_id = v.version_id
+        left join lateral (
+          select y.state, y.last_day from pgscore_data.calibration_span y
+           where y.version_id = v.version_id and y.from_day < p.window_end and y.to_day > p.window_start
+           order by y.month desc limit 1) k on true
         left join lateral (
           -- As in what is realized, a class that is not there is no part of a mean: one is likely to be there where at least half a prediction of it is to be expected.
           select max(y.n) as n, sum(y.tp) / max(y.n) as accuracy, avg(y.tp / nullif(y.tp + y.fp, 0)) as macro_precision, avg(y.tp / nullif(y.tp + y.fn, 0)) filter (where y.tp + y.fn >= 0.5) as macro_recall,

@@ -5,10 +5,10 @@ import { dealt, needsCalibration } from './needs-calibration.ts';
 import { ScoreBins } from './score-bins.ts';
 import { emptyHistogram, type ScoreHistogram } from './score-histogram.ts';
 
-/** The labelled history of a version on mature days, as of a moment. */
+/** The labelled history of a version on mature days before a month. */
 type History = {
   version_id: number | null;
-  as_of: string;
+  month: string;
   n: string;
   n_positive: string;
   last_day: string;
@@ -19,14 +19,14 @@ type History = {
 
 const claimCalibration = statement<[], History>(
   'claim_calibration',
-  `select version_id, as_of::text, n, n_positive, last_day::text, bins::int[], totals::text[], positives::text[]
+  `select version_id, month::text, n, n_positive, last_day::text, bins::int[], totals::text[], positives::text[]
      from pgscore_data._claim_calibration()`,
 );
 
 export const setCalibration = statement<
   [
     version: number,
-    asOf: string,
+    month: string,
     n: string,
     nPositive: string,
     lastDay: string,
@@ -36,19 +36,19 @@ export const setCalibration = statement<
 >('set_calibration', 'select pgscore_data._set_calibration($1, $2, $3, $4, $5, $6, $7)');
 
 /**
- * Learns anew what the scores of versions mean, of those whose labelled history has grown by a tenth since; little work where
- * there is none. Scores are taken as they are where calibrating them would make them no truer.
+ * Learns anew what the scores of versions mean, month by month from the labels before it, where these have changed by a tenth
+ * since; little work where there is none. Scores are taken as they are where calibrating them would make them no truer.
  */
 export async function renewCalibrations(client: Queryable, goesOn: () => boolean): Promise<void> {
   while (goesOn()) {
     const [history] = await claimCalibration(client);
     if (history === undefined || history.version_id === null) return;
-    const { version_id: version, as_of: asOf, n, n_positive: nPositive, last_day: lastDay } = history;
+    const { version_id: version, month, n, n_positive: nPositive, last_day: lastDay } = history;
     const { middles } = await ScoreBins.load(client);
     const histogram = histogramOf(history, middles.length);
     const shares = learnedShares(histogram, middles, mulberry32(version));
     const state = shares === null ? 'not_needed' : 'isotonic';
-    await setCalibration(client, version, asOf, n, nPositive, lastDay, shares, state);
+    await setCalibration(client, version, month, n, nPositive, lastDay, shares, state);
   }
 }
 

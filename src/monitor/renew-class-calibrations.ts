@@ -8,10 +8,10 @@ import { emptyHistogram, type ScoreHistogram } from './score-histogram.ts';
 /** Labels of a class, and of others, from which it is learned what its probabilities mean. */
 const LEAST = 10;
 
-/** The labelled history of a version of three or more classes on mature days, as of a moment. */
+/** The labelled history of a version of three or more classes on mature days before a month. */
 type History = {
   version_id: number | null;
-  as_of: string;
+  month: string;
   n: string;
   n_right: string;
   last_day: string;
@@ -24,7 +24,7 @@ type History = {
 
 const claimCalibration = statement<[], History>(
   'claim_class_calibration',
-  `select version_id, as_of::text, n, n_right, last_day::text, n_classes, classes::int[], bins::int[], totals::text[], positives::text[]
+  `select version_id, month::text, n, n_right, last_day::text, n_classes, classes::int[], bins::int[], totals::text[], positives::text[]
      from pgscore_data._claim_class_calibration()`,
 );
 
@@ -36,7 +36,7 @@ export async function renewClassCalibrations(client: Queryable, goesOn: () => bo
   while (goesOn()) {
     const [history] = await claimCalibration(client);
     if (history === undefined || history.version_id === null) return;
-    const { version_id: version, as_of: asOf, n, n_right: nRight, last_day: lastDay } = history;
+    const { version_id: version, month, n, n_right: nRight, last_day: lastDay } = history;
     const { middles } = classBins(await ScoreBins.load(client));
     const enough = histogramsOf(history, middles.length).map((one) => (isEnough(one) ? one : undefined));
     const random = mulberry32(version);
@@ -44,8 +44,8 @@ export async function renewClassCalibrations(client: Queryable, goesOn: () => bo
     const state = enough.every((one) => one === undefined) ? 'too_few_labels' : 'not_needed';
     const shares = learned.flatMap((one) => one ?? Array.from(middles, () => null));
     if (learned.every((one) => one === null))
-      await setCalibration(client, version, asOf, n, nRight, lastDay, null, state);
-    else await setCalibration(client, version, asOf, n, nRight, lastDay, shares, 'isotonic');
+      await setCalibration(client, version, month, n, nRight, lastDay, null, state);
+    else await setCalibration(client, version, month, n, nRight, lastDay, shares, 'isotonic');
   }
 }
 

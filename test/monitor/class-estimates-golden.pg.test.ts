@@ -114,7 +114,8 @@ test('calibrated, the estimate of accuracy is near what came of it, where the pr
 
 test('nothing is learned again until the labelled history has grown by a tenth', async () => {
   const learned = async (): Promise<unknown[]> => {
-    const read = 'select n, checked_at > changed_at as seen from pgscore_data.calibration where version_id = $1';
+    const read = `select n, checked_at > changed_at as seen
+      from pgscore_data.calibration_check left join pgscore_data.calibration using (version_id) where version_id = $1`;
     return (await superuser.query(read, [model.versionId])).rows;
   };
   const say = async (first: number, count: number): Promise<void> => {
@@ -135,8 +136,7 @@ test('nothing is learned again until the labelled history has grown by a tenth',
   await superuser.query(withdraw);
   await superuser.query('select pgscore.refresh()');
   await renewClassCalibrations(superuser, always);
-  const read = 'select state, share from pgscore_data.calibration where version_id = $1';
-  expect((await superuser.query(read, [model.versionId])).rows).toEqual([{ state: 'too_few_labels', share: null }]);
+  expect(await learned()).toEqual([{ n: null, seen: true }]);
 });
 
 test('counts of an attempt that came to nothing are let go of, and those of a run that goes on are left to it', async () => {

@@ -117,7 +117,7 @@ test('a pair is not compared again before twenty times as long has passed as it 
   const read = `select compared_at::text as at from pgscore_data.compared_pair p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id) where m.name = 'strangers'`;
   const [before] = (await superuser.query<{ at: string }>(read)).rows;
   await superuser.query('update pgscore_data.compared_pair set compare_seconds = 3600');
-  await superuser.query('update pgscore_data.calibration set changed_at = clock_timestamp()');
+  await superuser.query('update pgscore_data.calibration_check set changed_at = clock_timestamp()');
   expect((await superuser.query('select pgscore_data._compare_versions(true) as more')).rows).toEqual([
     { more: false },
   ]);

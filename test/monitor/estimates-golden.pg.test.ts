@@ -132,7 +132,8 @@ test('nothing is learned again until the labelled history has grown by a tenth',
   const model = await stage('growing');
   await renewCalibrations(superuser, always);
   const learned = async (): Promise<unknown[]> => {
-    const read = 'select n, checked_at > changed_at as seen from pgscore_data.calibration where version_id = $1';
+    const read = `select n, checked_at > changed_at as seen
+      from pgscore_data.calibration_check left join pgscore_data.calibration using (version_id) where version_id = $1`;
     return (await superuser.query(read, [model.versionId])).rows;
   };
   expect(await learned()).toEqual([{ n: '600', seen: true }]);
@@ -157,8 +158,7 @@ test('nothing is learned again until the labelled history has grown by a tenth',
   await superuser.query(withdraw);
   await superuser.query('select pgscore.refresh()');
   await renewCalibrations(superuser, always);
-  const read = 'select state, share from pgscore_data.calibration where version_id = $1';
-  expect((await superuser.query(read, [model.versionId])).rows).toEqual([{ state: 'too_few_labels', share: null }]);
+  expect(await learned()).toEqual([{ n: null, seen: true }]);
 });
 
 test('a refresh estimates the days that got predictions, and no other', async () => {
