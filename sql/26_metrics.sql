@@ -26,7 +26,7 @@ begin atomic
     select p.*, sum(p.p * p.beats) over w / nullif(p.pos, 0) as auc from placed p window w as (partition by p.version_id, p.grain, p.window_start)
   ), summed as (
     select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg, max(p.auc) as auc, sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
-           sum(p.p * (p.beats - p.auc) ^ 2) as beats2, sum(p.n * (p.loses - p.auc) ^ 2) as loses2,
+           sum(p.p * (p.beats - p.auc) ^ 2) / nullif(max(p.pos), 0) as beats_variance, sum(p.n * (p.loses - p.auc) ^ 2) / nullif(max(p.neg), 0) as loses_variance,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above + p.n, 0)) / nullif(max(p.pos), 0) as ap,
            -- The positives of a bin after its negatives, one by one: a sum of growing terms, no less than P times the first, nor than its integral.
            sum(greatest(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n),
@@ -37,10 +37,6 @@ begin atomic
            max(greatest((p.p_above + p.p) / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0),
                         (p.n_above + p.n) / nullif(p.neg, 0) - p.p_above / nullif(p.pos, 0))) filter (where p.p > 0 and p.n > 0) as ks_inside
       from averaged p group by p.version_id, p.grain, p.window_start
-  ), spread as (
-    -- DeLong, DeLong and Clarke-Pearson 1988, from the same bins: the variance of the AUC by its structural components.
-    select s.*, sqrt(s.beats2 / nullif(s.pos - 1, 0) / s.pos + s.loses2 / nullif(s.neg - 1, 0) / s.neg) as auc_error
-      from summed s
   ), tenths as (
     select 0 as bin, 0 as tenth union all
     select n::int, floor(e * 10 + 1e-9)::int from pgscore_data.score_bins s cross join unnest(s.edges) with ordinality as x (e, n)
@@ -58,16 +54,17 @@ begin atomic
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value, ci_low, ci_high, error_bound, undefined_reason)
   select s.version_id, s.grain, s.window_start, x.metric, x.value, x.ci_low, x.ci_high, x.error_bound, x.reason
-    from spread s join calibrated c using (version_id, grain, window_start)
+    from summed s join calibrated c using (version_id, grain, window_start)
+   cross join lateral pgscore_data._auc_interval(s.auc, s.pos, s.neg, s.beats_variance, s.loses_variance) i
    cross join lateral (values
-     ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, case when s.auc_error >= 0 then greatest(0, s.auc - 1.959963984540054 * s.auc_error) end, case when s.auc_error >= 0 then least(1, s.auc + 1.959963984540054 * s.auc_error) end, s.auc_bound,
+     ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, i.low, i.high, s.auc_bound,
        case when s.pos * s.neg = 0 then 'one_class' end),
      ('average_precision', case when s.pos > 0 then s.ap end, s.ap_low, s.ap_high, null, case when s.pos = 0 then 'no_positive_labels' end),
      ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, case when s.pos * s.neg > 0 then greatest(0, s.ks_inside - s.ks) end, case when s.pos * s.neg = 0 then 'one_class' end),
      ('ece', c.ece, null, null, null, null)
    ) x (metric, value, ci_low, ci_high, error_bound, reason);
 end;
-comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and DeLong interval, average precision with the interval that the bins leave open, the KS distance of the scores with its binning bound and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
+comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and interval, average precision with the interval that the bins leave open, the KS distance of the scores with its binning bound and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
 
 create or replace function pgscore_data._class_ranking() returns void
 language sql volatile

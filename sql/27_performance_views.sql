@@ -9,13 +9,6 @@ select m.model_id, m.name from pgscore_data.model m
     or pg_has_role('pgscore_deployer', 'usage') or current_user in ('pgscore_owner', 'pgscore_service');
 comment on view pgscore_data.visible_model is 'The models that the caller may look at: those granted to a role of hers; for deployers, functions of pgscore and the service, which shows the page, all.';
 
-create or replace function pgscore_data._wilson(hits text, n text, side text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return format('case when %4$s and %2$s > 0 then %5$s else ((%1$s)::float8 / nullif(%2$s, 0) + 1.920729410347062 / nullif(%2$s, 0) %3$s 1.959963984540054 * sqrt((%1$s)::float8 / nullif(%2$s, 0) * (1 - (%1$s)::float8 / nullif(%2$s, 0)) / nullif(%2$s, 0) + 0.9603647051735310 / nullif((%2$s)::float8 ^ 2, 0))) / (1 + 3.841458820694124 / nullif(%2$s, 0)) end',
-  hits, n, side, case side when '-' then format('(%s) = 0', hits) else format('(%s) = (%s)', hits, n) end, case side when '-' then '0' else '1' end);
-comment on function pgscore_data._wilson(text, text, text) is 'The expression of a bound of the 95 % Wilson interval of hits in n; side is - or +. Of none and of all the outer bound is 0 and 1, which the formula misses by a rounding.';
-
 create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -71,7 +64,7 @@ return $${
   "mcc": "Matthews correlation coefficient.",
   "cohen_kappa": "Agreement beyond chance.",
   "roc_auc": "Probability that a positive is scored above a negative; ties count half.",
-  "roc_auc_ci_low": "Lower bound of the 95 % DeLong interval.",
+  "roc_auc_ci_low": "Lower bound of the 95 % interval: the wider one of Newcombe's method 5 and of DeLong's on the logit scale. NULL with less than two of a class.",
   "roc_auc_ci_high": "Upper bound.",
   "roc_auc_error_bound": "How far the value can be from that of the unbinned scores.",
   "average_precision": "Area under the precision-recall curve, without interpolation.",
@@ -112,10 +105,10 @@ return $${
   "top_5_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
   "top_5_accuracy_ci_high": "Upper bound.",
   "mae": "Mean absolute error.",
-  "mae_ci_low": "Lower bound of the 95 % interval, normal approximation.",
+  "mae_ci_low": "Lower bound of the 95 % interval, on the log scale; the upper one allows for heavy tails. NULL of less than two, or where no prediction was off.",
   "mae_ci_high": "Upper bound.",
   "rmse": "Root of the mean squared error.",
-  "rmse_ci_low": "Lower bound of the 95 % interval, normal approximation.",
+  "rmse_ci_low": "Lower bound of the 95 % interval, on the log scale; the upper one allows for heavy tails. NULL of less than two, or where no prediction was off.",
   "rmse_ci_high": "Upper bound.",
   "bias": "Mean of prediction minus truth.",
   "r2": "Share of the variance of the truth that is explained.",
@@ -222,17 +215,19 @@ begin
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
 
     execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
-      || pgscore_data._window_columns() || $q$,
-        c.abs_error / nullif(c.n, 0) as mae, case when c.n > 1 then greatest(0, c.abs_error / c.n - 1.959963984540054 * q.mae_error) end as mae_ci_low, c.abs_error / nullif(c.n, 0) + 1.959963984540054 * q.mae_error as mae_ci_high,
+      || pgscore_data._window_columns() || format($q$,
+        c.abs_error / nullif(c.n, 0) as mae, %s as mae_ci_low, %s as mae_ci_high,
         sqrt(c.error2 / nullif(c.n, 0)) as rmse,
-        case when c.n > 1 then sqrt(greatest(0, c.error2 / c.n - 1.959963984540054 * q.mse_error)) end as rmse_ci_low, sqrt(c.error2 / nullif(c.n, 0) + 1.959963984540054 * q.mse_error) as rmse_ci_high,
+        %s as rmse_ci_low, %s as rmse_ci_high,
         c.error / nullif(c.n, 0) as bias,
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
         case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
-        (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$
+        (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
+        pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '-'), pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '+'),
+        pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '-'), pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '+'))
       || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
                sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
@@ -240,9 +235,6 @@ begin
                (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond, sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
-      || $q$
-        cross join lateral (select sqrt(greatest(0, c.error2 / nullif(c.n, 0) - (c.abs_error / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mae_error,
-                                   sqrt(greatest(0, c.error4 / nullif(c.n, 0) - (c.error2 / nullif(c.n, 0)) ^ 2) / nullif(c.n - 1, 0)) as mse_error) q$q$
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,

@@ -16,7 +16,7 @@ return pgscore_data._metric_meanings() || $${
   "value_before": "Its value in the last month before it that is mature and has 30 labels.",
   "change": "value - value_before.",
   "roc_auc_now": "Area under the ROC curve in that month, of a binary classifier.",
-  "roc_auc_now_ci_low": "Lower bound of the 95 % DeLong interval.",
+  "roc_auc_now_ci_low": "Lower bound of its 95 % interval.",
   "roc_auc_now_ci_high": "Upper bound.",
   "label_source": "Table or view that the labels come from.",
   "freshness_seconds": "Seconds since a refresh last changed something.",

@@ -24,19 +24,13 @@ begin atomic
       from pgscore_data.cell_outcome c join pgscore_data.execution e using (version_id)
      where c.version_id = this_version and c.segment_id = 0 and c.day = any (days)
      group by e.task
-  ), share as (
-    select x.metric, x.hits / x.n as p, x.n from counted c
-     cross join lateral (values ('accuracy', 'any', c.hits, c.n), ('precision_score', 'binary', c.tp, c.tp + c.fp), ('recall_score', 'binary', c.tp, c.tp + c.fn), ('f1_score', 'binary', c.tp, c.tp + c.fp + c.fn)) x (metric, task, hits, n)
-     where x.task in ('any', c.task) and x.n > 0
-  ), bounded as (
-    select s.metric, s.n, s.p,
-           case when s.p = 0 then 0 else (s.p + 1.920729410347062 / s.n - 1.959963984540054 * sqrt(s.p * (1 - s.p) / s.n + 0.9603647051735310 / s.n ^ 2)) / (1 + 3.841458820694124 / s.n) end as low,
-           case when s.p = 1 then 1 else (s.p + 1.920729410347062 / s.n + 1.959963984540054 * sqrt(s.p * (1 - s.p) / s.n + 0.9603647051735310 / s.n ^ 2)) / (1 + 3.841458820694124 / s.n) end as high
-      from share s
   )
-  select b.metric, case b.metric when 'f1_score' then 2 * b.p / (1 + b.p) else b.p end, case b.metric when 'f1_score' then 2 * b.low / (1 + b.low) else b.low end,
-         case b.metric when 'f1_score' then 2 * b.high / (1 + b.high) else b.high end, b.n::bigint, b.n >= 30
-    from bounded b;
+  select x.metric, case x.metric when 'f1_score' then 2 * x.hits / (x.n + x.hits) else x.hits / x.n end,
+         case x.metric when 'f1_score' then 2 * i.low / (1 + i.low) else i.low end, case x.metric when 'f1_score' then 2 * i.high / (1 + i.high) else i.high end, x.n::bigint, x.n >= 30
+    from counted c
+   cross join lateral (values ('accuracy', 'any', c.hits, c.n), ('precision_score', 'binary', c.tp, c.tp + c.fp), ('recall_score', 'binary', c.tp, c.tp + c.fn), ('f1_score', 'binary', c.tp, c.tp + c.fp + c.fn)) x (metric, task, hits, n)
+   cross join lateral pgscore_data._share_interval(x.hits, x.n, x.n) i
+   where x.task in ('any', c.task) and x.n > 0;
 end;
 comment on function pgscore_data._shares_over(int, timestamptz[]) is 'Accuracy, precision, recall and F1 of a version over some days, with Wilson intervals; F1 is 2q / (1 + q) of the share q = TP / (TP + FP + FN).';
 
@@ -45,17 +39,16 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   with summed as (
-    select sum(c.n)::float8 as n, sum(c.sum_abs_error)::float8 / sum(c.n)::float8 as mae, sum(c.sum_error2)::float8 / sum(c.n)::float8 as mse, sum(c.sum_error4)::float8 / sum(c.n)::float8 as m4
+    select sum(c.n)::float8 as n, sum(c.sum_abs_error)::float8 as abs_error, sum(c.sum_error2)::float8 as error2, sum(c.sum_error4)::float8 as error4
       from pgscore_data.cell_regression c where c.version_id = this_version and c.segment_id = 0 and c.day = any (days) having sum(c.n) > 0
-  ), spread as (
-    select s.*, 1.959963984540054 * sqrt(greatest(0, s.mse - s.mae ^ 2) / nullif(s.n - 1, 0)) as mae_error, 1.959963984540054 * sqrt(greatest(0, s.m4 - s.mse ^ 2) / nullif(s.n - 1, 0)) as mse_error from summed s
   )
-  select x.metric, x.value, case when s.n > 1 then x.low end, case when s.n > 1 then x.high end, s.n::bigint, s.n >= 30
-    from spread s
-   cross join lateral (values ('mae', s.mae, greatest(0, s.mae - s.mae_error), s.mae + s.mae_error),
-     ('rmse', sqrt(s.mse), sqrt(greatest(0, s.mse - s.mse_error)), sqrt(s.mse + s.mse_error))) x (metric, value, low, high);
+  select x.metric, x.value, x.low, x.high, s.n::bigint, s.n >= 30 and x.low is not null
+    from summed s
+   cross join lateral pgscore_data._mae_interval(s.n, s.abs_error, s.error2, s.n) a
+   cross join lateral pgscore_data._rmse_interval(s.n, s.error2, s.error4, s.n) q
+   cross join lateral (values ('mae', s.abs_error / s.n, a.low, a.high), ('rmse', sqrt(s.error2 / s.n), q.low, q.high)) x (metric, value, low, high);
 end;
-comment on function pgscore_data._errors_over(int, timestamptz[]) is 'Mean absolute error and root mean squared error of a version over some days, with normal intervals.';
+comment on function pgscore_data._errors_over(int, timestamptz[]) is 'Mean absolute error and root mean squared error of a version over some days, with their intervals; not enough without one.';
 
 create or replace function pgscore_data._ranking_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
 language sql stable
@@ -70,12 +63,13 @@ begin atomic
     select r.*, sum(r.p * r.n_below) over () / nullif(r.pos * r.neg, 0) as auc from ranked r
   ), summed as (
     select max(a.auc) as auc, max(a.pos) as pos, max(a.neg) as neg,
-           1.959963984540054 * sqrt(sum(a.p * (a.n_below / nullif(a.neg, 0) - a.auc) ^ 2) / nullif(max(a.pos) - 1, 0) / max(a.pos) + sum(a.n * (a.p_above / nullif(a.pos, 0) - a.auc) ^ 2) / nullif(max(a.neg) - 1, 0) / max(a.neg)) as error
+           sum(a.p * (a.n_below / nullif(a.neg, 0) - a.auc) ^ 2) / nullif(max(a.pos), 0) as beats_variance, sum(a.n * (a.p_above / nullif(a.pos, 0) - a.auc) ^ 2) / nullif(max(a.neg), 0) as loses_variance
       from averaged a having count(*) > 0
   )
-  select 'roc_auc', s.auc, greatest(0, s.auc - s.error), least(1, s.auc + s.error), (s.pos + s.neg)::bigint, least(s.pos, s.neg) >= 10 and s.pos + s.neg >= 30 from summed s;
+  select 'roc_auc', s.auc, i.low, i.high, (s.pos + s.neg)::bigint, least(s.pos, s.neg) >= 10 and s.pos + s.neg >= 30
+    from summed s cross join lateral pgscore_data._auc_interval(s.auc, s.pos, s.neg, s.beats_variance, s.loses_variance) i;
 end;
-comment on function pgscore_data._ranking_over(int, timestamptz[]) is 'ROC AUC of a version over some days, with its DeLong interval.';
+comment on function pgscore_data._ranking_over(int, timestamptz[]) is 'ROC AUC of a version over some days, with its interval.';
 
 create or replace function pgscore_data._metrics_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
 language sql stable
@@ -155,7 +149,7 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
   left join pgscore_data.compared_metric x on x.version_id = p.version_id and x.other_id = p.other_id and x.metric = k.metric;
 comment on view pgscore_bi.version_comparison is
-'Whether a version is better than the champion and than the one before it, by each metric, over the days that are mature for both. The 95 % interval is that of a difference between independent samples, made of the intervals of both values (Newcombe 1998 for shares; Zou and Donner 2008 for the others). Versions that scored the same entities are not independent: their true interval is narrower as a rule, so that a verdict of better or worse stands, and no_difference may be due to that. Two versions that scored different entities on the same days differ by these, too.';
+'Whether a version is better than the champion and than the one before it, by each metric, over the days that are mature for both. The 95 % interval is that of a difference between independent samples, made of the intervals of both values (Newcombe 1998, method 11, for shares; Zou and Donner 2008 for the others). Versions that scored the same entities are not independent: their true interval is narrower as a rule, so that a verdict of better or worse stands, and no_difference may be due to that. Two versions that scored different entities on the same days differ by these, too.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{

@@ -35,14 +35,14 @@ begin
            a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone as window_end,
            %1$s as accuracy_ci_low, %2$s as accuracy_ci_high,
            2 * a.found / nullif(a.found + a.concerned, 0) as f1_score, 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
-           case when a.n > 1 then greatest(0, a.abs_error / a.n - 1.959963984540054 * q.mae_error) end as mae_ci_low, a.abs_error / nullif(a.n, 0) + 1.959963984540054 * q.mae_error as mae_ci_high,
+           %5$s as mae_ci_low, %6$s as mae_ci_high,
            a.n_predictions::bigint as n_predictions, a.n / a.n_predictions as label_coverage, a.n >= a.min_label_coverage * a.n_predictions as is_mature,
            case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason
       from aged a
-     cross join lateral (
-       select %3$s as low, %4$s as high, sqrt(greatest(0, a.error2 / nullif(a.n, 0) - (a.abs_error / nullif(a.n, 0)) ^ 2) / nullif(a.n - 1, 0)) as mae_error) q$q$,
+     cross join lateral (select %3$s as low, %4$s as high) q$q$,
     pgscore_data._wilson('a.hits', 'a.n', '-'), pgscore_data._wilson('a.hits', 'a.n', '+'),
-    pgscore_data._wilson('a.found', 'a.concerned', '-'), pgscore_data._wilson('a.found', 'a.concerned', '+'));
+    pgscore_data._wilson('a.found', 'a.concerned', '-'), pgscore_data._wilson('a.found', 'a.concerned', '+'),
+    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n', '-'), pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n', '+'));
   comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month, also where none was: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
   perform pgscore_data._comment_columns('pgscore_bi.performance_by_label_age', pgscore_data._detail_meanings() || $${
     "n_labeled": "Predictions whose truth was known within that time.",

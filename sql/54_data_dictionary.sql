@@ -16,8 +16,8 @@ select * from (values
   ('log_loss', '-sum ln p(truth) / n, p clipped to 2.22e-16 and 1 - 2.22e-16', 'sklearn.metrics.log_loss(labels=declared)'),
   ('roc_auc', 'sum over bins of P (N below + N / 2) / (all P all N)', 'sklearn.metrics.roc_auc_score, within roc_auc_error_bound'),
   ('roc_auc_error_bound', 'sum over bins of P N / 2 / (all P all N)', 'sklearn.metrics.roc_auc_score'),
-  ('roc_auc_ci_low', 'roc_auc - 1.96 sqrt(var(share of negatives below a positive) / P + var(share of positives above a negative) / N): DeLong 1988', 'numpy, from every pair'),
-  ('roc_auc_ci_high', 'roc_auc + the same', 'numpy, from every pair'),
+  ('roc_auc_ci_low', 'the lower one of: Newcombe 2006, method 5; DeLong 1988 on the logit scale, with t of min(P, N) - 1 degrees', 'numpy, from every pair'),
+  ('roc_auc_ci_high', 'the higher one of both', 'numpy, from every pair'),
   ('macro_roc_auc', 'mean of roc_auc of each class against the others, where defined', 'sklearn.metrics.roc_auc_score, class by class'),
   ('average_precision', 'sum (recall_k - recall_k-1) precision_k, thresholds descending', 'sklearn.metrics.average_precision_score'),
   ('ks_of_scores', 'max |true positive rate - false positive rate|, at the ends of bins', 'scipy.stats.ks_2samp, within ks_of_scores_error_bound'),
@@ -69,14 +69,16 @@ select * from (values
   ('estimated_roc_auc', 'as roc_auc, each prediction being q of a positive and 1 - q of a negative', 'numpy, from every pair')
 ) x (column_name, formula, golden_reference)
 union all
-select s.stem || e.ending, 'Wilson: (k / n + z^2 / 2n ' || e.sign || ' z sqrt(k (n - k) / n^3 + z^2 / 4n^2)) / (1 + z^2 / n), z = 1.96, k / n being the share' || s.of, 'scipy.stats.binomtest(k, n).proportion_ci(method=''wilson'')'
+select s.stem || e.ending, 'Wilson with continuity correction (Newcombe 1998, method 4): (x + z^2 / 2 ' || e.sign || ' z sqrt(x (1 - x / n) + z^2 / 4)) / (n + z^2), z = 1.96, x = k '
+       || e.sign || ' 0.5, k / n being the share' || s.of, 'scipy.stats.binomtest(k, n).proportion_ci(method=''wilsoncc'')'
   from (values ('_ci_low', '-'), ('_ci_high', '+')) e (ending, sign)
  cross join (values ('accuracy', ''), ('precision', ''), ('recall', ''), ('specificity', ''), ('positive_rate_predicted', ''), ('true_positive_rate', ''), ('false_positive_rate', ''), ('share_of_actual', ''), ('positive_rate_actual', ''), ('top_2_accuracy', ''), ('top_3_accuracy', ''), ('top_5_accuracy', ''),
    ('f1', ' q = TP / (TP + FP + FN); F1 is 2q / (1 + q)')) s (stem, of)
 union all
-select s.stem || e.ending, s.formula || e.sign || s.spread, 'numpy'
-  from (values ('_ci_low', ' - '), ('_ci_high', ' + ')) e (ending, sign)
- cross join (values ('mae', 'mae', '1.96 standard deviation of |p - y| / sqrt(n)'), ('rmse', 'root of: mean squared error', '1.96 standard deviation of (p - y)^2 / sqrt(n)')) s (stem, formula, spread);
+select s.stem || e.ending, s.stem || ' exp(' || case e.ending when '_ci_low' then '- e)' else s.widened end || ', e = ' || s.error, 'numpy'
+  from (values ('_ci_low'), ('_ci_high')) e (ending)
+ cross join (values ('mae', '1.1 e + 4 / (n - 1))', '1.96 sqrt((n sum |p - y|^2 / (sum |p - y|)^2 - 1) / (n - 1))'),
+   ('rmse', '2 e + 12.5 / (n - 1))', '0.98 sqrt((n sum (p - y)^4 / (sum (p - y)^2)^2 - 1) / (n - 1))')) s (stem, widened, error);
 comment on view pgscore_data.metric_formula is 'By which formula a column of the views is computed, and what its values were compared with by test/monitor/golden. p is the prediction, y the truth, b and w shares of baseline and window.';
 
 create or replace view pgscore_bi.data_dictionary as

@@ -60,8 +60,9 @@ const near = (value: number) => expect.closeTo(value, 12);
 
 function expected(task: Task, row: Recounted): Record<string, unknown> {
   if (task === 'regression') {
-    const margin = 1.959963984540054 * row.mae_error;
-    const interval = { mae_ci_low: near(Math.max(0, row.mae - margin)), mae_ci_high: near(row.mae + margin) };
+    const margin = (1.959963984540054 * row.mae_error) / row.mae;
+    const widened = Math.exp(1.1 * margin + 4 / (row.n - 1));
+    const interval = { mae_ci_low: near(row.mae * Math.exp(-margin)), mae_ci_high: near(row.mae * widened) };
     return { accuracy: null, f1_score: null, f1_ci_low: null, mae: near(row.mae), ...interval };
   }
   const [low, high] = wilson(row.hits, row.n);

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics
 
-from intervals import Z, of_f1, wilson
+from intervals import of_auc, of_f1, wilson
 
 EDGES = np.array(
     sorted(
@@ -18,16 +18,6 @@ EDGES = np.array(
 def one_score_a_bin(scores):
     distinct = np.unique(scores)
     return len(np.unique(np.searchsorted(EDGES, distinct, side='left'))) == len(distinct)
-
-
-def delong(truth, scores, strict=False):
-    """DeLong, DeLong and Clarke-Pearson 1988, from every pair of a positive and a negative."""
-    pos, neg = scores[truth == 1], scores[truth == 0]
-    if len(pos) < 2 or len(neg) < 2:
-        return None, None
-    wins = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
-    variance = wins.mean(axis=1).var(ddof=1) / len(pos) + wins.mean(axis=0).var(ddof=1) / len(neg)
-    return max(0, wins.mean() - Z * variance**0.5), min(1, wins.mean() + Z * variance**0.5)
 
 
 def calibration_error(truth, scores, strict=False):
@@ -78,5 +68,5 @@ def binary(rows):
     for name, (hits, of) in shares.items():
         golden[f'{name}_ci_low'], golden[f'{name}_ci_high'] = wilson(hits, of)
     golden['f1_ci_low'], golden['f1_ci_high'] = of_f1(tp, fp + fn)
-    golden['roc_auc_ci_low'], golden['roc_auc_ci_high'] = delong(truth, scores)
+    golden['roc_auc_ci_low'], golden['roc_auc_ci_high'] = of_auc(truth, scores)
     return golden | {'one_score_a_bin': one_score_a_bin(scores)}

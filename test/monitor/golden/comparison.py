@@ -1,13 +1,12 @@
 """Two versions over the same rows, and the interval of their difference as if the samples were independent.
 
-The interval is made of those of both values (Zou and Donner 2008): of Wilson's, Newcombe's method 10.
+The interval is made of those of both values (Zou and Donner 2008): of Wilson's with continuity correction, Newcombe's method 11.
 """
 
 import numpy as np
 from sklearn import metrics
 
-from binary import delong
-from intervals import Z, wilson
+from intervals import of_auc, of_errors, wilson
 from sets import SEED, widened
 
 
@@ -25,18 +24,14 @@ def binary_values(scores, truth):
         'precision_score': (metrics.precision_score(truth, said), *wilson(tp, tp + fp), tp + fp),
         'recall_score': (metrics.recall_score(truth, said), *wilson(tp, tp + fn), tp + fn),
         'f1_score': (metrics.f1_score(truth, said), *f1_interval(tp, tp + fp + fn), tp + fp + fn),
-        'roc_auc': (metrics.roc_auc_score(truth, scores), *delong(truth.astype(int), scores), n),
+        'roc_auc': (metrics.roc_auc_score(truth, scores), *of_auc(truth.astype(int), scores), n),
     }
 
 
 def regression_values(predicted, truth):
     n, error = len(truth), predicted - truth
-    spread = Z * np.abs(error).std(ddof=1) / np.sqrt(n), Z * (error**2).std(ddof=1) / np.sqrt(n)
-    mae, mse = np.abs(error).mean(), (error**2).mean()
-    return {
-        'mae': (mae, max(0, mae - spread[0]), mae + spread[0], n),
-        'rmse': (np.sqrt(mse), np.sqrt(max(0, mse - spread[1])), np.sqrt(mse + spread[1]), n),
-    }
+    of_mae, of_rmse = of_errors(error)
+    return {'mae': (np.abs(error).mean(), *of_mae, n), 'rmse': ((error**2).mean() ** 0.5, *of_rmse, n)}
 
 
 def compared(a, b, lower_is_better):

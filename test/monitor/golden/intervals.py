@@ -1,14 +1,16 @@
 """Intervals that several tasks share."""
 
+import numpy as np
 from scipy import stats
 
 Z = stats.norm.ppf(0.975)
 
 
 def wilson(hits, n):
+    """With continuity correction: Newcombe 1998, method 4."""
     if n == 0:
         return None, None
-    interval = stats.binomtest(int(hits), int(n)).proportion_ci(method='wilson')
+    interval = stats.binomtest(int(hits), int(n)).proportion_ci(method='wilsoncc')
     return interval.low, interval.high
 
 
@@ -16,3 +18,60 @@ def of_f1(hits, wrong):
     """F1 is 2q / (1 + q) with q = TP / (TP + FP + FN), and rises with q."""
     low, high = wilson(hits, hits + wrong)
     return (None, None) if low is None else (2 * low / (1 + low), 2 * high / (1 + high))
+
+
+def of_mean(values, factor, extra):
+    """Of the mean of values that are not negative: on the log scale, the upper bound wider by a factor and by extra / (n - 1)."""
+    n, mean = len(values), values.mean()
+    if n < 2 or mean == 0:
+        return None, None
+    error = values.std(ddof=1) / mean / n**0.5
+    return mean * np.exp(-Z * error), mean * np.exp(factor * Z * error + extra / (n - 1))
+
+
+def of_errors(error):
+    """Those of MAE and RMSE."""
+    squared = of_mean(error**2, 2, 25)
+    return of_mean(np.abs(error), 1.1, 4), tuple(bound and bound**0.5 for bound in squared)
+
+
+def t_quantile(degrees):
+    """The 97.5 % quantile of Student's t: Abramowitz and Stegun 26.7.5. t_quantiles() says how far it is off."""
+    terms = (
+        (Z**3 + Z) / 4,
+        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
+        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
+        (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
+    )
+    return Z + sum(term / degrees ** (n + 1) for n, term in enumerate(terms))
+
+
+def t_quantiles():
+    degrees = [2, 3, 4, 5, 7, 9, 14, 29, 58.5, 99, 1000, 1e6]
+    return {'t': [[of, float(stats.t.ppf(0.975, of))] for of in degrees]}
+
+
+def newcombe(auc, pos, neg):
+    """Newcombe 2006, method 5: the roots of (auc - x)^2 = z^2 var(x), without its denominators a polynomial."""
+    polynomial, half = np.polynomial.Polynomial, (pos + neg) / 2 - 1
+    x = polynomial([0, 1])
+    spread = (2 - x) * (1 + x) + half * ((1 - x) * (1 + x) + x * (2 - x))
+    roots = (pos * neg * (auc - x) ** 2 * (2 - x) * (1 + x) - Z**2 * x * (1 - x) * spread).roots()
+    within = [root.real for root in roots if abs(root.imag) < 1e-9 and -1e-9 <= root.real <= 1 + 1e-9]
+    return max(0, min(within)), min(1, max(within))
+
+
+def of_auc(truth, scores):
+    """What Newcombe and DeLong, DeLong and Clarke-Pearson 1988 on the logit scale leave open, from every pair."""
+    pos, neg = scores[truth == 1], scores[truth == 0]
+    if len(pos) < 2 or len(neg) < 2:
+        return None, None
+    wins = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
+    auc = wins.mean()
+    low, high = newcombe(auc, len(pos), len(neg))
+    if 0 < auc < 1:
+        variance = wins.mean(axis=1).var(ddof=1) / len(pos) + wins.mean(axis=0).var(ddof=1) / len(neg)
+        margin = t_quantile(min(len(pos), len(neg)) - 1) * variance**0.5 / auc / (1 - auc)
+        logit = np.log(auc / (1 - auc))
+        low, high = min(low, 1 / (1 + np.exp(margin - logit))), max(high, 1 / (1 + np.exp(-margin - logit)))
+    return low, high

@@ -16,6 +16,7 @@ from class_estimates import class_days
 from curves import curves
 from estimates import estimates
 from drift import distances, drift_cases, p_values
+from intervals import t_quantiles
 from multiclass import multiclass
 from regression import regression
 from sets import binary_sets, multiclass_sets, regression_sets
@@ -89,3 +90,4 @@ if __name__ == '__main__':
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
     (here / 'drift.json').write_text(lines({'cases': cases}))
     (here / 'p_values.json').write_text(lines(p_values()))
+    (here / 't_quantiles.json').write_text(lines(t_quantiles()))

@@ -3,14 +3,14 @@
 import numpy as np
 from sklearn import metrics
 
-from intervals import Z
+from intervals import of_errors
 
 
 def regression(rows):
     said, truth = np.array([p for p, _ in rows]), np.array([y for _, y in rows])
     error, n = said - truth, len(rows)
     not_zero = truth != 0
-    absolute, squared = np.abs(error), error**2
+    absolute = np.abs(error)
     golden = {
         'mae': metrics.mean_absolute_error(truth, said),
         'rmse': metrics.root_mean_squared_error(truth, said),
@@ -27,14 +27,5 @@ def regression(rows):
         'msle': metrics.mean_squared_log_error(truth, said) if min(*truth, *said) > -1 else None,
         'actual_mean': truth.mean(),
     }
-    if n > 1:
-        margin, margin2 = (Z * values.std(ddof=1) / n**0.5 for values in (absolute, squared))
-        golden |= {
-            'mae_ci_low': max(0, absolute.mean() - margin),
-            'mae_ci_high': absolute.mean() + margin,
-            'rmse_ci_low': max(0, squared.mean() - margin2) ** 0.5,
-            'rmse_ci_high': (squared.mean() + margin2) ** 0.5,
-        }
-    else:
-        golden |= dict.fromkeys(('mae_ci_low', 'mae_ci_high', 'rmse_ci_low', 'rmse_ci_high'))
+    (golden['mae_ci_low'], golden['mae_ci_high']), (golden['rmse_ci_low'], golden['rmse_ci_high']) = of_errors(error)
     return golden

@@ -1,0 +1,100 @@
+/** The intervals of sql/26_intervals.sql, so that a simulation can ask for millions of them; a test holds both to be equal. */
+export type Interval = readonly [low: number, high: number];
+
+const { exp, hypot, log, max, min, sqrt } = Math;
+
+export const Z = 1.959963984540054;
+const Z2 = Z ** 2;
+
+/** Wilson with continuity correction: Newcombe 1998, method 4. */
+export function shareInterval(hits: number, n: number, nEffective = n): Interval {
+  const [scaled, missed] = [(hits / n) * nEffective, ((n - hits) / n) * nEffective];
+  const bound = (x: number, side: 1 | -1): number =>
+    (x + Z2 / 2 + side * Z * sqrt(x * (1 - x / nEffective) + Z2 / 4)) / (nEffective + Z2);
+  return [scaled <= 0.5 ? 0 : bound(scaled - 0.5, -1), missed <= 0.5 ? 1 : bound(scaled + 0.5, 1)];
+}
+
+/** Abramowitz and Stegun 26.7.5. */
+export function studentT(degrees: number): number {
+  const [z3, z5, z7, z9] = [Z ** 3, Z ** 5, Z ** 7, Z ** 9];
+  return (
+    Z +
+    (z3 + Z) / 4 / degrees +
+    (5 * z5 + 16 * z3 + 3 * Z) / 96 / degrees ** 2 +
+    (3 * z7 + 19 * z5 + 17 * z3 - 15 * Z) / 384 / degrees ** 3 +
+    (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * Z) / 92160 / degrees ** 4
+  );
+}
+
+/** Sums over the entities of a window: m is of pairs, c of hits among them. */
+export type EntitySums = { m2: number; cm: number; c2: number };
+
+/** Kish where too little is known of the outcomes, else Rao and Scott 1992. */
+export function nEffective(n: number, hits: number, { m2, cm, c2 }: EntitySums): number {
+  if (m2 === n) return n;
+  const [kish, p] = [n ** 2 / m2, hits / n];
+  if (kish * min(p, 1 - p) < 30) return kish;
+  const deff = ((kish / (kish - 1)) * (c2 - 2 * p * cm + p ** 2 * m2)) / (n * p * (1 - p));
+  return (n / max(1, deff)) * (Z / studentT(kish - 1)) ** 2;
+}
+
+/** What a part of the pairs is worth at least. */
+export function nEffectiveOf(part: number, m2: number, largest: number): number {
+  return max(part / largest, part ** 2 / m2);
+}
+
+type Widening = { factor: number; extra: number };
+
+function meanInterval(n: number, total: number, squares: number, effective: number, wider: Widening): Interval | null {
+  if (!(effective >= 2 && total > 0)) return null;
+  const mean = total / n;
+  const margin = Z * sqrt(max(0, squares / n / mean / mean - 1) / (effective - 1));
+  return [mean * exp(-margin), mean * exp(min(50, wider.factor * margin + wider.extra / (effective - 1)))];
+}
+
+export function maeInterval(n: number, absError: number, error2: number, effective = n): Interval | null {
+  return meanInterval(n, absError, error2, effective, { factor: 1.1, extra: 4 });
+}
+
+export function rmseInterval(n: number, error2: number, error4: number, effective = n): Interval | null {
+  const interval = meanInterval(n, error2, error4, effective, { factor: 2, extra: 25 });
+  return interval && [sqrt(interval[0]), sqrt(interval[1])];
+}
+
+function newcombeBound(auc: number, positives: number, negatives: number, outer: 0 | 1): number {
+  let [inside, outside] = [auc, Number(outer)];
+  for (let n = 0; n < 60; n += 1) {
+    const x = (inside + outside) / 2;
+    const spread = 1 + ((positives + negatives) / 2 - 1) * ((1 - x) / (2 - x) + x / (1 + x));
+    if ((auc - x) ** 2 <= ((Z2 * x * (1 - x)) / (positives * negatives)) * spread) inside = x;
+    else outside = x;
+  }
+  return inside;
+}
+
+export type Ranking = {
+  auc: number;
+  positives: number;
+  negatives: number;
+  /** Of the share of negatives below a positive, and of positives above a negative. */
+  beatsVariance: number;
+  losesVariance: number;
+};
+
+/** What both Newcombe 2006, method 5, and DeLong on the logit scale leave open. */
+export function aucInterval({ auc, positives, negatives, ...spread }: Ranking): Interval | null {
+  const least = min(positives, negatives);
+  if (least < 2) return null;
+  const newcombe = ([0, 1] as const).map((outer) => newcombeBound(auc, positives, negatives, outer));
+  const [low = 0, high = 1] = newcombe;
+  if (auc <= 0 || auc >= 1) return [low, high];
+  const logit = log(auc / (1 - auc));
+  const variance = spread.beatsVariance / (positives - 1) + spread.losesVariance / (negatives - 1);
+  const margin = (studentT(least - 1) * sqrt(variance)) / (auc * (1 - auc));
+  return [min(low, 1 / (1 + exp(margin - logit))), max(high, 1 / (1 + exp(-margin - logit)))];
+}
+
+/** The difference of two values that are independent: Newcombe 1998, method 11; Zou and Donner 2008. */
+export function differenceInterval(a: number, ofA: Interval, b: number, ofB: Interval): Interval {
+  return [a - b - hypot(a - ofA[0], ofB[1] - b), a - b + hypot(ofA[1] - a, b - ofB[0])];
+}
