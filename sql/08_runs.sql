@@ -245,6 +245,8 @@ begin
     raise exception 'target %.% is in use by a run that has not ended', t.view_schema, t.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
+  -- What a label can still judge stays kept.
+  perform pgscore_data._keep_target(t.target_id);
   -- A type of hers that she dropped with CASCADE took the key and these views along.
   execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_' || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);

@@ -53,30 +53,6 @@ begin atomic
 end;
 comment on function pgscore_data._recall_labels(bigint) is 'Looks up the labels of entities that no label was taken of: those with higher numbers.';
 
-create or replace function pgscore_data._key_text(keys jsonb) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'name'), ', ' order by n) || ']' from jsonb_array_elements(keys) with ordinality as x (k, n));
-comment on function pgscore_data._key_text(jsonb) is 'The key of a prediction as labels spell it. concat() and not a cast: it calls no function of a type''s owner.';
-
-create or replace function pgscore_data._key_match(keys jsonb, families text[]) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return (select string_agg(format('p.%I = (k.key)[%s]::%s', x.k ->> 'name', x.n, families[x.n]), ' and ' order by x.n) from jsonb_array_elements(keys) with ordinality as x (k, n));
-comment on function pgscore_data._key_match(jsonb, text[]) is 'The condition that finds the predictions of an entity by the index of their key.';
-
-create or replace function pgscore_data._targets_of(this_model int) returns setof pgscore_data.target
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select t.* from pgscore_data.target t join pgscore_data.monitor m on m.model_id = this_model
-   where m.key_types is not distinct from
-         (select array_agg(pgscore._label_key(to_regtype(k ->> 'sql_type')) order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n))
-     and exists (select from pgscore_data.version v cross join lateral
-           (select from pgscore_data.run r where r.target_id = t.target_id and r.version_id = v.version_id and r.state = 'done' limit 1) r where v.model_id = this_model);
-end;
-comment on function pgscore_data._targets_of(int) is 'The targets that hold predictions of a model and are keyed as its labels are.';
-
 create or replace function pgscore_data._last_entity() returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -85,75 +61,72 @@ begin atomic
 end;
 comment on function pgscore_data._last_entity() is 'The highest number that an entity has in the refresh that is running.';
 
-create or replace function pgscore_data._late_predictions(made text) returns text
-language sql immutable
+create or replace function pgscore_data._kept_versions(this_model int) returns int[]
+language sql stable
 set search_path = pg_catalog, pg_temp
-return format(
-  'insert into pgscore_data.refresh_key (model_id, key, entity)
-   select $2, g.key, $5 + row_number() over (order by hash_array(g.key))
-     from (select distinct g.key
-             from (%s) p
-            cross join lateral (select x.key from pgscore_data.evaluation x where x.model_id = $2 and hash_array(x.key) = hash_array(p.key) and x.key = p.key
-               and ($4 <> ''latest_before_label'' or x.known_at >= pgscore_data._moment(p.event_time, $3)) offset 0) g
-           except select k.key from pgscore_data.refresh_key k where k.model_id = $2) g', made);
-comment on function pgscore_data._late_predictions(text) is 'The statement that notes the entities of predictions of model $2 whose label was there before them. made: the query of their key and event_time by $1; where there is none, $3 is the time. $4: the pairing rule. $5: the last entity so far.';
-
-create or replace function pgscore_data._note_late_predictions(runs bigint[]) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  r record;
-  told bigint;
-begin
-  for r in
-    select array_agg(distinct x.run_id) as runs, array_agg(distinct x.generation) || 0 as generations, min(x.snapshot_at) as snapshot_at, v.model_id, m.pairing, t.target_id, t.key_columns
-      from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-      join lateral (select y.target_id, y.key_columns from pgscore_data._targets_of(v.model_id) y where y.target_id = x.target_id) t on true
-     where x.run_id = any (runs) and exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)
-     group by v.model_id, m.pairing, t.target_id, t.key_columns
-  loop
-    told := pgscore_data._last_entity();
-    execute pgscore_data._late_predictions(format('select %s as key, p.event_time from pgscore_predictions.%I p where p.run_id = any ($1) and p.generation = any ($6) and p.error_code is null',
-      pgscore_data._key_text(r.key_columns), 'target_' || r.target_id))
-    using r.runs, r.model_id, r.snapshot_at, r.pairing, told, r.generations;
-    perform pgscore_data._recall_labels(told);
-  end loop;
-end
-$$;
-comment on function pgscore_data._note_late_predictions(bigint[]) is 'Notes the entities whose label was there before their prediction.';
+begin atomic
+  select coalesce(array_agg(v.version_id), '{}') from pgscore_data.version v
+   where v.model_id = this_model
+     and (exists (select from pgscore_data.kept_run r where r.version_id = v.version_id)
+       or exists (select from pgscore_data.kept_prediction p where p.version_id = v.version_id));
+end;
+comment on function pgscore_data._kept_versions(int) is 'The versions of a model whose predictions are kept.';
 
 create or replace function pgscore_data._find_predictions(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- Work tables are joined whole; what is kept is gone to by its key, which only a loop does.
+set enable_hashjoin = on
+set enable_nestloop = off
 as $$
 declare
-  families text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model);
-  t pgscore_data.target;
+  m pgscore_data.monitor;
+  versions constant int[] := pgscore_data._kept_versions(this_model);
 begin
-  for t in select * from pgscore_data._targets_of(this_model) loop
-    execute format(
-      'insert into pgscore_data.refresh_prediction (entity, model_id, key, version_id, run_id, event_time, score, predicted_class, probabilities, segments)
-       select k.entity, k.model_id, k.key, r.version_id, p.run_id, pgscore_data._moment(p.event_time, r.snapshot_at), p.score, %s, %s, %s
-         from pgscore_data.refresh_key k
-         cross join lateral (select * from pgscore_predictions.%I p where %s and p.generation = any ($2) and p.error_code is null offset 0) p
-         cross join lateral (select r.version_id, r.snapshot_at, r.segments from pgscore_data.run r where r.run_id = p.run_id and r.paired offset 0) r
-         cross join lateral (select from pgscore_data.version v where v.version_id = r.version_id and v.model_id = $1 offset 0) v
-        where k.model_id = $1',
-      case when t.task = 'regression' then 'null' else '(array_position($3, p.label) - 1)::smallint' end,
-      case
-        when t.task <> 'multiclass' then 'null'
-        when t.probability_columns is null then 'array(select (p.probabilities ->> c)::double precision from unnest($3) with ordinality as x (c, n) order by n)'
-        else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']' from unnest(t.probability_columns) with ordinality as x (c, n))
-      end,
-      pgscore_data._segments_held(),
-      'target_' || t.target_id, pgscore_data._key_match(t.key_columns, families))
-    using this_model, array(select g.generation from pgscore_data.generation g where g.target_id = t.target_id and g.state = 'published'), t.class_labels;
-  end loop;
-  perform pgscore_data._find_calls(this_model);
+  select * into m from pgscore_data.monitor x where x.model_id = this_model;
+  if m.pairing in ('latest_before_label', 'latest') then
+    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
+    select g.entity, n.version_id, g.known_at, p.event_time
+      from (
+        select k.entity, k.key, v.version_id, x.event_time as newest
+          from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
+         cross join lateral pgscore_data._newest_place(v.version_id, k.key) x
+         where k.model_id = this_model and x.event_time is not null offset 0) n
+      join pgscore_data.refresh_truth g using (entity)
+     cross join lateral (
+       select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
+                else (select l.event_time from pgscore_data._last_place(n.version_id, n.key, g.known_at) l) end as event_time offset 0) p
+     where p.event_time is not null;
+  elsif m.pairing = 'first' then
+    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
+    select g.entity, n.version_id, g.known_at, n.event_time
+      from (
+        select k.entity, v.version_id, x.event_time
+          from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
+         cross join lateral pgscore_data._next_place(v.version_id, k.key, '-infinity') x
+         where k.model_id = this_model and x.event_time is not null offset 0) n
+      join pgscore_data.refresh_truth g using (entity);
+  else
+    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
+    select g.entity, v.version_id, g.known_at, x.event_time
+      from pgscore_data.refresh_key k
+      join pgscore_data.refresh_truth g using (entity)
+     cross join unnest(versions) v (version_id)
+     cross join lateral pgscore_data._places_within(v.version_id, k.key,
+       case m.pairing when 'within' then g.known_at - m.horizon else '-infinity' end,
+       case m.pairing when 'within' then g.known_at else 'infinity' end) x
+     where k.model_id = this_model;
+  end if;
+  insert into pgscore_data.refresh_prediction
+    (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+  select p.entity, p.version_id, p.event_time, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+    from (select distinct y.entity, y.version_id, y.event_time from pgscore_data.refresh_place y) p
+    join pgscore_data.refresh_key k on k.entity = p.entity and k.model_id = this_model
+   cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x;
 end
 $$;
-comment on function pgscore_data._find_predictions(int) is 'Looks up every prediction of the entities that changed.';
+comment on function pgscore_data._find_predictions(int) is
+  'Finds the places that the labels of the entities which changed judge, by the rule of the model, and what was predicted for them.';
 
 create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
@@ -165,36 +138,38 @@ declare
   m pgscore_data.monitor;
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
-  with ordered as (
-    select p.*, lead(p.event_time) over later as next_event, lag(p.run_id) over later is null as is_first, lead(p.run_id) over later is null as is_latest
-      from pgscore_data.refresh_prediction p where p.model_id = this_model
-    -- What was asked for online has a negative number, the later the lower.
-    window later as (partition by p.entity, p.version_id order by p.event_time, abs(p.run_id), p.run_id)
-  ), paired as (
-    select distinct on (o.entity, o.version_id, o.run_id)
-           o.entity, o.model_id, o.key, o.version_id, o.run_id, o.event_time, o.score, o.predicted_class, o.probabilities, o.segments, g.known_at, g.label, g.source_id, g.revision, g.received_at
-      from ordered o
-      join pgscore_data.refresh_truth g on g.entity = o.entity
-       and (m.pairing <> 'latest_before_label' or g.known_at >= o.event_time and (o.next_event is null or g.known_at < o.next_event))
-     where case m.pairing when 'first' then o.is_first when 'latest' then o.is_latest else true end
-     order by o.entity, o.version_id, o.run_id, g.known_at desc
+  with place as (
+    select p.entity, p.version_id, p.event_time, max(p.known_at) as known_at, min(p.known_at) as first_known_at
+      from pgscore_data.refresh_place p group by p.entity, p.version_id, p.event_time
+  ), standing as (
+    -- The last one made not after the truth was first known; if all were made later, the first made.
+    select distinct on (p.entity, p.version_id, p.event_time) p.known_at, x.*
+      from place p join pgscore_data.refresh_prediction x using (entity, version_id, event_time)
+     order by p.entity, p.version_id, p.event_time, x.made_at > p.first_known_at,
+              case when x.made_at <= p.first_known_at then x.made_at end desc, case when x.made_at <= p.first_known_at then abs(x.run_id) end desc,
+              x.made_at, abs(x.run_id)
   ), judge as materialized (
     select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
-    select p.*, e.task, e.positive_class,
-           case when e.task <> 'regression' then pgscore_data._class_of(p.label, e.class_labels, e.class_forms) end as actual_class,
-           case when e.task = 'regression' then pgscore_data._number_of(p.label) end as actual,
-           case when e.task = 'regression' then pgscore_data._measure(p.score) else p.score end as measured
-      from paired p join judge e using (version_id)
+    select s.*, k.model_id, k.key, g.label, g.source_id, g.revision, g.received_at, e.task, e.positive_class,
+           case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
+           case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
+           case when e.task = 'regression' then pgscore_data._measure(s.score) else s.score end as measured
+      from standing s
+      join pgscore_data.refresh_key k on k.entity = s.entity and k.model_id = this_model
+      join pgscore_data.refresh_truth g on g.entity = s.entity and g.known_at = s.known_at
+      join judge e using (version_id)
     offset 0
   ), edges as materialized (
     -- Concatenated with nothing, lest every row decompress it.
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   )
   insert into pgscore_data.refresh_pair
-    (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-  select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id, date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at, pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
-         j.actual_class, j.predicted_class, j.actual, j.measured,
+    (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band,
+     actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+  select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id,
+         date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
+         pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)), j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
          case when j.task = 'binary' then pgscore_data._score_bin(j.score, e.mirrored) end,
@@ -203,14 +178,17 @@ begin
            then array(select pgscore_data._score_bin(p, e.mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
          j.segments
     from judged j cross join edges e
-   where case when j.task = 'regression' then j.actual is not null and j.measured is not null else j.actual_class is not null and j.predicted_class is not null end;
+   where case when j.task = 'regression' then j.actual is not null and j.measured is not null
+           else j.actual_class is not null and j.predicted_class is not null end;
   insert into pgscore_data.refresh_pair (entity, model_id, key, known_at, label, source_id, revision, received_at)
   select k.entity, k.model_id, k.key, g.known_at, g.label, g.source_id, g.revision, g.received_at
     from pgscore_data.refresh_key k join pgscore_data.refresh_truth g using (entity)
-   where k.model_id = this_model and not exists (select from pgscore_data.refresh_pair p where p.entity = g.entity and p.known_at = g.known_at);
+   where k.model_id = this_model
+     and not exists (select from pgscore_data.refresh_pair p where p.entity = g.entity and p.known_at = g.known_at);
 end
 $$;
-comment on function pgscore_data._pair(int) is 'Pairs predictions with labels by the model''s rule. A prediction counts at most once, with the last label that judges it; a label that judges none is kept for itself.';
+comment on function pgscore_data._pair(int) is
+  'Pairs each place with the last label that judges it, and with the prediction that stands in it. A label that judges none is kept for itself.';
 
 create or replace function pgscore_data._settle(out removed bigint, out added bigint)
 language sql volatile

@@ -7,7 +7,10 @@ as $$
 declare
   work regclass;
 begin
-  foreach work in array array['pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta']::regclass[] loop
+  foreach work in array array[
+    'pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_place',
+    'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta',
+    'pgscore_data.refresh_arrival', 'pgscore_data.refresh_open', 'pgscore_data.refresh_special']::regclass[] loop
     if pg_relation_size(work) > 1048576 then
       execute format('truncate %s', work);
     else
@@ -39,12 +42,10 @@ begin
   perform pgscore_data._count_features(scored);
   if cardinality(runs) > 0 then
     perform pgscore_data._count_segments(runs);
-    perform pgscore_data._note_late_predictions(runs);
     update pgscore_data.run r set paired = true where r.run_id = any (runs);
     perform pgscore_data._note_key(runs);
   end if;
   if cardinality(batches) > 0 then
-    perform pgscore_data._note_late_calls(batches);
     perform pgscore_data._note_counted_calls(batches);
   end if;
   perform pgscore_data._note_feed('scoring', v.model_id, max(s.finished_at)) from pgscore_data.scored s join pgscore_data.version v using (version_id)
@@ -52,7 +53,31 @@ begin
   insert into pgscore_data.alert_due (version_id) select distinct s.version_id from pgscore_data.scored s where s.run_id = any (scored);
 end
 $$;
-comment on function pgscore_data._count_scored(bigint[], bigint[]) is 'Counts runs that are done and batches of calls, and notes the entities whose label was there before them.';
+comment on function pgscore_data._count_scored(bigint[], bigint[]) is 'Counts runs that are done and batches of calls.';
+
+create or replace function pgscore_data._pair_noted(out removed bigint, out added bigint)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_model int;
+begin
+  removed := 0;
+  added := 0;
+  if exists (select from pgscore_data.refresh_key) then
+    for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
+      perform pgscore_data._find_predictions(this_model);
+      perform pgscore_data._pair(this_model);
+    end loop;
+    perform pgscore_data._note_flips();
+    perform pgscore_data._note_repeats();
+    select s.removed, s.added into removed, added from pgscore_data._settle() s;
+    perform pgscore_data._apply_open();
+  end if;
+  perform pgscore_data._add_deltas();
+end
+$$;
+comment on function pgscore_data._pair_noted() is 'Pairs the entities anew that are noted, and brings the cells up to date. How many pairs went and came.';
 
 create or replace function pgscore_data._refresh(most int default 100000) returns boolean
 language plpgsql volatile security definer
@@ -73,13 +98,13 @@ declare
   began timestamptz := clock_timestamp();
   taken record;
   runs bigint[];
+  unkept bigint[];
   batches bigint[];
   removed bigint := 0;
   added bigint := 0;
   entities bigint;
-  this_model int;
 begin
-  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.paired)
+  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.kept)
     and not exists (select from pgscore_data.online_batch b where not b.counted) then
     return false;
   end if;
@@ -97,20 +122,17 @@ begin
   if cardinality(runs) + cardinality(batches) > 0 then
     perform pgscore_data._count_scored(runs, batches);
   end if;
-  select count(*) into entities from pgscore_data.refresh_key;
-  for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
-    perform pgscore_data._find_predictions(this_model);
-    perform pgscore_data._pair(this_model);
-  end loop;
-  if entities > 0 then
-    select s.removed, s.added into removed, added from pgscore_data._settle() s;
+  unkept := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.kept order by r.snapshot_at limit 1000);
+  if cardinality(unkept) + cardinality(batches) > 0 then
+    perform pgscore_data._keep_scored(unkept, batches);
   end if;
-  perform pgscore_data._add_deltas();
+  select count(*) into entities from pgscore_data.refresh_key;
+  select p.removed, p.added into removed, added from pgscore_data._pair_noted() p;
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, taken.changed, taken.corrected + entities, taken.pairs + removed, taken.pairs + added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
   return exists (select from pgscore_data.label_change c where c.change_id > taken.last_change and c.captured_at < began)
-      or exists (select from pgscore_data.run r where r.state = 'done' and not r.paired and r.finished_at < began)
+      or exists (select from pgscore_data.run r where r.state = 'done' and not r.kept and r.finished_at < began)
       or exists (select from pgscore_data.online_batch b where not b.counted and b.kept_at < began);
 end
 $$;

@@ -3,6 +3,22 @@
 -- The views of three grains differ in a word, so one template makes them. Expressions are written out rather than called:
 -- a function in a view needs EXECUTE of whoever reads it.
 
+create or replace view pgscore_data.day_volume as
+select v.version_id, v.segment_id, v.day, v.n_predictions, v.n_failed,
+       coalesce((
+         select sum(o.n) from pgscore_data.cell_open o
+          where o.version_id = v.version_id and o.segment_id = v.segment_id and o.day = v.day and o.closes_at > now()), 0)::bigint as n_awaiting
+  from pgscore_data.cell_volume v;
+comment on view pgscore_data.day_volume is 'Predictions of each day, and those that wait for a label now.';
+
+create or replace view pgscore_data.day_labels as
+select v.*, coalesce((select sum(o.n) from pgscore_data.cell_outcome o
+                       where o.version_id = v.version_id and o.segment_id = v.segment_id and o.day = v.day), 0)
+          + coalesce((select sum(r.n) from pgscore_data.cell_regression r
+                       where r.version_id = v.version_id and r.segment_id = v.segment_id and r.day = v.day), 0) as n_labeled
+  from pgscore_data.day_volume v;
+comment on view pgscore_data.day_labels is 'Predictions of each day with those that are labelled and those that wait for a label.';
+
 create or replace view pgscore_data.visible_model with (security_barrier) as
 select m.model_id, m.name from pgscore_data.model m
  where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
@@ -38,9 +54,11 @@ return $${
   "window_start": "Where the window begins.",
   "window_end": "Where it ends; that instant belongs to the next one.",
   "n_predictions": "Predictions for times in the window, by finished runs and by calls of score() that are kept.",
-  "n_labeled": "Predictions whose truth is known.",
-  "label_coverage": "n_labeled / n_predictions.",
-  "is_mature": "Whether the labelled share has reached the minimum of the model's monitor. Before that, ratios are provisional and usually biased: labels that come early are seldom like the others.",
+  "n_labeled": "Predictions that a label judges: the one that stands for its entity and time.",
+  "n_awaiting": "Predictions that a label may still come for.",
+  "n_superseded": "Predictions without a label whose place another one has: made anew for the same time, or before the entity's next prediction. n_predictions = n_labeled + n_awaiting + n_superseded.",
+  "label_coverage": "n_labeled / (n_labeled + n_awaiting); NULL where both are 0.",
+  "is_mature": "Whether there are labels and the labelled share has reached the minimum of the model's monitor. Before that, ratios are provisional and usually biased: labels that come early are seldom like the others.",
   "true_positives": "Positives that were called so.",
   "false_positives": "Negatives that were called positive.",
   "false_negatives": "Positives that were called negative.",
@@ -132,9 +150,27 @@ return $${
   "share_of_actual": "Of what was this class, the share that was called so.",
   "share_of_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
   "share_of_actual_ci_high": "Upper bound.",
-  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."
+  "undefined_reason": "Why ratios are NULL: no_labels, superseded (no label came before the next predictions of these entities), no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
+
+create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format('(%1$s)::float8 / nullif((%1$s) + (%2$s), 0)', n_labeled, n_awaiting);
+comment on function pgscore_data._coverage(text, text) is 'The expression of label_coverage.';
+
+create or replace function pgscore_data._is_mature(n_labeled text, n_awaiting text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format('((%1$s) > 0 and (%1$s) >= mo.min_label_coverage * ((%1$s) + (%2$s)))', n_labeled, n_awaiting);
+comment on function pgscore_data._is_mature(text, text) is 'The expression of is_mature; mo is the monitor.';
+
+create or replace function pgscore_data._counted_columns() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return ', w.n_awaiting, w.n_predictions - coalesce(c.n, 0)::bigint - w.n_awaiting as n_superseded';
+comment on function pgscore_data._counted_columns() is 'The last columns of every performance view.';
 
 create or replace function pgscore_data._window_columns() returns text
 language sql immutable
@@ -142,8 +178,8 @@ set search_path = pg_catalog, pg_temp
 return $q$
   m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
   (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
-  w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage,
-  coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$;
+  w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, $q$ || pgscore_data._coverage('coalesce(c.n, 0)', 'w.n_awaiting') || ' as label_coverage, '
+  || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
 comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
 
 create or replace function pgscore_data._windows_from(grain text, task text, cells text) returns text
@@ -157,8 +193,8 @@ return format($q$
   join pgscore_data.slice s using (model_id)
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
-      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions
-              from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions, sum(x.n_awaiting)::bigint as n_awaiting
+              from pgscore_data.day_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (%3$s) c on true$q$, grain, task, cells);
 comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v. Ends are told from local midnight: where the clock skips it, the window itself begins at one.';
 
@@ -188,7 +224,7 @@ begin
         ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
         case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score, case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
         e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted, (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives'
+        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class' when c.tp + c.fp = 0 then 'no_predicted_positives'
           when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         %s as specificity_ci_low, %s as specificity_ci_high, %s as positive_rate_predicted_ci_low, %s as positive_rate_predicted_ci_high, %s as positive_rate_actual_ci_low, %s as positive_rate_actual_ci_high,
         ks.error_bound as ks_of_scores_error_bound$q$,
@@ -198,7 +234,7 @@ begin
         pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '+'),
         pgscore_data._wilson('c.tp + c.fp', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fp', 'c.n', '+'),
         pgscore_data._wilson('c.tp + c.fn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fn', 'c.n', '+'))
-      || pgscore_data._windows_from(g.grain, 'binary', $q$
+      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'binary', $q$
         select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
                coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as fn,
@@ -223,12 +259,12 @@ begin
         case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
         c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
         med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
+        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
         (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
         pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '-'), pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '+'),
         pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '-'), pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '+'))
-      || pgscore_data._windows_from(g.grain, 'regression', $q$
+      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
                sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
@@ -248,7 +284,7 @@ begin
         (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
         (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
         case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
-        case when coalesce(c.n, 0) = 0 then 'no_labels' when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
+        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
           when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc, case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
         case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy, case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy,
@@ -260,7 +296,7 @@ begin
         pgscore_data._wilson('r.top2', 'r.n', '-'), pgscore_data._wilson('r.top2', 'r.n', '+'),
         pgscore_data._wilson('r.top3', 'r.n', '-'), pgscore_data._wilson('r.top3', 'r.n', '+'),
         pgscore_data._wilson('r.top5', 'r.n', '-'), pgscore_data._wilson('r.top5', 'r.n', '+'))
-      || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'multiclass', $q$
         select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)

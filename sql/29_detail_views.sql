@@ -101,7 +101,7 @@ begin
     select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
            ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
            e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n, c.n / c.support as share_of_actual,
-           c.n_labeled::bigint as n_labeled, c.n_labeled / w.n_predictions as label_coverage, c.n_labeled >= mo.min_label_coverage * w.n_predictions as is_mature,
+           c.n_labeled::bigint as n_labeled, %3$s as label_coverage, %4$s as is_mature,
            %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
       from pgscore_data.visible_model m
       join pgscore_data.monitor mo using (model_id)
@@ -111,28 +111,31 @@ begin
       -- From the days that are asked for to their cells, and not from all cells to their days.
       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
      cross join lateral (
-       select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions
-         from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
+       select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions, x.n_awaiting
+         from pgscore_data.day_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
      cross join lateral (
        select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support, sum(sum(x.n)::float8) over () as n_labeled
          from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
         group by x.actual_class, x.predicted_class) c$q$,
-    pgscore_data._wilson('c.n', 'c.support', '-'), pgscore_data._wilson('c.n', 'c.support', '+'));
+    pgscore_data._wilson('c.n', 'c.support', '-'), pgscore_data._wilson('c.n', 'c.support', '+'),
+    pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'));
 end
 $do$;
 comment on view pgscore_bi.confusion_matrix_daily is 'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
 
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date, w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
-       coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature,
+       coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
+       coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature,
        (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30 when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
        ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on,
        null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
-       coalesce(c.upto0, 0)::bigint as n_labeled_1_day, coalesce(c.upto1, 0)::bigint as n_labeled_7_days, coalesce(c.upto2, 0)::bigint as n_labeled_30_days, coalesce(c.upto3, 0)::bigint as n_labeled_90_days
+       coalesce(c.upto0, 0)::bigint as n_labeled_1_day, coalesce(c.upto1, 0)::bigint as n_labeled_7_days, coalesce(c.upto2, 0)::bigint as n_labeled_30_days, coalesce(c.upto3, 0)::bigint as n_labeled_90_days,
+       w.n_awaiting, (w.n_predictions - coalesce(c.n, 0) - w.n_awaiting)::bigint as n_superseded
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
-  join pgscore_data.cell_volume w using (version_id)
+  join pgscore_data.day_volume w using (version_id)
   left join lateral (
     select sum(x.n) as n, sum(x.n) filter (where x.age_band <= 0) as upto0, sum(x.n) filter (where x.age_band <= 1) as upto1, sum(x.n) filter (where x.age_band <= 2) as upto2, sum(x.n) filter (where x.age_band <= 3) as upto3
       from (select o.age_band, o.n from pgscore_data.cell_outcome o where o.version_id = v.version_id and o.segment_id = 0 and o.day = w.day
@@ -167,7 +170,7 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
          (select h.last_at from pgscore_data.online_hour h where h.version_id = v.version_id order by h.hour desc limit 1)) as last_scored_at,
        ((select coalesce(sum(r.rows_done - r.rows_failed), 0) from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and r.finished_at > now() - interval '24 hours')
          + (select coalesce(sum(h.n_predictions), 0) from pgscore_data.online_hour h where h.version_id = v.version_id and h.hour > now() - interval '25 hours'))::bigint as n_24h,
-       w.n_predictions, w.n_labeled, w.n_labeled::float8 / nullif(w.n_predictions, 0) as label_coverage,
+       w.n_predictions, w.n_labeled, w.n_labeled::float8 / nullif(w.n_labeled + w.n_awaiting, 0) as label_coverage,
        p.window_date as latest_window, p.metric, p.value, p.ci_low, p.ci_high, p.value_before, p.value - p.value_before as change, p.roc_auc as roc_auc_now,
        s.source_schema || '.' || s.source_name as label_source,
        extract(epoch from now() - (select max(l.started_at) from pgscore_data.refresh_log l))::float8 as freshness_seconds,
@@ -181,7 +184,8 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
          where f.version_id = v.version_id) as drift_share,
        b.number::bigint as previous_version, b.change as change_from_previous_version,
        p.n_labeled as n, case when p.value is null then case when w.n_predictions = 0 then 'no_predictions' when w.n_labeled = 0 then 'no_labels' else 'no_mature_window' end end as undefined_reason,
-       p.roc_auc_ci_low as roc_auc_now_ci_low, p.roc_auc_ci_high as roc_auc_now_ci_high
+       p.roc_auc_ci_low as roc_auc_now_ci_low, p.roc_auc_ci_high as roc_auc_now_ci_high,
+       w.n_awaiting, w.n_predictions - w.n_labeled - w.n_awaiting as n_superseded
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
   join pgscore_data.execution e using (version_id)
@@ -194,6 +198,7 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
      where o.model_id = m.model_id and o.state = 'ready' and o.number < v.number order by o.number desc limit 1) b on true
  cross join lateral (
    select coalesce((select sum(x.n_predictions) from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0), 0)::bigint as n_predictions,
+          coalesce((select sum(x.n) from pgscore_data.cell_open x where x.version_id = v.version_id and x.segment_id = 0 and x.closes_at > now()), 0)::bigint as n_awaiting,
           (coalesce((select sum(x.n) from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0), 0) + coalesce((select sum(x.n) from pgscore_data.cell_regression x where x.version_id = v.version_id and x.segment_id = 0), 0))::bigint as n_labeled) w
  where v.state = 'ready';
 comment on view pgscore_bi.current_model_health is 'Where each version of each model stands now: the first thing to look at. One row a version.';

@@ -120,8 +120,8 @@ comment on view pgscore_data.judged_drift is
 
 create or replace view pgscore_data.judged_labels as
 select j.model_id, sum(c.n_labeled) as n_labeled, min(c.window_date) as first_date, max(c.window_date) as last_date,
-       sum(c.n_labeled)::float8 / nullif(sum(c.n_predictions), 0) as label_coverage,
-       min(c.window_date) filter (where not c.is_mature) as since,
+       sum(c.n_labeled)::float8 / nullif(sum(c.n_labeled + c.n_awaiting), 0) as label_coverage,
+       min(c.window_date) filter (where not c.is_mature and c.label_coverage is not null) as since,
        (case when sum(c.n_labeled) = 0 then null when 2 * sum(c.n_labeled_1_day) >= sum(c.n_labeled) then 1
           when 2 * sum(c.n_labeled_7_days) >= sum(c.n_labeled) then 7 when 2 * sum(c.n_labeled_30_days) >= sum(c.n_labeled) then 30
           when 2 * sum(c.n_labeled_90_days) >= sum(c.n_labeled) then 90 end)::float8 as label_delay_days

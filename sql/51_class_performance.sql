@@ -31,7 +31,8 @@ begin
              case when c.n = 0 then 'no_labels' when c.support = 0 then 'no_positive_labels' when c.predicted = 0 then 'no_predicted_positives' when cardinality(e.class_labels) = 2 or a.roc_auc is not null then null
                when c.support = c.n then 'one_class' when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
                when s.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
-             c.n::bigint as n_labeled, c.n / w.n_predictions as label_coverage, c.n >= mo.min_label_coverage * w.n_predictions as is_mature
+             c.n::bigint as n_labeled, c.n / nullif(c.n + w.n_awaiting, 0) as label_coverage,
+             c.n > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -40,8 +41,8 @@ begin
        -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (
          select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
-           from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::float8 as n_predictions
-                   from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+           from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_awaiting)::float8 as n_awaiting
+                   from pgscore_data.day_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
        cross join lateral (
          -- A cell counts for the class that was true and for the one that was said: each is read once, whatever the number of classes.
          select x.class, sum(x.support) as support, sum(x.predicted) as predicted, sum(x.hits) as hits, sum(sum(x.support)) over () as n

@@ -5,7 +5,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._detail_meanings() || $${
   "n_labeled": "Predictions of the window whose truth is known.",
-  "label_coverage": "n_labeled, of all predictions of the window.",
+  "label_coverage": "n_labeled / (n_labeled + n_awaiting) of the window.",
   "is_mature": "Whether that share has reached the minimum of the model's monitor: whatever is told of truth is provisional before. How all scores lie does not hang on it.",
   "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none is above the threshold)."
 }$$::jsonb;
@@ -16,13 +16,14 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
        s.low as bin_low, s.high as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share,
        null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
-       l.n as n_labeled, l.n::float8 / nullif(w.n_predictions, 0) as label_coverage, l.n >= mo.min_label_coverage * w.n_predictions as is_mature
+       l.n as n_labeled, l.n::float8 / nullif(l.n + w.n_awaiting, 0) as label_coverage,
+       l.n > 0 and l.n >= mo.min_label_coverage * (l.n + w.n_awaiting) as is_mature
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
   -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
- cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions from pgscore_data.cell_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
+ cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_awaiting from pgscore_data.day_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
  cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day = w.day) l
  cross join lateral (
     select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
@@ -35,7 +36,7 @@ comment on view pgscore_bi.score_distribution_daily is 'How the scores of a bina
 
 create or replace view pgscore_data.curve_month as
 select m.name as model_name, v.number::bigint as model_version, v.version_id, (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
-       c.n / nullif(p.n, 0) as label_coverage, c.n >= mo.min_label_coverage * p.n as is_mature
+       c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -43,7 +44,7 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, (w
    select y.window_start, (date_trunc('month', y.window_start at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end
      from (select distinct x.window_start from pgscore_data.score_curve x where x.version_id = v.version_id) y) w
  cross join lateral (
-   select sum(x.n_predictions)::float8 as n from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
+   select sum(x.n_awaiting)::float8 as n from pgscore_data.day_volume x where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
  cross join lateral (
    select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c;
 comment on view pgscore_data.curve_month is 'The months of binary classifiers that have curves of scores, and whether their labels are there.';

@@ -64,7 +64,7 @@ select * from (values
   ('psi_contribution', '(w - b) ln(w / b) of the bin', 'the published figures of Wallaroo''s assays'),
   ('drift_share', 'features with a status of warning or alert / features that can be told', 'recounted'),
   ('share_of_actual', 'n / all that were this class', 'recounted'),
-  ('label_coverage', 'n_labeled / n_predictions', 'recounted'),
+  ('label_coverage', 'n_labeled / (n_labeled + n_awaiting)', 'recounted'),
   ('estimated_accuracy', 'sum q over what was called positive, and 1 - q over the rest, / n; q is the calibrated score', 'numpy, from every pair; calibration by sklearn.isotonic.IsotonicRegression'),
   ('estimated_roc_auc', 'as roc_auc, each prediction being q of a positive and 1 - q of a negative', 'numpy, from every pair')
 ) x (column_name, formula, golden_reference)

@@ -30,7 +30,7 @@ begin
   ), said as (
     select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l
   ), held as materialized (
-    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
+    select s.entity, count(*) over (partition by s.entity, e.version_id) as n_pairs, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
       from said s
       left join lateral (
         select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key offset 0) e on true
@@ -41,7 +41,7 @@ begin
     select j.* from pgscore_data.judge j join alike using (model_id)
   ), known as (
     -- What a dropped version said is judged no more: it has to be looked up with what the others said.
-    select h.*, bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
+    select h.*, bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.n_pairs = 1 and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
       from held h where h.place is not null
   ), meant as (
     select h.*, j.task, j.positive_class,

@@ -43,19 +43,19 @@ begin
     execute format('create or replace view pgscore_bi.estimated_performance_%s with (security_barrier) as', g.suffix) || format($q$
       select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
-             coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(w.n_predictions, 0) as label_coverage, coalesce(x.n, 0) as n,
+             coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage, coalesce(x.n, 0) as n,
              (x.true_positives + x.true_negatives) / x.n as estimated_accuracy, (c.n - c.fp - c.fn) / nullif(c.n, 0) as realized_accuracy,
              x.true_positives / nullif(x.true_positives + x.false_positives, 0) as estimated_precision_score, c.tp / nullif(c.tp + c.fp, 0) as realized_precision_score,
              x.true_positives / nullif(x.true_positives + x.false_negatives, 0) as estimated_recall_score, c.tp / nullif(c.tp + c.fn, 0) as realized_recall_score,
              2 * x.true_positives / nullif(2 * x.true_positives + x.false_positives + x.false_negatives, 0) as estimated_f1_score, 2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as realized_f1_score,
              %1$s as estimated_roc_auc, auc.value as realized_roc_auc,
              (x.true_positives + x.false_negatives) / x.n as estimated_positive_rate, (c.tp + c.fn) / nullif(c.n, 0) as realized_positive_rate,
-             coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_realized,
+             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_realized,
              coalesce(k.state = 'isotonic', false) as is_calibrated, coalesce(k.state, 'too_few_labels') as calibration, (k.last_day at time zone mo.time_zone)::date as calibrated_until,
              case when x.n is null then case when not e.probabilities then 'no_probabilities'
                     when exists (select from pgscore_data.cell_score y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end) then 'not_estimated' else 'no_probabilities' end
                when %2$s then 'not_estimated' when %1$s is null then 'one_class' when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
-             coalesce(c.n, 0) >= mo.min_label_coverage * w.n_predictions as is_mature$q$, g.roc_auc, g.is_due)
+             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$ || pgscore_data._counted_columns() || $q$ $q$, g.roc_auc, g.is_due)
     || pgscore_data._windows_from(g.grain, 'binary', realized) || format($q$
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
@@ -73,7 +73,7 @@ begin
              coalesce(k.state = 'isotonic', false), coalesce(k.state, 'too_few_labels'), (k.last_day at time zone mo.time_zone)::date,
              case when x.n is null then case when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
                   when exists (select from pgscore_data.cell_class_volume y where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated' else 'not_counted' end
-               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature
+               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded
         from pgscore_bi.multiclass_performance_%3$s p
         join pgscore_data.model m on m.name = p.model_name
         join pgscore_data.monitor mo using (model_id)

@@ -78,16 +78,13 @@ async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => bo
 }
 
 const forgetMonitoring = statement<[]>('forget_monitoring', 'select pgscore_data._forget_monitoring()');
-const listSomeKeys = statement<[], { more: boolean }>('list_keys', 'select pgscore_data._list_some_keys() as more');
+
+const forgetPredictions = statement<[]>('forget_predictions', 'select pgscore_data._forget_predictions()');
 
 /** Counts some days again, at most once a night, and forgets what is too old; resolves with how many cells were wrong. */
 export async function audit(client: Queryable): Promise<number> {
   await forgetMonitoring(client);
+  await forgetPredictions(client);
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);
-}
-
-/** Lists by what labels will find some of the calls that were kept lately; resolves with whether there may be more. */
-export async function listKeys(client: Queryable): Promise<boolean> {
-  return (await listSomeKeys(client))[0]?.more ?? false;
 }

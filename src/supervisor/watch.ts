@@ -3,7 +3,7 @@ import type { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
 import { evaluateAlerts, tellAlerts } from '../monitor/alerts.ts';
 import { compareLabels } from '../monitor/compare-labels.ts';
-import { audit, listKeys, refresh } from '../monitor/refresh.ts';
+import { audit, refresh } from '../monitor/refresh.ts';
 import { Wakeable } from './wakeable.ts';
 
 const AUDIT_MS = 3_600_000;
@@ -53,8 +53,6 @@ export class Watch {
       const wrong = await refreshing.use((client) => audit(client));
       if (wrong > 0)
         log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
-      // A refresh takes its turn between.
-      while (goesOn() && (await refreshing.use(listKeys))) continue;
     };
     this.#loops = [
       refreshLoop,

@@ -60,9 +60,11 @@ describe('a threshold', () => {
   test('says nothing of a window whose labels are not all there', async () => {
     const model = await watched('immature');
     await putDay(superuser, model, 0, { accuracy: 0.1 });
-    await superuser.query('update pgscore_data.cell_volume set n_predictions = 20000 where version_id = $1', [
-      model.versionId,
-    ]);
+    await superuser.query(
+      `insert into pgscore_data.cell_open (version_id, segment_id, day, closes_at, n)
+       select version_id, segment_id, day, 'infinity', 20000 from pgscore_data.cell_volume where version_id = $1`,
+      [model.versionId],
+    );
     await evaluate(superuser, at(1, 6));
     expect(await state('immature')).toBe('insufficient_data');
   });

@@ -32,41 +32,33 @@ async function addBlock(versionId: number, keys: string, askedAt: string): Promi
   );
 }
 
-const listed = async (): Promise<unknown[]> => {
-  const { rows } = await superuser.query(
-    `select key, score, predicted_class as class, extract(milliseconds from asked_at)::int as ms from pgscore_data.online_key order by prediction_id`,
-  );
-  return rows;
-};
-
-test('keys are listed once, with what was said and when, a block at a time', async () => {
-  const { modelId, versionId } = await addMonitoredModel(superuser, 'asked', 'binary');
+test('predictions of blocks are kept for labels one by one, with what was said and when', async () => {
+  const { versionId } = await addMonitoredModel(superuser, 'asked', 'binary');
   await addBlock(versionId, '{{a,1},{NULL,NULL},{c,3}}', '2026-03-01 00:00:00+00');
   await addBlock(versionId, '{{a},{b},{NULL}}', '2026-03-02 00:00:00+00');
-  const list = async (most: number): Promise<unknown> =>
-    (await superuser.query('select pgscore_data._list_keys(array[$1::int], $2) as more', [modelId, most])).rows;
-  const first = [
+  await superuser.query(
+    `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id, last_id)
+     select -1, $1, 6, 0, now(), min(prediction_id), max(prediction_id) + 2 from pgscore_data.online_block`,
+    [versionId],
+  );
+  await superuser.query('select pgscore.refresh()');
+  const kept = await superuser.query(
+    `select key, score, predicted_class as class, extract(milliseconds from event_time)::int as ms
+       from pgscore_data.kept_prediction order by run_id desc`,
+  );
+  expect(kept.rows).toEqual([
     { key: ['a', '1'], score: 0.1, class: 0, ms: 0 },
     { key: ['c', '3'], score: 0.3, class: 0, ms: 9 },
-  ];
-  expect(await list(2)).toEqual([{ more: true }]);
-  expect(await listed()).toEqual(first);
-  const all = [...first, { key: ['a'], score: 0.1, class: 0, ms: 0 }, { key: ['b'], score: 0.2, class: 1, ms: 4 }];
-  for (const more of [true, false, false]) {
-    expect((await superuser.query('select pgscore_data._list_some_keys() as more')).rows).toEqual([{ more }]);
-    expect(await listed()).toEqual(all);
-  }
+    { key: ['a'], score: 0.1, class: 0, ms: 0 },
+    { key: ['b'], score: 0.2, class: 1, ms: 4 },
+  ]);
+  const waiting = `select day::date::text, n::int from pgscore_data.cell_open where closes_at > now() order by 1`;
+  expect((await superuser.query(waiting)).rows).toEqual([
+    { day: '2026-03-01', n: 3 },
+    { day: '2026-03-02', n: 3 },
+  ]);
   const { rows } = await superuser.query<{ key: string[] | null }>(
     `select key from pgscore.online_predictions where model = 'asked' order by prediction_id`,
   );
   expect(rows.map(({ key }) => key)).toEqual([['a', '1'], null, ['c', '3'], ['a'], ['b'], null]);
-});
-
-test('keys of blocks that somebody deleted are let go of', async () => {
-  await superuser.query(`delete from pgscore_data.online_block where asked_at < '2026-03-02'`);
-  await superuser.query('select pgscore_data._forget_monitoring()');
-  expect((await listed()).length).toBe(2);
-  await superuser.query('delete from pgscore_data.online_block');
-  await superuser.query('select pgscore_data._forget_monitoring()');
-  expect(await listed()).toEqual([]);
 });

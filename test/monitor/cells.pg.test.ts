@@ -61,12 +61,6 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
         world.predictions.push(...asked.map((row, index) => ({ ...row, run: runs[index] ?? '' })));
       },
     })),
-  fc.constant({
-    what: 'list keys of calls',
-    apply: async () => {
-      await superuser.query('select pgscore_data._list_some_keys()');
-    },
-  }),
   fc.record({ id: key, knownAt: moment, truth: truths }).map(({ truth, ...when }) => ({
     what: `label ${JSON.stringify(when)} ${truth}`,
     apply: async (world: World) => {

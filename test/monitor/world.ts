@@ -15,30 +15,48 @@ export type World = {
   labels: Map<string, Label>;
 };
 
-/** The pairs by the rule, the slow way: a label judges the last prediction that was for a time not after it; of several the last one counts. */
+/** The pairs by the rule, the slow way: a label judges the last place that is not after it, and a place is judged by the last of its labels. */
 export function pairsOf({ predictions, labels }: World): string[] {
   const pairs: string[] = [];
-  const ordered = predictions.toSorted((a, b) => a.at.localeCompare(b.at) || numberOf(a) - numberOf(b));
-  for (const [index, prediction] of ordered.entries()) {
-    const next = ordered.slice(index + 1).find((later) => later.id === prediction.id);
-    const [label] = [...labels.values()]
-      .filter(
-        ({ id, knownAt }) =>
-          id === prediction.id && knownAt >= prediction.at && (next === undefined || knownAt < next.at),
-      )
-      .toSorted((a, b) => b.knownAt.localeCompare(a.knownAt));
-    if (label === undefined) continue;
-    const { id, run, score, segments } = prediction;
-    const said = prediction.label ?? null;
-    const pair = [id, run, label.label, said, score, rankOf(prediction, label.label), ...namesOf(segments)];
-    pairs.push(pair.filter((part) => part !== null).join(' '));
+  for (const id of new Set(predictions.map((prediction) => prediction.id))) {
+    const own = predictions.filter((prediction) => prediction.id === id);
+    const times = [...new Set(own.map(({ at }) => at))].toSorted();
+    for (const [index, at] of times.entries()) {
+      const next = times[index + 1];
+      const judges = [...labels.values()]
+        .filter((label) => label.id === id && label.knownAt >= at && (next === undefined || label.knownAt < next))
+        .toSorted((a, b) => a.knownAt.localeCompare(b.knownAt));
+      const [first, last] = [judges[0], judges.at(-1)];
+      if (first === undefined || last === undefined) continue;
+      const made = own.filter((prediction) => prediction.at === at);
+      pairs.push(pairOf(standing(made, first.knownAt), last.label));
+    }
   }
   return pairs.toSorted();
 }
 
-/** Those of calls are negative; a run and a call of the same number and time are in the order of a call and a run. */
+function pairOf(prediction: Prediction, label: string): string {
+  const { id, run, score, segments } = prediction;
+  const said = prediction.label ?? null;
+  const pair = [id, run, label, said, score, rankOf(prediction, label), ...namesOf(segments)];
+  return pair.filter((part) => part !== null).join(' ');
+}
+
+/** Of the predictions of a place the last one made not after its truth was first known, else the first made. */
+function standing(made: readonly Prediction[], firstKnownAt: string): Prediction {
+  const ordered = made.toSorted((a, b) => madeAt(a).localeCompare(madeAt(b)) || numberOf(a) - numberOf(b));
+  const stands = ordered.findLast((prediction) => madeAt(prediction) <= firstKnownAt) ?? ordered[0];
+  if (stands === undefined) throw new Error('a place has a prediction');
+  return stands;
+}
+
+/** Runs are made now, which is after every label; a call, whose number is negative, when it is asked. */
+function madeAt({ run, at }: Prediction): string {
+  return Number(run) < 0 ? at : '9999';
+}
+
 function numberOf({ run }: Prediction): number {
-  return Math.abs(Number(run)) + (Number(run) > 0 ? 0.5 : 0);
+  return Math.abs(Number(run));
 }
 
 /** Place of a class by probability; of equal ones the later class comes first. */

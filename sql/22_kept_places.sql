@@ -1,0 +1,116 @@
+-- Where the predictions of an entity are kept. A place is a version, an entity and the time that a prediction is for.
+--
+-- What is asked for each label is a function of one query without SET, so that it becomes part of the query that asks.
+
+create or replace function pgscore_data._key_text(keys jsonb) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'name'), ', ' order by n) || ']' from jsonb_array_elements(keys) with ordinality as x (k, n));
+comment on function pgscore_data._key_text(jsonb) is 'The key of a prediction as labels spell it. concat() and not a cast: it calls no function of a type''s owner.';
+
+create or replace function pgscore_data._key_code(key text[]) returns text
+language sql immutable parallel safe
+return case when cardinality(key) = 1 then key[1] else key::text end;
+comment on function pgscore_data._key_code(text[]) is 'A key as blocks hold it.';
+
+create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
+language sql immutable parallel safe
+return case when n_columns = 1 then array[code] else code::text[] end;
+comment on function pgscore_data._key_of(text, int) is 'The key that a block holds as code.';
+
+create or replace function pgscore_data._newest_place(version int, key text[]) returns table (event_time timestamptz)
+language sql stable
+begin atomic
+  select max(x.event_time)
+    from ((select p.event_time from pgscore_data.kept_prediction p
+            where p.version_id = version and hash_array(p.key) = hash_array(_newest_place.key) and p.key = _newest_place.key
+            order by p.event_time desc limit 1)
+          union all
+          (select r.event_time
+             from (select * from pgscore_data.kept_run k where k.version_id = version and k.is_head order by k.event_time desc offset 0) r
+            cross join lateral (
+              select b.keys from pgscore_data.kept_block b
+               where b.run_id = r.run_id and b.bucket = hash_array(_newest_place.key) & (r.n_buckets - 1) offset 0) b
+            where array_position(b.keys, pgscore_data._key_code(_newest_place.key) collate "C") is not null limit 1)) x;
+end;
+comment on function pgscore_data._newest_place(int, text[]) is 'The last time that a prediction of an entity is kept for; NULL: none is kept.';
+
+create or replace function pgscore_data._last_place(version int, key text[], until timestamptz) returns table (event_time timestamptz)
+language sql stable
+begin atomic
+  select max(x.event_time)
+    from ((select p.event_time from pgscore_data.kept_prediction p
+            where p.version_id = version and hash_array(p.key) = hash_array(_last_place.key) and p.key = _last_place.key
+              and p.event_time <= until
+            order by p.event_time desc limit 1)
+          union all
+          (select r.event_time
+             from (select * from pgscore_data.kept_run k
+                    where k.version_id = version and k.is_counted and k.event_time <= until order by k.event_time desc offset 0) r
+            cross join lateral (
+              select b.keys from pgscore_data.kept_block b
+               where b.run_id = r.run_id and b.bucket = hash_array(_last_place.key) & (r.n_buckets - 1) offset 0) b
+            where array_position(b.keys, pgscore_data._key_code(_last_place.key) collate "C") is not null limit 1)) x;
+end;
+comment on function pgscore_data._last_place(int, text[], timestamptz) is
+  'The last place of an entity until a time. Runs are looked through one by one: ask _newest_place() first.';
+
+create or replace function pgscore_data._next_place(version int, key text[], after timestamptz) returns table (event_time timestamptz)
+language sql stable
+begin atomic
+  select min(x.event_time)
+    from ((select p.event_time from pgscore_data.kept_prediction p
+            where p.version_id = version and hash_array(p.key) = hash_array(_next_place.key) and p.key = _next_place.key
+              and p.event_time > after
+            order by p.event_time limit 1)
+          union all
+          (select r.event_time
+             from (select * from pgscore_data.kept_run k
+                    where k.version_id = version and k.is_counted and k.event_time > after order by k.event_time offset 0) r
+            cross join lateral (
+              select b.keys from pgscore_data.kept_block b
+               where b.run_id = r.run_id and b.bucket = hash_array(_next_place.key) & (r.n_buckets - 1) offset 0) b
+            where array_position(b.keys, pgscore_data._key_code(_next_place.key) collate "C") is not null limit 1)) x;
+end;
+comment on function pgscore_data._next_place(int, text[], timestamptz) is
+  'The first place of an entity after a time. Runs are looked through one by one: ask _newest_place() first.';
+
+create or replace function pgscore_data._places_within(version int, key text[], after timestamptz, until timestamptz)
+returns table (event_time timestamptz)
+language sql stable
+begin atomic
+  select p.event_time from pgscore_data.kept_prediction p
+   where p.version_id = version and hash_array(p.key) = hash_array(_places_within.key) and p.key = _places_within.key
+     and p.event_time > after and p.event_time <= until
+  union
+  select r.event_time
+    from pgscore_data.kept_run r
+   cross join lateral (
+     select b.keys from pgscore_data.kept_block b
+      where b.run_id = r.run_id and b.bucket = hash_array(_places_within.key) & (r.n_buckets - 1) offset 0) b
+   where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until
+     and array_position(b.keys, pgscore_data._key_code(_places_within.key) collate "C") is not null;
+end;
+comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is 'The places of an entity after a time and until another.';
+
+create or replace function pgscore_data._predictions_at(version int, key text[], at timestamptz)
+returns table (
+  made_at timestamptz, run_id bigint, score double precision, predicted_class smallint, probabilities double precision[], segments int[]
+)
+language sql stable
+begin atomic
+  select p.made_at, p.run_id, p.score, p.predicted_class, p.probabilities, p.segments from pgscore_data.kept_prediction p
+   where p.version_id = version and hash_array(p.key) = hash_array(_predictions_at.key) and p.key = _predictions_at.key
+     and p.event_time = at
+  union all
+  select r.event_time, r.run_id, coalesce(b.scores[x.place], b.exact_scores[x.place]), b.classes[x.place],
+         case when b.probabilities is not null then array(select unnest(b.probabilities[x.place : x.place])) end,
+         case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end
+    from pgscore_data.kept_run r
+   cross join lateral (
+     select * from pgscore_data.kept_block b
+      where b.run_id = r.run_id and b.bucket = hash_array(_predictions_at.key) & (r.n_buckets - 1) offset 0) b
+   cross join lateral (select array_position(b.keys, pgscore_data._key_code(_predictions_at.key) collate "C") as place) x
+   where r.version_id = version and r.is_counted and r.event_time = at and x.place is not null;
+end;
+comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions that were made for a place.';

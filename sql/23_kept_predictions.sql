@@ -1,0 +1,167 @@
+-- Predictions of finished runs and of calls are kept for labels: in blocks where a large run is for one time, else one by one.
+
+create or replace function pgscore_data._kept_columns(t pgscore_data.target) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return format('%s as key, p.score, %s as predicted_class, %s as probabilities, g.ids as segments',
+  pgscore_data._key_text(t.key_columns),
+  case when t.task = 'regression' then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
+  case
+    when t.task <> 'multiclass' then 'null::double precision[]'
+    when t.probability_columns is null
+      then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
+    else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']' from unnest(t.probability_columns) with ordinality as x (c, n))
+  end);
+comment on function pgscore_data._kept_columns(pgscore_data.target) is
+  'What is kept of a prediction p of a target: g has its segments, $2 the class labels.';
+
+create or replace function pgscore_data._kept_rows(t pgscore_data.target) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p
+  left join (
+    select s.names, array(
+             select coalesce(i.segment_id, o.segment_id)
+               from unnest($4::text[], s.names) with ordinality as y (name, value, n)
+               left join pgscore_data.segment i on i.model_id = $5 and i.column_name = y.name and i.value = coalesce(y.value, ':missing')
+               left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name and o.value = ':other'
+              order by y.n) as ids
+      from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
+             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$,
+  'target_' || t.target_id);
+comment on function pgscore_data._kept_rows(pgscore_data.target) is
+  'The predictions p of run $1 in generations $3 of a target, each with its segments g: of the columns $4 of model $5.';
+
+create or replace function pgscore_data._keep_single(this_run bigint) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+as $$
+declare
+  r record;
+begin
+  select x.version_id, x.snapshot_at, x.generation, x.segments, v.model_id, t as target into r
+    from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.target t using (target_id) where x.run_id = this_run;
+  if not found then
+    return;
+  end if;
+  execute format($q$
+    insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+    select $6, n.key, n.event_time, $7, $1, n.score, n.predicted_class, n.probabilities, n.segments
+      from (select pgscore_data._moment(p.event_time, $7) as event_time, %s %s) n
+      left join lateral (
+        select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
+         where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
+         order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
+     where o.made_at is null or o.made_at > $7
+        or (o.score, o.predicted_class, o.probabilities, o.segments)
+           is distinct from (n.score, n.predicted_class, n.probabilities, n.segments)$q$,
+    pgscore_data._kept_columns(r.target), pgscore_data._kept_rows(r.target))
+  using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.version_id, r.snapshot_at;
+end
+$$;
+comment on function pgscore_data._keep_single(bigint) is
+  'Takes the predictions of a run one by one. One that says what was said of its place before is not kept again.';
+
+create or replace function pgscore_data._note_labels_before(models int[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  told bigint := pgscore_data._last_entity();
+begin
+  insert into pgscore_data.refresh_key (model_id, key, entity)
+  select n.model_id, n.key, told + row_number() over (order by n.model_id, hash_array(n.key))
+    from (select distinct v.model_id, a.key
+            from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+           where v.model_id = any (models)
+             and exists (
+               select from pgscore_data.evaluation e where e.model_id = v.model_id and hash_array(e.key) = hash_array(a.key) and e.key = a.key
+                  and (m.pairing not in ('latest_before_label', 'within') or e.known_at >= a.event_time) offset 0)
+          except
+          select k.model_id, k.key from pgscore_data.refresh_key k) n;
+  perform pgscore_data._recall_labels(told);
+end
+$$;
+comment on function pgscore_data._note_labels_before(int[]) is 'Notes the entities of predictions that arrived whose label was there before them.';
+
+create or replace function pgscore_data._note_labels_of_run(this_run bigint) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+as $$
+declare
+  told bigint := pgscore_data._last_entity();
+begin
+  insert into pgscore_data.refresh_key (model_id, key, entity)
+  select n.model_id, n.key, told + row_number() over (order by hash_array(n.key))
+    from (select v.model_id, l.key
+            from pgscore_data.kept_run r join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+           cross join lateral (
+             select distinct e.key from pgscore_data.evaluation e where e.model_id = v.model_id
+                and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end offset 0) l
+           cross join lateral (
+             select b.keys from pgscore_data.kept_block b
+              where b.run_id = r.run_id and b.bucket = hash_array(l.key) & (r.n_buckets - 1) offset 0) b
+           where r.run_id = this_run and array_position(b.keys, pgscore_data._key_code(l.key) collate "C") is not null
+          except
+          select k.model_id, k.key from pgscore_data.refresh_key k) n;
+  perform pgscore_data._recall_labels(told);
+end
+$$;
+comment on function pgscore_data._note_labels_of_run(bigint) is 'Notes the entities of a run kept in blocks whose label was there before it.';
+
+create or replace function pgscore_data._keep_scored(runs bigint[], batches bigint[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set extra_float_digits = 1
+as $$
+declare
+  r record;
+  large bigint[] := '{}';
+begin
+  for r in select x.run_id from pgscore_data.run x where x.run_id = any (runs) order by x.snapshot_at, x.run_id loop
+    if pgscore_data._is_for_one_time(r.run_id) then
+      large := large || r.run_id;
+    else
+      perform pgscore_data._keep_single(r.run_id);
+    end if;
+  end loop;
+  if cardinality(batches) > 0 then
+    perform pgscore_data._keep_calls(batches);
+  end if;
+  perform pgscore_data._note_labels_before(array(
+    select distinct v.model_id from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id)
+     where exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)));
+  perform pgscore_data._settle_arrivals();
+  for r in select x.run_id from unnest(large) with ordinality as x (run_id, n) order by x.n loop
+    perform pgscore_data._keep_blocks(r.run_id);
+    perform pgscore_data._note_labels_of_run(r.run_id);
+  end loop;
+  update pgscore_data.run x set kept = true where x.run_id = any (runs);
+  perform pgscore_data._apply_open();
+end
+$$;
+comment on function pgscore_data._keep_scored(bigint[], bigint[]) is 'Keeps what runs and calls predicted, and counts which places wait for a label.';
+
+create or replace function pgscore_data._keep_target(this_target int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  unkept constant bigint[] := array(
+    select r.run_id from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept);
+begin
+  if cardinality(unkept) > 0 then
+    perform pgscore_data._await_turn('cells');
+    perform pgscore_data._clear_work();
+    perform pgscore_data._keep_scored(unkept, '{}');
+    perform pgscore_data._pair_noted();
+  end if;
+end
+$$;
+comment on function pgscore_data._keep_target(int) is 'Keeps what the runs of a target predicted and no refresh has kept yet.';

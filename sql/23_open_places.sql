@@ -1,0 +1,142 @@
+-- Which places wait for a label, and when the entity's next one takes that over: what is awaiting and what is superseded.
+-- A place that has a label is not counted here.
+
+create or replace function pgscore_data._closes_at(pairing text, label_delay interval, earlier timestamptz, later timestamptz)
+returns timestamptz
+language sql immutable parallel safe
+return case pairing
+  when 'latest_before_label'
+    then coalesce(date_trunc('minute', later + label_delay + interval '1 minute' - interval '1 microsecond', 'UTC'), 'infinity')
+  when 'latest' then case when later is null then 'infinity'::timestamptz else '-infinity' end
+  when 'first' then case when earlier is null then 'infinity'::timestamptz else '-infinity' end
+  else 'infinity'::timestamptz end;
+comment on function pgscore_data._closes_at(text, interval, timestamptz, timestamptz) is
+  'When a place counts as superseded, by the places of its entity before and after it. To the minute, so that cells stay few.';
+
+create or replace function pgscore_data._apply_open() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_nestloop = off
+as $$
+begin
+  insert into pgscore_data.cell_open as c (version_id, segment_id, day, closes_at, n)
+  select o.version_id, s.id, o.day, o.closes_at, sum(o.n)
+    from pgscore_data.refresh_open o
+    join pgscore_data.version v using (version_id)
+    join pgscore_data.monitor m using (model_id)
+   cross join lateral unnest(0 || o.segments) s (id)
+   -- What is closed by now is never asked for again, and sealed days stay.
+   where o.closes_at > clock_timestamp() and o.day >= m.sealed_before
+   group by o.version_id, s.id, o.day, o.closes_at having sum(o.n) <> 0
+  on conflict (version_id, segment_id, day, closes_at) do update set n = c.n + excluded.n;
+  delete from pgscore_data.refresh_open;
+end
+$$;
+comment on function pgscore_data._apply_open() is 'Adds what changed of the places that wait for a label to the cells.';
+
+create or replace function pgscore_data._settle_arrivals(is_kept boolean default true) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_nestloop = off
+as $$
+begin
+  if not exists (select from pgscore_data.refresh_arrival) then
+    return;
+  end if;
+  analyze pgscore_data.refresh_arrival;
+  delete from pgscore_data.refresh_arrival a using pgscore_data.version v, pgscore_data.monitor m
+   where v.version_id = a.version_id and m.model_id = v.model_id and a.event_time < m.sealed_before;
+  with arrived as materialized (
+    select a.version_id, v.model_id, a.key, a.event_time, m.pairing, m.label_delay, m.time_zone
+      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_arrival x) a
+      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+  ), known as materialized (
+    select e.version_id, e.key, n.event_time as newest
+      from (select distinct a.version_id, a.key from arrived a) e
+     cross join lateral pgscore_data._newest_place(e.version_id, e.key) n
+  ), around as materialized (
+    select a.*,
+           case when k.newest < a.event_time then k.newest
+             when k.newest is not null then (select l.event_time from pgscore_data._last_place(a.version_id, a.key, a.event_time - interval '1 microsecond') l)
+           end as earlier,
+           case when k.newest > a.event_time then (select l.event_time from pgscore_data._next_place(a.version_id, a.key, a.event_time) l) end as later
+      from arrived a join known k using (version_id, key)
+  ), place as materialized (
+    select x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone, bool_or(x.matters) as matters
+      from (select a.version_id, a.model_id, a.key, a.event_time, a.pairing, a.label_delay, a.time_zone, true as matters from around a
+            union all
+            select a.version_id, a.model_id, a.key, a.earlier, a.pairing, a.label_delay, a.time_zone, true from around a where a.earlier is not null
+            union all
+            select a.version_id, a.model_id, a.key, a.later, a.pairing, a.label_delay, a.time_zone, a.pairing = 'first' from around a where a.later is not null) x
+     group by x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone
+  ), said as (
+    select p.*, o.made_at is not null as was_there, o.segments as old_segments,
+           case when a.made_at is null or (o.made_at, abs(o.run_id)) > (a.made_at, abs(a.run_id)) then o.segments else a.segments end as new_segments
+      from place p
+      left join lateral (
+        select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
+      left join (
+        select distinct on (x.version_id, x.key, x.event_time) x.* from pgscore_data.refresh_arrival x
+         order by x.version_id, x.key, x.event_time, x.made_at desc, abs(x.run_id) desc) a
+        on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
+  ), ordered as (
+    select s.*, lag(s.event_time) over later as earlier, lead(s.event_time) over later as later,
+           max(s.event_time) filter (where s.was_there) over (later rows between unbounded preceding and 1 preceding) as old_earlier,
+           min(s.event_time) filter (where s.was_there) over (later rows between 1 following and unbounded following) as old_later
+      from said s window later as (partition by s.version_id, s.key order by s.event_time)
+  ), waiting as (
+    select o.* from ordered o
+      left join lateral (
+        select true as is_labeled from pgscore_data.evaluation e
+         where e.model_id = o.model_id and hash_array(e.key) = hash_array(o.key) and e.key = o.key
+           and e.version_id = o.version_id and e.event_time = o.event_time limit 1) e on true
+     where o.matters and e.is_labeled is null
+  )
+  insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
+  select w.version_id, w.old_segments, date_trunc('day', w.event_time, w.time_zone),
+         pgscore_data._closes_at(w.pairing, w.label_delay, w.old_earlier, w.old_later), -1
+    from waiting w where w.was_there
+  union all
+  select w.version_id, w.new_segments, date_trunc('day', w.event_time, w.time_zone),
+         pgscore_data._closes_at(w.pairing, w.label_delay, w.earlier, w.later), 1
+    from waiting w;
+  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_arrival a where is_kept;
+  delete from pgscore_data.refresh_arrival;
+end
+$$;
+comment on function pgscore_data._settle_arrivals(boolean) is
+  'Keeps predictions that arrived one by one; is_kept: unless they are kept in a block. Their places, and those just before them, are counted as they were and as they are now.';
+
+create or replace function pgscore_data._note_flips() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_nestloop = off
+as $$
+begin
+  with flipped as materialized (
+    select x.model_id, x.version_id, x.key, x.event_time, sum(x.n) as n
+      from (select distinct o.model_id, o.version_id, o.key, o.event_time, 1 as n from pgscore_data.refresh_old_pair o where o.run_id is not null
+            union all
+            select distinct p.model_id, p.version_id, p.key, p.event_time, -1 from pgscore_data.refresh_pair p where p.run_id is not null) x
+     group by x.model_id, x.version_id, x.key, x.event_time having sum(x.n) <> 0
+  ), around as (
+    select f.*, m.pairing, m.label_delay, m.time_zone,
+           case when m.pairing = 'first' then (select l.event_time from pgscore_data._last_place(f.version_id, f.key, f.event_time - interval '1 microsecond') l) end as earlier,
+           case when m.pairing in ('latest_before_label', 'latest') and n.event_time > f.event_time
+             then (select l.event_time from pgscore_data._next_place(f.version_id, f.key, f.event_time) l) end as later,
+           s.segments, s.made_at
+      from flipped f join pgscore_data.monitor m using (model_id)
+     cross join lateral pgscore_data._newest_place(f.version_id, f.key) n
+      left join lateral (
+        select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) s on true
+  )
+  insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
+  select a.version_id, a.segments, date_trunc('day', a.event_time, a.time_zone),
+         pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n
+    from around a where a.made_at is not null;
+end
+$$;
+comment on function pgscore_data._note_flips() is 'Notes the places that got a label, and those that lost theirs and wait again.';

@@ -1,0 +1,105 @@
+-- For how long predictions are kept for labels. Days before that are sealed: their cells stay as they are.
+
+create or replace function pgscore_data._seal_days() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m record;
+begin
+  for m in
+    select x.model_id, greatest(x.sealed_before, date_trunc('day', clock_timestamp() - x.keep, x.time_zone)) as until
+      from pgscore_data.monitor x
+     where x.sealed_before < date_trunc('day', clock_timestamp() - x.keep, x.time_zone)
+  loop
+    update pgscore_data.monitor x set sealed_before = m.until where x.model_id = m.model_id;
+    delete from pgscore_data.kept_block b using pgscore_data.kept_run r, pgscore_data.version v
+     where r.run_id = b.run_id and r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
+    delete from pgscore_data.kept_run r using pgscore_data.version v
+     where r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
+    delete from pgscore_data.kept_prediction p using pgscore_data.version v
+     where p.event_time < m.until and v.version_id = p.version_id and v.model_id = m.model_id;
+  end loop;
+end
+$$;
+comment on function pgscore_data._seal_days() is 'Seals the days that are older than their model keeps predictions, and forgets what was predicted for them.';
+
+create or replace view pgscore_data.late_until as
+select m.model_id, v.version_id,
+       clock_timestamp() - coalesce(m.late, case when s.source_id is not null and s.known_at_column is null then m.label_delay end) as until
+  from pgscore_data.monitor m join pgscore_data.version v using (model_id) left join pgscore_data.label_source s using (model_id)
+ where m.pairing in ('latest_before_label', 'latest')
+   and (m.late is not null or s.source_id is not null and s.known_at_column is null);
+comment on view pgscore_data.late_until is
+  'Before which time no label is to come any more for a prediction that another superseded. Labels without known_at are of the moment.';
+
+create or replace function pgscore_data._forget_superseded() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+as $$
+begin
+  -- What a label judges stays.
+  insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+  select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
+    from pgscore_data.late_until l
+    join pgscore_data.kept_run r on r.version_id = l.version_id and r.is_counted and not r.is_head and r.event_time < l.until
+   cross join lateral pgscore_data._unblocked(r.run_id) u
+   where exists (
+     select from pgscore_data.evaluation e
+      where e.model_id = l.model_id and hash_array(e.key) = hash_array(u.key) and e.key = u.key
+        and e.version_id = r.version_id and e.event_time = r.event_time offset 0);
+  with gone as (
+    delete from pgscore_data.kept_run r using pgscore_data.late_until l
+     where r.version_id = l.version_id and r.is_counted and not r.is_head and r.event_time < l.until
+    returning r.run_id
+  )
+  delete from pgscore_data.kept_block b using gone g where b.run_id = g.run_id;
+  delete from pgscore_data.kept_prediction p using pgscore_data.late_until l
+   where p.version_id = l.version_id and p.event_time < l.until
+     and exists (select from pgscore_data._newest_place(p.version_id, p.key) n where n.event_time > p.event_time offset 0)
+     and not exists (
+       select from pgscore_data.evaluation e
+        where e.model_id = l.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
+          and e.version_id = p.version_id and e.event_time = p.event_time offset 0);
+end
+$$;
+comment on function pgscore_data._forget_superseded() is 'Forgets predictions that were superseded before late, but for those that a label judges.';
+
+create or replace function pgscore_data._forget_predictions() returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+as $$
+begin
+  if not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  perform pgscore_data._seal_days();
+  perform pgscore_data._forget_superseded();
+  delete from pgscore_data.cell_open c where c.closes_at <= clock_timestamp() or c.n = 0;
+  return true;
+end
+$$;
+comment on function pgscore_data._forget_predictions() is 'Forgets predictions that no label can judge any more; false where another session has the turn.';
+
+create or replace function pgscore_data._forget_monitoring() returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Calls of a version are kept up to a moment after it was dropped.
+  delete from pgscore_data.feature_sample s using pgscore_data.version v where v.version_id = s.version_id and v.state = 'dropped';
+  delete from pgscore_data.online_batch b
+   where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
+     and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
+     and not exists (select from pgscore_data.class_tally t where t.run_id = b.batch_id);
+  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
+  delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
+  delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
+  delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
+end;
+comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, features of versions that are gone, keys of calls that are, and old lines of the logs.';

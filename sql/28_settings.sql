@@ -1,0 +1,159 @@
+-- How a model is watched, changed by a deployer; and refreshes and recounts that somebody asks for.
+
+create or replace view pgscore._monitor_request as
+select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
+comment on view pgscore._monitor_request is 'Where refresh(), monitor(), monitor_features() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+alter view pgscore._monitor_request alter column actor set default current_user;
+
+create or replace function pgscore_data._check_pairing(settings jsonb, m pgscore_data.monitor) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  pairing constant text := coalesce(settings ->> 'pairing', m.pairing);
+  wrong text;
+begin
+  if pairing not in ('latest_before_label', 'within', 'first', 'latest', 'all') then
+    raise exception 'pairing => % is not known', quote_literal(pairing) using
+      errcode = 'invalid_parameter_value', hint = 'latest_before_label, within, first, latest or all.';
+  end if;
+  if pairing = 'within' and coalesce(settings ->> 'horizon', m.horizon::text) is null then
+    raise exception 'pairing => ''within'' needs a horizon' using
+      errcode = 'invalid_parameter_value', hint = 'For how long after its time a prediction is judged: horizon => ''30 days''.';
+  end if;
+  wrong := case
+    when (settings ->> 'label_delay')::interval < interval '0' then 'label_delay is negative'
+    when (settings ->> 'late')::interval < interval '0' then 'late is negative'
+    when (settings ->> 'horizon')::interval <= interval '0' then 'horizon is not positive'
+    when (settings ->> 'keep')::interval < interval '1 day' then 'keep is less than a day'
+  end;
+  if wrong is not null then
+    raise exception '%', wrong using errcode = 'invalid_parameter_value', hint = 'Give an interval such as ''30 days''; leave out what is to stay.';
+  end if;
+end
+$$;
+comment on function pgscore_data._check_pairing(jsonb, pgscore_data.monitor) is 'Raises where a rule, or a time that goes with it, can''t be.';
+
+create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m pgscore_data.monitor;
+  zone text := settings ->> 'time_zone';
+  split_by text[] := pgscore_data._checked_segments(base, settings -> 'segments');
+begin
+  select * into m from pgscore_data.monitor x where x.model_id = this_model for update;
+  if zone <> m.time_zone and exists (select from pgscore_data.cell_volume c join pgscore_data.version v using (version_id) where v.model_id = this_model) then
+    raise exception 'the days of model "%" are those of % already', base, m.time_zone using
+      errcode = 'object_not_in_prerequisite_state', hint = 'Set the time zone before the first prediction; a model that is deployed under another name can have another one.';
+  end if;
+  if not exists (select from pg_timezone_names z where z.name = coalesce(zone, m.time_zone)) then
+    raise exception 'time zone "%" is not known', zone using errcode = 'invalid_parameter_value', hint = 'Use a name such as Europe/Berlin: select name from pg_timezone_names;';
+  end if;
+  perform pgscore_data._check_pairing(settings, m);
+  if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'label_maturity')::interval < interval '0' then
+    raise exception 'min_label_coverage is a share of 0 to 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
+  end if;
+  perform pgscore_data._check_quantile(this_model, base, (settings ->> 'quantile')::float8);
+  update pgscore_data.monitor x set
+    time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
+    min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage),
+    label_delay = coalesce((settings ->> 'label_delay')::interval, m.label_delay),
+    horizon = coalesce((settings ->> 'horizon')::interval, m.horizon), keep = coalesce((settings ->> 'keep')::interval, m.keep),
+    late = case when (settings ->> 'late')::interval = interval '0' then null else coalesce((settings ->> 'late')::interval, m.late) end,
+    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end, segments = coalesce(split_by, m.segments)
+   where x.model_id = this_model;
+  if (select (x.pairing, x.label_delay, x.horizon) is distinct from (m.pairing, m.label_delay, m.horizon)
+        from pgscore_data.monitor x where x.model_id = this_model) then
+    perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
+  end if;
+end
+$$;
+comment on function pgscore_data._change_monitor(int, text, jsonb) is 'Changes how a model is watched; what is not given stays. Another pairing rule counts everything again.';
+
+create or replace function pgscore_data._accept_monitor() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);
+begin
+  if new.action = 'refresh' then
+    perform pgscore_data._await_turn('cells');
+    while pgscore_data._refresh() loop
+    end loop;
+    while pgscore_data._compute_metrics() loop
+    end loop;
+    while pgscore_data._compute_drift() loop
+    end loop;
+    while pgscore_data._estimate() loop
+    end loop;
+    while pgscore_data._compare_versions(patient => false) loop
+    end loop;
+    perform pgscore_data._evaluate_alerts(at_once => true);
+    return new;
+  end if;
+  if this_model is null then
+    raise exception 'model "%" does not exist', new.model using errcode = 'undefined_object', hint = 'select distinct model from pgscore.models; lists the models. A monitor belongs to a model, not to one version of it.';
+  end if;
+  if new.action = 'rebuild' then
+    new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+  elsif new.action = 'monitor_features' then
+    perform pgscore_data._monitor_features(this_model, new.settings);
+  else
+    perform pgscore_data._change_monitor(this_model, new.model, new.settings);
+  end if;
+  insert into pgscore_data.audit (actor, action, model, detail) values (new.actor, new.action, new.model, jsonb_strip_nulls(new.settings));
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor(), monitor_features() and rebuild() ask for, and writes all but the first to the audit.';
+
+create or replace trigger accept instead of insert on pgscore._monitor_request
+for each row execute function pgscore_data._accept_monitor();
+
+drop function if exists pgscore.monitor(text, text, text, interval, double precision, double precision, text[]);
+create or replace function pgscore.monitor(
+  model text, time_zone text default null, pairing text default null, label_maturity interval default null,
+  min_label_coverage double precision default null, quantile double precision default null, segments text[] default null,
+  label_delay interval default null, horizon interval default null, keep interval default null, late interval default null
+) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings)
+  values ($1, 'monitor', jsonb_build_object('time_zone', $2, 'pairing', $3, 'label_maturity', $4, 'min_label_coverage', $5,
+    'quantile', $6::text, 'segments', $7, 'label_delay', $8, 'horizon', $9, 'keep', $10, 'late', $11))
+$$;
+comment on function
+  pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval) is
+'Changes how a model is watched. Every model is watched with defaults. What is left out stays as it is. A pgscore_deployer may call it.
+time_zone: where a day begins (default UTC). Set it before the first prediction.
+pairing: which prediction of an entity a label judges.
+  latest_before_label (default): the last one for a time not after known_at.
+  within: each one for a time of at most horizon before known_at.
+  first, latest: the first or the last one there is.  all: each one, also those made when the truth was known.
+label_maturity: how long labels take (default 30 days).
+label_delay: how long after known_at a label may take to reach pgscore (default 1 day).
+min_label_coverage: share of labels from which a window is mature (default 0.95).
+keep: how long predictions are kept for labels (default 400 days). Older days are sealed: nothing changes them any more.
+late: how long predictions are kept that another has superseded (default: as keep); ''0'' goes back to the default.
+quantile: which quantile a regression predicts, such as 0.9, for its pinball loss; 0: none.
+segments: columns of what is scored, eight at most, whose values split the performance views: array[''carrier'', ''origin'']; ''{}'': none.
+  Each run from now on keeps their values as they are then.';
+
+create or replace function pgscore.refresh() returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._monitor_request (action) values ('refresh') $$;
+comment on function pgscore.refresh() is 'Brings accuracy views up to the labels and predictions that are committed now. The service does so every two seconds; call it to see the effect of a label at once.';
+
+create or replace function pgscore.rebuild(model text, from_time timestamptz default null, to_time timestamptz default null) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings) values ($1, 'rebuild', jsonb_build_object('from_time', $2, 'to_time', $3)) returning outcome
+$$;
+comment on function pgscore.rebuild(text, timestamptz, timestamptz) is
+'Pairs the predictions for a time (default: all) with their labels anew and counts again. Refreshes keep accuracy right without it; it repairs what the nightly audit (pgscore_bi.rollup_audit) finds. Returns how many entities were paired.';
