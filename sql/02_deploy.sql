@@ -113,7 +113,7 @@ comment on function pgscore.deploy(text, bytea, text[], text[], text, double pre
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
 model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does not say (metadata key pgscore.features).
 class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class whose probability score() gives (default: the last of two).
-threshold: probability from which the positive class is predicted (default 0.5).  task: binary, multiclass or regression (default: found by the check).
+threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass or regression (default: found by the check).
 nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value per feature to use instead of NULL, as {"feature": value}.
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version that differs.
 The first ready version of a model becomes its champion.';

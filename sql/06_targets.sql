@@ -147,7 +147,7 @@ begin
   for col in select a.attname from pg_attribute a where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
     execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
       when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the label (multiclass). NULL where the row could not be scored.'
-      when col = 'label' then 'The predicted class, by the threshold of the version.'
+      when col = 'label' then 'The predicted class: by the threshold of the version, or as the model itself has it.'
       when col = 'probabilities' then 'Probability of each class, by its label.'
       when col like 'probability\_%' then format('Probability of class %s.', substr(col, 13))
       when col = 'error_code' then 'Why the row could not be scored; pgscore.run_errors says more.'

@@ -68,6 +68,8 @@ as $$
 declare
   label int;
   base text;
+  near double precision;
+  is_positive boolean;
 begin
   if features is null or features = 'null' then
     return;
@@ -94,9 +96,12 @@ begin
     if route.task = 'multiclass' then
       prediction.score := prediction.probabilities[label + 1];
     end if;
-    -- Where there is no score nothing is said of the row.
+    -- Where there is no score nothing is said of the row. As float32, in which ONNX Runtime has it, five weights of 0.1 are 0.5.
     if route.task = 'binary' and route.probabilities and prediction.score is not null then
-      prediction.label := route.class_labels[case when prediction.score >= route.threshold then route.positive_class else 3 - route.positive_class end];
+      near := case when prediction.score < 1e-37 then prediction.score else prediction.score::real end;
+      -- Without the deployer's threshold the label is the more probable class, at a tie the first.
+      is_positive := case when route.threshold is not null then near >= route.threshold when route.positive_class = 1 then near >= 0.5 else near > 0.5 end;
+      prediction.label := route.class_labels[case when is_positive then route.positive_class else 3 - route.positive_class end];
       prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score] else array[1 - prediction.score, prediction.score] end;
     end if;
   end if;

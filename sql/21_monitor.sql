@@ -39,7 +39,7 @@ comment on function pgscore_data._await_turn(text) is 'Waits until this transact
 create or replace function pgscore_data._score_bin(score double precision, mirrored double precision[]) returns smallint
 language sql immutable parallel safe
 return (cardinality(mirrored) - width_bucket(-score, mirrored))::smallint;
-comment on function pgscore_data._score_bin(double precision, double precision[]) is 'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in numpy.searchsorted(side=''left'').';
+comment on function pgscore_data._score_bin(double precision, double precision[]) is 'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in numpy.searchsorted(side=''left''); a hundredth, of which an edge is the number before, to the one above.';
 
 create or replace function pgscore_data._error_bucket(error double precision) returns int
 language sql immutable parallel safe

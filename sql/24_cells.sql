@@ -8,7 +8,7 @@ begin atomic
     delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
   ), placed as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n,
-           sum(coalesce(c.n_positive, case when b.low >= e.threshold then c.n else 0 end))::bigint as n_positive
+           sum(coalesce(c.n_positive, case when b.low >= coalesce(e.threshold, 0.5) then c.n else 0 end))::bigint as n_positive
       from gone g
       cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
       -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.

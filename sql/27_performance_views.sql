@@ -93,7 +93,7 @@ return $${
   "brier_score": "Mean squared distance of the probability from the truth.",
   "log_loss": "Mean of -ln of the probability that was given to the truth, clipped at 2.22e-16.",
   "ece": "Expected calibration error, ten bins of equal width.",
-  "decision_threshold": "Probability from which the version calls positive.",
+  "decision_threshold": "Probability from which the version calls positive, as its deployer gave it; NULL: its labels are the model's own.",
   "positive_rate_predicted": "Share of labelled predictions that were called positive.",
   "positive_rate_predicted_ci_low": "Lower bound of the 95 % Wilson interval.",
   "positive_rate_predicted_ci_high": "Upper bound.",

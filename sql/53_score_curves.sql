@@ -7,7 +7,7 @@ return pgscore_data._detail_meanings() || $${
   "n_labeled": "Predictions of the window whose truth is known.",
   "label_coverage": "n_labeled / (n_labeled + n_awaiting) of the window.",
   "is_mature": "Whether that share has reached the minimum of the model's monitor: whatever is told of truth is provisional before. How all scores lie does not hang on it.",
-  "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none is above the threshold)."
+  "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none reaches the threshold)."
 }$$::jsonb;
 comment on function pgscore_data._curve_meanings() is 'What the columns of the views of scores mean.';
 
@@ -72,7 +72,7 @@ return (
     || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._wilson(x.hits, x.n, '-'), pgscore_data._wilson(x.hits, x.n, '+')), '' order by x.place)
     from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'), (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
     || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
-comment on function pgscore_data._cut_columns() is 'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp above the threshold, of p positives and n negatives. Recall is the true positive rate.';
+comment on function pgscore_data._cut_columns() is 'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp from the threshold on, of p positives and n negatives. Recall is the true positive rate.';
 
 do $do$
 begin
@@ -96,7 +96,7 @@ begin
     pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
-comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
+comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: positive is what scores at least so much. Also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
 
 do $do$
 begin
@@ -107,7 +107,7 @@ begin
         from pgscore_data.curve_month m
        cross join lateral (
          select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start
-         union all select 1, 0, 0) s
+         union all select null, 0, 0) s
       window whole as (partition by m.model_name, m.model_version, m.window_date), upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
     )
     select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start, c.window_end,
@@ -118,7 +118,7 @@ begin
     pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
-comment on view pgscore_bi.roc_curve is 'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is called positive. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer bins: where all scores are below 0.01 the curve has two points.';
+comment on view pgscore_bi.roc_curve is 'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is called positive, which has no threshold. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer bins: where all scores are below 0.01 the curve has two points.';
 
 do $$
 declare

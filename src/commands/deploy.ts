@@ -57,7 +57,7 @@ export function addDeploy(program: Command): void {
     .option('--positive-class <class>', 'class whose probability is the score (default: the last of two)')
     .option(
       '--threshold <p>',
-      'probability from which the positive class is predicted (default: 0.5)',
+      "probability from which the positive class is predicted (default: the model's own label)",
       numberOption('--threshold'),
     )
     .option('--task <task>', 'binary, multiclass or regression (default: found by the check)')

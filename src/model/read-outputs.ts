@@ -1,23 +1,38 @@
 import type { RunOutput } from './graph.ts';
 import type { Predictions } from './predictions.ts';
+import type { RowError } from './row-error.ts';
 import type { Signature } from './signature.ts';
 
 /** Writes the first `rows` rows of a run's outputs into predictions, from row `at` on. */
 export type OutputReader = (outputs: readonly RunOutput[], at: number, rows: number, into: Predictions) => void;
 
 /** The outputs that a version needs from a run; labels are left out where they follow from the probabilities. */
-export function neededOutputs({ outputs }: Signature): string[] {
-  const { value, probabilities, label } = outputs;
+export function neededOutputs(signature: Signature): string[] {
+  const { value, probabilities, label } = signature.outputs;
   const needed = value ?? probabilities ?? label;
-  return needed === undefined ? [] : [needed.name];
+  if (needed === undefined) return [];
+  return [
+    needed.name,
+    ...(needed === probabilities && hasOwnLabel(signature) && label !== undefined ? [label.name] : []),
+  ];
 }
 
-/** How the output of a version is read, settled once. */
-export function outputReader(signature: Signature): OutputReader {
+/** Whether a version's labels are those that the model returns beside its probabilities. */
+export function hasOwnLabel({ task, outputs, threshold }: Signature): boolean {
+  return task === 'binary' && threshold === undefined && outputs.label !== undefined;
+}
+
+/** How the output of a version is read, settled once. `shareOf` is what becomes of a probability as the model returned it. */
+export function outputReader(signature: Signature, shareOf = clamped): OutputReader {
   if (signature.task === 'regression') return readValues;
   if (signature.outputs.probabilities === undefined) return labelReader(signature.classLabels);
-  if (signature.task === 'multiclass') return readMulticlass;
-  return binaryReader(signature);
+  return signature.task === 'multiclass' ? multiclassReader(shareOf) : binaryReader(signature, shareOf);
+}
+
+/** A sum of float32 weights comes to a little more than 1. NaN stays NaN. */
+function clamped(probability: number): number {
+  if (probability > 1) return 1;
+  return probability < 0 ? 0 : probability;
 }
 
 const readValues: OutputReader = ([output], at, rows, { score, errors }) => {
@@ -29,32 +44,37 @@ const readValues: OutputReader = ([output], at, rows, { score, errors }) => {
   }
 };
 
-const readMulticlass: OutputReader = ([output], at, rows, { score, label, probabilities, errors, rows: all }) => {
-  const values = numbers(output);
-  const classes = (probabilities?.length ?? 0) / all;
-  for (let row = 0; row < rows; row += 1) {
-    let best = -1;
-    let highest = -Infinity;
-    let finite = true;
-    for (let index = 0; index < classes; index += 1) {
-      const value = Number(values[row * classes + index]);
-      finite = finite && Number.isFinite(value);
-      if (value > highest) [best, highest] = [index, value];
-      if (probabilities !== null) probabilities[(at + row) * classes + index] = value;
+function multiclassReader(shareOf: (probability: number) => number): OutputReader {
+  return ([output], at, rows, { score, label, probabilities, errors, rows: all }) => {
+    const values = numbers(output);
+    const classes = (probabilities?.length ?? 0) / all;
+    for (let row = 0; row < rows; row += 1) {
+      let best = -1;
+      let highest = -Infinity;
+      let finite = true;
+      for (let index = 0; index < classes; index += 1) {
+        const value = Number(values[row * classes + index]);
+        finite = finite && Number.isFinite(value);
+        if (value > highest) [best, highest] = [index, value];
+        if (probabilities !== null) probabilities[(at + row) * classes + index] = shareOf(value);
+      }
+      score[at + row] = shareOf(highest);
+      if (label !== null) label[at + row] = best;
+      if (!finite) reject(errors, at + row);
     }
-    score[at + row] = highest;
-    if (label !== null) label[at + row] = best;
-    if (!finite) reject(errors, at + row);
-  }
-};
+  };
+}
 
 /** Two columns, or one of P(positive): a network that ends in a sigmoid returns one. */
-function binaryReader({ outputs, classLabels, positiveClass = '', threshold = 0.5 }: Signature): OutputReader {
+function binaryReader(signature: Signature, shareOf: (probability: number) => number): OutputReader {
+  const { outputs, classLabels, positiveClass = '' } = signature;
   const width = outputs.probabilities?.width ?? 2;
   const positive = classLabels.indexOf(positiveClass);
   const negative = 1 - positive;
-  return ([output], at, rows, { score, label, probabilities, errors }) => {
+  const decider = deciderOf(signature, positive);
+  return ([output, labels], at, rows, { score, label, probabilities, errors }) => {
     const values = numbers(output);
+    const decide = decider(labels);
     for (let row = 0; row < rows; row += 1) {
       const first = row * width;
       const value = Number(values[width === 1 ? first : first + positive]);
@@ -63,29 +83,57 @@ function binaryReader({ outputs, classLabels, positiveClass = '', threshold = 0.
         reject(errors, at + row);
         continue;
       }
-      score[at + row] = value;
-      if (label !== null) label[at + row] = value >= threshold ? positive : negative;
+      const decided = decide(value, other, row);
+      if (decided === undefined) {
+        errors.set(at + row, UNKNOWN_LABEL);
+        continue;
+      }
+      score[at + row] = shareOf(value);
+      if (label !== null) label[at + row] = decided;
       if (probabilities === null) continue;
-      probabilities[2 * (at + row) + positive] = value;
-      probabilities[2 * (at + row) + negative] = other;
+      probabilities[2 * (at + row) + positive] = shareOf(value);
+      probabilities[2 * (at + row) + negative] = shareOf(other);
     }
   };
+}
+
+/** The class of a row by its probabilities, the positive one first, or by what the model returned for it. */
+type Decide = (value: number, other: number, row: number) => number | undefined;
+
+/** By the deployer's threshold; without one by the model's own label; without that the more probable class, at a tie the first. */
+function deciderOf(signature: Signature, positive: number): (labels: RunOutput | undefined) => Decide {
+  const { threshold, classLabels } = signature;
+  const negative = 1 - positive;
+  if (threshold !== undefined) return () => (value) => (value >= threshold ? positive : negative);
+  if (hasOwnLabel(signature)) {
+    const places = placesOf(classLabels);
+    return (labels) => (_value, _other, row) => places.get(labels?.data[row]);
+  }
+  return () => (value, other) => (value > other || (value === other && positive === 0) ? positive : negative);
 }
 
 function labelReader(classLabels: readonly string[]): OutputReader {
-  const indexOf = new Map(classLabels.map((label, index) => [label, index]));
+  const places = placesOf(classLabels);
   return ([output], at, rows, { label, errors }) => {
     for (let row = 0; row < rows; row += 1) {
-      const index = indexOf.get(labelText(output, row));
+      const index = places.get(output?.data[row]);
       if (index !== undefined && label !== null) label[at + row] = index;
-      else errors.set(at + row, { code: 'unknown_label', message: 'the model returned a label that it never named' });
+      else errors.set(at + row, UNKNOWN_LABEL);
     }
   };
 }
 
-/** A label of a run as text: integers in decimal, booleans as 0 and 1, as class labels are written. */
-function labelText(output: RunOutput | undefined, row: number): string {
-  return String(output?.data[row]);
+const UNKNOWN_LABEL: RowError = { code: 'unknown_label', message: 'the model returned a label that it never named' };
+
+/** Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1. */
+function placesOf(classLabels: readonly string[]): Map<unknown, number> {
+  const places = new Map<unknown, number>();
+  for (const [index, label] of classLabels.entries()) {
+    places.set(label, index);
+    if (/^-?\d+$/.test(label) && String(BigInt(label)) === label)
+      places.set(BigInt(label), index).set(Number(label), index);
+  }
+  return places;
 }
 
 function numbers(output: RunOutput | undefined): ArrayLike<number | bigint> {

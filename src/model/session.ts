@@ -41,11 +41,11 @@ export class ModelSession {
   #room: Predictions | undefined;
   #taken = 0;
 
-  constructor(graph: Graph, signature: Signature) {
+  constructor(graph: Graph, signature: Signature, read = outputReader(signature)) {
     this.signature = signature;
     this.#graph = graph;
     this.#outputs = neededOutputs(signature);
-    this.#read = outputReader(signature);
+    this.#read = read;
   }
 
   /**

@@ -41,8 +41,9 @@ export type Signature = {
   };
   /** In the order of the probability columns; none for a regression. */
   classLabels: string[];
-  /** For binary models: a row is positive where P(positiveClass) >= threshold. */
+  /** For binary models. */
   positiveClass?: string;
+  /** As the deployer gave it: a row is positive where P(positiveClass) >= threshold. Without it the label is the model's own. */
   threshold?: number;
   /** null: any number of rows at a time. A number: exactly so many, short batches are padded. */
   batch: number | null;

@@ -9,8 +9,8 @@ import { writeTally } from './write-tally.ts';
 /** What a version decides. */
 export type Decision = {
   readonly task: 'binary' | 'multiclass' | 'regression';
-  /** The probability from which a binary classifier calls positive. */
-  readonly threshold?: number;
+  /** What a binary classifier calls positive. */
+  readonly positiveClass?: string;
   readonly classLabels: readonly string[];
 };
 
@@ -31,13 +31,16 @@ type Day = number | null;
 export class PredictionTally {
   readonly #kind: 'probability' | 'value';
   readonly #classCount: number;
+  /** Its place among the class labels. */
+  readonly #positive: number;
   readonly #scores: Tally;
   readonly #classes: ClassTally | undefined;
 
-  constructor(bins: ScoreBins, { task, threshold = 0.5, classLabels }: Decision) {
+  constructor(bins: ScoreBins, { task, positiveClass, classLabels }: Decision) {
     this.#kind = task === 'binary' ? 'probability' : 'value';
     this.#classCount = classLabels.length;
-    this.#scores = new Tally(bins, task === 'binary' ? threshold : Number.NaN);
+    this.#positive = task === 'binary' ? classLabels.indexOf(positiveClass ?? '') : Number.NaN;
+    this.#scores = new Tally(bins);
     const byClass = task === 'multiclass' && classLabels.length <= MOST_CLASSES;
     this.#classes = byClass ? new ClassTally(classBins(bins), classLabels.length) : undefined;
   }
@@ -45,8 +48,10 @@ export class PredictionTally {
   /** Counts rows from `from` on, as many as there are days: the start of each, in seconds since 1970, or null. */
   add(days: readonly Day[], { score, label, probabilities, errors }: Said, from = 0): void {
     const to = from + days.length;
-    for (let row = from; row < to; row += 1)
-      this.#scores.add(days[row - from] ?? null, errors.has(row) ? 'failed' : this.#kind, score[row] ?? Number.NaN);
+    for (let row = from; row < to; row += 1) {
+      const kind = errors.has(row) ? 'failed' : this.#kind;
+      this.#scores.add(days[row - from] ?? null, kind, score[row] ?? Number.NaN, label?.[row] === this.#positive);
+    }
     if (this.#classes === undefined || label === null || probabilities === null) return;
     const classes = this.#classCount;
     this.#classes.add(days, label.subarray(from, to), probabilities.subarray(from * classes, to * classes));

@@ -6,7 +6,9 @@ export const NO_SCORE = -1;
 export const FAILED = -2;
 
 const RESERVED = 2;
-/** From so many bins a day is counted in an array rather than a map. */
+/** What a bin is counted in: those that were not called positive, and those that were. */
+const COUNTS = 2;
+/** From so many counts a day is counted in an array rather than a map. */
 const SPARSE = 200;
 
 /** How many predictions fell on which local day and into which bins: an element a day, in it one a bin that is not empty. */
@@ -21,55 +23,42 @@ export type TallyColumns = {
 
 /**
  * Counts the predictions of a job by day and score while they pass by. Memory goes with the days that the source speaks
- * of, 6 kB for a full one.
+ * of, 12 kB for a full one.
  */
 export class Tally {
   readonly #bins: ScoreBins;
-  readonly #threshold: number;
-  /** Called positive, of those in the bin that the threshold lies in. */
-  readonly #mixed = new Map<number | null, number>();
-  readonly #mixedBin: number;
   readonly #counts = new Map<number | null, Map<number, number> | Uint32Array>();
 
-  /** `threshold` is the probability from which positive is called; NaN where nothing is. */
-  constructor(bins: ScoreBins, threshold: number) {
+  constructor(bins: ScoreBins) {
     this.#bins = bins;
-    this.#threshold = threshold;
-    this.#mixedBin = Number.isNaN(threshold) ? Number.POSITIVE_INFINITY : bins.of(threshold);
   }
 
   /** Counts one prediction. `score` is NaN where there is none, `day` in seconds since 1970, or null. */
-  add(day: number | null, kind: 'probability' | 'value' | 'failed', score: number): void {
-    const bin = this.#binOf(kind, score);
-    if (bin === this.#mixedBin && score >= this.#threshold) this.#mixed.set(day, (this.#mixed.get(day) ?? 0) + 1);
+  add(day: number | null, kind: 'probability' | 'value' | 'failed', score: number, isPositive = false): void {
+    const slot = COUNTS * (this.#binOf(kind, score) + RESERVED) + (isPositive ? 1 : 0);
     const counts = this.#counts.get(day);
     if (counts instanceof Uint32Array) {
-      counts[bin + RESERVED] = (counts[bin + RESERVED] ?? 0) + 1;
+      counts[slot] = (counts[slot] ?? 0) + 1;
       return;
     }
     if (counts === undefined) {
-      this.#counts.set(day, new Map([[bin, 1]]));
+      this.#counts.set(day, new Map([[slot, 1]]));
       return;
     }
-    counts.set(bin, (counts.get(bin) ?? 0) + 1);
+    counts.set(slot, (counts.get(slot) ?? 0) + 1);
     if (counts.size > SPARSE) this.#counts.set(day, this.#filled(counts));
   }
 
   get columns(): TallyColumns {
     const columns: TallyColumns = { days: [], bins: [], counts: [], positives: [] };
     for (const [day, counts] of this.#counts) {
-      const counted = [...entries(counts)].filter(([, count]) => count > 0);
+      const counted = binsOf(counts);
       columns.days.push(day);
-      columns.bins.push(counted.map(([bin]) => bin));
-      columns.counts.push(counted.map(([, count]) => count));
-      columns.positives.push(counted.map(([bin, count]) => this.#positivesOf(day, bin, count)));
+      columns.bins.push(counted.map(({ bin }) => bin));
+      columns.counts.push(counted.map(({ n }) => n));
+      columns.positives.push(counted.map(({ positives }) => positives));
     }
     return columns;
-  }
-
-  #positivesOf(day: number | null, bin: number, count: number): number {
-    if (bin === this.#mixedBin) return this.#mixed.get(day) ?? 0;
-    return bin > this.#mixedBin ? count : 0;
   }
 
   #binOf(kind: 'probability' | 'value' | 'failed', score: number): number {
@@ -78,13 +67,20 @@ export class Tally {
   }
 
   #filled(counts: Map<number, number>): Uint32Array {
-    const filled = new Uint32Array(this.#bins.count + RESERVED);
-    for (const [bin, count] of counts) filled[bin + RESERVED] = count;
+    const filled = new Uint32Array(COUNTS * (this.#bins.count + RESERVED));
+    for (const [slot, count] of counts) filled[slot] = count;
     return filled;
   }
 }
 
-function* entries(counts: Map<number, number> | Uint32Array): Generator<readonly [bin: number, count: number]> {
-  if (counts instanceof Map) yield* counts;
-  else for (const [index, count] of counts.entries()) yield [index - RESERVED, count];
+/** The bins that are not empty. */
+function binsOf(counts: Map<number, number> | Uint32Array): { bin: number; n: number; positives: number }[] {
+  const bins = new Map<number, { bin: number; n: number; positives: number }>();
+  for (const [slot, count] of counts.entries()) {
+    if (count === 0) continue;
+    const bin = Math.floor(slot / COUNTS) - RESERVED;
+    const before = bins.get(bin) ?? { bin, n: 0, positives: 0 };
+    bins.set(bin, { bin, n: before.n + count, positives: before.positives + (slot % COUNTS) * count });
+  }
+  return [...bins.values()];
 }

@@ -1,10 +1,12 @@
 import type { Signature } from '../model/signature.ts';
 import { converted } from './conversion.ts';
+import { decisionOf } from './decision.ts';
 import { largest, originOf } from './functions.ts';
 import { checkChoices } from './reproducible.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { firstEqual } from './labels.ts';
 import { NativeRefusal } from './refusal.ts';
+import { nearestFloat } from './rounding.ts';
 import { asDouble, balanced } from './sums.ts';
 import type { Tensor } from './tensor.ts';
 import { bool, build, constant } from './term.ts';
@@ -40,22 +42,29 @@ function regression([value = NO_SCORE]: readonly Term[], demands: readonly Term[
   return { score: checked(value, conditions([value], demands)), label: NO_LABEL, probabilities: NO_PROBABILITIES };
 }
 
-function binary(
-  { classLabels, positiveClass = '', threshold = 0.5 }: Signature,
-  cells: readonly Term[],
-  demands: readonly Term[],
-): Answers {
-  const positive = classLabels.indexOf(positiveClass);
+function binary(signature: Signature, cells: readonly Term[], demands: readonly Term[]): Answers {
+  const positive = signature.classLabels.indexOf(signature.positiveClass ?? '');
   const [first = NO_SCORE, second] = cells;
   const value = second === undefined || positive === 0 ? first : second;
   const other = second === undefined ? undefined : positive === 0 ? second : first;
   const wanted = conditions(other === undefined ? [value] : [value, other], demands);
-  const score = checked(value, wanted);
-  const limit = constant('float64', threshold);
-  const label =
-    positive === 1 ? build('int64')`(${score} >= ${limit})::integer` : build('int64')`(${score} < ${limit})::integer`;
-  const rest = other ?? build('float64')`'1' - ${value}`;
-  return { score, label, probabilities: array(positive === 1 ? [rest, value] : [value, rest], wanted) };
+  const score = checked(value, wanted, asShare(value));
+  const decision = decisionOf(signature);
+  const limit = constant('float64', decision.limit);
+  const near = nearestFloat(score);
+  const called = decision.relation === '>' ? bool`${near} > ${limit}` : bool`${near} >= ${limit}`;
+  const label = positive === 1 ? build('int64')`${called}::integer` : build('int64')`(not ${called})::integer`;
+  const rest = asShare(other ?? build('float64')`'1' - ${value}`);
+  const shares = positive === 1 ? [rest, asShare(value)] : [asShare(value), rest];
+  return { score, label, probabilities: array(shares, wanted) };
+}
+
+/** A probability is no more than 1, where a sum of weights is, nor less than 0. Of what is neither NULL nor NaN. */
+function asShare(value: Term): Term {
+  if (value.traits.isShare === true) return value;
+  return build('float64', {
+    ...(value.traits.range === 'finite' && { range: 'finite' as const }),
+  })`greatest('0', least(${value}, '1'))`;
 }
 
 function multiclass(cells: readonly Term[], demands: readonly Term[]): Answers {
@@ -63,7 +72,12 @@ function multiclass(cells: readonly Term[], demands: readonly Term[]): Answers {
   const highest = largest(cells);
   const indices = cells.map((_, index) => integer(index));
   const label = firstEqual('int64', indices, cells, highest);
-  return { score: checked(highest, wanted), label: when(label, wanted), probabilities: array(cells, wanted) };
+  const shares = cells.map(asShare);
+  return {
+    score: checked(highest, wanted, asShare(highest)),
+    label: when(label, wanted),
+    probabilities: array(shares, wanted),
+  };
 }
 
 function labelOnly({ classLabels }: Signature, cells: readonly Term[], demands: readonly Term[]): Answers {
@@ -95,10 +109,10 @@ function conditions(values: readonly Term[], demands: readonly Term[]): Term[] {
   ];
 }
 
-/** The value where the conditions hold. */
-function checked(value: Term, wanted: readonly Term[]): Term {
-  const alone = wanted.length === 1 && value.traits.range === 'bounded';
-  if (!alone) return when(value, wanted);
+/** The value, or what is shown of it, where the conditions hold. */
+function checked(value: Term, wanted: readonly Term[], shown = value): Term {
+  const alone = wanted.length === 1 && value.traits.range === 'bounded' && shown === value;
+  if (!alone) return when(shown, wanted);
   const { quick } = value.traits;
   const traits = quick === undefined ? {} : { quick };
   return build('float64', traits)`nullif(${value}, ${constant('float64', Number.NaN)})`;

@@ -85,13 +85,16 @@ function labelDifference(
   return `the label is ${named(label)}, ONNX Runtime says ${named(expected)}`;
 }
 
-/** Whether the numbers leave open which label it is. */
+/** Whether the numbers leave open which label it is. At a tie they don't, where the label is the model's own. */
 function isCloseCall(
-  { task, threshold = 0.5 }: Signature,
+  { task, threshold }: Signature,
   { score, probabilities, rows }: Predictions,
   row: number,
 ): boolean {
-  if (task === 'binary') return Math.abs((score[row] ?? 0) - threshold) <= TOLERANCE;
+  if (task === 'binary') {
+    const distance = Math.abs((score[row] ?? 0) - (threshold ?? 0.5));
+    return distance <= TOLERANCE && (distance > 0 || threshold !== undefined);
+  }
   if (probabilities === null) return false;
   const classes = probabilities.length / rows;
   const own = probabilities.slice(row * classes, (row + 1) * classes).toSorted((a, b) => b - a);

@@ -21,7 +21,8 @@ export function exponential(kind: Kind, x: Term): Term {
 export function sigmoid(kind: Kind, x: Term): Term {
   const half = number(0.5);
   const of = (hyperbolic: Term) => build(kind, traits)`${half} + ${half} * ${hyperbolic}`;
-  const traits = { range: x.traits.range === 'finite' ? 'finite' : 'bounded', origin: originOf(x) } as const;
+  const range = x.traits.range === 'finite' ? 'finite' : 'bounded';
+  const traits = { range, origin: originOf(x), isShare: true } as const;
   const made = of(tangent(x));
   const { attempt } = x.traits;
   return attempt === undefined ? made : { ...made, traits: { ...traits, quick: of(settledTangent(attempt.fast)) } };
@@ -65,7 +66,7 @@ export function originOf(term: Term): Term {
 export function softmax(kind: Kind, row: readonly Term[]): Term[] {
   const powers = powersOf(kind, row);
   const total = totalOf(kind, powers);
-  return powers.map((power) => build(kind, { range: 'bounded', origin: total })`${power} / ${total}`);
+  return powers.map((power) => build(kind, { range: 'bounded', origin: total, isShare: true })`${power} / ${total}`);
 }
 
 export function logSoftmax(kind: Kind, row: readonly Term[]): Term[] {

@@ -23,6 +23,8 @@ export type Term = {
 export type Traits = {
   /** Can't be infinite, or neither infinite nor NaN. */
   readonly range?: 'bounded' | 'finite';
+  /** From 0 to 1, however it is rounded. */
+  readonly isShare?: boolean;
   /** The value is one of the operands', or a constant that float32 holds: rounding the operands rounds it. */
   readonly picks?: boolean;
   /** NULL or NaN in any operand is NULL or NaN here. */

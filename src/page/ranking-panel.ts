@@ -120,20 +120,13 @@ function byChance([from, to]: Ends) {
 }
 
 function tableOf(curve: readonly Row[]) {
-  const heads = [
-    'Version',
-    'Scores above',
-    'True positive rate',
-    'False positive rate',
-    'Precision',
-    'Called positive',
-  ];
+  const heads = ['Version', 'Scores from', 'True positive rate', 'False positive rate', 'Precision', 'Called positive'];
   return {
     caption: 'The curve, point by point',
     columns: heads.map((head, at) => (at === 0 ? head : { head, number: true as const })),
     rows: curve.map((row) => [
       String(number(row, 'model_version') ?? NOTHING),
-      (number(row, 'threshold') ?? 0).toFixed(2),
+      number(row, 'threshold')?.toFixed(2) ?? NOTHING,
       percent(number(row, 'true_positive_rate')),
       percent(number(row, 'false_positive_rate')),
       percent(number(row, 'precision_score')),

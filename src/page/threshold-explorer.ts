@@ -13,7 +13,7 @@ export type ThresholdExplorer = {
 
 /** A slider over thresholds with what each would call: the threshold is part of the address. */
 export function thresholdExplorer(curve: readonly Row[], month: Row | undefined): ThresholdExplorer {
-  const decided = number(month, 'decision_threshold') ?? 0.5;
+  const decided = number(month, 'decision_threshold');
   const output = el('div', { class: 'stack', 'aria-live': 'polite' });
   const slider = el('input', { type: 'range', min: 0, max: 0.99, step: 0.01, id: 'threshold-slider' });
   const label = el('label', { for: slider.id });
@@ -21,9 +21,9 @@ export function thresholdExplorer(curve: readonly Row[], month: Row | undefined)
   let tell: (threshold: number) => void = () => undefined;
 
   const show = (chosen: number | undefined): void => {
-    const at = chosen ?? decided;
+    const at = chosen ?? decided ?? 0.5;
     slider.value = at.toFixed(2);
-    label.textContent = `Threshold ${at.toFixed(2)}${chosen === undefined ? ', as decided' : ''}`;
+    label.textContent = chosen === undefined ? asDecided(decided) : `Threshold ${at.toFixed(2)}`;
     back.hidden = chosen === undefined;
     const counts = chosen === undefined ? decidedCounts(month) : countsAt(curve, chosen);
     output.replaceChildren(...(counts === undefined ? [] : [matrixOf(counts), tiles(counts)]));
@@ -45,6 +45,11 @@ export function thresholdExplorer(curve: readonly Row[], month: Row | undefined)
       show(here().threshold);
     },
   };
+}
+
+/** At a tie a model's own label is the first class, where a threshold of 0.5 calls positive. */
+function asDecided(threshold: number | null): string {
+  return threshold === null ? 'As the model decides' : `Threshold ${threshold.toFixed(2)}, as decided`;
 }
 
 /** As it was decided: counted, not read off the curve. */

@@ -3,12 +3,13 @@ import type { GraphSession } from '../model/graph-session.ts';
 import { batchOfRows } from '../model/json-rows.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
+import { hasOwnLabel } from '../model/read-outputs.ts';
 import { ModelSession } from '../model/session.ts';
 import type { Signature } from '../model/signature.ts';
 
 /**
- * Compares the labels that follow from the probabilities with those that the model returns beside them. They may differ
- * where the framework decides otherwise (an SVM does); they may not be other names.
+ * Compares the labels that the model returns with the more probable class. They may differ where the framework decides
+ * otherwise (an SVM does); they may not be other names.
  * @throws PgscoreError model_class_labels_wrong
  */
 export async function checkOwnLabels(
@@ -30,10 +31,22 @@ export async function checkOwnLabels(
       { remedy: 'Give the class labels as the model returns them, in the order of its probability columns.' },
     );
   }
-  const differing = samples.filter((_, row) => !own.errors.has(row) && own.label?.[row] !== predictions.label?.[row]);
-  if (differing.length === 0) return;
-  warnings.push(
-    `output '${label.name}' differs from the label by probability in ${differing.length} of ${samples.length} sample ` +
-      'rows; predictions take the label by probability',
+  const differing = samples.filter(
+    (_, row) =>
+      !own.errors.has(row) && !predictions.errors.has(row) && own.label?.[row] !== likeliest(predictions, row),
   );
+  if (differing.length === 0) return;
+  const taken = hasOwnLabel(signature)
+    ? `predictions take '${label.name}'; with a threshold they take the label by probability`
+    : 'predictions take the label by probability';
+  warnings.push(
+    `output '${label.name}' differs from the more probable class in ${differing.length} of ${samples.length} sample rows; ${taken}`,
+  );
+}
+
+/** The first of the most probable classes. */
+function likeliest({ probabilities, rows }: Predictions, row: number): number {
+  const classes = (probabilities?.length ?? 0) / rows;
+  const own = [...(probabilities?.subarray(row * classes, (row + 1) * classes) ?? [])];
+  return own.indexOf(Math.max(...own));
 }

@@ -58,11 +58,12 @@ function numberColumn(name: string, read: (from: Predictions, row: number) => nu
 
 function labelColumn({ task, classLabels, threshold = 0.5 }: Signature, name: string): ExpectedColumn {
   const actual = ({ label }: Predictions, row: number) => classLabels[label?.[row] ?? -1] ?? '';
+  // At a tie nothing was rounded to the other side: there the labels are the same.
   const onTheEdge = ({ score, probabilities }: Predictions, row: number, expected: string): boolean => {
     const probability = score[row] ?? Number.NaN;
-    if (task === 'binary') return Math.abs(probability - threshold) <= TOLERANCE;
-    const other = probabilities?.[row * classLabels.length + classLabels.indexOf(expected)];
-    return probability - (other ?? -Infinity) <= TOLERANCE;
+    const other = probabilities?.[row * classLabels.length + classLabels.indexOf(expected)] ?? -Infinity;
+    const distance = task === 'binary' ? Math.abs(probability - threshold) : probability - other;
+    return distance > 0 && distance <= TOLERANCE;
   };
   return {
     name,

@@ -6,6 +6,7 @@ import type { JsonRow } from '../model/json-rows.ts';
 import type { Normalised } from '../model/normalise.ts';
 import { checkTensorsOnly } from '../model/observed-output.ts';
 import type { Predictions } from '../model/predictions.ts';
+import { outputReader } from '../model/read-outputs.ts';
 import { ModelSession } from '../model/session.ts';
 import { settleOutputs } from '../model/settle-outputs.ts';
 import type { Signature } from '../model/signature.ts';
@@ -40,11 +41,17 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const warnings: string[] = [];
   const classLabels = classLabelsOf(model, options);
   const meaning = settleOutputs({ outline, observed, classLabels, options }, warnings);
-  const session = new ModelSession(graph, { inputs, features, ...meaning, batch });
-  const predictions = await predictRows(session, samples);
-  checkPredictions(session.signature, predictions, warnings);
-  await checkOwnLabels(graph, session.signature, samples, predictions, warnings);
-  return { model, session, predictions, warnings };
+  const signature = { inputs, features, ...meaning, batch };
+  const asReturned = new ModelSession(
+    graph,
+    signature,
+    outputReader(signature, (probability) => probability),
+  );
+  const returned = await predictRows(asReturned, samples);
+  checkPredictions(signature, returned, warnings);
+  await checkOwnLabels(graph, signature, samples, returned, warnings);
+  const session = new ModelSession(graph, signature);
+  return { model, session, predictions: await predictRows(session, samples), warnings };
 }
 
 export async function predictRows(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {

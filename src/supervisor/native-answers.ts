@@ -1,6 +1,7 @@
 import type { Queryable } from '../db/statement.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Feature, Signature } from '../model/signature.ts';
+import { decisionOf } from '../native/decision.ts';
 import type { NativeAnswer } from '../native/differences.ts';
 import type { Part } from '../native/parts.ts';
 
@@ -63,14 +64,17 @@ function multiclass({ label, probabilities }: Row): NativeAnswer {
   return { score: label === null ? null : (probabilities?.[label] ?? null), label, probabilities };
 }
 
-function binary({ classLabels, positiveClass = '', threshold = 0.5 }: Signature): (answer: Row) => NativeAnswer {
-  const positive = classLabels.indexOf(positiveClass);
+/** As pgscore_models._predict() has it. */
+function binary(signature: Signature): (answer: Row) => NativeAnswer {
+  const positive = signature.classLabels.indexOf(signature.positiveClass ?? '');
+  const { relation, limit } = decisionOf(signature);
   return ({ score }) => {
     if (score === null) return { score, label: null, probabilities: null };
     const other = 1 - score;
+    const near = Math.fround(score);
     return {
       score,
-      label: score >= threshold ? positive : 1 - positive,
+      label: near > limit || (near === limit && relation === '>=') ? positive : 1 - positive,
       probabilities: positive === 1 ? [other, score] : [score, other],
     };
   };

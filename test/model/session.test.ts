@@ -97,6 +97,38 @@ describe('a binary model', () => {
     expect([...label!]).toEqual([0, 1]);
   });
 
+  test.each([
+    ['yes', [0, 0, 1]],
+    ['no', [1, 0, 0]],
+  ])('without a threshold is of the first class at a tie, where %s is positive', async (positiveClass, labels) => {
+    const { threshold: _, ...undecided } = binary;
+    const { label } = await predict(itself, { ...undecided, positiveClass }, [0.25, 0.5, 0.75]);
+    expect([...label!]).toEqual(labels);
+  });
+
+  test('without a threshold takes the label that the model returns beside its probabilities', async () => {
+    const above = [node('Greater', ['X', 'limit'], ['b']), node('Cast', ['b'], ['l'], { to: DataType.INT64 })];
+    const model = onnxModel({
+      nodes: [node('Identity', ['X'], ['y']), ...above],
+      inputs,
+      outputs: [tensorValue('y', [null, 1]), tensorValue('l', [null, 1], DataType.INT64)],
+      tensors: [floats('limit', [1], [0.6])],
+    });
+    const { threshold: _, ...undecided } = binary;
+    const own = { ...undecided.outputs, label: { name: 'l', type: 'int64' as const } };
+    const signature = { ...undecided, classLabels: ['0', '1'], positiveClass: '1', outputs: own };
+    expect([...(await predict(model, signature, [0.55, 0.65])).label!]).toEqual([0, 1]);
+    expect([...(await predict(model, { ...signature, threshold: 0.5 }, [0.55, 0.65])).label!]).toEqual([1, 1]);
+    const strange = { ...signature, classLabels: ['0', '2'], positiveClass: '2' };
+    expect((await predict(model, strange, [0.55, 0.65])).errors).toEqual([[1, 'unknown_label']]);
+  });
+
+  test('gives a probability that is rounded past 0 or 1 as these', async () => {
+    const { score, probabilities } = await predict(itself, binary, [1.0000001, -1e-7]);
+    expect([...score]).toEqual([1, 0]);
+    expect([...probabilities!]).toEqual([0, 1, 1, 0]);
+  });
+
   test('keeps a row without prediction apart', async () => {
     const { score, label, probabilities, errors } = await predict(itself, binary, [null, 0.75]);
     expect([...score]).toEqual([Number.NaN, 0.75]);
@@ -133,6 +165,18 @@ describe('a multiclass model', () => {
     expect([...score]).toEqual([0.5]);
     expect([...label!]).toEqual([1]);
     expect([...probabilities!]).toEqual([0.25, 0.5, 0.25]);
+  });
+
+  test('gives a probability that is rounded past 1 as 1', async () => {
+    const model = onnxModel({
+      nodes: [node('Concat', ['X', 'none', 'none'], ['y'], { axis: 1 })],
+      inputs,
+      outputs: [tensorValue('y', [null, 3])],
+      tensors: [floats('none', [1, 1], [-1e-7])],
+    });
+    const signature: Signature = { ...labels, outputs: { probabilities: { name: 'y', width: 3 } } };
+    const { score, probabilities } = await predict(model, signature, [1.0000001]);
+    expect([...score, ...probabilities!]).toEqual([1, 1, 0, 0]);
   });
 
   test('without probabilities gives labels and no score, which is no error', async () => {

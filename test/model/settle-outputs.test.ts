@@ -39,7 +39,6 @@ describe('a model is', () => {
       classLabels: ['0', '1'],
       outputs: { label: { name: 'label', type: 'int64' }, probabilities: { name: 'probabilities', width: 2 } },
       positiveClass: '1',
-      threshold: 0.5,
       warnings: [],
     });
   });

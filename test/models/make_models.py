@@ -9,6 +9,7 @@ import train_iris
 import train_lightgbm
 import train_pytorch
 import train_sklearn
+import train_ties
 import train_typed_inputs
 import train_xgboost
 from golden import TOLERANCE
@@ -17,6 +18,7 @@ from paths import TEST_MODELS
 TRAINERS = [
     train_demo,
     train_sklearn,
+    train_ties,
     train_iris,
     train_xgboost,
     train_lightgbm,

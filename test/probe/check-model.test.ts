@@ -221,8 +221,17 @@ describe('expected predictions', () => {
     });
   });
 
-  test('may have the other label only on the edge of the threshold', async () => {
-    await expect(check(binary, { ...half, expected_label: 0 }, { ...half, expected_label: '1' })).resolves.toBeTruthy();
+  test('may have the other label only where rounding decides, and not at a tie', async () => {
+    const near = { a: 1e-6, b: 0, c: 0 };
+    await expect(check(binary, { ...near, expected_label: 0 }, { ...near, expected_label: '1' })).resolves.toBeTruthy();
+    await expect(check(binary, { ...half, expected_label: '0' })).resolves.toBeTruthy();
+    await expect(check(binary, { ...half, expected_label: '1' })).rejects.toMatchObject({
+      message: 'row 1: expected_label is 1, the exported model predicts 0',
+    });
+    const expected = [{ ...half, expected_label: '0' }];
+    await expect(checkModel(binary, { features, threshold: 0.5, expect: expected })).rejects.toMatchObject({
+      message: 'row 1: expected_label is 0, the exported model predicts 1',
+    });
     await expect(check(binary, { a: 1, b: 0, c: 0, expected_label: '0' })).rejects.toMatchObject({
       code: 'model_expectation_failed',
       message: expect.stringContaining('row 1: expected_label is 0'),

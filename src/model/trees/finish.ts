@@ -10,6 +10,8 @@ export type Finish = {
   readonly width: number;
   /** Turns the sums of a row, from `at` on, into what the output says of it, in place where the widths are the same. */
   readonly write: (sums: Float32Array, rows: number, trees: number) => Float32Array;
+  /** A row of two classes is of the second where its last sum, with this base, is above the limit. */
+  readonly second?: { readonly base: number; readonly limit: number };
   /** How far float32 may be off where an exponential is taken, which C libraries round in ways of their own; else nothing. */
   readonly tolerance: number;
 };
@@ -44,7 +46,15 @@ function finishClassifier(node: GraphNode): Finish | undefined {
   if (labels === 2 && !classes.has(1))
     return bases.length < 2 ? finishOneSum(node, bases[0] ?? 0, transform) : undefined;
   if (labels === 2 && (bases.length > 0 || !allLeavesSay(node, 1))) return undefined;
-  return labels < 2 ? undefined : finishSums(labels, bases, transform);
+  const finish = labels < 2 ? undefined : finishSums(labels, bases, transform);
+  return labels === 2 && finish !== undefined
+    ? { ...finish, second: { base: 0, limit: limitOf(node, classes) } }
+    : finish;
+}
+
+/** The sum above which ONNX Runtime says the second of two classes: half where only one has weights, and those are shares. */
+function limitOf(node: GraphNode, classes: ReadonlySet<number>): number {
+  return classes.size === 1 && floatsOf(node, 'class_weights').every((weight) => weight >= 0) ? 0.5 : 0;
 }
 
 /** The sum of one class stands for both of two. */
@@ -58,7 +68,14 @@ function finishOneSum(node: GraphNode, base: number, transform: string): Finish 
     for (let row = 0; row < rows; row += 1) sides(fround((sums[row] ?? 0) + base), written, 2 * row);
     return written;
   };
-  return { weights: { of: 'class', sums: 1 }, width: 2, write, tolerance: transform === 'NONE' ? 0 : TOLERANCE };
+  const second = { base, limit: allPositive ? 0.5 : 0 };
+  return {
+    weights: { of: 'class', sums: 1 },
+    width: 2,
+    write,
+    second,
+    tolerance: transform === 'NONE' ? 0 : TOLERANCE,
+  };
 }
 
 type Sides = (sum: number, written: Float32Array, at: number) => void;

@@ -13,16 +13,18 @@ const ODD = [0, -0, 1, -1, 1e15, -1e15, 1e-40, Infinity, -Infinity];
 
 /**
  * Whether trees say what ONNX Runtime says, of rows at and beside their thresholds, with NaN and infinities among them:
- * the same sums to the last bit, and probabilities as near as two C libraries agree on an exponential.
+ * the same sums and labels to the last bit, and probabilities as near as two C libraries agree on an exponential.
  */
 export async function haveSameAnswers(trees: TreeGraph, reference: Graph, batch: number | null): Promise<boolean> {
   const random = mulberry32(11);
   for (const rows of runsOf(batch)) {
     const inputs = [{ input: trees.input, data: criticalRows(trees, rows, random) }];
-    const [own] = await trees.run(inputs, rows).catch(() => []);
+    const [own, ownLabels] = await trees.run(inputs, rows).catch(() => []);
     if (own === undefined) return false;
-    const [theirs] = await reference.run(inputs, rows, [own.name]).catch(() => []);
+    const names = [own.name, ...(ownLabels === undefined ? [] : [ownLabels.name])];
+    const [theirs, labels] = await reference.run(inputs, rows, names).catch(() => []);
     if (!areNear(numbersOf(own), numbersOf(theirs), trees.tolerance)) return false;
+    if (textsOf(ownLabels).join('\n') !== textsOf(labels).join('\n')) return false;
   }
   return true;
 }
@@ -69,6 +71,10 @@ function areNear(own: ArrayLike<number>, theirs: ArrayLike<number>, tolerance: n
     if (!same) return false;
   }
   return true;
+}
+
+function textsOf(output: RunOutput | undefined): string[] {
+  return Array.from(output?.data ?? [], String);
 }
 
 function numbersOf(output: RunOutput | undefined): ArrayLike<number> {

@@ -1,3 +1,4 @@
+import { labelsAttribute } from '../attributes.ts';
 import type { Graph, RunInput, RunOutput } from '../graph.ts';
 import { producerBehind, type GraphNode, type Outline } from '../outline.ts';
 import { neededOutputs } from '../read-outputs.ts';
@@ -8,6 +9,8 @@ import { nodeTable, type NodeTable } from './node-table.ts';
 import { walkTrees } from './tree-machine.ts';
 
 const STRAIGHT = new Set(['Identity']);
+/** A label that is cast is written the same, or the comparison with ONNX Runtime finds it. */
+const RENAMED = new Set(['Identity', 'Cast']);
 /** The output that counts of each operator: a classifier gives labels first. */
 const OUTPUT: Readonly<Record<string, number>> = { TreeEnsembleClassifier: 1, TreeEnsembleRegressor: 0 };
 
@@ -17,12 +20,14 @@ export class TreeGraph implements Graph {
   readonly input: ModelInput;
   readonly table: NodeTable;
   readonly #output: string;
+  readonly #label: OwnLabel | undefined;
   readonly #finish: Finish;
 
-  private constructor(input: ModelInput, output: string, ensemble: Ensemble, finish: Finish) {
+  private constructor(input: ModelInput, { output, label, finish }: Made, ensemble: Ensemble) {
     this.tolerance = finish.tolerance;
     this.input = input;
     this.#output = output;
+    this.#label = label;
     this.table = nodeTable(ensemble, input.width);
     this.#finish = finish;
   }
@@ -30,13 +35,15 @@ export class TreeGraph implements Graph {
   /** Undefined for any other model. Whether its answers are those of ONNX Runtime is for the caller to see. */
   static of(outline: Outline, signature: Signature): TreeGraph | undefined {
     const [input, ...others] = signature.inputs;
-    const [output] = neededOutputs(signature);
+    const [output, labelOutput] = neededOutputs(signature);
     if (input === undefined || output === undefined || others.length > 0 || input.type !== 'float32') return undefined;
     const node = ensembleBehind(outline, input, output);
     const finish = node === undefined ? undefined : finishOf(node);
     if (node === undefined || finish === undefined) return undefined;
+    const label = labelOutput === undefined ? undefined : ownLabel(outline, node, finish, labelOutput);
+    if (labelOutput !== undefined && label === undefined) return undefined;
     const ensemble = readEnsemble(node, input.width, finish.weights);
-    return ensemble === undefined ? undefined : new TreeGraph(input, output, ensemble, finish);
+    return ensemble === undefined ? undefined : new TreeGraph(input, { output, label, finish }, ensemble);
   }
 
   // oxlint-disable-next-line require-await -- what it throws is to reject
@@ -46,13 +53,36 @@ export class TreeGraph implements Graph {
 
   runAtOnce([input]: readonly RunInput[], rows: number): RunOutput[] {
     const sums = walkTrees(this.table, input?.data as Float32Array, rows);
+    // Before the sums are written over.
+    const labels = this.#label === undefined ? [] : [labelled(this.#label, sums, rows)];
     const data = this.#finish.write(sums, rows, this.table.trees.length);
-    return [{ name: this.#output, type: 'float32', dims: [rows, this.#finish.width], data }];
+    return [{ name: this.#output, type: 'float32', dims: [rows, this.#finish.width], data }, ...labels];
   }
 
   release(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+type Made = { readonly output: string; readonly label: OwnLabel | undefined; readonly finish: Finish };
+
+/** The label that the model returns for one of two classes. */
+type OwnLabel = { readonly name: string; readonly classes: readonly string[] } & NonNullable<Finish['second']>;
+
+/** Undefined where the output is not that of the ensemble as it is. */
+function ownLabel(outline: Outline, node: GraphNode, { second }: Finish, name: string): OwnLabel | undefined {
+  const isDirect = node.op === 'TreeEnsembleClassifier' && leadsTo(outline, node.outputs[0] ?? '', name, RENAMED);
+  if (second === undefined || !isDirect) return undefined;
+  return { name, classes: labelsAttribute(node, 'classlabels_strings', 'classlabels_int64s'), ...second };
+}
+
+function labelled({ name, classes, base, limit }: OwnLabel, sums: Float32Array, rows: number): RunOutput {
+  const width = sums.length / rows;
+  const [first = '', second = ''] = classes;
+  const data = Array.from({ length: rows }, (_, row) =>
+    Math.fround((sums[(row + 1) * width - 1] ?? 0) + base) > limit ? second : first,
+  );
+  return { name, type: 'string', dims: [rows], data };
 }
 
 /** The ensemble that reads the input as it is and whose output is that of the graph. */
@@ -65,11 +95,11 @@ function ensembleBehind(outline: Outline, input: ModelInput, output: string): Gr
   return isInput && leadsTo(outline, made, output) ? node : undefined;
 }
 
-function leadsTo(outline: Outline, made: string, output: string): boolean {
+function leadsTo(outline: Outline, made: string, output: string, through = STRAIGHT): boolean {
   let name = output;
   while (name !== made) {
     const node = outline.nodes.find(({ outputs }) => outputs.includes(name));
-    if (node === undefined || !STRAIGHT.has(node.op)) return false;
+    if (node === undefined || !through.has(node.op)) return false;
     name = node.inputs[0] ?? '';
   }
   return true;

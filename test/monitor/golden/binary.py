@@ -6,10 +6,13 @@ from sklearn import metrics
 
 from intervals import of_auc, of_f1, wilson
 
+# Bins are closed on the right; a hundredth, in whose place stands the number before it, is in the bin above.
+HUNDREDTHS = {k / 100 for k in range(1, 100)}
 EDGES = np.array(
     sorted(
         {round(10 ** (-7 + k / 50), 12) for k in range(250)}
-        | {k / 1000 for k in range(10, 991)}
+        | {k / 1000 for k in range(10, 991)} - HUNDREDTHS
+        | {float(np.nextafter(edge, 0)) for edge in HUNDREDTHS}
         | {1 - round(10 ** (-7 + k / 50), 12) for k in range(250)}
     )
 )
@@ -21,8 +24,8 @@ def one_score_a_bin(scores):
 
 
 def calibration_error(truth, scores, strict=False):
-    """Ten bins of equal width, closed on the right."""
-    bins = np.searchsorted(np.arange(1, 10) / 10, scores, side='left')
+    """Ten bins of equal width, closed on the left."""
+    bins = np.searchsorted(np.arange(1, 10) / 10, scores, side='right')
     return sum(abs(truth[bins == b].sum() - scores[bins == b].sum()) for b in np.unique(bins)) / len(truth)
 
 

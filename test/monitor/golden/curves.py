@@ -8,10 +8,10 @@ from intervals import wilson
 
 
 def by_threshold(scores, truth):
-    """Called positive is what scores more than the threshold; at 0, all."""
+    """Called positive is what scores at least the threshold."""
     for place in range(100):
         threshold = place / 100
-        said = scores > threshold if place else np.ones(len(scores), dtype=bool)
+        said = scores >= threshold
         nan = {'zero_division': np.nan}
         precision = metrics.precision_score(truth, said, **nan)
         yield {
@@ -28,8 +28,9 @@ def by_threshold(scores, truth):
 
 
 def by_tenth(scores, truth):
-    observed, said = calibration_curve(truth, scores, n_bins=10, strategy='uniform')
-    tenth = np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores, side='left')
+    # A tenth begins with its edge; those of scikit-learn end with it.
+    observed, said = calibration_curve(truth, np.nextafter(scores, 1), n_bins=10, strategy='uniform')
+    tenth = np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores, side='right')
     found = np.bincount(tenth, minlength=10)
     hits = np.bincount(tenth, truth, minlength=10)
     for at, (rate, mean) in zip(np.flatnonzero(found), zip(observed, said, strict=True), strict=True):
@@ -46,11 +47,11 @@ def by_tenth(scores, truth):
 
 def roc(scores, truth):
     """Of scores to a hundredth, a point for each that some have, after the one where nothing is called positive."""
-    hundredth = np.searchsorted(np.arange(1, 100) / 100, scores, side='left')
+    hundredth = np.searchsorted(np.arange(1, 100) / 100, scores, side='right')
     rates = metrics.roc_curve(truth, hundredth, drop_intermediate=False)
     for false_positive, true_positive, threshold in zip(*rates, strict=True):
         yield {
-            'threshold': threshold / 100 if np.isfinite(threshold) else 1,
+            'threshold': threshold / 100 if np.isfinite(threshold) else None,
             'true_positive_rate': true_positive,
             'false_positive_rate': false_positive,
         }
