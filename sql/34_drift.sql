@@ -1,10 +1,21 @@
 -- How far a day's features are from the baseline, for the days that a refresh touched.
 
-create or replace function pgscore_data._chi2_99(df bigint) returns double precision
+create or replace function pgscore_data._chi2_995(df bigint) returns double precision
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
-return case when df = 0 then 0 else (array[6.6348966010212145, 9.21034037197618, 11.344866730144373, 13.276704135987622, 15.08627246938899, 16.811893829770927, 18.475306906582357, 20.090235029663233, 21.665994333461924, 23.209251158954356, 24.724970311318277, 26.216967305535853, 27.68824961045705, 29.141237740672796, 30.57791416689249, 31.999926908815176, 33.40866360500461, 34.805305734705065, 36.19086912927004, 37.56623478662507, 38.93217268351607, 40.289360437593864, 41.638398118858476, 42.97982013935165, 44.31410489621915, 45.64168266628317, 46.962942124751436, 48.27823577031548, 49.58788447289881, 50.89218131151707, 52.19139483319193, 53.48577183623535, 54.77553976011035, 56.06090874778906, 57.3420734338592, 58.61921450168706, 59.89250004508689, 61.1620867636897, 62.4281210161849, 63.690739751564465, 64.9500713352112, 66.20623628399322, 67.45934792232582, 68.7095129693454, 69.95683206583814, 71.20140024831149, 72.44330737654823, 73.68263852010573, 74.91947430847816, 76.1538912490127, 77.38596201613736, 78.6157557150025, 79.84333812225145, 81.0687719062971, 82.29211682919967, 83.51342993198946, 84.73276570506393, 85.95017624510335, 87.16571139978757, 88.37941890144937])[df] end;
-comment on function pgscore_data._chi2_99(bigint) is 'The 99 % quantile of chi-squared with up to 60 degrees of freedom, as scipy.stats.chi2.ppf(0.99, df) has it.';
+return case when df = 0 then 0 else (array[
+  7.879438576622417, 10.596634733096073, 12.838156466598647, 14.860259000560243, 16.74960234363904, 18.547584178511087,
+  20.27773987496262, 21.95495499065953, 23.589350781257387, 25.18817957197117, 26.756848916469636, 28.299518822046025,
+  29.819471223653217, 31.31934962259528, 32.80132064579183, 34.26718653782669, 35.71846565900461, 37.15645145660674,
+  38.58225655493424, 39.99684631293865, 41.40106477141761, 42.795654999308546, 44.18127524997109, 45.558511936530586,
+  46.92789016008074, 48.28988233245682, 49.644915298994256, 50.993376268499446, 52.335617785933614, 53.671961930240585,
+  55.002703880023894, 56.328114959710874, 57.64844525585854, 58.963925875519394, 60.274770904781015, 61.581179114757255,
+  62.88333545374116, 64.18141235740624, 65.47557090346805, 66.76596183280391, 68.05272645544157, 69.33599745690042,
+  70.61589961796635, 71.89255045899918, 73.16606081822505, 74.4365353721017, 75.70407310469471, 76.96876773204455, 78.23070808668994,
+  79.48997846682893, 80.74665895401331, 82.00082570277534, 83.25255120516114, 84.50190453277642, 85.74895155864104,
+  86.99375516087174, 88.23637540998219, 89.47686974138104, 90.71529311447577, 91.95169815962974])[df] end;
+comment on function pgscore_data._chi2_995(bigint) is
+'The 99.5 % quantile of chi-squared with up to 60 degrees of freedom, as scipy.stats.chi2.ppf(0.995, df) has it.';
 
 create or replace function pgscore_data._take_touched(most int) returns void
 language sql volatile
@@ -48,13 +59,20 @@ begin atomic
   ), share as (
     select t.*, t.part_w / t.n as pw, t.part_b / t.m as pb, (t.part_w + t.part_b) * t.n / (t.n + t.m) as expected_w, (t.part_w + t.part_b) * t.m / (t.n + t.m) as expected_b, t.leads and (t.part_w > 0 or t.part_b > 0) as counts,
            case t.part_w / t.n when 0 then t.psi_floor else t.part_w / t.n end as floored_w, case t.part_b / t.m when 0 then t.psi_floor else t.part_b / t.m end as floored_b,
-           case when t.center is not null then abs(t.upto_w / t.n_values - t.upto_b / t.m_values) end as gap
+           case when t.center is not null then abs(t.upto_w / t.n_values - t.upto_b / t.m_values) end as gap,
+           -- Rows that are all of one sample: by chance, where each is as likely to be of either, one time in a thousand or more.
+           t.leads and t.part_w * t.part_b = 0
+             and t.part_w * ln((t.n + t.m) / t.n) + t.part_b * ln((t.n + t.m) / t.m) < 6.907755278982137 as by_chance
       from total t
   ), apart as (
     select s.set_id, s.day, s.feature, max(s.n) as n, max(s.m) as m, max(s.n_values) as n_values, max(s.m_values) as m_values, count(*) filter (where s.counts) as n_bins, max(s.psi_floor) as psi_floor,
            sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b)) filter (where s.counts) as psi,
+           coalesce(sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b))
+             filter (where s.counts and s.by_chance), 0) as psi_by_chance,
+           count(*) filter (where s.counts and not s.by_chance) as n_told,
            sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end + case when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end) filter (where s.counts)) / 2 / 0.6931471805599453)) as js,
-           sum(least(1, 1 / least(s.expected_w, s.expected_b))) filter (where s.counts) as sparse, sum(abs(s.pw - s.pb)) filter (where s.leads) / 2 as tv, max(abs(s.pw - s.pb)) filter (where s.leads) as l_infinity,
+           sum(least(1, 1 / least(s.expected_w, s.expected_b))) filter (where s.counts and not s.by_chance) as sparse,
+           sum(abs(s.pw - s.pb)) filter (where s.leads) / 2 as tv, max(abs(s.pw - s.pb)) filter (where s.leads) as l_infinity,
            sum((s.part_w - s.expected_w) ^ 2 / s.expected_w + (s.part_b - s.expected_b) ^ 2 / s.expected_b) filter (where s.counts) as chi2,
            max(s.gap) as ks, sum(s.gap * s.step) / greatest(sqrt(sum(s.b * (s.center - s.center_baseline) ^ 2) / max(s.m_values)), 0.001) as wasserstein,
            sum(s.w) filter (where s.slot = 1) as missing, sum(s.b) filter (where s.slot = 1) as missing_baseline, sum(s.w) filter (where s.slot = 2) as low_or_new, sum(s.w) filter (where s.slot = s.last_slot) as above
@@ -78,10 +96,19 @@ begin atomic
        join pgscore_data.monitor mo using (model_id)
        left join pgscore_data.feature_baseline x on x.set_id = b.set_id and x.feature = b.feature and s.baseline_complete
       where b.set_id = a.set_id and b.feature = a.feature offset 0) k
-   cross join lateral (select (1 / a.n + 1 / a.m) * (pgscore_data._chi2_99(a.n_bins - 1) + 3 * a.sparse) as noise) l;
+   cross join lateral (
+     select a.psi_by_chance + (1 / a.n + 1 / a.m)
+              * (pgscore_data._chi2_995(least(a.n_bins - 1, greatest(1, a.n_told - 1))) + 3 * coalesce(a.sparse, 0)) as noise) l;
 end;
 comment on function pgscore_data._distances() is
-'Computes the distances of the days that were laid out. b and w are shares of the baseline and of the day. PSI: sum of (w - b) ln(w / b), a share of nothing on one side being the floor. Its noise limit: under no change PSI is about (1/n + 1/m) times chi-squared with as many degrees of freedom as there are bins less one; the 99 % quantile of that. Bins of few rows make it larger: 3 min(1, 1/e) for each is added to the quantile, e being the rows that the smaller sample would have in it. Simulated with 3 to 50 bins as unequal as 1 to 1000, 200 to 5,000 rows and baselines of 1,000 to 100,000: 0 to 3 % of windows are beyond it, and up to 9 % without.
+'Computes the distances of the days that were laid out. b and w are shares of the baseline and of the day. PSI: sum of (w - b) ln(w / '
+'b), a share of nothing on one side being the floor. Its noise limit is what it stays below in at least 99 % of windows where nothing '
+'has changed. Then PSI is about (1/n + 1/m) times chi-squared with as many degrees of freedom as there are bins less one (Yurdakul and '
+'Naranjo 2020, Statistical properties of the population stability index); its 99.5 % quantile, for the approach to it is slow. Bins of '
+'few rows make PSI larger: 3 min(1, 1/e) for each is added to the quantile, e being the rows that the smaller sample would have in it. '
+'A bin whose rows are all of one sample, as they are by chance at least one time in a thousand, counts by the floor: what it adds to '
+'PSI is added to the limit, and it is none of those bins. Simulated with 2 to 53 bins as unequal as 1 to 10,000, windows of 200 to '
+'20,000 rows, baselines of 200 to 100,000 and floors of 0.000001 to 0.01: 0 to 1 % of windows are beyond it (test/monitor/drift-noise).
 KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at least 0.001); all others over the ten, with missing and what lies outside.';
 
 create or replace function pgscore_data._compute_drift(most int default 1000) returns boolean

@@ -9,7 +9,7 @@ return pgscore_data._detail_meanings() || $${
   "n": "Rows that finished runs read, for times in the window. Rows that could not be scored are among them: a feature that went missing may be why.",
   "n_baseline": "Rows of the baseline; of feature_change_* those of the window before.",
   "psi": "Population stability index: sum of (w - b) ln(w / b) over the shares w of the window and b of the baseline in the same bins, ten for a number. A share of nothing on one side counts as psi_floor.",
-  "psi_noise_limit": "What psi stays below in 99 % of windows of this size where nothing has changed: (1/n + 1/n_baseline) times the 99 % quantile of chi-squared with as many degrees of freedom as bins that are not empty, less one; more where bins hold few rows.",
+  "psi_noise_limit": "What psi stays below in at least 99 % of windows of this size where nothing has changed: (1/n + 1/n_baseline) times the 99.5 % quantile of chi-squared with as many degrees of freedom as bins that are not empty, less one; more where bins hold few rows, or none of one side.",
   "psi_floor": "What stood for a share of nothing in psi.",
   "js_distance_base2": "Jensen-Shannon distance, the root of the divergence to base 2: 0 for the same, 1 for nothing in common.",
   "ks_statistic": "Kolmogorov-Smirnov: greatest difference of the distribution functions at the edges of a hundred bins; what is missing is left out. NULL for a category.",
@@ -66,12 +66,20 @@ return format($q$
     select p.*, nullif(sum(p.n) over whole, 0)::float8 as n_all, nullif(sum(p.b) over whole, 0)::float8 as m_all
       from %1$s p window whole as (partition by p.name, p.number, p.time_zone, p.set_id, p.window_start, p.feature, p.feature_name)
   ), share as (
-    select t.*, t.n / t.n_all as w, t.b::float8 / t.m_all as pb, (t.n + t.b::float8) / (t.n_all + t.m_all) as expected, t.n > 0 or t.b > 0 as counts from total t
+    select t.*, t.n / t.n_all as w, t.b::float8 / t.m_all as pb, (t.n + t.b::float8) / (t.n_all + t.m_all) as expected,
+           t.n > 0 or t.b > 0 as counts,
+           -- As in _distances().
+           t.n::float8 * t.b = 0
+             and t.n * ln((t.n_all + t.m_all) / t.n_all) + t.b * ln((t.n_all + t.m_all) / t.m_all) < 6.907755278982137 as by_chance
+      from total t
   ), floored as (
     select s.*, case s.w when 0 then s.psi_floor else s.w end as fw, case s.pb when 0 then s.psi_floor else s.pb end as fb from share s
   ), apart as (
     select f.name, f.number, f.time_zone, f.set_id, f.baseline, f.window_start, f.window_end, f.feature_name, f.kind, f.psi_floor, f.psi_warning, f.psi_alert, f.n_all, f.m_all, count(*) filter (where f.counts) as n_bins,
-           sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts) as psi, sum(least(1, 1 / (f.expected * least(f.n_all, f.m_all)))) filter (where f.counts) as sparse,
+           sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts) as psi,
+           sum(least(1, 1 / (f.expected * least(f.n_all, f.m_all)))) filter (where f.counts and not f.by_chance) as sparse,
+           coalesce(sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts and f.by_chance), 0) as psi_by_chance,
+           count(*) filter (where f.counts and not f.by_chance) as n_told,
            sqrt(greatest(0, sum(case when f.pb > 0 then f.pb * ln(2 * f.pb / (f.pb + f.w)) else 0 end + case when f.w > 0 then f.w * ln(2 * f.w / (f.pb + f.w)) else 0 end)) / 2 / 0.6931471805599453) as js,
            sum(abs(f.w - f.pb)) / 2 as tv, max(abs(f.w - f.pb)) as l_infinity, sum(f.w) filter (where f.bin = 0) as missing, sum(f.pb) filter (where f.bin = 0) as missing_baseline,
            sum(f.w) filter (where f.bin in (1, 12)) as outside, sum(f.n_new)::float8 as n_new, sum(f.n) filter (where f.bin > 0) as n_values, sum(f.b) filter (where f.bin > 0) as m_values
@@ -87,8 +95,10 @@ return format($q$
          case when a.m_all is null then %3$L when a.n_values = 0 then 'no_values' when a.m_values = 0 then %4$L when a.n_bins = 1 then 'one_bin' end as undefined_reason,
          a.psi_floor, a.baseline as baseline_source
     from apart a
-   cross join lateral (select (1 / a.n_all + 1 / a.m_all) * (case when a.n_bins > 1 then (%5$L::double precision[])[a.n_bins - 1] else 0 end + 3 * a.sparse) as noise) l$q$,
-  parts, comparison, reason, reason || '_values', array(select pgscore_data._chi2_99(df) from generate_series(1, 60) df));
+   cross join lateral (
+     select a.psi_by_chance + (1 / a.n_all + 1 / a.m_all) * (
+              case when a.n_bins > 1 then (%5$L::double precision[])[greatest(1, a.n_told - 1)] else 0 end + 3 * coalesce(a.sparse, 0)) as noise) l$q$,
+  parts, comparison, reason, reason || '_values', array(select pgscore_data._chi2_995(df) from generate_series(1, 60) df));
 comment on function pgscore_data._drift_between(text, text, text) is 'The query for the distances between what windows held (n) and what they are compared with (b), from their parts; reason says why there are none where b is not there.';
 
 create or replace function pgscore_data._define_feature_windows() returns void
@@ -158,6 +168,7 @@ end
 $do$;
 comment on function pgscore_data._define_feature_windows() is 'Makes the views of features that add up their cells when they are read, from one template. The drift of days is computed by refreshes instead, for alerts ask for it.';
 select pgscore_data._define_feature_windows();
+drop function if exists pgscore_data._chi2_99(bigint);
 
 do $do$
 declare

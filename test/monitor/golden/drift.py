@@ -84,11 +84,20 @@ def parts(case, counts):
     return np.array([counts[0], *counts[2:-1], counts[1] + counts[-1]])
 
 
-def stability(w, b, floor=FLOOR):
+def stability_terms(w, b, floor=FLOOR):
     w, b = w / w.sum(), b / b.sum()
     there = (w > 0) | (b > 0)
     w, b = (np.where(x[there] == 0, floor, x[there]) for x in (w, b))
-    return ((w - b) * np.log(w / b)).sum()
+    return (w - b) * np.log(w / b)
+
+
+def stability(w, b, floor=FLOOR):
+    return stability_terms(w, b, floor).sum()
+
+
+def noise_limit(n, m, bins, told, few):
+    degrees = min(bins - 1, max(1, told - 1))
+    return (1 / n + 1 / m) * ((chi2.ppf(0.995, degrees) if degrees > 0 else 0) + 3 * np.minimum(1, 1 / few).sum())
 
 
 def distances(case):
@@ -98,12 +107,14 @@ def distances(case):
     n, m, bins = w.sum(), b.sum(), int(there.sum())
     table = np.array([w[there], b[there]])
     gaps = np.abs(w / n - b / m)
-    few = (w + b)[there] * min(n, m) / (n + m)
+    alone = there & (w * b == 0) & (w * np.log((n + m) / n) + b * np.log((n + m) / m) < np.log(1000))
+    told = there & ~alone
+    few = (w + b)[told] * min(n, m) / (n + m)
     values = {
         'n': n,
         'n_baseline': m,
         'psi': stability(w, b),
-        'psi_noise_limit': (1 / n + 1 / m) * (chi2.ppf(0.99, bins - 1) + 3 * np.minimum(1, 1 / few).sum()),
+        'psi_noise_limit': noise_limit(n, m, bins, told.sum(), few) + stability_terms(w, b)[alone[there]].sum(),
         'js_distance_base2': jensenshannon(b / m, w / n, 2),
         'tv_distance': gaps.sum() / 2,
         'l_infinity_distance': gaps.max(),

@@ -29,23 +29,25 @@ export async function stageFeatures(
     [model.versionId],
   );
   const id = set.rows[0]?.id;
-  for (const [index, feature] of features.entries()) await addFeature(superuser, id, index + 1, feature);
+  await addFeatures(superuser, id, features);
   const touch = `insert into pgscore_data.touched_feature select distinct set_id, day from pgscore_data.cell_feature where set_id = $1`;
   await superuser.query(touch, [id]);
   return model;
 }
 
-async function addFeature(superuser: Client, set: number | undefined, at: number, feature: StagedFeature) {
-  const { name, kind, low, high, edges, centers, coarse, categories, baseline, windows } = feature;
+async function addFeatures(superuser: Client, set: number | undefined, features: readonly StagedFeature[]) {
+  const rows = JSON.stringify(features.map((feature, index) => ({ ...feature, feature: index + 1 })));
+  const staged = `jsonb_to_recordset($2) f (feature smallint, name text, kind text, low float8, high float8, edges float8[], centers float8[],
+    coarse smallint[], categories text[], baseline bigint[], windows jsonb)`;
   const bins = `insert into pgscore_data.feature_bins (set_id, feature, name, kind, n_bins, low, high, edges, centers, coarse, categories, others)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case $4 when 'category' then '{}'::text[] end)`;
-  const binned = [low, high, edges, centers, coarse, categories].map((value) => value ?? null);
-  await superuser.query(bins, [set, at, name, kind, baseline.length - 3, ...binned]);
-  const put = `insert into pgscore_data.feature_baseline values ($1, $2, $3, 0, 0)`;
-  await superuser.query(put, [set, at, baseline]);
+    select $1, feature, name, kind, cardinality(baseline) - 3, low, high, edges, centers, coarse, categories, case kind when 'category' then '{}'::text[] end from ${staged}`;
+  await superuser.query(bins, [set, rows]);
+  const put = `insert into pgscore_data.feature_baseline select $1, feature, baseline, 0, 0 from ${staged}`;
+  await superuser.query(put, [set, rows]);
   const cells = `insert into pgscore_data.cell_feature
-    select $1, w.key::timestamptz, $2, array(select c::bigint from jsonb_array_elements_text(w.value) with ordinality as x (c, n) order by n), 0, 0 from jsonb_each($3) w`;
-  await superuser.query(cells, [set, at, JSON.stringify(windows)]);
+    select $1, w.key::timestamptz, f.feature, array(select c::bigint from jsonb_array_elements_text(w.value) with ordinality as x (c, n) order by n), 0, 0
+      from ${staged} cross join jsonb_each(f.windows) w`;
+  await superuser.query(cells, [set, rows]);
 }
 
 /** A number in bins of equal width, one unit each from 0 on. */
