@@ -137,7 +137,7 @@ comment on function pgscore_data._rmse_interval(double precision, double precisi
 'The 95 % interval of a root mean squared error.';
 
 create or replace function pgscore_data._newcombe_bound(auc double precision, positives double precision, negatives double precision,
-  outer_bound double precision) returns double precision
+  outer_bound double precision, quantile double precision) returns double precision
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -149,7 +149,7 @@ begin
   -- Halved until a double tells no more.
   for n in 1..60 loop
     x := (inside + outside) / 2;
-    if (auc - x) ^ 2 <= 3.8414588206941254 * x * (1 - x) / (positives * negatives)
+    if (auc - x) ^ 2 <= quantile ^ 2 * x * (1 - x) / (positives * negatives)
       * (1 + ((positives + negatives) / 2 - 1) * ((1 - x) / (2 - x) + x / (1 + x))) then
       inside := x;
     else
@@ -159,9 +159,10 @@ begin
   return inside;
 end
 $$;
-comment on function pgscore_data._newcombe_bound(double precision, double precision, double precision, double precision) is
-'A bound of the 95 % interval of an AUC by Newcombe 2006, method 5: between the AUC and outer_bound, 0 or 1, the last value that the '
-'AUC found does not refute.';
+comment on function
+  pgscore_data._newcombe_bound(double precision, double precision, double precision, double precision, double precision) is
+'A bound of an AUC by Newcombe 2006, method 5: between the AUC and outer_bound, 0 or 1, the last value that the AUC found does not '
+'refute. He takes the quantile of the normal distribution.';
 
 create or replace function pgscore_data._auc_interval(auc double precision, positives double precision, negatives double precision,
   beats_variance double precision, loses_variance double precision, out low double precision, out high double precision)
@@ -169,16 +170,17 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  quantile double precision;
   logit double precision;
   margin double precision;
 begin
   if least(positives, negatives) >= 2 and auc is not null then
-    low := pgscore_data._newcombe_bound(auc, positives, negatives, 0);
-    high := pgscore_data._newcombe_bound(auc, positives, negatives, 1);
+    quantile := pgscore_data._student_t(least(positives, negatives) - 1);
+    low := pgscore_data._newcombe_bound(auc, positives, negatives, 0, quantile);
+    high := pgscore_data._newcombe_bound(auc, positives, negatives, 1, quantile);
     if auc > 0 and auc < 1 then
       logit := ln(auc / (1 - auc));
-      margin := pgscore_data._student_t(least(positives, negatives) - 1)
-        * sqrt(beats_variance / (positives - 1) + loses_variance / (negatives - 1)) / (auc * (1 - auc));
+      margin := quantile * sqrt(beats_variance / (positives - 1) + loses_variance / (negatives - 1)) / (auc * (1 - auc));
       low := least(low, 1 / (1 + exp(least(700, margin - logit))));
       high := greatest(high, 1 / (1 + exp(greatest(-700, - margin - logit))));
     end if;
@@ -186,7 +188,7 @@ begin
 end
 $$;
 comment on function pgscore_data._auc_interval(double precision, double precision, double precision, double precision, double precision) is
-'The 95 % interval of an AUC, of so many positives and negatives that are independent: what both Newcombe 2006, method 5, and DeLong '
-'1988 on the logit scale with t of the smaller class leave open. The former has a width where the classes are apart; the latter does '
-'not ask that scores are spread alike. The variances are of the share of negatives below a positive and of positives above a '
-'negative, divided by n. NULL with less than two of a class.';
+'The 95 % interval of an AUC, of so many positives and negatives that are independent: what both Newcombe 2006, method 5, and DeLong 1988 '
+'on the logit scale leave open, with t of the smaller class. The former has a width where the classes are apart; the latter does not ask '
+'that scores are spread alike. The variances are of the share of negatives below a positive and of positives above a negative, divided '
+'by n. NULL with less than two of a class.';

@@ -16,7 +16,7 @@ select * from (values
   ('log_loss', '-sum ln p(truth) / n, p clipped to 2.22e-16 and 1 - 2.22e-16', 'sklearn.metrics.log_loss(labels=declared)'),
   ('roc_auc', 'sum over bins of P (N below + N / 2) / (all P all N)', 'sklearn.metrics.roc_auc_score, within roc_auc_error_bound'),
   ('roc_auc_error_bound', 'sum over bins of P N / 2 / (all P all N)', 'sklearn.metrics.roc_auc_score'),
-  ('roc_auc_ci_low', 'the lower one of: Newcombe 2006, method 5; DeLong 1988 on the logit scale, with t of min(P, N) - 1 degrees', 'numpy, from every pair'),
+  ('roc_auc_ci_low', 'the lower one of: Newcombe 2006, method 5; DeLong 1988 on the logit scale; both with t of min(P, N) - 1 degrees', 'numpy, from every pair'),
   ('roc_auc_ci_high', 'the higher one of both', 'numpy, from every pair'),
   ('macro_roc_auc', 'mean of roc_auc of each class against the others, where defined', 'sklearn.metrics.roc_auc_score, class by class'),
   ('average_precision', 'sum (recall_k - recall_k-1) precision_k, thresholds descending', 'sklearn.metrics.average_precision_score'),

@@ -51,27 +51,28 @@ def t_quantiles():
     return {'t': [[of, float(stats.t.ppf(0.975, of))] for of in degrees]}
 
 
-def newcombe(auc, pos, neg):
-    """Newcombe 2006, method 5: the roots of (auc - x)^2 = z^2 var(x), without its denominators a polynomial."""
+def newcombe(auc, pos, neg, quantile):
+    """Newcombe 2006, method 5: the roots of (auc - x)^2 = quantile^2 var(x), without its denominators a polynomial."""
     polynomial, half = np.polynomial.Polynomial, (pos + neg) / 2 - 1
     x = polynomial([0, 1])
     spread = (2 - x) * (1 + x) + half * ((1 - x) * (1 + x) + x * (2 - x))
-    roots = (pos * neg * (auc - x) ** 2 * (2 - x) * (1 + x) - Z**2 * x * (1 - x) * spread).roots()
+    roots = (pos * neg * (auc - x) ** 2 * (2 - x) * (1 + x) - quantile**2 * x * (1 - x) * spread).roots()
     within = [root.real for root in roots if abs(root.imag) < 1e-9 and -1e-9 <= root.real <= 1 + 1e-9]
     return max(0, min(within)), min(1, max(within))
 
 
 def of_auc(truth, scores):
-    """What Newcombe and DeLong, DeLong and Clarke-Pearson 1988 on the logit scale leave open, from every pair."""
+    """What Newcombe and DeLong, DeLong and Clarke-Pearson 1988 on the logit scale leave open, with t of the smaller class, from every pair."""
     pos, neg = scores[truth == 1], scores[truth == 0]
     if len(pos) < 2 or len(neg) < 2:
         return None, None
     wins = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
     auc = wins.mean()
-    low, high = newcombe(auc, len(pos), len(neg))
+    quantile = t_quantile(min(len(pos), len(neg)) - 1)
+    low, high = newcombe(auc, len(pos), len(neg), quantile)
     if 0 < auc < 1:
         variance = wins.mean(axis=1).var(ddof=1) / len(pos) + wins.mean(axis=0).var(ddof=1) / len(neg)
-        margin = t_quantile(min(len(pos), len(neg)) - 1) * variance**0.5 / auc / (1 - auc)
+        margin = quantile * variance**0.5 / auc / (1 - auc)
         logit = np.log(auc / (1 - auc))
         low, high = min(low, 1 / (1 + np.exp(margin - logit))), max(high, 1 / (1 + np.exp(-margin - logit)))
     return low, high

@@ -61,12 +61,12 @@ export function rmseInterval(n: number, error2: number, error4: number, effectiv
   return interval && [sqrt(interval[0]), sqrt(interval[1])];
 }
 
-function newcombeBound(auc: number, positives: number, negatives: number, outer: 0 | 1): number {
+function newcombeBound(auc: number, positives: number, negatives: number, outer: 0 | 1, quantile: number): number {
   let [inside, outside] = [auc, Number(outer)];
   for (let n = 0; n < 60; n += 1) {
     const x = (inside + outside) / 2;
     const spread = 1 + ((positives + negatives) / 2 - 1) * ((1 - x) / (2 - x) + x / (1 + x));
-    if ((auc - x) ** 2 <= ((Z2 * x * (1 - x)) / (positives * negatives)) * spread) inside = x;
+    if ((auc - x) ** 2 <= ((quantile ** 2 * x * (1 - x)) / (positives * negatives)) * spread) inside = x;
     else outside = x;
   }
   return inside;
@@ -81,16 +81,17 @@ export type Ranking = {
   losesVariance: number;
 };
 
-/** What both Newcombe 2006, method 5, and DeLong on the logit scale leave open. */
+/** What both Newcombe 2006, method 5, and DeLong on the logit scale leave open, with t of the smaller class. */
 export function aucInterval({ auc, positives, negatives, ...spread }: Ranking): Interval | null {
   const least = min(positives, negatives);
   if (least < 2) return null;
-  const newcombe = ([0, 1] as const).map((outer) => newcombeBound(auc, positives, negatives, outer));
+  const quantile = studentT(least - 1);
+  const newcombe = ([0, 1] as const).map((outer) => newcombeBound(auc, positives, negatives, outer, quantile));
   const [low = 0, high = 1] = newcombe;
   if (auc <= 0 || auc >= 1) return [low, high];
   const logit = log(auc / (1 - auc));
   const variance = spread.beatsVariance / (positives - 1) + spread.losesVariance / (negatives - 1);
-  const margin = (studentT(least - 1) * sqrt(variance)) / (auc * (1 - auc));
+  const margin = (quantile * sqrt(variance)) / (auc * (1 - auc));
   return [min(low, 1 / (1 + exp(margin - logit))), max(high, 1 / (1 + exp(-margin - logit)))];
 }
 
