@@ -107,7 +107,10 @@ function deciderOf(signature: Signature, positive: number): (labels: RunOutput |
   if (threshold !== undefined) return () => (value) => (value >= threshold ? positive : negative);
   if (hasOwnLabel(signature)) {
     const places = placesOf(classLabels);
-    return (labels) => (_value, _other, row) => places.get(labels?.data[row]);
+    return (labels) => {
+      const data = labels?.data ?? [];
+      return (_value, _other, row) => places.get(data[row]);
+    };
   }
   return () => (value, other) => (value > other || (value === other && positive === 0) ? positive : negative);
 }

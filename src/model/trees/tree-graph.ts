@@ -79,9 +79,9 @@ function ownLabel(outline: Outline, node: GraphNode, { second }: Finish, name: s
 function labelled({ name, classes, base, limit }: OwnLabel, sums: Float32Array, rows: number): RunOutput {
   const width = sums.length / rows;
   const [first = '', second = ''] = classes;
-  const data = Array.from({ length: rows }, (_, row) =>
-    Math.fround((sums[(row + 1) * width - 1] ?? 0) + base) > limit ? second : first,
-  );
+  const data: string[] = [];
+  for (let row = 0; row < rows; row += 1)
+    data.push(Math.fround((sums[(row + 1) * width - 1] ?? 0) + base) > limit ? second : first);
   return { name, type: 'string', dims: [rows], data };
 }
 
