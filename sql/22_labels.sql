@@ -58,8 +58,10 @@ begin
   values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column, new.time_zone, new.handle_id)
   on conflict (model_id) do update set
     set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name, label_column = excluded.label_column, key_columns = excluded.key_columns,
-    known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(), compare_after = clock_timestamp(), compared_at = null, error = null
+    known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(),
+    compare_after = clock_timestamp(), compared_at = null, error = null, comparing_pid = null, comparing_since = null
   returning s.source_id into new.source_id;
+  insert into pgscore_data.comparison_request (source_id) values (new.source_id);
   perform pgscore_data._wake('labels');
   return new;
 end
@@ -151,8 +153,12 @@ begin
     raise exception 'permission denied for the labels of model "%"', new.model using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
+  delete from pgscore_data.comparison_request q where q.source_id = s.source_id;
+  -- Also what is queued, which no refresh has taken yet.
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
-  select distinct e.model_id, e.source_id, e.key, e.known_at, true from pgscore_data.evaluation e where e.model_id = family.model_id;
+  select e.model_id, e.source_id, e.key, e.known_at, true from pgscore_data.evaluation e where e.model_id = family.model_id
+  union
+  select c.model_id, c.source_id, c.key, c.known_at, true from pgscore_data.label_change c where c.model_id = family.model_id;
   perform pgscore_data._wake('labels');
   return new;
 end
@@ -177,6 +183,11 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
        (select count(*) from (select from pgscore_data.label_change c where c.model_id = s.model_id limit 100000) w) as waiting,
        s.error,
        s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
+         and not exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+         and not exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
+                          where r.state = 'done' and not r.paired and v.model_id = s.model_id)
+         and not exists (select from pgscore_data.online_batch b join pgscore_data.version v using (version_id)
+                          where not b.counted and v.model_id = s.model_id)
          and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(s.set_by, 'usage') or pg_has_role('pgscore_deployer', 'usage');
@@ -192,5 +203,6 @@ comment on column pgscore.label_sources.set_at is 'When it did.';
 comment on column pgscore.label_sources.compared_at is 'When the source was last read whole and compared.';
 comment on column pgscore.label_sources.rows_compared is 'How many labels it held then.';
 comment on column pgscore.label_sources.waiting is 'Changes that the next refresh takes, counted to 100,000.';
-comment on column pgscore.label_sources.is_settled is 'Whether the accuracy views show every label that is known so far.';
+comment on column pgscore.label_sources.is_settled is
+'Whether the accuracy views show every label and prediction that is known so far: no change, comparison or refresh is owed.';
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';

@@ -11,24 +11,49 @@ begin
   last_change := (select x.change_id from pgscore_data.label_change x order by x.change_id offset most - 1 limit 1);
   with taken as (
     delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
-  ), dated as (
-    select t.change_id, t.model_id, t.source_id, t.key, t.known_at, t.captured_at, t.label, t.retracted from taken t where t.known_at is not null
+  ), compared as materialized (
+    select s.model_id from pgscore_data.label_source s
+     where exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+        or exists (
+          select from pgscore_data.label_change c where c.model_id = s.model_id and c.read_in is not null and c.change_id > last_change)
+  ), remembered as (
+    insert into pgscore_data.taken_change (change_id, model_id, key, known_at, captured_in)
+    select t.change_id, t.model_id, t.key, t.known_at, t.captured_in
+      from taken t where t.read_in is null and t.model_id in (select c.model_id from compared c)
+  ), waiting as (
+    select t.*, false as was_taken from taken t
     union all
-    select t.change_id, t.model_id, t.source_id, t.key, e.known_at, t.captured_at, t.label, t.retracted
-      from taken t
+    select x.change_id, x.model_id, null, x.key, x.known_at, null, true, null, x.captured_in, null, true
+      from pgscore_data.taken_change x where x.model_id in (select t.model_id from taken t where t.read_in is not null)
+  ), dated as (
+    select w.* from waiting w where w.known_at is not null
+    union all
+    select w.change_id, w.model_id, w.source_id, w.key, e.known_at, w.label, w.retracted, w.captured_at, w.captured_in, w.read_in,
+           w.was_taken
+      from waiting w
       left join lateral (
         select x.known_at from pgscore_data.evaluation x
-         where x.model_id = t.model_id and hash_array(x.key) = hash_array(t.key) and x.key = t.key order by x.known_at desc limit 1) e on true
-     where t.known_at is null
+         where x.model_id = w.model_id and hash_array(x.key) = hash_array(w.key) and x.key = w.key
+         order by x.known_at desc limit 1) e on true
+     where w.known_at is null
   ), placed as (
     -- As evaluation_of_entity has it, by which labels are looked up and written; as one number, which is sorted in half the time.
     select d.*, d.model_id::bigint << 32 | hash_array(d.key)::bigint + 2147483648 as hash from dated d
+  ), seen as (
+    select p.*, first_value(p.read_in) over (
+             partition by p.hash, p.key, p.known_at order by p.read_in is null, p.change_id desc) as last_read
+      from placed p
   ), latest as (
+    -- What a comparison read is older than what its snapshot did not see, even if that was queued or taken first.
     select distinct on (p.hash, p.key, p.known_at)
-           p.hash, p.model_id, p.source_id, p.key, coalesce(p.known_at, p.captured_at) as known_at, p.captured_at, p.label, p.retracted or p.label is null as retracted
-      from placed p order by p.hash, p.key, p.known_at, p.change_id desc
+           p.hash, p.model_id, p.source_id, p.key, coalesce(p.known_at, p.captured_at) as known_at, p.captured_at, p.label,
+           p.retracted or p.label is null as retracted, p.was_taken
+      from seen p
+     order by p.hash, p.key, p.known_at,
+              p.read_in is null and p.last_read is not null and not pg_visible_in_snapshot(p.captured_in, p.last_read) desc,
+              p.was_taken, p.change_id desc
   ), said as (
-    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l
+    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l where not l.was_taken
   ), held as materialized (
     select s.entity, count(*) over (partition by s.entity, e.version_id) as n_pairs, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
       from said s
@@ -79,6 +104,12 @@ begin
   )
   select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j where j.is_correction;
   changed := corrected + (select count(*) from pgscore_data.refresh_label);
+  if exists (select from pgscore_data.taken_change) then
+    delete from pgscore_data.taken_change x
+     where not exists (
+         select from pgscore_data.label_source s join pgscore_data.comparison_request q using (source_id) where s.model_id = x.model_id)
+       and not exists (select from pgscore_data.label_change c where c.model_id = x.model_id and c.read_in is not null);
+  end if;
 end
 $$;
 comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue, corrects what can be where it is, and puts the rest in line with the labels that its entities have. How many labels changed, entities were corrected, with how many pairs; the last change where more may be waiting; and the models.';

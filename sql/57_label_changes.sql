@@ -91,34 +91,60 @@ end
 $$;
 comment on function pgscore._capture_by_triggers(regclass, int) is 'Puts the triggers that capture labels on a table, as the caller; false where she may not, or where it is no table.';
 
-create or replace function pgscore_data._compare_labels(this_source int, read_at timestamptz) returns bigint
+drop function if exists pgscore_data._compare_labels(int, timestamptz);
+create or replace function pgscore_data._compare_labels(this_source int, seen pg_snapshot, seen_at timestamptz) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 -- In a loop the queue is read again for each label, with all that is being put into it.
 set enable_nestloop = off
 as $$
 declare
-  this_model int := (select s.model_id from pgscore_data.label_source s where s.source_id = this_source);
+  this_model int;
+  timed boolean;
   compared bigint;
 begin
+  select s.model_id, s.known_at_column is not null into this_model, timed from pgscore_data.label_source s where s.source_id = this_source;
+  if not found then
+    return 0;
+  end if;
   analyze pgscore_data.compared_label;
   analyze pgscore_data.label_change;
-  -- What changed after the source was read is newer than what was read.
-  insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
-  select this_model, this_source, c.key, c.known_at, c.label
-    from pgscore_data.compared_label c
-    left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
-   where c.source_id = this_source and e.label is distinct from c.label and coalesce(e.received_at < read_at, true)
-     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = c.key);
-  insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
-  select this_model, this_source, e.key, e.known_at, true
-    from pgscore_data.evaluation e
-   where e.model_id = this_model and e.source_id = this_source and e.received_at < read_at
-     and not exists (select from pgscore_data.compared_label c where c.source_id = this_source and c.key = e.key and (c.known_at is null or c.known_at = e.known_at))
-     and not exists (select from pgscore_data.label_change x where x.model_id = this_model and x.key = e.key);
-  select count(*) into compared from pgscore_data.compared_label c where c.source_id = this_source;
+  with queued as materialized (
+    -- The last change of each label; without a time an entity has one label.
+    select distinct on (hash_array(c.key), c.key, w.at) c.key, w.at, c.known_at, c.label, c.source_id, c.read_in is not null as was_read,
+           c.read_in is null and not pg_visible_in_snapshot(c.captured_in, seen) as is_newer
+      from pgscore_data.label_change c cross join lateral (select case when timed then c.known_at end as at) w
+     where c.model_id = this_model
+     order by hash_array(c.key), c.key, w.at, c.change_id desc
+  ), found as (
+    select c.key, c.known_at, c.label
+      from pgscore_data.compared_label c
+      left join queued q on q.key = c.key and q.at is not distinct from c.known_at
+      left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
+     where c.source_id = this_source
+       and case when q.key is null then e.label is distinct from c.label
+             else not q.is_newer and (q.was_read or q.label is distinct from c.label) end
+  ), said as (
+    select distinct e.key, e.known_at
+      from pgscore_data.evaluation e left join queued q on q.key = e.key and (not timed or q.at = e.known_at)
+     where e.model_id = this_model and e.source_id = this_source and q.key is null
+    union all
+    select q.key, q.known_at from queued q where q.source_id = this_source and not q.is_newer and (q.was_read or q.label is not null)
+  ), gone as (
+    select s.key, s.known_at from said s
+     where not exists (
+       select from pgscore_data.compared_label c
+        where c.source_id = this_source and c.key = s.key and (c.known_at is null or c.known_at = s.known_at))
+  )
+  insert into pgscore_data.label_change (model_id, source_id, key, known_at, label, retracted, captured_at, read_in)
+  select this_model, this_source, f.key, f.known_at, f.label, false, seen_at, seen from found f
+  union all
+  select this_model, this_source, g.key, g.known_at, null, true, seen_at, seen from gone g;
   delete from pgscore_data.compared_label c where c.source_id = this_source;
+  get diagnostics compared = row_count;
   return compared;
 end
 $$;
-comment on function pgscore_data._compare_labels(int, timestamptz) is 'Queues the differences between a source of labels as it was read and what is known, and forgets what was read; how many labels it held.';
+comment on function pgscore_data._compare_labels(int, pg_snapshot, timestamptz) is
+'Queues the differences between a source of labels, as a snapshot saw it, and what is known and queued, and forgets what was read.
+Returns how many labels it held. What that snapshot did not see is newer and stays.';

@@ -92,12 +92,14 @@ grant select (outcome), insert (model, action, settings) on pgscore._monitor_req
 revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
 grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
 
-grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._forget_predictions(), pgscore_data._refresh(int), pgscore_data._move_recent(int, bigint), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, timestamptz) to pgscore_service;
+grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._forget_predictions(), pgscore_data._refresh(int), pgscore_data._move_recent(int, bigint), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, pg_snapshot, timestamptz) to pgscore_service;
 grant execute on function
   pgscore_data._claim_calibration(), pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text), pgscore_data._estimate(int), pgscore_data._compare_versions(boolean)
 to pgscore_service;
 grant insert, update, delete on pgscore_data.day_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
-grant update, delete on pgscore_data.label_source, pgscore_data.comparison_request to pgscore_service;
+grant update, delete on pgscore_data.label_source to pgscore_service;
+grant insert, update, delete on pgscore_data.comparison_request to pgscore_service;
+grant delete on pgscore_data.taken_change to pgscore_service;
 
 grant insert (model, action, name, settings), select (outcome) on pgscore._alert_request to pgscore_user;
 grant select on pgscore.alerts to pgscore_user;

@@ -19,7 +19,7 @@ const IGNORED = [
   'test/faults/(calls-kept-once|cancel|commit-lost|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|start|terminated-connections|terminated-links|wake-up)\\.',
   'test/gateway/(gateway-lost|large-model|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
-  'test/monitor/webhook\\.',
+  'test/monitor/(comparison-oracle|lost-comparison|webhook)\\.',
   'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion|service-lost)\\.',
   'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',

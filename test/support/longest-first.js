@@ -15,6 +15,7 @@ const LONG = [
   'commands/care',
   'commands/demo',
   'monitor/cells',
+  'monitor/comparison-oracle',
   'web/page',
   'faults/refilled-source',
   'scorer/models',
