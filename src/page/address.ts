@@ -12,10 +12,15 @@ export type Address = {
   readonly previous: boolean;
   readonly feature: string | undefined;
   readonly day: string | undefined;
+  /** The group of panels that is scrolled to. */
+  readonly part: Part | undefined;
 };
 
 export const GRAINS = ['day', 'week', 'month'] as const;
 export type Grain = (typeof GRAINS)[number];
+
+export const PARTS = ['now', 'why', 'versions', 'operations'] as const;
+export type Part = (typeof PARTS)[number];
 
 export const OVERVIEW: Address = {
   model: undefined,
@@ -27,6 +32,7 @@ export const OVERVIEW: Address = {
   previous: false,
   feature: undefined,
   day: undefined,
+  part: undefined,
 };
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -50,6 +56,7 @@ export function readAddress(hash: string): Address {
     previous: word('previous') === 'yes',
     feature: word('feature'),
     day: date('day'),
+    part: PARTS.find((part) => part === word('part')),
   };
 }
 
@@ -58,7 +65,7 @@ export function writeAddress(address: Address): string {
   const query = new URLSearchParams();
   if (address.versions.length > 0) query.set('versions', address.versions.join(','));
   if (address.grain !== 'month') query.set('grain', address.grain);
-  for (const name of ['metric', 'month', 'threshold', 'feature', 'day'] as const) {
+  for (const name of ['metric', 'month', 'threshold', 'feature', 'day', 'part'] as const) {
     const value = address[name];
     if (value !== undefined) query.set(name, String(value));
   }

@@ -1,5 +1,6 @@
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
+import { scrollBox } from './scroll-box.ts';
 import type { Counts } from './threshold-counts.ts';
 
 /** The four cells of a binary classifier: rows are what was true, columns what was said. */
@@ -37,7 +38,7 @@ export function confusionMatrix(
     el('thead', {}, head),
     el('tbody', {}, ...rows),
   );
-  return el('div', { class: 'scroll free' }, table);
+  return scrollBox(caption, table, 'free');
 }
 
 function cell(n: number, total: number, right: boolean): HTMLElement {

@@ -4,7 +4,7 @@ import { el } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './legend.ts';
 import { METRICS, metricOf } from './metrics.ts';
-import type { ModelContext } from './model-context.ts';
+import type { ModelContext, Month } from './model-context.ts';
 
 /** What is shown over time: which versions, which metric, how finely. */
 export function overTimeControls(context: ModelContext): HTMLElement {
@@ -54,12 +54,15 @@ export function closeLookControls({ versions, focus, months, month }: ModelConte
       'Month',
       'month',
       month ?? '',
-      months
-        .toReversed()
-        .map(({ date, mature }) => [date, `${day(date, true)}${mature ? '' : ', labels still arriving'}`]),
+      months.toReversed().map((one) => [one.date, `${day(one.date, true)}${stateOf(one)}`]),
       (date) => ({ month: date }),
     ),
   );
+}
+
+function stateOf({ mature, superseded }: Month): string {
+  if (mature) return '';
+  return superseded ? ', superseded' : ', labels still arriving';
 }
 
 type Segment = {

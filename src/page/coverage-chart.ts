@@ -67,10 +67,13 @@ function partsOf(days: readonly Row[], version: number): Part[] {
     const of = (row: Row): number => counted(row, column) - (before === undefined ? 0 : counted(row, before));
     return { label, background: tint(colourOf(version), share), of };
   });
-  const unknown = (row: Row): number => counted(row, 'n_predictions') - counted(row, 'n_labeled');
+  const superseded = (row: Row): number => counted(row, 'n_superseded');
+  const unknown = (row: Row): number => counted(row, 'n_predictions') - counted(row, 'n_labeled') - superseded(row);
+  const hasAny = ({ of }: Part): boolean => days.some((row) => of(row) > 0);
   return [
-    ...delays.filter(({ of }) => days.some((row) => of(row) > 0)),
+    ...delays.filter(hasAny),
     { label: 'not yet known', background: tint(colour('quiet'), 0.3), of: unknown },
+    ...[{ label: 'superseded', background: tint(colour('quiet'), 0.12), of: superseded }].filter(hasAny),
   ];
 }
 

@@ -14,14 +14,9 @@ export const coveragePanel = (): Panel<ModelContext> =>
     depends: ({ focus }) => focus,
     load: async (context) => (await ask('coverage', ofVersion(context))).toReversed(),
     draw: (sheet, rows, context) => {
-      const latest = rows.at(-1);
-      if (latest === undefined) return sheet.say('No predictions yet.');
-      const young = rows.findIndex((row) => row['is_mature'] !== true);
-      const mature = young === -1 ? latest : rows[young - 1];
-      const upTo =
-        mature === undefined ? 'No day has all its labels yet.' : `Mature up to ${dayOf(mature, 'window_date')}.`;
-      const expected = young === -1 ? '' : ` The newest day should be by ${dayOf(latest, 'expected_mature_on')}.`;
-      sheet.add(el('p', { class: 'quiet' }, `${upTo}${expected}`));
+      if (rows.length === 0) return sheet.say('No predictions yet.');
+      const young = rows.findIndex(isYoung);
+      sheet.add(el('p', { class: 'quiet' }, standingOf(rows, young)));
       sheet.plot({
         label: `Predictions of version ${context.focus} by day, and how long their labels took`,
         config: coverageChart(rows, context.focus, young === -1 ? undefined : rows[young]),
@@ -29,6 +24,25 @@ export const coveragePanel = (): Panel<ModelContext> =>
       });
     },
   });
+
+/** Days on which later predictions stand in the place of all that have no label wait for none. */
+function isSuperseded(row: Row): boolean {
+  return number(row, 'label_coverage') === null;
+}
+
+function isYoung(row: Row): boolean {
+  return row['is_mature'] !== true && !isSuperseded(row);
+}
+
+/** Up to when labels are there; `young` is the first day that waits for some. */
+function standingOf(rows: readonly Row[], young: number): string {
+  const mature = (young === -1 ? rows : rows.slice(0, young)).findLast((row) => row['is_mature'] === true);
+  const latest = rows.findLast(isYoung);
+  if (mature === undefined && latest === undefined) return 'No day waits for labels: later predictions are judged.';
+  const upTo =
+    mature === undefined ? 'No day has all its labels yet.' : `Mature up to ${dayOf(mature, 'window_date')}.`;
+  return latest === undefined ? upTo : `${upTo} The newest day should be by ${dayOf(latest, 'expected_mature_on')}.`;
+}
 
 function dayOf(row: Row, column: string): string {
   return day(text(row, column));
@@ -51,7 +65,7 @@ function tableOf(rows: readonly Row[]) {
       day(text(row, 'window_date')),
       count(number(row, 'n_predictions')),
       count(number(row, 'n_labeled')),
-      percent(number(row, 'label_coverage')),
+      isSuperseded(row) ? 'superseded' : percent(number(row, 'label_coverage')),
       ...['1_day', '7_days', '30_days', '90_days'].map((delay) => count(number(row, `n_labeled_${delay}`))),
       medianOf(row),
       day(text(row, 'expected_mature_on')),

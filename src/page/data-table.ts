@@ -1,4 +1,5 @@
 import { el } from './dom.ts';
+import { scrollBox } from './scroll-box.ts';
 
 /** A column's head; numbers stand to the right. */
 export type Column = string | { readonly head: string; readonly number: true };
@@ -23,5 +24,5 @@ export function dataTable({ caption, columns, rows }: Table): HTMLElement {
     el('thead', {}, el('tr', {}, ...head)),
     el('tbody', {}, ...lines),
   );
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, table);
+  return scrollBox(caption, table);
 }

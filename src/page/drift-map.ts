@@ -4,7 +4,7 @@ import { day } from './format.ts';
 
 const MOST_WINDOWS = 60;
 /** From here on a warning, and an alert, have the deeper of their two colours. */
-const DEEP = { warning: 0.175, alert: 0.5 };
+export const DEEP = { warning: 0.175, alert: 0.5 };
 
 export type DriftMap = {
   /** First days of the windows. */

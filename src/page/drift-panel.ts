@@ -1,20 +1,23 @@
 import { goTo, here } from './go-to.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
-import { chosenCell, driftMap, levelOf, windowName, type DriftMap } from './drift-map.ts';
+import { chosenCell, DEEP, driftMap, levelOf, windowName, type DriftMap } from './drift-map.ts';
 import { el } from './dom.ts';
 import { count, day, decimal } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
+import { scrollBox } from './scroll-box.ts';
 import type { Grain } from './address.ts';
 
 /** The colours and what they mean, in order. */
 const MEANINGS = [
-  ['h0', 'what chance gives'],
-  ['h1', 'more, but little'],
-  ['h3', 'warning'],
-  ['h5', 'alert'],
-  ['', 'too few rows to tell'],
+  ['h0', 'ok, what chance gives'],
+  ['h1', 'ok, more than chance gives'],
+  ['h2', 'warning'],
+  ['h3', `warning, from ${DEEP.warning} on`],
+  ['h4', 'alert'],
+  ['h5', `alert, from ${DEEP.alert} on`],
+  ['', 'too few rows to tell, or none'],
 ] as const;
 
 /** Which features have left their baseline, and when. Not shown where drift is not measured. */
@@ -30,18 +33,18 @@ export const driftPanel = (): Panel<ModelContext> =>
     },
     draw: (sheet, rows, { address }) => {
       const map = driftMap(rows);
-      const scroll = { class: 'scroll', role: 'region', 'aria-label': 'Drift by feature and time', tabindex: 0 };
-      const box = el('div', scroll, heatMap(map, address.grain, chosenCell(map, address)));
+      const box = scrollBox('Drift by feature and time', heatMap(map, address.grain, chosenCell(map, address)));
       const span = [map.days[0], map.days.at(-1)].map((date) => day(date, address.grain === 'month')).join(' to ');
       const colours = MEANINGS.map(([level, meaning]) => el('span', {}, el('i', { class: level }), meaning));
       if (!rows.some((row) => levelOf(row) >= 0)) sheet.say(tooFew(address.grain));
       sheet.add(
         box,
-        el('p', { class: 'quiet heat-legend' }, el('span', {}, `By ${address.grain}, ${span}`), ...colours),
+        el('p', { class: 'quiet' }, `By ${address.grain}, ${span}: population stability index (PSI), lower is closer.`),
+        el('p', { class: 'quiet heat-legend' }, ...colours),
         el('details', {}, el('summary', {}, 'The numbers'), tableOf(rows, address.grain)),
       );
       // The newest windows are at the right.
-      requestAnimationFrame(() => box.scrollTo({ left: box.scrollWidth }));
+      requestAnimationFrame(() => box.querySelector('.scroll')?.scrollTo({ left: Number.MAX_SAFE_INTEGER }));
     },
   });
 
@@ -65,16 +68,28 @@ function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): 
     ),
   );
   const dates = days.map((date) => el('td', { class: 'date' }, dateAbove(grain, date)));
-  const head = el('thead', { 'aria-hidden': 'true' }, el('tr', {}, el('td'), ...dates));
+  const years = days.map((date, at) => el('td', { class: 'date' }, yearAbove(date, at === 0)));
+  const head = el(
+    'thead',
+    { 'aria-hidden': 'true' },
+    grain === 'month' && el('tr', {}, el('td'), ...years),
+    el('tr', {}, el('td'), ...dates),
+  );
   const table = el('table', { class: `heat by-${grain}` }, head, el('tbody', {}, ...rows));
   table.addEventListener('keydown', moveByArrows);
   return table;
 }
 
+/** Twice a year, as a narrow window shows seven months. */
+function yearAbove(date: string, isFirst: boolean): string | false {
+  return (isFirst || /-0[17]-/.test(date)) && date.slice(0, 4);
+}
+
 /** Every month, the first week of each, the 1st and 15th are named above the map. */
 function dateAbove(grain: Grain, date: string): string | false {
-  if (grain === 'day') return /-(?:01|15)$/.test(date) && day(date).slice(0, -5);
-  return (grain === 'month' || Number(date.slice(-2)) <= 7) && day(date, true).slice(0, -5);
+  if (grain === 'day') return /-(?:01|15)$/.test(date) && day(date);
+  if (grain === 'week') return Number(date.slice(-2)) <= 7 && day(date, true);
+  return day(date, true).slice(0, -5);
 }
 
 function cell(of: NonNullable<Cell>, grain: Grain, row: Row | undefined, pressed: boolean): HTMLElement {

@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
-import { chosenCell, driftMap, windowName } from './drift-map.ts';
+import { chosenCell, driftMap, levelOf, windowName } from './drift-map.ts';
 import type { Grain } from './address.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
@@ -12,7 +12,9 @@ import { timePlot } from './time-plot.ts';
 type Data = {
   readonly feature: string;
   readonly date: string;
+  /** Those of rows enough to tell, the oldest first. */
   readonly windows: readonly Row[];
+  readonly leftOut: number;
   readonly bins: readonly Row[];
 };
 
@@ -28,19 +30,23 @@ export const featurePanel = (): Panel<ModelContext> =>
       const chosen = chosenCell(driftMap(rows), address);
       if (chosen === undefined) return undefined;
       const bins = await ask(`feature-${address.grain}`, { ...ofVersion(context), ...chosen });
-      const windows = rows.filter((row) => row['feature_name'] === chosen.feature).toReversed();
-      return { feature: chosen.feature, date: chosen.day, bins, windows };
+      const all = rows.filter((row) => row['feature_name'] === chosen.feature).toReversed();
+      const windows = all.filter((row) => levelOf(row) >= 0);
+      return { feature: chosen.feature, date: chosen.day, bins, windows, leftOut: all.length - windows.length };
     },
-    draw: (sheet, { feature, date, windows, bins }, { address: { grain } }) => {
+    draw: (sheet, { feature, date, windows, leftOut, bins }, { address: { grain } }) => {
       const name = windowName(grain, date);
-      sheet.add(el('p', { class: 'feature-name' }, el('strong', {}, feature), `, ${name}`));
+      sheet.add(el('h3', { class: 'feature-name' }, `${feature}, ${name}, against its baseline`));
       if (bins.length > 0)
         sheet.plot({
           label: `${feature}, ${name}, against its baseline`,
-          size: 'low',
           config: binsChart(bins, grain),
           table: binsTable(bins),
         });
+      const few =
+        leftOut === 0 ? '' : ` Left out, for too few rows to tell: ${leftOut} ${grain}${leftOut === 1 ? '' : 's'}.`;
+      sheet.add(el('h3', { class: 'feature-name' }, `Drift of ${feature} by ${grain}`));
+      sheet.say(`Population stability index against the baseline: lower is closer.${few}`);
       if (windows.length === 0) return;
       sheet.plot({
         label: `Population stability index of ${feature} by ${grain}`,
@@ -55,13 +61,13 @@ function psiChart(windows: readonly Row[], grain: Grain): ChartConfiguration {
   const points = (column: string) =>
     windows.map((row) => ({ date: text(row, 'window_date'), value: number(row, column) }));
   const limit = {
-    label: 'what chance gives',
+    label: 'what chance gives at most (99 %)',
     colour: colour('quiet'),
     points: points('psi_noise_limit'),
     dashed: true,
   };
   const psi = { label: 'PSI', colour: colour('series-2'), points: points('psi') };
-  return timePlot({ series: [psi, limit], format: decimal, byMonth: grain === 'month' });
+  return timePlot({ series: [psi, limit], format: decimal, byMonth: grain === 'month', axis: 'PSI', legend: true });
 }
 
 const LONGEST = 18;
@@ -99,7 +105,10 @@ function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
       interaction: { mode: 'index', intersect: false },
       scales: {
         x: { grid: { display: false } },
-        y: { ticks: { maxTicksLimit: 5, callback: (value) => percent(Number(value), 0) } },
+        y: {
+          title: { display: true, text: 'share of rows' },
+          ticks: { maxTicksLimit: 5, callback: (value) => percent(Number(value), 0) },
+        },
       },
       plugins: {
         legend: { display: true, position: 'bottom' },

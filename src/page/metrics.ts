@@ -1,5 +1,8 @@
 import { decimal, percent } from './format.ts';
 
+/** Which values are the good ones; of some, none is. */
+type Better = 'higher' | 'lower' | 'zero' | 'neither';
+
 /** A column of the performance views that can be plotted. */
 export type Metric = {
   readonly column: string;
@@ -7,7 +10,7 @@ export type Metric = {
   readonly low?: string;
   readonly high?: string;
   readonly share?: true;
-  readonly better: 'higher' | 'lower' | 'zero';
+  readonly better: Better;
 };
 
 /** With fewer labels a month says little. */
@@ -15,20 +18,20 @@ export const ENOUGH = 30;
 
 export type Task = 'binary' | 'multiclass' | 'regression';
 
-function share(column: string, title: string, stem?: string): Metric {
+function share(column: string, title: string, stem?: string, better: Better = 'higher'): Metric {
   const interval = stem === undefined ? {} : { low: `${stem}_ci_low`, high: `${stem}_ci_high` };
-  return { column, title, ...interval, share: true, better: 'higher' };
+  return { column, title, ...interval, share: true, better };
 }
 
-function plain(column: string, title: string, better: Metric['better'], interval = false): Metric {
+function plain(column: string, title: string, better: Better, interval = false): Metric {
   return { column, title, better, ...(interval ? { low: `${column}_ci_low`, high: `${column}_ci_high` } : {}) };
 }
 
-/** By task; the first is what is shown unless asked otherwise. */
+/** By task; the first is what is shown unless asked otherwise, and what a verdict is about. */
 export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
   binary: [
-    plain('roc_auc', 'ROC AUC', 'higher', true),
     share('accuracy', 'Accuracy', 'accuracy'),
+    plain('roc_auc', 'ROC AUC', 'higher', true),
     share('f1_score', 'F1', 'f1'),
     share('precision_score', 'Precision', 'precision'),
     share('recall_score', 'Recall', 'recall'),
@@ -39,8 +42,8 @@ export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
     plain('brier_score', 'Brier score', 'lower'),
     plain('log_loss', 'Log loss', 'lower'),
     plain('ece', 'Calibration error', 'lower'),
-    share('positive_rate_actual', 'Actual positive rate'),
-    share('positive_rate_predicted', 'Predicted positive rate'),
+    share('positive_rate_actual', 'Actual positive rate', undefined, 'neither'),
+    share('positive_rate_predicted', 'Predicted positive rate', undefined, 'neither'),
   ],
   multiclass: [
     share('accuracy', 'Accuracy', 'accuracy'),
@@ -61,8 +64,8 @@ export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
     plain('r2', 'R²', 'higher'),
     plain('explained_variance', 'Explained variance', 'higher'),
     plain('max_abs_error', 'Greatest error', 'lower'),
-    share('mape', 'MAPE'),
-    share('wape', 'WAPE'),
+    share('mape', 'MAPE', undefined, 'lower'),
+    share('wape', 'WAPE', undefined, 'lower'),
     plain('median_abs_error', 'Median absolute error', 'lower'),
     plain('p90_abs_error', '90 % of errors below', 'lower'),
   ],
@@ -81,4 +84,19 @@ export function metricOf(task: Task, column: string | undefined): Metric {
 
 export function write(metric: Pick<Metric, 'share'>, value: number | null): string {
   return metric.share === true ? percent(value) : decimal(value);
+}
+
+const DIRECTIONS: Readonly<Record<Better, string>> = {
+  higher: 'higher is better',
+  lower: 'lower is better',
+  zero: '0 is best',
+  neither: 'neither way is better',
+};
+
+/** Errors of a regression are in the unit of what it predicts; other metrics have none. */
+const IN_UNITS = ['mae', 'rmse', 'bias', 'max_abs_error', 'median_abs_error', 'p90_abs_error'];
+
+/** Which way is good, and in what it is measured. */
+export function readingOf({ column, better }: Metric): string {
+  return `${DIRECTIONS[better]}${IN_UNITS.includes(column) ? ', in units of the prediction' : ''}`;
 }

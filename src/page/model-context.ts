@@ -2,7 +2,13 @@ import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { ENOUGH, taskOf, type Task } from './metrics.ts';
 
-export type Month = { readonly date: string; readonly labelled: number; readonly mature: boolean };
+export type Month = {
+  readonly date: string;
+  readonly labelled: number;
+  readonly mature: boolean;
+  /** Later predictions stand in the place of all that have no label: none is missing. */
+  readonly superseded: boolean;
+};
 
 /** What every panel of a model's page stands on. */
 export type ModelContext = {
@@ -66,6 +72,7 @@ async function monthsOf(model: string, task: Task, version: number): Promise<Mon
     date: text(row, 'window_date'),
     labelled: number(row, 'n_labeled') ?? 0,
     mature: row['is_mature'] === true,
+    superseded: number(row, 'label_coverage') === null,
   }));
 }
 

@@ -19,15 +19,16 @@ import { scoresPanel } from './scores-panel.ts';
 import { segmentsPanel } from './segments-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
 
-export type ModelPanels = {
-  readonly element: HTMLElement;
+type Block = HTMLElement | { readonly element: HTMLElement };
+
+export type ModelPanels = Readonly<Record<'now' | 'why' | 'versions', readonly Block[]>> & {
   readonly panels: readonly Panel<ModelContext>[];
   readonly controls: readonly ControlBar[];
   /** Chooses version and month; there is nothing to look at closely in a regression. */
   readonly closeLook: ControlBar;
 };
 
-/** All that is plotted of a model, laid out. */
+/** All that is plotted of a model, laid out in groups. */
 export function modelPanels(): ModelPanels {
   const [overTime, closeLook] = [controlBar(overTimeControls), controlBar(closeLookControls)];
   const [performance, coverage, labelAge] = [performancePanel(), coveragePanel(), labelAgePanel()];
@@ -36,19 +37,6 @@ export function modelPanels(): ModelPanels {
   const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
   const [comparison, segments] = [comparisonPanel(), segmentsPanel()];
   const [drift, feature] = [driftPanel(), featurePanel()];
-  const element = box(
-    'stack',
-    overTime,
-    performance,
-    comparison,
-    box('grid', coverage, labelAge),
-    box('grid', box('stack', errors, residuals), fit),
-    closeLook,
-    box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
-    segments,
-    drift,
-    feature,
-  );
   const panels = [
     performance,
     coverage,
@@ -66,9 +54,23 @@ export function modelPanels(): ModelPanels {
     drift,
     feature,
   ];
-  return { element, panels, controls: [overTime, closeLook], closeLook };
+  return {
+    now: [overTime, performance, box('grid', coverage, labelAge)],
+    why: [
+      closeLook,
+      segments,
+      drift,
+      feature,
+      box('grid', box('stack', errors, residuals), fit),
+      box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
+    ],
+    versions: [comparison],
+    panels,
+    controls: [overTime, closeLook],
+    closeLook,
+  };
 }
 
-function box(kind: string, ...inside: readonly (HTMLElement | { readonly element: HTMLElement })[]): HTMLElement {
+function box(kind: string, ...inside: readonly Block[]): HTMLElement {
   return el('div', { class: kind }, ...inside.map((one) => ('element' in one ? one.element : one)));
 }

@@ -1,45 +1,57 @@
 import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
 import { DEPLOY_HINT } from './hints.ts';
-import { modelCard, type ModelHealth } from './model-card.ts';
+import { modelCard, type JudgedModel } from './model-card.ts';
 import { modelLink } from './address.ts';
 import { panel, type Panel } from './panel.ts';
+import { verdictSummary } from './verdict.ts';
 
-type Data = { readonly models: readonly ModelHealth[]; readonly unready: readonly Row[] };
+type Data = {
+  readonly verdicts: readonly Row[];
+  readonly models: readonly (JudgedModel | { readonly unready: Row })[];
+};
 
-/** The health of every model, in one look. */
+/** Which models need somebody, and why: those that need it most come first. */
 export const modelsPanel = (): Panel<undefined> =>
   panel<undefined, Data>({
     id: 'models',
     title: 'Models',
     bare: true,
     load: async () => {
-      const [health, trend, versions] = await Promise.all([ask('health'), ask('trend'), ask('versions')]);
-      const ready = new Set(health.map((row) => text(row, 'model_name')));
-      const models = [...ready].map((name) => healthOf(name, health, trend));
-      return { models, unready: newest(versions.filter((row) => !ready.has(text(row, 'model_name')))) };
+      const [verdicts, health, trend, versions] = await Promise.all([
+        ask('verdicts'),
+        ask('health'),
+        ask('trend'),
+        ask('versions'),
+      ]);
+      const models = verdicts.map((verdict) =>
+        text(verdict, 'cause') === 'no_version'
+          ? { unready: newestOf(verdict, versions) }
+          : judgedModel(verdict, health, trend),
+      );
+      return { verdicts, models };
     },
-    draw: (sheet, { models, unready }) => {
-      if (models.length + unready.length === 0) return sheet.empty('No model yet. Deploy one:', DEPLOY_HINT);
-      sheet.add(el('div', { class: 'models' }, ...models.map(modelCard), ...unready.map(unreadyCard)));
+    draw: (sheet, { verdicts, models }) => {
+      if (models.length === 0) return sheet.empty('No model yet. Deploy one:', DEPLOY_HINT);
+      const cards = models.map((model) => ('unready' in model ? unreadyCard(model.unready) : modelCard(model)));
+      sheet.add(verdictSummary(verdicts), el('div', { class: 'models' }, ...cards));
     },
   });
 
-function healthOf(name: string, health: readonly Row[], trend: readonly Row[]): ModelHealth {
-  const mine = health.filter((row) => row['model_name'] === name);
-  const shown = mine.find((row) => row['is_champion'] === true) ?? mine[0] ?? {};
-  return {
-    health: shown,
-    versions: mine.length,
-    trend: trend
-      .filter((row) => row['model_name'] === name && number(row, 'model_version') === number(shown, 'model_version'))
-      .toReversed(),
-  };
+/** Of versions in descending order. */
+function newestOf(verdict: Row, versions: readonly Row[]): Row {
+  return versions.find((row) => row['model_name'] === verdict['model_name']) ?? verdict;
 }
 
-/** Of versions in descending order, the first of each model. */
-function newest(versions: readonly Row[]): Row[] {
-  return versions.filter((row, at) => text(row, 'model_name') !== text(versions[at - 1], 'model_name'));
+function judgedModel(verdict: Row, health: readonly Row[], trend: readonly Row[]): JudgedModel {
+  const mine = health.filter((row) => row['model_name'] === verdict['model_name']);
+  const isJudged = (row: Row): boolean => number(row, 'model_version') === number(verdict, 'model_version');
+  return {
+    verdict,
+    health: mine.find(isJudged) ?? {},
+    versions: mine.length,
+    trend: trend.filter((row) => row['model_name'] === verdict['model_name'] && isJudged(row)).toReversed(),
+  };
 }
 
 function unreadyCard(row: Row): HTMLElement {

@@ -9,7 +9,7 @@ import type { View } from './view.ts';
 /** All models, what runs, what is scheduled, and when accuracy was brought up to date. */
 export function overview(): View {
   const runs = runsPanel();
-  const panels = [alertsPanel(), modelsPanel(), runs, schedulesPanel(), refreshesPanel()];
+  const panels = [modelsPanel(), alertsPanel(), runs, schedulesPanel(), refreshesPanel()];
   return {
     title: 'Models',
     element: el(

@@ -43,17 +43,27 @@ export function panel<Context, Data>({
   );
   const element = el(
     'section',
-    { id, class: bare === true ? 'bare' : 'card', 'aria-labelledby': `${id}-title` },
+    { id, class: bare === true ? 'bare' : 'card', 'aria-labelledby': `${id}-title`, hidden: true },
     head,
     sheet.element,
   );
+  let asked: string | undefined;
   let shown = '';
   let turn = 0;
   const refresh = async (context: Context): Promise<void> => {
     turn += 1;
     const mine = turn;
+    const asks = JSON.stringify(depends(context)) ?? '';
+    if (asked === undefined) {
+      element.hidden = false;
+      sheet.say('Loading …');
+    }
+    // What is asked again from time to time is not worth a word.
+    if (asks !== asked) element.setAttribute('aria-busy', 'true');
+    asked = asks;
     const answer = await loaded(() => load(context));
     if (mine !== turn) return;
+    element.removeAttribute('aria-busy');
     element.hidden = answer instanceof Refusal ? false : answer === undefined;
     const fingerprint = JSON.stringify([
       answer instanceof Refusal ? answer.message : answer,

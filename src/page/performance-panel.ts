@@ -3,7 +3,7 @@ import { ask, number, text, type Row } from './api.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
 import type { Marker } from './markers.ts';
-import { ENOUGH, metricOf, write, type Metric } from './metrics.ts';
+import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { Sheet } from './sheet.ts';
@@ -41,6 +41,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       const byMonth = address.grain === 'month';
       const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
       const bounds = alertBounds(rules, context, metric.column, dates);
+      sheet.say(`${metric.title}: ${readingOf(metric)}.`);
       sheet.add(
         versionLegend(context, {
           unripe: true,
@@ -58,6 +59,7 @@ export const performancePanel = (): Panel<ModelContext> =>
             .filter((row) => row['model_version'] === context.focus)
             .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 })),
           markers: markersOf(events, model),
+          axis: metric.title,
           format: (value) => write(metric, value),
           byMonth,
         }),
@@ -144,10 +146,16 @@ function tableOf(rows: readonly Row[], estimates: readonly Row[], metric: Metric
       write(metric, metric.low === undefined ? null : number(row, metric.low)),
       write(metric, metric.high === undefined ? null : number(row, metric.high)),
       write(metric, estimated.get(windowOf(row)) ?? null),
-      row['is_mature'] === true ? 'yes' : 'not yet',
+      maturityOf(row),
       text(row, 'undefined_reason').replaceAll('_', ' '),
     ]),
   };
+}
+
+/** Where later predictions stand in the place of all that have no label, none is missing. */
+function maturityOf(row: Row): string {
+  if (row['is_mature'] === true) return 'yes';
+  return number(row, 'label_coverage') === null ? 'superseded' : 'not yet';
 }
 
 function windowOf(row: Row): string {

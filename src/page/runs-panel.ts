@@ -4,6 +4,7 @@ import { el } from './dom.ts';
 import { ago, count, span } from './format.ts';
 import { RUN_HINT, scoreHint } from './hints.ts';
 import { panel, type Panel } from './panel.ts';
+import { scrollBox } from './scroll-box.ts';
 
 const TONES: Readonly<Record<string, string>> = {
   done: 'good',
@@ -38,7 +39,7 @@ export const runsPanel = (model?: string): Panel<undefined> =>
         ),
         el('tbody', {}, ...rows.map(lineOf)),
       );
-      sheet.add(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Runs' }, table));
+      sheet.add(scrollBox('Runs', table));
     },
   });
 
@@ -71,6 +72,8 @@ function lineOf(row: Row): HTMLElement {
 function stateOf(row: Row): HTMLElement {
   const state = text(row, 'state');
   const [done, total] = [number(row, 'rows_done'), number(row, 'rows_total')];
+  const failed = number(row, 'rows_failed') ?? 0;
+  if (state === 'done' && failed > 0) return el('span', { class: 'chip warn' }, `done, ${count(failed)} failed`);
   const chip = el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
   if (state === 'failed') return el('div', {}, chip, ` ${text(row, 'error')} ${text(row, 'remedy')}`);
   if (state !== 'running' || done === null || total === null || total === 0) return chip;

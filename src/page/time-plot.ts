@@ -29,6 +29,10 @@ export type TimePlot = {
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
   readonly byMonth: boolean;
+  /** What the axis of values is of. */
+  readonly axis?: string;
+  /** Names the lines below the plot. */
+  readonly legend?: true;
   readonly markers?: readonly Marker[];
   /** How many rows stand behind each window, drawn beneath. */
   readonly bars?: readonly { readonly date: string; readonly n: number }[];
@@ -111,12 +115,14 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
   const { stepSize, ...range } = rangeOf(plot.series);
   const callback = (value: number | string): string => tickOf(plot.format(Number(value)));
   const ticks = { maxTicksLimit: 8, callback, ...(stepSize === undefined ? {} : { stepSize }) };
-  const y = { stack: 'y', stackWeight: 4, ...range, ticks };
+  const title = plot.axis === undefined ? {} : { title: { display: true, text: plot.axis } };
+  const y = { stack: 'y', stackWeight: 4, ...range, ticks, ...title };
   const n = { n: { ...beneath, border: { display: false }, ticks: { display: false } } };
   return {
     interaction: { mode: 'index', intersect: false, axis: 'x' },
     scales: { x: timeAxis(times), ...(plot.bars === undefined ? {} : n), y },
     plugins: {
+      ...(plot.legend === true ? { legend: { display: true, position: 'bottom' as const } } : {}),
       tooltip: {
         filter: ({ dataset }) => (dataset as Line).borderWidth !== 0,
         callbacks: { title: ([item]) => titleOf(item, plot.byMonth), label: (item) => lineOf(item, plot) },

@@ -123,6 +123,12 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     text: `select h.* from pgscore_bi.current_model_health h order by h.model_name, h.model_version desc limit 500`,
     parameters: [],
   },
+  verdicts: {
+    text: `select v.* from pgscore_bi.model_verdict v
+            order by array_position('{act,watch,unknown,healthy}', v.verdict), v.model_name limit 500`,
+    parameters: [],
+    optional: true,
+  },
   versions: {
     text: `select model as model_name, version::bigint as model_version, state, task, reason, remedy, deployed_by, deployed_at, array_to_string(aliases, ', ') as aliases
              from pgscore.models order by model, version desc limit 1000`,
@@ -139,9 +145,8 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   ...performances(),
   ...segments(),
   coverage: {
-    text: `select model_version, window_date, n_predictions, n_labeled, label_coverage, is_mature, median_label_delay_days, expected_mature_on,
-                 n_labeled_1_day, n_labeled_7_days, n_labeled_30_days, n_labeled_90_days
-             from pgscore_bi.label_coverage_daily where model_name = $1 and model_version = $2 order by window_date desc limit ${MOST_WINDOWS}`,
+    text: `select c.* from pgscore_bi.label_coverage_daily c
+            where c.model_name = $1 and c.model_version = $2 order by c.window_date desc limit ${MOST_WINDOWS}`,
     parameters: [MODEL, VERSION],
   },
   'label-age': {

@@ -13,6 +13,7 @@ test('an address is read as it was written', () => {
     previous: true,
     feature: '<b> & c',
     day: '2026-02-03',
+    part: 'why' as const,
   };
   expect(readAddress(writeAddress(address))).toEqual(address);
   expect(readAddress(writeAddress(OVERVIEW))).toEqual(OVERVIEW);

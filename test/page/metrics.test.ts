@@ -15,7 +15,7 @@ test('every metric is a column of the views of its task', () => {
 
 test('a metric that a task does not have is its first', () => {
   expect(metricOf('regression', 'roc_auc').column).toBe('mae');
-  expect(metricOf('binary', undefined).column).toBe('roc_auc');
+  expect(metricOf('binary', undefined).column).toBe('accuracy');
 });
 
 test('shares are written as such', () => {

@@ -30,6 +30,11 @@ export const STORY: readonly Step[] = [
     sql: `select model, version, aliases, state, task, outputs, execution from pgscore.models`,
   },
   {
+    who: 'dana',
+    say: 'Every model is watched. Days are to be those of New York, where the flights leave.',
+    sql: `select pgscore.monitor('arrival_delay', time_zone => 'America/New_York')`,
+  },
+  {
     who: 'ana',
     say: 'From now on the model is a function. This one is compiled: PostgreSQL computes it inside the query, service or not.',
     sql: `select f.flight_id, f.carrier, f.origin, f.dest, score('arrival_delay', f) from flight_features f where f.flight_date = '2013-07-04' order by f.flight_id limit 3`,
@@ -65,11 +70,6 @@ export const STORY: readonly Step[] = [
     who: 'ana',
     say: '',
     sql: `select f.flight_id, f.carrier, f.dest, pgscore_models.arrival_delay_v1(f) as risk from flight_features f order by pgscore_models.arrival_delay_v1(f) desc limit 3`,
-  },
-  {
-    who: 'dana',
-    say: 'Every model is watched. Days are to be those of New York, where the flights leave.',
-    sql: `select pgscore.monitor('arrival_delay', time_zone => 'America/New_York')`,
   },
   {
     who: 'ana',

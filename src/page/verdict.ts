@@ -1,0 +1,43 @@
+import { text, type Row } from './api.ts';
+import { el } from './dom.ts';
+import { day } from './format.ts';
+
+const TONES: Readonly<Record<string, string>> = { act: 'bad', watch: 'warn', unknown: 'plain', healthy: 'good' };
+
+const SUMMARY = [
+  ['act', 'to act on'],
+  ['watch', 'to watch'],
+  ['unknown', 'unknown'],
+  ['healthy', 'healthy'],
+] as const;
+
+export function verdictChip(verdict: string): HTMLElement {
+  return el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict);
+}
+
+/** How many models have each verdict. */
+export function verdictSummary(verdicts: readonly Row[]): HTMLElement {
+  const counts = SUMMARY.map(([verdict, words]) => {
+    const n = verdicts.filter((row) => row['verdict'] === verdict).length;
+    return n > 0 && el('span', { class: `chip ${TONES[verdict] ?? ''}` }, `${n} ${words}`);
+  });
+  return el('p', { class: 'chips summary' }, ...counts);
+}
+
+/** What a verdict's sentence leaves open: the other causes, and the feature that moved. */
+export function furtherCauses(row: Row): [name: string, value: string][] {
+  const others = text(row, 'causes')
+    .split(', ')
+    .filter((cause) => cause !== '' && cause !== row['cause']);
+  const feature = text(row, 'feature_name');
+  const segment = text(row, 'segment_value');
+  return [
+    ...(others.length > 0 ? [['Also', others.join(', ').replaceAll('_', ' ')] as [string, string]] : []),
+    ...(text(row, 'segment_key') === ''
+      ? []
+      : [['Lost most', `${text(row, 'segment_key')} ${segment}`] as [string, string]]),
+    ...(feature === ''
+      ? []
+      : [['Drifted most', `${feature}, since ${day(text(row, 'feature_since'))}`] as [string, string]]),
+  ];
+}

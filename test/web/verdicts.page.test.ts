@@ -1,0 +1,125 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+
+import { chromiumHere, openPage, type TestPage } from '../support/browser.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { addWatchedModels } from './watched-models.ts';
+
+const database = await cloneDatabase();
+const superuser = await database.client();
+await addWatchedModels(superuser);
+// Half of the rows of the newest run of one model failed, and 5 of another.
+await superuser.query(
+  `update pgscore_data.run r set rows_done = 700, rows_failed = case m.name when 'animal' then 350 else 5 end, finished_at = '2026-04-01 10:00+00'
+     from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = r.version_id and m.name in ('animal', 'churn')`,
+);
+const service = await startTestService(database);
+
+type Verdict = Record<'model_name' | 'verdict' | 'sentence' | 'value', string>;
+
+async function verdicts(): Promise<Verdict[]> {
+  const read = `select model_name, verdict, sentence, case task when 'regression' then to_char(value, 'FM990.00') else to_char(100 * value, 'FM990.0" %"') end as value
+    from pgscore_bi.model_verdict order by array_position('{act,watch,unknown,healthy}', verdict), model_name`;
+  return (await superuser.query<Verdict>(read)).rows;
+}
+
+(chromiumHere === undefined ? describe.skip : describe)('which model needs somebody, and why', () => {
+  let opened: TestPage;
+  let page: Page;
+
+  beforeAll(async () => {
+    opened = await openPage(service.url);
+    ({ page } = opened);
+  });
+
+  afterEach(() => {
+    expect(opened.complaints.splice(0)).toEqual([]);
+  });
+
+  async function show(hash: string): Promise<void> {
+    await page.goto('about:blank');
+    await page.goto(`${service.url}/${hash}`);
+  }
+
+  test('is told on the first screen, those that need it most first, each with its sentence', async () => {
+    await show('#/');
+    await page.locator('.model').first().waitFor();
+    const told = await verdicts();
+    expect(new Set(told.map(({ verdict }) => verdict)).size).toBeGreaterThan(1);
+    expect(told[0]).toMatchObject({ model_name: 'animal', verdict: 'act' });
+    expect(await page.locator('.model h2').allTextContents()).toEqual(told.map((row) => row.model_name));
+    expect(await page.locator('.model-head .chip').allTextContents()).toEqual(told.map((row) => row.verdict));
+    expect(await page.locator('.model > p').allTextContents()).toEqual(told.map((row) => row.sentence));
+    const toAct = told.filter(({ verdict }) => verdict === 'act').length;
+    expect(await page.locator('.summary').textContent()).toContain(`${toAct} to act on`);
+    const box = await page.locator('.model').first().boundingBox();
+    expect((box?.y ?? 900) + (box?.height ?? 0)).toBeLessThan(900);
+  });
+
+  test.each(['churn', 'price'])('the metric of the card of %s is the one that its page opens with', async (model) => {
+    await show('#/');
+    const card = page.locator('.model', { has: page.getByRole('link', { name: model }) });
+    const titled = await card.locator('.model-value').textContent();
+    const own = (await verdicts()).find(({ model_name: name }) => name === model);
+    const title = model === 'price' ? 'Mean absolute error' : 'Accuracy';
+    expect(titled).toMatch(new RegExp(`^${own?.value}${title}, (higher|lower) is better`));
+    await card.getByRole('link').click();
+    await page.locator('#verdict', { hasText: own?.sentence ?? '' }).waitFor();
+    expect(await page.locator('#choose-metric option:checked').textContent()).toBe(title);
+    await page.locator('#performance', { hasText: `${title}: ${model === 'price' ? 'lower' : 'higher'}` }).waitFor();
+  });
+
+  test('a run with failed rows is not as one without', async () => {
+    await show('#/model/animal');
+    await page.locator('#runs .chip.warn', { hasText: 'done, 350 failed' }).waitFor();
+    await show('#/model/price');
+    await page.locator('#runs .chip.good', { hasText: 'done' }).first().waitFor();
+  });
+
+  test('links lead to the groups of a model, and the address keeps which', async () => {
+    await show('#/model/churn');
+    await page.locator('#runs tbody tr').first().waitFor();
+    const titles = page.locator('.group-title');
+    expect(await titles.allTextContents()).toEqual(['Now', 'Why', 'Versions', 'Operations']);
+    await page.getByRole('link', { name: 'Operations' }).click();
+    await page.waitForURL(/part=operations/);
+    const isSeen = async (): Promise<boolean> => {
+      const box = await titles.last().boundingBox();
+      return box !== null && box.y >= 0 && box.y < 900;
+    };
+    await waitFor(isSeen, { message: 'the group to be in sight' });
+    await show('#/model/churn?part=operations');
+    await waitFor(isSeen, { message: 'the group to be in sight' });
+  });
+
+  test('says that it loads until an answer comes', async () => {
+    const { page: slow } = await openPage(service.url);
+    let answer = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (answer = resolve));
+    await slow.route('**/page/api/verdicts', async (route) => {
+      await asked;
+      await route.continue();
+    });
+    await slow.goto(`${service.url}/#/`);
+    await slow.locator('#models[aria-busy=true]', { hasText: 'Loading …' }).waitFor();
+    answer();
+    await slow.locator('.model').first().waitFor();
+    expect(await slow.locator('#models[aria-busy=true], #models :text("Loading")').count()).toBe(0);
+    await slow.close();
+  });
+
+  test('on a phone, a table that is cut off says so, until its end is in sight', async () => {
+    const { page: phone } = await openPage(service.url, { width: 390 });
+    await phone.goto(`${service.url}/#/`);
+    const frame = phone.locator('#runs .scroll-frame');
+    await phone.locator('#runs .sideways').waitFor();
+    expect(await frame.getAttribute('data-more')).toBe('right');
+    await phone.locator('#runs .scroll').evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
+    await phone.locator('#runs .scroll-frame[data-more=left]').waitFor();
+    await phone.setViewportSize({ width: 1280, height: 900 });
+    await phone.locator('#runs .sideways').waitFor({ state: 'hidden' });
+    await phone.close();
+  });
+});
