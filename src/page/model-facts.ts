@@ -9,7 +9,7 @@ export function modelFacts({ model, task, champion, focus, health }: ModelContex
   const waiting = number(health, 'n_waiting') ?? 0;
   const facts = [
     champion === undefined ? 'no champion' : `champion is version ${champion}`,
-    `version ${focus}: ${compact(number(health, 'n_predictions'))} predictions, truth known of ${percent(number(health, 'label_coverage'))}`,
+    `version ${focus}: ${compact(number(health, 'n_predictions'))} predictions, ${knownOf(number(health, 'label_coverage'))}`,
     `last scored ${ago(text(health, 'last_scored_at') || null)}`,
     source === '' ? 'no source of labels' : `labels from ${source}`,
     ...(waiting > 0 ? [`${compact(waiting)} labels waiting`] : []),
@@ -19,4 +19,9 @@ export function modelFacts({ model, task, champion, focus, health }: ModelContex
     el('h1', {}, model, ' ', el('span', { class: 'chip plain' }, task)),
     el('p', { class: 'quiet' }, facts.join(' · ')),
   ];
+}
+
+/** NULL where later predictions stand in the place of all that have no label. */
+function knownOf(coverage: number | null): string {
+  return coverage === null ? 'none to judge' : `truth known of ${percent(coverage)}`;
 }

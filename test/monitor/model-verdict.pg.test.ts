@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { stageFeatures, unitBins } from './golden/staged-features.ts';
 import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from './monitored-model.ts';
 import { wilson } from './wilson.ts';
 
@@ -159,46 +158,6 @@ test('failed rows and failed runs weigh more than a month to be watched, and bot
   expect(failedRun.sentence).toMatch(/^Run \d+ failed on 1 Jun 2024: source_missing\.$/);
 });
 
-const BASELINE = [0, 0, 100, 100, 100, 100, 0];
-const MOVED = [0, 0, 10, 20, 70, 300, 0];
-
-test('a feature that drifted by month is told with since when; a day is not enough where days are judged', async () => {
-  const feature = { kind: 'number', ...unitBins(4), baseline: BASELINE } as const;
-  const by = (windows: Record<string, readonly number[]>) => ({ ...feature, name: 'age', windows });
-  const byDays = (months: readonly (readonly number[])[]) =>
-    Object.fromEntries(
-      months.flatMap((counts, month) =>
-        [5, 6, 7, 8, 9].map((day) => [
-          `2024-0${month + 1}-0${day} 00:00+00`,
-          counts.map((count) => Math.floor(count / 5)),
-        ]),
-      ),
-    );
-  await stageFeatures(superuser, 'by_month', [
-    by(byDays([BASELINE, MOVED, MOVED])),
-    { ...feature, name: 'steady', windows: byDays([BASELINE, BASELINE, BASELINE]) },
-  ]);
-  const days = ['2024-03-01 00:00+00', '2024-03-02 00:00+00', '2024-03-03 00:00+00'];
-  const spread = (counts: readonly (readonly number[])[]) =>
-    by(Object.fromEntries(days.map((day, n) => [day, counts[n] ?? []])));
-  await stageFeatures(superuser, 'one_day', [spread([BASELINE, BASELINE, MOVED])]);
-  await stageFeatures(superuser, 'two_days', [spread([BASELINE, MOVED, MOVED])]);
-  await superuser.query('select pgscore.refresh()');
-  const month = await verdictOf('by_month');
-  expect(month).toMatchObject({
-    verdict: 'watch',
-    cause: 'drift',
-    since: '2024-02-01',
-    feature_name: 'age',
-    feature_since: '2024-02-01',
-  });
-  expect(month.sentence).toMatch(
-    /^Feature age has drifted since Feb 2024: its population stability index is \d\.\d\d in Mar 2024\. 1 of 2 features have drifted\.$/,
-  );
-  expect(await verdictOf('one_day')).toMatchObject({ verdict: 'unknown', feature_name: null });
-  expect(await verdictOf('two_days')).toMatchObject({ verdict: 'watch', cause: 'drift', since: '2024-03-02' });
-});
-
 test('labels that are due and not there are told, with the share that is', async () => {
   await modelWith('late', [...AS_BEFORE, { right: 160, labelled: 200 }]);
   expect(await verdictOf('late')).toMatchObject({
@@ -209,6 +168,22 @@ test('labels that are due and not there are told, with the share that is', async
     sentence:
       'Labels are late: the truth is known of 87.5 % of the predictions for 10 Feb 2024 to 10 May 2024. They are due, and 95 % is asked for.',
   });
+});
+
+test('days whose predictions later ones superseded are not late', async () => {
+  const model = await addMonitoredModel(superuser, 'superseded', 'binary');
+  const ids = Array.from({ length: 40 }, (_, n) => n + 1);
+  for (const at of ['2024-01-10T10:00:00Z', '2024-02-10T10:00:00Z'])
+    await addRun(
+      superuser,
+      model,
+      ids.map((id) => ({ id, at, score: 0.9, label: 'yes' })),
+    );
+  await superuser.query(
+    `select pgscore.record_label('superseded', id::text, 'yes', '2024-02-11 00:00+00') from generate_series(1, 40) id`,
+  );
+  await superuser.query('select pgscore.refresh()');
+  expect(await verdictOf('superseded')).toMatchObject({ verdict: 'healthy', label_coverage: 1, value: 1 });
 });
 
 test('a version that is surely better than the champion is told', async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 
-import { chromiumHere, openPage, type TestPage } from '../support/browser.ts';
+import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
+import { chromiumHere, numbersIn, openPage, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -15,6 +16,17 @@ await superuser.query(
   `update pgscore_data.run r set rows_done = 700, rows_failed = case m.name when 'animal' then 350 else 5 end, finished_at = '2026-04-01 10:00+00'
      from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = r.version_id and m.name in ('animal', 'churn')`,
 );
+const nightly = await addMonitoredModel(superuser, 'nightly', 'binary');
+for (const night of ['2026-01-10', '2026-01-11'])
+  await addRun(
+    superuser,
+    nightly,
+    Array.from({ length: 40 }, (_, n) => ({ id: n + 1, at: `${night}T02:00:00Z`, score: 0.9, label: 'yes' })),
+  );
+await superuser.query(
+  `select pgscore.record_label('nightly', id::text, 'yes', '2026-01-12 00:00+00') from generate_series(1, 40) id`,
+);
+await superuser.query('select pgscore.refresh()');
 const service = await startTestService(database);
 
 type Verdict = Record<'model_name' | 'verdict' | 'sentence' | 'value', string>;
@@ -92,6 +104,17 @@ async function verdicts(): Promise<Verdict[]> {
     await waitFor(isSeen, { message: 'the group to be in sight' });
     await show('#/model/churn?part=operations');
     await waitFor(isSeen, { message: 'the group to be in sight' });
+  });
+
+  test('a day whose predictions were superseded waits for no labels', async () => {
+    await show('#/model/nightly');
+    await page.locator('#coverage', { hasText: 'Mature up to 11 Jan 2026.' }).waitFor();
+    const days = (await numbersIn(page, 'coverage')).map((cells) => [cells[0], cells[3]]);
+    expect(days).toEqual([
+      ['10 Jan 2026', 'superseded'],
+      ['11 Jan 2026', '100.0 %'],
+    ]);
+    expect(await page.locator('#coverage .body').textContent()).not.toContain('should be by');
   });
 
   test('says that it loads until an answer comes', async () => {
