@@ -29,6 +29,8 @@ const IGNORED = [
   'test/story-psql\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(auc-golden|cells|class-estimates|counted-calls|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
+  // The same statements as ordinary-use, which each server is asked.
+  'test/monitor/counting/(histories|year)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',
   'test/schedule/cron-agreement\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.

@@ -11,6 +11,8 @@ export type Prediction = {
   readonly score: number;
   /** The class that it names; null for a regression. */
   readonly label: string | null;
+  /** Number of its run, if it is of one. */
+  readonly run?: string;
   /** Value of each segment column of its run. */
   readonly segments?: Readonly<Record<string, string | null>>;
 };

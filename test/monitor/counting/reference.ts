@@ -1,4 +1,4 @@
-import { type Cluster, effectiveOf, kish } from './effective.ts';
+import { type Cluster, effectiveFrom, kishOf, sumsOf } from './effective.ts';
 import { type Judged, judgeAll } from './judge.ts';
 import { type Grain, windowOf } from './local-windows.ts';
 import { groupedBy, type RawRecord, type Settings } from './record.ts';
@@ -88,14 +88,15 @@ function truthsOf(labeled: readonly Extract<Judged, { state: 'labeled' }>[]) {
     pairs: pairs.length,
     hits: pairs.filter(({ prediction, truth }) => prediction.label === truth).length,
   }));
+  const sums = sumsOf(clusters);
   return {
     outcomes,
-    hits: clusters.reduce((total, { hits }) => total + hits, 0),
+    hits: sums.hits,
     sumError: errors.reduce((total, error) => total + error, 0),
     sumAbsError: errors.reduce((total, error) => total + Math.abs(error), 0),
     sumSquaredError: errors.reduce((total, error) => total + error ** 2, 0),
-    nEntities: clusters.length,
-    kish: kish(clusters),
-    nEffective: effectiveOf(clusters),
+    nEntities: sums.nEntities,
+    kish: kishOf(sums),
+    nEffective: effectiveFrom(sums),
   };
 }

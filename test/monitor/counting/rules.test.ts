@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
+import { FastRecord } from './fast-record.ts';
 import { DAY_MS, DEFAULTS, type Pairing, type Prediction, type Settings, type Telling } from './record.ts';
 import { type Counted, count } from './reference.ts';
 
@@ -83,5 +84,19 @@ test('weeks and months are counted as their days are', () => {
       expect(total('week')).toEqual(total('day'));
       expect(total('month')).toEqual(total('day'));
     }),
+  );
+});
+
+test('the record that counts fast counts what the reference counts', () => {
+  fc.assert(
+    fc.property(fc.record({ predictions, tellings }), settings, moment, (record: Given, given, now) => {
+      const byDefault: Settings = { ...given, pairing: 'latest_before_label', timeZone: 'Europe/Berlin' };
+      const fast = new FastRecord();
+      for (const prediction of record.predictions) fast.add(prediction);
+      for (const telling of record.tellings) fast.tell(telling);
+      for (const grain of ['day', 'week', 'month'] as const)
+        expect(fast.count(byDefault, grain, now)).toEqual(count(record, byDefault, grain, now));
+    }),
+    { numRuns: 300 },
   );
 });

@@ -1,0 +1,161 @@
+import { expect, test } from '@jest/globals';
+
+import { dropGenerations, retireGenerations } from '../../../src/runs/sweep-generations.ts';
+import { cloneDatabase } from '../../support/database.ts';
+import { addMonitoredModel, addVersion } from '../monitored-model.ts';
+import { ModelHistory } from './model-history.ts';
+import { DAY_MS } from './record.ts';
+import { SlowRecord } from './slow-record.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice, ada] = await Promise.all([
+  database.client(),
+  database.client('alice'),
+  database.client('ada'),
+]);
+
+const HOUR_MS = DAY_MS / 24;
+/** Midnight of today; a day that is so many days before it. */
+const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+const dayBefore = (days: number): string => new Date(TODAY - days * DAY_MS).toISOString().slice(0, 10);
+
+type History = ModelHistory<SlowRecord>;
+
+async function newHistory(name: string): Promise<History> {
+  const model = await addMonitoredModel(superuser, name, 'binary');
+  const versions = [model, await addVersion(superuser, model, 2)];
+  const watched = { ...model, name, task: 'binary' as const, target: `${name}_scores` };
+  return ModelHistory.of({ superuser, alice, ada }, { model: watched, versions }, new SlowRecord());
+}
+
+/** A run of everybody that says yes of seven in eight. */
+async function score(
+  history: History,
+  entities: number,
+  snapshotAt: number,
+  times?: number[],
+  version = 1,
+): Promise<void> {
+  const ids = Array.from({ length: entities }, (_, index) => index + 1);
+  const given = ids.map((id) => (id % 8 === 0 ? 0.25 : 0.75));
+  await history.run(version, {
+    snapshotAt,
+    ids,
+    given,
+    isLarge: true,
+    publish: version === 1,
+    ...(times ? { times } : {}),
+  });
+}
+
+/** Yes is true of some of them. */
+async function tell(history: History, ids: readonly number[], knownAt: number): Promise<void> {
+  await history.tell(ids.map((id) => ({ id, knownAt, truth: 'yes' })));
+}
+
+async function refreshAndSweep(): Promise<void> {
+  await superuser.query('select pgscore.refresh()');
+  await retireGenerations(superuser);
+  await dropGenerations(superuser);
+}
+
+type Day = {
+  day: string;
+  labeled: number;
+  coverage: number | null;
+  mature: boolean;
+  accuracy: number | null;
+};
+
+async function daysOf(model: string): Promise<Day[]> {
+  const { rows } = await superuser.query<Day>(
+    `select window_date::text as day, n_labeled::int as labeled, label_coverage as coverage, is_mature as mature, accuracy
+       from pgscore_bi.binary_performance_daily where model_name = $1 order by window_date, model_version`,
+    [model],
+  );
+  return rows;
+}
+
+async function labeledOf(model: string): Promise<[day: string, labeled: number][]> {
+  const days = await daysOf(model);
+  return days.filter(({ labeled }) => labeled > 0).map(({ day, labeled }) => [day, labeled]);
+}
+
+const everybody = (entities: number): number[] => Array.from({ length: entities }, (_, index) => index + 1);
+
+test('a nightly run of rows whose time and truth are known does not switch accuracy off', async () => {
+  const history = await newHistory('rescored');
+  const times = everybody(40).map((id) => TODAY - (20 - (id % 5)) * DAY_MS);
+  await score(history, 40, TODAY - 20 * DAY_MS, times);
+  await tell(history, everybody(40), TODAY - 10 * DAY_MS);
+  await refreshAndSweep();
+  const before = await daysOf('rescored');
+  expect(before.map(({ coverage, mature }) => [coverage, mature])).toEqual(Array.from({ length: 5 }, () => [1, true]));
+  for (const night of [3, 2, 1]) {
+    await score(history, 40, TODAY - night * DAY_MS, times);
+    await refreshAndSweep();
+    expect(await daysOf('rescored')).toEqual(before);
+  }
+});
+
+test('a nightly run of rows without a time of their own leaves the nights before mature', async () => {
+  const history = await newHistory('customers');
+  for (const night of [12, 11, 10]) await score(history, 40, TODAY - night * DAY_MS);
+  await tell(history, everybody(40), TODAY - 10 * DAY_MS + HOUR_MS);
+  for (const night of [9, 8, 7]) await score(history, 40, TODAY - night * DAY_MS);
+  await refreshAndSweep();
+  const days = await daysOf('customers');
+  expect(days.find(({ day }) => day === dayBefore(10))).toMatchObject({ labeled: 40, coverage: 1, mature: true });
+  expect(days.find(({ day }) => day === dayBefore(12))).toMatchObject({ labeled: 0, coverage: null, mature: false });
+});
+
+test('labels stay with the day that they judge when the runs of that day are swept, and later ones come', async () => {
+  const history = await newHistory('swept');
+  for (let night = 75; night >= 0; night -= 1) {
+    await score(history, 60, TODAY - night * DAY_MS);
+    if (night === 60) await tell(history, everybody(25), TODAY - 60 * DAY_MS + HOUR_MS);
+    await refreshAndSweep();
+  }
+  await tell(history, everybody(25), TODAY - 15 * DAY_MS + HOUR_MS);
+  await refreshAndSweep();
+  expect(await labeledOf('swept')).toEqual([
+    [dayBefore(60), 25],
+    [dayBefore(15), 25],
+  ]);
+});
+
+test('after 96 hourly runs to count again moves no label to another day', async () => {
+  const history = await newHistory('hourly');
+  for (let hour = 0; hour < 96; hour += 1) {
+    const at = TODAY - 4 * DAY_MS + hour * HOUR_MS;
+    await score(history, 60, at);
+    await tell(
+      history,
+      everybody(60).filter((id) => id % 24 === hour % 24),
+      at + HOUR_MS / 2,
+    );
+    await refreshAndSweep();
+  }
+  const before = await labeledOf('hourly');
+  expect(before.map(([, labeled]) => labeled)).toEqual([60, 60, 60, 60]);
+  await history.rebuild();
+  await refreshAndSweep();
+  expect(await labeledOf('hourly')).toEqual(before);
+  await history.set({ pairing: 'first' });
+  await history.set({ pairing: 'latest_before_label' });
+  await refreshAndSweep();
+  expect(await labeledOf('hourly')).toEqual(before);
+});
+
+test('what was labelled stays labelled when the target is dropped and everything is counted again', async () => {
+  const history = await newHistory('dropped');
+  await score(history, 40, TODAY - 3 * DAY_MS);
+  await tell(history, everybody(40), TODAY - 2 * DAY_MS);
+  await refreshAndSweep();
+  const before = await daysOf('dropped');
+  expect(before.map(({ labeled }) => labeled)).toEqual([40]);
+  await history.dropTarget();
+  await history.rebuild();
+  await refreshAndSweep();
+  expect(await daysOf('dropped')).toEqual(before);
+});

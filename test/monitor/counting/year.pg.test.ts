@@ -1,0 +1,90 @@
+import { expect, test } from '@jest/globals';
+
+import { dropGenerations, retireGenerations } from '../../../src/runs/sweep-generations.ts';
+import { cloneDatabase } from '../../support/database.ts';
+import { addMonitoredModel, addVersion } from '../monitored-model.ts';
+import { FastRecord } from './fast-record.ts';
+import { ModelHistory } from './model-history.ts';
+import { Nights } from './nights.ts';
+import { DAY_MS } from './record.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice, ada] = await Promise.all([
+  database.client(),
+  database.client('alice'),
+  database.client('ada'),
+]);
+
+/** By hand PGSCORE_YEAR_ENTITIES=12000 PGSCORE_YEAR_NIGHTS=400; CI has two cores and two minutes. Past 1,000 a run is kept as a large one. */
+const ENTITIES = Number(process.env.PGSCORE_YEAR_ENTITIES ?? 1200);
+const NIGHTS = Number(process.env.PGSCORE_YEAR_NIGHTS ?? 120);
+const MONTH = 30;
+
+const model = await addMonitoredModel(superuser, 'churn', 'binary');
+const versions = [model, await addVersion(superuser, model, 2)];
+const watched = { ...model, name: 'churn', task: 'binary' as const, target: 'churn_scores' };
+const history = await ModelHistory.of({ superuser, alice, ada }, { model: watched, versions }, new FastRecord());
+const nights = new Nights(ENTITIES, NIGHTS, Date.now());
+
+/** Everything that happens in a night and the day after it. */
+async function pass(night: number): Promise<void> {
+  // Every ninth night the run before it ends after it.
+  if (night % 9 !== 8) await history.run(1, nights.full(night));
+  if (night % 9 === 0 && night > 0) await history.run(1, nights.full(night - 1));
+  if (night % 7 === 2) await history.run(2, nights.full(night, 2));
+  if (night % 5 === 1) await history.run(1, nights.small(night, 30));
+  if (night % 5 === 3) await history.run(1, nights.small(night, 1));
+  if (night % 10 === 5) await history.run(1, nights.timed(night));
+  if (night % 4 === 0) await history.calls(1 + (night % 8 === 0 ? 1 : 0), nights.calls(night, 20), 'singly');
+  if (night % 4 === 2) await history.calls(1, nights.calls(night, 40), 'in blocks');
+  await history.tell(nights.told(night));
+}
+
+async function sweep(): Promise<void> {
+  await retireGenerations(superuser);
+  await dropGenerations(superuser);
+}
+
+/** Refreshes come every night in some weeks; in others a week is there at once. */
+function isRefreshed(night: number): boolean {
+  return night % 50 < 10 || night % 7 === 6;
+}
+
+test('a year of nightly runs, small runs, calls and late labels is counted as the definition says, after every month', async () => {
+  await history.set({ labelDelay: 3 * DAY_MS, minLabelCoverage: 0.3 });
+  for (let night = 0; night < NIGHTS; night += 1) {
+    await pass(night);
+    if (isRefreshed(night)) {
+      await superuser.query('select pgscore.refresh()');
+      await sweep();
+    }
+    if (night % MONTH === MONTH - 1) await history.expectCounted();
+  }
+  await history.expectCounted();
+  await sweep();
+  const left = await superuser.query<{ n: number }>(
+    `select count(*)::int as n from pgscore_data.generation where target_id = $1 and state = 'published' and generation > 1`,
+    [model.targetId],
+  );
+  expect(left.rows[0]?.n).toBeLessThanOrEqual(41);
+}, 1_200_000);
+
+test('labels that come 400 days late judge their predictions, though their generations are long gone', async () => {
+  const late = nights.told(1).map((each) => ({ ...each, knownAt: each.knownAt + DAY_MS / 2, truth: 'yes' }));
+  await history.tell(late);
+  await history.expectCounted();
+});
+
+test('to count everything again changes nothing', async () => {
+  await history.rebuild();
+  await history.expectCounted();
+});
+
+test('to drop the target changes nothing, nor does to count again after it', async () => {
+  await history.dropTarget();
+  await history.expectCounted();
+  await history.rebuild();
+  await history.expectCounted();
+  await history.tell(nights.told(7).map((each) => ({ ...each, knownAt: each.knownAt + DAY_MS / 3, truth: 'no' })));
+  await history.expectCounted();
+});
