@@ -87,12 +87,15 @@ begin
   end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
+  insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities)
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities
+    from pgscore_data.execution e where e.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
   perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
 end
 $$;
-comment on function pgscore_data._drop_version(int, text) is 'Drops a version that no alias, schedule or open run uses: its bytes go, its row stays for the runs that it made.';
+comment on function pgscore_data._drop_version(int, text) is 'Drops a version that no alias, schedule or open run uses: its bytes go; its row stays for the runs that it made, and its accuracy.';
 
 create or replace function pgscore_data._rename_model(this_model int, old_name text, new_name text) returns void
 language plpgsql volatile

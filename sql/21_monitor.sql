@@ -14,6 +14,12 @@ comment on function pgscore_data._monitor_model() is 'Every model is watched, wi
 create or replace trigger monitor_model after insert on pgscore_data.model
 for each row execute function pgscore_data._monitor_model();
 
+create or replace view pgscore_data.scored_version as
+select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities from pgscore_data.execution e
+union all
+select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.probabilities from pgscore_data.dropped_version d;
+comment on view pgscore_data.scored_version is 'What accuracy is read by, of versions that are ready and of those that were dropped.';
+
 create or replace view pgscore_data.scored as
 select r.run_id, r.attempt, r.version_id, r.state, r.snapshot_at, r.finished_at, r.paired from pgscore_data.run r
 union all

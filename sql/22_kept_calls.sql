@@ -22,7 +22,7 @@ begin atomic
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
-   cross join lateral (select * from pgscore_data.execution y where y.version_id = b.version_id offset 0) e
+   cross join lateral (select * from pgscore_data.scored_version y where y.version_id = b.version_id offset 0) e
    cross join lateral (
      select b.version_id, y.key, y.asked_at, y.prediction_id, y.score,
             case when e.task <> 'regression' then (array_position(e.class_labels, y.label) - 1)::smallint end,

@@ -2,7 +2,7 @@
 
 create or replace view pgscore_data.judge as
 select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
-  from pgscore_data.execution e join pgscore_data.version v using (version_id);
+  from pgscore_data.scored_version e join pgscore_data.version v using (version_id);
 comment on view pgscore_data.judge is 'How each version takes a label: as which of its classes, or as a number.';
 
 create or replace function pgscore_data._tell_labels() returns void

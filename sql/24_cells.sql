@@ -15,7 +15,7 @@ begin atomic
       cross join lateral (select x.* from pgscore_data.scored x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
-      left join pgscore_data.execution e using (version_id)
+      left join pgscore_data.scored_version e using (version_id)
       left join pgscore_data.score_bin b on b.bin = c.bin
      group by 1, 2, 3
   ), due as (
@@ -69,7 +69,7 @@ begin
     select c.version_id, c.day, c.positive, array_agg(c.bin), array_agg(c.n), array_agg(c.sum_score)
       from (select x.version_id, x.day, x.positive, x.bin, sum(x.sign) as n, sum((x.sign * x.score)::numeric) as sum_score
               from (select d.version_id, d.day, d.actual_class + 1 = e.positive_class as positive, d.bin, d.sign, d.score
-                      from pgscore_data.refresh_delta d join pgscore_data.execution e using (version_id) where d.bin is not null
+                      from pgscore_data.refresh_delta d join pgscore_data.scored_version e using (version_id) where d.bin is not null
                      order by 1, 2, 3, 4) x
              group by x.version_id, x.day, x.positive, x.bin) c
      group by c.version_id, c.day, c.positive;

@@ -55,7 +55,10 @@ begin atomic
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value, ci_low, ci_high, error_bound, undefined_reason)
   select s.version_id, s.grain, s.window_start, x.metric, x.value, x.ci_low, x.ci_high, x.error_bound, x.reason
     from summed s join calibrated c using (version_id, grain, window_start)
-   cross join lateral pgscore_data._auc_interval(s.auc, s.pos, s.neg, s.beats_variance, s.loses_variance) i
+    left join pgscore_data.cell_repeat r
+      on r.version_id = s.version_id and r.segment_id = 0 and r.grain = s.grain and r.window_start = s.window_start
+   cross join lateral pgscore_data._auc_interval(s.auc, s.pos ^ 2 / nullif(s.pos + coalesce(r.pairs2, 0), 0),
+     s.neg ^ 2 / nullif(s.neg + coalesce(r.pairs2, 0), 0), s.beats_variance, s.loses_variance) i
    cross join lateral (values
      ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, i.low, i.high, s.auc_bound,
        case when s.pos * s.neg = 0 then 'one_class' end),

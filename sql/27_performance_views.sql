@@ -57,6 +57,8 @@ return $${
   "n_labeled": "Predictions that a label judges: the one that stands for its entity and time.",
   "n_awaiting": "Predictions that a label may still come for.",
   "n_superseded": "Predictions without a label whose place another one has: made anew for the same time, or before the entity's next prediction. n_predictions = n_labeled + n_awaiting + n_superseded.",
+  "n_effective": "How many labelled predictions of independent entities tell as much as these: n_labeled where each entity is judged once in the window. Intervals go by it.",
+  "is_dropped": "Whether the version was dropped.",
   "label_coverage": "n_labeled / (n_labeled + n_awaiting); NULL where both are 0.",
   "is_mature": "Whether there are labels and the labelled share has reached the minimum of the model's monitor. Before that, ratios are provisional and usually biased: labels that come early are seldom like the others.",
   "true_positives": "Positives that were called so.",
@@ -169,7 +171,7 @@ comment on function pgscore_data._is_mature(text, text) is 'The expression of is
 create or replace function pgscore_data._counted_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return ', w.n_awaiting, w.n_predictions - coalesce(c.n, 0)::bigint - w.n_awaiting as n_superseded';
+return $q$, w.n_awaiting, w.n_predictions - coalesce(c.n, 0)::bigint - w.n_awaiting as n_superseded, v.state = 'dropped' as is_dropped$q$;
 comment on function pgscore_data._counted_columns() is 'The last columns of every performance view.';
 
 create or replace function pgscore_data._window_columns() returns text
@@ -189,7 +191,7 @@ return format($q$
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
-  join pgscore_data.execution e on e.version_id = v.version_id and e.task = %2$L
+  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = %2$L
   join pgscore_data.slice s using (model_id)
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
@@ -197,6 +199,26 @@ return format($q$
               from pgscore_data.day_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (%3$s) c on true$q$, grain, task, cells);
 comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v. Ends are told from local midnight: where the clock skips it, the window itself begins at one.';
+
+create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text default 'null::float8') returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  cross join lateral (
+    select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs, coalesce(max(x.hits2), 0)::float8 as hits2
+      from pgscore_data.cell_repeat x
+     where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$L and x.window_start = %3$s) r2
+  cross join lateral (select r2.pairs2, %4$s as n_effective) i$q$, grain, segment, window_start, n_effective);
+comment on function pgscore_data._repeats_from(text, text, text, text) is
+  'Joins how many pairs of a window of version v are independent, as i: an entity may be judged more than once in it.';
+
+create or replace function pgscore_data._share(hits text, part text, side text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._wilson(hits, part,
+  format('case when i.pairs2 = 0 then %1$s else %2$s end', part, pgscore_data._n_effective_of(part, format('((%s) + i.pairs2)', part), 'null')), side);
+comment on function pgscore_data._share(text, text, text) is
+  'The expression of a bound of the interval of hits in a part of a window: no entity has more pairs in it than in all.';
 
 create or replace function pgscore_data._define_performance_views() returns void
 language plpgsql volatile
@@ -228,13 +250,13 @@ begin
           when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         %s as specificity_ci_low, %s as specificity_ci_high, %s as positive_rate_predicted_ci_low, %s as positive_rate_predicted_ci_high, %s as positive_rate_actual_ci_low, %s as positive_rate_actual_ci_high,
         ks.error_bound as ks_of_scores_error_bound$q$,
-        pgscore_data._wilson('c.tp + c.tn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', '+'),
-        pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp)', '+'),
-        pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fn)', '+'),
-        pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._wilson('c.tn', '(c.tn + c.fp)', '+'),
-        pgscore_data._wilson('c.tp + c.fp', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fp', 'c.n', '+'),
-        pgscore_data._wilson('c.tp + c.fn', 'c.n', '-'), pgscore_data._wilson('c.tp + c.fn', 'c.n', '+'))
-      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'binary', $q$
+        pgscore_data._wilson('c.tp + c.tn', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', 'i.n_effective', '+'),
+        pgscore_data._share('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._share('c.tp', '(c.tp + c.fp)', '+'),
+        pgscore_data._share('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._share('c.tp', '(c.tp + c.fn)', '+'),
+        pgscore_data._share('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._share('c.tn', '(c.tn + c.fp)', '+'),
+        pgscore_data._share('c.tp + c.fp', 'c.n', '-'), pgscore_data._share('c.tp + c.fp', 'c.n', '+'),
+        pgscore_data._share('c.tp + c.fn', 'c.n', '-'), pgscore_data._share('c.tp + c.fn', 'c.n', '+'))
+      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'binary', $q$
         select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
                coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as fn,
@@ -242,8 +264,10 @@ begin
                sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
           from pgscore_data.cell_outcome x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
+      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start',
+        pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'))
       || format($q$
-        cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '-'), pgscore_data._wilson('c.tp', '(c.tp + c.fp + c.fn)', '+'))
+        cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '-'), pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '+'))
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('auc', 'roc_auc'), ('ap', 'average_precision'), ('ks', 'ks_of_scores'), ('ece', 'ece')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'binary_performance_' || g.suffix,
@@ -262,15 +286,16 @@ begin
         case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2 or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
         (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile, case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
-        pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '-'), pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'c.n', '+'),
-        pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '-'), pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'c.n', '+'))
-      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'regression', $q$
+        pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '-'), pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '+'),
+        pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '-'), pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '+'))
+      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error, sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
                sum(x.sum_actual)::float8 as actual, ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread, ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread, sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
                (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond, sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
+      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and %1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '') from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
     execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
@@ -292,14 +317,16 @@ begin
         case when r.n = c.n then %s end as top_2_accuracy_ci_low, case when r.n = c.n then %s end as top_2_accuracy_ci_high,
         case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_low, case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_high,
         case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_low, case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_high$q$,
-        pgscore_data._wilson('k.hits', 'c.n', '-'), pgscore_data._wilson('k.hits', 'c.n', '+'),
-        pgscore_data._wilson('r.top2', 'r.n', '-'), pgscore_data._wilson('r.top2', 'r.n', '+'),
-        pgscore_data._wilson('r.top3', 'r.n', '-'), pgscore_data._wilson('r.top3', 'r.n', '+'),
-        pgscore_data._wilson('r.top5', 'r.n', '-'), pgscore_data._wilson('r.top5', 'r.n', '+'))
-      || pgscore_data._counted_columns() || pgscore_data._windows_from(g.grain, 'multiclass', $q$
-        select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss
+        pgscore_data._wilson('k.hits', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('k.hits', 'c.n', 'i.n_effective', '+'),
+        pgscore_data._share('r.top2', 'r.n', '-'), pgscore_data._share('r.top2', 'r.n', '+'),
+        pgscore_data._share('r.top3', 'r.n', '-'), pgscore_data._share('r.top3', 'r.n', '+'),
+        pgscore_data._share('r.top5', 'r.n', '-'), pgscore_data._share('r.top5', 'r.n', '+'))
+      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+        select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss, sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
           from pgscore_data.cell_outcome x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
+      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+        'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'))
       || format($q$
         left join lateral (
           select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision, avg(y.hits / nullif(y.support, 0)) as macro_recall,

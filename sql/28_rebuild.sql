@@ -91,7 +91,7 @@ begin
       from pairs e cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
-      from pairs e join pgscore_data.execution x on x.version_id = e.version_id where e.bin is not null group by 1, 2, 3, 4
+      from pairs e join pgscore_data.scored_version x on x.version_id = e.version_id where e.bin is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pairs e cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
     union all

@@ -106,7 +106,7 @@ begin
       from pgscore_data.visible_model m
       join pgscore_data.monitor mo using (model_id)
       join pgscore_data.version v using (model_id)
-      join pgscore_data.execution e using (version_id)
+      join pgscore_data.scored_version e using (version_id)
       join pgscore_data.slice s using (model_id)
       -- From the days that are asked for to their cells, and not from all cells to their days.
       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
@@ -116,8 +116,8 @@ begin
      cross join lateral (
        select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support, sum(sum(x.n)::float8) over () as n_labeled
          from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
-        group by x.actual_class, x.predicted_class) c$q$,
-    pgscore_data._wilson('c.n', 'c.support', '-'), pgscore_data._wilson('c.n', 'c.support', '+'),
+        group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
+    pgscore_data._share('c.n', 'c.support', '-'), pgscore_data._share('c.n', 'c.support', '+'),
     pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'));
 end
 $do$;
@@ -151,7 +151,7 @@ select m.name as model_name, v.number::bigint as model_version, array_to_string(
        case when e.run_id < 0 then -e.run_id end as online_prediction
   from pgscore_data.visible_model m
   join pgscore_data.version v using (model_id)
-  join pgscore_data.execution x using (version_id)
+  join pgscore_data.scored_version x using (version_id)
   join pgscore_data.evaluation e using (version_id);
 comment on view pgscore_bi.prediction_detail is 'Every labelled prediction with its truth, of runs and of calls of score(). Filter by model and by event_time.';
 

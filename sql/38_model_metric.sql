@@ -101,7 +101,7 @@ begin
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.execution e using (version_id)
+        join pgscore_data.scored_version e using (version_id)
         join pgscore_data.slice s using (model_id)
         join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = s.segment_id
        cross join lateral (

@@ -34,7 +34,7 @@ begin atomic
   with due as (
     select d.version_id, d.day, c.month
       from unnest(versions, days) as d (version_id, day)
-      join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'multiclass'
+      join pgscore_data.scored_version e on e.version_id = d.version_id and e.task = 'multiclass'
       left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
   ), learned as materialized (
     -- In an array without NULL, an element is found by its place alone.
@@ -66,7 +66,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with part as materialized (
     select p.* from pgscore_data._calibrated_around(versions, days) p
-      join pgscore_data.execution e on e.version_id = p.version_id and e.task = 'multiclass'
+      join pgscore_data.scored_version e on e.version_id = p.version_id and e.task = 'multiclass'
   ), learned as materialized (
     select c.version_id, c.month, array_replace(c.share, null, -1) as share, b.n_bins
       from (select distinct p.version_id, p.month from part p) p
@@ -113,7 +113,7 @@ begin
     select c.* into month, n, n_right, last_day from pgscore_data._next_calibration(due) c;
     if month is not null then
       version_id := due;
-      select cardinality(e.class_labels) into n_classes from pgscore_data.execution e where e.version_id = due;
+      select cardinality(e.class_labels) into n_classes from pgscore_data.scored_version e where e.version_id = due;
       select array_agg(h.class), array_agg(h.bin), array_agg(h.n), array_agg(h.positives) into classes, bins, totals, positives
         from (select s.class, s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
                 from pgscore_data._days_before(due, month) d join pgscore_data.cell_class_score s on s.version_id = due and s.day = d.day

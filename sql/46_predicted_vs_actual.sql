@@ -9,7 +9,7 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
-  join pgscore_data.execution e on e.version_id = v.version_id and e.task = 'regression'
+  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
   -- Version by version, so that whoever asks for one reads the pairs of no other.
  cross join lateral (
    with newest as (

@@ -36,7 +36,7 @@ begin
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.execution e on e.version_id = v.version_id and e.task <> 'regression'
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task <> 'regression'
         join pgscore_data.slice s using (model_id)
        -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (
@@ -52,12 +52,12 @@ begin
                    from (select o.actual_class, o.predicted_class, sum(o.n)::float8 as n from pgscore_data.cell_outcome o
                           where o.version_id = v.version_id and o.segment_id = s.segment_id and o.day >= w.window_start and o.day < w.window_end group by 1, 2) o
                   cross join lateral (values (o.actual_class::int, o.n, 0::float8, case when o.actual_class = o.predicted_class then o.n else 0 end), (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
-          group by x.class) c
+          group by x.class) c$q$ || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
        cross join lateral (select %6$s as low, %7$s as high) q
         left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L and a.window_start = w.window_start and a.class = c.class$q$, g.grain,
-      pgscore_data._wilson('c.hits', 'c.predicted', '-'), pgscore_data._wilson('c.hits', 'c.predicted', '+'),
-      pgscore_data._wilson('c.hits', 'c.support', '-'), pgscore_data._wilson('c.hits', 'c.support', '+'),
-      pgscore_data._wilson('c.hits', '(c.support + c.predicted - c.hits)', '-'), pgscore_data._wilson('c.hits', '(c.support + c.predicted - c.hits)', '+'));
+      pgscore_data._share('c.hits', 'c.predicted', '-'), pgscore_data._share('c.hits', 'c.predicted', '+'),
+      pgscore_data._share('c.hits', 'c.support', '-'), pgscore_data._share('c.hits', 'c.support', '+'),
+      pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'), pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+'));
     execute format('comment on view pgscore_bi.class_performance_%s is %L', g.suffix,
       format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or more; binary_performance_%s has it of two.', g.grain, g.suffix));
     perform pgscore_data._comment_columns(format('pgscore_bi.class_performance_%s', g.suffix), pgscore_data._class_meanings());

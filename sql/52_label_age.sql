@@ -6,13 +6,13 @@ begin
     create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
     with aged as (
       select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date, b.label as label_age,
-             s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, sum(c.n_predictions)::float8 as n_predictions, sum(c.n_awaiting)::float8 as n_awaiting,
+             s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, v.version_id, s.segment_id, sum(c.n_predictions)::float8 as n_predictions, sum(c.n_awaiting)::float8 as n_awaiting,
              sum(c.n_labeled)::float8 as n_labeled,
              sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned, sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.execution e using (version_id)
+        join pgscore_data.scored_version e using (version_id)
         join pgscore_data.slice s using (model_id)
         cross join lateral (
           -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
@@ -30,7 +30,7 @@ begin
           select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions), sum(w.n_awaiting), sum(w.n_labeled)
             from pgscore_data.day_labels w where v.model_id = m.model_id and w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0 group by 1) c
         join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
-       group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+       group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
     )
     select a.model_name, a.model_version, a.window_date, a.label_age, a.n::bigint as n_labeled, a.hits / nullif(a.n, 0) as accuracy, a.abs_error / nullif(a.n, 0) as mae, a.segment_key, a.segment_value,
            a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone as window_end,
@@ -42,10 +42,12 @@ begin
            case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
            a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded
       from aged a
+     cross join lateral (select a.version_id) v$q$ || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
      cross join lateral (select %3$s as low, %4$s as high) q$q$,
-    pgscore_data._wilson('a.hits', 'a.n', '-'), pgscore_data._wilson('a.hits', 'a.n', '+'),
-    pgscore_data._wilson('a.found', 'a.concerned', '-'), pgscore_data._wilson('a.found', 'a.concerned', '+'),
-    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n', '-'), pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n', '+'));
+    pgscore_data._share('a.hits', 'a.n', '-'), pgscore_data._share('a.hits', 'a.n', '+'),
+    pgscore_data._share('a.found', 'a.concerned', '-'), pgscore_data._share('a.found', 'a.concerned', '+'),
+    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
+    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+'));
   comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month, also where none was: windows of different age compare fairly on labels of the same age. Of all predictions: where segment_key is null.';
   perform pgscore_data._comment_columns('pgscore_bi.performance_by_label_age', pgscore_data._detail_meanings() || $${
     "n_labeled": "Predictions whose truth was known within that time.",

@@ -73,12 +73,12 @@ begin
              coalesce(k.state = 'isotonic', false), coalesce(k.state, 'too_few_labels'), (k.last_day at time zone mo.time_zone)::date,
              case when x.n is null then case when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
                   when exists (select from pgscore_data.cell_class_volume y where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated' else 'not_counted' end
-               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded
+               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded, p.is_dropped
         from pgscore_bi.multiclass_performance_%3$s p
         join pgscore_data.model m on m.name = p.model_name
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v on v.model_id = m.model_id and v.number = p.model_version
-        join pgscore_data.execution e on e.version_id = v.version_id
+        join pgscore_data.scored_version e on e.version_id = v.version_id
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
            where y.version_id = v.version_id and y.from_day < p.window_end and y.to_day > p.window_start

@@ -178,6 +178,28 @@ async function expectTrue(world: World): Promise<void> {
     [world.model.versionId],
   );
   expect(volume.rows.map(({ line }) => line).toSorted()).toEqual(volumesOf(world));
+  await expectRecounted(world);
+}
+
+const OPEN = `select segment_id, day, closes_at, n from pgscore_data.cell_open where version_id = $1 and closes_at > now() and n <> 0 order by 1, 2, 3`;
+const REPEATS = `select segment_id, grain, window_start, pairs2, hits_pairs, hits2 from pgscore_data.cell_repeat
+  where version_id = $1 and (pairs2, hits_pairs, hits2) <> (0, 0, 0) order by 1, 2, 3`;
+
+/** What refreshes added up is what a recount from all that is kept comes to. */
+async function expectRecounted({ model: { versionId } }: World): Promise<void> {
+  const read = async () => [
+    (await superuser.query(OPEN, [versionId])).rows,
+    (await superuser.query(REPEATS, [versionId])).rows,
+  ];
+  const counted = await read();
+  await superuser.query('begin');
+  await superuser.query(
+    `select pgscore_data._recount_open($1), pgscore_data._recount_repeats($1, '-infinity', 'infinity')`,
+    [versionId],
+  );
+  const again = await read();
+  await superuser.query('rollback');
+  expect(counted).toEqual(again);
 }
 
 let worlds = 0;
