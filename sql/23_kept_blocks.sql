@@ -14,7 +14,7 @@ begin
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before then
     return false;
   end if;
-  execute format('select exists (select from pgscore_predictions.%I p where p.run_id = $1 and p.generation in ($2, 0) and p.event_time is not null)',
+  execute format('select exists (select from pgscore_predictions.%I p where p.run_id = $1 and p.generation = $2 and p.event_time is not null)',
     'target_' || r.target_id) into is_timed using this_run, r.generation;
   return not is_timed;
 end
@@ -141,8 +141,7 @@ begin
              where p.run_id = k.run_id
                and not exists (select from pgscore_data.block_prediction n where n.run_id = this_run and n.code = p.code)) as n_left
       from pgscore_data.kept_run k
-     where k.version_id = this_version and k.is_head and k.run_id <> this_run
-       -- A run that comes late is older than some.
+     where k.version_id = this_version and k.is_head
        and k.event_time < (select n.event_time from pgscore_data.kept_run n where n.run_id = this_run)
   loop
     if h.is_too_many or h.n_left <= greatest(1000, h.n_predictions / 10) then
