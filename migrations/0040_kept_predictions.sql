@@ -99,8 +99,10 @@ create unlogged table pgscore_data.refresh_open (
   version_id int not null, segments int[], day timestamptz not null, closes_at timestamptz not null, n bigint not null
 );
 comment on table pgscore_data.refresh_open is 'Work of the refresh that is running: changes of the places that wait for a label.';
+create unlogged table pgscore_data.refresh_left (run_id bigint not null, code text collate "C" not null);
+comment on table pgscore_data.refresh_left is 'Work of the refresh that is running: entities of heads that a new run has not.';
 create unlogged table pgscore_data.refresh_special (code text collate "C" primary key);
-comment on table pgscore_data.refresh_special is 'Work of the refresh that is running: entities of a run in blocks that have later places already.';
+comment on table pgscore_data.refresh_special is 'Work of the refresh that is running: entities of a run in blocks that have other places since the run before it.';
 drop table pgscore_data.refresh_prediction;
 create unlogged table pgscore_data.refresh_prediction (
   entity bigint not null, version_id int not null, event_time timestamptz not null, made_at timestamptz not null, run_id bigint not null,

@@ -96,17 +96,6 @@ union all
 select s.segment_id, d.* from pgscore_data.refresh_delta d cross join lateral unnest(d.segments) as s (segment_id) where d.segments is not null;
 comment on view pgscore_data.refresh_slice is 'What leaves and enters the cells of each slice.';
 
-create or replace function pgscore_data._segments_held() returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return $q$case when p.pgscore_segments is not null then array(
-  select coalesce(s.segment_id, o.segment_id)
-    from unnest(r.segments, p.pgscore_segments) with ordinality as x (name, value, n)
-    left join pgscore_data.segment s on s.model_id = k.model_id and s.column_name = x.name and s.value = coalesce(x.value, ':missing')
-    left join pgscore_data.segment o on s.segment_id is null and o.model_id = k.model_id and o.column_name = x.name and o.value = ':other'
-   order by x.n) end$q$;
-comment on function pgscore_data._segments_held() is 'The expression of the segments that prediction p of run r is in. A run is counted before its predictions are looked up, so that each value is named by then, or is one of the others.';
-
 create or replace function pgscore_data._name_segments(runs bigint[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp

@@ -26,6 +26,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 set enable_seqscan = on
+set work_mem = '256MB'
 as $$
 declare
   r record;
@@ -34,16 +35,20 @@ begin
   select x.version_id, x.generation, x.segments, v.model_id, t as target, k.n_buckets into r
     from pgscore_data.run x join pgscore_data.kept_run k using (run_id) join pgscore_data.version v on v.version_id = x.version_id
     join pgscore_data.target t using (target_id) where x.run_id = this_run;
+  -- In the order of keys: blocks of the same entities are alike then from run to run.
   execute format($q$
     insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
     select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
-           case when %3$L then b.classes end, b.probabilities, b.segments
-      from (select hash_array(n.key) & $6 as bucket, array_agg(pgscore_data._key_code(n.key)) as keys, array_agg(n.score) as scores,
-                   bool_and(coalesce(case when n.score = 0 then true when abs(n.score) between 1e-37 and 1e38 then n.score = n.score::real end, n.score is null)) as is_real,
-                   array_agg(n.predicted_class) as classes, array_agg(n.probabilities) filter (where n.probabilities is not null) as probabilities,
-                   array_agg(n.segments) filter (where n.segments is not null) as segments
-              from (select %1$s %2$s) n group by 1) b$q$,
-    pgscore_data._kept_columns(r.target), pgscore_data._kept_rows(r.target), (r.target).task <> 'regression')
+           case when %4$L then b.classes end, b.probabilities, b.segments
+      from (select hashtext(n.code) & $6 as bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
+                   bool_and(case when abs(n.score) between 1e-37 and 1e38 then n.score = n.score::real else coalesce(n.score = 0, true) end) as is_real,
+                   array_agg(n.predicted_class) as classes%5$s
+              from (select %1$s as code, %2$s %3$s order by %6$s) n group by 1) b$q$,
+    pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+    pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task <> 'regression',
+    case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities' else ', null::double precision[] as probabilities' end
+      || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,
+    (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)))
   using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
   select coalesce(sum(cardinality(b.keys)), 0) into kept from pgscore_data.kept_block b where b.run_id = this_run;
   return kept;
@@ -52,107 +57,11 @@ $$;
 comment on function pgscore_data._write_blocks(bigint) is 'Writes the predictions of a run as blocks; how many they are.';
 
 create or replace view pgscore_data.block_prediction as
-select r.version_id, r.run_id, r.event_time, r.is_head, k.code, k.place, b.segments
+select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.place, b.segments
   from pgscore_data.kept_run r
   join pgscore_data.kept_block b using (run_id)
  cross join lateral unnest(b.keys) with ordinality as k (code, place);
 comment on view pgscore_data.block_prediction is 'The predictions of blocks one by one; segments are those of the whole block.';
-
-create or replace function pgscore_data._close_by_blocks(this_run bigint, this_version int, at timestamptz) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
--- Whole runs are joined here.
-set enable_hashjoin = on
-set enable_seqscan = on
-set work_mem = '256MB'
-as $$
-declare
-  m record;
-  heads constant bigint[] := array(select k.run_id from pgscore_data.kept_run k where k.version_id = this_version and k.is_head and k.event_time < at);
-  first_head constant timestamptz := (select min(k.event_time) from pgscore_data.kept_run k where k.run_id = any (heads));
-  has_single constant boolean := exists (select from pgscore_data.kept_prediction p where p.version_id = this_version and p.event_time < at);
-begin
-  select x.model_id, x.pairing, x.label_delay, x.time_zone into m from pgscore_data.monitor x join pgscore_data.version v using (model_id) where v.version_id = this_version;
-  execute format($q$
-    with fresh as (
-      select p.code, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
-        from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code) where p.run_id = $1 and s.code is null
-    ), head as (
-      select %1$s p.code, p.event_time, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
-        from pgscore_data.block_prediction p where p.run_id = any ($3) %2$s
-    ), recent as (
-      select distinct on (p.key) pgscore_data._key_code(p.key) as code, p.event_time, p.segments from pgscore_data.kept_prediction p
-       where p.version_id = $2 and p.event_time >= $4 and p.event_time < $5 order by p.key, p.event_time desc, p.made_at desc
-    ), before as materialized (
-      select f.code, f.segments as new_segments, coalesce(c.event_time, h.event_time) as event_time,
-             case when c.event_time is not null then c.segments else h.segments end as segments
-        from fresh f left join head h using (code) left join recent c on c.code = f.code and (h.event_time is null or c.event_time > h.event_time)
-    ), found as (
-      select b.new_segments, b.event_time, b.segments, e.code is not null as is_labeled
-        from before b
-        left join (
-          select distinct e.event_time, pgscore_data._key_code(e.key) as code from pgscore_data.evaluation e
-           where e.version_id = $2 and e.event_time >= $4) e on e.code = b.code and e.event_time = b.event_time
-       where b.event_time is not null
-      union all
-      select b.new_segments, o.event_time, o.segments, e.is_labeled is not null
-        from before b
-        left join lateral (
-          select p.key, p.event_time, p.segments from pgscore_data.kept_prediction p
-           where $6 and p.version_id = $2 and hash_array(p.key) = hash_array(pgscore_data._key_of(b.code, $7)) and p.key = pgscore_data._key_of(b.code, $7) and p.event_time < $5
-           order by p.event_time desc, p.made_at desc limit 1) o on true
-        left join lateral (
-          select true as is_labeled from pgscore_data.evaluation e
-           where o.key is not null and e.model_id = $11 and hash_array(e.key) = hash_array(o.key) and e.key = o.key and e.version_id = $2 and e.event_time = o.event_time limit 1) e on true
-       where b.event_time is null
-    ), counted as (
-      select f.event_time, f.segments, f.new_segments, count(*) as n, count(*) filter (where not f.is_labeled) as n_waiting
-        from found f group by f.event_time, f.segments, f.new_segments
-    )
-    insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
-    select $2, c.segments, date_trunc('day', c.event_time, $8), x.closes_at, x.sign * c.n_waiting
-      from counted c cross join lateral (values (-1, 'infinity'::timestamptz), (1, $9)) x (sign, closes_at)
-     where c.event_time is not null
-       and $10 in ('latest_before_label', 'latest')
-    union all
-    select $2, c.new_segments, date_trunc('day', $5, $8), 'infinity', c.n from counted c where $10 <> 'first' or c.event_time is null$q$,
-    case when cardinality(heads) > 1 then 'distinct on (p.code)' end, case when cardinality(heads) > 1 then 'order by p.code, p.event_time desc' end)
-  using this_run, this_version, heads, coalesce(first_head, at), at, has_single,
-    (select k.n_columns from pgscore_data.kept_run k where k.run_id = this_run), m.time_zone,
-    pgscore_data._closes_at(m.pairing, m.label_delay, null, at), m.pairing, m.model_id;
-end
-$$;
-comment on function pgscore_data._close_by_blocks(bigint, int, timestamptz) is
-  'Counts a new run against the newest places before it, all at once: those that it takes over from, and its own.';
-
-create or replace function pgscore_data._retire_heads(this_run bigint, this_version int, most int default 8) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_seqscan = on
-set work_mem = '256MB'
-as $$
-declare
-  h record;
-begin
-  for h in
-    select k.run_id, k.n_predictions, row_number() over (order by k.n_predictions desc) > most as is_too_many,
-           (select count(*) from pgscore_data.block_prediction p
-             where p.run_id = k.run_id
-               and not exists (select from pgscore_data.block_prediction n where n.run_id = this_run and n.code = p.code)) as n_left
-      from pgscore_data.kept_run k
-     where k.version_id = this_version and k.is_head
-       and k.event_time < (select n.event_time from pgscore_data.kept_run n where n.run_id = this_run)
-  loop
-    if h.is_too_many or h.n_left <= greatest(1000, h.n_predictions / 10) then
-      perform pgscore_data._keep_left_behind(h.run_id, this_run);
-      update pgscore_data.kept_run k set is_head = false, retired_by = this_run where k.run_id = h.run_id;
-    end if;
-  end loop;
-end
-$$;
-comment on function pgscore_data._retire_heads(bigint, int, int) is
-  'Runs of which a new one has nearly all entities are heads no more: those left behind are kept one by one, and so are those of the smallest heads past eight.';
 
 create or replace function pgscore_data._unblocked(this_run bigint)
 returns table (
@@ -171,20 +80,207 @@ begin atomic
 end;
 comment on function pgscore_data._unblocked(bigint) is 'The predictions of a run that is kept in blocks.';
 
-create or replace function pgscore_data._keep_left_behind(this_run bigint, by_run bigint) returns void
+create or replace function pgscore_data._is_waiting(pairing text) returns boolean
+language sql immutable parallel safe
+return pairing in ('latest_before_label', 'latest');
+comment on function pgscore_data._is_waiting(text) is 'Whether by a rule a later place takes over from an earlier one.';
+
+create or replace function pgscore_data._close_alike(this_run bigint, head bigint, alike int[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_seqscan = on
+as $$
+declare
+  r record;
+begin
+  select n.version_id, n.event_time, n.n_buckets - 1 as mask, h.event_time as head_time, m.pairing, m.label_delay, m.time_zone into r
+    from pgscore_data.kept_run n join pgscore_data.kept_run h on h.run_id = head
+    join pgscore_data.version v on v.version_id = n.version_id join pgscore_data.monitor m using (model_id) where n.run_id = this_run;
+  with block as (
+    select b.run_id, b.keys, b.segments from pgscore_data.kept_block b where b.run_id in (this_run, head) and b.bucket = any (alike)
+  ), special as (
+    select s.code from pgscore_data.refresh_special s where hashtext(s.code) & r.mask = any (alike)
+  ), labeled as (
+    select distinct pgscore_data._key_code(e.key) as code from pgscore_data.evaluation e
+     where e.version_id = r.version_id and e.event_time = r.head_time
+  ), excepted as materialized (
+    select head as run_id, l.code from labeled l where hashtext(l.code) & r.mask = any (alike)
+    union
+    select x.run_id, s.code from special s cross join (values (this_run), (head)) x (run_id)
+  ), counted as (
+    select b.run_id, null::int[] as segments, sum(cardinality(b.keys)) as n from block b where b.segments is null group by b.run_id
+    union all
+    select b.run_id, x.segments, count(*)
+      from block b
+     cross join lateral (
+       select array(select unnest(b.segments[i : i])) as segments from generate_subscripts(b.keys, 1) i) x
+     where b.segments is not null group by b.run_id, x.segments
+    union all
+    select b.run_id, case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end, -1
+      from excepted e
+      join pgscore_data.kept_block b on b.run_id = e.run_id and b.bucket = hashtext(e.code) & r.mask
+     cross join lateral (select array_position(b.keys, e.code) as place) x
+     where x.place is not null
+  )
+  insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
+  select r.version_id, c.segments, date_trunc('day', x.at, r.time_zone), x.closes_at, x.sign * sum(c.n)
+    from counted c
+    join (values (head, r.head_time, 'infinity'::timestamptz, -1),
+                 (head, r.head_time, pgscore_data._closes_at(r.pairing, r.label_delay, null, r.event_time), 1),
+                 (this_run, r.event_time, 'infinity', 1)) x (run_id, at, closes_at, sign) using (run_id)
+   where case when x.run_id = head then pgscore_data._is_waiting(r.pairing) else r.pairing <> 'first' end
+   group by c.segments, x.at, x.closes_at, x.sign;
+end
+$$;
+comment on function pgscore_data._close_alike(bigint, bigint, int[]) is
+  'Counts blocks of a run whose entities are those of the same block of the run before it: nothing has to be looked up, but for entities that differ in what they wait for.';
+
+create or replace function pgscore_data._close_unlike(this_run bigint, heads bigint[], buckets int[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- Whole runs are joined here.
+set enable_hashjoin = on
+set enable_seqscan = on
+set work_mem = '256MB'
+as $$
+declare
+  r record;
+  mask int;
+begin
+  select k.version_id, v.model_id, k.event_time, k.n_columns, m.pairing, m.label_delay, m.time_zone, k.n_buckets - 1 as mask into r
+    from pgscore_data.kept_run k join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+   where k.run_id = this_run;
+  -- Blocks of one head, where they are cut alike, or all of several.
+  mask := case when cardinality(heads) = 1 and (select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
+  with fresh as materialized (
+    select p.code, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments, s.code is not null as is_special
+      from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code)
+     where p.run_id = this_run and p.bucket = any (buckets)
+  ), head as (
+    select p.run_id, p.code, p.event_time, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
+      from pgscore_data.block_prediction p where p.run_id = any (heads) and (mask is null or p.bucket = any (buckets))
+  ), met as materialized (
+    select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special, f.segments as new_segments, h.event_time, h.segments
+      from fresh f full join head h using (code)
+  ), left_behind as (
+    insert into pgscore_data.refresh_left (run_id, code) select m.run_id, m.code from met m where not m.is_fresh
+  ), found as (
+    select m.new_segments, m.event_time, m.segments, e.code is not null as is_labeled
+      from (select m.*, row_number() over (partition by m.code order by m.event_time desc) as nth from met m where cardinality(heads) > 1
+            union all select m.*, 1 from met m where cardinality(heads) = 1) m
+      left join (
+        select distinct e.event_time, pgscore_data._key_code(e.key) as code from pgscore_data.evaluation e
+         where e.version_id = r.version_id
+           and e.event_time = any (array(select k.event_time from pgscore_data.kept_run k where k.run_id = any (heads)))) e
+        on e.code = m.code and e.event_time = m.event_time
+     where m.is_fresh and not m.is_special and m.event_time is not null and m.nth = 1
+    union all
+    select m.new_segments, o.event_time, o.segments, e.is_labeled is not null
+      from met m
+      left join lateral (
+        select p.key, p.event_time, p.segments from pgscore_data.kept_prediction p
+         where p.version_id = r.version_id and hash_array(p.key) = hash_array(pgscore_data._key_of(m.code, r.n_columns))
+           and p.key = pgscore_data._key_of(m.code, r.n_columns) and p.event_time < r.event_time
+         order by p.event_time desc, p.made_at desc limit 1) o on true
+      left join lateral (
+        select true as is_labeled from pgscore_data.evaluation e
+         where o.key is not null and e.model_id = r.model_id and hash_array(e.key) = hash_array(o.key) and e.key = o.key
+           and e.version_id = r.version_id and e.event_time = o.event_time limit 1) e on true
+     where m.is_fresh and not m.is_special and m.event_time is null
+  ), counted as (
+    select f.event_time, f.segments, f.new_segments, count(*) as n, count(*) filter (where not f.is_labeled) as n_waiting
+      from found f group by f.event_time, f.segments, f.new_segments
+  )
+  insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
+  select r.version_id, c.segments, date_trunc('day', c.event_time, r.time_zone), x.closes_at, x.sign * c.n_waiting
+    from counted c
+   cross join lateral (
+     values (-1, 'infinity'::timestamptz), (1, pgscore_data._closes_at(r.pairing, r.label_delay, null, r.event_time))) x (sign, closes_at)
+   where c.event_time is not null and pgscore_data._is_waiting(r.pairing)
+  union all
+  select r.version_id, c.new_segments, date_trunc('day', r.event_time, r.time_zone), 'infinity', c.n
+    from counted c where r.pairing <> 'first' or c.event_time is null;
+end
+$$;
+comment on function pgscore_data._close_unlike(bigint, bigint[], int[]) is
+  'Counts the other blocks of a run against the newest places before it, by one join, and notes which entities the new run has not.';
+
+create or replace function pgscore_data._close_by_blocks(this_run bigint) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_seqscan = on
+as $$
+declare
+  heads constant bigint[] := array(
+    select h.run_id from pgscore_data.kept_run n join pgscore_data.kept_run h on h.version_id = n.version_id and h.is_head
+     where n.run_id = this_run and h.event_time < n.event_time);
+  alike int[] := '{}';
+  others int[];
+begin
+  if cardinality(heads) = 1 then
+    alike := array(
+      select n.bucket
+        from pgscore_data.kept_run x join pgscore_data.kept_run y on y.run_id = heads[1] and y.n_buckets = x.n_buckets
+        join pgscore_data.kept_block n on n.run_id = x.run_id
+        join pgscore_data.kept_block h on h.run_id = y.run_id and h.bucket = n.bucket and h.keys = n.keys
+       where x.run_id = this_run);
+  end if;
+  others := array(
+    select b.bucket from pgscore_data.kept_block b where b.run_id = this_run union
+    select b.bucket from pgscore_data.kept_block b where b.run_id = any (heads)
+    except select unnest(alike));
+  if cardinality(alike) > 0 then
+    perform pgscore_data._close_alike(this_run, heads[1], alike);
+  end if;
+  if cardinality(others) > 0 then
+    perform pgscore_data._close_unlike(this_run, heads, others);
+  end if;
+end
+$$;
+comment on function pgscore_data._close_by_blocks(bigint) is 'Counts a new run against the newest places before it: those that it takes over from, and its own.';
+
+create or replace function pgscore_data._keep_left_behind(this_run bigint) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 set enable_seqscan = on
 begin atomic
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
-  select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
+  select k.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data._unblocked(this_run) u
-    join pgscore_data.kept_run r on r.run_id = this_run
-    left join (select p.code from pgscore_data.block_prediction p where p.run_id = by_run) n using (code)
-   where n.code is null;
+    join pgscore_data.refresh_left l on l.run_id = this_run and l.code = u.code
+    join pgscore_data.kept_run k on k.run_id = this_run;
 end;
-comment on function pgscore_data._keep_left_behind(bigint, bigint) is 'Keeps one by one what a run predicted of entities that another has not.';
+comment on function pgscore_data._keep_left_behind(bigint) is 'Keeps one by one what a run predicted of entities that a new one has not.';
+
+create or replace function pgscore_data._retire_heads(this_run bigint, most int default 8) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_seqscan = on
+as $$
+declare
+  h record;
+begin
+  for h in
+    select k.run_id, k.n_predictions, row_number() over (order by k.n_predictions desc) > most as is_too_many,
+           (select count(*) from pgscore_data.refresh_left l where l.run_id = k.run_id) as n_left
+      from pgscore_data.kept_run n join pgscore_data.kept_run k on k.version_id = n.version_id and k.is_head and k.event_time < n.event_time
+     where n.run_id = this_run
+  loop
+    if h.is_too_many or h.n_left <= greatest(1000, h.n_predictions / 10) then
+      if h.n_left > 0 or h.is_too_many then
+        perform pgscore_data._keep_left_behind(h.run_id);
+      end if;
+      update pgscore_data.kept_run k set is_head = false, retired_by = this_run where k.run_id = h.run_id;
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore_data._retire_heads(bigint, int) is
+  'Runs of which a new one has nearly all entities are heads no more: those left behind are kept one by one, and so are those of the smallest heads past eight.';
 
 create or replace function pgscore_data._keep_blocks(this_run bigint) returns void
 language plpgsql volatile
@@ -202,17 +298,23 @@ begin
     from pgscore_data.run x join pgscore_data.target t using (target_id) where x.run_id = this_run;
   kept := pgscore_data._write_blocks(this_run);
   delete from pgscore_data.refresh_special;
+  delete from pgscore_data.refresh_left;
+  -- Entities that have other places since the runs before it, or later ones, are looked up one by one.
   insert into pgscore_data.refresh_special
-  select pgscore_data._key_code(p.key) from pgscore_data.kept_prediction p where p.version_id = r.version_id and p.event_time >= r.event_time
+  select pgscore_data._key_code(p.key) from pgscore_data.kept_prediction p
+   where p.version_id = r.version_id
+     and p.event_time > (select coalesce(min(k.event_time), r.event_time) from pgscore_data.kept_run k
+                          where k.version_id = r.version_id and k.is_head and k.event_time < r.event_time)
   union
-  select h.code from pgscore_data.block_prediction h where h.version_id = r.version_id and h.is_head and h.event_time >= r.event_time;
-  perform pgscore_data._close_by_blocks(this_run, r.version_id, r.event_time);
+  select h.code from pgscore_data.kept_run k join pgscore_data.block_prediction h using (run_id)
+   where k.version_id = r.version_id and k.is_head and k.event_time >= r.event_time;
+  perform pgscore_data._close_by_blocks(this_run);
   insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data._unblocked(this_run) u join pgscore_data.refresh_special s using (code);
   perform pgscore_data._settle_arrivals(is_kept => false);
   update pgscore_data.kept_run k set n_predictions = kept, is_counted = true, is_head = true where k.run_id = this_run;
-  perform pgscore_data._retire_heads(this_run, r.version_id);
+  perform pgscore_data._retire_heads(this_run);
 end
 $$;
 comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks and counts which places wait for a label since.';

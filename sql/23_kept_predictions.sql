@@ -1,25 +1,24 @@
 -- Predictions of finished runs and of calls are kept for labels: in blocks where a large run is for one time, else one by one.
 
-create or replace function pgscore_data._kept_columns(t pgscore_data.target) returns text
+create or replace function pgscore_data._kept_columns(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
-return format('%s as key, p.score, %s as predicted_class, %s as probabilities, g.ids as segments',
-  pgscore_data._key_text(t.key_columns),
+return format('p.score, %s as predicted_class, %s as probabilities, %s as segments',
   case when t.task = 'regression' then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   case
     when t.task <> 'multiclass' then 'null::double precision[]'
     when t.probability_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
     else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']' from unnest(t.probability_columns) with ordinality as x (c, n))
-  end);
-comment on function pgscore_data._kept_columns(pgscore_data.target) is
+  end, case when has_segments then 'g.ids' else 'null::int[]' end);
+comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is
   'What is kept of a prediction p of a target: g has its segments, $2 the class labels.';
 
-create or replace function pgscore_data._kept_rows(t pgscore_data.target) returns text
+create or replace function pgscore_data._kept_rows(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
-  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p
+  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$ || case when has_segments then $q$
   left join (
     select s.names, array(
              select coalesce(i.segment_id, o.segment_id)
@@ -28,9 +27,9 @@ return format($q$
                left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name and o.value = ':other'
               order by y.n) as ids
       from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
-             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$,
+             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$ else '' end,
   'target_' || t.target_id);
-comment on function pgscore_data._kept_rows(pgscore_data.target) is
+comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
   'The predictions p of run $1 in generations $3 of a target, each with its segments g: of the columns $4 of model $5.';
 
 create or replace function pgscore_data._keep_single(this_run bigint) returns void
@@ -49,7 +48,7 @@ begin
   execute format($q$
     insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
     select $6, n.key, n.event_time, $7, $1, n.score, n.predicted_class, n.probabilities, n.segments
-      from (select pgscore_data._moment(p.event_time, $7) as event_time, %s %s) n
+      from (select pgscore_data._moment(p.event_time, $7) as event_time, %s as key, %s %s) n
       left join lateral (
         select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
          where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
@@ -57,7 +56,8 @@ begin
      where o.made_at is null or o.made_at > $7
         or (o.score, o.predicted_class, o.probabilities, o.segments)
            is distinct from (n.score, n.predicted_class, n.probabilities, n.segments)$q$,
-    pgscore_data._kept_columns(r.target), pgscore_data._kept_rows(r.target))
+    pgscore_data._key_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+    pgscore_data._kept_rows(r.target, r.segments is not null))
   using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.version_id, r.snapshot_at;
 end
 $$;
@@ -103,7 +103,7 @@ begin
                 and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end offset 0) l
            cross join lateral (
              select b.keys from pgscore_data.kept_block b
-              where b.run_id = r.run_id and b.bucket = hash_array(l.key) & (r.n_buckets - 1) offset 0) b
+              where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
            where r.run_id = this_run and array_position(b.keys, pgscore_data._key_code(l.key) collate "C") is not null
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
