@@ -4,8 +4,8 @@ import type { Client } from 'pg';
 const LIMITS = [
   ['_is_for_one_time(bigint, bigint)', 'DEFAULT 1000', 'DEFAULT 3'],
   ['_keep_blocks(bigint)', '430.0', '3.0'],
-  ['_retire_heads(bigint, integer, integer)', 'DEFAULT 8', 'DEFAULT 2'],
-  ['_retire_heads(bigint, integer, integer)', 'greatest(1000, ', 'greatest(1, '],
+  ['_retire_heads(bigint, integer)', 'DEFAULT 8', 'DEFAULT 2'],
+  ['_retire_heads(bigint, integer)', 'greatest(1000, ', 'greatest(1, '],
 ] as const;
 
 /** From now on runs of three rows are kept as large ones are, so that histories of a few entities show how. */
