@@ -46,7 +46,8 @@ select * from (values
   ('hours_since_scoring', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
   ('hours_since_labels', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
   ('psi', 'drift', '{binary,multiclass,regression}', 'low', 0, null),
-  ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1)
+  ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1),
+  ('missing_rate_delta', 'drift', '{binary,multiclass,regression}', 'low', -1, 1)
 ) x (metric, kind, tasks, better, least, most);
 comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
 
@@ -58,12 +59,19 @@ begin
              f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason, %2$L::text as grain
         from pgscore_bi.feature_drift_%1$s f
       union all
+      select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'missing_rate_delta', f.feature_name,
+             f.missing_rate_delta, f.n, 2.5758293035489 * sqrt(greatest(0, p.missing * (1 - p.missing)) * (1::float8 / nullif(f.n, 0) + 1::float8 / nullif(f.n_baseline, 0))),
+             f.undefined_reason, %2$L
+        from pgscore_bi.feature_drift_%1$s f
+       cross join lateral (
+         select (f.missing_rate * f.n + (f.missing_rate - f.missing_rate_delta) * f.n_baseline) / nullif(f.n + f.n_baseline, 0) as missing) p
+      union all
       select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, d.undefined_reason, %2$L
         from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
       from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
 end
 $do$;
-comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi, or a window with metric drift_share. noise_limit is what the metric reaches by chance.';
+comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi or missing_rate_delta, or a window with metric drift_share. noise_limit is what the metric reaches by chance: of missing_rate_delta, at 99 % of the normal limit for two shares.';
 
 create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text
 language sql stable
@@ -91,7 +99,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $do$
 begin
-  execute 'create or replace view pgscore_data.metric_series with (security_barrier) as '
+  execute 'create or replace view pgscore_data.counted_series with (security_barrier) as '
     || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
           from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix) cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
     || format($q$
@@ -107,15 +115,19 @@ begin
        cross join lateral (
          values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed, true),
                 ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities and c.segment_id = 0)) x (metric, hits, n, is_defined)
-       where x.is_defined and x.n > 0
-      union all
-      select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
-             d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason, null
-        from pgscore_data.drift_series d$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
+       where x.is_defined and x.n > 0$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
-comment on function pgscore_data._define_metric_series() is 'Makes the tall view out of the wide ones, the counts of failed rows and the drift of features.';
+comment on function pgscore_data._define_metric_series() is 'Makes the tall view out of the wide ones and the counts of failed rows.';
 select pgscore_data._define_metric_series();
+comment on view pgscore_data.counted_series is 'Every metric of every window as a row, but for drift: to plan both takes a second.';
+
+create or replace view pgscore_data.metric_series with (security_barrier) as
+select * from pgscore_data.counted_series
+union all
+select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
+       d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason, null
+  from pgscore_data.drift_series d;
 comment on view pgscore_data.metric_series is 'Every metric of every window as a row, before what rules say of it.';
 
 create or replace view pgscore_bi.model_metric with (security_barrier) as

@@ -2,15 +2,16 @@
 
 create or replace view pgscore_data.default_alert as
 select * from (values
-  ('accuracy_drop', '{binary,multiclass}'::text[], 'accuracy', null::float8, 'below', 'warning', 1, 1, 30::bigint, 'day'),
-  ('auc_drop', '{binary}', 'roc_auc', null, 'below', 'warning', 1, 1, 30, 'day'),
-  ('error_rise', '{regression}', 'mae', null, 'above', 'warning', 1, 1, 30, 'day'),
+  ('accuracy_drop', '{binary,multiclass}'::text[], 'accuracy', null::float8, 'below', 'warning', 1, 1, 30::bigint, 'auto'),
+  ('auc_drop', '{binary}', 'roc_auc', null, 'below', 'warning', 1, 1, 30, 'auto'),
+  ('error_rise', '{regression}', 'mae', null, 'above', 'warning', 1, 1, 30, 'auto'),
   ('failed_rows', '{binary,multiclass,regression}', 'failed_share', 0.05, 'above', 'critical', 1, 1, 30, 'day'),
   ('missing_scores', '{binary}', 'null_score_share', 0.5, 'above', 'critical', 1, 1, 30, 'day'),
   ('volume', '{binary,multiclass,regression}', 'n_predictions', null, 'outside', 'warning', 1, 1, 0, 'day'),
   ('scoring_stopped', '{binary,multiclass,regression}', 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0, 'day'),
   ('labels_stopped', '{binary,multiclass,regression}', 'hours_since_labels', null, 'above', 'warning', 1, 1, 0, 'day'),
   ('feature_drift', '{binary,multiclass,regression}', 'psi', 0.2, 'above', 'info', 2, 3, 240, 'auto'),
+  ('missing_values', '{binary,multiclass,regression}', 'missing_rate_delta', 0.05, 'above', 'info', 2, 3, 240, 'auto'),
   ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
 ) x (name, tasks, metric, threshold, direction, severity, for_windows, of_windows, min_samples, grain);
 comment on view pgscore_data.default_alert is 'The rules that every model has without being asked for. No threshold: from the mean and spread of earlier windows.';
@@ -60,8 +61,8 @@ begin
     when r.name is null or r.name = '' or octet_length(r.name) > 200 then 'a name has 1 to 200 bytes'
     when coalesce(r.direction, '') not in ('below', 'above', 'outside') then 'direction is below, above or outside'
     when coalesce(r.severity, '') not in ('info', 'warning', 'critical') then 'severity is info, warning or critical'
-    when r.grain = 'auto' and k.kind <> 'drift' then 'grain => auto is for drift'
-    when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of drift auto'
+    when r.grain = 'auto' and k.kind not in ('performance', 'drift') then 'grain => auto is for performance and drift'
+    when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of performance and drift auto'
     when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage') and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
     when r.column_name is not null and k.kind <> 'drift' then format('%s is not about a column', r.metric)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
@@ -93,7 +94,7 @@ begin
   r.model_id := this_model;
   r.name := this_name;
   r.metric := settings ->> 'metric';
-  r.grain := coalesce(settings ->> 'grain', case k.kind when 'drift' then 'auto' else 'day' end);
+  r.grain := coalesce(settings ->> 'grain', case when k.kind in ('performance', 'drift') then 'auto' else 'day' end);
   r.column_name := settings ->> 'column_name';
   r.threshold := (settings ->> 'threshold')::float8;
   r.clear_at := (settings ->> 'clear_at')::float8;
@@ -185,9 +186,9 @@ $$;
 comment on function pgscore.set_alert(text, text, text, double precision, text, text, int, int, text, text, bigint, double precision, interval) is
 'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_drop'', ''accuracy'', threshold => 0.8). Every model has rules without it: select * from pgscore.alerts.
 model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
-threshold: raised beyond it (default: three standard deviations from the mean of 7 to 30 earlier windows); where the metric has an interval, all of it must lie beyond.  direction: below, above or, without a threshold, outside (default: by the metric).
-severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of drift auto (its default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).
-min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold).  keep_firing_for: not before windows without a breach span so long.';
+threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a threshold, outside (default: by the metric).
+severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).
+min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold; of drift half of it, for for_windows windows in a row).  keep_firing_for: not before windows without a breach span so long.';
 
 create or replace function pgscore.drop_alert(model text, name text) returns void
 language sql volatile security invoker

@@ -48,43 +48,31 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   watched record;
-  m pgscore_data.monitor;
-  metrics text[] := array(select e.metric from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
-  grains text[] := array(select e.grain from pgscore_data.effective_alert e where e.model_id = this_model and e.kind <> 'feed' and e.grain <> 'auto');
-  r pgscore_data.effective_alert;
   anew text[] := array(
     select e.name from pgscore_data.effective_alert e
      where e.model_id = this_model and e.kind <> 'feed'
        and not exists (select from pgscore_data.alert_window w where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
-  first timestamptz := case when cardinality(anew) > 0 then '-infinity' else since - interval '31 days' end;
 begin
-  select x.version_id, x.number, y.name into watched from pgscore_data.watched_version x join pgscore_data.model y using (model_id) where x.model_id = this_model;
-  select * into m from pgscore_data.monitor x where x.model_id = this_model;
+  select x.version_id, x.number, y.name, m.time_zone into watched
+    from pgscore_data.watched_version x join pgscore_data.model y using (model_id) join pgscore_data.monitor m using (model_id) where x.model_id = this_model;
   return query
-    select e.name, e.version_id, e.grain, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, s.noise_limit,
-           s.value is not null and case
-             when e.kind = 'performance' then s.is_mature and s.n >= e.min_samples and coalesce(s.least_class >= 10, true)
-             -- A day's predictions may come in several runs.
-             when e.metric = 'n_predictions' then s.window_end + interval '1 day' <= as_of
-             when e.metric = 'label_coverage' then s.n >= e.min_samples and s.window_end + m.label_maturity <= as_of
-             when e.kind = 'drift' then s.n >= greatest(200, e.min_samples)
-             else s.n >= e.min_samples end
-      from pgscore_data.metric_series s
-      join pgscore_data.effective_alert e on e.model_id = this_model and e.metric = s.metric and e.grain = s.grain and (e.column_name is null or e.column_name = s.column_name)
-     where s.segment_key is null and s.model_name = watched.name and s.model_version = watched.number and s.metric = any (metrics) and s.grain = any (grains) and s.window_start >= first
-       and s.window_end <= as_of and (s.window_end > since or e.name = any (anew));
+    select e.name, e.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, w.ci_low, w.ci_high, w.n, w.noise_limit, w.is_enough
+      from (select x.grain, array_agg(x) as rules, bool_or(x.name = any (anew)) as has_new
+              from pgscore_data.effective_alert x where x.model_id = this_model and x.kind <> 'feed' group by x.grain, x.kind = 'drift') g
+     cross join lateral (
+       select p.* from pgscore_data._pooled_windows(watched.name, watched.number, watched.time_zone, g.rules,
+           case when g.has_new then '-infinity' else pgscore_data._since('month', since, as_of) end, as_of) p where g.grain = 'auto'
+       union all
+       select p.* from pgscore_data._watched_windows(watched.name, watched.number, g.rules, g.grain, null,
+           case when g.has_new then '-infinity' else since - interval '31 days' end, as_of) p where g.grain <> 'auto') w
+      join unnest(g.rules) e on e.name = w.rule
+     where w.window_end > pgscore_data._since(w.grain, since, as_of) or e.name = any (anew);
   return query
     select e.name, e.version_id, e.grain, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
            f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
       from pgscore_data.effective_alert e
      cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';
-  for r in select * from pgscore_data.effective_alert e where e.model_id = this_model and e.grain = 'auto' loop
-    return query
-      select r.name, r.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, null::float8, null::float8, w.n, w.noise_limit, w.is_enough
-        from pgscore_data._drift_windows(watched.name, watched.number, m.time_zone, r, case when r.name = any (anew) then '-infinity' else pgscore_data._since('month', since, as_of) end, as_of) w
-       where w.window_end > pgscore_data._since(w.grain, since, as_of) or r.name = any (anew);
-  end loop;
 end
 $$;
 comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
@@ -104,13 +92,18 @@ begin atomic
 end;
 comment on function pgscore_data._alert_said(int, timestamptz, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
 
-create or replace function pgscore_data._alert_limits(rule pgscore_data.effective_alert, reference double precision[], least_threshold double precision, out lower double precision, out upper double precision, out lower_clear double precision, out upper_clear double precision)
+drop function if exists pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], double precision);
+
+create or replace function pgscore_data._alert_limits(
+  rule pgscore_data.effective_alert, reference double precision[], reference_n bigint[], least_threshold double precision, out lower double precision, out upper double precision,
+  out lower_clear double precision, out upper_clear double precision, out usual double precision, out spread double precision, out reference_rows double precision
+)
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  center double precision;
   reach double precision;
+  by_chance double precision;
 begin
   if rule.kind = 'feed' then
     upper := coalesce(rule.threshold, least_threshold);
@@ -118,24 +111,35 @@ begin
     lower := case rule.direction when 'below' then rule.threshold end;
     upper := case rule.direction when 'above' then greatest(rule.threshold, least_threshold) end;
   elsif cardinality(reference) >= 7 then
-    select avg(x), 3 * stddev_pop(x) into center, reach from unnest(reference) x;
+    select avg(x), 3 * stddev_pop(x), sum(n) into usual, reach, reference_rows from unnest(reference, reference_n) y (x, n);
+    spread := (select sum(n * (x - usual) ^ 2) / (count(*) - 1) from unnest(reference, reference_n) y (x, n));
+    -- Windows that were all perfect do not say that each will be: a share varies by chance at least, with one more row of either kind.
+    by_chance := case when rule.better = 'high' and rule.least = 0 and rule.most = 1 then (usual * reference_rows + 1) / (reference_rows + 2) end;
+    reach := greatest(reach, 3 * sqrt(by_chance * (1 - by_chance) * cardinality(reference) / nullif(reference_rows, 0)));
     -- Volume has days of the week in it: it must halve or double, too.
-    lower := case when rule.direction <> 'above' then greatest(rule.least, center - greatest(reach, case rule.metric when 'n_predictions' then center / 2 end)) end;
-    upper := case when rule.direction <> 'below' then least(rule.most, center + greatest(reach, case rule.metric when 'n_predictions' then center end)) end;
-    lower_clear := lower + 0.2 * (center - lower);
-    upper_clear := upper - 0.2 * (upper - center);
+    lower := case when rule.direction <> 'above' then greatest(rule.least, usual - greatest(reach, case rule.metric when 'n_predictions' then usual / 2 end)) end;
+    upper := case when rule.direction <> 'below' then least(rule.most, usual + greatest(reach, case rule.metric when 'n_predictions' then usual end)) end;
+    lower_clear := lower + 0.2 * (usual - lower);
+    upper_clear := upper - 0.2 * (upper - usual);
     return;
   end if;
   lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
-  upper_clear := coalesce(rule.clear_at, upper - 0.2 * abs(upper));
+  upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold) else upper - 0.2 * abs(upper) end);
 end
 $$;
-comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], double precision) is 'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or usual, value.';
+comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], bigint[], double precision) is
+'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or usual, value; of drift half of the threshold, or what is about as much as chance.
+usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a window''s value, and rows.';
+
+drop function if exists
+  pgscore_data._preview(int, text, timestamptz, timestamptz), pgscore_data._store_verdicts(int, timestamptz, timestamptz),
+  pgscore_data._judge(int, text, timestamptz, timestamptz, boolean);
 
 create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
 returns table (
   rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
-  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text, event text
+  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text, event text,
+  cusum double precision, lasting_since timestamptz, lasting_value double precision, usual_value double precision
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -143,21 +147,31 @@ as $$
 declare
   c record;
   r pgscore_data.effective_alert;
-  limits record := pgscore_data._alert_limits(null, null, null);
+  limits record := pgscore_data._alert_limits(null, null, null, null);
   series text;
   progress text;
   before text;
   reference double precision[];
+  reference_n bigint[];
+  doubtful double precision[];
+  doubtful_n bigint[];
+  most int;
+  kept int;
   recent boolean[];
+  calm int;
+  run_n bigint;
+  run_since timestamptz;
   last_breach timestamptz;
   known boolean;
 begin
   for c in
-    select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, x.ci_low, x.ci_high, x.n, x.least_threshold, x.is_usable as is_eligible,
-           null::text as said_state, null::boolean as said_usable, null::boolean as said_breach, x.window_end > pgscore_data._since(x.grain, since, as_of) as is_fresh
+    select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, (x.ci_high - x.ci_low) / 2 as half_width, x.ci_low, x.ci_high, x.n,
+           x.least_threshold, x.is_usable as is_eligible, null::text as said_state, null::boolean as said_usable, null::boolean as said_breach,
+           null::float8 as said_cusum, null::timestamptz as said_since, x.window_end > pgscore_data._since(x.grain, since, as_of) as is_fresh
       from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
     union all
-    select s.rule, s.version_id, s.grain, s.column_name, s.window_start, s.window_end, s.value, null, null, s.n, null, s.is_eligible, s.state, s.is_usable, s.is_breach, false
+    select s.rule, s.version_id, s.grain, s.column_name, s.window_start, s.window_end, s.value, null, null, null, s.n,
+           s.upper_threshold, s.is_eligible, s.state, s.is_usable, s.is_breach, s.cusum, s.lasting_since, false
       from pgscore_data._alert_said(this_model, since, as_of) s where replay
      order by rule, column_name, window_end
   loop
@@ -166,29 +180,43 @@ begin
       select * into r from pgscore_data.effective_alert e where e.model_id = this_model and e.name = c.rule;
       progress := 'ok';
       reference := '{}';
+      reference_n := '{}';
+      doubtful := '{}';
+      doubtful_n := '{}';
       recent := '{}';
+      calm := 0;
+      cusum := case when pgscore_data._watches_lasting(r) then 0 end;
+      lasting_since := null;
       last_breach := null;
       known := false;
     end if;
     before := progress;
-    if c.said_state is null and not (known and c.least_threshold is null) then
-      select * into limits from pgscore_data._alert_limits(r, reference, c.least_threshold);
+    if (c.said_state is null or r.kind = 'drift') and not (known and c.least_threshold is null) then
+      select * into limits from pgscore_data._alert_limits(r, reference, reference_n, c.least_threshold);
       known := true;
     end if;
     rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start := c.window_start; window_end := c.window_end;
-    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
+    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper; usual_value := limits.usual;
     is_eligible := c.is_eligible;
     is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
-    is_breach := coalesce(c.said_breach, is_usable and (coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
+    if is_usable and cusum is not null then
+      cusum := case when c.said_state is not null then coalesce(c.said_cusum, 0)
+        else pgscore_data._cusum(cusum, r, limits.usual, limits.spread, limits.reference_rows, c.value, c.half_width, c.n) end;
+      run_since := case when cusum > 0 then case when c.said_state is null then coalesce(lasting_since, c.window_start) else c.said_since end end;
+      run_n := case when run_since = lasting_since then run_n else 0 end + c.n;
+      lasting_value := case when run_n > c.n then lasting_value + (c.value - lasting_value) * c.n / run_n when cusum > 0 then c.value end;
+      lasting_since := run_since;
+    end if;
+    is_breach := coalesce(c.said_breach, is_usable and (coalesce(cusum >= pgscore_data._cusum_limit(), false) or coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
       case r.kind when 'drift' then c.value >= upper_threshold else coalesce(c.ci_low, c.value) > upper_threshold end, false)));
     if is_usable then
       recent := (array[is_breach] || recent)[1:r.of_windows];
+      calm := case when not is_breach and coalesce(cusum, 0) = 0 and c.value >= coalesce(limits.lower_clear, c.value) and c.value <= coalesce(limits.upper_clear, c.value) then calm + 1 else 0 end;
       if c.said_state is not null then
         progress := c.said_state;
         recent := case when before in ('firing', 'no_data') and progress = 'ok' then '{}' else recent end;
       elsif progress in ('firing', 'no_data') then
-        if not is_breach and c.value >= coalesce(limits.lower_clear, c.value) and c.value <= coalesce(limits.upper_clear, c.value)
-          and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
+        if calm >= (case r.kind when 'drift' then r.for_windows else 1 end) and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
           progress := 'ok';
           recent := '{}';
         end if;
@@ -199,9 +227,19 @@ begin
       end if;
       last_breach := case when is_breach then window_end else last_breach end;
     end if;
-    if is_eligible and r.threshold is null and r.kind <> 'feed' and (r.better = 'neither' or cardinality(reference) < 30 and not is_breach) then
-      reference := (array[c.value] || reference)[1:case r.better when 'neither' then 28 else 30 end];
-      known := false;
+    -- What may be the beginning of a change is not usual before the evidence is gone.
+    if is_eligible and r.threshold is null and r.kind <> 'feed' then
+      doubtful := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful else array[c.value] || doubtful end;
+      doubtful_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful_n else array[c.n] || doubtful_n end;
+      if r.better = 'neither' or coalesce(cusum, 0) = 0 and cardinality(reference) < 30 and cardinality(doubtful) > 0 then
+        most := case r.better when 'neither' then 28 else 30 end;
+        kept := case r.better when 'neither' then cardinality(doubtful) else least(cardinality(doubtful), most - cardinality(reference)) end;
+        reference := (doubtful[1 + cardinality(doubtful) - kept:] || reference)[1:most];
+        reference_n := (doubtful_n[1 + cardinality(doubtful) - kept:] || reference_n)[1:most];
+        doubtful := '{}';
+        doubtful_n := '{}';
+        known := false;
+      end if;
     end if;
     if c.said_state is null then
       state := case when is_usable then progress else 'insufficient_data' end;
@@ -213,7 +251,8 @@ end
 $$;
 comment on function pgscore_data._judge(int, text, timestamptz, timestamptz, boolean) is
 'Goes through the windows of each rule of a model, in order: whether it is breached, and in which state the rule is after it. Only windows that end after since raise an alert; with replay, what was said of older ones stands.
-Thresholds without a number come from windows before: the first 30 that were right, or where no value is the better one, the last 28.';
+Thresholds without a number come from windows before: the first 30 that were right, and in which no change began, or where no value is the better one, the last 28.
+cusum: evidence of a lasting change after the window (NULL: not watched for), which since lasting_since has had the mean lasting_value. A rule about drift clears after for_windows windows in a row on the good side, any other after one.';
 
 create or replace function pgscore_data._preview(this_model int, only_rule text, from_time timestamptz, to_time timestamptz) returns jsonb
 language sql stable

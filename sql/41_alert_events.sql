@@ -21,29 +21,65 @@ begin atomic
        and not exists (select from said s where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name and s.window_start = w.window_start)
   )
   insert into pgscore_data.alert_window as w
-    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state)
-  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state
+    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state,
+     cusum, lasting_since, lasting_value, usual_value)
+  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
+         s.cusum, s.lasting_since, s.lasting_value, s.usual_value
     from said s
    where not exists (
      select from pgscore_data.alert_window x
       where x.model_id = this_model and x.version_id = s.version_id and x.metric = s.metric and x.grain = s.grain and x.column_name = s.column_name and x.window_start = s.window_start and x.rule = s.rule
-        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state)
-            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state))
+        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state, x.cusum, x.lasting_since, x.lasting_value, x.usual_value)
+            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
+              s.cusum, s.lasting_since, s.lasting_value, s.usual_value))
   on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update set
     window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold, upper_threshold = excluded.upper_threshold,
-    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state, said_at = excluded.said_at;
+    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state, said_at = excluded.said_at,
+    cusum = excluded.cusum, lasting_since = excluded.lasting_since, lasting_value = excluded.lasting_value, usual_value = excluded.usual_value;
 end;
 comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is 'Writes down what rules say of windows, where it is not what stands there already.';
+
+create or replace function pgscore_data._alert_number(value double precision) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case
+  when value = 0 or abs(value) not between 1e-9 and 1e15 then value::text
+  else trim_scale(round(value::numeric, greatest(0, 3 - floor(log(abs(value)))::int)))::text end;
+comment on function pgscore_data._alert_number(double precision) is 'A value as sentences have it: four digits, or all of a whole number.';
+
+create or replace function pgscore_data._alert_detail(w pgscore_data.alert_window, zone text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return concat(
+  w.metric, ' of ' || nullif(w.column_name, ''), coalesce(' was ' || pgscore_data._alert_number(w.value), ' has no value'),
+  case w.grain when 'day' then ' on ' else format(' in the %s from ', w.grain) end, (w.window_start at time zone zone)::date,
+  case when w.value < w.lower_threshold then ', below ' || pgscore_data._alert_number(w.lower_threshold)
+    when w.value >= w.upper_threshold then ', above ' || pgscore_data._alert_number(w.upper_threshold) end,
+  case when w.lasting_since is not null and (w.state = 'firing' or w.is_breach) then format('; since %s it has been %s, where %s is usual',
+    (w.lasting_since at time zone zone)::date, pgscore_data._alert_number(w.lasting_value), pgscore_data._alert_number(w.usual_value)) end);
+comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is 'What a rule has to say of a window, as the second half of a sentence.';
+
+create or replace function pgscore_data._alert_sentence(rule text, watched text, state text, reason text, detail text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return concat(rule, ' of ', watched, case when state in ('no_data', 'insufficient_data') then ' has ' else ' is ' end, replace(state, '_', ' '),
+  ' (' || replace(reason, '_', ' ') || ')', ': ' || detail, '.');
+comment on function pgscore_data._alert_sentence(text, text, text, text, text) is 'The sentence about an alert that the views show and the webhook is told. state: one of pgscore_bi.alerts, or resolved, or still_raised.';
 
 create or replace function pgscore_data._write_event(a pgscore_data.alert, event text, reason text, as_of timestamptz) returns bigint
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event, reason, began_at, window_start, window_end, value, n,
-    lower_threshold, upper_threshold, is_digest, due_at, next_attempt_at)
-  select as_of, a.fingerprint, a.model_id, a.rule, a.version_id, a.column_name, a.metric, a.grain, a.kind, a.severity, event, reason, a.since, a.window_start, a.window_end, a.value, a.n,
-         a.lower_threshold, a.upper_threshold, d.is_digest, d.due_at, d.due_at
+    lower_threshold, upper_threshold, is_digest, due_at, next_attempt_at, message, has_webhook)
+  select as_of, a.fingerprint, a.model_id, a.rule, a.version_id, a.column_name, a.metric, a.grain, a.kind, a.severity, _write_event.event, _write_event.reason, a.since, a.window_start, a.window_end, a.value, a.n,
+         a.lower_threshold, a.upper_threshold, d.is_digest, d.due_at, d.due_at,
+         pgscore_data._alert_sentence(a.rule, mo.name || coalesce('@' || v.number, ''), case _write_event.event when 'reminder' then 'still_raised' else _write_event.event end, _write_event.reason,
+           case when coalesce(_write_event.reason, 'recovered') = 'recovered' then a.detail end),
+         exists (select from pgscore_data.worker w where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > clock_timestamp() - interval '30 seconds')
     from pgscore_data.monitor m
+    join pgscore_data.model mo using (model_id)
+    left join pgscore_data.version v on v.version_id = a.version_id
    cross join lateral (select a.kind = 'drift' as is_digest, case when a.kind = 'drift' then (date_trunc('day', as_of at time zone m.time_zone) + interval '1 day') at time zone m.time_zone else as_of end as due_at) d
    where m.model_id = a.model_id
   returning event_id;
@@ -99,15 +135,16 @@ begin
   perform pgscore_data._store_verdicts(this_model, since, as_of);
   for s in
     with said as (
-      select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*
+      select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*, w
         from pgscore_data.effective_alert e
         join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name and w.metric = e.metric and e.grain in (w.grain, 'auto')
        where e.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of)
        order by w.rule, w.version_id, w.column_name, w.is_usable or e.kind = 'feed' desc, w.window_end desc
     ), standing as (
       select row(pgscore_data._alert_fingerprint(this_model, x.rule, x.version_id, x.column_name), this_model, x.rule, x.version_id, x.column_name, x.metric, x.grain, x.kind, x.severity,
-               case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, null)::pgscore_data.alert as a
-        from said x
+               case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, null,
+               pgscore_data._alert_detail(x.w, m.time_zone))::pgscore_data.alert as a
+        from said x join pgscore_data.monitor m on m.model_id = this_model
     ), known as (
       select k as a from pgscore_data.alert k where k.model_id = this_model
     )
@@ -171,9 +208,10 @@ comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
 Whoever listens on channel pgscore_alert is told, once.';
 
+drop function if exists pgscore_data._claim_alerts(int);
 create or replace function pgscore_data._claim_alerts(most int default 100)
 returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text, column_name text, kind text, severity text, event text, reason text,
-  at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint, lower_threshold double precision, upper_threshold double precision, is_digest boolean)
+  at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint, lower_threshold double precision, upper_threshold double precision, is_digest boolean, message text)
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -196,7 +234,7 @@ begin atomic
     returning e.*
   )
   select t.event_id, t.attempts, t.fingerprint, m.name, v.number, t.rule, t.metric, t.grain, nullif(t.column_name, ''), t.kind, t.severity, t.event, t.reason,
-         t.at, t.began_at, t.window_start, t.window_end, t.value, t.n, t.lower_threshold, t.upper_threshold, t.is_digest
+         t.at, t.began_at, t.window_start, t.window_end, t.value, t.n, t.lower_threshold, t.upper_threshold, t.is_digest, t.message
     from taken t join pgscore_data.model m using (model_id) left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
 end;
 comment on function pgscore_data._claim_alerts(int) is 'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to be gone.';
@@ -211,84 +249,3 @@ begin atomic
    where e.event_id = any (events) and e.delivered_at is null;
 end;
 comment on function pgscore_data._settle_alerts(bigint[], text) is 'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';
-
-create or replace view pgscore_bi.alerts with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, coalesce(a.grain, e.grain) as grain, coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
-       null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state, coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
-       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start, a.window_end,
-       e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples, extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
-       e.is_default, e.set_by::text as set_by, a.fingerprint
-  from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.effective_alert e using (model_id)
-  left join pgscore_data.version v on v.version_id = e.version_id
-  left join pgscore_data.alert a on a.model_id = e.model_id and a.rule = e.name and a.version_id = e.version_id;
-comment on view pgscore_bi.alerts is 'Every rule of every model and where it stands now: a row a rule and, of drift, a column. Those with is_raised want somebody''s attention.';
-
-create or replace view pgscore_bi.alert_history with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason, e.severity, e.kind, e.metric, e.grain, nullif(e.column_name, '') as column_name,
-       null::text as segment_key, null::text as segment_value, e.value, e.lower_threshold, e.upper_threshold, e.n, (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
-       e.began_at, case when e.delivered_at is not null then 'delivered' when e.due_at <= now() - interval '1 day' then 'given_up' when e.error is not null then 'failing' else 'waiting' end as delivery,
-       e.attempts::bigint as attempts, e.delivered_at, e.error as delivery_error, e.fingerprint
-  from pgscore_data.alert_event e
-  join pgscore_data.visible_model m using (model_id)
-  join pgscore_data.monitor mo using (model_id)
-  left join pgscore_data.version v using (version_id);
-comment on view pgscore_bi.alert_history is 'What was raised and resolved, with the values of that moment, and whether the webhook was told.';
-
-create or replace view pgscore.alerts with (security_barrier) as
-select a.model_name as model, a.model_version as version, a.alert, a.state, a.severity, a.since, a.metric, a.grain, a.column_name, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date,
-       a.threshold, a.direction, a.for_windows, a.of_windows, a.min_samples, a.keep_firing_hours, a.is_default, a.set_by
-  from pgscore_bi.alerts a;
-comment on view pgscore.alerts is 'The rules of your models and where each stands: pgscore_bi.alerts for those who score.';
-
-create or replace function pgscore_data._alert_meanings() returns jsonb
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return pgscore_data._metric_meanings() || $${
-  "model": "Name of the model.",
-  "version": "Number of the version that the rule looks at; NULL: the model, whatever its version.",
-  "model_version": "Number of the version; NULL: the model, whatever its version.",
-  "grain": "Length of the window: day, week or month; of a rule that has judged none yet auto, where it takes the shortest of rows enough.",
-  "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could not be scored, null_score_share of those without a score.",
-  "column_name": "Feature that it is about; NULL: none.",
-  "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now.",
-  "ci_low": "Lower bound of the 95 % interval.",
-  "ci_high": "Upper bound.",
-  "error_bound": "How far the value can be from that of the unbinned scores.",
-  "n": "Rows that the value stands on.",
-  "label_coverage": "Of the window's predictions, the share whose truth is known; NULL where a metric needs no labels: drift, and the shares of rows that failed or have no score.",
-  "lower_threshold": "What is below it is a breach, where all of the interval is.",
-  "upper_threshold": "What is above it is a breach, where all of the interval is.",
-  "is_breach": "Whether a rule was breached; NULL: no rule looked at it.",
-  "undefined_reason": "Why the value is NULL.",
-  "noise_limit": "What a drift metric reaches by chance.",
-  "alert": "Name of the rule.",
-  "kind": "performance, integrity, feed (silence) or drift.",
-  "state": "ok, pending (breached, not often enough), firing, no_data (a feed is silent) or insufficient_data (no window that could be judged).",
-  "is_raised": "Whether it is firing or no_data.",
-  "severity": "info, warning or critical.",
-  "since": "When it came into this state; NULL: it has not been looked at yet.",
-  "threshold": "The number that the rule names; NULL: it comes from earlier windows.",
-  "direction": "below, above, or outside a range.",
-  "for_windows": "Raised by so many",
-  "of_windows": "of the last so many windows that can be judged.",
-  "min_samples": "Windows of fewer are passed over.",
-  "keep_firing_hours": "It does not clear before windows without a breach span so long.",
-  "is_default": "Whether every model has the rule.",
-  "set_by": "Role that set it.",
-  "fingerprint": "The same for the same model, rule, version and column.",
-  "event_id": "Number of the event; a webhook that is told twice knows it by that.",
-  "event_at": "When it happened.",
-  "event": "firing, no_data, reminder (still raised after a day) or resolved.",
-  "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped.",
-  "began_at": "When the alert was raised.",
-  "delivery": "delivered, waiting, failing, or given_up after a day.",
-  "attempts": "How often the webhook was tried.",
-  "delivered_at": "When it took it.",
-  "delivery_error": "Why it did not, the last time."
-}$$::jsonb;
-comment on function pgscore_data._alert_meanings() is 'What the columns of the alert views mean.';
-
-select pgscore_data._comment_columns(view, pgscore_data._alert_meanings())
-  from unnest(array['pgscore_bi.model_metric', 'pgscore_bi.alerts', 'pgscore_bi.alert_history', 'pgscore.alerts']::regclass[]) view;

@@ -32,19 +32,7 @@ function listAlerts(client: pg.Client, model: string | undefined, all: boolean) 
   return rowsOf(client, query.orderBy('model').orderBy('alert').orderBy('column_name'));
 }
 
-function briefly({
-  model,
-  version,
-  alert,
-  column_name: column,
-  state,
-  severity,
-  since,
-  metric,
-  value,
-  ...more
-}: Alert): Row {
+function briefly({ model, version, alert, column_name: column, state, severity, since, message }: Alert): Row {
   const watched = version === null ? model : `${model}@${version}`;
-  const { lower_threshold: lower, upper_threshold: upper, window_date: window } = more;
-  return { model: watched, alert, column, state, severity, since, metric, value, lower, upper, window };
+  return { model: watched, alert, column, state, severity, since, message };
 }

@@ -53,6 +53,7 @@ export type AlertRow = {
   keep_firing_hours: number;
   is_default: boolean;
   set_by: string | null;
+  message: string;
 };
 
 export type RunState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';

@@ -26,6 +26,8 @@ export type AlertEvent = {
   readonly lower_threshold: number | null;
   readonly upper_threshold: number | null;
   readonly is_digest: boolean;
+  /** All of it as a sentence, as the views have it. */
+  readonly message: string;
 };
 
 /** Takes the events that are to be told in one message; none where nothing is due. */

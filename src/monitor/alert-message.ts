@@ -66,7 +66,7 @@ function messageAlert(event: AlertEvent): MessageAlert {
       severity: event.severity,
     }),
     annotations: given({
-      summary: summary(event),
+      summary: event.message,
       event_id: event.event_id,
       event: event.event,
       reason: event.reason,
@@ -83,27 +83,6 @@ function messageAlert(event: AlertEvent): MessageAlert {
     generatorURL: '',
     fingerprint: event.fingerprint,
   };
-}
-
-/** One sentence that says it all: what many receivers show, and no more. */
-function summary(event: AlertEvent): string {
-  const model = event.version === null ? event.model : `${event.model}@${event.version}`;
-  const state = event.event === 'reminder' ? 'still raised' : event.event.replace('_', ' ');
-  const reason = event.reason === null ? '' : ` (${event.reason.replace('_', ' ')})`;
-  const metric = event.column_name === null ? event.metric : `${event.metric} of ${event.column_name}`;
-  const window = event.window_start === null ? '' : `, ${event.grain} from ${event.window_start.toISOString()}`;
-  return `${model}: ${event.alert} ${state}${reason}: ${metric} ${brief(event.value)}${beyond(event)}${window}`;
-}
-
-function beyond({ value, lower_threshold: lower, upper_threshold: upper }: AlertEvent): string {
-  if (value === null) return '';
-  if (lower !== null && value < lower) return `, below ${brief(lower)}`;
-  if (upper !== null && value >= upper) return `, above ${brief(upper)}`;
-  return '';
-}
-
-function brief(value: number | null): string {
-  return value === null ? 'without a value' : String(Number(value.toPrecision(4)));
 }
 
 function given(values: Readonly<Record<string, string | number | null | undefined>>): Texts {

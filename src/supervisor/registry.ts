@@ -1,18 +1,29 @@
 import { hostname } from 'node:os';
+import type { ServiceConfig } from '../config.ts';
 import type { Queryable } from '../db/statement.ts';
 import { statement } from '../db/statement.ts';
+import { VERSION } from '../version.ts';
 import type { GatewayLogin } from './gateway-keeper.ts';
 
 export type WorkerState = 'running' | 'draining' | 'paused' | 'stopped';
 
-/** Puts a service on the list that pgscore.workers shows, or shows that it lives. */
-export const reportWorker = statement<
-  [worker: string, host: string, pid: number, version: string, scorers: number, state: WorkerState]
+const register = statement<
+  [worker: string, host: string, pid: number, version: string, scorers: number, state: WorkerState, hasWebhook: boolean]
 >(
   'report_worker',
-  `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state) values ($1, $2, $3, $4, $5, $6)
+  `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, has_webhook) values ($1, $2, $3, $4, $5, $6, $7)
    on conflict (worker_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
 );
+
+/** Puts a service on the list that pgscore.workers shows, or shows that it lives. */
+export async function reportWorker(
+  client: Queryable,
+  worker: string,
+  state: WorkerState,
+  { scorers, alertWebhook }: Pick<ServiceConfig, 'scorers' | 'alertWebhook'>,
+): Promise<void> {
+  await register(client, worker, hostname(), process.pid, VERSION, scorers, state, alertWebhook !== undefined);
+}
 
 const registerGateway = statement<
   [

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { Listener } from '../db/listen.ts';
@@ -7,7 +6,6 @@ import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { fireDue } from '../schedule/fire-due.ts';
 import { startTicker, type Ticker } from '../schedule/ticker.ts';
-import { VERSION } from '../version.ts';
 import { startWeb, type Web, type WebOptions } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
@@ -260,7 +258,7 @@ class Supervisor implements Service {
     if (state === 'starting') return;
     const gateway = this.gateway && { ...this.gateway, tls: this.#config.gateway.tls !== undefined };
     await this.#links.beat.use(async (client) => {
-      await reportWorker(client, this.worker, hostname(), process.pid, VERSION, this.#config.scorers, state);
+      await reportWorker(client, this.worker, state, this.#config);
       await reportGateway(client, this.worker, gateway);
     });
   }

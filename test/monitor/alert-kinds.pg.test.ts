@@ -126,13 +126,13 @@ describe('drift', () => {
       { feature: 'noisy', psi: 0.4, noise: 0.5 },
       { feature: 'scarce', psi: 9, n: 239 },
     ];
-    await drifted(['drifting'], [day(0, 0.3), day(0.3, 0.1), day(0, 0.25), day(0, 0.1)]);
+    await drifted(['drifting'], [day(0, 0.3), day(0.3, 0.1), day(0, 0.25), day(0, 0.1), day(0, 0.1)]);
     const { rows } = await superuser.query(
       `select column_name, event, window_date - date '2026-03-01' as day, value, severity from pgscore_bi.alert_history where model_name = 'drifting' order by event_id`,
     );
     expect(rows).toEqual([
       { column_name: 'twice', event: 'firing', day: 2, value: 0.25, severity: 'info' },
-      { column_name: 'twice', event: 'resolved', day: 3, value: 0.1, severity: 'info' },
+      { column_name: 'twice', event: 'resolved', day: 4, value: 0.1, severity: 'info' },
     ]);
     const shown = `select column_name, value, upper_threshold, is_breach from pgscore_bi.model_metric where model_name = 'drifting' and metric = 'psi' and window_date = '2026-03-01' and column_name in ('twice', 'noisy') order by 1`;
     expect((await superuser.query(shown)).rows).toEqual([

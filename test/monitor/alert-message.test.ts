@@ -27,6 +27,7 @@ const DRIFT: AlertEvent = {
   lower_threshold: null,
   upper_threshold: 0.2,
   is_digest: true,
+  message: 'feature_drift of churn@3 is firing: psi of age was 0.3123 on 2026-03-03, above 0.2.',
 };
 
 test('a digest is one group, whatever the models, with the labels that its alerts have in common', () => {
@@ -48,25 +49,8 @@ test('an alert about drift is the same one whether a day or a week says so, and 
   expect(labels({ kind: 'performance', grain: 'week' })).toMatchObject({ grain: 'week' });
 });
 
-test.each<[Partial<AlertEvent>, string]>([
-  [{}, 'churn@3: feature_drift firing: psi of age 0.3123, above 0.2, day from 2026-03-03T00:00:00.000Z'],
-  [
-    {
-      event: 'reminder',
-      column_name: null,
-      metric: 'accuracy',
-      value: 0.7,
-      lower_threshold: 0.8,
-      upper_threshold: null,
-    },
-    'churn@3: feature_drift still raised: accuracy 0.7, below 0.8, day from 2026-03-03T00:00:00.000Z',
-  ],
-  [
-    { event: 'resolved', reason: 'insufficient_data', value: null, window_start: null, version: null },
-    'churn: feature_drift resolved (insufficient data): psi of age without a value',
-  ],
-])('its summary is a sentence that stands alone: %#', (change, summary) => {
-  expect(alertMessage([{ ...DRIFT, ...change }]).alerts[0]?.annotations['summary']).toBe(summary);
+test('its summary is the sentence that the views have', () => {
+  expect(alertMessage([DRIFT]).alerts[0]?.annotations['summary']).toBe(DRIFT.message);
 });
 
 test('the signature is what openssl computes of the same', () => {

@@ -22,12 +22,13 @@ describe('rules', () => {
       {
         model: 'asked',
         alerts:
-          'accuracy_drop auc_drop dataset_drift failed_rows feature_drift labels_stopped missing_scores scoring_stopped volume',
+          'accuracy_drop auc_drop dataset_drift failed_rows feature_drift labels_stopped missing_scores missing_values scoring_stopped volume',
         is_default: true,
       },
       {
         model: 'number',
-        alerts: 'dataset_drift error_rise failed_rows feature_drift labels_stopped scoring_stopped volume',
+        alerts:
+          'dataset_drift error_rise failed_rows feature_drift labels_stopped missing_values scoring_stopped volume',
         is_default: true,
       },
     ]);
@@ -67,7 +68,7 @@ describe('rules', () => {
     [`'x', 'accuracy', for_windows => 3, of_windows => 2`, 'for_windows is 1 to of_windows'],
     [`'x', 'accuracy', column_name => 'age'`, 'accuracy is not about a column'],
     [`'x', 'failed_share', grain => 'month'`, 'failed_share is counted by the day'],
-    [`'x', 'accuracy', grain => 'auto'`, 'grain => auto is for drift'],
+    [`'x', 'n_predictions', grain => 'auto'`, 'grain => auto is for performance and drift'],
     [`'x', 'accuracy', grain => 'year'`, 'grain is day, week or month'],
     [`'x', 'psi', direction => 'below'`, 'psi is bad when it is high'],
     [`'x', 'accuracy', keep_firing_for => '-1 day'`, 'are not negative'],

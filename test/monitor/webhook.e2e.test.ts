@@ -88,7 +88,7 @@ test('an alert is told as Alertmanager would, signed, and then that it resolved'
   });
   expect(first.message.commonLabels).toEqual(first.message.alerts[0]?.labels);
   expect(first.message.alerts[0]?.annotations['summary']).toMatch(
-    /^plain@1: low firing: accuracy 0.5, below 0.8, day from /,
+    /^low of plain@1 is firing: accuracy was 0\.5 on [-\d]{10}, below 0\.8\.$/,
   );
   await putDay(superuser, model, yesterday(), { accuracy: 0.95 });
   const second = await waitFor(() => messages('plain')[1], { message: 'a message' });

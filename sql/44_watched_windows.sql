@@ -1,0 +1,101 @@
+-- Which windows a rule looks at where it is left to find those of rows enough: days, or weeks, or months.
+
+drop function if exists
+  pgscore_data._drift_windows(text, int, text, pgscore_data.effective_alert, timestamptz, timestamptz),
+  pgscore_data._drift_of(text, int, pgscore_data.effective_alert, text, timestamptz[], timestamptz, timestamptz);
+
+create or replace function pgscore_data._watched_windows(
+  this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz, as_of timestamptz
+) returns setof pgscore_data.watched_window
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+-- To plan these views takes longer than to read them.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  metrics constant text[] := array(select distinct r.metric from unnest(rules) r);
+  maturity constant interval := (select m.label_maturity from pgscore_data.monitor m where m.model_id = rules[1].model_id);
+begin
+  if cardinality(starts) = 0 or cardinality(rules) is null then
+    return;
+  end if;
+  if rules[1].kind = 'drift' then
+    return query
+      select r.name, d.grain, coalesce(d.column_name, ''), d.window_start, d.window_end, d.value, null::float8, null::float8, d.n, d.noise_limit,
+             d.value is not null and d.n >= greatest(200, r.min_samples)
+        from pgscore_data.drift_series d
+        join unnest(rules) r on r.metric = d.metric and (r.column_name is null or r.column_name = d.column_name)
+       where d.model_name = this_name and d.model_version = this_number and d.grain = this_grain and d.metric = any (metrics)
+         and d.window_start >= from_time and d.window_end <= as_of and (starts is null or d.window_start = any (starts));
+  else
+    return query
+      select r.name, s.grain, '', s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, null::float8,
+             s.value is not null and case
+               when r.kind = 'performance' then s.is_mature and s.n >= r.min_samples and coalesce(s.least_class >= 10, true)
+               -- A day's predictions may come in several runs.
+               when r.metric = 'n_predictions' then s.window_end + interval '1 day' <= as_of
+               when r.metric = 'label_coverage' then s.n >= r.min_samples and s.window_end + maturity <= as_of
+               else s.n >= r.min_samples end
+        from pgscore_data.counted_series s
+        join unnest(rules) r on r.metric = s.metric
+       where s.segment_key is null and s.model_name = this_name and s.model_version = this_number and s.grain = this_grain and s.metric = any (metrics)
+         and s.window_start >= from_time and s.window_end <= as_of and (starts is null or s.window_start = any (starts));
+  end if;
+end
+$$;
+comment on function pgscore_data._watched_windows(text, int, pgscore_data.effective_alert[], text, timestamptz[], timestamptz, timestamptz) is
+'The windows of a grain, of those that begin at starts or of all, as rules see them that are all about drift, or none of them.';
+
+create or replace function pgscore_data._pooled_windows(
+  this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], first timestamptz, as_of timestamptz
+) returns setof pgscore_data.watched_window
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- From a week before the month, for a week is of the month that it begins in.
+  from_time constant timestamptz := date_trunc('month', first, zone) - interval '7 days';
+  days pgscore_data.watched_window[] := array(
+    select d from pgscore_data._watched_windows(this_name, this_number, rules, 'day', null, from_time, as_of) d);
+  weeks pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'week', days, days, from_time, as_of);
+  months pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'month', days, days || weeks, from_time, as_of);
+begin
+  return query
+    select w.* from unnest(weeks || months) w where w.window_end > first
+    union all
+    select d.* from unnest(days) d
+     where d.window_end > first
+       and not exists (
+         select from unnest(weeks) w where w.rule = d.rule and w.column_name = d.column_name and w.window_start = date_trunc('week', d.window_start, zone))
+       and not exists (
+         select from unnest(months) m where m.rule = d.rule and m.column_name = d.column_name and m.window_start = date_trunc('month', d.window_start, zone));
+end
+$$;
+comment on function pgscore_data._pooled_windows(text, int, text, pgscore_data.effective_alert[], timestamptz, timestamptz) is
+'The windows that rules of grain auto look at, of those that end between first and as_of: days of rows enough; weeks of rows enough that have no such day; months of rows enough that have no such day, and in which no such week begins. Days that are part of none of them come, too: they cannot be judged.
+Whether a window is looked at is told from it and what is inside of it, and not from how many rows are usual: so a model that is about the limit does not change from one grain to the other and back.';
+
+create or replace function pgscore_data._windows_above(
+  this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], this_grain text, days pgscore_data.watched_window[],
+  parts pgscore_data.watched_window[], from_time timestamptz, as_of timestamptz
+) returns pgscore_data.watched_window[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  starts constant timestamptz[] := array(
+    select distinct x.start from (
+        select d.rule, date_trunc(this_grain, d.window_start, zone) as start, sum(d.n) as n from unnest(days) d
+         group by d.rule, d.column_name, 2 having not bool_or(d.is_enough)) x
+      join unnest(rules) r on r.name = x.rule
+     where x.n >= case r.kind when 'drift' then greatest(200, r.min_samples) else r.min_samples end);
+begin
+  return array(
+    select w from pgscore_data._watched_windows(this_name, this_number, rules, this_grain, starts, from_time, as_of) w
+     where w.is_enough and not exists (
+       select from unnest(parts) x
+        where x.rule = w.rule and x.column_name = w.column_name and x.is_enough and date_trunc(this_grain, x.window_start, zone) = w.window_start));
+end
+$$;
+comment on function pgscore_data._windows_above(text, int, text, pgscore_data.effective_alert[], text, pgscore_data.watched_window[], pgscore_data.watched_window[], timestamptz, timestamptz) is
+'The weeks or months of rows enough of which no part has enough.';
