@@ -65,11 +65,12 @@ type Day = {
   coverage: number | null;
   mature: boolean;
   accuracy: number | null;
+  width: number | null;
 };
 
 async function daysOf(model: string): Promise<Day[]> {
   const { rows } = await superuser.query<Day>(
-    `select window_date::text as day, n_labeled::int as labeled, label_coverage as coverage, is_mature as mature, accuracy
+    `select window_date::text as day, n_labeled::int as labeled, label_coverage as coverage, is_mature as mature, accuracy, accuracy_ci_high - accuracy_ci_low as width
        from pgscore_bi.binary_performance_daily where model_name = $1 order by window_date, model_version`,
     [model],
   );
@@ -158,4 +159,34 @@ test('what was labelled stays labelled when the target is dropped and everything
   await history.rebuild();
   await refreshAndSweep();
   expect(await daysOf('dropped')).toEqual(before);
+});
+
+test('to count several predictions of each entity narrows no interval', async () => {
+  const once = await newHistory('once');
+  await score(once, 738, TODAY - 5 * DAY_MS);
+  await tell(once, everybody(738), TODAY - 4 * DAY_MS);
+  const often = await newHistory('often');
+  await ada.query(`select pgscore.monitor('often', pairing => 'all')`);
+  for (const hour of [0, 1, 2, 3]) await score(often, 738, TODAY - 5 * DAY_MS + hour * HOUR_MS);
+  await tell(often, everybody(738), TODAY - 4 * DAY_MS);
+  await refreshAndSweep();
+  const [[one], [four]] = await Promise.all([daysOf('once'), daysOf('often')]);
+  expect([one?.labeled, four?.labeled]).toEqual([738, 4 * 738]);
+  expect(four?.accuracy).toBe(one?.accuracy);
+  const ratio = (four?.width ?? 0) / (one?.width ?? 1);
+  expect(ratio).toBeGreaterThan(0.99);
+  expect(ratio).toBeLessThan(1.01);
+});
+
+test('the accuracy of a version stays when it is dropped', async () => {
+  const history = await newHistory('retired');
+  await score(history, 40, TODAY - 3 * DAY_MS);
+  await score(history, 40, TODAY - 3 * DAY_MS, undefined, 2);
+  await tell(history, everybody(40), TODAY - 2 * DAY_MS);
+  await refreshAndSweep();
+  const before = await daysOf('retired');
+  expect(before.map(({ labeled }) => labeled)).toEqual([40, 40]);
+  await ada.query(`select pgscore.drop_version('retired@2')`);
+  await refreshAndSweep();
+  expect(await daysOf('retired')).toEqual(before);
 });

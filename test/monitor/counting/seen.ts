@@ -10,7 +10,8 @@ type Numbers = Readonly<Record<string, number | boolean | string | null>>;
 export type Windows = Readonly<Record<string, Numbers>>;
 
 const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
-const COUNTS = 'n_predictions, n_labeled, n_awaiting, n_superseded, label_coverage, is_mature, undefined_reason';
+const COUNTS =
+  'n_predictions, n_labeled, n_awaiting, n_superseded, label_coverage, is_mature, n_effective, undefined_reason';
 const TRUE: Readonly<Record<Task, string>> = {
   binary: 'true_positives, false_positives, false_negatives, true_negatives, accuracy',
   multiclass: 'accuracy',
@@ -49,6 +50,7 @@ function countsOf(counted: Counted): Numbers {
     n_superseded: counted.nSuperseded,
     label_coverage: rounded(counted.labelCoverage),
     is_mature: counted.isMature,
+    n_effective: rounded(nLabeled === 0 ? 0 : counted.nEffective),
     undefined_reason: reason,
   };
 }
@@ -75,6 +77,7 @@ function truthOf(task: Task, { outcomes, hits, nLabeled, ...sums }: Counted): Nu
 function asNumbers(row: Record<string, string | number | boolean | null>): Numbers {
   const isLabeled = Number(row.n_labeled) > 0;
   const entries = Object.entries(row).map(([name, value]) => {
+    if (name === 'n_effective') return [name, rounded(Number(value ?? 0))];
     if (name === 'undefined_reason') return [name, isLabeled ? null : value];
     if (name.includes('_positives') || name.includes('_negatives')) return [name, Number(value ?? 0)];
     return [name, typeof value === 'boolean' || value === null ? value : rounded(Number(value))];

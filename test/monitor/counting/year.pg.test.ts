@@ -7,6 +7,7 @@ import { FastRecord } from './fast-record.ts';
 import { ModelHistory } from './model-history.ts';
 import { Nights } from './nights.ts';
 import { DAY_MS } from './record.ts';
+import { seenIn } from './seen.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice, ada] = await Promise.all([
@@ -87,4 +88,12 @@ test('to drop the target changes nothing, nor does to count again after it', asy
   await history.expectCounted();
   await history.tell(nights.told(7).map((each) => ({ ...each, knownAt: each.knownAt + DAY_MS / 3, truth: 'no' })));
   await history.expectCounted();
+});
+
+test('accuracy of a version stays when it is dropped', async () => {
+  const before = await seenIn(superuser, history.model, 'day');
+  expect(Object.keys(before).filter((window) => window.startsWith('2 ')).length).toBeGreaterThan(NIGHTS / 8);
+  await ada.query(`select pgscore.drop_version('churn@2')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await seenIn(superuser, history.model, 'day')).toEqual(before);
 });
