@@ -1,5 +1,30 @@
 -- For how long predictions are kept for labels. Days before that are sealed: their cells stay as they are.
 
+create or replace function pgscore_data._seal_until(this_model int) returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m record;
+  versions constant int[] := array(select v.version_id from pgscore_data.version v where v.model_id = this_model);
+  until timestamptz;
+  last_time timestamptz;
+begin
+  select x.time_zone, clock_timestamp() - x.keep as kept_from into m from pgscore_data.monitor x where x.model_id = this_model;
+  -- What was made lately about a time long past can be judged for as long as anything else.
+  select least(date_trunc('day', m.kept_from, m.time_zone), date_trunc('day', min(p.event_time), m.time_zone)) into until
+    from pgscore_data.kept_prediction p
+   where p.version_id = any (versions) and p.event_time < m.kept_from and p.made_at >= m.kept_from;
+  select max(x.event_time) into last_time
+    from (select p.event_time from pgscore_data.kept_prediction p where p.version_id = any (versions) and p.event_time < until
+          union all
+          select r.event_time from pgscore_data.kept_run r where r.version_id = any (versions) and r.event_time < until) x;
+  return (date_trunc('day', last_time at time zone m.time_zone) + interval '1 day') at time zone m.time_zone;
+end
+$$;
+comment on function pgscore_data._seal_until(int) is
+  'Up to which day a model is to be sealed: the last one that holds predictions which were kept for long enough; NULL: none.';
+
 create or replace function pgscore_data._seal_days() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -8,9 +33,8 @@ declare
   m record;
 begin
   for m in
-    select x.model_id, greatest(x.sealed_before, date_trunc('day', clock_timestamp() - x.keep, x.time_zone)) as until
-      from pgscore_data.monitor x
-     where x.sealed_before < date_trunc('day', clock_timestamp() - x.keep, x.time_zone)
+    select x.model_id, s.until from pgscore_data.monitor x cross join lateral pgscore_data._seal_until(x.model_id) s (until)
+     where s.until > x.sealed_before
   loop
     update pgscore_data.monitor x set sealed_before = m.until where x.model_id = m.model_id;
     delete from pgscore_data.kept_block b using pgscore_data.kept_run r, pgscore_data.version v
@@ -22,7 +46,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._seal_days() is 'Seals the days that are older than their model keeps predictions, and forgets what was predicted for them.';
+comment on function pgscore_data._seal_days() is
+  'Seals the days whose predictions were kept for as long as their model asks for, and forgets what was predicted for them.';
 
 create or replace view pgscore_data.late_until as
 select m.model_id, v.version_id,
