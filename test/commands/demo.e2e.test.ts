@@ -45,11 +45,15 @@ test('what learned from January decays in summer and comes back, what learned fr
   }
 });
 
-test('the accuracy of the delay model follows how many flights were late, and its ranking does not', () => {
+test('the accuracy of the delay model follows how many flights were late, and its ranking does not; three more nights move neither', () => {
   const rows = months('positive_rate_actual', 'accuracy', 'roc_auc');
   const [late, accuracy, auc] = ['positive_rate_actual', 'accuracy', 'roc_auc'].map((head) => column(rows, head));
   expect([late?.[6], late?.[8]]).toEqual([expect.closeTo(0.32, 2), expect.closeTo(0.13, 2)]);
   expect([accuracy?.[6], accuracy?.[8]]).toEqual([expect.closeTo(0.69, 2), expect.closeTo(0.87, 2)]);
+  const nights = months('n_predictions', 'n_labeled', 'n_superseded', 'label_coverage', 'accuracy');
+  expect(column(nights, 'accuracy')).toEqual(accuracy);
+  expect(column(nights, 'label_coverage')).toEqual(Array.from({ length: 12 }, () => 1));
+  expect(column(nights, 'n_superseded')).toEqual(column(nights, 'n_labeled').map((n) => 3 * n));
   const [least, most] = [Math.min(...(auc ?? [])), Math.max(...(auc ?? []))];
   expect([least > 0.64, most < 0.71]).toEqual([true, true]);
   expect(column(months('label_coverage', 'accuracy'), 'label_coverage')).toEqual(Array.from({ length: 12 }, () => 1));

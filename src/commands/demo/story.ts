@@ -156,4 +156,18 @@ export const STORY: readonly Step[] = [
     sql: `select pgscore.schedule('nightly', '0 2 * * *', 'arrival_delay', 'flight_features', target => 'flight_delay_scores', event_time => 'scheduled_at')`,
   },
   { who: 'ana', say: '', sql: `select name, cron, model, source, target, state from pgscore.schedules` },
+  {
+    who: 'ana',
+    say: 'Three nights: the same flights are scored again.',
+    sql: `select pgscore.run_schedule('nightly') as run`,
+    run: true,
+  },
+  { who: 'ana', say: '', sql: `select pgscore.run_schedule('nightly') as run`, run: true },
+  { who: 'ana', say: '', sql: `select pgscore.run_schedule('nightly') as run`, run: true },
+  {
+    who: 'ana',
+    say: 'Each flight still counts once. The accuracy does not move.',
+    sql: `select window_date, n_predictions, n_labeled, n_superseded, label_coverage, accuracy from pgscore_bi.binary_performance_monthly where model_name = 'arrival_delay' order by window_date`,
+    accuracyOf: 'arrival_delay',
+  },
 ];
