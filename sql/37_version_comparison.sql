@@ -1,4 +1,4 @@
--- Which version is better: two of them over the same days, with an interval of the difference.
+-- Which version is better: two of them over the labels that judge both, with an interval of the difference.
 
 create or replace view pgscore_data.version_pair as
 with ready as (
@@ -12,72 +12,140 @@ with ready as (
 select p.version_id, p.other_id, p.compared_with, p.task from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
 comment on view pgscore_data.version_pair is 'Which versions are compared: each one with the champion of its model and with the one before it.';
 
-create or replace function pgscore_data._shares_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
-language sql stable
+create or replace function pgscore_data._find_common_labels(this_version int, other int) returns void
+language sql volatile
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 begin atomic
-  with counted as (
-    select e.task, sum(c.n)::float8 as n, coalesce(sum(c.n) filter (where c.actual_class = c.predicted_class), 0)::float8 as hits,
-           coalesce(sum(c.n) filter (where c.actual_class = c.predicted_class and c.actual_class + 1 = e.positive_class), 0)::float8 as tp,
-           coalesce(sum(c.n) filter (where c.actual_class <> c.predicted_class and c.predicted_class + 1 = e.positive_class), 0)::float8 as fp,
-           coalesce(sum(c.n) filter (where c.actual_class <> c.predicted_class and c.actual_class + 1 = e.positive_class), 0)::float8 as fn
-      from pgscore_data.cell_outcome c join pgscore_data.execution e using (version_id)
-     where c.version_id = this_version and c.segment_id = 0 and c.day = any (days)
-     group by e.task
+  with judged as materialized (
+    select e.version_id = other as is_other, e.key, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,
+           e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
+           e.score - e.actual as error, e.bin
+      from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
+     where e.version_id in (this_version, other) and e.run_id is not null
   )
-  select x.metric, case x.metric when 'f1_score' then 2 * x.hits / (x.n + x.hits) else x.hits / x.n end,
-         case x.metric when 'f1_score' then 2 * i.low / (1 + i.low) else i.low end, case x.metric when 'f1_score' then 2 * i.high / (1 + i.high) else i.high end, x.n::bigint, x.n >= 30
-    from counted c
-   cross join lateral (values ('accuracy', 'any', c.hits, c.n), ('precision_score', 'binary', c.tp, c.tp + c.fp), ('recall_score', 'binary', c.tp, c.tp + c.fn), ('f1_score', 'binary', c.tp, c.tp + c.fp + c.fn)) x (metric, task, hits, n)
-   cross join lateral pgscore_data._share_interval(x.hits, x.n, x.n) i
-   where x.task in ('any', c.task) and x.n > 0;
+  insert into pgscore_data.compared_prediction (is_other, key, day, is_hit, is_positive, said_positive, error, bin)
+  select j.is_other, j.key, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
+    from judged j where exists (select from judged o where o.key = j.key and o.known_at = j.known_at and o.is_other <> j.is_other);
 end;
-comment on function pgscore_data._shares_over(int, timestamptz[]) is 'Accuracy, precision, recall and F1 of a version over some days, with Wilson intervals; F1 is 2q / (1 + q) of the share q = TP / (TP + FP + FN).';
+comment on function pgscore_data._find_common_labels(int, int) is 'Notes the predictions of two versions whose label judges both.';
 
-create or replace function pgscore_data._errors_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
+do $do$
+begin
+  execute format($q$
+    create or replace function pgscore_data._effective_share(n double precision, hits double precision, sum_m2 double precision,
+      sum_cm double precision, sum_c2 double precision) returns double precision
+    language sql immutable
+    set search_path = pg_catalog, pg_temp
+    return %s$q$, pgscore_data._n_effective('n', 'hits', 'sum_m2', 'sum_cm', 'sum_c2'));
+end
+$do$;
+comment on function pgscore_data._effective_share(double precision, double precision, double precision, double precision, double precision)
+is 'How many independent pairs tell as much of the share hits / n, as _n_effective() has it.';
+
+create or replace view pgscore_data.compared_part as
+with entity as (
+  select p.is_other, p.key, count(*)::float8 as n, sum(p.is_hit::int)::float8 as hits,
+         sum((p.said_positive and p.is_positive)::int)::float8 as tp, sum(p.said_positive::int)::float8 as said,
+         sum(p.is_positive::int)::float8 as positive,
+         sum(abs(p.error)) as abs_error, sum(p.error ^ 2) as error2, sum(p.error ^ 4) as error4
+    from pgscore_data.compared_prediction p group by p.is_other, p.key
+)
+select e.is_other, e.key, x.metric, x.part, x.whole, x.squares
+  from entity e
+ cross join lateral (values
+   ('accuracy', e.hits, e.n, null), ('precision_score', e.tp, e.said, null), ('recall_score', e.tp, e.positive, null),
+   ('f1_score', e.tp, e.said + e.positive - e.tp, null), ('mae', e.abs_error, e.n, e.error2), ('rmse', e.error2, e.n, e.error4)
+ ) x (metric, part, whole, squares)
+ where x.part is not null;
+comment on view pgscore_data.compared_part is
+'What an entity adds to the metrics that are part / whole: accuracy, precision, recall, the share TP / (TP + FP + FN) that F1 is made of, '
+'and means of errors and of their squares.';
+
+create or replace function pgscore_data._compare_parts()
+returns table (is_other boolean, metric text, value double precision, low double precision, high double precision, n double precision,
+  n_effective double precision, is_enough boolean, correlation double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 begin atomic
-  with summed as (
-    select sum(c.n)::float8 as n, sum(c.sum_abs_error)::float8 as abs_error, sum(c.sum_error2)::float8 as error2, sum(c.sum_error4)::float8 as error4
-      from pgscore_data.cell_regression c where c.version_id = this_version and c.segment_id = 0 and c.day = any (days) having sum(c.n) > 0
+  with part as materialized (
+    select * from pgscore_data.compared_part
+  ), total as (
+    select p.is_other, p.metric, sum(p.part) as part, sum(p.whole) as whole, sum(p.squares) as squares,
+           case when p.metric in ('mae', 'rmse') then sum(p.whole) ^ 2 / sum(p.whole ^ 2)
+             else pgscore_data._effective_share(sum(p.whole), sum(p.part), sum(p.whole ^ 2), sum(p.whole * p.part), sum(p.part ^ 2))
+             end as n_effective
+      from part p group by p.is_other, p.metric having sum(p.whole) > 0
+  ), added as (
+    select p.is_other, p.metric, p.key, p.part - t.part / t.whole * p.whole as added from part p join total t using (is_other, metric)
+  ), together as (
+    select a.metric, corr(a.added, b.added) as correlation
+      from added a join added b on b.key = a.key and b.metric = a.metric and b.is_other where not a.is_other group by a.metric
   )
-  select x.metric, x.value, x.low, x.high, s.n::bigint, s.n >= 30 and x.low is not null
-    from summed s
-   cross join lateral pgscore_data._mae_interval(s.n, s.abs_error, s.error2, s.n) a
-   cross join lateral pgscore_data._rmse_interval(s.n, s.error2, s.error4, s.n) q
-   cross join lateral (values ('mae', s.abs_error / s.n, a.low, a.high), ('rmse', sqrt(s.error2 / s.n), q.low, q.high)) x (metric, value, low, high);
+  select t.is_other, t.metric,
+         case t.metric when 'f1_score' then 2 * x.value / (1 + x.value) when 'rmse' then sqrt(x.value) else x.value end,
+         case t.metric when 'f1_score' then 2 * x.low / (1 + x.low) else x.low end,
+         case t.metric when 'f1_score' then 2 * x.high / (1 + x.high) else x.high end,
+         t.whole, t.n_effective, t.whole >= 30 and x.low is not null, c.correlation
+    from total t left join together c using (metric)
+   cross join lateral (
+     select t.part / t.whole as value, i.low, i.high from pgscore_data._share_interval(t.part, t.whole, t.n_effective) i
+      where t.squares is null
+     union all
+     select t.part / t.whole, i.* from pgscore_data._mae_interval(t.whole, t.part, t.squares, t.n_effective) i where t.metric = 'mae'
+     union all
+     select t.part / t.whole, i.* from pgscore_data._rmse_interval(t.whole, t.part, t.squares, t.n_effective) i where t.metric = 'rmse') x;
 end;
-comment on function pgscore_data._errors_over(int, timestamptz[]) is 'Mean absolute error and root mean squared error of a version over some days, with their intervals; not enough without one.';
+comment on function pgscore_data._compare_parts() is
+'The metrics that are part / whole, of both versions, with the correlation of both: that of what entities add to one and to the other.';
 
-create or replace function pgscore_data._ranking_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
+create or replace view pgscore_data.compared_bin as
+with bin as (
+  select p.is_other, p.bin, (count(*) filter (where p.is_positive))::float8 as p, (count(*) filter (where not p.is_positive))::float8 as n
+    from pgscore_data.compared_prediction p where p.bin is not null group by p.is_other, p.bin
+), ranked as (
+  select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg, sum(b.n) over (w order by b.bin) - b.n / 2 as n_below,
+         sum(b.p) over (w order by b.bin desc) - b.p / 2 as p_above
+    from bin b window w as (partition by b.is_other)
+)
+select r.is_other, r.bin, r.p, r.n, r.pos, r.neg, r.n_below / r.neg as beats, r.p_above / r.pos as loses,
+       sum(r.p * r.n_below) over (partition by r.is_other) / r.pos / r.neg as auc
+  from ranked r where r.pos > 0 and r.neg > 0;
+comment on view pgscore_data.compared_bin is
+'Positives and negatives by score, with the share of negatives below a positive of that score, and of positives above a negative.';
+
+create or replace function pgscore_data._compare_ranking()
+returns table (is_other boolean, metric text, value double precision, low double precision, high double precision, n double precision,
+  n_effective double precision, is_enough boolean, correlation double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 begin atomic
-  with bins as (
-    select c.bin, coalesce(sum(c.n) filter (where c.positive), 0)::float8 as p, coalesce(sum(c.n) filter (where not c.positive), 0)::float8 as n
-      from pgscore_data.cell_outcome_score c where c.version_id = this_version and c.day = any (days) group by c.bin having sum(c.n) <> 0
-  ), ranked as (
-    select b.*, sum(b.p) over () as pos, sum(b.n) over () as neg, sum(b.n) over (order by b.bin) - b.n / 2 as n_below, sum(b.p) over (order by b.bin desc) - b.p / 2 as p_above from bins b
-  ), averaged as (
-    select r.*, sum(r.p * r.n_below) over () / nullif(r.pos * r.neg, 0) as auc from ranked r
-  ), summed as (
-    select max(a.auc) as auc, max(a.pos) as pos, max(a.neg) as neg,
-           sum(a.p * (a.n_below / nullif(a.neg, 0) - a.auc) ^ 2) / nullif(max(a.pos), 0) as beats_variance, sum(a.n * (a.p_above / nullif(a.pos, 0) - a.auc) ^ 2) / nullif(max(a.neg), 0) as loses_variance
-      from averaged a having count(*) > 0
+  with bin as materialized (
+    select * from pgscore_data.compared_bin
+  ), entity as materialized (
+    select p.is_other, p.key, count(*) filter (where p.is_positive) as positives, count(*) filter (where not p.is_positive) as negatives,
+           sum(case when p.is_positive then (b.beats - b.auc) / b.pos else (b.loses - b.auc) / b.neg end) as added
+      from pgscore_data.compared_prediction p join bin b using (is_other, bin) group by p.is_other, p.key
+  ), total as (
+    select b.is_other, b.auc, b.pos, b.neg, sum(b.p * (b.beats - b.auc) ^ 2) / b.pos as beats_variance,
+           sum(b.n * (b.loses - b.auc) ^ 2) / b.neg as loses_variance
+      from bin b group by b.is_other, b.auc, b.pos, b.neg
+  ), effective as (
+    select e.is_other, sum(e.positives)::float8 ^ 2 / sum(e.positives ^ 2) as positives,
+           sum(e.negatives)::float8 ^ 2 / sum(e.negatives ^ 2) as negatives
+      from entity e group by e.is_other
+  ), together as (
+    select corr(a.added, b.added) as correlation from entity a join entity b on b.key = a.key and b.is_other where not a.is_other
   )
-  select 'roc_auc', s.auc, i.low, i.high, (s.pos + s.neg)::bigint, least(s.pos, s.neg) >= 10 and s.pos + s.neg >= 30
-    from summed s cross join lateral pgscore_data._auc_interval(s.auc, s.pos, s.neg, s.beats_variance, s.loses_variance) i;
+  select t.is_other, 'roc_auc', t.auc, i.low, i.high, t.pos + t.neg, e.positives + e.negatives,
+         least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation
+    from total t join effective e using (is_other) cross join together c
+   cross join lateral pgscore_data._auc_interval(t.auc, e.positives, e.negatives, t.beats_variance, t.loses_variance) i;
 end;
-comment on function pgscore_data._ranking_over(int, timestamptz[]) is 'ROC AUC of a version over some days, with its interval.';
-
-create or replace function pgscore_data._metrics_over(this_version int, days timestamptz[]) returns table (metric text, value double precision, low double precision, high double precision, n bigint, is_enough boolean)
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select * from pgscore_data._shares_over(this_version, days) union all select * from pgscore_data._errors_over(this_version, days) union all select * from pgscore_data._ranking_over(this_version, days);
-end;
-comment on function pgscore_data._metrics_over(int, timestamptz[]) is 'What a version came to over some days.';
+comment on function pgscore_data._compare_ranking() is
+'ROC AUC of both versions, with the correlation of both (DeLong, DeLong and Clarke-Pearson 1988).';
 
 create or replace function pgscore_data._compare_pair(this_version int, other int) returns void
 language plpgsql volatile
@@ -85,18 +153,28 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   began timestamptz := clock_timestamp();
-  days timestamptz[] := array(select a.day from pgscore_data._mature_days(this_version) a join pgscore_data._mature_days(other) b using (day));
 begin
   delete from pgscore_data.compared_pair p where p.version_id = this_version and p.other_id = other;
+  perform pgscore_data._find_common_labels(this_version, other);
   insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day)
-  select this_version, other, began, 0, cardinality(days), min(d), max(d) from unnest(days) d;
-  insert into pgscore_data.compared_metric (version_id, other_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough)
-  select this_version, other, metric, a.value, a.low, a.high, coalesce(a.n, 0), b.value, b.low, b.high, coalesce(b.n, 0), coalesce(a.is_enough and b.is_enough, false)
-    from pgscore_data._metrics_over(this_version, days) a full join pgscore_data._metrics_over(other, days) b using (metric);
-  update pgscore_data.compared_pair p set compare_seconds = extract(epoch from clock_timestamp() - began) where p.version_id = this_version and p.other_id = other;
+  select this_version, other, began, 0, count(distinct c.day), min(c.day), max(c.day)
+    from pgscore_data.compared_prediction c where not c.is_other;
+  insert into pgscore_data.compared_metric
+    (version_id, other_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough, correlation)
+  with found as materialized (
+    select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()
+  )
+  select this_version, other, metric, a.value, a.low, a.high, coalesce(a.n, 0), b.value, b.low, b.high, coalesce(b.n, 0),
+         coalesce(a.is_enough and b.is_enough, false),
+         case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
+           else coalesce(a.correlation, 0) end
+    from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (metric);
+  truncate pgscore_data.compared_prediction;
+  update pgscore_data.compared_pair p set compare_seconds = extract(epoch from clock_timestamp() - began)
+   where p.version_id = this_version and p.other_id = other;
 end
 $$;
-comment on function pgscore_data._compare_pair(int, int) is 'Compares two versions over the days that are mature for both.';
+comment on function pgscore_data._compare_pair(int, int) is 'Compares two versions over the labels that judge both.';
 
 create or replace function pgscore_data._compare_versions(patient boolean) returns boolean
 language plpgsql volatile security definer
@@ -107,7 +185,7 @@ as $$
 declare
   pair record;
 begin
-  -- All days of two versions are read: at most a twentieth of the time goes into that.
+  -- All labels of two versions are read: at most a twentieth of the time goes into that.
   select v.version_id, v.other_id into pair
     from pgscore_data.version_pair v
     left join pgscore_data.compared_pair p using (version_id, other_id)
@@ -128,15 +206,14 @@ create or replace view pgscore_bi.version_comparison with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, k.metric,
        (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date, coalesce(c.n_days, 0) as n_days,
        x.value as value_a, x.other_value as value_b, x.value - x.other_value as difference,
-       x.value - x.other_value - sqrt((x.value - x.value_low) ^ 2 + (x.other_high - x.other_value) ^ 2) as ci_low,
-       x.value - x.other_value + sqrt((x.value_high - x.value) ^ 2 + (x.other_value - x.other_low) ^ 2) as ci_high,
+       x.value - x.other_value - b.below as ci_low, x.value - x.other_value + b.above as ci_high,
        coalesce(x.n, 0) as n_a, coalesce(x.other_n, 0) as n_b,
        case when not coalesce(x.is_enough, false) then 'insufficient_data'
-         when x.value - x.other_value > sqrt((x.value - x.value_low) ^ 2 + (x.other_high - x.other_value) ^ 2) then case when k.task = 'regression' then 'worse' else 'better' end
-         when x.other_value - x.value > sqrt((x.value_high - x.value) ^ 2 + (x.other_value - x.other_low) ^ 2) then case when k.task = 'regression' then 'better' else 'worse' end
+         when x.value - x.other_value > b.below then case when k.task = 'regression' then 'worse' else 'better' end
+         when x.other_value - x.value > b.above then case when k.task = 'regression' then 'better' else 'worse' end
          else 'no_difference' end as verdict,
        c.compared_at,
-       case when x.value is null or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_mature_day'
+       case when x.value is null or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_labels'
          when k.metric = 'precision_score' then 'no_predicted_positives' when k.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
          when k.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e where e.version_id in (p.version_id, p.other_id) and not e.probabilities) then 'no_probabilities' else 'one_class' end
          else 'no_labels' end end as undefined_reason
@@ -147,13 +224,20 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
   join pgscore_data.version o on o.version_id = p.other_id
   join (values ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'), ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) k (task, metric) on k.task = p.task
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
-  left join pgscore_data.compared_metric x on x.version_id = p.version_id and x.other_id = p.other_id and x.metric = k.metric;
+  left join pgscore_data.compared_metric x on x.version_id = p.version_id and x.other_id = p.other_id and x.metric = k.metric
+ cross join lateral (
+   select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
+          sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
+     from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
+          (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b;
 comment on view pgscore_bi.version_comparison is
-'Whether a version is better than the champion and than the one before it, by each metric, over the days that are mature for both. The 95 % interval is that of a difference between independent samples, made of the intervals of both values (Newcombe 1998, method 11, for shares; Zou and Donner 2008 for the others). Versions that scored the same entities are not independent: their true interval is narrower as a rule, so that a verdict of better or worse stands, and no_difference may be due to that. Two versions that scored different entities on the same days differ by these, too.';
+'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
+'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '
+'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
-    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_mature_day, no_predicted_positives, no_positive_labels, one_class, or no_probabilities (a version says labels only), of one of them at least."
+    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, one_class, or no_probabilities (a version says labels only), of one of them at least."
   }');
 end
 $$;

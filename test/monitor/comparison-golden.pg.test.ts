@@ -16,6 +16,8 @@ type Day = {
 type Case = {
   task: 'binary' | 'regression';
   rows: number;
+  /** Days of both versions are about the same entities, so that an entity has several labels. */
+  sameEntities: boolean;
   days: Day[];
   golden: Record<string, Record<string, number | string>>;
 };
@@ -34,13 +36,18 @@ async function makeChampion({ modelId, versionId }: MonitoredModel): Promise<voi
 }
 
 /** A model with two versions, the older one champion, that scored the days of a case; some labels of one day are late. */
-async function stage(name: string, { task, days }: Case): Promise<{ older: MonitoredModel; newer: MonitoredModel }> {
+async function stage(
+  name: string,
+  { task, days, sameEntities }: Case,
+): Promise<{ older: MonitoredModel; newer: MonitoredModel }> {
   const older = await addMonitoredModel(superuser, name, task);
   const newer = await addVersion(superuser, older, 2);
   await makeChampion(older);
-  let id = 0;
+  let unused = 1000;
   for (const { date, both, late, truth, ...scores } of days) {
     const at = `${date} 12:00+00`;
+    const id = sameEntities && both ? 0 : unused;
+    unused += truth.length + late;
     const predictions = (values: number[]) =>
       [...values, ...Array.from({ length: late }, () => 0.25)].map((score, index) => {
         const said = task === 'binary' ? { label: score >= 0.5 ? 'yes' : 'no' } : {};
@@ -51,7 +58,6 @@ async function stage(name: string, { task, days }: Case): Promise<{ older: Monit
     const truths = truth.map((y) => (typeof y === 'boolean' ? (y ? 'yes' : 'no') : String(y)));
     const label = `select pgscore.record_label($1, ($2 + n - 1)::text, y, $3) from unnest($4::text[]) with ordinality as x (y, n)`;
     await superuser.query(label, [name, id, `${date} 13:00+00`, truths]);
-    id += truth.length + late;
   }
   await superuser.query('select pgscore.refresh()');
   return { older, newer };
@@ -63,7 +69,7 @@ async function compared(name: string): Promise<Record<string, unknown>[]> {
 }
 
 test.each(cases.map((one, index) => ({ ...one, name: `compared_${index}` })))(
-  'two versions of a $task with $rows rows a day differ as scikit-learn has it, over the days that are mature for both',
+  'two versions of a $task with $rows rows a day differ as scikit-learn has it, over the labels that judge both',
   async (one) => {
     await stage(one.name, one);
     const rows = await compared(one.name);
@@ -72,8 +78,8 @@ test.each(cases.map((one, index) => ({ ...one, name: `compared_${index}` })))(
       ['champion', 'predecessor'].flatMap((other) => metrics.map((metric) => [other, metric])),
     );
     for (const row of rows) {
-      expect(row).toMatchObject({ model_version: '2', other_version: '1', n_days: 2 });
-      expect(row).toMatchObject({ first_date: '2026-03-02', last_date: '2026-03-04' });
+      expect(row).toMatchObject({ model_version: '2', other_version: '1', n_days: 3 });
+      expect(row).toMatchObject({ first_date: '2026-03-02', last_date: '2026-03-05' });
       for (const [name, value] of Object.entries(one.golden[String(row['metric'])] ?? {})) {
         const shown = row[name];
         const same = typeof value === 'string' ? shown === value : Math.abs(Number(shown) - value) < 1e-12;
@@ -97,17 +103,62 @@ test('with another champion the versions are compared with that one, and whoever
   expect(verdicts.filter((verdict) => verdict.startsWith('2 champion'))).toEqual([]);
 });
 
-test('versions without a common day have a row that says so, and a late label changes it', async () => {
+test('versions with other rhythms are compared over the labels that judge both, whatever days these are in', async () => {
+  const champion = await addMonitoredModel(superuser, 'rhythms', 'binary');
+  const challenger = await addVersion(superuser, champion, 2);
+  await makeChampion(champion);
+  const night = (date: string, entities: number, said: 'yes' | 'no') =>
+    Array.from({ length: entities }, (_, n) => ({ id: n + 1, at: `${date} 00:00+00`, score: 0.5, label: said }));
+  for (const [date, said] of [
+    ['2026-03-01', 'no'],
+    ['2026-03-02', 'no'],
+    ['2026-03-03', 'yes'],
+  ] as const) {
+    await addRun(superuser, champion, night(date, 50, said));
+  }
+  await addRun(superuser, challenger, night('2026-03-01', 40, 'yes'));
+  const label = `select pgscore.record_label('rhythms', n::text, y, $1) from unnest($2::int[], $3::text[]) x (n, y)`;
+  const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+  // Entities 1 and 2 have a label that judges night 1 of the champion only; the challenger's is judged by the later one.
+  await superuser.query(label, ['2026-03-01 12:00+00', [1, 2], ['yes', 'yes']]);
+  // Entities 36 to 40 have no label, and 41 to 50 are not the challenger's.
+  const judged = [...numbers(1, 35), ...numbers(41, 50)];
+  const truths = judged.map((id) => (id <= 5 ? 'no' : 'yes'));
+  await superuser.query(label, ['2026-03-03 12:00+00', judged, truths]);
+  await superuser.query('select pgscore.refresh()');
+  const same = {
+    n_a: 35,
+    n_b: 35,
+    value_a: 30 / 35,
+    value_b: 30 / 35,
+    verdict: 'no_difference',
+    undefined_reason: null,
+  };
+  expect((await compared('rhythms'))[0]).toMatchObject({
+    ...same,
+    metric: 'accuracy',
+    model_version: '2',
+    first_date: '2026-03-01',
+    last_date: '2026-03-01',
+    n_days: 1,
+  });
+  await makeChampion(challenger);
+  await superuser.query('select pgscore.refresh()');
+  const [ofChampion] = (await compared('rhythms')).filter((row) => row['model_version'] === '1');
+  expect(ofChampion).toMatchObject({ ...same, first_date: '2026-03-03', last_date: '2026-03-03', n_days: 1 });
+});
+
+test('versions without a common label have a row that says so, and a late prediction changes it', async () => {
   const older = await addMonitoredModel(superuser, 'strangers', 'binary');
   const newer = await addVersion(superuser, older, 2);
   const score = (id: number, date: string) => [{ id, at: `${date} 12:00+00`, score: 0.75, label: 'yes' }];
   await addRun(superuser, older, score(1, '2026-03-02'));
-  await addRun(superuser, newer, score(2, '2026-03-03'));
+  await addRun(superuser, newer, score(2, '2026-03-02'));
   const label = `select pgscore.record_label('strangers', $1, 'yes', '2026-03-05 12:00+00')`;
   for (const id of ['1', '2']) await superuser.query(label, [id]);
   await superuser.query('select pgscore.refresh()');
   const expected = { metric: 'accuracy', verdict: 'insufficient_data', value_a: null, n_days: 0, n_a: 0 };
-  expect((await compared('strangers'))[0]).toMatchObject(expected);
+  expect((await compared('strangers'))[0]).toMatchObject({ ...expected, undefined_reason: 'no_common_labels' });
   await addRun(superuser, newer, score(1, '2026-03-02'));
   await superuser.query('select pgscore.refresh()');
   expect((await compared('strangers'))[0]).toMatchObject({ ...expected, value_a: 1, n_days: 1, n_a: 1 });

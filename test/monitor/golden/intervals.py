@@ -14,6 +14,13 @@ def wilson(hits, n):
     return interval.low, interval.high
 
 
+def wilson_bounds(p, n):
+    """The same of a share of n that need be no whole number."""
+    hits, missed = p * n, (1 - p) * n
+    bound = lambda x, side: (x + Z**2 / 2 + side * Z * (x * (1 - x / n) + Z**2 / 4) ** 0.5) / (n + Z**2)
+    return 0 if hits <= 0.5 else bound(hits - 0.5, -1), 1 if missed <= 0.5 else bound(hits + 0.5, 1)
+
+
 def of_f1(hits, wrong):
     """F1 is 2q / (1 + q) with q = TP / (TP + FP + FN), and rises with q."""
     low, high = wilson(hits, hits + wrong)
@@ -22,10 +29,15 @@ def of_f1(hits, wrong):
 
 def of_mean(values, factor, extra):
     """Of the mean of values that are not negative: on the log scale, the upper bound wider by a factor and by extra / (n - 1)."""
-    n, mean = len(values), values.mean()
-    if n < 2 or mean == 0:
+    if len(values) < 2 or values.mean() == 0:
         return None, None
-    error = values.std(ddof=1) / mean / n**0.5
+    return mean_interval(values, len(values), factor, extra)
+
+
+def mean_interval(values, n, factor, extra):
+    """The same of values that tell as much as n."""
+    mean = values.mean()
+    error = values.std() / mean / (n - 1) ** 0.5
     return mean * np.exp(-Z * error), mean * np.exp(factor * Z * error + extra / (n - 1))
 
 
@@ -67,11 +79,15 @@ def of_auc(truth, scores):
     if len(pos) < 2 or len(neg) < 2:
         return None, None
     wins = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
-    auc = wins.mean()
-    quantile = t_quantile(min(len(pos), len(neg)) - 1)
-    low, high = newcombe(auc, len(pos), len(neg), quantile)
+    return auc_interval(wins.mean(), len(pos), len(neg), wins.mean(axis=1).var(), wins.mean(axis=0).var())
+
+
+def auc_interval(auc, pos, neg, beats_variance, loses_variance):
+    """The same of so many positives and negatives that are independent."""
+    quantile = t_quantile(min(pos, neg) - 1)
+    low, high = newcombe(auc, pos, neg, quantile)
     if 0 < auc < 1:
-        variance = wins.mean(axis=1).var(ddof=1) / len(pos) + wins.mean(axis=0).var(ddof=1) / len(neg)
+        variance = beats_variance / (pos - 1) + loses_variance / (neg - 1)
         margin = quantile * variance**0.5 / auc / (1 - auc)
         logit = np.log(auc / (1 - auc))
         low, high = min(low, 1 / (1 + np.exp(margin - logit))), max(high, 1 / (1 + np.exp(-margin - logit)))
