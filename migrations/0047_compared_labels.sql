@@ -12,7 +12,7 @@ comment on column pgscore_data.compared_metric.correlation is 'Of both values, l
 
 create unlogged table pgscore_data.compared_prediction (
   is_other boolean not null,
-  key text[] collate "C" not null,
+  entity bigint not null,
   day timestamptz not null,
   is_hit boolean,
   is_positive boolean,

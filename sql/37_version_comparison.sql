@@ -18,15 +18,17 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 begin atomic
   with judged as materialized (
-    select e.version_id = other as is_other, e.key, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,
+    -- 64 bits stand for the key.
+    select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,
            e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
            e.score - e.actual as error, e.bin
       from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
      where e.version_id in (this_version, other) and e.run_id is not null
   )
-  insert into pgscore_data.compared_prediction (is_other, key, day, is_hit, is_positive, said_positive, error, bin)
-  select j.is_other, j.key, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
-    from judged j where exists (select from judged o where o.key = j.key and o.known_at = j.known_at and o.is_other <> j.is_other);
+  insert into pgscore_data.compared_prediction (is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
+  select j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
+    from judged j
+   where exists (select from judged o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
 end;
 comment on function pgscore_data._find_common_labels(int, int) is 'Notes the predictions of two versions whose label judges both.';
 
@@ -45,13 +47,13 @@ is 'How many independent pairs tell as much of the share hits / n, as _n_effecti
 
 create or replace view pgscore_data.compared_part as
 with entity as (
-  select p.is_other, p.key, count(*)::float8 as n, sum(p.is_hit::int)::float8 as hits,
+  select p.is_other, p.entity, count(*)::float8 as n, sum(p.is_hit::int)::float8 as hits,
          sum((p.said_positive and p.is_positive)::int)::float8 as tp, sum(p.said_positive::int)::float8 as said,
          sum(p.is_positive::int)::float8 as positive,
          sum(abs(p.error)) as abs_error, sum(p.error ^ 2) as error2, sum(p.error ^ 4) as error4
-    from pgscore_data.compared_prediction p group by p.is_other, p.key
+    from pgscore_data.compared_prediction p group by p.is_other, p.entity
 )
-select e.is_other, e.key, x.metric, x.part, x.whole, x.squares
+select e.is_other, e.entity, x.metric, x.part, x.whole, x.squares
   from entity e
  cross join lateral (values
    ('accuracy', e.hits, e.n, null), ('precision_score', e.tp, e.said, null), ('recall_score', e.tp, e.positive, null),
@@ -78,10 +80,10 @@ begin atomic
              end as n_effective
       from part p group by p.is_other, p.metric having sum(p.whole) > 0
   ), added as (
-    select p.is_other, p.metric, p.key, p.part - t.part / t.whole * p.whole as added from part p join total t using (is_other, metric)
+    select p.is_other, p.metric, p.entity, p.part - t.part / t.whole * p.whole as added from part p join total t using (is_other, metric)
   ), together as (
     select a.metric, corr(a.added, b.added) as correlation
-      from added a join added b on b.key = a.key and b.metric = a.metric and b.is_other where not a.is_other group by a.metric
+      from added a join added b on b.entity = a.entity and b.metric = a.metric and b.is_other where not a.is_other group by a.metric
   )
   select t.is_other, t.metric,
          case t.metric when 'f1_score' then 2 * x.value / (1 + x.value) when 'rmse' then sqrt(x.value) else x.value end,
@@ -125,9 +127,9 @@ begin atomic
   with bin as materialized (
     select * from pgscore_data.compared_bin
   ), entity as materialized (
-    select p.is_other, p.key, count(*) filter (where p.is_positive) as positives, count(*) filter (where not p.is_positive) as negatives,
+    select p.is_other, p.entity, count(*) filter (where p.is_positive) as positives, count(*) filter (where not p.is_positive) as negatives,
            sum(case when p.is_positive then (b.beats - b.auc) / b.pos else (b.loses - b.auc) / b.neg end) as added
-      from pgscore_data.compared_prediction p join bin b using (is_other, bin) group by p.is_other, p.key
+      from pgscore_data.compared_prediction p join bin b using (is_other, bin) group by p.is_other, p.entity
   ), total as (
     select b.is_other, b.auc, b.pos, b.neg, sum(b.p * (b.beats - b.auc) ^ 2) / b.pos as beats_variance,
            sum(b.n * (b.loses - b.auc) ^ 2) / b.neg as loses_variance
@@ -137,7 +139,7 @@ begin atomic
            sum(e.negatives)::float8 ^ 2 / sum(e.negatives ^ 2) as negatives
       from entity e group by e.is_other
   ), together as (
-    select corr(a.added, b.added) as correlation from entity a join entity b on b.key = a.key and b.is_other where not a.is_other
+    select corr(a.added, b.added) as correlation from entity a join entity b on b.entity = a.entity and b.is_other where not a.is_other
   )
   select t.is_other, 'roc_auc', t.auc, i.low, i.high, t.pos + t.neg, e.positives + e.negatives,
          least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation

@@ -13,7 +13,7 @@ export const comparisonPanel = (): Panel<ModelContext> =>
   panel<ModelContext, Row[]>({
     id: 'comparison',
     title: 'Which version is better',
-    about: 'over days that are mature for both; differences with 95 % intervals',
+    about: 'over the labels that judge both; differences with 95 % intervals',
     depends: ({ versions }) => versions,
     load: async (context) => {
       const rows = await ask('comparison', ofVersions(context));

@@ -9,6 +9,7 @@ import {
   shareInterval,
   type Interval,
   type Ranking,
+  type Value,
 } from './formulas.ts';
 
 const { abs, floor, max, min, sqrt } = Math;
@@ -70,129 +71,160 @@ function repeat(trial: Trial, random: Random, draws: number): Map<string, { held
 
 type Sizes = keyof typeof SIZES;
 
+/** With what chance two versions that are as good say the same of an entity; else what one says is drawn anew. */
+const SAME = [0, 0.9];
+
+type Counted = { m: number; c: number };
+
+function shareValue(entities: readonly Counted[]): Value & { m2: number } {
+  const sums = { n: 0, hits: 0, m2: 0, cm: 0, c2: 0 };
+  for (const { m, c } of entities) {
+    sums.n += m;
+    sums.hits += c;
+    sums.m2 += m ** 2;
+    sums.cm += c * m;
+    sums.c2 += c ** 2;
+  }
+  const { n, hits, m2 } = sums;
+  const effective = nEffective(n, hits, sums);
+  const added = entities.map(({ m, c }) => c - (hits / n) * m);
+  return { value: hits / n, interval: shareInterval(hits, n, effective), nEffective: effective, added, m2 };
+}
+
 /** Every pair of a share: an entity's outcomes are all alike with that chance, else each is drawn anew. */
 function shareTrial(entities: number, sizes: Sizes, p: number, alike: number): Trial {
   const size = SIZES[sizes];
   return (random) => {
-    const whole = { n: 0, hits: 0, m2: 0, cm: 0, c2: 0 };
-    const part = { n: 0, hits: 0, largest: 0 };
-    for (let entity = 0; entity < entities; entity += 1) {
-      const m = size?.(random) ?? 1;
+    const drawn = (m: number, chance: number): number => {
       let c = 0;
-      if (random() < alike) c = random() < p ? m : 0;
-      else for (let pair = 0; pair < m; pair += 1) c += Number(random() < p);
-      whole.n += m;
-      whole.hits += c;
-      whole.m2 += m ** 2;
-      whole.cm += c * m;
-      whole.c2 += c ** 2;
-      part.largest = max(part.largest, m);
-      // Half of the entities were called positive, say.
-      if (random() < 0.5) {
-        part.n += m;
-        part.hits += c;
-      }
-    }
-    const effective = nEffectiveOf(part.n, whole.m2, part.largest);
-    return {
-      accuracy: holds(shareInterval(whole.hits, whole.n, nEffective(whole.n, whole.hits, whole)), p),
-      'precision, recall, F1': part.n > 0 ? holds(shareInterval(part.hits, part.n, effective), p) : null,
+      for (let pair = 0; pair < m; pair += 1) c += Number(random() < chance);
+      return c;
     };
+    const outcomes = (m: number): Counted =>
+      random() < alike ? { m, c: random() < p ? m : 0 } : { m, c: drawn(m, p) };
+    const whole = Array.from({ length: entities }, () => outcomes(size?.(random) ?? 1));
+    const value = shareValue(whole);
+    // Half of the entities were called positive, say.
+    const part = whole.filter(() => random() < 0.5);
+    const [n, hits] = part.reduce(([pairs, right], { m, c }) => [pairs + m, right + c], [0, 0]);
+    const largest = whole.reduce((most, { m }) => max(most, m), 0);
+    const held: ReturnType<Trial> = {
+      accuracy: holds(value.interval, p),
+      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, nEffectiveOf(n, value.m2, largest)), p) : null,
+    };
+    for (const same of SAME) {
+      const other = whole.map((one) => (random() < same ? one : outcomes(one.m)));
+      held[`difference of accuracy, ${same} the same`] = holds(differenceInterval(value, shareValue(other)), 0);
+    }
+    const worse = whole.map(({ m, c }) => ({ m, c: random() < alike ? Number(random() < 0.9) * c : drawn(c, 0.9) }));
+    held['difference of accuracy, one worse'] = holds(differenceInterval(value, shareValue(worse)), p / 10);
+    return held;
   };
 }
 
-type Moments = { n: number; m2: number; sums: number[] };
+type Erring = { m: number; error: number };
 
-function drawErrors(random: Random, entities: number, sizes: Sizes, draw: (random: Random) => number): Moments {
-  const size = SIZES[sizes];
-  const [sums, pairs] = [[0, 0, 0], { n: 0, m2: 0 }];
-  for (let entity = 0; entity < entities; entity += 1) {
-    const m = size?.(random) ?? 1;
-    const error = abs(draw(random));
-    pairs.n += m;
-    pairs.m2 += m ** 2;
-    for (const [index, power] of [1, 2, 4].entries()) sums[index] = (sums[index] ?? 0) + m * error ** power;
+function meanValue(entities: readonly Erring[], power: 1 | 2): Value {
+  const sums = { n: 0, m2: 0, total: 0, squares: 0 };
+  for (const { m, error } of entities) {
+    sums.n += m;
+    sums.m2 += m ** 2;
+    sums.total += m * error ** power;
+    sums.squares += m * error ** (2 * power);
   }
-  return { ...pairs, sums };
+  const { n, m2, total, squares } = sums;
+  const [mean, effective] = [total / n, n ** 2 / m2];
+  return {
+    value: power === 1 ? mean : sqrt(mean),
+    interval: (power === 1 ? maeInterval : rmseInterval)(n, total, squares, effective),
+    nEffective: effective,
+    added: entities.map(({ m, error }) => m * (error ** power - mean)),
+  };
 }
 
 /** The errors of an entity are all alike. */
 function errorTrial(entities: number, sizes: Sizes, kind: keyof typeof ERRORS): Trial {
-  const errors = ERRORS[kind];
+  const [size, errors] = [SIZES[sizes], ERRORS[kind]];
   if (errors === undefined) throw new Error(`there are no errors like ${kind}`);
-  const measure = (random: Random) => {
-    const { n, m2, sums } = drawErrors(random, entities, sizes, errors.draw);
-    const [absolute = 0, squared = 0, fourth = 0] = sums;
-    const effective = n ** 2 / m2;
-    return {
-      mae: { value: absolute / n, interval: maeInterval(n, absolute, squared, effective) },
-      rmse: { value: sqrt(squared / n), interval: rmseInterval(n, squared, fourth, effective) },
-    };
-  };
   return (random) => {
-    const [a, b] = [measure(random), measure(random)];
-    const difference = (metric: 'mae' | 'rmse'): boolean | null => {
-      const [ofA, ofB] = [a[metric].interval, b[metric].interval];
-      return ofA && ofB && holds(differenceInterval(a[metric].value, ofA, b[metric].value, ofB), 0);
-    };
-    return {
-      MAE: holds(a.mae.interval, errors.mae),
-      RMSE: holds(a.rmse.interval, errors.rmse),
-      'difference of MAE': difference('mae'),
-      'difference of RMSE': difference('rmse'),
-    };
+    const draw = (m: number): Erring => ({ m, error: abs(errors.draw(random)) });
+    const drawn = Array.from({ length: entities }, () => draw(size?.(random) ?? 1));
+    const [mae, rmse] = [meanValue(drawn, 1), meanValue(drawn, 2)];
+    const held: ReturnType<Trial> = { MAE: holds(mae.interval, errors.mae), RMSE: holds(rmse.interval, errors.rmse) };
+    for (const same of SAME) {
+      const other = drawn.map((one) => (random() < same ? one : draw(one.m)));
+      held[`difference of MAE, ${same} the same`] = holds(differenceInterval(mae, meanValue(other, 1)), 0);
+      held[`difference of RMSE, ${same} the same`] = holds(differenceInterval(rmse, meanValue(other, 2)), 0);
+    }
+    return held;
   };
 }
 
 type Scored = { score: number; positive: boolean; m: number };
 
-/** AUC and its structural components from pairs in the order of their scores, none of which tie. */
-export function rank(scored: readonly Scored[], effective: (part: number) => number): Ranking {
-  const sorted = scored.toSorted((a, b) => a.score - b.score);
+/** AUC and its structural components from pairs in the order of their scores, none of which tie; and what each pair adds to it. */
+export function rank(
+  scored: readonly Scored[],
+  effective: (part: number, positive: boolean) => number,
+): Ranking & { added: number[] } {
+  const sorted = scored.map((one, index) => ({ ...one, index })).toSorted((a, b) => a.score - b.score);
   const total = (positive: boolean): number =>
     sorted.reduce((sum, one) => sum + (one.positive === positive ? one.m : 0), 0);
   const [positives, negatives] = [total(true), total(false)];
   const below = { positive: 0, negative: 0 };
   const sums = { beats: 0, beats2: 0, loses2: 0 };
-  for (const { positive, m } of sorted) {
+  const shares: number[] = scored.map(() => 0);
+  for (const { positive, m, index } of sorted) {
     const share = positive ? below.negative / negatives : 1 - below.positive / positives;
     if (positive) sums.beats += m * share;
     if (positive) sums.beats2 += m * share ** 2;
     else sums.loses2 += m * share ** 2;
     below[positive ? 'positive' : 'negative'] += m;
+    shares[index] = share;
   }
   const auc = sums.beats / positives;
   return {
     auc,
-    positives: effective(positives),
-    negatives: effective(negatives),
+    positives: effective(positives, true),
+    negatives: effective(negatives, false),
     beatsVariance: max(0, sums.beats2 / positives - auc ** 2),
     losesVariance: max(0, sums.loses2 / negatives - auc ** 2),
+    added: scored.map(
+      ({ m, positive }, index) => (m * ((shares[index] ?? 0) - auc)) / (positive ? positives : negatives),
+    ),
   };
+}
+
+/** By the pairs of each entity in its class, as a comparison has them. */
+function rankingValue(scored: readonly Scored[]): Value {
+  const m2 = (of: boolean): number => scored.reduce((sum, { positive, m }) => sum + (positive === of ? m ** 2 : 0), 0);
+  const ranking = rank(scored, (part, positive) => part ** 2 / m2(positive));
+  const { auc, positives, negatives, added } = ranking;
+  return { value: auc, interval: aucInterval(ranking), nEffective: positives + negatives, added };
 }
 
 /** The scores of an entity are all alike. */
 function aucTrial(classes: readonly [number, number], sizes: Sizes, scores: Scores, auc: number): Trial {
   const [size, from] = [SIZES[sizes], scores(auc)];
-  const measure = (random: Random) => {
-    const scored = [true, false].flatMap((positive) =>
-      Array.from({ length: classes[positive ? 0 : 1] }, () => ({
-        score: (positive ? from.positive : from.negative)(random),
-        positive,
-        m: size?.(random) ?? 1,
-      })),
-    );
-    const pairs = scored.map(({ m }) => m);
-    const [m2, largest] = [pairs.reduce((sum, m) => sum + m ** 2, 0), max(...pairs)];
-    return rank(scored, (part) => nEffectiveOf(part, m2, largest));
-  };
   return (random) => {
-    const [a, b] = [measure(random), measure(random)];
-    const [ofA, ofB] = [aucInterval(a), aucInterval(b)];
-    return {
-      'ROC AUC': holds(ofA, auc),
-      'difference of ROC AUC': ofA && ofB && holds(differenceInterval(a.auc, ofA, b.auc, ofB), 0),
-    };
+    const draw = (positive: boolean, m: number): Scored => ({
+      score: (positive ? from.positive : from.negative)(random),
+      positive,
+      m,
+    });
+    const drawn = [true, false].flatMap((positive) =>
+      Array.from({ length: classes[positive ? 0 : 1] }, () => draw(positive, size?.(random) ?? 1)),
+    );
+    const pairs = drawn.map(({ m }) => m);
+    const [m2, largest] = [pairs.reduce((sum, m) => sum + m ** 2, 0), max(...pairs)];
+    const interval = aucInterval(rank(drawn, (part) => nEffectiveOf(part, m2, largest)));
+    const held: ReturnType<Trial> = { 'ROC AUC': holds(interval, auc) };
+    const value = rankingValue(drawn);
+    for (const same of SAME) {
+      const other = drawn.map((one) => (random() < same ? one : draw(one.positive, one.m)));
+      held[`difference of ROC AUC, ${same} the same`] = holds(differenceInterval(value, rankingValue(other)), 0);
+    }
+    return held;
   };
 }
 

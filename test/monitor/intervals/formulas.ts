@@ -1,7 +1,7 @@
 /** The intervals of sql/26_intervals.sql, so that a simulation can ask for millions of them; a test holds both to be equal. */
 export type Interval = readonly [low: number, high: number];
 
-const { exp, hypot, log, max, min, sqrt } = Math;
+const { exp, log, max, min, sqrt } = Math;
 
 export const Z = 1.959963984540054;
 const Z2 = Z ** 2;
@@ -95,7 +95,29 @@ export function aucInterval({ auc, positives, negatives, ...spread }: Ranking): 
   return [min(low, 1 / (1 + exp(margin - logit))), max(high, 1 / (1 + exp(-margin - logit)))];
 }
 
-/** The difference of two values that are independent: Newcombe 1998, method 11; Zou and Donner 2008. */
-export function differenceInterval(a: number, ofA: Interval, b: number, ofB: Interval): Interval {
-  return [a - b - hypot(a - ofA[0], ofB[1] - b), a - b + hypot(ofA[1] - a, b - ofB[0])];
+/** A value, what it is worth, and what each entity adds to it: less its share of the mean, in any unit. */
+export type Value = { value: number; interval: Interval | null; nEffective: number; added: readonly number[] };
+
+/** Of what entities add to both values; above 0 less a standard error, as what is alike by chance narrows no interval. */
+export function correlation(a: Value, b: Value): number {
+  const sums = { ab: 0, a2: 0, b2: 0 };
+  for (const [index, ofA] of a.added.entries()) {
+    const ofB = b.added[index] ?? 0;
+    sums.ab += ofA * ofB;
+    sums.a2 += ofA ** 2;
+    sums.b2 += ofB ** 2;
+  }
+  const found = sums.a2 * sums.b2 > 0 ? sums.ab / sqrt(sums.a2 * sums.b2) : 0;
+  return found > 0 ? max(0, found - 1 / sqrt(min(a.nEffective, b.nEffective))) : found;
+}
+
+/** The difference of two values over the same entities: Newcombe 1998, method 10; Zou 2007. */
+export function differenceInterval(a: Value, b: Value): Interval | null {
+  if (a.interval === null || b.interval === null) return null;
+  const [r, difference] = [correlation(a, b), a.value - b.value];
+  const margin = (x: number, y: number): number => sqrt(max(0, x ** 2 - 2 * r * x * y + y ** 2));
+  return [
+    difference - margin(a.value - a.interval[0], b.interval[1] - b.value),
+    difference + margin(a.interval[1] - a.value, b.value - b.interval[0]),
+  ];
 }
