@@ -14,6 +14,19 @@ comment on function pgscore_data._monitor_model() is 'Every model is watched, wi
 create or replace trigger monitor_model after insert on pgscore_data.model
 for each row execute function pgscore_data._monitor_model();
 
+create or replace function pgscore_data._is_sealed(this_model int, event_time timestamptz) returns boolean
+language sql stable
+return event_time < (select m.sealed_before from pgscore_data.monitor m where m.model_id = this_model) is true;
+comment on function pgscore_data._is_sealed(int, timestamptz) is 'Whether a day is sealed that a prediction is for.';
+
+create or replace function pgscore_data._judges_sealed(this_model int, key text[], known_at timestamptz) returns boolean
+language sql stable
+return (
+  select bool_and(pgscore_data._is_sealed(e.model_id, e.event_time)) is true from pgscore_data.evaluation e
+   where e.model_id = this_model and hash_array(e.key) = hash_array(_judges_sealed.key) and e.key = _judges_sealed.key
+     and e.known_at = _judges_sealed.known_at);
+comment on function pgscore_data._judges_sealed(int, text[], timestamptz) is 'Whether a label judges only predictions of sealed days: what it says then stays.';
+
 create or replace view pgscore_data.scored_version as
 select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities from pgscore_data.execution e
 union all

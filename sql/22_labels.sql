@@ -185,10 +185,11 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
        s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
          and not exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
          and not exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
-                          where r.state = 'done' and not r.paired and v.model_id = s.model_id)
+                          where r.state = 'done' and not (r.paired and r.kept) and v.model_id = s.model_id)
          and not exists (select from pgscore_data.online_batch b join pgscore_data.version v using (version_id)
                           where not b.counted and v.model_id = s.model_id)
-         and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled
+         and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled,
+       s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(s.set_by, 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
@@ -206,3 +207,9 @@ comment on column pgscore.label_sources.waiting is 'Changes that the next refres
 comment on column pgscore.label_sources.is_settled is
 'Whether the accuracy views show every label and prediction that is known so far: no change, comparison or refresh is owed.';
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
+comment on column pgscore.label_sources.n_unmatched is 'Labels of entities that were not predicted, counted to 100,000.';
+comment on column pgscore.label_sources.n_before is 'Labels that were known before the first time that their entity was predicted for: they judge nothing.';
+comment on column pgscore.label_sources.n_too_old is 'Labels that became known before the predictions that are still kept: see keep of pgscore.monitor().';
+comment on column pgscore.label_sources.late_share is 'Share of the labels of the last 90 days that came more than label_delay after known_at; NULL without known_at.';
+comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
+comment on column pgscore.label_sources.counted_at is 'When these were counted, by the hour.';

@@ -43,7 +43,9 @@ begin atomic
     select k.entity, e.*
       from pgscore_data.refresh_key k
      cross join lateral (
-       select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key offset 0) e
+       select x.*, x.ctid as place from pgscore_data.evaluation x
+        where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key
+          and not pgscore_data._is_sealed(x.model_id, x.event_time) offset 0) e
      where k.entity > after
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)

@@ -7,6 +7,8 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
+declare
+  any_sealed constant boolean := exists (select from pgscore_data.monitor m where m.sealed_before > '-infinity');
 begin
   last_change := (select x.change_id from pgscore_data.label_change x order by x.change_id offset most - 1 limit 1);
   with taken as (
@@ -53,12 +55,13 @@ begin
               p.read_in is null and p.last_read is not null and not pg_visible_in_snapshot(p.captured_in, p.last_read) desc,
               p.was_taken, p.change_id desc
   ), said as (
-    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l where not l.was_taken
+    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l where not l.was_taken and not (any_sealed and pgscore_data._judges_sealed(l.model_id, l.key, l.known_at))
   ), held as materialized (
     select s.entity, count(*) over (partition by s.entity, e.version_id) as n_pairs, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
       from said s
       left join lateral (
-        select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key offset 0) e on true
+        select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key
+           and not (any_sealed and pgscore_data._is_sealed(x.model_id, x.event_time)) offset 0) e on true
   ), alike as (
     -- What another version takes otherwise may come to judge more than it did; and of three classes or more, the other probabilities are not kept.
     select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'

@@ -101,9 +101,11 @@ as $$
 declare
   this_model int;
   timed boolean;
+  sealed timestamptz;
   compared bigint;
 begin
-  select s.model_id, s.known_at_column is not null into this_model, timed from pgscore_data.label_source s where s.source_id = this_source;
+  select s.model_id, s.known_at_column is not null, m.sealed_before into this_model, timed, sealed
+    from pgscore_data.label_source s join pgscore_data.monitor m using (model_id) where s.source_id = this_source;
   if not found then
     return 0;
   end if;
@@ -122,12 +124,13 @@ begin
       left join queued q on q.key = c.key and q.at is not distinct from c.known_at
       left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
      where c.source_id = this_source
+       and e.event_time >= sealed is not false
        and case when q.key is null then e.label is distinct from c.label
              else not q.is_newer and (q.was_read or q.label is distinct from c.label) end
   ), said as (
     select distinct e.key, e.known_at
       from pgscore_data.evaluation e left join queued q on q.key = e.key and (not timed or q.at = e.known_at)
-     where e.model_id = this_model and e.source_id = this_source and q.key is null
+     where e.model_id = this_model and e.source_id = this_source and q.key is null and e.event_time >= sealed is not false
     union all
     select q.key, q.known_at from queued q where q.source_id = this_source and not q.is_newer and (q.was_read or q.label is not null)
   ), gone as (

@@ -79,12 +79,14 @@ async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => bo
 
 const forgetMonitoring = statement<[]>('forget_monitoring', 'select pgscore_data._forget_monitoring()');
 
+const countLabels = statement<[]>('count_labels', 'select pgscore_data._count_all_labels()');
 const forgetPredictions = statement<[]>('forget_predictions', 'select pgscore_data._forget_predictions()');
 
 /** Counts some days again, at most once a night, and forgets what is too old; resolves with how many cells were wrong. */
 export async function audit(client: Queryable): Promise<number> {
   await forgetMonitoring(client);
   await forgetPredictions(client);
+  await countLabels(client);
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);
 }

@@ -1,0 +1,48 @@
+-- Which labels judge nothing, and how many come late: counted by the hour, for who sets them to see.
+
+create or replace function pgscore_data._count_labels(this_source int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  s record;
+begin
+  select x.model_id, x.known_at_column is not null as is_timed, m.label_delay, m.sealed_before into s
+    from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
+  with unpaired as (
+    select e.key, e.known_at from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
+  ), placed as (
+    select u.known_at, n.is_known, u.known_at < s.sealed_before as is_old,
+           exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
+                    cross join lateral pgscore_data._last_place(v.id, u.key, u.known_at) l
+                    where n.is_known and l.event_time is not null) as is_overruled
+      from unpaired u
+     cross join lateral (
+       select exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
+                       cross join lateral pgscore_data._newest_place(v.id, u.key) x where x.event_time is not null) as is_known) n
+  ), late as (
+    select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
+     where s.is_timed and e.model_id = s.model_id and e.known_at > clock_timestamp() - interval '90 days'
+  )
+  update pgscore_data.label_source x set
+    n_unmatched = (select count(*) from placed p where not p.is_known and not p.is_old),
+    n_before = (select count(*) from placed p where p.is_known and not p.is_old and not p.is_overruled),
+    n_too_old = (select count(*) from placed p where p.is_old and not p.is_overruled),
+    late_share = (select l.share from late l), counted_at = clock_timestamp()
+   where x.source_id = this_source;
+end
+$$;
+comment on function pgscore_data._count_labels(int) is 'Counts the labels of a source that judge nothing, and the share that came later than label_delay.';
+
+create or replace function pgscore_data._count_all_labels() returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pgscore_data._take_turn('cells') then
+    perform pgscore_data._count_labels(s.source_id) from pgscore_data.label_source s;
+  end if;
+end
+$$;
+comment on function pgscore_data._count_all_labels() is 'Does so for every source.';
