@@ -100,6 +100,12 @@ begin
   end if;
   if new.action = 'rebuild' then
     new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+  elsif new.action = 'forget' then
+    new.outcome := pgscore_data._forget(this_model, new.model,
+      case when jsonb_typeof(new.settings -> 'key') = 'array'
+        then array(select k from jsonb_array_elements_text(new.settings -> 'key') with ordinality x (k, n) order by n) end, (new.settings ->> 'run')::bigint);
+    -- The audit says that somebody was forgotten, and not who.
+    new.settings := case when new.settings ->> 'run' is null then jsonb_build_object('predictions', new.outcome) else new.settings end;
   elsif new.action = 'monitor_features' then
     perform pgscore_data._monitor_features(this_model, new.settings);
   else
@@ -158,3 +164,21 @@ as $$
 $$;
 comment on function pgscore.rebuild(text, timestamptz, timestamptz) is
 'Pairs the predictions for a time (default: all) with their labels anew and counts again. Refreshes keep accuracy right without it; it repairs what the nightly audit (pgscore_bi.rollup_audit) finds. Returns how many entities were paired.';
+
+create or replace function pgscore.forget(model text, key text[] default null, run bigint default null) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings) values ($1, 'forget', jsonb_build_object('key', $2, 'run', $3)) returning outcome
+$$;
+comment on function pgscore.forget(text, text[], bigint) is 'As forget with a key of one column, for a key of several: key => array[''a'', ''b'']; or a run: run => 7.';
+
+create or replace function pgscore.forget(model text, key text) returns bigint
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore.forget($1, array[$2]) $$;
+comment on function pgscore.forget(text, text) is
+'Takes the predictions about an entity out: of what labels judge, of targets, and of the log of calls with the blocks that hold them.
+forget(''churn'', run => 7) does so with a run that was made in error. A pgscore_deployer may call it.
+Accuracy is counted again where days are not sealed. Distributions of scores and features stay as they were counted.
+Labels stay: they belong to their source. Returns how many predictions were kept.';

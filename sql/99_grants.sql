@@ -89,8 +89,10 @@ grant execute on function pgscore.refresh() to pgscore_deployer;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
-revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz) from pgscore_user;
-grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz) to pgscore_deployer;
+revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz),
+  pgscore.forget(text, text), pgscore.forget(text, text[], bigint) from pgscore_user;
+grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz),
+  pgscore.forget(text, text), pgscore.forget(text, text[], bigint) to pgscore_deployer;
 
 grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._forget_predictions(), pgscore_data._count_all_labels(), pgscore_data._refresh(int), pgscore_data._move_recent(int, bigint), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, pg_snapshot, timestamptz) to pgscore_service;
 grant execute on function

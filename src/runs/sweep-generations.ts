@@ -1,15 +1,18 @@
 import { statement } from '../db/statement.ts';
 
-/** Takes published generations beyond the newest 40 of a target out of its history, for every snapshot from now on. */
+/**
+ * Takes published generations out of the history of their target, for every snapshot from now on: those of more than 400 days
+ * ago, and those beyond the newest 40, since each is a partition that every query plans for. None goes before it is kept for labels.
+ */
 export const retireGenerations = statement<[], { target_id: number; generation: number }>(
   'retire_generations',
   `with old as materialized (
      select target_id, generation from (
-       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age
+       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age, g.created_at
          from pgscore_data.generation g join pgscore_data.target t using (target_id)
         where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
           and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)) x
-      where age > 40
+      where age > 40 or created_at < clock_timestamp() - interval '400 days'
    )
    update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
      from old where (g.target_id, g.generation) = (old.target_id, old.generation) and g.state = 'published'

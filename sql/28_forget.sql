@@ -1,0 +1,177 @@
+-- Predictions that a deployer takes out: those about an entity, or those of a run that was made in error.
+
+create or replace function pgscore_data._canonical_key(this_model int, base text, key text[]) returns text[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  families constant text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model);
+  canonical text[];
+begin
+  if families is null or key is null then
+    return key;
+  end if;
+  if cardinality(key) is distinct from cardinality(families) or array_position(key, null) is not null then
+    raise exception 'the key of model "%" has % columns (%), and none is NULL', base, cardinality(families), array_to_string(families, ', ')
+      using errcode = 'invalid_parameter_value',
+        hint = 'Pass one value a column, in the order of the predictions'' key: array[''a'', ''b''].';
+  end if;
+  execute format('select array[%s]', (
+    select string_agg(format('concat(%L::%s)', key[n], families[n]), ', ' order by n) from generate_subscripts(families, 1) n)) into canonical;
+  return canonical;
+exception
+  when data_exception then
+    raise exception 'the key of model "%" is (%), not (%)', base, array_to_string(families, ', '), array_to_string(key, ', ') using
+      errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'Pass the values as they stand in the key of the predictions.';
+end
+$$;
+comment on function pgscore_data._canonical_key(int, text, text[]) is 'A key spelled as predictions are kept by; raises where it can''t be one of the model.';
+
+create or replace function pgscore_data._take_kept(this_model int, this_key text[], this_run bigint) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+set enable_seqscan = on
+as $$
+declare
+  versions constant int[] := array(select v.version_id from pgscore_data.version v where v.model_id = this_model);
+  b record;
+  taken bigint;
+begin
+  with gone as (
+    delete from pgscore_data.kept_prediction p
+     where p.version_id = any (versions)
+       and case when this_run is not null then p.run_id = this_run
+             else hash_array(p.key) = hash_array(this_key) and p.key = this_key end
+    returning p.*
+  )
+  insert into pgscore_data.refresh_arrival select g.* from gone g;
+  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+  select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
+    from pgscore_data.kept_run r cross join lateral pgscore_data._unblocked(r.run_id) u
+   where this_run is not null and r.run_id = this_run and r.version_id = any (versions)
+  union all
+  select r.version_id, this_key, r.event_time, r.event_time, r.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+    from pgscore_data.kept_run r cross join lateral pgscore_data._predictions_at(r.version_id, this_key, r.event_time) x
+   where this_run is null and r.version_id = any (versions) and x.run_id = r.run_id;
+  if this_run is not null then
+    delete from pgscore_data.kept_block k using pgscore_data.kept_run r
+     where k.run_id = this_run and r.run_id = this_run and r.version_id = any (versions);
+    delete from pgscore_data.kept_run r where r.run_id = this_run and r.version_id = any (versions);
+    update pgscore_data.kept_run r set is_head = true, retired_by = null where r.retired_by = this_run and r.version_id = any (versions);
+  else
+    for b in
+      select k.run_id, k.bucket, array_position(k.keys, pgscore_data._key_code(this_key) collate "C") as i
+        from pgscore_data.kept_run r
+        join pgscore_data.kept_block k on k.run_id = r.run_id and k.bucket = hashtext(pgscore_data._key_code(this_key)) & (r.n_buckets - 1)
+       where r.version_id = any (versions) and array_position(k.keys, pgscore_data._key_code(this_key) collate "C") is not null
+    loop
+      update pgscore_data.kept_block k set
+        keys = k.keys[: b.i - 1] || k.keys[b.i + 1 :], scores = k.scores[: b.i - 1] || k.scores[b.i + 1 :],
+        exact_scores = k.exact_scores[: b.i - 1] || k.exact_scores[b.i + 1 :], classes = k.classes[: b.i - 1] || k.classes[b.i + 1 :],
+        probabilities = k.probabilities[: b.i - 1] || k.probabilities[b.i + 1 :], segments = k.segments[: b.i - 1] || k.segments[b.i + 1 :]
+       where k.run_id = b.run_id and k.bucket = b.bucket;
+    end loop;
+  end if;
+  select count(*) into taken from (select distinct a.version_id, a.key, a.event_time, a.run_id from pgscore_data.refresh_arrival a) x;
+  return taken;
+end
+$$;
+comment on function pgscore_data._take_kept(int, text[], bigint) is 'Takes what is kept of a run, or of an entity, out; how many predictions. They are then in refresh_arrival.';
+
+create or replace function pgscore_data._uncount_taken() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
+begin atomic
+  with taken as (
+    select distinct on (a.version_id, a.key, a.event_time, a.run_id) a.version_id, date_trunc('day', a.event_time, m.time_zone) as day, a.segments,
+           (a.score is not null)::int as is_scored
+      from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     where a.event_time >= m.sealed_before
+     order by a.version_id, a.key, a.event_time, a.run_id
+  ), counted as (
+    select t.version_id, s.id as segment_id, t.day, count(*) as n, sum(t.is_scored) as n_scored
+      from taken t cross join lateral unnest(0 || t.segments) s (id) group by t.version_id, s.id, t.day
+  )
+  update pgscore_data.cell_volume c set n_predictions = greatest(0, c.n_predictions - x.n), n_scored = greatest(0, c.n_scored - x.n_scored)
+    from counted x where (c.version_id, c.segment_id, c.day) = (x.version_id, x.segment_id, x.day);
+end;
+comment on function pgscore_data._uncount_taken() is 'Takes predictions that are kept no more out of the volume of days that are not sealed.';
+
+create or replace function pgscore_data._take_stored(this_model int, this_key text[], this_run bigint) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t pgscore_data.target;
+begin
+  for t in
+    select distinct x.* from pgscore_data.target x join pgscore_data.run r using (target_id) join pgscore_data.version v using (version_id)
+     where v.model_id = this_model and (this_run is null or r.run_id = this_run)
+  loop
+    execute format(
+      'delete from pgscore_predictions.%I p using pgscore_data.run r join pgscore_data.version v using (version_id)
+        where r.run_id = p.run_id and v.model_id = $1 and %s', 'target_' || t.target_id,
+      case when this_run is not null then 'p.run_id = $3' else format('%s = $2', pgscore_data._key_text(t.key_columns)) end)
+    using this_model, this_key, this_run;
+  end loop;
+  if this_run is null then
+    delete from pgscore_data.online_prediction p using pgscore_data.version v
+     where p.key = this_key and v.version_id = p.version_id and v.model_id = this_model;
+    -- Of a call in a block its numbers would stay: the whole block goes.
+    delete from pgscore_data.online_block b using pgscore_data.version v
+     where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
+       and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
+  end if;
+end
+$$;
+comment on function pgscore_data._take_stored(int, text[], bigint) is
+  'Takes the predictions of a run, or of an entity, out of targets and out of the log of calls, there with the block that holds them.';
+
+create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set extra_float_digits = 1
+set jit = off
+as $$
+declare
+  canonical constant text[] := pgscore_data._canonical_key(this_model, base, this_key);
+  taken bigint;
+begin
+  if (canonical is null) = (this_run is null) then
+    raise exception 'give the key of an entity or a run of model "%"', base using
+      errcode = 'invalid_parameter_value', hint = format('select pgscore.forget(%L, key => ''42''); or select pgscore.forget(%L, run => 7);', base, base);
+  end if;
+  if this_run is not null and not exists (
+    select from pgscore_data.run r join pgscore_data.version v using (version_id)
+     where r.run_id = this_run and v.model_id = this_model and r.state = 'done')
+  then
+    raise exception 'run % of model "%" does not exist, or is not done', this_run, base using
+      errcode = 'undefined_object', hint = 'select run, model, state from pgscore.runs; lists the runs.';
+  end if;
+  perform pgscore_data._await_turn('cells');
+  while pgscore_data._refresh() loop
+  end loop;
+  perform pgscore_data._clear_work();
+  taken := pgscore_data._take_kept(this_model, canonical, this_run);
+  perform pgscore_data._uncount_taken();
+  insert into pgscore_data.refresh_key (model_id, key, entity)
+  select this_model, x.key, row_number() over ()
+    from (select distinct a.key from pgscore_data.refresh_arrival a
+           where exists (select from pgscore_data.evaluation e
+                          where e.model_id = this_model and hash_array(e.key) = hash_array(a.key) and e.key = a.key)) x;
+  perform pgscore_data._recall_labels(0);
+  delete from pgscore_data.refresh_arrival;
+  perform pgscore_data._pair_noted();
+  perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v
+    where v.version_id = any (pgscore_data._kept_versions(this_model));
+  perform pgscore_data._take_stored(this_model, canonical, this_run);
+  return taken;
+end
+$$;
+comment on function pgscore_data._forget(int, text, text[], bigint) is 'Forgets the predictions of an entity or of a run; how many were kept.';

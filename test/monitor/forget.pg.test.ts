@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { addCalls } from './add-calls.ts';
+import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+
+const database = await cloneDatabase();
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+const DAYS = `select window_date::text as day, n_predictions::int as n, n_labeled::int as labeled, n_awaiting::int as awaiting, n_superseded::int as superseded
+  from pgscore_bi.binary_performance_daily where model_name = $1 order by window_start`;
+
+async function nights(name: string): Promise<{ model: MonitoredModel; runs: string[] }> {
+  const model = await addMonitoredModel(superuser, name, 'binary');
+  const rows = (day: number) =>
+    [1, 2, 3].map((id) => ({ id, at: `2026-03-0${day} 02:00+00`, score: 0.75, label: 'yes' }));
+  const runs = [await addRun(superuser, model, rows(1)), await addRun(superuser, model, rows(2))];
+  const label = `select pgscore.record_label($1, n::text, 'yes', '2026-03-02 12:00+00') from generate_series(1, 2) n`;
+  await superuser.query(label, [name]);
+  await superuser.query('select pgscore.refresh()');
+  return { model, runs };
+}
+
+test('an entity that is forgotten counts no more, in targets and in the log of calls neither', async () => {
+  const { model } = await nights('churn');
+  await addCalls(superuser, model, [{ id: 1, at: '2026-03-03 08:00+00', score: 0.75, label: 'yes' }]);
+  await superuser.query('select pgscore.refresh()');
+  const forgotten = await ada.query(`select pgscore.forget('churn', key => '1')::int as n`);
+  expect(forgotten.rows).toEqual([{ n: 3 }]);
+  expect((await superuser.query(DAYS, ['churn'])).rows).toEqual([
+    { day: '2026-03-01', n: 2, labeled: 0, awaiting: 0, superseded: 2 },
+    { day: '2026-03-02', n: 2, labeled: 1, awaiting: 1, superseded: 0 },
+  ]);
+  const left = await superuser.query<{ n: number }>(
+    `select (select count(*) from pgscore_predictions.target_${model.targetId} where id = 1)::int
+          + (select count(*) from pgscore_data.kept_prediction where key = '{1}')::int
+          + (select count(*) from pgscore_data.online_prediction where key = '{1}')::int as n`,
+  );
+  expect(left.rows).toEqual([{ n: 0 }]);
+  await ada.query(`select pgscore.rebuild('churn')`);
+  expect((await superuser.query(DAYS, ['churn'])).rows[1]).toMatchObject({ n: 2, labeled: 1 });
+  const audit = `select detail from pgscore.audit where action = 'forget'`;
+  expect((await ada.query(audit)).rows).toEqual([{ detail: { predictions: 3 } }]);
+});
+
+test('labels judge the run before one that is forgotten', async () => {
+  const { runs } = await nights('wrong');
+  await ada.query(`select pgscore.forget('wrong', run => $1)`, [runs[1]]);
+  expect((await superuser.query(DAYS, ['wrong'])).rows).toEqual([
+    { day: '2026-03-01', n: 3, labeled: 2, awaiting: 1, superseded: 0 },
+  ]);
+});
+
+test('who asks to forget nothing, or somebody else, is told what to do', async () => {
+  await expect(ada.query(`select pgscore.forget('churn', key => 'x')`)).rejects.toMatchObject({ code: '22023' });
+  await expect(ada.query(`select pgscore.forget('churn')`)).rejects.toMatchObject({ code: '22023' });
+  await expect(ada.query(`select pgscore.forget('churn', run => 0)`)).rejects.toMatchObject({ code: '42704' });
+  await expect(alice.query(`select pgscore.forget('churn', key => '2')`)).rejects.toMatchObject({ code: '42501' });
+});

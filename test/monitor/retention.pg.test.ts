@@ -1,0 +1,96 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+
+const database = await cloneDatabase();
+const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+
+const HOUR_MS = 3_600_000;
+const ago = (hours: number): string => new Date(Date.now() - hours * HOUR_MS).toISOString();
+const LABEL = `select pgscore.record_label($1, n::text, $2, $3) from generate_series(1, 2) n`;
+
+/** Runs of three entities, so many hours ago, as if they had been made then. */
+async function scored(name: string, ...hours: number[]): Promise<MonitoredModel> {
+  const model = await addMonitoredModel(superuser, name, 'binary');
+  for (const at of hours) {
+    const run = await addRun(
+      superuser,
+      model,
+      [1, 2, 3].map((id) => ({ id, at: ago(at), score: 0.75, label: 'yes' })),
+    );
+    await superuser.query('update pgscore_data.run set snapshot_at = $2 where run_id = $1', [run, ago(at)]);
+  }
+  return model;
+}
+
+const counts = async (name: string): Promise<unknown[]> =>
+  (
+    await superuser.query(
+      `select n_labeled::int as labeled, n_awaiting::int as awaiting, accuracy from pgscore_bi.binary_performance_daily where model_name = $1 order by window_start`,
+      [name],
+    )
+  ).rows;
+
+const kept = async ({ versionId }: MonitoredModel): Promise<unknown> =>
+  (
+    await superuser.query<{ n: number }>(
+      'select count(*)::int as n from pgscore_data.kept_prediction where version_id = $1',
+      [versionId],
+    )
+  ).rows[0]?.n;
+
+test('days older than keep are sealed: corrections, withdrawals, rebuilds and late labels leave them', async () => {
+  const model = await scored('sealed', 500, 250, 2);
+  await superuser.query(LABEL, ['sealed', 'yes', ago(499)]);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.monitor('sealed', keep => '15 days')`);
+  await superuser.query('select pgscore_data._forget_predictions()');
+  expect(await kept(model)).toBe(6);
+  const before = await counts('sealed');
+  expect(before[0]).toEqual({ labeled: 2, awaiting: 0, accuracy: 1 });
+  await superuser.query(LABEL, ['sealed', 'no', ago(499)]);
+  await superuser.query('select pgscore.refresh()');
+  expect(await counts('sealed')).toEqual(before);
+  await superuser.query(LABEL, ['sealed', null, ago(499)]);
+  await superuser.query(`select pgscore.record_label('sealed', '3', 'no', $1)`, [ago(498)]);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.rebuild('sealed')`);
+  expect(await counts('sealed')).toEqual(before);
+  // The days that are not sealed still take labels.
+  await superuser.query(LABEL, ['sealed', 'no', ago(249)]);
+  await superuser.query('select pgscore.refresh()');
+  expect((await counts('sealed'))[1]).toEqual({ labeled: 2, awaiting: 1, accuracy: 0 });
+});
+
+test('a history that is scored in hindsight is kept from when it was made', async () => {
+  const model = await addMonitoredModel(superuser, 'history', 'binary');
+  await addRun(superuser, model, [{ id: 1, at: '2013-03-01 12:00+00', score: 0.75, label: 'yes' }]);
+  await superuser.query('select pgscore.refresh()');
+  await superuser.query('select pgscore_data._forget_predictions()');
+  await superuser.query(`select pgscore.record_label('history', '1', 'yes', '2013-03-02')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await counts('history')).toEqual([{ labeled: 1, awaiting: 0, accuracy: 1 }]);
+});
+
+test('superseded predictions go after late, but for those that a label judges; the newest stay', async () => {
+  const model = await scored('late', 500, 250, 2);
+  await superuser.query(`select pgscore.record_label('late', '1', 'yes', $1)`, [ago(499)]);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.monitor('late', late => '12 days')`);
+  await superuser.query('select pgscore_data._forget_predictions()');
+  // One that is labelled, three of 250 hours ago, three of now.
+  expect(await kept(model)).toBe(7);
+  const before = await counts('late');
+  await ada.query(`select pgscore.rebuild('late')`);
+  expect(await counts('late')).toEqual(before);
+});
+
+test('an unreasonable time is refused', async () => {
+  await scored('odd', 2);
+  await expect(ada.query(`select pgscore.monitor('odd', keep => '1 hour')`)).rejects.toMatchObject({ code: '22023' });
+  await expect(ada.query(`select pgscore.monitor('odd', pairing => 'within')`)).rejects.toMatchObject({
+    code: '22023',
+    message: expect.stringContaining('horizon'),
+  });
+});
