@@ -1,0 +1,82 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../../support/database.ts';
+import { addMonitoredModel } from '../monitored-model.ts';
+import { ModelHistory } from './model-history.ts';
+import { DAY_MS } from './record.ts';
+import { seenIn, type Windows } from './seen.ts';
+import { SlowRecord } from './slow-record.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice, ada] = await Promise.all([
+  database.client(),
+  database.client('alice'),
+  database.client('ada'),
+]);
+
+const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+const before = (days: number): number => TODAY - days * DAY_MS;
+const IDS = [1, 2, 3, 4, 5, 6];
+const KEPT_DAYS = 20;
+
+const model = await addMonitoredModel(superuser, 'sealed', 'binary');
+const history = await ModelHistory.of(
+  { superuser, alice, ada },
+  { model: { ...model, name: 'sealed', task: 'binary', target: 'sealed_scores' }, versions: [model] },
+  new SlowRecord(),
+);
+
+async function tell(days: number, truth: string | null, ids: readonly number[] = IDS): Promise<void> {
+  await history.tell(ids.map((id) => ({ id, knownAt: before(days) + DAY_MS / 2, truth })));
+}
+
+/** What the daily view says of the days before those that are kept, and of the others. */
+async function days(): Promise<{ sealed: Windows; kept: Windows }> {
+  await superuser.query('select pgscore.refresh()');
+  const seen = Object.entries(await seenIn(superuser, history.model, 'day'));
+  const first = new Date(before(KEPT_DAYS)).toISOString().slice(0, 10);
+  const of = (isSealed: boolean): Windows =>
+    Object.fromEntries(seen.filter(([window]) => window.slice(2, 12) < first === isSealed));
+  return { sealed: of(true), kept: of(false) };
+}
+
+test('days that are older than predictions are kept stay as they are, whatever is told, counted again, set or dropped', async () => {
+  for (let night = 30; night > 0; night -= 1) {
+    const given = IDS.map((id) => ((id + night) % 3 === 0 ? 0.25 : 0.75));
+    await history.run(1, { snapshotAt: before(night), ids: IDS, given });
+  }
+  await tell(25, 'yes');
+  await tell(10, 'yes');
+  await history.expectCounted();
+  await ada.query(`select pgscore.monitor('sealed', keep => $1)`, [`${KEPT_DAYS} days`]);
+  await superuser.query('select pgscore_data._forget_predictions()');
+  const then = await days();
+  expect(Object.keys(then.sealed)).toHaveLength(10);
+  await history.expectCounted();
+
+  await tell(25, 'no', [1, 2]);
+  await tell(25, null, [3]);
+  await tell(23, 'yes');
+  expect(await days()).toEqual(then);
+  await history.rebuild();
+  expect(await days()).toEqual(then);
+  await history.set({ pairing: 'all' });
+  expect((await days()).sealed).toEqual(then.sealed);
+  await history.set({ pairing: 'latest_before_label' });
+  expect(await days()).toEqual(then);
+  await history.dropTarget();
+  await history.rebuild();
+  expect(await days()).toEqual(then);
+});
+
+test('days that are kept go on to be judged', async () => {
+  const { sealed, kept } = await days();
+  await tell(15, 'no');
+  const after = await days();
+  expect(after.sealed).toEqual(sealed);
+  const changed = Object.keys(after.kept).filter(
+    (window) => JSON.stringify(after.kept[window]) !== JSON.stringify(kept[window]),
+  );
+  expect(changed).toEqual([`1 ${new Date(before(15)).toISOString().slice(0, 10)}`]);
+  expect(after.kept[changed[0] ?? '']).toMatchObject({ n_labeled: IDS.length, label_coverage: 1, is_mature: true });
+});
