@@ -187,10 +187,8 @@ const REPEATS = `select segment_id, grain, window_start, pairs2, hits_pairs, hit
 
 /** What refreshes added up is what a recount from all that is kept comes to. */
 async function expectRecounted({ model: { versionId } }: World): Promise<void> {
-  const read = async () => [
-    (await superuser.query(OPEN, [versionId])).rows,
-    (await superuser.query(REPEATS, [versionId])).rows,
-  ];
+  const rows = async (query: string) => (await superuser.query(query, [versionId])).rows;
+  const read = async () => [await rows(OPEN), await rows(REPEATS)];
   const counted = await read();
   await superuser.query('begin');
   await superuser.query(
