@@ -36,7 +36,9 @@ comment on view pgscore_bi.score_distribution_daily is 'How the scores of a bina
 
 create or replace view pgscore_data.curve_month as
 select m.name as model_name, v.number::bigint as model_version, v.version_id, (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
-       c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature
+       c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature,
+       coalesce((select r.pairs2 from pgscore_data.cell_repeat r
+                  where r.version_id = v.version_id and r.segment_id = 0 and r.grain = 'month' and r.window_start = w.window_start), 0)::float8 as pairs2
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -58,8 +60,9 @@ begin
       from pgscore_data.curve_month m
      cross join lateral (
        select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives, sum(c.sum_score) as sum_score
-         from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t$q$,
-    pgscore_data._wilson('t.positives', 't.n', '-'), pgscore_data._wilson('t.positives', 't.n', '+'));
+         from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
+     cross join lateral (select m.pairs2) i$q$,
+    pgscore_data._share('t.positives', 't.n', '-'), pgscore_data._share('t.positives', 't.n', '+'));
 end
 $do$;
 comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
@@ -69,7 +72,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return (
   select '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
-    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._wilson(x.hits, x.n, '-'), pgscore_data._wilson(x.hits, x.n, '+')), '' order by x.place)
+    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._share(x.hits, x.n, '-'), pgscore_data._share(x.hits, x.n, '+')), '' order by x.place)
     from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'), (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
     || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
 comment on function pgscore_data._cut_columns() is 'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp from the threshold on, of p positives and n negatives. Recall is the true positive rate.';
@@ -92,8 +95,8 @@ begin
            c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
            (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
            null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s
-      from counted c cross join lateral (select %2$s as low, %3$s as high) q$q$,
-    pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
+      from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
+    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
 comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: positive is what scores at least so much. Also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
@@ -114,8 +117,8 @@ begin
            c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
            c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
            c.label_coverage, c.is_mature, %1$s
-      from above c cross join lateral (select %2$s as low, %3$s as high) q$q$,
-    pgscore_data._cut_columns(), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '-'), pgscore_data._wilson('c.tp', '(c.fp + c.p)', '+'));
+      from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
+    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
 comment on view pgscore_bi.roc_curve is 'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is called positive, which has no threshold. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer bins: where all scores are below 0.01 the curve has two points.';
