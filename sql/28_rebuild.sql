@@ -83,7 +83,7 @@ begin
     select c.version_id, c.day, (date_trunc('day', c.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as next_day
       from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c
       join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-     order by random() limit buckets
+     where c.day >= m.sealed_before order by random() limit buckets
   ), pairs as not materialized (
     select e.* from picked p join pgscore_data.evaluation e on e.version_id = p.version_id and e.day = p.day and e.event_time >= p.day and e.event_time < p.next_day
   ), again as (
