@@ -1,15 +1,17 @@
--- Predictions of calls of score() are kept for labels when they are counted.
+-- Keeps the predictions of calls of score() for labels, when a refresh counts the calls.
 
 create or replace function pgscore_data._key_rows(keys text[]) returns setof text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- Of one column, as most keys are, in a third of the time.
+  -- Most keys have one column: this branch takes a third of the time.
   select case when x.part is not null then array[x.part] end from unnest(keys) as x (part) where array_length(keys, 2) = 1
   union all
-  select case when e.key ->> 0 is not null then array(select jsonb_array_elements_text(e.key)) end from jsonb_array_elements(to_jsonb(keys)) as e (key) where array_length(keys, 2) > 1;
+  select case when e.key ->> 0 is not null then array(select jsonb_array_elements_text(e.key)) end
+    from jsonb_array_elements(to_jsonb(keys)) as e (key)
+   where array_length(keys, 2) > 1;
 end;
-comment on function pgscore_data._key_rows(text[]) is 'The keys of a block one by one; NULL for a prediction that has none.';
+comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one row each. NULL for a prediction that has no key.';
 
 create or replace function pgscore_data._counted_calls(batches bigint[])
 returns table (
@@ -38,7 +40,8 @@ begin atomic
         with ordinality as k (score, label, later_ms, key, n)
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id) p;
 end;
-comment on function pgscore_data._counted_calls(bigint[]) is 'The predictions of batches of calls; key is NULL where a row did not say what it was about.';
+comment on function pgscore_data._counted_calls(bigint[]) is
+  'The predictions of batches of calls. key is NULL where the call named no entity.';
 
 create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
 language sql volatile
@@ -48,10 +51,11 @@ begin atomic
   insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
   select c.version_id, c.key, c.asked_at, c.asked_at, -c.prediction_id, c.score, c.predicted_class, c.probabilities
     from pgscore_data._counted_calls(batches) c where c.key is not null;
-  -- What a call without a key was about nobody knows: it waits for ever.
+  -- No label can find a call without a key: it waits for ever.
   insert into pgscore_data.refresh_open (version_id, day, closes_at, n)
   select c.version_id, date_trunc('day', c.asked_at, m.time_zone), 'infinity', count(*)
     from pgscore_data._counted_calls(batches) c join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where c.key is null group by 1, 2;
 end;
-comment on function pgscore_data._keep_calls(bigint[]) is 'Takes the predictions of batches of calls.';
+comment on function pgscore_data._keep_calls(bigint[]) is
+  'Puts the predictions of batches of calls into refresh_arrival. Those without a key are only counted as waiting.';

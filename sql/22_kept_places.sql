@@ -1,32 +1,35 @@
--- Where the predictions of an entity are kept. A place is a version, an entity and the time that a prediction is for.
+-- Looks up the places of an entity in what is kept. A place is a version, an entity and the time that a prediction is for.
 --
--- What is asked for each label is a function of one query without SET, so that it becomes part of the query that asks.
+-- The functions that run for each label have no SET clause, so that PostgreSQL inlines them into the query that calls them.
 
 create or replace function pgscore_data._key_text(keys jsonb) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'name'), ', ' order by n) || ']' from jsonb_array_elements(keys) with ordinality as x (k, n));
-comment on function pgscore_data._key_text(jsonb) is 'The key of a prediction as labels spell it. concat() and not a cast: it calls no function of a type''s owner.';
+return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'name'), ', ' order by n) || ']'
+        from jsonb_array_elements(keys) with ordinality as x (k, n));
+comment on function pgscore_data._key_text(jsonb) is
+  'The expression of a prediction''s key, spelled as labels spell it. concat() calls no function of a type''s owner; a cast would.';
 
 create or replace function pgscore_data._code_text(keys jsonb) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return case
-  -- A cast says the same of these types, in a fourth of the time.
+  -- A cast gives the same text for these types, in a fourth of the time.
   when jsonb_array_length(keys) = 1 and pgscore._label_key(to_regtype(keys -> 0 ->> 'sql_type')) in ('bigint', 'text', 'uuid')
     then format('p.%I::text', keys -> 0 ->> 'name')
   else format('pgscore_data._key_code(%s)', pgscore_data._key_text(keys)) end;
-comment on function pgscore_data._code_text(jsonb) is 'The key of a prediction p as blocks hold it.';
+comment on function pgscore_data._code_text(jsonb) is 'The expression of the key of a prediction p, as blocks store it.';
 
 create or replace function pgscore_data._key_code(key text[]) returns text
 language sql immutable parallel safe
 return case when cardinality(key) = 1 then key[1] else key::text end;
-comment on function pgscore_data._key_code(text[]) is 'A key as blocks hold it.';
+comment on function pgscore_data._key_code(text[]) is
+  'A key as blocks store it: its value, or the text of the array where it has several columns.';
 
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql immutable parallel safe
 return case when n_columns = 1 then array[code] else code::text[] end;
-comment on function pgscore_data._key_of(text, int) is 'The key that a block holds as code.';
+comment on function pgscore_data._key_of(text, int) is 'The key that a block stores as code.';
 
 create or replace function pgscore_data._newest_place(version int, key text[]) returns table (event_time timestamptz)
 language sql stable
@@ -43,7 +46,7 @@ begin atomic
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_newest_place.key)) & (r.n_buckets - 1) offset 0) b
             where array_position(b.keys, pgscore_data._key_code(_newest_place.key) collate "C") is not null limit 1)) x;
 end;
-comment on function pgscore_data._newest_place(int, text[]) is 'The last time that a prediction of an entity is kept for; NULL: none is kept.';
+comment on function pgscore_data._newest_place(int, text[]) is 'The latest event_time of an entity''s predictions; NULL if none is kept.';
 
 create or replace function pgscore_data._last_place(version int, key text[], until timestamptz) returns table (event_time timestamptz)
 language sql stable
@@ -63,7 +66,7 @@ begin atomic
             where array_position(b.keys, pgscore_data._key_code(_last_place.key) collate "C") is not null limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
-  'The last place of an entity until a time. Runs are looked through one by one: ask _newest_place() first.';
+  'The last place of an entity until a time. It looks through runs one by one: call _newest_place() first.';
 
 create or replace function pgscore_data._next_place(version int, key text[], after timestamptz) returns table (event_time timestamptz)
 language sql stable
@@ -83,7 +86,7 @@ begin atomic
             where array_position(b.keys, pgscore_data._key_code(_next_place.key) collate "C") is not null limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
-  'The first place of an entity after a time. Runs are looked through one by one: ask _newest_place() first.';
+  'The first place of an entity after a time. It looks through runs one by one: call _newest_place() first.';
 
 create or replace function pgscore_data._places_within(version int, key text[], after timestamptz, until timestamptz)
 returns table (event_time timestamptz)
@@ -101,7 +104,8 @@ begin atomic
    where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until
      and array_position(b.keys, pgscore_data._key_code(_places_within.key) collate "C") is not null;
 end;
-comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is 'The places of an entity after a time and until another.';
+comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is
+  'The places of an entity after one time and until another.';
 
 create or replace function pgscore_data._predictions_at(version int, key text[], at timestamptz)
 returns table (
@@ -123,4 +127,4 @@ begin atomic
    cross join lateral (select array_position(b.keys, pgscore_data._key_code(_predictions_at.key) collate "C") as place) x
    where r.version_id = version and r.is_counted and r.event_time = at and x.place is not null;
 end;
-comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions that were made for a place.';
+comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions of an entity for one time.';

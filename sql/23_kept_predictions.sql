@@ -1,4 +1,5 @@
--- Predictions of finished runs and of calls are kept for labels: in blocks where a large run is for one time, else one by one.
+-- Keeps the predictions of finished runs and of calls, so that labels can judge them.
+-- A large run for one time is kept in blocks. All other predictions are kept one by one.
 
 create or replace function pgscore_data._kept_columns(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
@@ -9,28 +10,32 @@ return format('p.score, %s as predicted_class, %s as probabilities, %s as segmen
     when t.task <> 'multiclass' then 'null::double precision[]'
     when t.probability_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
-    else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']' from unnest(t.probability_columns) with ordinality as x (c, n))
+    else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']'
+          from unnest(t.probability_columns) with ordinality as x (c, n))
   end, case when has_segments then 'g.ids' else 'null::int[]' end);
 comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is
-  'What is kept of a prediction p of a target: g has its segments, $2 the class labels.';
+  'The columns that are kept of a prediction p of a target. The query has its segments as g and the class labels as $2.';
 
 create or replace function pgscore_data._kept_rows(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
-  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$ || case when has_segments then $q$
+  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$
+  || case when has_segments then $q$
   left join (
     select s.names, array(
              select coalesce(i.segment_id, o.segment_id)
                from unnest($4::text[], s.names) with ordinality as y (name, value, n)
                left join pgscore_data.segment i on i.model_id = $5 and i.column_name = y.name and i.value = coalesce(y.value, ':missing')
-               left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name and o.value = ':other'
+               left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name
+                 and o.value = ':other'
               order by y.n) as ids
       from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
-             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$ else '' end,
+             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$
+  else '' end,
   'target_' || t.target_id);
 comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
-  'The predictions p of run $1 in generations $3 of a target, each with its segments g: of the columns $4 of model $5.';
+  'The FROM clause for predictions p of run $1, generations $3, with their segments g. $4 names the segments'' columns, $5 the model.';
 
 create or replace function pgscore_data._keep_single(this_run bigint) returns void
 language plpgsql volatile
@@ -41,7 +46,9 @@ declare
   r record;
 begin
   select x.version_id, x.snapshot_at, x.generation, x.segments, v.model_id, t as target into r
-    from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.target t using (target_id) where x.run_id = this_run;
+    from pgscore_data.run x join pgscore_data.version v using (version_id)
+    join pgscore_data.target t using (target_id)
+   where x.run_id = this_run;
   if not found then
     return;
   end if;
@@ -62,7 +69,7 @@ begin
 end
 $$;
 comment on function pgscore_data._keep_single(bigint) is
-  'Takes the predictions of a run one by one. One that says what was said of its place before is not kept again.';
+  'Puts the predictions of a run into refresh_arrival. It skips one that repeats the last prediction for its place.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile
@@ -77,14 +84,16 @@ begin
             from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
            where v.model_id = any (models)
              and exists (
-               select from pgscore_data.evaluation e where e.model_id = v.model_id and hash_array(e.key) = hash_array(a.key) and e.key = a.key
+               select from pgscore_data.evaluation e
+                where e.model_id = v.model_id and hash_array(e.key) = hash_array(a.key) and e.key = a.key
                   and (m.pairing not in ('latest_before_label', 'within') or e.known_at >= a.event_time) offset 0)
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
   perform pgscore_data._recall_labels(told);
 end
 $$;
-comment on function pgscore_data._note_labels_before(int[]) is 'Notes the entities of predictions that arrived whose label was there before them.';
+comment on function pgscore_data._note_labels_before(int[]) is
+  'Notes the entities of new predictions whose labels are known already, so that they are paired.';
 
 create or replace function pgscore_data._note_labels_of_run(this_run bigint) returns void
 language plpgsql volatile
@@ -100,7 +109,8 @@ begin
             from pgscore_data.kept_run r join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
            cross join lateral (
              select distinct e.key from pgscore_data.evaluation e where e.model_id = v.model_id
-                and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end offset 0) l
+                and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end
+                 offset 0) l
            cross join lateral (
              select b.keys from pgscore_data.kept_block b
               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
@@ -110,7 +120,8 @@ begin
   perform pgscore_data._recall_labels(told);
 end
 $$;
-comment on function pgscore_data._note_labels_of_run(bigint) is 'Notes the entities of a run kept in blocks whose label was there before it.';
+comment on function pgscore_data._note_labels_of_run(bigint) is
+  'Notes the entities of a run in blocks whose labels are known already, so that they are paired.';
 
 create or replace function pgscore_data._keep_scored(runs bigint[], batches bigint[]) returns void
 language plpgsql volatile
@@ -145,7 +156,8 @@ begin
   perform pgscore_data._apply_open();
 end
 $$;
-comment on function pgscore_data._keep_scored(bigint[], bigint[]) is 'Keeps what runs and calls predicted, and counts which places wait for a label.';
+comment on function pgscore_data._keep_scored(bigint[], bigint[]) is
+  'Keeps the predictions of runs and calls, and counts the places that wait for a label.';
 
 create or replace function pgscore_data._keep_target(this_target int) returns void
 language plpgsql volatile
@@ -164,4 +176,4 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._keep_target(int) is 'Keeps what the runs of a target predicted and no refresh has kept yet.';
+comment on function pgscore_data._keep_target(int) is 'Keeps the predictions of a target''s runs that no refresh has kept yet.';

@@ -1,5 +1,8 @@
--- Which places wait for a label, and when the entity's next one takes that over: what is awaiting and what is superseded.
--- A place that has a label is not counted here.
+-- Counts the places that wait for a label. A place is a version, an entity and the time that a prediction is for.
+-- A place is awaiting until closes_at, and superseded from then on. By the default rule the entity's next place sets closes_at.
+-- Example: customer 7 is scored every night at 2:00, and label_delay is 1 day. Monday's place closes on Wednesday at 2:00:
+-- Tuesday's place takes over, and a label that became known on Monday has one more day to reach us.
+-- cell_open holds how many places of a day have the same closes_at. A place that has a label is not counted there.
 
 create or replace function pgscore_data._closes_at(pairing text, label_delay interval, earlier timestamptz, later timestamptz)
 returns timestamptz
@@ -11,7 +14,7 @@ return case pairing
   when 'first' then case when earlier is null then 'infinity'::timestamptz else '-infinity' end
   else 'infinity'::timestamptz end;
 comment on function pgscore_data._closes_at(text, interval, timestamptz, timestamptz) is
-  'When a place counts as superseded, by the places of its entity before and after it. To the minute, so that cells stay few.';
+  'When a place becomes superseded, given the places of its entity before and after it. Rounded up to the minute to keep cells few.';
 
 create or replace function pgscore_data._apply_open() returns void
 language plpgsql volatile
@@ -26,14 +29,14 @@ begin
     join pgscore_data.version v using (version_id)
     join pgscore_data.monitor m using (model_id)
    cross join lateral unnest(0 || o.segments) s (id)
-   -- What is closed by now is never asked for again, and sealed days stay.
+   -- A closed place is never read again, and sealed days stay as they are.
    where o.closes_at > clock_timestamp() and o.day >= m.sealed_before
    group by o.version_id, s.id, o.day, o.closes_at having sum(o.n) <> 0
   on conflict (version_id, segment_id, day, closes_at) do update set n = c.n + excluded.n;
   delete from pgscore_data.refresh_open;
 end
 $$;
-comment on function pgscore_data._apply_open() is 'Adds what changed of the places that wait for a label to the cells.';
+comment on function pgscore_data._apply_open() is 'Adds the changes that refresh_open holds to cell_open.';
 
 create or replace function pgscore_data._settle_arrivals(is_kept boolean default true) returns void
 language plpgsql volatile
@@ -59,24 +62,30 @@ begin
   ), around as materialized (
     select a.*,
            case when k.newest < a.event_time then k.newest
-             when k.newest is not null then (select l.event_time from pgscore_data._last_place(a.version_id, a.key, a.event_time - interval '1 microsecond') l)
+             when k.newest is not null
+               then (select l.event_time from pgscore_data._last_place(a.version_id, a.key, a.event_time - interval '1 microsecond') l)
            end as earlier,
-           case when k.newest > a.event_time then (select l.event_time from pgscore_data._next_place(a.version_id, a.key, a.event_time) l) end as later
+           case when k.newest > a.event_time
+             then (select l.event_time from pgscore_data._next_place(a.version_id, a.key, a.event_time) l) end as later
       from arrived a join known k using (version_id, key)
   ), place as materialized (
     select x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone, bool_or(x.matters) as matters
       from (select a.version_id, a.model_id, a.key, a.event_time, a.pairing, a.label_delay, a.time_zone, true as matters from around a
             union all
-            select a.version_id, a.model_id, a.key, a.earlier, a.pairing, a.label_delay, a.time_zone, true from around a where a.earlier is not null
+            select a.version_id, a.model_id, a.key, a.earlier, a.pairing, a.label_delay, a.time_zone, true
+              from around a where a.earlier is not null
             union all
-            select a.version_id, a.model_id, a.key, a.later, a.pairing, a.label_delay, a.time_zone, a.pairing = 'first' from around a where a.later is not null) x
+            select a.version_id, a.model_id, a.key, a.later, a.pairing, a.label_delay, a.time_zone, a.pairing = 'first'
+              from around a where a.later is not null) x
      group by x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone
   ), said as (
     select p.*, o.made_at is not null as was_there, o.segments as old_segments,
-           case when a.made_at is null or (o.made_at, abs(o.run_id)) > (a.made_at, abs(a.run_id)) then o.segments else a.segments end as new_segments
+           case when a.made_at is null or (o.made_at, abs(o.run_id)) > (a.made_at, abs(a.run_id))
+             then o.segments else a.segments end as new_segments
       from place p
       left join lateral (
-        select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
+        select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x
+         order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
       left join (
         select distinct on (x.version_id, x.key, x.event_time) x.* from pgscore_data.refresh_arrival x
          order by x.version_id, x.key, x.event_time, x.made_at desc, abs(x.run_id) desc) a
@@ -107,7 +116,7 @@ begin
 end
 $$;
 comment on function pgscore_data._settle_arrivals(boolean) is
-  'Keeps predictions that arrived one by one; is_kept: unless they are kept in a block. Their places, and those just before them, are counted as they were and as they are now.';
+  'Counts the places of new predictions and the places before them anew. Keeps the predictions, unless blocks hold them: is_kept => false.';
 
 create or replace function pgscore_data._note_flips() returns void
 language plpgsql volatile

@@ -1,27 +1,34 @@
--- Which prediction a label judges: what changed labels and new predictions do to the pairs, at a cost in proportion to what changed.
+-- Pairs labels with the predictions that they judge. A refresh looks only at entities whose labels or predictions changed.
 
 create or replace view pgscore_data.judge as
-select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels, array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
+select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,
+       array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
   from pgscore_data.scored_version e join pgscore_data.version v using (version_id);
-comment on view pgscore_data.judge is 'How each version takes a label: as which of its classes, or as a number.';
+comment on view pgscore_data.judge is 'How each version reads a label: as one of its classes, or as a number.';
 
 create or replace function pgscore_data._tell_labels() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole, whatever their size was when this was planned.
+-- Work tables are joined whole: a cached plan may have seen them small.
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 begin
   with known as (
-    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.revision) as revision, min(o.received_at) as received_at
+    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id,
+           min(o.revision) as revision, min(o.received_at) as received_at
       from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
   ), told as (
-    select entity, known_at, s.model_id, s.key, s.captured_at, s.label, s.source_id, s.retracted, k.label as held, k.source_id as held_source, k.revision, k.received_at,
+    select entity, known_at, s.model_id, s.key, s.captured_at, s.label, s.source_id, s.retracted,
+           k.label as held, k.source_id as held_source, k.revision, k.received_at,
            coalesce(s.label <> k.label, k.label is null) as is_new
       from pgscore_data.refresh_label s full join known k using (entity, known_at)
   ), news as materialized (
-    select n.* from (select t.*, bool_or(case when t.retracted then t.held is not null else t.is_new end) over (partition by t.entity) as has_changed from told t) n where n.has_changed
+    select n.*
+      from (select t.*,
+                   bool_or(case when t.retracted then t.held is not null else t.is_new end) over (partition by t.entity) as has_changed
+              from told t) n
+     where n.has_changed
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
     select n.entity, n.known_at, coalesce(n.label, n.held), case when n.is_new then n.source_id else n.held_source end,
@@ -33,7 +40,8 @@ begin
   delete from pgscore_data.refresh_old_pair o where not exists (select from pgscore_data.refresh_key k where k.entity = o.entity);
 end
 $$;
-comment on function pgscore_data._tell_labels() is 'Notes the entities that the labels which were taken are about, with the labels that they had and those that they have now; a label that says what was known already changes nothing.';
+comment on function pgscore_data._tell_labels() is
+  'Notes the entities whose labels changed, with their old labels and their new ones. A label that repeats what is known changes nothing.';
 
 create or replace function pgscore_data._recall_labels(after bigint) returns void
 language sql volatile
@@ -49,19 +57,23 @@ begin atomic
      where k.entity > after
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
-    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.revision, h.received_at from held h order by h.entity, h.known_at
+    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.revision, h.received_at
+      from held h
+     order by h.entity, h.known_at
   )
   insert into pgscore_data.refresh_old_pair select h.* from held h;
 end;
-comment on function pgscore_data._recall_labels(bigint) is 'Looks up the labels of entities that no label was taken of: those with higher numbers.';
+comment on function pgscore_data._recall_labels(bigint) is
+  'Looks up the labels of noted entities that brought no label in this refresh: those with numbers above after.';
 
 create or replace function pgscore_data._last_entity() returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select coalesce(max(n.entity), 0) from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n;
+  select coalesce(max(n.entity), 0)
+    from (select k.entity from pgscore_data.refresh_key k union all select l.entity from pgscore_data.refresh_label l) n;
 end;
-comment on function pgscore_data._last_entity() is 'The highest number that an entity has in the refresh that is running.';
+comment on function pgscore_data._last_entity() is 'The highest number of an entity in this refresh.';
 
 create or replace function pgscore_data._kept_versions(this_model int) returns int[]
 language sql stable
@@ -77,7 +89,7 @@ comment on function pgscore_data._kept_versions(int) is 'The versions of a model
 create or replace function pgscore_data._find_predictions(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole; what is kept is gone to by its key, which only a loop does.
+-- Work tables are joined whole. Kept predictions are looked up by key, in lateral joins, which can only loop.
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
@@ -128,7 +140,7 @@ begin
 end
 $$;
 comment on function pgscore_data._find_predictions(int) is
-  'Finds the places that the labels of the entities which changed judge, by the rule of the model, and what was predicted for them.';
+  'Finds the places that labels of the noted entities judge by the pairing rule, and the predictions for those places.';
 
 create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
@@ -144,11 +156,12 @@ begin
     select p.entity, p.version_id, p.event_time, max(p.known_at) as known_at, min(p.known_at) as first_known_at
       from pgscore_data.refresh_place p group by p.entity, p.version_id, p.event_time
   ), standing as (
-    -- The last one made not after the truth was first known; if all were made later, the first made.
+    -- The last prediction made until the truth was first known; if all were made later, the first one.
     select distinct on (p.entity, p.version_id, p.event_time) p.known_at, x.*
       from place p join pgscore_data.refresh_prediction x using (entity, version_id, event_time)
      order by p.entity, p.version_id, p.event_time, x.made_at > p.first_known_at,
-              case when x.made_at <= p.first_known_at then x.made_at end desc, case when x.made_at <= p.first_known_at then abs(x.run_id) end desc,
+              case when x.made_at <= p.first_known_at then x.made_at end desc,
+              case when x.made_at <= p.first_known_at then abs(x.run_id) end desc,
               x.made_at, abs(x.run_id)
   ), judge as materialized (
     select j.* from pgscore_data.judge j where j.model_id = this_model
@@ -163,7 +176,7 @@ begin
       join judge e using (version_id)
     offset 0
   ), edges as materialized (
-    -- Concatenated with nothing, lest every row decompress it.
+    -- Appending an empty array decompresses the bins once, and not for every row.
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   )
   insert into pgscore_data.refresh_pair
@@ -177,7 +190,8 @@ begin
          case when j.task = 'binary' then pgscore_data._score_bin(j.score, e.mirrored) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
-           then array(select pgscore_data._score_bin(p, e.mirrored) / 4 from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
+           then array(select pgscore_data._score_bin(p, e.mirrored) / 4
+                        from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
          j.segments
     from judged j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null
@@ -190,39 +204,63 @@ begin
 end
 $$;
 comment on function pgscore_data._pair(int) is
-  'Pairs each place with the last label that judges it, and with the prediction that stands in it. A label that judges none is kept for itself.';
+  'Pairs a place with the last label that judges it and the prediction that stands in it. Keeps a label that judges none unpaired.';
 
 create or replace function pgscore_data._settle(out removed bigint, out added bigint)
 language sql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole; the pairs themselves are gone to by their place.
+-- Work tables are joined whole. Stored pairs are found by their ctid.
 set enable_hashjoin = on
 set enable_seqscan = off
 begin atomic
   with changed as materialized (
-    -- Columns and no rows of o and p: of a row in a row each column is looked for from the first on.
-    select o.is_recent, o.place, o.run_id as old_run_id, o.version_id as old_version_id, o.day as old_day, o.age_band as old_age_band, o.actual_class as old_actual_class, o.predicted_class as old_predicted_class, o.actual as old_actual, o.score as old_score, o.p_actual as old_p_actual, o.bin as old_bin, o.rank as old_rank, o.class_bins as old_class_bins, o.segments as old_segments,
-           p.model_id, p.key, p.known_at, p.version_id, p.run_id, p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id, p.revision, p.received_at
+    -- Columns instead of whole rows: reading a column of a nested row scans that row from its first column.
+    select o.is_recent, o.place, o.run_id as old_run_id, o.version_id as old_version_id, o.day as old_day,
+           o.age_band as old_age_band, o.actual_class as old_actual_class, o.predicted_class as old_predicted_class,
+           o.actual as old_actual, o.score as old_score, o.p_actual as old_p_actual, o.bin as old_bin, o.rank as old_rank,
+           o.class_bins as old_class_bins, o.segments as old_segments,
+           p.model_id, p.key, p.known_at, p.version_id, p.run_id, p.day, p.event_time, p.age_band, p.actual_class,
+           p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id,
+           p.revision, p.received_at
       from pgscore_data.refresh_old_pair o
-      full join pgscore_data.refresh_pair p on p.entity = o.entity and p.known_at = o.known_at and coalesce(p.run_id, 0) = coalesce(o.run_id, 0)
-     where (o.day, o.event_time, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank, o.class_bins, o.segments, o.label, o.source_id)
-       is distinct from (p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id)
+      full join pgscore_data.refresh_pair p
+        on p.entity = o.entity and p.known_at = o.known_at and coalesce(p.run_id, 0) = coalesce(o.run_id, 0)
+     where (o.day, o.event_time, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank,
+            o.class_bins, o.segments, o.label, o.source_id)
+       is distinct from (p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual,
+                         p.bin, p.rank, p.class_bins, p.segments, p.label, p.source_id)
   ), leaving as (
-    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-    select -1, c.old_version_id, c.old_day, c.old_age_band, c.old_actual_class, c.old_predicted_class, c.old_actual, c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments from changed c where c.old_run_id is not null
+    insert into pgscore_data.refresh_delta
+      (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    select -1, c.old_version_id, c.old_day, c.old_age_band, c.old_actual_class, c.old_predicted_class, c.old_actual,
+           c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments
+      from changed c where c.old_run_id is not null
   ), coming as (
-    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-    select 1, c.version_id, c.day, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments from changed c where c.run_id is not null
+    insert into pgscore_data.refresh_delta
+      (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    select 1, c.version_id, c.day, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
+           c.rank, c.class_bins, c.segments
+      from changed c where c.run_id is not null
   ), gone as (
     delete from pgscore_data.evaluation e using changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is null
   ), moved as (
     update pgscore_data.evaluation e
-       set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at) = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at)
+       set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
+            segments, label, source_id, revision, received_at)
+         = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
+               c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at)
       from changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
   ), found as (
-    insert into pgscore_data.evaluation_recent (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at)
-    select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at from changed c where c.place is null
+    insert into pgscore_data.evaluation_recent
+      (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,
+       p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at)
+    select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class,
+           c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.label, c.source_id,
+           c.revision, c.received_at
+      from changed c where c.place is null
   )
   select count(c.old_run_id), count(c.run_id) from changed c;
 end;
-comment on function pgscore_data._settle() is 'Puts the labels and pairs that entities have now in the place of those that they had, and in line what that takes out of the cells and adds to them. How many pairs went and came; one that changed did both.';
+comment on function pgscore_data._settle() is
+'Replaces the old pairs of noted entities by the new ones, and notes what that changes in the cells.
+Returns how many pairs were removed and added. A changed pair counts in both.';

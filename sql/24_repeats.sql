@@ -1,4 +1,4 @@
--- Entities that are judged more than once in a window: their outcomes are not independent, and intervals go by how many are.
+-- Counts entities that are judged more than once in a window. Their outcomes are not independent, which widens intervals.
 
 create or replace view pgscore_data.pair_change as
 select -1 as sign, o.model_id, o.entity, o.version_id, o.day, o.segments, (o.actual_class = o.predicted_class)::int as hit
@@ -6,7 +6,8 @@ select -1 as sign, o.model_id, o.entity, o.version_id, o.day, o.segments, (o.act
 union all
 select 1, p.model_id, p.entity, p.version_id, p.day, p.segments, (p.actual_class = p.predicted_class)::int
   from pgscore_data.refresh_pair p where p.run_id is not null;
-comment on view pgscore_data.pair_change is 'The pairs that the entities of this refresh had, and those that they have now.';
+comment on view pgscore_data.pair_change is
+  'The pairs that the entities of this refresh had (sign -1), and those that they have now (sign 1).';
 
 create or replace function pgscore_data._note_repeats() returns void
 language sql volatile
@@ -31,7 +32,8 @@ begin atomic
   on conflict (version_id, segment_id, grain, window_start) do update
     set pairs2 = r.pairs2 + excluded.pairs2, hits_pairs = r.hits_pairs + excluded.hits_pairs, hits2 = r.hits2 + excluded.hits2;
 end;
-comment on function pgscore_data._note_repeats() is 'Brings the sums over entities that are judged more than once up to date.';
+comment on function pgscore_data._note_repeats() is
+  'Adds what this refresh changed to cell_repeat: sums over entities that are judged more than once.';
 
 create or replace function pgscore_data._recount_repeats(this_version int, from_day timestamptz, to_day timestamptz) returns void
 language plpgsql volatile
@@ -63,4 +65,5 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._recount_repeats(int, timestamptz, timestamptz) is 'Counts these sums anew for the windows that hold some days.';
+comment on function pgscore_data._recount_repeats(int, timestamptz, timestamptz) is
+  'Counts cell_repeat anew for the windows that hold some days.';

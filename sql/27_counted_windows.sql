@@ -1,12 +1,13 @@
--- What the views of accuracy have in common: who sees which model, the counts of a window, and how much of it is independent.
+-- What the views of accuracy share: which models the caller sees, the counts of a window, and how many pairs are independent.
 
 create or replace view pgscore_data.day_volume as
 select v.version_id, v.segment_id, v.day, v.n_predictions, v.n_failed,
        coalesce((
          select sum(o.n) from pgscore_data.cell_open o
-          where o.version_id = v.version_id and o.segment_id = v.segment_id and o.day = v.day and o.closes_at > now()), 0)::bigint as n_awaiting
+          where o.version_id = v.version_id and o.segment_id = v.segment_id and o.day = v.day
+            and o.closes_at > now()), 0)::bigint as n_awaiting
   from pgscore_data.cell_volume v;
-comment on view pgscore_data.day_volume is 'Predictions of each day, and those that wait for a label now.';
+comment on view pgscore_data.day_volume is 'The predictions of each day, and how many of them wait for a label now.';
 
 create or replace view pgscore_data.day_labels as
 select v.*, coalesce((select sum(o.n) from pgscore_data.cell_outcome o
@@ -14,13 +15,15 @@ select v.*, coalesce((select sum(o.n) from pgscore_data.cell_outcome o
           + coalesce((select sum(r.n) from pgscore_data.cell_regression r
                        where r.version_id = v.version_id and r.segment_id = v.segment_id and r.day = v.day), 0) as n_labeled
   from pgscore_data.day_volume v;
-comment on view pgscore_data.day_labels is 'Predictions of each day with those that are labelled and those that wait for a label.';
+comment on view pgscore_data.day_labels is 'The predictions of each day, how many have a label and how many wait for one.';
 
 create or replace view pgscore_data.visible_model with (security_barrier) as
 select m.model_id, m.name from pgscore_data.model m
- where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
+ where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
+                where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
     or pg_has_role('pgscore_deployer', 'usage') or current_user in ('pgscore_owner', 'pgscore_service');
-comment on view pgscore_data.visible_model is 'The models that the caller may look at: those granted to a role of hers; for deployers, functions of pgscore and the service, which shows the page, all.';
+comment on view pgscore_data.visible_model is
+  'The models granted to a role of the caller. Deployers, functions of pgscore and the service see all models.';
 
 create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
 language plpgsql volatile
@@ -37,7 +40,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._comment_columns(regclass, jsonb) is 'Comments every column of a view; raises where one has no meaning given.';
+comment on function pgscore_data._comment_columns(regclass, jsonb) is
+  'Comments every column of a view. Raises an error for a column without a meaning.';
 
 create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
 language sql immutable
@@ -63,7 +67,8 @@ set search_path = pg_catalog, pg_temp
 return $q$
   m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
   (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
-  w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, $q$ || pgscore_data._coverage('coalesce(c.n, 0)', 'w.n_awaiting') || ' as label_coverage, '
+  w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, $q$
+  || pgscore_data._coverage('coalesce(c.n, 0)', 'w.n_awaiting') || ' as label_coverage, '
   || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
 comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
 
@@ -78,27 +83,34 @@ return format($q$
   join pgscore_data.slice s using (model_id)
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
-      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions, sum(x.n_awaiting)::bigint as n_awaiting
-              from pgscore_data.day_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
+                   sum(x.n_awaiting)::bigint as n_awaiting
+              from pgscore_data.day_volume x
+             where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (%3$s) c on true$q$, grain, task, cells);
-comment on function pgscore_data._windows_from(text, text, text) is 'The windows of the models of a task that have predictions, with or without labels; cells sums up those of window w of version v. Ends are told from local midnight: where the clock skips it, the window itself begins at one.';
+comment on function pgscore_data._windows_from(text, text, text) is
+'The FROM clause for windows with predictions of models of a task. The query cells sums up the cells of window w of version v.
+The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';
 
-create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text default 'null::float8') returns text
+create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text default 'null::float8')
+returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
   cross join lateral (
-    select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs, coalesce(max(x.hits2), 0)::float8 as hits2
+    select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs,
+           coalesce(max(x.hits2), 0)::float8 as hits2
       from pgscore_data.cell_repeat x
      where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$L and x.window_start = %3$s) r2
   cross join lateral (select r2.pairs2, %4$s as n_effective) i$q$, grain, segment, window_start, n_effective);
 comment on function pgscore_data._repeats_from(text, text, text, text) is
-  'Joins how many pairs of a window of version v are independent, as i: an entity may be judged more than once in it.';
+  'Joins, as i, how many pairs of a window of version v are independent. An entity may be judged several times in a window.';
 
 create or replace function pgscore_data._share(hits text, part text, side text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._wilson(hits, part,
-  format('case when i.pairs2 = 0 then %1$s else %2$s end', part, pgscore_data._n_effective_of(part, format('((%s) + i.pairs2)', part), 'null')), side);
+  format('case when i.pairs2 = 0 then %1$s else %2$s end', part,
+         pgscore_data._n_effective_of(part, format('((%s) + i.pairs2)', part), 'null')), side);
 comment on function pgscore_data._share(text, text, text) is
-  'The expression of a bound of the interval of hits in a part of a window: no entity has more pairs in it than in all.';
+  'A bound of the interval of hits in a part of a window. No entity has more pairs in the part than in the window.';

@@ -1,4 +1,4 @@
--- Predictions that a deployer takes out: those about an entity, or those of a run that was made in error.
+-- Removes the predictions that a deployer names: those about an entity, or those of a run made in error.
 
 create or replace function pgscore_data._canonical_key(this_model int, base text, key text[]) returns text[]
 language plpgsql stable
@@ -19,7 +19,8 @@ begin
         hint = 'Pass one value a column, in the order of the predictions'' key: array[''a'', ''b''].';
   end if;
   execute format('select array[%s]', (
-    select string_agg(format('concat(%L::%s)', key[n], families[n]), ', ' order by n) from generate_subscripts(families, 1) n)) into canonical;
+    select string_agg(format('concat(%L::%s)', key[n], families[n]), ', ' order by n)
+      from generate_subscripts(families, 1) n)) into canonical;
   return canonical;
 exception
   when data_exception then
@@ -27,7 +28,8 @@ exception
       errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'Pass the values as they stand in the key of the predictions.';
 end
 $$;
-comment on function pgscore_data._canonical_key(int, text, text[]) is 'A key spelled as predictions are kept by; raises where it can''t be one of the model.';
+comment on function pgscore_data._canonical_key(int, text, text[]) is
+  'A key, spelled as kept predictions spell it. Raises an error if the model can''t have such a key.';
 
 create or replace function pgscore_data._take_kept(this_model int, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
@@ -79,7 +81,8 @@ begin
   return taken;
 end
 $$;
-comment on function pgscore_data._take_kept(int, text[], bigint) is 'Takes what is kept of a run, or of an entity, out; how many predictions. They are then in refresh_arrival.';
+comment on function pgscore_data._take_kept(int, text[], bigint) is
+  'Moves what is kept of a run or of an entity into refresh_arrival. Returns how many predictions that were.';
 
 create or replace function pgscore_data._uncount_taken() returns void
 language sql volatile
@@ -87,7 +90,8 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 begin atomic
   with taken as (
-    select distinct on (a.version_id, a.key, a.event_time, a.run_id) a.version_id, date_trunc('day', a.event_time, m.time_zone) as day, a.segments,
+    select distinct on (a.version_id, a.key, a.event_time, a.run_id)
+           a.version_id, date_trunc('day', a.event_time, m.time_zone) as day, a.segments,
            (a.score is not null)::int as is_scored
       from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
      where a.event_time >= m.sealed_before
@@ -99,7 +103,7 @@ begin atomic
   update pgscore_data.cell_volume c set n_predictions = greatest(0, c.n_predictions - x.n), n_scored = greatest(0, c.n_scored - x.n_scored)
     from counted x where (c.version_id, c.segment_id, c.day) = (x.version_id, x.segment_id, x.day);
 end;
-comment on function pgscore_data._uncount_taken() is 'Takes predictions that are kept no more out of the volume of days that are not sealed.';
+comment on function pgscore_data._uncount_taken() is 'Subtracts removed predictions from the volume of days that are not sealed.';
 
 create or replace function pgscore_data._take_stored(this_model int, this_key text[], this_run bigint) returns void
 language plpgsql volatile
@@ -121,7 +125,7 @@ begin
   if this_run is null then
     delete from pgscore_data.online_prediction p using pgscore_data.version v
      where p.key = this_key and v.version_id = p.version_id and v.model_id = this_model;
-    -- Of a call in a block its numbers would stay: the whole block goes.
+    -- A block mixes the numbers of its calls: it is deleted whole.
     delete from pgscore_data.online_block b using pgscore_data.version v
      where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
        and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
@@ -129,7 +133,7 @@ begin
 end
 $$;
 comment on function pgscore_data._take_stored(int, text[], bigint) is
-  'Takes the predictions of a run, or of an entity, out of targets and out of the log of calls, there with the block that holds them.';
+  'Deletes the predictions of a run or of an entity from targets and the call log. A block of calls that holds one is deleted whole.';
 
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
@@ -145,7 +149,8 @@ declare
 begin
   if (canonical is null) = (this_run is null) then
     raise exception 'give the key of an entity or a run of model "%"', base using
-      errcode = 'invalid_parameter_value', hint = format('select pgscore.forget(%L, key => ''42''); or select pgscore.forget(%L, run => 7);', base, base);
+      errcode = 'invalid_parameter_value',
+      hint = format('select pgscore.forget(%L, key => ''42''); or select pgscore.forget(%L, run => 7);', base, base);
   end if;
   if this_run is not null and not exists (
     select from pgscore_data.run r join pgscore_data.version v using (version_id)
@@ -174,4 +179,5 @@ begin
   return taken;
 end
 $$;
-comment on function pgscore_data._forget(int, text, text[], bigint) is 'Forgets the predictions of an entity or of a run; how many were kept.';
+comment on function pgscore_data._forget(int, text, text[], bigint) is
+  'Forgets the predictions of an entity or of a run. Returns how many were kept.';

@@ -1,4 +1,4 @@
--- Which labels judge nothing, and how many come late: counted by the hour, for who sets them to see.
+-- Counts the labels that judge nothing and those that come late. The service does so every hour; label_sources shows it.
 
 create or replace function pgscore_data._count_labels(this_source int) returns void
 language plpgsql volatile
@@ -33,7 +33,8 @@ begin
    where x.source_id = this_source;
 end
 $$;
-comment on function pgscore_data._count_labels(int) is 'Counts the labels of a source that judge nothing, and the share that came later than label_delay.';
+comment on function pgscore_data._count_labels(int) is
+  'Counts the labels of a source that judge nothing, and the share that came later than label_delay.';
 
 create or replace function pgscore_data._count_all_labels() returns void
 language plpgsql volatile security definer
@@ -45,4 +46,4 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._count_all_labels() is 'Does so for every source.';
+comment on function pgscore_data._count_all_labels() is 'Counts such labels for every source, unless another session has the turn.';

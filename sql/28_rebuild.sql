@@ -1,4 +1,5 @@
--- Counting again: to repair, after a change of the pairing rule, and every night for a few days at random, to see whether the cells are right.
+-- Counts again: to repair, and after a change of the pairing rule.
+-- A nightly audit counts a few random days again, to check the cells.
 
 create or replace function pgscore_data._recount(this_version int, from_day timestamptz, to_day timestamptz) returns void
 language plpgsql volatile
@@ -12,18 +13,26 @@ begin
   delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
-  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
-  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank, e.class_bins, e.segments
+  insert into pgscore_data.refresh_delta
+    (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+  select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank,
+         e.class_bins, e.segments
     from pgscore_data.evaluation e where e.version_id = this_version and e.event_time >= from_day and e.event_time < to_day;
-  -- Days that hold nothing any more have metrics to lose, too.
+  -- A day that is empty now must lose its metrics, too.
   insert into pgscore_data.touched (version_id, day)
-  select c.version_id, c.day from pgscore_data.cell_volume c where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day on conflict do nothing;
-  -- What was read is not kept, so the cells of the features stay; what is computed from them can be.
+  select c.version_id, c.day from pgscore_data.cell_volume c
+   where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day
+  on conflict do nothing;
+  -- Feature values are not kept: their cells stay, and only the metrics made from them are computed anew.
   insert into pgscore_data.touched_feature (set_id, day)
-  select distinct c.set_id, c.day from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id) where s.version_id = this_version and c.day >= from_day and c.day < to_day on conflict do nothing;
+  select distinct c.set_id, c.day
+    from pgscore_data.feature_set s join pgscore_data.cell_feature c using (set_id)
+   where s.version_id = this_version and c.day >= from_day and c.day < to_day
+  on conflict do nothing;
 end
 $$;
-comment on function pgscore_data._recount(int, timestamptz, timestamptz) is 'Empties the cells of some days and puts what the pairs say in line to be added to them.';
+comment on function pgscore_data._recount(int, timestamptz, timestamptz) is
+  'Empties the cells of some days and notes the pairs of those days in refresh_delta, to be added again.';
 
 create or replace function pgscore_data._rebuild(this_model int, from_time timestamptz, to_time timestamptz) returns bigint
 language plpgsql volatile
@@ -56,7 +65,9 @@ begin
   perform pgscore_data._pair(this_model);
   perform pgscore_data._settle();
   for v in
-    select x.version_id, greatest(sealed, date_trunc('day', from_time, m.time_zone)) as from_day, date_trunc('day', to_time, m.time_zone) + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
+    select x.version_id, greatest(sealed, date_trunc('day', from_time, m.time_zone)) as from_day,
+           date_trunc('day', to_time, m.time_zone)
+             + case when date_trunc('day', to_time, m.time_zone) = to_time then interval '0' else interval '1 day' end as to_day
       from pgscore_data.version x join pgscore_data.monitor m using (model_id) where x.model_id = this_model
   loop
     perform pgscore_data._recount(v.version_id, v.from_day, v.to_day);
@@ -67,7 +78,8 @@ begin
   return again;
 end
 $$;
-comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is 'Pairs predictions and labels of a time anew and counts its days from the pairs; how many entities that were.';
+comment on function pgscore_data._rebuild(int, timestamptz, timestamptz) is
+  'Pairs the predictions and labels of a period anew, and counts its days again. Returns how many entities were paired.';
 
 create or replace function pgscore_data._audit(buckets int default 20) returns bigint
 language plpgsql volatile security definer
@@ -76,45 +88,67 @@ as $$
 declare
   wrong bigint;
 begin
-  if exists (select from pgscore_data.rollup_audit a where a.checked_at > clock_timestamp() - interval '20 hours') or not pgscore_data._take_turn('cells') then
+  if exists (select from pgscore_data.rollup_audit a where a.checked_at > clock_timestamp() - interval '20 hours')
+     or not pgscore_data._take_turn('cells') then
     return null;
   end if;
   with picked as materialized (
     select c.version_id, c.day, (date_trunc('day', c.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as next_day
-      from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o union select r.version_id, r.day from pgscore_data.cell_regression r) c
+      from (select distinct o.version_id, o.day from pgscore_data.cell_outcome o
+            union select r.version_id, r.day from pgscore_data.cell_regression r) c
       join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
      where c.day >= m.sealed_before order by random() limit buckets
   ), pairs as not materialized (
-    select e.* from picked p join pgscore_data.evaluation e on e.version_id = p.version_id and e.day = p.day and e.event_time >= p.day and e.event_time < p.next_day
+    select e.*
+      from picked p join pgscore_data.evaluation e
+        on e.version_id = p.version_id and e.day = p.day and e.event_time >= p.day and e.event_time < p.next_day
   ), again as (
-    select e.version_id, e.day, 'outcome' as kind, array[s.id, e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell, count(*) as n
+    select e.version_id, e.day, 'outcome' as kind,
+           array[s.id, e.age_band, coalesce(e.actual_class, -1), coalesce(e.predicted_class, -1)]::int[] as cell,
+           count(*) as n
       from pairs e cross join lateral unnest(0 || e.segments) s (id) group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'score', array[(e.actual_class + 1 = x.positive_class)::int, e.bin], count(*)
       from pairs e join pgscore_data.scored_version x on x.version_id = e.version_id where e.bin is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*) from pairs e cross join lateral unnest(0 || e.segments) s (id) where e.rank is not null group by 1, 2, 3, 4
+    select e.version_id, e.day, 'rank', array[s.id, e.rank]::int[], count(*)
+      from pairs e cross join lateral unnest(0 || e.segments) s (id)
+     where e.rank is not null group by 1, 2, 3, 4
     union all
     select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
       from pairs e cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
   ), held as (
-    select o.version_id, o.day, 'outcome' as kind, array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n from pgscore_data.cell_outcome o join picked using (version_id, day) where o.n <> 0
+    select o.version_id, o.day, 'outcome' as kind,
+           array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n
+      from pgscore_data.cell_outcome o join picked using (version_id, day)
+     where o.n <> 0
     union all
-    select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n from pgscore_data.cell_regression r join picked using (version_id, day) where r.n <> 0
+    select r.version_id, r.day, 'outcome', array[r.segment_id, r.age_band, -1, -1], r.n
+      from pgscore_data.cell_regression r join picked using (version_id, day)
+     where r.n <> 0
     union all
-    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], sum(s.n)::bigint from pgscore_data.cell_outcome_score s join picked using (version_id, day) group by 1, 2, 4 having sum(s.n) <> 0
+    select s.version_id, s.day, 'score', array[s.positive::int, s.bin], sum(s.n)::bigint
+      from pgscore_data.cell_outcome_score s join picked using (version_id, day)
+     group by 1, 2, 4 having sum(s.n) <> 0
     union all
-    select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n from pgscore_data.cell_rank k join picked using (version_id, day) where k.n <> 0
+    select k.version_id, k.day, 'rank', array[k.segment_id, k.rank], k.n
+      from pgscore_data.cell_rank k join picked using (version_id, day)
+     where k.n <> 0
     union all
-    select s.version_id, s.day, 'class score', array[s.class, s.positive::int, s.bin], s.n from pgscore_data.cell_class_score s join picked using (version_id, day) where s.n <> 0
+    select s.version_id, s.day, 'class score', array[s.class, s.positive::int, s.bin], s.n
+      from pgscore_data.cell_class_score s join picked using (version_id, day)
+     where s.n <> 0
   ), compared as (
     select version_id, day, count(*) as cells, count(*) filter (where a.n is distinct from h.n) as wrong
       from again a full join held h using (version_id, day, kind, cell) group by version_id, day
   ), noted as (
-    insert into pgscore_data.rollup_audit (version_id, day, cells_checked, cells_different) select c.version_id, c.day, c.cells, c.wrong from compared c returning cells_different
+    insert into pgscore_data.rollup_audit (version_id, day, cells_checked, cells_different)
+    select c.version_id, c.day, c.cells, c.wrong from compared c
+    returning cells_different
   )
   select coalesce(sum(n.cells_different), 0) into wrong from noted n;
   return wrong;
 end
 $$;
-comment on function pgscore_data._audit(int) is 'Counts some random days again and notes how many cells differ; once a night. NULL where it was not its time.';
+comment on function pgscore_data._audit(int) is
+  'Counts some random days again, once a night, and notes how many cells differ. NULL if it is not due.';

@@ -1,4 +1,4 @@
--- The places that wait for a label, counted anew from what is kept: after a change of the rule, and to repair.
+-- Counts the places that wait for a label anew: after a change of the pairing rule, and to repair.
 
 create or replace function pgscore_data._recount_open(this_version int) returns void
 language plpgsql volatile
@@ -16,7 +16,8 @@ begin
     select pgscore_data._key_code(p.key) as code, p.event_time, p.made_at, abs(p.run_id) as number, p.segments
       from pgscore_data.kept_prediction p where p.version_id = this_version
     union all
-    select p.code, p.event_time, p.event_time, p.run_id, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end
+    select p.code, p.event_time, p.event_time, p.run_id,
+           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments
@@ -46,4 +47,4 @@ begin
 end
 $$;
 comment on function pgscore_data._recount_open(int) is
-  'Counts the places of a version that wait for a label from all that is kept. It reads all of it.';
+  'Counts the places of a version that wait for a label anew. It reads all that is kept of the version.';

@@ -1,4 +1,4 @@
--- For how long predictions are kept for labels. Days before that are sealed: their cells stay as they are.
+-- Deletes predictions that were kept long enough. Their days are sealed: the cells stay as they are.
 
 create or replace function pgscore_data._seal_until(this_model int) returns timestamptz
 language plpgsql stable
@@ -11,7 +11,7 @@ declare
   last_time timestamptz;
 begin
   select x.time_zone, clock_timestamp() - x.keep as kept_from into m from pgscore_data.monitor x where x.model_id = this_model;
-  -- What was made lately about a time long past can be judged for as long as anything else.
+  -- A prediction made lately for a time long past is kept as long as any other.
   select least(date_trunc('day', m.kept_from, m.time_zone), date_trunc('day', min(p.event_time), m.time_zone)) into until
     from pgscore_data.kept_prediction p
    where p.version_id = any (versions) and p.event_time < m.kept_from and p.made_at >= m.kept_from;
@@ -23,7 +23,7 @@ begin
 end
 $$;
 comment on function pgscore_data._seal_until(int) is
-  'Up to which day a model is to be sealed: the last one that holds predictions which were kept for long enough; NULL: none.';
+  'Up to when a model can be sealed: the end of the last day whose predictions were kept long enough; NULL if there is none.';
 
 create or replace function pgscore_data._seal_days() returns void
 language plpgsql volatile
@@ -47,7 +47,7 @@ begin
 end
 $$;
 comment on function pgscore_data._seal_days() is
-  'Seals the days whose predictions were kept for as long as their model asks for, and forgets what was predicted for them.';
+  'Seals the days whose predictions were kept for as long as the setting keep says, and deletes those predictions.';
 
 create or replace view pgscore_data.late_until as
 select m.model_id, v.version_id,
@@ -56,7 +56,7 @@ select m.model_id, v.version_id,
  where m.pairing in ('latest_before_label', 'latest')
    and (m.late is not null or s.source_id is not null and s.known_at_column is null);
 comment on view pgscore_data.late_until is
-  'Before which time no label is to come any more for a prediction that another superseded. Labels without known_at are of the moment.';
+  'Until when superseded predictions get no label any more. A label without a known_at column counts as known when it arrives.';
 
 create or replace function pgscore_data._forget_superseded() returns void
 language plpgsql volatile
@@ -64,7 +64,7 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 as $$
 begin
-  -- What a label judges stays.
+  -- A prediction that a label judges stays.
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data.late_until l
@@ -89,7 +89,8 @@ begin
           and e.version_id = p.version_id and e.event_time = p.event_time offset 0);
 end
 $$;
-comment on function pgscore_data._forget_superseded() is 'Forgets predictions that were superseded before late, but for those that a label judges.';
+comment on function pgscore_data._forget_superseded() is
+  'Deletes predictions that were superseded before late_until, except those that a label judges.';
 
 create or replace function pgscore_data._forget_predictions() returns boolean
 language plpgsql volatile security definer
@@ -107,7 +108,8 @@ begin
   return true;
 end
 $$;
-comment on function pgscore_data._forget_predictions() is 'Forgets predictions that no label can judge any more; false where another session has the turn.';
+comment on function pgscore_data._forget_predictions() is
+  'Deletes predictions that no label can judge any more. False if another session has the turn.';
 
 create or replace function pgscore_data._forget_monitoring() returns void
 language sql volatile security definer
@@ -119,12 +121,22 @@ begin atomic
    where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
      and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
      and not exists (select from pgscore_data.class_tally t where t.run_id = b.batch_id);
-  delete from pgscore_data.day_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.feature_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.segment_tally t using pgscore_data.run r where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.feature_sample s using pgscore_data.run r where r.run_id = s.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
+  delete from pgscore_data.day_tally t using pgscore_data.run r
+   where r.run_id = t.run_id
+     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.feature_tally t using pgscore_data.run r
+   where r.run_id = t.run_id
+     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.segment_tally t using pgscore_data.run r
+   where r.run_id = t.run_id
+     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
+  delete from pgscore_data.feature_sample s using pgscore_data.run r
+   where r.run_id = s.run_id
+     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
-comment on function pgscore_data._forget_monitoring() is 'Lets go of what nobody asks for any more: counts of runs and attempts that came to nothing, features of versions that are gone, keys of calls that are, and old lines of the logs.';
+comment on function pgscore_data._forget_monitoring() is
+'Deletes what nobody reads any more.
+This is: counts of failed runs and old attempts, features of dropped versions, counted batches of calls, and old lines of logs.';

@@ -1,8 +1,9 @@
--- How a model is watched, changed by a deployer; and refreshes and recounts that somebody asks for.
+-- The settings by which a model is watched, and the refreshes and recounts that users ask for.
 
 create or replace view pgscore._monitor_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
-comment on view pgscore._monitor_request is 'Where refresh(), monitor(), monitor_features() and rebuild() hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._monitor_request is
+  'Takes the requests of refresh(), monitor(), monitor_features(), rebuild() and forget(). actor is the caller; nobody can write it.';
 alter view pgscore._monitor_request alter column actor set default current_user;
 
 create or replace function pgscore_data._check_pairing(settings jsonb, m pgscore_data.monitor) returns void
@@ -28,11 +29,14 @@ begin
     when (settings ->> 'keep')::interval < interval '1 day' then 'keep is less than a day'
   end;
   if wrong is not null then
-    raise exception '%', wrong using errcode = 'invalid_parameter_value', hint = 'Give an interval such as ''30 days''; leave out what is to stay.';
+    raise exception '%', wrong using
+      errcode = 'invalid_parameter_value',
+      hint = 'Give an interval such as ''30 days''; leave out what is to stay.';
   end if;
 end
 $$;
-comment on function pgscore_data._check_pairing(jsonb, pgscore_data.monitor) is 'Raises where a rule, or a time that goes with it, can''t be.';
+comment on function pgscore_data._check_pairing(jsonb, pgscore_data.monitor) is
+  'Raises an error if a pairing rule is unknown, or if an interval that goes with it is impossible.';
 
 create or replace function pgscore_data._change_monitor(this_model int, base text, settings jsonb) returns void
 language plpgsql volatile
@@ -44,25 +48,34 @@ declare
   split_by text[] := pgscore_data._checked_segments(base, settings -> 'segments');
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model for update;
-  if zone <> m.time_zone and exists (select from pgscore_data.cell_volume c join pgscore_data.version v using (version_id) where v.model_id = this_model) then
+  if zone <> m.time_zone and exists (
+    select from pgscore_data.cell_volume c join pgscore_data.version v using (version_id) where v.model_id = this_model)
+  then
     raise exception 'the days of model "%" are those of % already', base, m.time_zone using
-      errcode = 'object_not_in_prerequisite_state', hint = 'Set the time zone before the first prediction; a model that is deployed under another name can have another one.';
+      errcode = 'object_not_in_prerequisite_state',
+      hint = 'Set the time zone before the first prediction; a model that is deployed under another name can have another one.';
   end if;
   if not exists (select from pg_timezone_names z where z.name = coalesce(zone, m.time_zone)) then
-    raise exception 'time zone "%" is not known', zone using errcode = 'invalid_parameter_value', hint = 'Use a name such as Europe/Berlin: select name from pg_timezone_names;';
+    raise exception 'time zone "%" is not known', zone using
+      errcode = 'invalid_parameter_value',
+      hint = 'Use a name such as Europe/Berlin: select name from pg_timezone_names;';
   end if;
   perform pgscore_data._check_pairing(settings, m);
   if (settings ->> 'min_label_coverage')::float8 not between 0 and 1 or (settings ->> 'label_maturity')::interval < interval '0' then
-    raise exception 'min_label_coverage is a share of 0 to 1, and label_maturity not negative' using errcode = 'invalid_parameter_value', hint = 'Leave out what is to stay as it is.';
+    raise exception 'min_label_coverage is a share of 0 to 1, and label_maturity not negative' using
+      errcode = 'invalid_parameter_value',
+      hint = 'Leave out what is to stay as it is.';
   end if;
   perform pgscore_data._check_quantile(this_model, base, (settings ->> 'quantile')::float8);
   update pgscore_data.monitor x set
-    time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing), label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
+    time_zone = coalesce(zone, m.time_zone), pairing = coalesce(settings ->> 'pairing', m.pairing),
+    label_maturity = coalesce((settings ->> 'label_maturity')::interval, m.label_maturity),
     min_label_coverage = coalesce((settings ->> 'min_label_coverage')::float8, m.min_label_coverage),
     label_delay = coalesce((settings ->> 'label_delay')::interval, m.label_delay),
     horizon = coalesce((settings ->> 'horizon')::interval, m.horizon), keep = coalesce((settings ->> 'keep')::interval, m.keep),
     late = case when (settings ->> 'late')::interval = interval '0' then null else coalesce((settings ->> 'late')::interval, m.late) end,
-    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end, segments = coalesce(split_by, m.segments)
+    quantile = case when settings ->> 'quantile' is null then m.quantile else nullif((settings ->> 'quantile')::float8, 0) end,
+    segments = coalesce(split_by, m.segments)
    where x.model_id = this_model;
   if (select (x.pairing, x.label_delay, x.horizon) is distinct from (m.pairing, m.label_delay, m.horizon)
         from pgscore_data.monitor x where x.model_id = this_model) then
@@ -70,7 +83,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._change_monitor(int, text, jsonb) is 'Changes how a model is watched; what is not given stays. Another pairing rule counts everything again.';
+comment on function pgscore_data._change_monitor(int, text, jsonb) is
+  'Changes how a model is watched. A setting that is not given stays. A new pairing rule counts everything again.';
 
 create or replace function pgscore_data._accept_monitor() returns trigger
 language plpgsql security definer
@@ -96,14 +110,19 @@ begin
     return new;
   end if;
   if this_model is null then
-    raise exception 'model "%" does not exist', new.model using errcode = 'undefined_object', hint = 'select distinct model from pgscore.models; lists the models. A monitor belongs to a model, not to one version of it.';
+    raise exception 'model "%" does not exist', new.model using
+      errcode = 'undefined_object',
+      hint = 'select distinct model from pgscore.models; lists the models. A monitor belongs to a model, not to one version of it.';
   end if;
   if new.action = 'rebuild' then
-    new.outcome := pgscore_data._rebuild(this_model, coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'), coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
+    new.outcome := pgscore_data._rebuild(this_model,
+      coalesce((new.settings ->> 'from_time')::timestamptz, '-infinity'),
+      coalesce((new.settings ->> 'to_time')::timestamptz, 'infinity'));
   elsif new.action = 'forget' then
     new.outcome := pgscore_data._forget(this_model, new.model,
       case when jsonb_typeof(new.settings -> 'key') = 'array'
-        then array(select k from jsonb_array_elements_text(new.settings -> 'key') with ordinality x (k, n) order by n) end, (new.settings ->> 'run')::bigint);
+        then array(select k from jsonb_array_elements_text(new.settings -> 'key') with ordinality x (k, n) order by n) end,
+      (new.settings ->> 'run')::bigint);
     -- The audit says that somebody was forgotten, and not who.
     new.settings := case when new.settings ->> 'run' is null then jsonb_build_object('predictions', new.outcome) else new.settings end;
   elsif new.action = 'monitor_features' then
@@ -115,7 +134,8 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_monitor() is 'Does what refresh(), monitor(), monitor_features() and rebuild() ask for, and writes all but the first to the audit.';
+comment on function pgscore_data._accept_monitor() is
+  'Does what refresh(), monitor(), monitor_features(), rebuild() and forget() ask for. The audit lists all but refresh().';
 
 create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();
@@ -154,31 +174,39 @@ create or replace function pgscore.refresh() returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._monitor_request (action) values ('refresh') $$;
-comment on function pgscore.refresh() is 'Brings accuracy views up to the labels and predictions that are committed now. The service does so every two seconds; call it to see the effect of a label at once.';
+comment on function pgscore.refresh() is
+'Brings the accuracy views up to date with all committed labels and predictions.
+The service does so every two seconds. Call it to see the effect of a label at once.';
 
 create or replace function pgscore.rebuild(model text, from_time timestamptz default null, to_time timestamptz default null) returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore._monitor_request (model, action, settings) values ($1, 'rebuild', jsonb_build_object('from_time', $2, 'to_time', $3)) returning outcome
+  insert into pgscore._monitor_request (model, action, settings) values ($1, 'rebuild', jsonb_build_object('from_time', $2, 'to_time', $3))
+  returning outcome
 $$;
 comment on function pgscore.rebuild(text, timestamptz, timestamptz) is
-'Pairs the predictions for a time (default: all) with their labels anew and counts again. Refreshes keep accuracy right without it; it repairs what the nightly audit (pgscore_bi.rollup_audit) finds. Returns how many entities were paired.';
+'Pairs the predictions of a period (default: all) with their labels anew, and counts again.
+Refreshes keep accuracy right without it. It repairs what the nightly audit (pgscore_bi.rollup_audit) finds.
+Returns how many entities were paired.';
 
 create or replace function pgscore.forget(model text, key text[] default null, run bigint default null) returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore._monitor_request (model, action, settings) values ($1, 'forget', jsonb_build_object('key', $2, 'run', $3)) returning outcome
+  insert into pgscore._monitor_request (model, action, settings) values ($1, 'forget', jsonb_build_object('key', $2, 'run', $3))
+  returning outcome
 $$;
-comment on function pgscore.forget(text, text[], bigint) is 'As forget with a key of one column, for a key of several: key => array[''a'', ''b'']; or a run: run => 7.';
+comment on function pgscore.forget(text, text[], bigint) is
+  'Forgets an entity whose key has several columns, key => array[''a'', ''b''], or a run that was made in error, run => 7.';
 
 create or replace function pgscore.forget(model text, key text) returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select pgscore.forget($1, array[$2]) $$;
 comment on function pgscore.forget(text, text) is
-'Takes the predictions about an entity out: of what labels judge, of targets, and of the log of calls with the blocks that hold them.
-forget(''churn'', run => 7) does so with a run that was made in error. A pgscore_deployer may call it.
+'Deletes the predictions about an entity: those kept for labels, those in targets, and those in the log of calls.
+A block of calls that holds one of them is deleted whole.
+forget(''churn'', run => 7) does so for a run that was made in error. A pgscore_deployer may call it.
 Accuracy is counted again where days are not sealed. Distributions of scores and features stay as they were counted.
 Labels stay: they belong to their source. Returns how many predictions were kept.';
