@@ -59,6 +59,7 @@ async function addBatch(
   runs: readonly string[],
 ): Promise<void> {
   batches += 1;
+  await superuser.query('begin');
   const ids = runs.map((run) => -Number(run));
   await superuser.query(
     `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id, last_id)
@@ -66,4 +67,5 @@ async function addBatch(
     [-batches, versionId, predictions.length, Math.min(...ids), Math.max(...ids)],
   );
   await addTallies(superuser, { runId: String(-batches), attempt: 0 }, versionId, predictions);
+  await superuser.query('commit');
 }

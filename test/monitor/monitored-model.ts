@@ -76,9 +76,22 @@ export type MonitoredPrediction = {
 /** A finished run with these predictions, as a service would have left it; they have a value for each of `segments`. Returns its number. */
 export async function addRun(
   superuser: Client,
-  { versionId, targetId }: MonitoredModel,
+  model: MonitoredModel,
   predictions: readonly MonitoredPrediction[],
   segments: readonly string[] = [],
+): Promise<string> {
+  // A service that runs beside must not count it before its tallies are there.
+  await superuser.query('begin');
+  const run = await insertRun(superuser, model, predictions, segments);
+  await superuser.query('commit');
+  return run;
+}
+
+async function insertRun(
+  superuser: Client,
+  { versionId, targetId }: MonitoredModel,
+  predictions: readonly MonitoredPrediction[],
+  segments: readonly string[],
 ): Promise<string> {
   const { rows } = await superuser.query<{ run_id: string; generation: number }>(
     `with numbered as (
