@@ -29,6 +29,7 @@ select
     when l.sampling = 0 then 'none'
     else case l.sampling when 1 then 'all' else trim_scale(round(100 * l.sampling::numeric, 6)) || ' %' end
       || case when l.inputs then ', with inputs' else ', without inputs' end || coalesce(', by ' || array_to_string(l.key, ', '), '')
+      || coalesce(', for ' || l.event_time, '')
   end as calls_kept
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
@@ -54,7 +55,7 @@ comment on column pgscore.models.remedy is 'What to do about the reason.';
 comment on column pgscore.models.warnings is 'What the check noticed and accepted.';
 comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
 comment on column pgscore.models.not_native is 'Why it is not compiled to a function, where it is not.';
-comment on column pgscore.models.calls_kept is 'Which calls of the model that the service answers pgscore.online_predictions keeps, and the key of labels where log_calls() names it.';
+comment on column pgscore.models.calls_kept is 'Which calls of the model that the service answers pgscore.online_predictions keeps, and the key of labels and the event time where log_calls() names them.';
 
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;

@@ -55,16 +55,17 @@ as $$
        from pgscore._matched_features(t.typrelid, v.signature, null) m
    ) features
    cross join lateral (
-     select coalesce(bool_and(a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype)), true) as fit,
+     select coalesce(bool_and(a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype)
+              or a.attname = l.event_time and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)), true) as fit,
             string_agg(format('%1$L, array_agg(r.%1$I)', a.attname), ', ' order by a.attnum) as columns
        from pgscore_data.monitor m
        left join pgscore_data.call_log l using (model_id)
-       join pg_attribute a on a.attrelid = t.typrelid and a.attname = any (coalesce(l.key, m.key_columns)) and a.attnum > 0 and not a.attisdropped
+       join pg_attribute a on a.attrelid = t.typrelid and a.attname = any (coalesce(l.key, m.key_columns) || l.event_time) and a.attnum > 0 and not a.attisdropped
       where m.model_id = v.model_id
    ) keys
    where v.version_id = _written_numbers.version_id and t.typrelid <> 0
 $$;
-comment on function pgscore_data._written_numbers(int, regtype) is 'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by, which features are reals, and all features of row after row as array_send() gives them. In a third of the time that JSON takes. NULL where the features of the version, or the columns of the type, are not all numbers.';
+comment on function pgscore_data._written_numbers(int, regtype) is 'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by and for what time they are, which features are reals, and all features of row after row as array_send() gives them. In a third of the time that JSON takes. NULL where the features of the version, or the columns of the type, are not all numbers.';
 
 create or replace function pgscore_data._written_columns(version_id int, row_type regtype) returns text
 language sql stable
@@ -80,11 +81,11 @@ as $$
    ) features
     left join pgscore_data.monitor m on m.model_id = v.model_id
     left join pgscore_data.call_log l on l.model_id = v.model_id
-    join pg_attribute a on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped and (a.attname = any (features.columns) or a.attname = any (coalesce(l.key, m.key_columns)))
+    join pg_attribute a on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped and (a.attname = any (features.columns) or a.attname = any (coalesce(l.key, m.key_columns) || l.event_time))
    where v.version_id = _written_columns.version_id and t.typrelid <> 0 and features.fit
   having count(*) > 0
 $$;
-comment on function pgscore_data._written_columns(int, regtype) is 'The query that writes rows $1 of a type as JSON: features, and columns of what labels find them by, but nothing that the service would pass over. NULL where the rows are not of a type that has all features.';
+comment on function pgscore_data._written_columns(int, regtype) is 'The query that writes rows $1 of a type as JSON: features, and columns of what labels find them by and for what time they are, but nothing that the service would pass over. NULL where the rows are not of a type that has all features.';
 
 create or replace function pgscore_models._rows_writer(version_id int, row_type regtype) returns text
 language sql stable security definer parallel safe

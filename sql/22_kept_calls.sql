@@ -15,7 +15,7 @@ comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one 
 
 create or replace function pgscore_data._counted_calls(batches bigint[])
 returns table (
-  version_id int, key text[], asked_at timestamptz, prediction_id bigint, score double precision, predicted_class smallint,
+  version_id int, key text[], event_time timestamptz, made_at timestamptz, prediction_id bigint, score double precision, predicted_class smallint,
   probabilities double precision[]
 )
 language sql stable
@@ -26,18 +26,19 @@ begin atomic
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
    cross join lateral (select * from pgscore_data.scored_version y where y.version_id = b.version_id offset 0) e
    cross join lateral (
-     select b.version_id, y.key, y.asked_at, y.prediction_id, y.score,
+     select b.version_id, y.key, coalesce(y.event_time, y.asked_at), y.asked_at, y.prediction_id, y.score,
             case when e.task <> 'regression' then (array_position(e.class_labels, y.label) - 1)::smallint end,
             case when e.task = 'multiclass' then y.probabilities end
        from pgscore_data.online_prediction y
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.error is null
      union all
-     select b.version_id, k.key, y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond', y.prediction_id + k.n - 1, k.score,
+     select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
             (k.label - 1)::smallint,
             case when e.task = 'multiclass' and y.probabilities is not null then array(select unnest(y.probabilities[k.n : k.n])) end
        from pgscore_data.online_block y
-      cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms), pgscore_data._key_rows(y.keys))
-        with ordinality as k (score, label, later_ms, key, n)
+      cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms, y.event_times), pgscore_data._key_rows(y.keys))
+        with ordinality as k (score, label, later_ms, event_time, key, n)
+      cross join lateral (select y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') a (asked_at)
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id) p;
 end;
 comment on function pgscore_data._counted_calls(bigint[]) is
@@ -49,11 +50,11 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 begin atomic
   insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
-  select c.version_id, c.key, c.asked_at, c.asked_at, -c.prediction_id, c.score, c.predicted_class, c.probabilities
+  select c.version_id, c.key, c.event_time, c.made_at, -c.prediction_id, c.score, c.predicted_class, c.probabilities
     from pgscore_data._counted_calls(batches) c where c.key is not null;
   -- No label can find a call without a key: it waits for ever.
   insert into pgscore_data.refresh_open (version_id, day, closes_at, n)
-  select c.version_id, date_trunc('day', c.asked_at, m.time_zone), 'infinity', count(*)
+  select c.version_id, date_trunc('day', c.event_time, m.time_zone), 'infinity', count(*)
     from pgscore_data._counted_calls(batches) c join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where c.key is null group by 1, 2;
 end;

@@ -19,16 +19,16 @@ revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text[]), pgscore._may_score(name, int)
+  pgscore.log_calls(text, double precision, boolean, text[], text), pgscore._may_score(name, int)
 from pgscore_user;
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text[])
+  pgscore.log_calls(text, double precision, boolean, text[], text)
 to pgscore_deployer;
 grant execute on function pgscore._may_score(name, int) to pgscore_service;
-grant insert (model, sampling, inputs, key) on pgscore._call_log_request to pgscore_deployer;
+grant insert (model, sampling, inputs, key, event_time) on pgscore._call_log_request to pgscore_deployer;
 
 grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;

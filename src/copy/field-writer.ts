@@ -1,7 +1,7 @@
 import { copyBytes, viewed } from '../lib/viewed-bytes.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 
-const ELEMENT_OIDS = { int4: 23, text: 25, float4: 700, float8: 701 } as const;
+const ELEMENT_OIDS = { int4: 23, text: 25, float4: 700, float8: 701, timestamptz: 1184 } as const;
 
 export type ElementType = keyof typeof ELEMENT_OIDS;
 

@@ -13,11 +13,15 @@ import { writeFeatureSamples, writeFeatureTallies } from '../monitor/write-featu
 import { watchedFeatures } from '../model/watched-features.ts';
 import type { Answer } from './answer.ts';
 import type { CallFeatures } from './call-features.ts';
+import { timeOf, type EventTimes } from './event-time.ts';
 import type { SettledCall } from './settled-call.ts';
 import type { WatchedVersion } from './watched-versions.ts';
 
 /** A settled call without its rows. */
-export type CountedCall = Pick<SettledCall, 'answered' | 'instant' | 'each'> & { readonly versionId: number };
+export type CountedCall = Pick<SettledCall, 'answered' | 'instant' | 'each'> & {
+  readonly versionId: number;
+  readonly eventTimes: EventTimes;
+};
 
 const MICROSECONDS = 1e6;
 const EPOCH_SECONDS = Date.UTC(2000, 0, 1) / 1000;
@@ -69,15 +73,18 @@ export class CallBatch {
   #tally(bins: ScoreBins): Step[] {
     const decision = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
     const tally = new PredictionTally(bins, decision ?? { task: 'regression', classLabels: [] });
-    for (const { instant, answered } of this.#calls) {
-      const day = this.#days.startOf(instant);
-      if (answered === undefined) tally.addFailed(day);
-      for (const { predictions, from, rows } of answered?.parts ?? [])
+    for (const { instant, answered, eventTimes } of this.#calls) {
+      if (answered === undefined) tally.addFailed(this.#days.startOf(instant));
+      let first = 0;
+      for (const { predictions, from, rows } of answered?.parts ?? []) {
+        const times = Array.from({ length: rows }, (_, row) => timeOf(instant, eventTimes, first + row));
         tally.add(
-          Array.from({ length: rows }, () => day),
+          times.map((time) => this.#days.startOf(time)),
           predictions,
           from,
         );
+        first += rows;
+      }
     }
     return tally.steps({ runId: this.#id, attempt: 0 }, 0);
   }
@@ -94,9 +101,9 @@ export class CallBatch {
 
   #featureSteps(bins: FeatureBins | undefined): Step[] {
     const run = { runId: this.#id, attempt: 0, versionId: this.version.versionId };
-    const rows = this.#features.map(({ batch, instants }) => ({
+    const rows = this.#features.map(({ batch, times }) => ({
       batch,
-      days: instants.map((instant) => this.#days.startOf(instant)),
+      days: times.map((time) => this.#days.startOf(time)),
     }));
     if (rows.length === 0) return [];
     if (bins !== undefined) {

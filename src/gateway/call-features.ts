@@ -7,14 +7,16 @@ import type { JsonRow } from '../model/json-rows.ts';
 import { NumberRows } from '../model/number-rows.ts';
 import type { Feature } from '../model/signature.ts';
 import { watchedFeatures } from '../model/watched-features.ts';
+import { timeOf, type EventTimes } from './event-time.ts';
+import type { Keyed } from './keyed.ts';
 import type { SettledCall } from './settled-call.ts';
 
-/** The features that rows of one version were scored by, those that are watched, as columns; and when each row was asked about. */
+/** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
 export type CallFeatures = {
   readonly versionId: number;
   readonly batch: RecordBatch;
   /** In microseconds since 2000. */
-  readonly instants: readonly number[];
+  readonly times: readonly number[];
 };
 
 /** Rows of numbers that are not columns yet. */
@@ -23,6 +25,7 @@ type WatchedNumbers = {
   readonly features: readonly Feature[];
   readonly rows: NumberRows;
   readonly instant: number;
+  readonly eventTimes: EventTimes;
 };
 
 /** So many are columns at once: of reals these take half the memory. */
@@ -35,20 +38,25 @@ export type WatchedFeatures = {
 };
 
 /** The features of calls that were answered. */
-export function watchedOf(calls: readonly SettledCall[], isWatched: (versionId: number) => boolean): WatchedFeatures {
+export function watchedOf(
+  calls: readonly Keyed<SettledCall>[],
+  isWatched: (versionId: number) => boolean,
+): WatchedFeatures {
   const numbers: WatchedNumbers[] = [];
-  const others: SettledCall[] = [];
-  for (const call of calls) {
-    const { answered, rows, instant, request } = call;
+  const others: Keyed<SettledCall>[] = [];
+  for (const keyed of calls) {
+    const { answered, rows, instant, request } = keyed.call;
+    const { eventTimes } = keyed;
     if (answered === undefined || !isWatched(request.versionId)) continue;
     const { versionId } = request;
-    if (rows instanceof NumberRows) numbers.push({ versionId, features: answered.signature.features, rows, instant });
-    else others.push(call);
+    const { features } = answered.signature;
+    if (rows instanceof NumberRows) numbers.push({ versionId, features, rows, instant, eventTimes });
+    else others.push(keyed);
   }
-  const columns = [...groupedBy(others, ({ request }) => request.versionId)].map(([versionId, some]) => ({
+  const columns = [...groupedBy(others, ({ call }) => call.request.versionId)].map(([versionId, some]) => ({
     versionId,
-    batch: columnsOf(some[0]?.answered?.signature.features ?? [], some.flatMap(jsonOf)),
-    instants: instantsOf(some),
+    batch: columnsOf(some[0]?.call.answered?.signature.features ?? [], some.flatMap(jsonOf)),
+    times: some.flatMap(({ call: { rows, instant }, eventTimes }) => timesOf({ rows, instant, eventTimes })),
   }));
   const areMany = numbers.reduce((sum, { rows }) => sum + rows.length, 0) >= MANY_ROWS;
   return areMany ? { columns: [...columns, ...asColumns(numbers)], numbers: [] } : { columns, numbers };
@@ -66,18 +74,20 @@ function asColumns(numbers: readonly WatchedNumbers[]): CallFeatures[] {
       some[0]?.features ?? [],
       some.map(({ rows }) => rows),
     ),
-    instants: instantsOf(some),
+    times: some.flatMap(timesOf),
   }));
 }
 
-function jsonOf({ rows }: SettledCall): readonly JsonRow[] {
+function jsonOf({ call: { rows } }: Keyed<SettledCall>): readonly JsonRow[] {
   return rows instanceof NumberRows ? [] : rows;
 }
 
-function instantsOf(calls: readonly Pick<SettledCall, 'rows' | 'instant'>[]): number[] {
-  const instants: number[] = [];
-  for (const { rows, instant } of calls) for (let row = 0; row < rows.length; row += 1) instants.push(instant);
-  return instants;
+function timesOf({
+  rows,
+  instant,
+  eventTimes,
+}: Omit<WatchedNumbers, 'versionId' | 'features' | 'rows'> & Pick<SettledCall, 'rows'>): number[] {
+  return Array.from({ length: rows.length }, (_, row) => timeOf(instant, eventTimes, row));
 }
 
 function columnsOf(features: readonly Feature[], rows: readonly JsonRow[]): RecordBatch {

@@ -14,13 +14,13 @@ import type { Keyed } from './keyed.ts';
 import type { SettledCall } from './settled-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
-export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys`;
+export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys, event_times`;
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 
 /** Predictions whose numbers a block may take, see migrations/0032_online_blocks.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 9 + 4 + 8 * 28;
+const FIXED_BYTES = 2 + 4 * 10 + 4 + 9 * 28;
 
 const LENGTH_BYTES = 4;
 /** Of a real as an element of an array, with its length. */
@@ -30,10 +30,12 @@ const REAL_BYTES = 8;
 export type BlockCall = Keyed<SettledCall> & { readonly rows: NumberRows; readonly answer: Answer };
 
 /** What is kept of a call as blocks, where that is how. One row that nothing is like is found by its key at once as a tuple, and is not listed. */
-export function blockOf({ call, keys }: Keyed<SettledCall>): BlockCall | undefined {
+export function blockOf({ call, keys, eventTimes }: Keyed<SettledCall>): BlockCall | undefined {
   const { rows, answered: answer, each } = call;
   const areSeveral = each !== undefined || rows.length > 1;
-  return areSeveral && rows instanceof NumberRows && answer !== undefined ? { call, keys, rows, answer } : undefined;
+  return areSeveral && rows instanceof NumberRows && answer !== undefined
+    ? { call, keys, eventTimes, rows, answer }
+    : undefined;
 }
 
 /** Calls as tuples of binary COPY, a block for up to 1000 predictions. */
@@ -47,10 +49,16 @@ export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
   return { bytes: writer.written(), ends };
 }
 
-function mostBytesOf({ call, keys, rows, answer }: BlockCall): number {
+function mostBytesOf({ call, keys, eventTimes, rows, answer }: BlockCall): number {
   const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
   const reals = rows.areReals ? rows.width : 0;
-  const numbers = rows.width - reals + 2 + answer.signature.classLabels.length + (call.each === undefined ? 0 : 2);
+  const numbers =
+    rows.width -
+    reals +
+    2 +
+    answer.signature.classLabels.length +
+    (call.each === undefined ? 0 : 2) +
+    (eventTimes === null ? 0 : 1);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   return (
     blocks * (FIXED_BYTES + mostBytesOfFields(call)) +
@@ -59,7 +67,12 @@ function mostBytesOf({ call, keys, rows, answer }: BlockCall): number {
   );
 }
 
-function writeBlock(writer: FieldWriter, { call, keys, rows, answer }: BlockCall, from: number, to: number): void {
+function writeBlock(
+  writer: FieldWriter,
+  { call, keys, eventTimes, rows, answer }: BlockCall,
+  from: number,
+  to: number,
+): void {
   writer.beginTuple(FIELDS);
   writeCallFields(writer, call);
   writer.int4Field(to - from);
@@ -67,6 +80,7 @@ function writeBlock(writer: FieldWriter, { call, keys, rows, answer }: BlockCall
   writePredictions(writer, answer, from, to);
   writeTimes(writer, call, from, to);
   writeKeys(writer, keys.slice(from, to));
+  writeEventTimes(writer, eventTimes?.subarray(from, to) ?? null);
 }
 
 function writeInputs(writer: FieldWriter, rows: NumberRows | undefined, from: number, to: number): void {
@@ -154,6 +168,16 @@ function writeKeys(writer: FieldWriter, keys: BlockCall['keys']): void {
       if (text === undefined) writer.null();
       else writer.text(text);
     }
+  }
+  writer.endField(field);
+}
+
+function writeEventTimes(writer: FieldWriter, times: BlockCall['eventTimes']): void {
+  if (times === null || times.every(Number.isNaN)) return writer.null();
+  const field = writer.beginArray('timestamptz', times.length);
+  for (const time of times) {
+    if (Number.isNaN(time)) writer.null();
+    else writer.int8Field(time);
   }
   writer.endField(field);
 }

@@ -17,11 +17,11 @@ import type { Keyed } from './keyed.ts';
 import { WireError } from './wire-error.ts';
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
-export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key`;
+export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key, event_time`;
 const FIELDS = COLUMNS.split(',').length;
 
-/** Bytes of a tuple without its texts and arrays: fields, lengths, the score, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 7 + 8 + 3 * 20;
+/** Bytes of a tuple without its texts and arrays: fields, lengths, the score, the time, heads of arrays. */
+const FIXED_BYTES = 2 + 4 * 8 + 8 + 8 + 3 * 20;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
@@ -37,18 +37,19 @@ export function encodeCalls(calls: readonly Keyed<Call>[]): EncodedCalls {
   return { bytes: writer.written(), ends };
 }
 
-/** What is kept of the rows of a call: what was given for each, if anything, and what each is about. */
+/** What is kept of the rows of a call: what was given for each, if anything, what each is about, and for what time. */
 type Given = {
   readonly numbers: NumberRows | undefined;
   readonly texts: readonly (string | null)[];
   readonly keys: Keyed<Call>['keys'];
+  readonly eventTimes: Keyed<Call>['eventTimes'];
 };
 
-function givenOf({ call: { answered, request, rows }, keys }: Keyed<Call>): Given {
-  if (answered === undefined || !request.inputs) return { numbers: undefined, texts: [], keys };
+function givenOf({ call: { answered, request, rows }, keys, eventTimes }: Keyed<Call>): Given {
+  if (answered === undefined || !request.inputs) return { numbers: undefined, texts: [], keys, eventTimes };
   if (!(rows instanceof NumberRows))
-    return { numbers: undefined, texts: rows.map((row) => textOf(row, answered.signature.features)), keys };
-  return { numbers: bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES ? rows : undefined, texts: [], keys };
+    return { numbers: undefined, texts: rows.map((row) => textOf(row, answered.signature.features)), keys, eventTimes };
+  return { numbers: bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES ? rows : undefined, texts: [], keys, eventTimes };
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string | null {
@@ -75,6 +76,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
     writeShared(writer, call);
     for (let field = 0; field < 5; field += 1) writer.null();
     writer.text(storable(settled?.message ?? ''));
+    writer.null();
     return writer.null();
   }
   let row = 0;
@@ -85,6 +87,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
       writePrediction(writer, settled, part, at);
       writer.null();
       writeKey(writer, given?.keys[row] ?? null);
+      writeTime(writer, given?.eventTimes?.[row] ?? Number.NaN);
     }
   }
 }
@@ -133,4 +136,9 @@ function writeKey(writer: FieldWriter, key: readonly string[] | null): void {
   const field = writer.beginArray('text', key.length);
   for (const part of key) writer.text(part);
   writer.endField(field);
+}
+
+function writeTime(writer: FieldWriter, time: number): void {
+  if (Number.isNaN(time)) writer.null();
+  else writer.int8Field(time);
 }

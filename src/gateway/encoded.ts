@@ -4,10 +4,11 @@ import { keysOf } from './call-key.ts';
 import type { Call } from './call.ts';
 import { blockOf, encodeBlocks } from './encode-blocks.ts';
 import { encodeCalls, type EncodedCalls } from './encode-calls.ts';
+import { EventTimeReader, type EventTimes } from './event-time.ts';
 import type { Keyed } from './keyed.ts';
 import { merged } from './merged-calls.ts';
 import type { SettledCall } from './settled-call.ts';
-import type { WatchedVersions } from './watched-versions.ts';
+import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
 export type EncodedForKeeping = {
@@ -33,6 +34,8 @@ export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall; 
 
 type Known = Pick<WatchedVersions, 'get'>;
 
+const readers = new Map<string, EventTimeReader>();
+
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
   const { together: several, apart } = merged(calls.map((call) => keyedCall(call, versions)));
   const singles: Keyed<Call>[] = [];
@@ -42,24 +45,33 @@ export function encoded(calls: readonly Call[], rows: number, versions: Known): 
     if (block === undefined) singles.push(each);
     else blocks.push(block);
   }
-  const kept: SettledCall[] = [...several, ...apart].map(({ call }) => call);
+  const kept: Keyed<SettledCall>[] = [...several, ...apart];
   return {
     rows,
-    singles: { ...encodeCalls(singles), calls: singles.map(({ call }) => countedCall(call)) },
-    blocks: { ...encodeBlocks(blocks), calls: blocks.map(({ call }) => countedCall(call)) },
+    singles: { ...encodeCalls(singles), calls: singles.map(countedCall) },
+    blocks: { ...encodeBlocks(blocks), calls: blocks.map(countedCall) },
     features: watchedOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
 }
 
 function keyedCall(call: Call, versions: Known): Keyed<Call> {
-  const columns = versions.get(call.request.versionId)?.keys ?? [];
-  const hasKeys = call.answered !== undefined && columns.length > 0;
-  return { call, keys: hasKeys ? keysOf(call.request, columns) : [] };
+  const version = versions.get(call.request.versionId);
+  if (version === undefined || call.answered === undefined) return { call, keys: [], eventTimes: null };
+  const keys = version.keys.length > 0 ? keysOf(call.request, version.keys) : [];
+  return { call, keys, eventTimes: eventTimesOf(call, version) };
+}
+
+function eventTimesOf({ request }: Call, { eventTime, timeZone }: WatchedVersion): EventTimes {
+  if (eventTime === null) return null;
+  const reader = readers.get(timeZone) ?? new EventTimeReader(timeZone);
+  readers.set(timeZone, reader);
+  return reader.timesOf(request, eventTime);
 }
 
 /** Its rows would wait with it. */
-function countedCall({ request: { versionId }, instant, answered, each }: SettledCall): CountedCall {
-  return { versionId, instant, answered, ...(each && { each }) };
+function countedCall({ call, eventTimes }: Keyed<SettledCall>): CountedCall {
+  const { request, instant, answered, each } = call;
+  return { versionId: request.versionId, instant, answered, eventTimes, ...(each && { each }) };
 }
 
 /** In parts of at most so many rows, or of one that has more. */

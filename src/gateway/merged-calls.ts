@@ -5,6 +5,7 @@ import type { Signature } from '../model/signature.ts';
 import type { Answer } from './answer.ts';
 import { bytesOfNumbers, MOST_INPUT_BYTES } from './call-fields.ts';
 import type { Call } from './call.ts';
+import type { EventTimes } from './event-time.ts';
 import type { Keyed } from './keyed.ts';
 import type { SettledCall } from './settled-call.ts';
 
@@ -30,7 +31,7 @@ export function merged(calls: readonly Keyed<Call>[]): {
   for (const [likeness, group] of groups) {
     if (likeness === null) continue;
     if (group.length === 1) apart.push(...group);
-    else together.push({ call: asOne(group.map(({ call }) => call)), keys: group.flatMap(({ keys }) => keys) });
+    else together.push(joinedCall(group));
   }
   return { together, apart };
 }
@@ -44,6 +45,22 @@ function isPlain({ answered, rows }: Call): boolean {
 function likenessOf({ request: { versionId, role, id, inputs }, instant }: Call): string {
   const said = id === null ? '' : `\0${id}`;
   return `${versionId} ${inputs} ${Math.floor(instant / MOST_APART_US)} ${role}${said}`;
+}
+
+function joinedCall(group: readonly Keyed<Call>[]): Keyed<MergedCalls> {
+  const call = asOne(group.map((each) => each.call));
+  return { call, keys: group.flatMap(({ keys }) => keys), eventTimes: joinedTimes(group, call.rows.length) };
+}
+
+function joinedTimes(group: readonly Keyed<Call>[], length: number): EventTimes {
+  if (group.every(({ eventTimes }) => eventTimes === null)) return null;
+  const all = new Float64Array(length).fill(Number.NaN);
+  let row = 0;
+  for (const { call, eventTimes } of group) {
+    if (eventTimes !== null) all.set(eventTimes, row);
+    row += call.rows.length;
+  }
+  return all;
 }
 
 function asOne(calls: readonly Call[]): MergedCalls {

@@ -8,6 +8,8 @@ export type WatchedVersion = {
   readonly timeZone: string;
   /** None where it is not known what identifies an entity. */
   readonly keys: readonly KeyColumn[];
+  /** The field of a row that says what time it is for; null: the moment of the call. */
+  readonly eventTime: string | null;
   readonly featuresWatched: boolean;
   /** The frozen bins of its features; null where there are none yet. */
   readonly binSet: number | null;
@@ -20,11 +22,13 @@ type Row = {
   bin_set: number | null;
   key_columns: string[] | null;
   key_types: string[] | null;
+  event_time: string | null;
 };
 
 const readWatched = statement<[versionIds: readonly number[]], Row>(
   'watched_versions',
-  `select v.version_id, m.time_zone, m.features_watched, f.set_id as bin_set, coalesce(c.key, m.key_columns)::text[] as key_columns, m.key_types
+  `select v.version_id, m.time_zone, m.features_watched, f.set_id as bin_set, coalesce(c.key, m.key_columns)::text[] as key_columns, m.key_types,
+          c.event_time
      from pgscore_data.version v
      join pgscore_data.monitor m using (model_id)
      left join pgscore_data.call_log c using (model_id)
@@ -64,7 +68,7 @@ export class WatchedVersions {
 
 function versionFrom(row: Row): WatchedVersion {
   const { version_id: versionId, time_zone: timeZone, features_watched: featuresWatched, bin_set: binSet } = row;
-  return { versionId, timeZone, keys: keysFrom(row), featuresWatched, binSet };
+  return { versionId, timeZone, keys: keysFrom(row), eventTime: row.event_time, featuresWatched, binSet };
 }
 
 /** Labels that are keyed by more or fewer columns than the rows are not about these rows. */

@@ -39,6 +39,16 @@ export class LocalClock {
     return Math.max(change, reading - this.#offsetAt(change));
   }
 
+  /** The instant of a reading, as PostgreSQL takes it: of one that comes again the later, of one left out as if the clock had not changed. */
+  instantOf(reading: number): number {
+    const change = this.changeWithin(reading - DAY_MS, reading + DAY_MS);
+    const before = reading - this.#offsetAt(reading - DAY_MS);
+    if (change === undefined) return before;
+    const after = reading - this.#offsetAt(change);
+    if (Math.max(before, after) < change) return before;
+    return Math.min(before, after) >= change ? after : Math.max(before, after);
+  }
+
   /** The first instant after `after`, up to `until`, from which the offset is another one. */
   changeWithin(after: number, until: number): number | undefined {
     for (let from = after; from < until; from += DAY_MS) {

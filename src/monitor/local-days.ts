@@ -3,6 +3,8 @@ import { LocalClock } from '../lib/local-clock.ts';
 /** Offsets of time zones are multiples of this, and so are the ends of local days. */
 const SLOT_US = 900_000_000;
 const DAY_MS = 86_400_000;
+/** Three years of them: rows of calls say any times. */
+const MOST_SLOTS = 100_000;
 /** Microseconds from 1970 to 2000, from where PostgreSQL counts. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000;
 
@@ -33,6 +35,7 @@ export class LocalDays {
     this.#clock ??= new LocalClock(this.#timeZone);
     const reading = this.#clock.reading((slot * SLOT_US) / 1000);
     const day = this.#clock.firstReached(Math.floor(reading / DAY_MS) * DAY_MS) / 1000;
+    if (this.#days.size >= MOST_SLOTS) this.#days.clear();
     this.#days.set(slot, day);
     return day;
   }

@@ -3,7 +3,16 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../src/gateway/call-key.ts';
 import type { EncodedForKeeping } from '../../src/gateway/encoded.ts';
 import { Recorder } from '../../src/gateway/record.ts';
-import { blocksIn, keptBut, rowsIn, settledCall, settledNumbers, settledPlain, WATCHING } from './recorded.ts';
+import {
+  blocksIn,
+  keptBut,
+  rowsIn,
+  settledAt,
+  settledCall,
+  settledNumbers,
+  settledPlain,
+  WATCHING,
+} from './recorded.ts';
 
 /** Calls are taken for asked at once where they are. */
 beforeEach(() => {
@@ -24,7 +33,10 @@ test('rows of numbers are written as blocks of a thousand, and what is more than
       kept.push(encoded);
       return Promise.resolve();
     },
-    { ...WATCHING, get: (versionId) => ({ versionId, timeZone: 'UTC', keys, featuresWatched: false, binSet: null }) },
+    {
+      ...WATCHING,
+      get: (versionId) => ({ versionId, timeZone: 'UTC', keys, eventTime: null, featuresWatched: false, binSet: null }),
+    },
     () => undefined,
   );
   recorder.record(settledNumbers(1000));
@@ -35,6 +47,48 @@ test('rows of numbers are written as blocks of a thousand, and what is more than
   await recorder.drained();
   expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded), encoded.calls.length])).toEqual([[[6], [2], 5]]);
   expect(kept.map(({ blocks }) => keysIn(Buffer.concat(blocks)))).toEqual([[[null, '7', null]]]);
+});
+
+test('rows count, with their features, for the times that they say, in whichever way calls are kept', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const version = { timeZone: 'UTC', keys: [], eventTime: 'at', featuresWatched: true, binSet: null };
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    { ...WATCHING, get: (versionId) => ({ versionId, ...version }) },
+    () => undefined,
+  );
+  const asked = Date.UTC(1970, 0, 1) * 1000 - Date.UTC(2000, 0, 1) * 1000;
+  recorder.record(settledAt(['2000-01-01T00:00:07Z'], 'alike'));
+  recorder.record(settledAt([null, '2000-01-01T00:00:08Z'], 'alike'));
+  recorder.record(settledAt(['2000-01-01T00:00:09Z', 'soon'], 'block'));
+  recorder.record(settledNumbers(2, 'timeless'));
+  recorder.record(settledAt(['2000-01-02'], 'single'));
+  recorder.record(settledCall(1));
+  await recorder.drained();
+  const [encoded] = kept;
+  expect(encoded?.calls.map(({ eventTimes }) => eventTimes && [...eventTimes])).toEqual([
+    null,
+    [864e8],
+    [7e6, Number.NaN, 8e6],
+    null,
+    [9e6, Number.NaN],
+  ]);
+  expect(encoded?.features.flatMap(({ times }) => times).toSorted((a, b) => a - b)).toEqual(
+    [asked, asked, asked, asked, asked, 7e6, 8e6, 9e6, 864e8].toSorted((a, b) => a - b),
+  );
+  const head = Buffer.from([0, 0, 4, 0xa0]);
+  expect(
+    Buffer.concat(encoded?.blocks ?? [])
+      .toString('latin1')
+      .split(head.toString('latin1')),
+  ).toHaveLength(3);
+  const day = Buffer.alloc(12);
+  day.writeInt32BE(8);
+  day.writeBigInt64BE(86_400_000_000n, 4);
+  expect(Buffer.concat(encoded?.tuples ?? []).includes(day)).toBe(true);
 });
 
 /** Of blocks whose rows say what they are about, three of one column. */

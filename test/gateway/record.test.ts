@@ -147,6 +147,7 @@ test('calls of a version of which nothing is known yet wait until it is, and are
       versionId,
       timeZone: 'UTC',
       keys: isKnown ? keys : [],
+      eventTime: null,
       featuresWatched: true,
       binSet: null,
     }),
@@ -237,7 +238,14 @@ test('a call of another version, which comes while the versions of others are lo
     {
       get: (versionId) =>
         renewed.has(versionId)
-          ? { versionId, timeZone: 'UTC', keys: [{ name: 'x', family: null }], featuresWatched: true, binSet: null }
+          ? {
+              versionId,
+              timeZone: 'UTC',
+              keys: [{ name: 'x', family: null }],
+              eventTime: null,
+              featuresWatched: true,
+              binSet: null,
+            }
           : undefined,
       isFresh: (versionId) => renewed.has(versionId),
       renew: (versionIds) => {

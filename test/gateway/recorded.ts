@@ -28,6 +28,15 @@ export function settledPlain(rows: number, id = 'r', inputs = true): Call {
   );
 }
 
+/** A call whose rows say what time they are for. */
+export function settledAt(times: readonly unknown[], id: string): Call {
+  return settled(
+    times.map((at, x) => ({ x, at })),
+    id,
+    1,
+  );
+}
+
 const FEATURES: readonly Feature[] = [{ name: 'x', type: 'float64', width: 1, input: 'x', position: 0, nulls: 'nan' }];
 
 function settled(rows: readonly JsonRow[], id: string, versionId: number, inputs = true): Call {

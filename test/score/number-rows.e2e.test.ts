@@ -115,6 +115,9 @@ describe('rows go as JSON', () => {
     expect(await writer('sum', 'alice.timed')).toBeNull();
     await ada.query(`select pgscore.log_calls('sum', key => array['id'])`);
     expect(await writer('sum', 'alice.timed')).not.toBeNull();
+    await ada.query(`select pgscore.log_calls('sum', event_time => 'at')`);
+    expect(await writer('sum', 'alice.timed')).toContain('array_agg(r.at)');
+    await ada.query(`select pgscore.log_calls('sum', event_time => '')`);
   });
 });
 

@@ -34,6 +34,7 @@ const WATCHING: Watching = {
     versionId,
     timeZone: 'UTC',
     keys: [{ name: 'x', family: null }],
+    eventTime: 'at',
     featuresWatched: true,
     binSet: null,
   }),
