@@ -86,8 +86,7 @@ function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): v
       writeInputs(writer, given, row);
       writePrediction(writer, settled, part, at);
       writer.null();
-      writeKey(writer, given?.keys[row] ?? null);
-      writeTime(writer, given?.eventTimes?.[row] ?? Number.NaN);
+      writeAbout(writer, given, row);
     }
   }
 }
@@ -129,6 +128,11 @@ function writePrediction(writer: FieldWriter, { signature: { classLabels } }: An
   for (let index = at * classes; index < (at + 1) * classes; index += 1)
     writer.float8(probabilities[index] ?? Number.NaN);
   writer.endField(field);
+}
+
+function writeAbout(writer: FieldWriter, given: Given | undefined, row: number): void {
+  writeKey(writer, given?.keys[row] ?? null);
+  writeTime(writer, given?.eventTimes?.[row] ?? Number.NaN);
 }
 
 function writeKey(writer: FieldWriter, key: readonly string[] | null): void {

@@ -18,9 +18,10 @@ const SCHEDULED = `date_trunc('day', now(), 'UTC') + interval '3 days 12 hours 0
 
 beforeAll(async () => {
   await alice.query('set pgscore.execution = online');
-  await alice.query(`create table flights (id bigint primary key, x float8, scheduled_at timestamptz);
+  const tables = `create table flights (id bigint primary key, x float8, scheduled_at timestamptz);
     insert into flights select n, n * 10, ${SCHEDULED} from generate_series(1, 3) n;
-    create table landed (id bigint primary key, y float8, known timestamptz)`);
+    create table landed (id bigint primary key, y float8, known timestamptz)`;
+  await alice.query(tables);
 });
 
 async function flown(model: string): Promise<void> {
@@ -74,8 +75,9 @@ test('a run and calls for the same time share a place, and a label judges the la
 
 test('calls without a key count for the day that their rows say, and those that say none for the day on which they were asked', async () => {
   await flown('loose');
-  const day = `(now() at time zone 'UTC')::date`;
-  await alice.query(`select score('loose', jsonb_build_object('x', 1, 'scheduled_at', ${day} + 5))`);
+  await alice.query(
+    `select score('loose', jsonb_build_object('x', 1, 'scheduled_at', (now() at time zone 'UTC')::date + 5))`,
+  );
   await alice.query(
     `select score('loose', jsonb_build_object('x', 1, 'scheduled_at', null)), score('loose', '{"x": 1, "scheduled_at": "soon"}')`,
   );
