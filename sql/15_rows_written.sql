@@ -56,7 +56,7 @@ as $$
    ) features
    cross join lateral (
      select coalesce(bool_and(a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype)
-              or a.attname = l.event_time and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)), true) as fit,
+              or a.attname is not distinct from l.event_time and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)), true) as fit,
             string_agg(format('%1$L, array_agg(r.%1$I)', a.attname), ', ' order by a.attnum) as columns
        from pgscore_data.monitor m
        left join pgscore_data.call_log l using (model_id)
