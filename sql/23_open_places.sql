@@ -126,26 +126,33 @@ set enable_nestloop = off
 as $$
 begin
   with flipped as materialized (
-    select x.model_id, x.version_id, x.key, x.event_time, sum(x.n) as n
-      from (select distinct o.model_id, o.version_id, o.key, o.event_time, 1 as n from pgscore_data.refresh_old_pair o where o.run_id is not null
+    select x.entity, x.version_id, x.event_time, min(x.model_id) as model_id, min(x.key) as key, sum(x.n) as n
+      from (select distinct o.entity, o.version_id, o.event_time, o.model_id, o.key, 1 as n from pgscore_data.refresh_old_pair o where o.run_id is not null
             union all
-            select distinct p.model_id, p.version_id, p.key, p.event_time, -1 from pgscore_data.refresh_pair p where p.run_id is not null) x
-     group by x.model_id, x.version_id, x.key, x.event_time having sum(x.n) <> 0
+            select distinct p.entity, p.version_id, p.event_time, p.model_id, p.key, -1 from pgscore_data.refresh_pair p where p.run_id is not null) x
+     group by x.entity, x.version_id, x.event_time having sum(x.n) <> 0
+  ), found as (
+    select distinct on (p.entity, p.version_id, p.event_time) p.entity, p.version_id, p.event_time, p.made_at, p.segments
+      from pgscore_data.refresh_prediction p order by p.entity, p.version_id, p.event_time, p.made_at desc, abs(p.run_id) desc
+  ), said as (
+    select f.*, s.segments, s.made_at from flipped f join found s using (entity, version_id, event_time)
+    union all
+    select f.*, s.segments, s.made_at
+      from (select x.* from flipped x left join found y using (entity, version_id, event_time) where y.made_at is null) f
+     cross join lateral (
+       select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) s
   ), around as (
-    select f.*, m.pairing, m.label_delay, m.time_zone,
-           case when m.pairing = 'first' then (select l.event_time from pgscore_data._last_place(f.version_id, f.key, f.event_time - interval '1 microsecond') l) end as earlier,
-           case when m.pairing in ('latest_before_label', 'latest') and n.event_time > f.event_time
-             then (select l.event_time from pgscore_data._next_place(f.version_id, f.key, f.event_time) l) end as later,
-           s.segments, s.made_at
-      from flipped f join pgscore_data.monitor m using (model_id)
-     cross join lateral pgscore_data._newest_place(f.version_id, f.key) n
-      left join lateral (
-        select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) s on true
+    select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
+           case when m.pairing = 'first' then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l) end as earlier,
+           case when m.pairing in ('latest_before_label', 'latest') and n.event_time > s.event_time
+             then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
+      from said s join pgscore_data.monitor m using (model_id)
+     cross join lateral pgscore_data._newest_place(s.version_id, s.key) n
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
-  select a.version_id, a.segments, date_trunc('day', a.event_time, a.time_zone),
-         pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n
-    from around a where a.made_at is not null;
+  select a.version_id, a.segments, a.day, pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n
+    from (select x.version_id, x.segments, x.day, x.pairing, x.label_delay, x.earlier, x.later, sum(x.n) as n
+            from around x group by x.version_id, x.segments, x.day, x.pairing, x.label_delay, x.earlier, x.later offset 0) a;
 end
 $$;
 comment on function pgscore_data._note_flips() is 'Notes the places that got a label, and those that lost theirs and wait again.';

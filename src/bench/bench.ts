@@ -25,31 +25,36 @@ export type BenchOptions = StageOptions & {
   readonly python: string;
   readonly plpythonUrl: string | undefined;
   readonly tell: (line: string) => void;
+  /** Is given all that was measured so far after each part, so that one that fails loses no other's. */
+  readonly keep: (results: BenchResults) => Promise<void>;
 };
 
 /** Sets the stage, measures everything in one run, and takes the stage down again. Refreshes have a larger stage of their own. */
-export async function bench(options: BenchOptions): Promise<BenchResults> {
+export async function bench(options: BenchOptions): Promise<void> {
   const { parts, plan, tell } = options;
-  const [runs, refreshes] = [parts.some((part) => part !== 'monitor'), parts.includes('monitor')];
-  const measured = runs ? await onStage(options, 'default', (set) => measureRuns(options, set)) : NO_RUNS;
-  const monitored = refreshes
-    ? await onStage(options, 'large', async (set) => {
-        await deployToFirstRow(set.requester, 'one_row');
-        return { version: set.stage.version, monitor: await measureMonitor({ ...set, plan: plan.monitor, tell }) };
-      })
-    : { version: '', monitor: null };
-  return {
+  let results: BenchResults = {
     measuredAt: new Date().toISOString().slice(0, 10),
-    machine: describeMachine(measured.version || monitored.version),
+    machine: describeMachine(''),
     plan,
-    tables: measured.tables,
-    calls: measured.calls,
-    monitor: monitored.monitor,
+    tables: null,
+    calls: null,
+    monitor: null,
   };
+  const keep = async (measured: Partial<BenchResults>): Promise<void> => {
+    results = { ...results, ...measured };
+    await options.keep(results);
+  };
+  if (parts.some((part) => part !== 'monitor'))
+    await onStage(options, 'default', (set) => measureRuns(options, set, keep));
+  if (!parts.includes('monitor')) return;
+  await onStage(options, 'large', async (set) => {
+    await deployToFirstRow(set.requester, 'one_row');
+    const monitor = await measureMonitor({ ...set, plan: plan.monitor, tell });
+    await keep({ machine: describeMachine(set.stage.version), monitor });
+  });
 }
 
-const NO_RUNS = { version: '', tables: null, calls: null };
-
+type Keep = (measured: Partial<BenchResults>) => Promise<void>;
 type Set = { readonly stage: Stage; readonly requester: pg.Client; readonly owner: pg.Client };
 
 async function onStage<Result>(
@@ -69,20 +74,15 @@ async function onStage<Result>(
   }
 }
 
-async function measureRuns(
-  options: BenchOptions,
-  { stage, requester, owner }: Set,
-): Promise<Pick<BenchResults, 'tables' | 'calls'> & { version: string }> {
+async function measureRuns(options: BenchOptions, { stage, requester, owner }: Set, keep: Keep): Promise<void> {
   const { plan, parts, tell, plpythonUrl } = options;
   tell('a model file to its first scored row');
   const firstRowSeconds = await deployToFirstRow(requester, 'one_row');
-  const calls = parts.includes('score')
-    ? await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell })
-    : null;
-  const tables = parts.includes('tables')
-    ? { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) }
-    : null;
-  return { version: stage.version, tables, calls };
+  await keep({ machine: describeMachine(stage.version) });
+  if (parts.includes('score'))
+    await keep({ calls: await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell }) });
+  if (parts.includes('tables'))
+    await keep({ tables: { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) } });
 }
 
 async function measureTables(
@@ -135,9 +135,9 @@ async function measureMemory(
 ): Promise<TableResults['memoryMib']> {
   const small = await peakScorerMemory(requester, stage.service, 'source');
   tell(`a table of ${plan.largeRows} rows`);
-  await makeSource(requester, 'large', plan.largeRows);
+  await makeSource(requester, 'large_source', plan.largeRows);
   return [
     { rows: plan.rows, peak: small },
-    { rows: plan.largeRows, peak: await peakScorerMemory(requester, stage.service, 'large') },
+    { rows: plan.largeRows, peak: await peakScorerMemory(requester, stage.service, 'large_source') },
   ];
 }

@@ -55,8 +55,11 @@ const FIND = `select v.model_id, r.version_id, r.target_id from pgscore_data.run
 export async function makeHistories(owner: pg.Client, histories: readonly History[]): Promise<void> {
   for (const line of AT_ONCE) await owner.query(line);
   for (const history of histories) for (const line of predict(history)) await owner.query(line);
-  const rebuild = await withoutIndexes(owner, 'pgscore_data.evaluation');
-  for (const line of [...histories.map(label), ...rebuild]) await owner.query(line);
+  const tables = ['pgscore_data.kept_prediction', 'pgscore_data.evaluation'];
+  const rebuild: string[] = [];
+  for (const name of tables) rebuild.push(...(await withoutIndexes(owner, name)));
+  const lines = [...histories.flatMap((history) => [keep(history), label(history)]), ...rebuild];
+  for (const line of [...lines, ...tables.map((name) => `analyze ${name}`)]) await owner.query(line);
   for (const history of histories) await count(owner, history);
   for (const line of ['select pgscore.refresh()', 'vacuum (analyze)', 'checkpoint']) await owner.query(line);
   await owner.query('reset all');
@@ -87,6 +90,13 @@ const EDGES = `(select b.mirrored || '{}'::float8[] from pgscore_data.score_bins
 /** Whether a prediction p came true, as often as its score says; the same at every reading. */
 export const TRUTH = `(p.id::bigint * 2654435761 % 4294967296 < p.score * 4294967296)::int`;
 
+/** What labels find: predictions with an event time, kept one by one. */
+function keep({ versionId, table }: History): string {
+  return `insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class)
+    select ${versionId}, array[p.id::text], p.event_time, r.snapshot_at, p.run_id, p.score, p.label::smallint
+      from ${table} p join pgscore_data.run r using (run_id)`;
+}
+
 /** Labels, each with the pair that it is part of. */
 function label({ modelId, versionId, table }: History): string {
   return `insert into pgscore_data.evaluation_earlier (model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, score, p_actual, bin, label)
@@ -109,6 +119,7 @@ async function count(owner: pg.Client, { versionId, table, from }: History): Pro
     await owner.query('select pgscore_data._add_deltas()');
     await owner.query('truncate pgscore_data.refresh_delta');
   }
+  await owner.query('select pgscore_data._recount_open($1)', [versionId]);
 }
 
 const RECOUNT = `select pgscore_data._recount($1, $2::timestamptz + $3 * interval '1 day', $2::timestamptz + $4 * interval '1 day')`;

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Part } from '../bench/bench.ts';
+import type { BenchResults } from '../bench/results.ts';
 import { setting } from '../config.ts';
 import { invocation } from './invocation.ts';
 import { numberOption, settingOption } from './options.ts';
@@ -50,7 +51,12 @@ async function runBench(options: BenchFlags, command: Command): Promise<void> {
   const { FULL, QUICK, withRows } = await import('../bench/plan.ts');
   const { reportOf } = await import('../bench/report.ts');
   const plan = options.quick === true ? QUICK : FULL;
-  const results = await bench({
+  let measured: BenchResults | undefined;
+  const keep = async (results: BenchResults): Promise<void> => {
+    measured = results;
+    if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(results, null, 2)}\n`);
+  };
+  const measure = bench({
     url: setting('databaseUrl', flags),
     servicePassword: setting('servicePassword', flags),
     readerPassword: setting('readerPassword', flags),
@@ -59,7 +65,10 @@ async function runBench(options: BenchFlags, command: Command): Promise<void> {
     python: options.python,
     plpythonUrl: options.plpython,
     tell: (line) => output.note(`bench: ${line}`),
+    keep,
   });
-  if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(results, null, 2)}\n`);
-  output.result(results, () => reportOf(results));
+  await measure.finally(() => {
+    const results = measured;
+    if (results !== undefined) output.result(results, () => reportOf(results));
+  });
 }
