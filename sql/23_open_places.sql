@@ -127,9 +127,11 @@ as $$
 begin
   with flipped as materialized (
     select x.entity, x.version_id, x.event_time, min(x.model_id) as model_id, min(x.key) as key, sum(x.n) as n
-      from (select distinct o.entity, o.version_id, o.event_time, o.model_id, o.key, 1 as n from pgscore_data.refresh_old_pair o where o.run_id is not null
+      from (select distinct o.entity, o.version_id, o.event_time, o.model_id, o.key, 1 as n
+              from pgscore_data.refresh_old_pair o where o.run_id is not null
             union all
-            select distinct p.entity, p.version_id, p.event_time, p.model_id, p.key, -1 from pgscore_data.refresh_pair p where p.run_id is not null) x
+            select distinct p.entity, p.version_id, p.event_time, p.model_id, p.key, -1
+              from pgscore_data.refresh_pair p where p.run_id is not null) x
      group by x.entity, x.version_id, x.event_time having sum(x.n) <> 0
   ), found as (
     select distinct on (p.entity, p.version_id, p.event_time) p.entity, p.version_id, p.event_time, p.made_at, p.segments
@@ -143,7 +145,8 @@ begin
        select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) s
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
-           case when m.pairing = 'first' then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l) end as earlier,
+           case when m.pairing = 'first'
+             then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l) end as earlier,
            case when m.pairing in ('latest_before_label', 'latest') and n.event_time > s.event_time
              then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
       from said s join pgscore_data.monitor m using (model_id)

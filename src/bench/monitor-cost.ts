@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { TREES } from './first-row.ts';
+import { measureKeptNights, planNights, type KeptNights } from './kept-nights.ts';
 import { makeHistories, planHistory } from './monitor-history.ts';
+import { measureNightly, type NightlyCost } from './nightly.ts';
 import type { MonitorPlan } from './plan.ts';
 import { measureMaterialised, measureRefresh, type Change, type RefreshCost } from './refresh-cost.ts';
 import { quantile } from './spread.ts';
@@ -17,6 +19,9 @@ export type MonitorCost = {
   readonly small: { readonly predictions: number; readonly cost: RefreshCost };
   /** What analysts and the page ask, the slowest first. */
   readonly views: readonly ViewCost[];
+  /** null where the server's processes are not on this machine. */
+  readonly nightly: NightlyCost | null;
+  readonly kept: KeptNights;
 };
 
 export type MonitorSetting = {
@@ -30,7 +35,7 @@ export type MonitorSetting = {
 /** Changes labels over a short and a long history. The service is stopped first: it would take the changes itself. */
 export async function measureMonitor({ stage, requester, owner, plan, tell }: MonitorSetting): Promise<MonitorCost> {
   const trees = await readFile(TREES);
-  for (const model of ['short', 'long']) {
+  for (const model of ['short', 'long', 'nights']) {
     const { rows } = await requester.query<{ version: string }>('select pgscore.deploy($1, $2) as version', [
       model,
       trees,
@@ -41,7 +46,12 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
   const small = plan.predictions / 10;
   const short = await planHistory(requester, owner, 'short', small);
   const long = await planHistory(requester, owner, 'long', plan.predictions);
+  await planNights(requester, 'nights');
+  tell(`nightly runs of ${plan.nightly.rows} rows`);
+  const nightly = await measureNightly({ stage, requester, owner }, plan.nightly);
   await stage.service.stop();
+  tell(`${plan.nightly.nights} nights that are kept`);
+  const kept = await measureKeptNights(owner, 'nights', plan.nightly);
   tell(`histories of ${small} and ${plan.predictions} predictions`);
   await makeHistories(owner, [short, long]);
   // As the service's connection has it.
@@ -66,6 +76,8 @@ export async function measureMonitor({ stage, requester, owner, plan, tell }: Mo
     materialisedMs,
     small: { predictions: small, cost: compared },
     views,
+    nightly,
+    kept,
   };
 }
 

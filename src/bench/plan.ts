@@ -27,6 +27,19 @@ export type MonitorPlan = {
   /** The number that is measured over a tenth of the history, too. */
   readonly compared: number;
   readonly rounds: number;
+  readonly nightly: NightlyPlan;
+};
+
+/** How much nightly runs are measured. */
+export type NightlyPlan = {
+  /** Rows of a run that is measured, and how many of them. */
+  readonly rows: number;
+  readonly rounds: number;
+  /** Nights that are kept, each of so many entities: as a million go into blocks of the same size. */
+  readonly nights: number;
+  readonly entities: number;
+  /** Labels that judge one night. */
+  readonly labels: number;
 };
 
 /** How much calls of score() are measured. */
@@ -66,7 +79,13 @@ export const FULL: BenchPlan = {
     seconds: 10,
     rounds: 3,
   },
-  monitor: { predictions: 10_000_000, labels: [0, 100, 10_000, 100_000], compared: 10_000, rounds: 3 },
+  monitor: {
+    predictions: 10_000_000,
+    labels: [0, 100, 10_000, 100_000],
+    compared: 10_000,
+    rounds: 3,
+    nightly: { rows: 1_000_000, rounds: 3, nights: 400, entities: 15_625, labels: 5000 },
+  },
 };
 
 /** A smoke test: whether everything runs, not how fast. */
@@ -89,7 +108,13 @@ export const QUICK: BenchPlan = {
     seconds: 1,
     rounds: 1,
   },
-  monitor: { predictions: 100_000, labels: [0, 100, 1000], compared: 1000, rounds: 1 },
+  monitor: {
+    predictions: 100_000,
+    labels: [0, 100, 1000],
+    compared: 1000,
+    rounds: 1,
+    nightly: { rows: 100_000, rounds: 1, nights: 20, entities: 3906, labels: 1000 },
+  },
 };
 
 /** The same plan for tables of another size. */
