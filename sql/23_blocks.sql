@@ -1,4 +1,4 @@
--- A large run that is for one time, written in blocks of some hundred predictions.
+-- Keeps a large run that is for one time in blocks: rows that hold some hundred predictions each.
 
 create or replace function pgscore_data._is_for_one_time(this_run bigint, least_rows bigint default 1000) returns boolean
 language plpgsql stable
@@ -14,12 +14,14 @@ begin
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before then
     return false;
   end if;
-  execute format('select exists (select from pgscore_predictions.%I p where p.run_id = $1 and p.generation in ($2, 0) and p.event_time is not null)',
+  execute format(
+    'select exists (select from pgscore_predictions.%I p where p.run_id = $1 and p.generation in ($2, 0) and p.event_time is not null)',
     'target_' || r.target_id) into is_timed using this_run, r.generation;
   return not is_timed;
 end
 $$;
-comment on function pgscore_data._is_for_one_time(bigint, bigint) is 'Whether a run is large and has no event time of its own: kept in blocks then.';
+comment on function pgscore_data._is_for_one_time(bigint, bigint) is
+  'Whether a run is large and its predictions have no event_time of their own. Such a run is kept in blocks.';
 
 create or replace function pgscore_data._write_blocks(this_run bigint) returns bigint
 language plpgsql volatile
@@ -35,37 +37,43 @@ begin
   select x.version_id, x.generation, x.segments, v.model_id, t as target, k.n_buckets into r
     from pgscore_data.run x join pgscore_data.kept_run k using (run_id) join pgscore_data.version v on v.version_id = x.version_id
     join pgscore_data.target t using (target_id) where x.run_id = this_run;
-  -- In the order of keys: blocks of the same entities are alike then from run to run.
+  -- Sorted by key, blocks of the same entities are equal from run to run.
   execute format($q$
     insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
     select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
            case when %4$L then b.classes end, b.probabilities, b.segments
       from (select hashtext(n.code) & $6 as bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
-                   bool_and(case when abs(n.score) between 1e-37 and 1e38 then n.score = n.score::real else coalesce(n.score = 0, true) end) as is_real,
+                   bool_and(case when abs(n.score) between 1e-37 and 1e38
+                     then n.score = n.score::real
+                     else coalesce(n.score = 0, true) end) as is_real,
                    array_agg(n.predicted_class) as classes%5$s
               from (select %1$s as code, %2$s %3$s order by %6$s) n group by 1) b$q$,
     pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task <> 'regression',
-    case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities' else ', null::double precision[] as probabilities' end
+    case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities'
+      else ', null::double precision[] as probabilities' end
       || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,
-    (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)))
+    (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n)
+     from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)))
   using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
   select coalesce(sum(cardinality(b.keys)), 0) into kept from pgscore_data.kept_block b where b.run_id = this_run;
   return kept;
 end
 $$;
-comment on function pgscore_data._write_blocks(bigint) is 'Writes the predictions of a run as blocks; how many they are.';
+comment on function pgscore_data._write_blocks(bigint) is
+  'Writes the predictions of a run as blocks. Returns how many predictions that were.';
 
 create or replace view pgscore_data.block_prediction as
 select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.place, b.segments
   from pgscore_data.kept_run r
   join pgscore_data.kept_block b using (run_id)
  cross join lateral unnest(b.keys) with ordinality as k (code, place);
-comment on view pgscore_data.block_prediction is 'The predictions of blocks one by one; segments are those of the whole block.';
+comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each. segments are those of the whole block.';
 
 create or replace function pgscore_data._unblocked(this_run bigint)
 returns table (
-  code text, key text[], event_time timestamptz, score double precision, predicted_class smallint, probabilities double precision[], segments int[]
+  code text, key text[], event_time timestamptz, score double precision, predicted_class smallint,
+  probabilities double precision[], segments int[]
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -78,5 +86,5 @@ begin atomic
    cross join lateral unnest(b.keys, b.scores, b.exact_scores, b.classes) with ordinality as k (code, score, exact_score, class, place)
    where r.run_id = this_run;
 end;
-comment on function pgscore_data._unblocked(bigint) is 'The predictions of a run that is kept in blocks.';
+comment on function pgscore_data._unblocked(bigint) is 'The predictions of a run that is kept in blocks, one row each.';
 

@@ -1,9 +1,13 @@
--- A run in blocks is counted against the runs before it all at once.
+-- Counts a run that is kept in blocks against the runs before it.
+-- A place is a version, an entity and the time that a prediction is for. A head is a run that may hold the newest place of an entity.
+-- A new run becomes a head. It sets closes_at of the places that were the newest ones: when they become superseded.
+-- Example: Monday's run of all customers is the head, and Tuesday's run closes all of its places at once. Customers who are not
+-- in Tuesday's run keep their place of Monday, one by one, in kept_prediction. Then Monday's run is no head any more.
 
 create or replace function pgscore_data._is_waiting(pairing text) returns boolean
 language sql immutable parallel safe
 return pairing in ('latest_before_label', 'latest');
-comment on function pgscore_data._is_waiting(text) is 'Whether by a rule a later place takes over from an earlier one.';
+comment on function pgscore_data._is_waiting(text) is 'Whether a later place takes over from an earlier one by this pairing rule.';
 
 create or replace function pgscore_data._close_alike(this_run bigint, head bigint, alike int[]) returns void
 language plpgsql volatile
@@ -54,12 +58,12 @@ begin
 end
 $$;
 comment on function pgscore_data._close_alike(bigint, bigint, int[]) is
-  'Counts blocks of a run whose entities are those of the same block of the run before it: nothing has to be looked up, but for entities that differ in what they wait for.';
+  'Counts blocks that hold the same entities as those of the head. Only special or labeled entities are looked up.';
 
 create or replace function pgscore_data._close_unlike(this_run bigint, heads bigint[], buckets int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Whole runs are joined here.
+-- This joins whole runs.
 set enable_hashjoin = on
 set enable_seqscan = on
 set work_mem = '256MB'
@@ -71,17 +75,22 @@ begin
   select k.version_id, v.model_id, k.event_time, k.n_columns, m.pairing, m.label_delay, m.time_zone, k.n_buckets - 1 as mask into r
     from pgscore_data.kept_run k join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where k.run_id = this_run;
-  -- Blocks of one head, where they are cut alike, or all of several.
-  mask := case when cardinality(heads) = 1 and (select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
+  -- Compares block with block where the only head has as many blocks, else with all blocks of all heads.
+  mask := case when cardinality(heads) = 1 and (
+    select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
   with fresh as materialized (
-    select p.code, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments, s.code is not null as is_special
+    select p.code,
+           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments,
+           s.code is not null as is_special
       from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code)
      where p.run_id = this_run and p.bucket = any (buckets)
   ), head as (
-    select p.run_id, p.code, p.event_time, case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
+    select p.run_id, p.code, p.event_time,
+           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
       from pgscore_data.block_prediction p where p.run_id = any (heads) and (mask is null or p.bucket = any (buckets))
   ), met as materialized (
-    select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special, f.segments as new_segments, h.event_time, h.segments
+    select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special,
+           f.segments as new_segments, h.event_time, h.segments
       from fresh f full join head h using (code)
   ), left_behind as (
     insert into pgscore_data.refresh_left (run_id, code) select m.run_id, m.code from met m where not m.is_fresh
@@ -124,7 +133,7 @@ begin
 end
 $$;
 comment on function pgscore_data._close_unlike(bigint, bigint[], int[]) is
-  'Counts the other blocks of a run against the newest places before it, by one join, and notes which entities the new run has not.';
+  'Counts the other blocks of a run against the newest places before it, by one join. Notes the entities that the run lacks.';
 
 create or replace function pgscore_data._close_by_blocks(this_run bigint) returns void
 language plpgsql volatile
@@ -159,7 +168,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._close_by_blocks(bigint) is 'Counts a new run against the newest places before it: those that it takes over from, and its own.';
+comment on function pgscore_data._close_by_blocks(bigint) is
+  'Counts the places of a new run, and those of older runs that it takes over from.';
 
 create or replace function pgscore_data._keep_left_behind(this_run bigint) returns void
 language sql volatile
@@ -173,7 +183,8 @@ begin atomic
     join pgscore_data.refresh_left l on l.run_id = this_run and l.code = u.code
     join pgscore_data.kept_run k on k.run_id = this_run;
 end;
-comment on function pgscore_data._keep_left_behind(bigint) is 'Keeps one by one what a run predicted of entities that a new one has not.';
+comment on function pgscore_data._keep_left_behind(bigint) is
+  'Keeps the predictions of a run, for entities that a new run lacks, one by one.';
 
 create or replace function pgscore_data._retire_heads(this_run bigint, most int default 8) returns void
 language plpgsql volatile
@@ -200,7 +211,7 @@ begin
 end
 $$;
 comment on function pgscore_data._retire_heads(bigint, int) is
-  'Runs of which a new one has nearly all entities are heads no more: those left behind are kept one by one, and so are those of the smallest heads past eight.';
+  'Retires heads of which the new run has nearly all entities, and the smallest past eight. Keeps the rest of them one by one.';
 
 create or replace function pgscore_data._keep_blocks(this_run bigint) returns void
 language plpgsql volatile
@@ -214,12 +225,13 @@ declare
 begin
   select x.version_id, x.snapshot_at as event_time into r from pgscore_data.run x where x.run_id = this_run;
   insert into pgscore_data.kept_run (run_id, version_id, event_time, n_predictions, n_buckets, n_columns)
-  select this_run, r.version_id, r.event_time, 0, (2 ^ greatest(0, ceil(log(2, x.rows_done / 430.0))))::int, jsonb_array_length(t.key_columns)
+  select this_run, r.version_id, r.event_time, 0, (2 ^ greatest(0, ceil(log(2, x.rows_done / 430.0))))::int,
+         jsonb_array_length(t.key_columns)
     from pgscore_data.run x join pgscore_data.target t using (target_id) where x.run_id = this_run;
   kept := pgscore_data._write_blocks(this_run);
   delete from pgscore_data.refresh_special;
   delete from pgscore_data.refresh_left;
-  -- Entities that have other places since the runs before it, or later ones, are looked up one by one.
+  -- Entities with places since the runs before this one, or after it, are looked up one by one.
   insert into pgscore_data.refresh_special
   select pgscore_data._key_code(p.key) from pgscore_data.kept_prediction p
    where p.version_id = r.version_id
@@ -237,4 +249,4 @@ begin
   perform pgscore_data._retire_heads(this_run);
 end
 $$;
-comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks and counts which places wait for a label since.';
+comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks, and counts the places that wait for a label since.';

@@ -142,11 +142,13 @@ begin
     select f.*, s.segments, s.made_at
       from (select x.* from flipped x left join found y using (entity, version_id, event_time) where y.made_at is null) f
      cross join lateral (
-       select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x order by x.made_at desc, abs(x.run_id) desc limit 1) s
+       select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x
+        order by x.made_at desc, abs(x.run_id) desc limit 1) s
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
            case when m.pairing = 'first'
-             then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l) end as earlier,
+             then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l)
+           end as earlier,
            case when m.pairing in ('latest_before_label', 'latest') and n.event_time > s.event_time
              then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
       from said s join pgscore_data.monitor m using (model_id)
