@@ -15,8 +15,8 @@ comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one 
 
 create or replace function pgscore_data._counted_calls(batches bigint[])
 returns table (
-  version_id int, key text[], event_time timestamptz, made_at timestamptz, prediction_id bigint, score double precision, predicted_class smallint,
-  probabilities double precision[]
+  version_id int, key text[], event_time timestamptz, made_at timestamptz, prediction_id bigint, score double precision,
+  predicted_class smallint, probabilities double precision[]
 )
 language sql stable
 set search_path = pg_catalog, pg_temp
