@@ -107,8 +107,11 @@ begin
          cross join lateral pgscore_data._newest_place(v.version_id, k.key) x
          where k.model_id = this_model and x.event_time is not null offset 0) n
       join pgscore_data.refresh_truth g using (entity)
+      left join pgscore_data.refresh_old_pair o on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
      cross join lateral (
        select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
+                -- What it judged so far is kept; what lay between may be gone.
+                when g.known_at < m.superseded_before then o.event_time
                 else (select l.event_time from pgscore_data._last_place(n.version_id, n.key, g.known_at) l) end as event_time offset 0) p
      where p.event_time is not null;
   elsif m.pairing = 'first' then

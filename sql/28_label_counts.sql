@@ -8,12 +8,12 @@ as $$
 declare
   s record;
 begin
-  select x.model_id, x.known_at_column is not null as is_timed, m.label_delay, m.sealed_before into s
+  select x.model_id, x.known_at_column is not null as is_timed, m.label_delay, greatest(m.sealed_before, m.superseded_before) as old into s
     from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
   with unpaired as (
     select e.key, e.known_at from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
   ), placed as (
-    select u.known_at, n.is_known, u.known_at < s.sealed_before as is_old,
+    select u.known_at, n.is_known, u.known_at < s.old as is_old,
            exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
                     cross join lateral pgscore_data._last_place(v.id, u.key, u.known_at) l
                     where n.is_known and l.event_time is not null) as is_overruled
@@ -28,7 +28,7 @@ begin
   update pgscore_data.label_source x set
     n_unmatched = (select count(*) from placed p where not p.is_known and not p.is_old),
     n_before = (select count(*) from placed p where p.is_known and not p.is_old and not p.is_overruled),
-    n_too_old = (select count(*) from placed p where p.is_old and not p.is_overruled),
+    n_too_old = (select count(*) from placed p where p.is_old),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
    where x.source_id = this_source;
 end

@@ -54,7 +54,9 @@ select m.model_id, v.version_id,
        clock_timestamp() - coalesce(m.late, case when s.source_id is not null and s.known_at_column is null then m.label_delay end) as until
   from pgscore_data.monitor m join pgscore_data.version v using (model_id) left join pgscore_data.label_source s using (model_id)
  where m.pairing in ('latest_before_label', 'latest')
-   and (m.late is not null or s.source_id is not null and s.known_at_column is null);
+   and (m.late is not null or s.source_id is not null and s.known_at_column is null)
+   -- Labels that wait may be as old.
+   and not exists (select from pgscore_data.label_change c where c.model_id = m.model_id);
 comment on view pgscore_data.late_until is
   'Until when superseded predictions get no label any more. A label without a known_at column counts as known when it arrives.';
 
@@ -87,6 +89,9 @@ begin
        select from pgscore_data.evaluation e
         where e.model_id = l.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
           and e.version_id = p.version_id and e.event_time = p.event_time offset 0);
+  -- Last, so that no time is later than this one.
+  update pgscore_data.monitor m set superseded_before = l.until
+    from pgscore_data.late_until l where l.model_id = m.model_id and l.until > m.superseded_before;
 end
 $$;
 comment on function pgscore_data._forget_superseded() is
