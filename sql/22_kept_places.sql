@@ -48,6 +48,32 @@ begin atomic
 end;
 comment on function pgscore_data._newest_place(int, text[]) is 'The latest event_time of an entity''s predictions; NULL if none is kept.';
 
+create or replace function pgscore_data._newest_predictions(version int, key text[])
+returns table (
+  event_time timestamptz, made_at timestamptz, run_id bigint, score double precision, predicted_class smallint,
+  probabilities double precision[], segments int[]
+)
+language sql stable
+begin atomic
+  (select p.event_time, p.made_at, p.run_id, p.score, p.predicted_class, p.probabilities, p.segments from pgscore_data.kept_prediction p
+    where p.version_id = version and hash_array(p.key) = hash_array(_newest_predictions.key) and p.key = _newest_predictions.key
+    order by p.event_time desc fetch first 1 row with ties)
+  union all
+  (select r.event_time, r.event_time, r.run_id, coalesce(b.scores[x.place], b.exact_scores[x.place]), b.classes[x.place],
+          case when b.probabilities is not null then array(select unnest(b.probabilities[x.place : x.place])) end,
+          case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end
+     from (select * from pgscore_data.kept_run k where k.version_id = version and k.is_head order by k.event_time desc offset 0) r
+    cross join lateral (
+      select * from pgscore_data.kept_block b
+       where b.run_id = r.run_id
+         and b.bucket = hashtext(pgscore_data._key_code(_newest_predictions.key)) & (r.n_buckets - 1) offset 0) b
+    cross join lateral (select array_position(b.keys, pgscore_data._key_code(_newest_predictions.key) collate "C") as place) x
+    where x.place is not null
+    order by r.event_time desc fetch first 1 row with ties);
+end;
+comment on function pgscore_data._newest_predictions(int, text[]) is
+  'The newest predictions of an entity that are kept one by one, and the newest in blocks. The later ones are its newest place.';
+
 create or replace function pgscore_data._last_place(version int, key text[], until timestamptz) returns table (event_time timestamptz)
 language sql stable
 begin atomic

@@ -149,10 +149,12 @@ begin
            case when m.pairing = 'first'
              then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l)
            end as earlier,
-           case when m.pairing in ('latest_before_label', 'latest') and n.event_time > s.event_time
+           case when m.pairing in ('latest_before_label', 'latest') and p.is_newest is not true
+             and (select n.event_time > s.event_time from pgscore_data._newest_place(s.version_id, s.key) n)
              then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
       from said s join pgscore_data.monitor m using (model_id)
-     cross join lateral pgscore_data._newest_place(s.version_id, s.key) n
+      left join (select distinct x.entity, x.version_id, x.event_time, x.is_newest from pgscore_data.refresh_place x where x.is_newest) p
+        using (entity, version_id, event_time)
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
   select a.version_id, a.segments, a.day, pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n

@@ -99,21 +99,34 @@ declare
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   if m.pairing in ('latest_before_label', 'latest') then
-    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
-    select g.entity, n.version_id, g.known_at, p.event_time
-      from (
-        select k.entity, k.key, v.version_id, x.event_time as newest
-          from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
-         cross join lateral pgscore_data._newest_place(v.version_id, k.key) x
-         where k.model_id = this_model and x.event_time is not null offset 0) n
-      join pgscore_data.refresh_truth g using (entity)
-      left join pgscore_data.refresh_old_pair o on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
-     cross join lateral (
-       select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
-                -- What it judged so far is kept; what lay between may be gone.
-                when g.known_at < m.superseded_before then o.event_time
-                else (select l.event_time from pgscore_data._last_place(n.version_id, n.key, g.known_at) l) end as event_time offset 0) p
-     where p.event_time is not null;
+    with newest as materialized (
+      select k.entity, v.version_id, x.*
+        from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
+       cross join lateral pgscore_data._newest_predictions(v.version_id, k.key) x
+       where k.model_id = this_model
+    ), latest as (
+      select n.entity, n.version_id, max(n.event_time) as newest from newest n group by n.entity, n.version_id
+    ), place as (
+      insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time, is_newest)
+      select g.entity, n.version_id, g.known_at, p.event_time, p.event_time = n.newest
+        from latest n
+        join pgscore_data.refresh_key k using (entity)
+        join pgscore_data.refresh_truth g using (entity)
+        left join pgscore_data.refresh_old_pair o
+          on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
+       cross join lateral (
+         select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
+                  -- What it judged so far is kept; what lay between may be gone.
+                  when g.known_at < m.superseded_before then o.event_time
+                  else (select l.event_time from pgscore_data._last_place(n.version_id, k.key, g.known_at) l) end as event_time offset 0) p
+       where p.event_time is not null
+      returning entity, version_id, event_time, is_newest
+    )
+    insert into pgscore_data.refresh_prediction
+      (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+    select n.entity, n.version_id, n.event_time, n.made_at, n.run_id, n.score, n.predicted_class, n.probabilities, n.segments
+      from newest n
+      join (select distinct p.entity, p.version_id, p.event_time from place p where p.is_newest) x using (entity, version_id, event_time);
   elsif m.pairing = 'first' then
     insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
     select g.entity, n.version_id, g.known_at, n.event_time
@@ -137,7 +150,7 @@ begin
   insert into pgscore_data.refresh_prediction
     (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select p.entity, p.version_id, p.event_time, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
-    from (select distinct y.entity, y.version_id, y.event_time from pgscore_data.refresh_place y) p
+    from (select distinct y.entity, y.version_id, y.event_time from pgscore_data.refresh_place y where not y.is_newest) p
     join pgscore_data.refresh_key k on k.entity = p.entity and k.model_id = this_model
    cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x;
 end
