@@ -162,18 +162,13 @@ comment on function pgscore_data._keep_scored(bigint[], bigint[]) is
 create or replace function pgscore_data._keep_target(this_target int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set jit = off
 as $$
-declare
-  unkept constant bigint[] := array(
-    select r.run_id from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept);
 begin
-  if cardinality(unkept) > 0 then
+  if exists (select from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept) then
     perform pgscore_data._await_turn('cells');
-    perform pgscore_data._clear_work();
-    perform pgscore_data._keep_scored(unkept, '{}');
-    perform pgscore_data._pair_noted();
+    while pgscore_data._refresh() loop
+    end loop;
   end if;
 end
 $$;
-comment on function pgscore_data._keep_target(int) is 'Keeps the predictions of a target''s runs that no refresh has kept yet.';
+comment on function pgscore_data._keep_target(int) is 'Refreshes where runs of a target are not kept yet, so that it can be dropped.';

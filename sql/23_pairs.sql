@@ -173,9 +173,11 @@ begin
       from pgscore_data.refresh_place p group by p.entity, p.version_id, p.event_time
   ), standing as (
     -- The last prediction made until the truth was first known; if all were made later, the first one.
+    -- Under first it is always the first made.
     select distinct on (p.entity, p.version_id, p.event_time) p.known_at, x.*
       from place p join pgscore_data.refresh_prediction x using (entity, version_id, event_time)
-     order by p.entity, p.version_id, p.event_time, x.made_at > p.first_known_at,
+     order by p.entity, p.version_id, p.event_time, case when m.pairing = 'first' then x.made_at end,
+              x.made_at > p.first_known_at,
               case when x.made_at <= p.first_known_at then x.made_at end desc,
               case when x.made_at <= p.first_known_at then abs(x.run_id) end desc,
               x.made_at, abs(x.run_id)

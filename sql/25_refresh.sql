@@ -123,7 +123,9 @@ begin
   if cardinality(runs) + cardinality(batches) > 0 then
     perform pgscore_data._count_scored(runs, batches);
   end if;
-  unkept := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.kept order by r.snapshot_at limit 1000);
+  -- A run that ended since is not counted yet, and its segments have no names.
+  unkept := array(
+    select r.run_id from pgscore_data.run r where r.state = 'done' and r.paired and not r.kept order by r.snapshot_at limit 1000);
   if cardinality(unkept) + cardinality(batches) > 0 then
     perform pgscore_data._keep_scored(unkept, batches);
   end if;

@@ -159,9 +159,9 @@ comment on function
 time_zone: where a day begins (default UTC). Set it before the first prediction.
 pairing: which prediction of an entity a label judges.
   latest_before_label (default): the last one for a time not after known_at.
-  within: each one for a time of at most horizon before known_at.
+  within: each one for a time not after known_at and less than horizon before it.
   first, latest: the first or the last one there is.  all: each one, also those made when the truth was known.
-label_maturity: how long labels take (default 30 days).
+label_maturity: when the truth is due, from the time of a prediction (default 30 days).
 label_delay: how long after known_at a label may take to reach pgscore (default 1 day).
 min_label_coverage: share of labels from which a window is mature (default 0.95).
 keep: how long predictions are kept for labels (default 400 days). Older days are sealed: nothing changes them any more.
