@@ -172,7 +172,18 @@ begin
                           where e.model_id = this_model and hash_array(e.key) = hash_array(a.key) and e.key = a.key)) x;
   perform pgscore_data._recall_labels(0);
   delete from pgscore_data.refresh_arrival;
+  if this_run is not null then
+    -- Later runs that said the same of its places were not kept beside it.
+    perform pgscore_data._keep_single(r.run_id)
+      from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
+     where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
+    perform pgscore_data._settle_arrivals();
+  end if;
   perform pgscore_data._pair_noted();
+  -- Cells of sealed days stay; who was predicted does not.
+  delete from pgscore_data.evaluation e
+   where e.model_id = this_model and pgscore_data._is_sealed(e.model_id, e.event_time)
+     and case when this_run is not null then e.run_id = this_run else hash_array(e.key) = hash_array(canonical) and e.key = canonical end;
   perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v
     where v.version_id = any (pgscore_data._kept_versions(this_model));
   perform pgscore_data._take_stored(this_model, canonical, this_run);

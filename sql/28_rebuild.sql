@@ -49,6 +49,9 @@ declare
   sealed timestamptz := (select m.sealed_before from pgscore_data.monitor m where m.model_id = this_model);
 begin
   perform pgscore_data._await_turn('cells');
+  -- What is not counted yet would be counted twice.
+  while pgscore_data._refresh() loop
+  end loop;
   perform pgscore_data._clear_work();
   insert into pgscore_data.refresh_key (model_id, key, entity)
   select this_model, x.key, row_number() over ()

@@ -34,7 +34,8 @@ declare
 begin
   for m in
     select x.model_id, s.until from pgscore_data.monitor x cross join lateral pgscore_data._seal_until(x.model_id) s (until)
-     where s.until > x.sealed_before
+     -- Under first, only what is kept says which place is the first.
+     where s.until > x.sealed_before and x.pairing <> 'first'
   loop
     update pgscore_data.monitor x set sealed_before = m.until where x.model_id = m.model_id;
     delete from pgscore_data.kept_block b using pgscore_data.kept_run r, pgscore_data.version v
@@ -70,7 +71,9 @@ begin
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data.late_until l
-    join pgscore_data.kept_run r on r.version_id = l.version_id and r.is_counted and not r.is_head and r.event_time < l.until
+    join pgscore_data.kept_run r on r.version_id = l.version_id and r.is_counted and not r.is_head
+     -- Labels known before the next run still judge it.
+     and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
    cross join lateral pgscore_data._unblocked(r.run_id) u
    where exists (
      select from pgscore_data.evaluation e
@@ -78,13 +81,14 @@ begin
         and e.version_id = r.version_id and e.event_time = r.event_time offset 0);
   with gone as (
     delete from pgscore_data.kept_run r using pgscore_data.late_until l
-     where r.version_id = l.version_id and r.is_counted and not r.is_head and r.event_time < l.until
+     where r.version_id = l.version_id and r.is_counted and not r.is_head
+       and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
     returning r.run_id
   )
   delete from pgscore_data.kept_block b using gone g where b.run_id = g.run_id;
   delete from pgscore_data.kept_prediction p using pgscore_data.late_until l
    where p.version_id = l.version_id and p.event_time < l.until
-     and exists (select from pgscore_data._newest_place(p.version_id, p.key) n where n.event_time > p.event_time offset 0)
+     and exists (select from pgscore_data._next_place(p.version_id, p.key, p.event_time) n where n.event_time < l.until offset 0)
      and not exists (
        select from pgscore_data.evaluation e
         where e.model_id = l.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key

@@ -27,11 +27,20 @@ begin
     when (settings ->> 'late')::interval < interval '0' then 'late is negative'
     when (settings ->> 'horizon')::interval <= interval '0' then 'horizon is not positive'
     when (settings ->> 'keep')::interval < interval '1 day' then 'keep is less than a day'
+    when greatest((settings ->> 'keep')::interval, (settings ->> 'late')::interval, (settings ->> 'label_delay')::interval,
+      (settings ->> 'horizon')::interval) > interval '1000 years' then 'an interval is longer than 1000 years'
   end;
   if wrong is not null then
     raise exception '%', wrong using
       errcode = 'invalid_parameter_value',
       hint = 'Give an interval such as ''30 days''; leave out what is to stay.';
+  end if;
+  if m.superseded_before > '-infinity'
+    and (pairing, coalesce((settings ->> 'horizon')::interval, m.horizon)) is distinct from (m.pairing, m.horizon)
+  then
+    raise exception 'another rule would count predictions that are not kept any more: those superseded before %', m.superseded_before using
+      errcode = 'object_not_in_prerequisite_state',
+      hint = 'Choose the pairing of a model before its first nights, or set late to a long time from the beginning.';
   end if;
 end
 $$;

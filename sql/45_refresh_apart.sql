@@ -15,7 +15,8 @@ begin
     return;
   end if;
   with held as (delete from pgscore_data.label_change c returning c) select array_agg(h.c) into labels from held h;
-  with held as (update pgscore_data.run r set paired = true where r.state = 'done' and not r.paired returning r) select array_agg(h.r) into runs from held h;
+  runs := array(select r from pgscore_data.run r where r.state = 'done' and not (r.paired and r.kept));
+  update pgscore_data.run r set paired = true, kept = true from unnest(runs) x where r.run_id = x.run_id;
   with held as (update pgscore_data.online_batch b set counted = true where not b.counted returning b) select array_agg(h.b) into batches from held h;
   for this_model in
     select l.model_id from unnest(labels) l union select v.model_id from unnest(runs) r join pgscore_data.version v on v.version_id = r.version_id
@@ -43,7 +44,7 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.label_change overriding system value select l.* from unnest(labels) l where l.model_id = any (models);
-  update pgscore_data.run r set paired = false
+  update pgscore_data.run r set paired = x.paired, kept = x.kept
     from unnest(runs) x join pgscore_data.version v on v.version_id = x.version_id where r.run_id = x.run_id and v.model_id = any (models);
   update pgscore_data.online_batch b set counted = false
     from unnest(batches) x join pgscore_data.version v on v.version_id = x.version_id where b.batch_id = x.batch_id and v.model_id = any (models);

@@ -55,6 +55,20 @@ test('labels judge the run before one that is forgotten', async () => {
   ]);
 });
 
+test('a later run that said the same stands in for one that is forgotten', async () => {
+  const model = await addMonitoredModel(superuser, 'repeated', 'binary');
+  const rows = [{ id: 1, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' }];
+  const first = await addRun(superuser, model, rows);
+  await superuser.query('select pgscore.refresh()');
+  await addRun(superuser, model, rows);
+  await superuser.query(`select pgscore.record_label('repeated', '1', 'yes', '2026-03-02')`);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.forget('repeated', run => $1)`, [first]);
+  expect((await superuser.query(DAYS, ['repeated'])).rows).toEqual([
+    { day: '2026-03-01', n: 1, labeled: 1, awaiting: 0, superseded: 0 },
+  ]);
+});
+
 test('who asks to forget nothing, or somebody else, is told what to do', async () => {
   await expect(ada.query(`select pgscore.forget('churn', key => 'x')`)).rejects.toMatchObject({ code: '22023' });
   await expect(ada.query(`select pgscore.forget('churn')`)).rejects.toMatchObject({ code: '22023' });

@@ -116,3 +116,22 @@ test('what fails with every model is logged of each', async () => {
   await superuser.query('alter table pgscore_data.refresh_log_elsewhere rename to refresh_log');
   expect(logged.map(({ model }) => model)).toEqual(['bad', 'good']);
 });
+
+test('a model whose predictions cannot be kept holds up no other, and is caught up with when they can', async () => {
+  const counted = async (): Promise<number[]> => {
+    const { rows } = await superuser.query<{ n: number }>(
+      `select sum(n_labeled)::int as n from pgscore_bi.binary_performance_daily group by model_name order by model_name`,
+    );
+    return rows.map(({ n }) => n);
+  };
+  await refresh(superuser, always, log);
+  const [bad = 0, good = 0] = await counted();
+  await broken('kept_prediction', async () => {
+    await more();
+    await refresh(superuser, always, log);
+    expect(await counted()).toEqual([bad, good + 1]);
+    expect(logged).toContainEqual({ model: 'bad', reason: expect.stringContaining('"broken"') });
+  });
+  await refresh(superuser, always, log);
+  expect(await counted()).toEqual([bad + 1, good + 1]);
+});

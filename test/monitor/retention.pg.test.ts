@@ -73,17 +73,21 @@ test('a history that is scored in hindsight is kept from when it was made', asyn
   expect(await counts('history')).toEqual([{ labeled: 1, awaiting: 0, accuracy: 1 }]);
 });
 
-test('superseded predictions go after late, but for those that a label judges; the newest stay', async () => {
-  const model = await scored('late', 500, 250, 2);
-  await superuser.query(`select pgscore.record_label('late', '1', 'yes', $1)`, [ago(499)]);
+test('superseded predictions go when no label within late can be for them, but for those that a label judges', async () => {
+  const model = await scored('late', 600, 500, 250, 2);
+  await superuser.query(`select pgscore.record_label('late', '1', 'yes', $1)`, [ago(599)]);
   await superuser.query('select pgscore.refresh()');
   await ada.query(`select pgscore.monitor('late', late => '12 days')`);
   await superuser.query('select pgscore_data._forget_predictions()');
-  // One that is labelled, three of 250 hours ago, three of now.
-  expect(await kept(model)).toBe(7);
+  // Of 600 hours ago the one that is labelled. A label known 280 hours ago is for those of 500 hours ago.
+  expect(await kept(model)).toBe(10);
   const before = await counts('late');
   await ada.query(`select pgscore.rebuild('late')`);
   expect(await counts('late')).toEqual(before);
+  await superuser.query(`select pgscore.record_label('late', '2', 'yes', $1)`, [ago(280)]);
+  await superuser.query('select pgscore.refresh()');
+  expect(await counts('late')).toMatchObject([{ labeled: 1 }, { labeled: 1 }, { labeled: 0 }, { labeled: 0 }]);
+  await expect(ada.query(`select pgscore.monitor('late', pairing => 'all')`)).rejects.toMatchObject({ code: '55000' });
 });
 
 test('an unreasonable time is refused', async () => {
@@ -92,5 +96,8 @@ test('an unreasonable time is refused', async () => {
   await expect(ada.query(`select pgscore.monitor('odd', pairing => 'within')`)).rejects.toMatchObject({
     code: '22023',
     message: expect.stringContaining('horizon'),
+  });
+  await expect(ada.query(`select pgscore.monitor('odd', keep => '10000 years')`)).rejects.toMatchObject({
+    code: '22023',
   });
 });
