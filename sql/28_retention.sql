@@ -66,6 +66,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 as $$
+declare
+  runs int[];
+  singles int[];
 begin
   -- A prediction that a label judges stays.
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
@@ -83,19 +86,25 @@ begin
     delete from pgscore_data.kept_run r using pgscore_data.late_until l
      where r.version_id = l.version_id and r.is_counted and not r.is_head
        and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
-    returning r.run_id
+    returning r.run_id, r.version_id
+  ), emptied as (
+    delete from pgscore_data.kept_block b using gone g where b.run_id = g.run_id
   )
-  delete from pgscore_data.kept_block b using gone g where b.run_id = g.run_id;
-  delete from pgscore_data.kept_prediction p using pgscore_data.late_until l
-   where p.version_id = l.version_id and p.event_time < l.until
-     and exists (select from pgscore_data._next_place(p.version_id, p.key, p.event_time) n where n.event_time < l.until offset 0)
-     and not exists (
-       select from pgscore_data.evaluation e
-        where e.model_id = l.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
-          and e.version_id = p.version_id and e.event_time = p.event_time offset 0);
-  -- Last, so that no time is later than this one.
+  select array_agg(distinct g.version_id) into runs from gone g;
+  with gone as (
+    delete from pgscore_data.kept_prediction p using pgscore_data.late_until l
+     where p.version_id = l.version_id and p.event_time < l.until
+       and exists (select from pgscore_data._next_place(p.version_id, p.key, p.event_time) n where n.event_time < l.until offset 0)
+       and not exists (
+         select from pgscore_data.evaluation e
+          where e.model_id = l.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
+            and e.version_id = p.version_id and e.event_time = p.event_time offset 0)
+    returning p.version_id
+  )
+  select array_agg(distinct g.version_id) into singles from gone g;
+  -- Of models that lost something. Last, so that no time is later than this one.
   update pgscore_data.monitor m set superseded_before = l.until
-    from pgscore_data.late_until l where l.model_id = m.model_id and l.until > m.superseded_before;
+    from pgscore_data.late_until l where l.model_id = m.model_id and l.version_id = any (runs || singles) and l.until > m.superseded_before;
 end
 $$;
 comment on function pgscore_data._forget_superseded() is
