@@ -16,6 +16,14 @@ return case pairing
 comment on function pgscore_data._closes_at(text, interval, timestamptz, timestamptz) is
   'When a place becomes superseded, given the places of its entity before and after it. Rounded up to the minute to keep cells few.';
 
+create or replace function pgscore_data._standing(pairing text, made_at timestamptz, run_id bigint) returns numeric[]
+language sql immutable parallel safe
+return case pairing
+  when 'first' then array[-extract(epoch from made_at), -abs(run_id)]
+  else array[extract(epoch from made_at), abs(run_id)] end;
+comment on function pgscore_data._standing(text, timestamptz, bigint) is
+  'Of several predictions of a place without a label, the one where this is greatest stands: the newest made, or the first under first.';
+
 create or replace function pgscore_data._apply_open() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -80,15 +88,18 @@ begin
      group by x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone
   ), said as (
     select p.*, o.made_at is not null as was_there, o.segments as old_segments,
-           case when a.made_at is null or (o.made_at, abs(o.run_id)) > (a.made_at, abs(a.run_id))
+           case when a.made_at is null
+               or o.made_at is not null
+                 and pgscore_data._standing(p.pairing, o.made_at, o.run_id) > pgscore_data._standing(p.pairing, a.made_at, a.run_id)
              then o.segments else a.segments end as new_segments
       from place p
       left join lateral (
         select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x
-         order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
+         order by pgscore_data._standing(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
       left join (
-        select distinct on (x.version_id, x.key, x.event_time) x.* from pgscore_data.refresh_arrival x
-         order by x.version_id, x.key, x.event_time, x.made_at desc, abs(x.run_id) desc) a
+        select distinct on (x.version_id, x.key, x.event_time) x.*
+          from pgscore_data.refresh_arrival x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+         order by x.version_id, x.key, x.event_time, pgscore_data._standing(m.pairing, x.made_at, x.run_id) desc) a
         on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
   ), ordered as (
     select s.*, lag(s.event_time) over later as earlier, lead(s.event_time) over later as later,
@@ -135,15 +146,18 @@ begin
      group by x.entity, x.version_id, x.event_time having sum(x.n) <> 0
   ), found as (
     select distinct on (p.entity, p.version_id, p.event_time) p.entity, p.version_id, p.event_time, p.made_at, p.segments
-      from pgscore_data.refresh_prediction p order by p.entity, p.version_id, p.event_time, p.made_at desc, abs(p.run_id) desc
+      from pgscore_data.refresh_prediction p
+      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+     order by p.entity, p.version_id, p.event_time, pgscore_data._standing(m.pairing, p.made_at, p.run_id) desc
   ), said as (
     select f.*, s.segments, s.made_at from flipped f join found s using (entity, version_id, event_time)
     union all
     select f.*, s.segments, s.made_at
       from (select x.* from flipped x left join found y using (entity, version_id, event_time) where y.made_at is null) f
+      join pgscore_data.monitor g using (model_id)
      cross join lateral (
        select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x
-        order by x.made_at desc, abs(x.run_id) desc limit 1) s
+        order by pgscore_data._standing(g.pairing, x.made_at, x.run_id) desc limit 1) s
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
            case when m.pairing = 'first'

@@ -21,7 +21,7 @@ begin
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments
-      from prediction p order by p.code, p.event_time, p.made_at desc, p.number desc
+      from prediction p order by p.code, p.event_time, pgscore_data._standing(m.pairing, p.made_at, p.number) desc
   ), ordered as (
     select p.*, lag(p.event_time) over w as earlier, lead(p.event_time) over w as later
       from place p window w as (partition by p.code order by p.event_time)
