@@ -195,7 +195,7 @@ begin
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.');
   end if;
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
-    perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id), 'Every prediction that finished runs made: of the newest 40 large runs of the last 400 days, and of small ones.');
+    perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id), 'Every prediction that a finished run made.');
   end if;
   return id;
 end
