@@ -14,11 +14,7 @@ begin
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before then
     return false;
   end if;
-  if exists (
-    select from jsonb_array_elements((select t.key_columns from pgscore_data.target t where t.target_id = r.target_id)) k
-     where not exists (select from pg_attribute a where a.attrelid = to_regclass(format('pgscore_predictions.%I', 'target_' || r.target_id))
-       and a.attname = k ->> 'name' and not a.attisdropped))
-  then
+  if not (select pgscore_data._has_key(t) from pgscore_data.target t where t.target_id = r.target_id) then
     return false;
   end if;
   execute format(

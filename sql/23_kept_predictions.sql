@@ -49,12 +49,7 @@ begin
     from pgscore_data.run x join pgscore_data.version v using (version_id)
     join pgscore_data.target t using (target_id)
    where x.run_id = this_run;
-  -- A key whose type was dropped with CASCADE is gone.
-  if not found or exists (
-    select from jsonb_array_elements((r.target).key_columns) k
-     where not exists (select from pg_attribute a where a.attrelid = to_regclass(format('pgscore_predictions.%I', 'target_' || (r.target).target_id))
-       and a.attname = k ->> 'name' and not a.attisdropped))
-  then
+  if not found or not pgscore_data._has_key(r.target) then
     return;
   end if;
   execute format($q$
