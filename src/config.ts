@@ -196,6 +196,13 @@ function connectingVariables(): Record<string, string> {
   );
 }
 
+export type TlsVariable = 'sslmode' | 'sslrootcert' | 'sslcert' | 'sslkey';
+
+/** A parameter of libpq about TLS that the environment sets: PGSSLMODE and its like. */
+export function tlsVariable(name: TlsVariable): string | undefined {
+  return process.env[`PG${name.toUpperCase()}`] || undefined;
+}
+
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 const DATABASE_VARIABLES = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER'];

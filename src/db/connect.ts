@@ -1,9 +1,10 @@
 import pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { connectionProblem } from './connection-problem.ts';
+import { connectionProblem, isAboutEncryption, isWithoutTls } from './connection-problem.ts';
 import { disconnect } from './disconnect.ts';
 import { passwordOfFile } from './password-file.ts';
 import { liftTransactionTimeout } from './session.ts';
+import { transportsFor, withoutTls, type Transport } from './transport.ts';
 import { TYPES } from './types.ts';
 
 export type ConnectOptions = {
@@ -51,14 +52,32 @@ export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Prom
   return open(options, {});
 }
 
-async function open(
+type SetUp = (client: pg.Client) => Promise<void>;
+
+async function open(options: ConnectOptions, config: pg.ClientConfig, setUp?: SetUp): Promise<pg.Client> {
+  const { host } = newClient(options, config, {});
+  const [first, second] = await transportsFor(options.url, host);
+  let refusal: unknown;
+  try {
+    return await opened(newClient(options, config, first), setUp);
+  } catch (error) {
+    if (second === undefined || !isAboutEncryption(error)) throw connectionProblem(error, options.url);
+    refusal = error;
+  }
+  return opened(newClient(options, config, second), setUp).catch((error: unknown) => {
+    throw connectionProblem(isWithoutTls(error) ? refusal : error, options.url);
+  });
+}
+
+function newClient(
   { url, applicationName, patienceMs }: ConnectOptions,
   config: pg.ClientConfig,
-  setUp?: (client: pg.Client) => Promise<void>,
-): Promise<pg.Client> {
-  const client = new pg.Client({
-    ...(url === undefined ? {} : { connectionString: checkedUrl(url) }),
+  ssl: Transport,
+): pg.Client {
+  return new pg.Client({
+    ...(url === undefined ? {} : { connectionString: withoutTls(checkedUrl(url)) }),
     ...config,
+    ssl,
     application_name: applicationName,
     types: TYPES,
     keepAlive: true,
@@ -66,17 +85,20 @@ async function open(
     connectionTimeoutMillis: 10_000,
     ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
   });
+}
+
+async function opened(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {
   // A lost connection is told to whoever awaits a query; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     client.password ??= await passwordOfFile(client);
     await client.connect();
     await setUp?.(client);
+    return client;
   } catch (error) {
     await disconnect(client);
-    throw connectionProblem(error, url);
+    throw error;
   }
-  return client;
 }
 
 function checkedUrl(url: string): string {

@@ -38,7 +38,11 @@ test.each([undefined, 'postgresql://pgscore_reader@/'])(
 
 test('what only a person can put right is refused, not unreachable, so that nobody waits for it', () => {
   const certificate = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
-  expect(connectionProblem(certificate, URL_WITH_PASSWORD)).toMatchObject({ code: 'database_refused', retry: false });
+  expect(connectionProblem(certificate, URL_WITH_PASSWORD)).toMatchObject({
+    code: 'database_refused',
+    retry: false,
+    remedy: expect.stringContaining('sslrootcert'),
+  });
   expect(connectionProblem(ECONNREFUSED, URL_WITH_PASSWORD)).toMatchObject({
     code: 'database_unreachable',
     retry: true,

@@ -27,6 +27,8 @@ const IGNORED = [
   // What the command line prints, the demo, which brings its own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
+  // How the package is made and installed, and what this side makes of sslmode.
+  'test/(db/tls|install/package)\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(auc-golden|cells|class-estimates|counted-calls|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
   // The same statements as ordinary-use, which each server is asked.
