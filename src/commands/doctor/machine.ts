@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
+import { packageFile } from '../../lib/package-file.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -21,7 +22,7 @@ process.send({ version: env.versions.node ?? env.versions.common, backends: list
 
 /** Whether a child process can be started and load the native library. */
 export async function checkOnnxRuntime(): Promise<Finding> {
-  const package_ = import.meta.resolve('onnxruntime-node');
+  const package_ = packageFile('dist/onnxruntime/dist/index.js');
   const child = spawn(process.execPath, ['--input-type=module', '--eval', LOAD, package_], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     timeout: PATIENCE_MS,
@@ -45,7 +46,11 @@ function reasonIn(complaint: string): string | undefined {
 }
 
 function notLoaded(detail: string): Finding {
-  return fail('ONNX Runtime', detail, 'Run npm ci again on this machine; the library needs glibc 2.28 or later.');
+  return fail(
+    'ONNX Runtime',
+    detail,
+    'It is built for Linux on x64 and arm64, with glibc 2.28 or later, and for macOS on arm64.',
+  );
 }
 
 /** ONNX Runtime's StringNormalizer asks the system for this locale by name, and fails without it. */
