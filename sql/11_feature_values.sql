@@ -1,6 +1,7 @@
 -- What compiled functions read out of jsonb, and what they refuse of a feature.
 
-create or replace function pgscore_models._null_feature(feature text) returns double precision
+drop function if exists pgscore_models._null_feature(text);
+create or replace function pgscore_models._null_feature(feature text, takes_nan boolean default true) returns double precision
 -- No cost: where it is called nothing else is, and a planner that reckons with it compiles queries (jit) that are over sooner.
 language plpgsql immutable parallel safe cost 1
 set search_path = pg_catalog, pg_temp
@@ -8,10 +9,12 @@ as $$
 begin
   raise exception 'feature % has no value that the model can take', quote_ident(feature) using
     errcode = 'null_value_not_allowed', detail = 'It is NULL, NaN, or an array of another length.',
-    hint = format('Leave such rows out (where %I is not null), give a value (coalesce), or deploy with null_values or nulls => ''nan''.', feature);
+    hint = format('Leave such rows out (where %I is not null), have NULL for them (score_or_null), give a value (coalesce), or deploy with null_values%s.',
+      feature, case when takes_nan then ' or nulls => ''nan''' else '' end);
 end
 $$;
-comment on function pgscore_models._null_feature(text) is 'Raises that a feature is missing where the model handles no missing value.';
+comment on function pgscore_models._null_feature(text, boolean) is
+'Raises that a feature is missing where the model handles no missing value. takes_nan: whether the feature is a float, which nulls => nan is for.';
 
 create or replace function pgscore_models._past_float32(value double precision, feature text) returns double precision
 language plpgsql immutable parallel safe cost 1

@@ -11,6 +11,46 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
+create or replace function pgscore_models._refuse_scoreless(route pgscore_models._routing) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if route.task = 'multiclass' then
+    raise exception 'model "%" has % classes: score() needs to know which one', route.model, cardinality(route.class_labels) using
+      errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
+      hint = case when route.probabilities then format('score(%L, row, class => %L), or ', route.model, route.class_labels[1]) else '' end
+        || format('pgscore.classify(%L, row) for the label.', route.model);
+  elsif route.task = 'binary' and not route.probabilities then
+    raise exception 'model "%" gives labels without probabilities: it has no score', route.model using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', route.model);
+  end if;
+end
+$$;
+comment on function pgscore_models._refuse_scoreless(pgscore_models._routing) is 'Raises that a version has no score without a class, and what it has.';
+
+create or replace function pgscore_models._refuse_class(route pgscore_models._routing, class text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  classes constant text := case
+    when route.task = 'regression' then 'It is a regression: leave class out.'
+    else 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.'
+  end;
+begin
+  if class is null then
+    raise exception 'the class is NULL' using errcode = 'null_value_not_allowed', hint = classes;
+  elsif array_position(route.class_labels, class) is null then
+    raise exception 'model "%" has no class "%"', route.model, class using errcode = 'invalid_parameter_value', hint = classes;
+  elsif not route.probabilities then
+    raise exception 'model "%" gives labels without probabilities: it has no score', route.model using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', route.model);
+  end if;
+end
+$$;
+comment on function pgscore_models._refuse_class(pgscore_models._routing, text) is 'Raises that a version gives no probability of a class.';
+
 create or replace function pgscore_models._score_any(version_id int, model text, features jsonb) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
@@ -23,15 +63,7 @@ begin
   if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
-  if route.task = 'multiclass' then
-    raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(route.class_labels) using
-      errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(route.class_labels, ', ') || '.',
-      hint = format('score(%L, row, class => %L), or pgscore.classify(%L, row) for the label.', model, route.class_labels[1], model);
-  end if;
-  if route.task = 'binary' and not route.probabilities then
-    raise exception 'model "%" gives labels without probabilities: it has no score', model using
-      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', model);
-  end if;
+  perform pgscore_models._refuse_scoreless(route);
   if setting is null and route.native or pgscore_models._execution(coalesce(setting, ''), route.version_id, route.native, route.reason) then
     execute 'select pgscore_models._v' || route.version_id || '_json($1)' into answer using features;
   else
@@ -152,12 +184,8 @@ declare
   p record;
 begin
   select * into p from pgscore_models._predict(asked.route, asked.features);
-  if p.task is not null and class is null then
-    raise exception 'the class is NULL' using errcode = 'null_value_not_allowed',
-      hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
-  elsif p.task is not null and array_position(p.class_labels, class) is null then
-    raise exception 'model "%" has no class "%"', (asked.route).model, class using errcode = 'invalid_parameter_value',
-      hint = case when p.task = 'regression' then 'It is a regression: leave class out.' else 'Its classes are ' || array_to_string(p.class_labels, ', ') || '.' end;
+  if p.task is not null then
+    perform pgscore_models._refuse_class(asked.route, class);
   end if;
   return (p.prediction).probabilities[array_position(p.class_labels, class)];
 end

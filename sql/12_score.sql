@@ -58,23 +58,23 @@ declare
 begin
   if exists (
     select from pg_proc theirs join pg_proc ours on ours.proargtypes = theirs.proargtypes and ours.proname = theirs.proname
-     where ours.pronamespace = 'pgscore'::regnamespace and ours.proname = 'score'
+     where ours.pronamespace = 'pgscore'::regnamespace and ours.proname in ('score', 'score_or_null')
        and theirs.pronamespace = 'public'::regnamespace and theirs.proowner <> 'pgscore_owner'::regrole
   ) then
     return false;
   end if;
   for this in
-    select p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
+    select p.proname as name, p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
            case p.proparallel when 'u' then 'unsafe' else 'restricted' end as parallel
-      from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname = 'score'
+      from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname in ('score', 'score_or_null')
   loop
-    execute format('create or replace function public.score(%s) returns double precision language sql volatile parallel %s cost 10000 as %L',
-      this.arguments, this.parallel, format('select pgscore.score(%s)', (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
-    execute format('comment on function public.score(%s) is %L', this.identity, this.comment);
-    execute format('revoke all on function public.score(%s) from public', this.identity);
-    execute format('grant execute on function public.score(%s) to pgscore_user', this.identity);
+    execute format('create or replace function public.%I(%s) returns double precision language sql volatile parallel %s cost 10000 as %L',
+      this.name, this.arguments, this.parallel, format('select pgscore.%I(%s)', this.name, (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
+    execute format('comment on function public.%I(%s) is %L', this.name, this.identity, this.comment);
+    execute format('revoke all on function public.%I(%s) from public', this.name, this.identity);
+    execute format('grant execute on function public.%I(%s) to pgscore_user', this.name, this.identity);
   end loop;
   return true;
 end
 $$;
-comment on function pgscore_data._create_public_score() is 'Makes public.score(), so that score() is found without a schema; false where somebody else has one.';
+comment on function pgscore_data._create_public_score() is 'Makes public.score() and public.score_or_null(), so that both are found without a schema; false where somebody else has one.';

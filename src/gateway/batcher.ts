@@ -170,7 +170,8 @@ function settle(call: Call, part: Part, { signature }: ModelSession): void {
   const { predictions, from, rows } = part;
   const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows);
   const error = predictions.errors.get(from + bad);
-  if (bad >= 0 && error !== undefined) call.fail(rowRefusal(error, call.scored + bad, call.rows.length));
+  if (bad >= 0 && error !== undefined)
+    call.fail(rowRefusal(error, signature.features, call.scored + bad, call.rows.length));
   else call.add(part, signature);
 }
 

@@ -53,7 +53,7 @@ function matched(rows: readonly JsonRow[], features: readonly Feature[]): readon
     const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
     for (const feature of features) {
       const value = fit[feature.name];
-      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), index, rows.length);
+      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), features, index, rows.length);
     }
     if (fit !== row) renewed ??= [...rows];
     if (renewed !== undefined) renewed[index] = fit;

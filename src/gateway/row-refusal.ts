@@ -1,11 +1,18 @@
+import { isFloat } from '../model/null-handling.ts';
 import type { RowError, RowErrorCode } from '../model/row-error.ts';
+import type { Feature } from '../model/signature.ts';
 import { WireError, type WireErrorParts } from './wire-error.ts';
 
-const STATES: Partial<Record<RowErrorCode, string>> = { null_feature: '22004', mistyped_value: '42804' };
+/** Of class 22 but 22023, which is for arguments: score_or_null() gives NULL for each. */
+const STATES: Partial<Record<RowErrorCode, string>> = {
+  null_feature: '22004',
+  mistyped_value: '42804',
+  out_of_range: '22003',
+};
 
 const REMEDIES: Readonly<Record<RowErrorCode, string>> = {
   null_feature:
-    "Fill the value in, score only rows that have it, or deploy the model with null_values or nulls => 'nan'.",
+    'Fill the value in, score only rows that have it, have NULL for them (score_or_null), or deploy the model with null_values',
   mistyped_value: 'Pass a value of the type that pgscore.models lists for the feature.',
   out_of_range: 'Pass a value that the type of the feature can hold.',
   wrong_length: 'Pass an array of the length that pgscore.models lists for the feature.',
@@ -36,8 +43,15 @@ export class RowRefusal extends WireError {
 }
 
 /** Why a call has no answer: row `index` of `rows` can't be scored. */
-export function rowRefusal({ code, message }: RowError, index: number, rows: number): RowRefusal {
-  return new RowRefusal(STATES[code] ?? '22023', message, { hint: REMEDIES[code] }, index, rows);
+export function rowRefusal(error: RowError, features: readonly Feature[], index: number, rows: number): RowRefusal {
+  const { code, message } = error;
+  return new RowRefusal(STATES[code] ?? '22000', message, { hint: remedyOf(error, features) }, index, rows);
+}
+
+function remedyOf({ code, feature }: RowError, features: readonly Feature[]): string {
+  if (code !== 'null_feature') return REMEDIES[code];
+  const takesNaN = features.some(({ name, type }) => name === feature && isFloat(type));
+  return `${REMEDIES.null_feature}${takesNaN ? " or nulls => 'nan'" : ''}.`;
 }
 
 /** Why a call has no answer: a row lacks a feature. A forgotten column is no NULL. */

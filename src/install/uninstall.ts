@@ -5,8 +5,8 @@ import { asOwner } from './as-owner.ts';
 import { SCHEMAS } from './schemas.ts';
 
 /**
- * Drops the schemas of pgscore with everything in them and everything that depends on them, and public.score where it is
- * pgscore's. Interrupted, it can be run again.
+ * Drops the schemas of pgscore with everything in them and everything that depends on them, and public.score and
+ * public.score_or_null where they are pgscore's. Interrupted, it can be run again.
  */
 export async function uninstall(client: pg.Client): Promise<void> {
   await asOwner(client, async () => {
@@ -39,7 +39,7 @@ async function dropSchemas(client: pg.Client): Promise<void> {
 async function publicFunctions(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ signature: string }>(
     `select p.oid::regprocedure::text as signature from pg_proc p
-      where p.pronamespace = to_regnamespace('public') and p.proname = 'score' and p.proowner = 'pgscore_owner'::regrole`,
+      where p.pronamespace = to_regnamespace('public') and p.proname in ('score', 'score_or_null') and p.proowner = 'pgscore_owner'::regrole`,
   );
   return rows.map(({ signature }) => signature);
 }

@@ -1,3 +1,4 @@
+import { isFloat } from '../model/null-handling.ts';
 import type { Feature } from '../model/signature.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { quoteText } from './literal.ts';
@@ -112,11 +113,11 @@ const RESULT: Record<Kind, string> = {
  * Raises. The name depends on the column, so that the planner, which computes immutable functions of constants ahead,
  * does not raise for rows that have a value.
  */
-function refused({ name }: Feature, column: Term): Term {
+function refused({ name, type }: Feature, column: Term): Term {
   const text = quoteText(name);
   const call = (end: string) => [
     'pgscore_models._null_feature(case when ',
-    ` is null then ${text} else ${text} end)${end}`,
+    ` is null then ${text} else ${text} end${isFloat(type) ? '' : ', false'})${end}`,
   ];
   return { ...build(column.kind)`${column}`, pieces: call(RESULT[column.kind]) };
 }

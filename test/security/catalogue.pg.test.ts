@@ -18,6 +18,8 @@ const INLINED = [
   'pgscore.classify',
   'pgscore.predict',
   'pgscore.score',
+  'pgscore.score_or_null',
+  'pgscore.why_not',
   'pgscore_models._array_column',
   'pgscore_models._as_of',
   'pgscore_models._flag_column',

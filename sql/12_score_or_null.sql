@@ -1,0 +1,189 @@
+-- score_or_null() and why_not(): NULL for a row that cannot be scored, and the reason, where score() raises.
+
+create or replace function pgscore_models._number_problem(number numeric, feature text, type text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+      when type = 'float32' and abs(number) < 3.4028235677973366e38 then null
+      when type = 'float64' and abs(number) < 1.797693134862315808e308 then null
+      when type = 'int32' and number between -2147483648 and 2147483647 then null
+      when type = 'int64' and number between -9223372036854775808 and 9223372036854775807 then null
+      else format('%s is a number that %s can not hold', feature, type)
+    end
+$$;
+comment on function pgscore_models._number_problem(numeric, text, text) is 'Why a number is past the range of a feature; NULL where it is not.';
+
+create or replace function pgscore_models._value_problem(value jsonb, feature text, type text, width int, nulls text) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kind constant text := jsonb_typeof(value);
+  wanted constant text := case
+    when width > 1 then format('an array of %s numbers', width)
+    when type in ('float32', 'float64') then 'a number'
+    when type in ('int32', 'int64') then 'a whole number'
+    when type = 'bool' then 'a boolean'
+    else 'a text'
+  end;
+begin
+  return case
+    when value is null or kind = 'null' then case when nulls = 'error' then feature || ' is NULL' end
+    when width > 1 and kind = 'array' and jsonb_array_length(value) = width then (
+      select min(pgscore_models._value_problem(e, feature, type, 1, case when e = 'null' then 'error' else nulls end))
+        from jsonb_array_elements(value) e)
+    when kind = 'string' and wanted = 'a text' or kind = 'boolean' and width = 1 and wanted <> 'a text' then null
+    when wanted = 'a number' and value = '"NaN"' then case when nulls = 'error' then feature || ' is NaN' end
+    when wanted = 'a number' and value in ('"Infinity"', '"-Infinity"') then null
+    when kind = 'number' and (wanted = 'a number' or wanted = 'a whole number' and mod(value::numeric, 1) = 0) then
+      pgscore_models._number_problem(value::numeric, feature, type)
+    else format('feature %s is %s, not %s', feature, left(value::text, 80), wanted)
+  end;
+end
+$$;
+comment on function pgscore_models._value_problem(jsonb, text, text, int, text) is
+'Why a value cannot be a feature, in the words of the service; NULL where it can. nulls: as in the signature.';
+
+create or replace function pgscore_data._plain_value(value text, type text, width int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(case
+      when width > 1 then 'false'
+      when type = 'string' then 'jsonb_typeof(%s) = ''string'''
+      when type = 'bool' then 'jsonb_typeof(%s) = ''boolean'''
+      when type in ('float32', 'float64') then 'jsonb_typeof(%1$s) = ''number'' and abs((%1$s)::numeric) < ''1e38'''
+      else 'jsonb_typeof(%1$s) = ''number'' and abs((%1$s)::numeric) < ''1e9'' and mod((%1$s)::numeric, ''1'') = ''0'''
+    end, value)
+$$;
+comment on function pgscore_data._plain_value(text, text, int) is
+'The SQL that asks whether a value is like most of its type, which need no call of _value_problem().';
+
+create or replace function pgscore_data._create_problem(this_version int, features jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names text;
+  problems text;
+begin
+  select string_agg(quote_literal(name), ', ' order by n),
+         string_agg(
+           format('case when not (%s) then pgscore_models._value_problem(%s, %L, %L, %s, %L) end',
+             pgscore_data._plain_value(value, type, width), value, name, type, width, nulls), E',\n    ' order by n)
+    into names, problems
+    from (select n, f ->> 'name' as name, format('f -> %L', f ->> 'name') as value, f ->> 'type' as type,
+                 (f ->> 'width')::int as width, f ->> 'nulls' as nulls
+            from jsonb_array_elements(features) with ordinality as x (f, n)) y;
+  perform pgscore_data._create_function(format('_v%s_problem', this_version)::name, 'f jsonb', 'text', 'plpgsql',
+    'immutable parallel safe cost 2000 ' || pgscore_data._pinned(),
+    format(E'begin\n  if not f ?& array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n'
+      || E'  return coalesce(%2$s);\nend', names, problems),
+    format('Why %s cannot score a row; NULL where it takes its features.', pgscore_models._version_name(this_version)));
+end
+$$;
+comment on function pgscore_data._create_problem(int, jsonb) is
+'Creates _v<id>_problem, which score_or_null() asks first: an EXCEPTION block instead would take a subtransaction a row.';
+
+create or replace function pgscore_models._try(
+  asked pgscore_models._question, out prediction pgscore_models._prediction, out problem text)
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  route constant pgscore_models._routing := asked.route;
+  features constant jsonb := asked.features;
+  setting constant text := coalesce(current_setting('pgscore.execution', true), '');
+begin
+  if features is null or features = 'null' then
+    problem := 'the row is NULL';
+    return;
+  elsif jsonb_typeof(features) <> 'object' then
+    perform pgscore_models._refuse_scalar(features::text);
+  elsif not has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', route.version_id), 'execute') then
+    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
+  end if;
+  if pgscore_models._execution(setting, route.version_id, route.native, route.reason) then
+    execute format('select pgscore_models._v%s_problem($1)', route.version_id) into problem using features;
+    if problem is null then
+      prediction := (pgscore_models._predict(route, features)).prediction;
+    end if;
+  else
+    begin
+      prediction := (pgscore_models._predict(route, features)).prediction;
+    exception
+      when data_exception or datatype_mismatch then
+        -- A wrong setting, or a service of another release, is not of the row.
+        if sqlstate in ('22023', '22P02') then
+          raise;
+        end if;
+        problem := sqlerrm;
+    end;
+  end if;
+  if problem is null and prediction.score is null and prediction.label is null then
+    problem := 'the model has no answer: it refuses a value, or its answer is not finite';
+  end if;
+end
+$$;
+comment on function pgscore_models._try(pgscore_models._question) is
+'What a model says of a row, or why it says nothing. Raises what is not of the row: no grant, no column for a feature, no service.';
+
+create or replace function pgscore_models._score_or_null(asked pgscore_models._question, class text) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  prediction pgscore_models._prediction;
+begin
+  if class is null then
+    perform pgscore_models._refuse_scoreless(asked.route);
+  else
+    perform pgscore_models._refuse_class(asked.route, class);
+  end if;
+  prediction := (pgscore_models._try(asked)).prediction;
+  if class is null then
+    return prediction.score;
+  end if;
+  return prediction.probabilities[array_position((asked.route).class_labels, class)];
+end
+$$;
+comment on function pgscore_models._score_or_null(pgscore_models._question, text) is 'score_or_null() of a row.';
+
+-- These inline into the query, as score() does: no SET, every name qualified, the model once in each body.
+create or replace function pgscore.score_or_null(model text, features anyelement, class text default null) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$
+  select pgscore_models._score_or_null(
+    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3)
+$$;
+comment on function pgscore.score_or_null(text, anyelement, text) is
+'score(), but NULL for a row that cannot be scored, as a feature is missing or has a value that the model cannot take.
+select id, pgscore.why_not(''churn'', c) from customers c where score_or_null(''churn'', c) is null says why.
+What is not of the row is an error as ever: no grant, no column for a feature, a column of another type, no service.';
+
+create or replace function pgscore.score_or_null(model text, features text, class text default null) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$
+  select pgscore_models._score_or_null(
+    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3)
+$$;
+comment on function pgscore.score_or_null(text, text, text) is 'score_or_null() of a row written as JSON.';
+
+create or replace function pgscore.why_not(model text, features anyelement) returns text
+language sql volatile parallel restricted cost 10000
+as $$
+  select (pgscore_models._try(
+    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2))).problem
+$$;
+comment on function pgscore.why_not(text, anyelement) is
+'Why a row cannot be scored, where score_or_null() is NULL; NULL where it can. Online it is a call like any other, and kept.';
+
+create or replace function pgscore.why_not(model text, features text) returns text
+language sql volatile parallel restricted cost 10000
+as $$
+  select (pgscore_models._try(
+    pgscore_models._question(
+      pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)))).problem
+$$;
+comment on function pgscore.why_not(text, text) is 'why_not() of a row written as JSON.';
