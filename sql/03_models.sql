@@ -12,7 +12,8 @@ select
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'
     when 'regression' then 'value'
-    else 'label, probability of ' || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
+    else case when v.signature -> 'outputs' ? 'probabilities' then 'label, probability of ' else 'label without probabilities: ' end
+      || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
   end as outputs,
   case when v.state = 'ready' then 'batch, online' || case when e.native then ', native' else '' end end as execution,
   v.sha256,
@@ -30,7 +31,11 @@ select
     else case l.sampling when 1 then 'all' else trim_scale(round(100 * l.sampling::numeric, 6)) || ' %' end
       || case when l.inputs then ', with inputs' else ', without inputs' end || coalesce(', by ' || array_to_string(l.key, ', '), '')
       || coalesce(', for ' || l.event_time, '')
-  end as calls_kept
+  end as calls_kept,
+  v.signature ->> 'positiveClass' as positive_class,
+  (v.signature ->> 'threshold')::double precision as threshold,
+  (select string_agg(f ->> 'name' || ' ' || case f ->> 'nulls' when 'default' then (f -> 'default')::text else f ->> 'nulls' end, ', ' order by n)
+     from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as nulls
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
 left join pgscore_data.execution e using (version_id)
@@ -56,6 +61,10 @@ comment on column pgscore.models.warnings is 'What the check noticed and accepte
 comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
 comment on column pgscore.models.not_native is 'Why it is not compiled to a function, where it is not.';
 comment on column pgscore.models.calls_kept is 'Which calls of the model that the service answers pgscore.online_predictions keeps, and the key of labels and the event time where log_calls() names them.';
+comment on column pgscore.models.positive_class is 'The class whose probability is the score of a binary model.';
+comment on column pgscore.models.threshold is 'The probability from which a binary model says the positive class. NULL: the label is the model''s own.';
+comment on column pgscore.models.nulls is
+'What a NULL becomes, feature by feature: error (the row cannot be scored), nan (the model takes NaN), or the value of null_values.';
 
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
@@ -73,7 +82,10 @@ returns table (property text, value text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  with v as (select m.* from pgscore._find_version($1) f join pgscore.models m on m.model = f.model_name and m.version = f.number)
+  -- A model whose first versions were rejected has no champion: its newest version says why.
+  with v as (select m.* from pgscore._find_version(coalesce(
+      (select x.model || '@' || max(x.version) from pgscore.models x
+        where x.model = $1 group by x.model having not bool_or('champion' = any (x.aliases))), $1)) f join pgscore.models m on m.model = f.model_name and m.version = f.number)
   select p.property, p.value from v cross join lateral (values
     (1, 'version', v.model || '@' || v.version),
     (2, 'aliases', array_to_string(v.aliases, ', ')),
@@ -90,8 +102,11 @@ as $$
     (13, 'sha256', v.sha256),
     (14, 'deployed by', v.deployed_by::text),
     (15, 'deployed at', v.deployed_at::text),
-    (16, 'calls kept', v.calls_kept)
+    (16, 'calls kept', v.calls_kept),
+    (17, 'positive class', v.positive_class),
+    (18, 'threshold', v.threshold::text),
+    (19, 'nulls', v.nulls)
   ) as p (position, property, value)
   where p.value is not null order by p.position
 $$;
-comment on function pgscore.describe_model(text) is 'All there is to know of a version, one property a row. model: churn (its champion), churn@3 or churn@challenger.';
+comment on function pgscore.describe_model(text) is 'All there is to know of a version, one property a row. model: churn (its champion, or without one its newest version), churn@3 or churn@challenger.';

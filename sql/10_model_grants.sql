@@ -99,7 +99,8 @@ begin
   end if;
   if granted then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, role, actor) on conflict do nothing;
-    if not pg_has_role(role, 'pgscore_user', 'usage') then
+    -- An analyst is granted a model to read its accuracy.
+    if not pg_has_role(role, 'pgscore_user', 'usage') and not pg_has_role(role, 'pgscore_analyst', 'usage') then
       raise warning 'role "%" can call no model yet: it is not a member of pgscore_user', role using hint = format('grant pgscore_user to %I;', role);
     end if;
   else
@@ -118,7 +119,7 @@ create or replace function pgscore.grant_model(model text, role name) returns te
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('grant_model', model, role::text) $$;
 comment on function pgscore.grant_model(text, name) is
-'Lets a role score with a model: score(), score_table() and schedules. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
+'Lets a role score with a model (score(), score_table() and schedules), or, of pgscore_analyst, read its accuracy. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
 
 create or replace function pgscore.revoke_model(model text, role name) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -73,7 +73,7 @@ function nextSteps(createdRoles: readonly string[], passwords: readonly string[]
     (role) => createdRoles.includes(role) && !passwords.includes(role),
   );
   return [
-    ...unset.map((role) => `  alter role ${role} password '…';  -- pgscore serve logs in with it`),
+    ...unset.map((role) => `  \\password ${role}  -- in psql, which sends a hash; pgscore serve logs in with it`),
     '  grant pgscore_user to …;  -- may score; pgscore_deployer may deploy as well, pgscore_analyst reads the monitoring views',
     '  pgscore serve  -- with PGSCORE_DATABASE_URL=postgresql://pgscore_service@host/database',
   ];

@@ -13,7 +13,7 @@ export function addModels(program: Command): void {
   databaseCommand(program, 'models')
     .summary('list the models, or describe one')
     .description(DESCRIPTION)
-    .argument('[name]', 'churn (its champion), churn@3 or churn@challenger')
+    .argument('[name]', 'churn (its champion, or without one its newest version), churn@3 or churn@challenger')
     .action(async (name: string | undefined, _options, command: Command) => {
       const { flags, output } = invocation(command);
       if (name === undefined) {

@@ -38,7 +38,7 @@ export function buildProgram(): Command {
     .description(DESCRIPTION)
     .version(VERSION, '--version', 'print the version')
     .helpOption('--help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp({ commandDescription: (command) => unwrapped(command.description()), visibleOptions })

@@ -27,6 +27,9 @@ export type ModelRow = {
   remedy: string | null;
   warnings: string[];
   size_bytes: number;
+  positive_class: string | null;
+  threshold: number | null;
+  nulls: string | null;
 };
 
 export type AlertRow = {

@@ -18,7 +18,7 @@ export async function setPassword(client: pg.Client, role: string, password: str
   } catch (error) {
     if (sqlState(error) !== '42501') throw error;
     throw new PgscoreError('missing_right', `this role may not set the password of "${role}"`, {
-      remedy: `As the role that created it, or a superuser, run: alter role ${ident(role)} password '…';`,
+      remedy: `As the role that created it, or a superuser, in psql: \\password ${ident(role)}`,
       cause: error,
     });
   }

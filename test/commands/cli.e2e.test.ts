@@ -35,6 +35,13 @@ test('no command is answered with the help, and status 2', async () => {
   expect(stderr).toMatch(/^Usage: pgscore/);
 });
 
+test('help of a command is what its --help prints', async () => {
+  const asked = await runCli(['help', 'score']);
+  expect(asked).toEqual(await runCli(['score', '--help']));
+  expect(asked).toMatchObject({ exit: 0, stdout: expect.stringMatching(/^Usage: pgscore score/) });
+  expect((await runCli(['help'])).stdout).toBe((await runCli(['--help'])).stdout);
+});
+
 test('--version is the version of the package', async () => {
   expect(await runCli(['--version'])).toMatchObject({ exit: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });

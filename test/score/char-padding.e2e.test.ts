@@ -40,6 +40,9 @@ const WAYS = {
   'predict() of a row of a subquery': `select (pgscore.predict('toned', r) ->> 'value')::float8 as value from (select number, tone from padded) r`,
   'score_rows()': `select score as value from pgscore.score_rows('toned', array(select p from padded p))`,
   'score() of a bound table': `select score('toned', b) as value from bound b`,
+  'what if': `select score('toned', jsonb_populate_record(p, '{"number": 1}')) as value from padded p`,
+  'what if, of a bound table': `select score('toned', jsonb_populate_record(b, '{"number": 1}')) as value from bound b`,
+  'a bound table as rows of a subquery': `select score('toned', r) as value from (select * from bound) r`,
   'a typed function': `select pgscore_models.toned(b) as value from bound b`,
 };
 

@@ -31,7 +31,7 @@ async function checkLogin(role: string, url: string): Promise<Finding> {
     return fail(
       'login',
       failureOf(error).message,
-      `Set its password: alter role ${role} password '…'; and check pg_hba.conf.`,
+      `Set its password, in psql: \\password ${role}. And check pg_hba.conf.`,
     );
   }
 }
