@@ -141,8 +141,7 @@ set search_path = pg_catalog, pg_temp
 as $$ select relation.relkind = 'm' or relation.relhastriggers and exists (select from pg_constraint k where k.conrelid = relation.oid and k.contype = 'f') $$;
 comment on function pgscore_data._acts_as_owner(pg_class) is 'Whether PostgreSQL itself executes queries on a relation as its owner: to refresh it, or as a foreign key cascades.';
 
-drop function if exists pgscore_data._check_asker(name);
-create function pgscore_data._check_asker(asked_by name) returns boolean
+create or replace function pgscore_data._asked_for(asked_by name, request text) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -163,10 +162,11 @@ begin
       detail = format('"%s" owns no SECURITY DEFINER function, no materialized view and no table with a foreign key: PostgreSQL cannot have been acting as that role.', asked_by),
       hint = 'Leave asked_by out: score() sets it.';
   end if;
-  return true;
+  return regexp_replace(request, '^score \{', '\&"alone":true,');
 end
 $$;
-comment on function pgscore_data._check_asker(name) is 'True; raises where a call is to be logged as that of another role than the caller''s.';
+comment on function pgscore_data._asked_for(name, text) is
+'A request in the name of another role than the session''s, such as a function''s owner: the service runs it with no other call, as the caller may only say so. Raises where it cannot be.';
 
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile
@@ -260,10 +260,10 @@ as $$
 begin
   execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, arguments, result, format(work, E'declare\n  request text;', format(E'
+  request := %s;
   if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
-    perform pgscore_data._check_asker(asked_by);
-  end if;
-  request := %s;', pgscore_data._request(this_version, reply))));
+    request := pgscore_data._asked_for(asked_by, request);
+  end if;', pgscore_data._request(this_version, reply))));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;

@@ -49,11 +49,8 @@ begin
   began constant timestamptz := clock_timestamp();
 begin
   begin
-    if asked_by is distinct from session_user and asked_by is distinct from current_setting('role') then
-      perform pgscore_data._check_asker(asked_by);
-    end if;
-    -- Raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
-    if pgscore_dblink.dblink_error_message('pgscore') is not null then
+    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
+    if (asked_by is not distinct from session_user or asked_by is not distinct from current_setting('role')) and pgscore_dblink.dblink_error_message('pgscore') is not null then
       return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception
@@ -76,4 +73,4 @@ comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_on
 
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
-drop function if exists pgscore_data._request_lines(int, text);
+drop function if exists pgscore_data._request_lines(int, text), pgscore_data._check_asker(name);

@@ -33,7 +33,7 @@ export type BatcherOptions = {
 const MOST_AT_ONCE_ROWS = 64;
 
 /**
- * Runs calls of the same version together. A call that finds the version idle is run at once, a small one by a model that
+ * Runs calls of the same version together, those of different roles where the model is row-wise. A call that finds the version idle is run at once, a small one by a model that
  * is computed here before anything else is done; what arrives during a run goes into the next. A run that takes long goes on
  * beside the next.
  */
@@ -102,7 +102,7 @@ export class Batcher {
     let ended = Promise.resolve();
     const work = (session: ModelSession): Promise<void> => {
       for (const call of turns.calls) if (!call.waits) turns.delete(call);
-      const next = turns.take(this.#size.of(versionId));
+      const next = turns.take(this.#size.of(versionId), (call) => groupOf(call, session));
       taken = next.map(({ call }) => call);
       ended = this.#runAll(runsOf(next), session, versionId);
       return ended;
@@ -139,6 +139,13 @@ export class Batcher {
       for (const { call } of turns) call.fail(runFailure(error));
     }
   }
+}
+
+/** Calls of one group may share a run: a model that is not row-wise could tell one role about the rows of another. */
+function groupOf(call: Call, { isRowWise }: ModelSession): unknown {
+  const { alone, role } = call.request;
+  if (isRowWise) return undefined;
+  return alone ? call : role;
 }
 
 type OneRun = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };

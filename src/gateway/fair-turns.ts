@@ -22,19 +22,31 @@ export class FairTurns<Rows extends { readonly length: number }, Call extends Ta
     this.#calls.delete(call);
   }
 
-  /** At most `most` rows, shared as evenly as the calls that wait allow; who was not served enough is next. */
-  take(most: number): Turn<Call, Rows>[] {
+  /**
+   * At most `most` rows of calls of one group, that of the call whose turn it is, shared as evenly as they allow. A call that
+   * has rows left waits behind all others.
+   */
+  take(most: number, groupOf: (call: Call) => unknown = () => undefined): Turn<Call, Rows>[] {
+    const [first] = this.#calls;
+    if (first === undefined) return [];
+    const group = new Set(this.calls.filter((call) => groupOf(call) === groupOf(first)));
     const turns: Turn<Call, Rows>[] = [];
-    for (let room = most; room > 0 && !this.empty;) {
-      const share = Math.max(1, Math.floor(room / this.#calls.size));
-      for (const call of [...this.#calls].slice(0, room)) {
+    for (let room = most; room > 0 && group.size > 0;) {
+      const share = Math.max(1, Math.floor(room / group.size));
+      for (const call of [...group].slice(0, room)) {
         const rows = call.take(share);
         room -= rows.length;
         turns.push({ call, rows });
-        this.#calls.delete(call);
-        if (call.rowsLeft > 0) this.#calls.add(call);
+        moveBehind(this.#calls, call);
+        moveBehind(group, call);
       }
     }
     return turns;
   }
+}
+
+/** A call that has no rows left goes. */
+function moveBehind<Call extends { readonly rowsLeft: number }>(calls: Set<Call>, call: Call): void {
+  calls.delete(call);
+  if (call.rowsLeft > 0) calls.add(call);
 }

@@ -15,6 +15,8 @@ type Head = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
+  /** Whether it shares no run with other calls: nothing but the caller's word says that the role is hers. */
+  readonly alone: boolean;
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
@@ -29,7 +31,7 @@ export type RequestLimits = {
   readonly mostRows: number;
 };
 
-const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply']);
+const MEMBERS = new Set(['version', 'role', 'deadline', 'log', 'inputs', 'id', 'reply', 'alone']);
 /** The line that a request begins with, among what signs it. */
 const HEAD = /\{[^\n]*/;
 /** Past that it is none, and is not to be parsed. */
@@ -49,8 +51,8 @@ export class ScoreRequestReader {
   }
 
   /**
-   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id" and "reply"
-   * where given, and below it a row `{…}`, a list of rows, or rows of numbers; between them `from 1001 of 2900` where
+   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id", "reply" and
+   * "alone" where given, and below it a row `{…}`, a list of rows, or rows of numbers; between them `from 1001 of 2900` where
    * these are some of the caller's rows.
    */
   read(text: string): ScoreRequest {
@@ -92,8 +94,8 @@ export class ScoreRequestReader {
 /** Written out: to spread the head took 3 µs, a twentieth of a call. */
 function requestOf(head: Head, { rows, about, place }: Body): ScoreRequest {
   if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
-  const { versionId, role, deadlineMs, log, inputs, id, reply } = head;
-  return { versionId, role, deadlineMs, log, inputs, id, reply, rows, about, place };
+  const { versionId, role, deadlineMs, log, inputs, id, reply, alone } = head;
+  return { versionId, role, deadlineMs, log, inputs, id, reply, alone, rows, about, place };
 }
 
 function* requestInSteps(head: Head, body: Iterator<void, Body>): Generator<void, ScoreRequest> {
@@ -104,20 +106,14 @@ function* requestInSteps(head: Head, body: Iterator<void, Body>): Generator<void
 
 function readHead(head: unknown, limits: RequestLimits): Head {
   checkMembers(head);
-  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null, reply = 'rows' } = head;
+  const { version, role, deadline = limits.deadlineMs, log = false, inputs = true, id = null } = head;
+  const { reply = 'rows', alone = false } = head;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
-  if (typeof log !== 'boolean' || typeof inputs !== 'boolean') throw invalid('"log" or "inputs" is not true or false');
+  if (!areBooleans(log, inputs, alone)) throw invalid('"log", "inputs" or "alone" is not true or false');
   if (!isReplyKind(reply)) throw invalid('"reply" is not known');
-  return {
-    versionId: version,
-    role,
-    deadlineMs: checkDeadline(deadline, limits),
-    log,
-    inputs,
-    id: checkId(id),
-    reply,
-  };
+  const flags = { log: log === true, inputs: inputs === true, alone: alone === true };
+  return { versionId: version, role, deadlineMs: checkDeadline(deadline, limits), id: checkId(id), reply, ...flags };
 }
 
 function checkMembers(head: unknown): asserts head is Record<string, unknown> {
@@ -136,6 +132,10 @@ function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): nu
 function checkId(id: unknown): string | null {
   if (id === null || (typeof id === 'string' && id.length <= LONGEST_ID)) return id;
   throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
+}
+
+function areBooleans(...values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'boolean');
 }
 
 function isInteger(value: unknown, most: number): value is number {

@@ -17,6 +17,8 @@ export type RunOutput = {
 export type Graph = {
   /** Runs the graph on `rows` rows for these outputs. Throws where the model refuses the rows, and GraphLost. One of this process blocks the thread meanwhile. */
   run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]>;
+  /** Whether what it says of a row cannot depend on the other rows of a run. */
+  readonly isRowWise?: boolean;
   /** The same in this turn of the event loop, where the graph can. */
   runAtOnce?(inputs: readonly RunInput[], rows: number): RunOutput[];
   release(): Promise<void>;

@@ -86,6 +86,11 @@ export class ModelSession {
     return { predictions, from };
   }
 
+  /** Whether what it says of a row cannot depend on the rows beside it: each is walked, or run, by itself. */
+  get isRowWise(): boolean {
+    return this.#graph.isRowWise === true || this.signature.batch === 1;
+  }
+
   #feedsOf(given: FeatureRows): Feeds {
     if (given.length > 1) return rowFeeds(given, this.signature);
     this.#oneRow ??= this.signature.inputs.map((input) => emptyFeed(input, 1));

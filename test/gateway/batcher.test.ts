@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readNumbers } from '../../src/gateway/read-numbers.ts';
 import type { WireError } from '../../src/gateway/wire-error.ts';
 import { arraySend, numbersText } from './array-send.ts';
-import { COMPUTED, errorOf, range, scores, stage } from './desk-stage.ts';
+import { COMPUTED, errorOf, range, scores, slowModel, stage } from './desk-stage.ts';
 
 describe('calls of one version', () => {
   test('are settled before anything else is done, where the model is computed here', async () => {
@@ -39,6 +39,21 @@ describe('calls of one version', () => {
     expect(await scores(first)).toEqual([1]);
     expect(await Promise.all(others.map(scores))).toEqual([[2, 3], [4]]);
     expect(batches).toEqual([1, 3]);
+  });
+
+  test('of different roles run apart, and those that only say so apart from all, unless the model is row-wise', async () => {
+    const { run, runs, score } = stage();
+    const asked = [score([1]), score([2], { role: 'bob' }), score([3]), score([4], { alone: true }), score([5])];
+    for (const at of [0, 1, 2]) (await run(at)).finish();
+    expect((await Promise.all(asked.map(scores))).flat()).toEqual([1, 2, 3, 4, 5]);
+    expect(runs.map(({ rows }) => rows.toSorted((a, b) => a - b))).toEqual(
+      expect.arrayContaining([[1, 3, 5], [2], [4]]),
+    );
+    const rowWise = stage({ model: slowModel(true) });
+    const together = [1, 2, 3].map((x) => rowWise.score([x], { role: `role ${x}`, alone: x === 3 }));
+    (await rowWise.run(0)).finish();
+    expect((await Promise.all(together.map(scores))).flat()).toEqual([1, 2, 3]);
+    expect(rowWise.batches).toEqual([3]);
   });
 
   test('of which one has thousands of rows take turns', async () => {
@@ -132,7 +147,16 @@ describe('a call', () => {
 
   test('without a feature is told which, and that NULL is another thing', async () => {
     const { desk } = stage();
-    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null, about: {} };
+    const request = {
+      versionId: 1,
+      role: 'alice',
+      deadlineMs: 5000,
+      log: false,
+      inputs: false,
+      id: null,
+      alone: false,
+      about: {},
+    };
     const missing = desk.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
@@ -144,7 +168,16 @@ describe('a call', () => {
   test('with rows of more numbers than the model has features is refused, and told what to do', async () => {
     const { desk } = stage();
     const { rows } = readNumbers(numbersText(arraySend([[1, 2]])));
-    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, log: false, inputs: false, id: null, about: {} };
+    const request = {
+      versionId: 1,
+      role: 'alice',
+      deadlineMs: 5000,
+      log: false,
+      inputs: false,
+      id: null,
+      alone: false,
+      about: {},
+    };
     expect(await errorOf(desk.score({ ...request, reply: 'columns', rows }))).toMatchObject({
       sqlstate: '22023',
       message: expect.stringContaining('rows of 2 numbers'),
@@ -161,6 +194,7 @@ describe('a call', () => {
       log: false,
       inputs: false,
       id: null,
+      alone: false,
       reply: 'rows',
       rows: [{ x }],
       about: {},

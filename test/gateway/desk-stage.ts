@@ -14,10 +14,11 @@ import { SIGNATURE } from './test-server.ts';
 type Run = { readonly rows: number[]; readonly finish: () => void };
 
 /** A model whose runs last until the test ends them; it predicts what it is given, and can't score a negative number. */
-function slowModel() {
+export function slowModel(isRowWise = false) {
   const runs: Run[] = [];
   const session = {
     signature: SIGNATURE,
+    isRowWise,
     predictRowsAtOnce: () => undefined,
     predictRows: async (given: FeatureRows) => {
       const rows = xsOf(given);
@@ -67,15 +68,19 @@ export function stage({
     alwaysRows: 1,
     onSettled: (call) => settled.push(call),
   });
-  const score = (xs: number[], { deadlineMs = 5000, versionId = 1, log = false } = {}): Call =>
+  const score = (
+    xs: number[],
+    { deadlineMs = 5000, versionId = 1, log = false, role = 'alice', alone = false } = {},
+  ): Call =>
     desk.score({
       versionId,
-      role: 'alice',
+      role,
       deadlineMs,
       log,
       inputs: false,
       id: null,
       reply: 'rows',
+      alone,
       rows: xs.map((x) => ({ x })),
       about: {},
     });

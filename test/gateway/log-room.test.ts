@@ -13,7 +13,16 @@ afterEach(() => {
 
 function callOf(rows: number, deadlineMs = 5000): Call {
   const values = Array.from({ length: rows }, (_, x) => ({ x }));
-  const request = { versionId: 1, role: 'alice', log: true, inputs: true, id: null, reply: 'rows' as const, about: {} };
+  const request = {
+    versionId: 1,
+    role: 'alice',
+    log: true,
+    inputs: true,
+    id: null,
+    reply: 'rows' as const,
+    alone: false,
+    about: {},
+  };
   return new Call({ ...request, deadlineMs, rows: values });
 }
 

@@ -48,6 +48,7 @@ function settled(rows: readonly JsonRow[], id: string, versionId: number, inputs
     inputs,
     id,
     reply: 'rows',
+    alone: false,
     rows,
     about: {},
   });
@@ -67,6 +68,7 @@ export function settledNumbers(rows: number, id = 'r', xs?: readonly unknown[]):
     inputs: true,
     id,
     reply: 'columns',
+    alone: false,
     rows: new NumberRows(rows, 1, values, null, new Set([0])),
     about: xs === undefined ? {} : { x: xs },
   });

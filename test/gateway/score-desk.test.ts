@@ -36,7 +36,7 @@ describe('calls that are logged', () => {
 
   test('are told at once what is wrong with their rows', async () => {
     const { desk } = await behind();
-    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, inputs: true, id: null, about: {} };
+    const request = { versionId: 1, role: 'alice', deadlineMs: 5000, inputs: true, id: null, alone: false, about: {} };
     const call = desk.score({ ...request, log: true, reply: 'columns', rows: LARGE.map((y) => ({ y })) });
     expect(await errorOf(call)).toMatchObject({ sqlstate: '42703' });
   });

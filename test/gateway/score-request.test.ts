@@ -12,6 +12,7 @@ const WHOLE = {
   inputs: false,
   id: 'r-1',
   reply: 'score',
+  alone: true,
 };
 const ROWS = [{ f0: 1.5 }, { f0: null }];
 
@@ -40,6 +41,7 @@ describe('a request of score', () => {
       inputs: true,
       id: null,
       reply: 'rows',
+      alone: false,
       rows: ROWS,
       about: {},
     });

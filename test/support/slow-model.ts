@@ -1,3 +1,4 @@
+import type { TensorProto } from 'onnx-buf';
 import type { Signature } from '../../src/model/signature.ts';
 import { DataType, floats, graph, integers, node, onnxModel, tensorValue } from './onnx-builder.ts';
 
@@ -20,6 +21,15 @@ export const SLOW_SIGNATURE: Signature = {
 
 /** A regression that predicts x, after `steps` multiplications of large matrices where a row has SLOW_X; one takes a millisecond or so. */
 export function slowModel(steps: number): Uint8Array {
+  return modelOf(steps, []);
+}
+
+/** The same, but that it adds to a row of `curious` the largest x of its run. */
+export function curiousModel(steps: number, curious: number): Uint8Array {
+  return modelOf(steps, [floats('curious', [], [curious])]);
+}
+
+function modelOf(steps: number, curious: readonly TensorProto[]): Uint8Array {
   const matrix = tensorValue('m', [SIDE, SIDE]);
   const body = graph({
     inputs: [tensorValue('step', [], DataType.INT64), tensorValue('on', [], DataType.BOOL), matrix],
@@ -53,12 +63,19 @@ export function slowModel(steps: number): Uint8Array {
       floats('zero', [], [0]),
       floats('slow', [], [SLOW_X]),
       integers('steps', [], [steps]),
+      ...curious,
     ],
     nodes: [
       node('ReduceMax', ['x'], ['highest'], { keepdims: 0 }),
       node('Equal', ['highest', 'slow'], ['is_slow']),
       node('If', ['is_slow'], ['of_branch'], { then_branch: long, else_branch: short }),
-      node('Add', ['x', 'of_branch'], ['y']),
+      ...(curious.length === 0
+        ? [node('Add', ['x', 'of_branch'], ['y'])]
+        : [
+            node('Equal', ['x', 'curious'], ['is_curious']),
+            node('Where', ['is_curious', 'highest', 'of_branch'], ['told']),
+            node('Add', ['x', 'told'], ['y']),
+          ]),
     ],
   });
 }
