@@ -125,13 +125,36 @@ end;
 comment on function pgscore._handle_is_sole(name) is
 'Whether the function of a handle is the caller''s, as it is not where a role of her name was there before, and stands alone under its name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
 
+create or replace function pgscore._runs_code_when_planned(source regclass) returns boolean
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Nothing depends on what PostgreSQL itself brings.
+  with recursive tree (relid) as (
+    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+  ), part (classid, objid) as (
+    select 'pg_class'::regclass::oid, t.relid from tree t
+    union all
+    select 'pg_class'::regclass, i.indexrelid from tree t join pg_index i on i.indrelid = t.relid
+    union all
+    select 'pg_constraint'::regclass, c.oid from tree t join pg_constraint c on c.conrelid = t.relid
+    union all
+    select 'pg_statistic_ext'::regclass, s.oid from tree t join pg_statistic_ext s on s.stxrelid = t.relid
+  )
+  select exists (
+    select from part join pg_depend d using (classid, objid) where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass));
+end;
+comment on function pgscore._runs_code_when_planned(regclass) is
+'Whether an index, check, statistics object or partition key of a table calls a function that is not PostgreSQL''s own. The planner computes such a call where it is constant, as whoever reads the table.';
+
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
-  kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128 then 'view' else 'function' end;
+  kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128
+    and not pgscore._runs_code_when_planned(format('%I.%I', plan ->> 'schema', plan ->> 'name')::regclass) then 'view' else 'function' end;
   shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns')::text);
   kept record;
 begin

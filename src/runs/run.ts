@@ -89,6 +89,7 @@ export type RunRow = {
   handle: Handle | null;
   handle_owner: string | null;
   newly_secured: boolean;
+  runs_code: boolean;
   target: Target | null;
 };
 
@@ -106,6 +107,8 @@ export const RUN_COLUMNS = `
   end as handle_owner,
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
+  h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
+    where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', t.current_generation, 'currentRows', t.current_rows) end as target,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
@@ -139,6 +142,8 @@ export function runFrom(row: RunRow): Run | RunDefect {
   // A view handle reads past policies' functions; they must run as the requester, which only a function handle does.
   if (row.newly_secured)
     return defect('source_changed', 'row-level security was enabled on the source after the run was submitted');
+  if (row.runs_code)
+    return defect('source_changed', 'an index, check or statistics object of the source came to call a function');
   return {
     runId: row.run_id,
     attempt: row.attempt,
