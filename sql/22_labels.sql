@@ -153,6 +153,7 @@ begin
     raise exception 'permission denied for the labels of model "%"', new.model using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
+  delete from pgscore_data.recorded_label r where r.model_id = family.model_id;
   -- Of sealed days the numbers stay.
   delete from pgscore_data.evaluation e where e.model_id = family.model_id and pgscore_data._is_sealed(e.model_id, e.event_time);
   delete from pgscore_data.comparison_request q where q.source_id = s.source_id;

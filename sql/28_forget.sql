@@ -184,6 +184,8 @@ begin
   delete from pgscore_data.evaluation e
    where e.model_id = this_model and pgscore_data._is_sealed(e.model_id, e.event_time)
      and case when this_run is not null then e.run_id = this_run else hash_array(e.key) = hash_array(canonical) and e.key = canonical end;
+  delete from pgscore_data.recorded_label r
+   where r.model_id = this_model and hash_array(r.key) = hash_array(canonical) and r.key = canonical;
   perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v
     where v.version_id = any (pgscore_data._kept_versions(this_model));
   perform pgscore_data._take_stored(this_model, canonical, this_run);

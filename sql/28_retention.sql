@@ -42,6 +42,7 @@ begin
      where r.run_id = b.run_id and r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
     delete from pgscore_data.kept_run r using pgscore_data.version v
      where r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
+    delete from pgscore_data.recorded_label r where r.model_id = m.model_id and r.recorded_at < m.until;
     delete from pgscore_data.kept_prediction p using pgscore_data.version v
      where p.event_time < m.until and v.version_id = p.version_id and v.model_id = m.model_id;
   end loop;

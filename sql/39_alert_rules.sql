@@ -155,6 +155,10 @@ begin
   if found and not pg_has_role(new.owner, earlier.set_by, 'usage') and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
     raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
   end if;
+  if exists (select from pgscore_data.default_alert d where d.name = new.name) and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
+    raise exception 'alert % is one that every model has: deployers set and drop it', quote_literal(new.name) using
+      errcode = 'insufficient_privilege', hint = 'Ask a deployer, or set one under another name.';
+  end if;
   if new.action = 'set_alert' then
     perform pgscore_data._set_alert(family.model_id, new.model, family.task, new.name, new.settings, new.owner);
   elsif new.action = 'drop_alert' then
@@ -184,7 +188,7 @@ as $$
     'grain', $9, 'column_name', $10, 'min_samples', $11, 'clear_at', $12::text, 'keep_firing_for', $13))
 $$;
 comment on function pgscore.set_alert(text, text, text, double precision, text, text, int, int, text, text, bigint, double precision, interval) is
-'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_drop'', ''accuracy'', threshold => 0.8). Every model has rules without it: select * from pgscore.alerts.
+'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_drop'', ''accuracy'', threshold => 0.8). Every model has rules without it, which only deployers change: select * from pgscore.alerts.
 model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
 threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a threshold, outside (default: by the metric).
 severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).
@@ -194,4 +198,5 @@ create or replace function pgscore.drop_alert(model text, name text) returns voi
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._alert_request (model, action, name) values ($1, 'drop_alert', $2) $$;
-comment on function pgscore.drop_alert(text, text) is 'Drops a rule of a model, also one that every model has; an alert that it raised is resolved.';
+comment on function pgscore.drop_alert(text, text) is
+'Drops a rule of a model; an alert that it raised is resolved. One that every model has is dropped by deployers only.';

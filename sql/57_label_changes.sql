@@ -123,7 +123,9 @@ begin
       from pgscore_data.compared_label c
       left join queued q on q.key = c.key and q.at is not distinct from c.known_at
       left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
+      left join pgscore_data.recorded_label r on r.model_id = this_model and r.key = c.key and r.overrules
      where c.source_id = this_source
+       and not (r.overrules is not null and case when q.key is null then e.source_id else q.source_id end is null)
        and e.event_time >= sealed is not false
        and case when q.key is null then e.label is distinct from c.label
              else not q.is_newer and (q.was_read or q.label is distinct from c.label) end

@@ -35,7 +35,7 @@ describe('rules', () => {
   });
 
   test('are set in place of one of the same name, dropped, and written to the audit', async () => {
-    await alice.query(
+    await ada.query(
       `select pgscore.set_alert('asked', 'accuracy_drop', 'accuracy', threshold => 0.8, severity => 'critical')`,
     );
     const shown = `select alert, threshold, severity, direction, is_default, set_by from pgscore.alerts where model = 'asked' and alert = 'accuracy_drop'`;
@@ -46,15 +46,15 @@ describe('rules', () => {
         severity: 'critical',
         direction: 'below',
         is_default: false,
-        set_by: 'alice',
+        set_by: 'ada',
       },
     ]);
-    await alice.query(`select pgscore.drop_alert('asked', 'accuracy_drop')`);
+    await ada.query(`select pgscore.drop_alert('asked', 'accuracy_drop')`);
     expect((await alice.query(shown)).rows).toEqual([]);
     const events = `select text from pgscore_bi.model_events where text like 'asked:%alert%' order by "time"`;
     expect((await superuser.query(events)).rows).toEqual([
-      { text: 'asked: set_alert by alice' },
-      { text: 'asked: drop_alert by alice' },
+      { text: 'asked: set_alert by ada' },
+      { text: 'asked: drop_alert by ada' },
     ]);
   });
 
@@ -76,6 +76,15 @@ describe('rules', () => {
   ])('that make no sense are refused: %s', async (args, message) => {
     const text = `select pgscore.set_alert('asked', ${args})`;
     expect((await refusal(alice, text)).message).toContain(message);
+  });
+
+  test('that every model has are changed by deployers alone', async () => {
+    for (const call of [`drop_alert('asked', 'volume')`, `set_alert('asked', 'volume', 'accuracy')`])
+      expect(await refusal(alice, `select pgscore.${call}`)).toMatchObject({
+        code: '42501',
+        message: `alert 'volume' is one that every model has: deployers set and drop it`,
+        hint: 'Ask a deployer, or set one under another name.',
+      });
   });
 
   test('belong to who set them, and to deployers', async () => {

@@ -2,15 +2,18 @@ import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 
 import { compareLabels } from '../../src/monitor/compare-labels.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { refusal } from '../support/refusal.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
-const [superuser, other, alice, service] = await Promise.all([
+const [superuser, other, ada, alice, bob, service] = await Promise.all([
   database.client(),
   database.client(),
+  database.client('ada'),
   database.client('alice'),
+  database.client('bob'),
   database.client({ user: 'pgscore_service', password: SERVICE_PASSWORD }),
 ]);
 const readerUrl = database.url({ user: 'pgscore_reader', password: READER_PASSWORD });
@@ -147,4 +150,46 @@ test('labels that were queued when they were unset are withdrawn, too', async ()
   await alice.query(`select pgscore.unset_labels('compared')`);
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual({});
+});
+
+test('a label of the source is overruled by a deployer alone, who is named, until the source changes it', async () => {
+  const record = (label: string): string => `select pgscore.record_label('compared', '1', '${label}')`;
+  expect(await refusal(bob, record('no'))).toMatchObject({
+    code: '42501',
+    hint: 'Ask alice or a deployer to record it.',
+  });
+  expect(await refusal(alice, record('no'))).toMatchObject({
+    code: '55000',
+    message: 'the label of (1) comes from "alice"."truth"',
+    hint: 'Correct it there. A deployer may overrule it.',
+  });
+  await ada.query(record('no'));
+  await superuser.query('select pgscore.refresh()');
+  const overruled = { 1: 'no', 2: 'yes', 3: 'yes' };
+  expect(await known()).toEqual(overruled);
+  await unseen('');
+  await compareLabels(service, readerUrl);
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual(overruled);
+  const recorded = 'select key, label, recorded_by, overrules from pgscore.recorded_labels';
+  expect((await alice.query(recorded)).rows).toEqual([
+    { key: ['1'], label: 'no', recorded_by: 'ada', overrules: true },
+  ]);
+  expect((await bob.query(recorded)).rows).toEqual([]);
+  await alice.query('update truth set outcome = null where id = 1');
+  await alice.query(`update truth set outcome = 'yes' where id = 1`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
+});
+
+test('whoever set the labels may record one that the source does not have, until it has', async () => {
+  await alice.query('delete from truth where id = 1');
+  await superuser.query('select pgscore.refresh()');
+  await alice.query(`select pgscore.record_label('compared', '1', 'no')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual({ 1: 'no', 2: 'yes', 3: 'yes' });
+  await unseen(`insert into alice.truth values (1, 'yes')`);
+  await compareLabels(service, readerUrl);
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
 });
