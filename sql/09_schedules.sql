@@ -22,10 +22,8 @@ begin
   return new;
 exception
   when unique_violation then
-    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object', hint = case
-      when exists (select from pgscore_data.schedule x where x.name = new.name and pg_has_role(new.owner, to_regrole(quote_ident(x.owner)), 'usage')) then
-        'Choose another name, or select pgscore.unschedule(name) first.'
-      else 'Choose another name: it is another role''s, and all share the names.' end;
+    raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object',
+      hint = 'Choose another name, or select pgscore.unschedule(name) first.';
   -- As they are, these would show the guard key of the row that fails.
   when check_violation or not_null_violation then
     if new.name <> '' and octet_length(new.name) <= 200 then
@@ -171,7 +169,7 @@ from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
 where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
 comment on view pgscore.schedules is 'Your schedules, with what became of the last fire. Members of pgscore_owner see everybody''s.';
-comment on column pgscore.schedules.name is 'Name of the schedule.';
+comment on column pgscore.schedules.name is 'Name of the schedule, among those of its owner.';
 comment on column pgscore.schedules.cron is 'When it fires: minute hour day-of-month month day-of-week.';
 comment on column pgscore.schedules.time_zone is 'Whose clock cron means.';
 comment on column pgscore.schedules.model is 'What scores; a bare name is its champion at each time.';
@@ -189,7 +187,7 @@ comment on column pgscore.schedules.created_at is 'When it was made.';
 comment on column pgscore.schedules.next_fire_at is 'When it fires next; NULL while paused, broken, or not seen by a service yet.';
 
 create or replace view pgscore.schedule_history with (security_barrier) as
-select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.state as run_state
+select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.state as run_state, s.owner
 from pgscore_data.schedule_fire f
 join pgscore_data.schedule s using (schedule_id)
 left join pgscore_data.run r using (run_id)
@@ -201,4 +199,5 @@ comment on column pgscore.schedule_history.outcome is 'submitted, skipped, misse
 comment on column pgscore.schedule_history.run is 'The run that it submitted.';
 comment on column pgscore.schedule_history.error is 'Why it was not submitted.';
 comment on column pgscore.schedule_history.decided_at is 'When that was decided.';
+comment on column pgscore.schedule_history.owner is 'The role whose schedule it is.';
 comment on column pgscore.schedule_history.run_state is 'What became of the run: queued, running, done, failed or cancelled.';

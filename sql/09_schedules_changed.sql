@@ -53,14 +53,17 @@ as $$
 declare
   s pgscore._schedule_control;
 begin
-  select * into s from pgscore._schedule_control c where c.name = schedule_name;
+  select * into s from pgscore._schedule_control c
+   where c.owner = current_user and c.name = schedule_name or c.owner || '.' || c.name = schedule_name
+   order by c.owner <> current_user limit 1;
   if not found then
-    raise exception 'schedule "%" does not exist, or is not yours', schedule_name using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+    raise exception 'schedule "%" does not exist, or is not yours', schedule_name using errcode = 'undefined_object',
+      hint = 'select owner, name from pgscore.schedules; lists yours. Write another role''s as role.schedule.';
   end if;
   return s;
 end
 $$;
-comment on function pgscore._my_schedule(text) is 'A schedule of the caller by name; raises where there is none.';
+comment on function pgscore._my_schedule(text) is 'The caller''s schedule of a name, or that of a role whose rights she has by role.name; raises where there is none.';
 
 create or replace function pgscore.pause_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

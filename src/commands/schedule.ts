@@ -151,5 +151,12 @@ function addHistory(schedule: Command): void {
 
 function listFires(client: pg.Client, name: string | undefined, limit: number) {
   const fires = catalog.selectFrom('pgscore.schedule_history').selectAll().orderBy('fire_at', 'desc').limit(limit);
-  return rowsOf(client, name === undefined ? fires : fires.where('name', '=', name));
+  return rowsOf(
+    client,
+    name === undefined
+      ? fires
+      : fires.where((eb) =>
+          eb.or([eb('name', '=', name), eb(eb.fn<string>('concat', ['owner', eb.val('.'), 'name']), '=', name)]),
+        ),
+  );
 }

@@ -122,6 +122,7 @@ export type ScheduleFireRow = {
   error: string | null;
   decided_at: Date;
   run_state: string | null;
+  owner: string;
 };
 
 export type WorkerRow = {

@@ -19,17 +19,32 @@ export function metadataNames(
   return text.startsWith('[') ? jsonNames(text, key, code) : text.split(',').map((name) => name.trim());
 }
 
+/** A name is kept with every version, and each call of score() sends it. */
+const LONGEST_BYTES = 200;
+
 /**
- * Refuses a name that is given twice, is empty, or that PostgreSQL can not store. `kind` says what is named.
+ * Refuses a name that is given twice, is empty, is too long, or that PostgreSQL can not store. `kind` says what is named.
  * @throws PgscoreError `code`
  */
 export function checkNames(names: readonly string[], kind: string, code: ErrorCode): void {
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  checkLengths(names, kind, code);
+  const seen = new Set<string>();
+  const repeated = names.find((name) => seen.size === seen.add(name).size);
   const unusable = names.find((name) => name === '' || name.includes('\0'));
   if (repeated === undefined && unusable === undefined) return;
   const problem =
     repeated === undefined ? `a ${kind} is empty or holds a zero byte` : `the ${kind} '${repeated}' is given twice`;
   throw new PgscoreError(code, problem, { remedy: `Give every ${kind} once, in the order of training.` });
+}
+
+/** @throws PgscoreError `code` for a name that is too long */
+export function checkLengths(names: readonly string[], kind: string, code: ErrorCode): void {
+  const long = names.find((name) => Buffer.byteLength(name) > LONGEST_BYTES);
+  if (long === undefined) return;
+  const beginning = long.slice(0, 40);
+  throw new PgscoreError(code, `the ${kind} that begins with '${beginning}' is longer than ${LONGEST_BYTES} bytes`, {
+    remedy: `Give every ${kind} a shorter name.`,
+  });
 }
 
 function jsonNames(text: string, key: string, code: ErrorCode): string[] {

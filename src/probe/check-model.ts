@@ -6,7 +6,7 @@ import { mapFeatures } from '../model/features.ts';
 import { gate } from '../model/gate.ts';
 import { declaredInputs } from '../model/inputs.ts';
 import type { JsonRow } from '../model/json-rows.ts';
-import { FEATURES_KEY, metadataNames } from '../model/name-list.ts';
+import { checkLengths, FEATURES_KEY, metadataNames } from '../model/name-list.ts';
 import { normalise } from '../model/normalise.ts';
 import type { Outline } from '../model/outline.ts';
 import { settleNulls } from '../model/null-handling.ts';
@@ -92,6 +92,12 @@ function checkStorable(facts: object): void {
 }
 
 function prepare(outline: Outline, options: DeployOptions): Preparation {
+  const values = [...outline.inputs, ...outline.outputs];
+  checkLengths(
+    values.map(({ name }) => name),
+    'input or output',
+    'model_unreadable',
+  );
   const names = options.features ?? metadataNames(outline.metadata, FEATURES_KEY, 'model_feature_names_wrong');
   const mapped = mapFeatures(declaredInputs(outline.inputs), names);
   const features = settleNulls(outline, mapped.features, options);

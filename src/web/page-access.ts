@@ -22,11 +22,16 @@ const COOKIE = 'pgscore_page';
 export function judge(access: PageAccess, headers: IncomingHttpHeaders): Verdict {
   const { token, userHeader } = access;
   const local = isLoopback(access.host);
-  const addressedHere = !local || isLoopback(hostOf(headers.host));
+  const addressedHere = isAddressedHere(access.host, headers);
   if (userHeader !== undefined && addressedHere && Boolean(headers[userHeader])) return 'open';
   if (token !== undefined) return provesToken(token, headers) ? 'open' : 'login';
   if (!addressedHere) return 'misdirected';
   return local && userHeader === undefined ? 'open' : 'closed';
+}
+
+/** Whether a request to what listens on `host` names it as this machine does; beyond loopback any name will do. */
+export function isAddressedHere(host: string, headers: IncomingHttpHeaders): boolean {
+  return !isLoopback(host) || isLoopback(hostOf(headers.host));
 }
 
 /** Whether a word that somebody gave is the token; takes as long whatever she gave. */

@@ -2,6 +2,7 @@ import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { PgscoreError } from '../errors.ts';
+import { isAddressedHere } from './page-access.ts';
 import { servePage, type PageOptions } from './page-routes.ts';
 
 export type WebOptions = {
@@ -15,10 +16,17 @@ export type WebOptions = {
 
 export type Web = { readonly url: string; stop(): Promise<void> };
 
+/** They name models, and what works: not for a site that has its own name mean this machine. */
+const INSIDE = ['/readyz', '/metrics'];
+
 /** Serves the page at /, and /healthz (the process lives), /readyz (it takes work) and /metrics (Prometheus). */
 export async function startWeb({ host, port, registry, ready, page }: WebOptions): Promise<Web> {
   const app = Fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
   app.get('/healthz', () => ({ status: 'ok' }));
+  app.addHook('onRequest', async ({ headers, routeOptions: { url } }, reply) => {
+    if (!INSIDE.includes(url ?? '') || isAddressedHere(host, headers)) return;
+    await reply.code(421).type('text/plain').send('This service listens on loopback, and answers to localhost only.\n');
+  });
   app.get('/readyz', (_request, reply) => {
     const state = ready();
     return reply.code(state.ready ? 200 : 503).send(state);

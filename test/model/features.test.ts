@@ -82,9 +82,12 @@ describe('features', () => {
     expect(error.message).toMatch(/takes 5 .* 4 names/);
   });
 
-  test.each([[['a', 'a', 'b']], [['a', '', 'b']], [['a', 'b\0', 'c']]])('named %j are refused', (names) => {
-    expect(caught(() => map([input('X', 3)], names)).code).toBe('model_feature_names_wrong');
-  });
+  test.each([[['a', 'a', 'b']], [['a', '', 'b']], [['a', 'b\0', 'c']], [['a', 'b', 'ü'.repeat(101)]]])(
+    'named %j are refused',
+    (names) => {
+      expect(caught(() => map([input('X', 3)], names)).code).toBe('model_feature_names_wrong');
+    },
+  );
 });
 
 describe('names in the metadata', () => {

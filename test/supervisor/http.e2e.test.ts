@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { get as httpGet } from 'node:http';
 
 import { describe, expect, test } from '@jest/globals';
 
@@ -48,6 +49,15 @@ describe('the HTTP side of a service', () => {
     expect(body).toMatch(/pgscore_compute_seconds_total\{model="iris"\} \d+\.\d+/);
     expect(body).toContain('pgscore_queue_seconds_count{model="iris"} 1');
     expect(body).toContain('pgscore_check_seconds_count{verdict="ready"} 1');
+  });
+
+  test.each(['/metrics', '/readyz'])('says %s to nobody who calls this machine by another name', async (path) => {
+    const asked = (name: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const options = { headers: { host: `${name}:${new URL(service.url).port}` } };
+        httpGet(service.url + path, options, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
+      });
+    expect(await Promise.all(['evil.example', 'localhost', '[::1]'].map(asked))).toEqual([421, 200, 200]);
   });
 
   test('is reachable on loopback only', () => {
