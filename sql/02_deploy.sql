@@ -61,6 +61,7 @@ comment on function pgscore_data._wake(text) is 'Tells every listening service t
 create or replace trigger accept instead of insert on pgscore._deployment
 for each row execute function pgscore_data._accept_deployment();
 
+drop function if exists pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb);
 create or replace function pgscore.deploy(
   model text,
   bytes bytea,
@@ -71,7 +72,8 @@ create or replace function pgscore.deploy(
   task text default null,
   nulls text default null,
   null_values jsonb default null,
-  expect jsonb default null
+  expect jsonb default null,
+  native boolean default null
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -103,19 +105,20 @@ begin
   insert into pgscore._deployment (model, bytes, options, expect)
   values (deploy.model, deploy.bytes,
     jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
-      'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values)),
+      'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values, 'native', native)),
     deploy.expect)
   returning version into deployed;
   return deployed;
 end
 $$;
-comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb) is
+comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean) is
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
 model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does not say (metadata key pgscore.features).
 class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class whose probability score() gives (default: the last of two).
 threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass or regression (default: found by the check).
 nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value per feature to use instead of NULL, as {"feature": value}.
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version that differs.
+native: false compiles it to no function, whose source whoever may connect could read (default: compiled where that can be).
 The first ready version of a model becomes its champion.';
 
 create or replace procedure pgscore.wait_for_version(model text, timeout interval default '5 minutes')

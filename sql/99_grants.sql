@@ -16,21 +16,21 @@ grant usage on schema pgscore_data to pgscore_service;
 grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
   pgscore.log_calls(text, double precision, boolean, text[], text), pgscore._may_score(name, int)
 from pgscore_user;
 grant execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean),
   pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
   pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
   pgscore.log_calls(text, double precision, boolean, text[], text)
 to pgscore_deployer;
-grant execute on function pgscore._may_score(name, int) to pgscore_service;
+grant execute on function pgscore._may_score(name, int), pgscore._runs_code_when_planned(regclass) to pgscore_service;
 grant insert (model, sampling, inputs, key, event_time) on pgscore._call_log_request to pgscore_deployer;
 
-grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions to pgscore_user;
+grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions, pgscore.recorded_labels to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
 grant select on pgscore._revisions, pgscore._aliases, pgscore._feature_types to pgscore_user, pgscore_service;
 

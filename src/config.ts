@@ -81,6 +81,7 @@ export type ServiceConfig = {
   readonly batchTimeoutMs: number;
   readonly checkTimeoutMs: number;
   readonly checkMemoryBytes: number;
+  readonly native: boolean;
   readonly modelMemoryBytes: number;
   readonly pollMs: number;
   readonly leaseMs: number;
@@ -105,6 +106,7 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     batchTimeoutMs: requiredNumber('batchSeconds', flags, 0.1) * 1000,
     checkTimeoutMs: requiredNumber('checkSeconds', flags, 0.1) * 1000,
     checkMemoryBytes: requiredNumber('checkMemory', flags, 64) * 2 ** 20,
+    native: onOrOff('native', flags),
     modelMemoryBytes: requiredNumber('modelMemory', flags, 16) * 2 ** 20,
     pollMs: requiredNumber('pollSeconds', flags, 0.05) * 1000,
     leaseMs: requiredNumber('leaseSeconds', flags, 1) * 1000,
@@ -116,6 +118,12 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
     alertWebhook: webhookConfig(flags),
     connecting: connectingVariables(),
   };
+}
+
+function onOrOff(name: OptionName, flags: Flags): boolean {
+  const value = setting(name, flags);
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw new PgscoreError('usage', `${OPTIONS[name].flag} is "${value ?? ''}"`, { remedy: 'Use on or off.' });
 }
 
 const LEAST_TOKEN = 16;

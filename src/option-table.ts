@@ -61,6 +61,13 @@ export const OPTIONS = {
     '4096',
     'memory that a model check may take',
   ),
+  native: spec(
+    '--native',
+    'PGSCORE_NATIVE',
+    'text',
+    'on',
+    'off: checked models are compiled to no functions, whose source whoever may connect to the database can read',
+  ),
   modelMemory: spec(
     '--model-memory',
     'PGSCORE_MODEL_MEMORY',

@@ -35,6 +35,7 @@ type Options = {
   nullValues?: unknown;
   expect?: string;
   alias?: string;
+  native: boolean;
   wait: boolean;
 };
 
@@ -65,6 +66,7 @@ export function addDeploy(program: Command): void {
     .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))
     .option('--expect <rows.csv>', 'rows with the predictions of the training framework, which the version must match')
     .option('--alias <name>', 'point this alias at the version when it is ready')
+    .option('--no-native', 'compile it to no function, whose source whoever may connect could read')
     .option('--no-wait', 'return at once; the check goes on')
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: Options, command: Command) => deploy(file, options, command));
@@ -98,6 +100,7 @@ async function deployArguments(file: string, options: Options): Promise<Argument
     ['task', 'text', options.task],
     ['nulls', 'text', options.nulls],
     ['null_values', 'jsonb', options.nullValues],
+    ['native', 'boolean', options.native ? undefined : false],
     ['expect', 'jsonb', options.expect === undefined ? undefined : await readExpectedRows(options.expect)],
   ];
 }

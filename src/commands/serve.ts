@@ -20,6 +20,7 @@ const SETTINGS: readonly OptionName[] = [
   'batchSeconds',
   'checkSeconds',
   'checkMemory',
+  'native',
   'modelMemory',
   'pollSeconds',
   'leaseSeconds',

@@ -22,6 +22,8 @@ export type Checking = {
   /** Renews leases while `link` carries a large model. */
   readonly beat: Link;
   readonly limits: ProbeLimits;
+  /** Whether models are compiled to functions. */
+  readonly native: boolean;
   readonly leaseMs: number;
   readonly metrics: RunMetrics;
   readonly log: Logger;
@@ -46,7 +48,8 @@ async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Prom
   await beat.use((client) => renewVersion(client, version.version_id, version.attempt, leaseMs)).catch(() => undefined);
 }
 
-async function checkVersion(version: ClaimedVersion, { link, limits, prepare, metrics, log }: Checking): Promise<void> {
+async function checkVersion(version: ClaimedVersion, checking: Checking): Promise<void> {
+  const { link, limits, prepare, metrics, log } = checking;
   const began = Date.now();
   try {
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
@@ -56,6 +59,7 @@ async function checkVersion(version: ClaimedVersion, { link, limits, prepare, me
       bytes,
       { ...deployOptions(version.options), expect: version.expect ?? undefined },
       limits,
+      notCompiled(version, checking),
     );
     const { signature, served, warnings, ...facts } = report;
     const native = await makeNative(link, version.version_id, signature, toProve);
@@ -84,6 +88,11 @@ async function checkVersion(version: ClaimedVersion, { link, limits, prepare, me
     log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${reason}`);
     metrics.checked('rejected', (Date.now() - began) / 1000);
   }
+}
+
+function notCompiled({ options }: ClaimedVersion, { native }: Checking): string | undefined {
+  if (options['native'] === false) return 'it was deployed with native => false';
+  return native ? undefined : 'the service that checked it compiles no models (PGSCORE_NATIVE=off)';
 }
 
 function tooManyAttempts(attempts: number): PgscoreError {

@@ -274,13 +274,14 @@ class Supervisor implements Service {
   }
 
   #checking(): Parameters<typeof checkVersions>[0] {
-    const { checkTimeoutMs, checkMemoryBytes, leaseMs } = this.#config;
+    const { checkTimeoutMs, checkMemoryBytes, leaseMs, native } = this.#config;
     const limits = { timeMs: checkTimeoutMs, memoryBytes: checkMemoryBytes };
     return {
       worker: this.worker,
       link: this.#links.check,
       beat: this.#links.beat,
       limits,
+      native,
       leaseMs,
       metrics: this.#metrics,
       log: this.#log,
