@@ -149,14 +149,20 @@ begin
   -- Whose rights the caller has is known where she calls for herself or after SET ROLE. Where PostgreSQL acts as an owner, in a function, in a
   -- refresh or in what a foreign key cascades to, it can't be proven: who owns none of these can't have been that owner.
   if not exists (
+    -- Materialized: else the planner looks at what every role owns, for 40 ms.
+    with owned as materialized (
+      select d.classid, d.objid from pg_shdepend d
+       where d.refclassid = 'pg_authid'::regclass and d.refobjid = to_regrole(quote_ident(asked_by)) and d.deptype = 'o'
+         and d.dbid = (select x.oid from pg_database x where x.datname = current_database())
+    )
+    select from owned o where o.classid = 'pg_proc'::regclass and (select p.prosecdef from pg_proc p where p.oid = o.objid)
+    union all
+    select from owned o where o.classid = 'pg_class'::regclass and (select pgscore_data._acts_as_owner(c) from pg_class c where c.oid = o.objid)
+    union all
     select from pg_roles r
-     where r.rolname = asked_by
-       and (exists (select from pg_shdepend d
-                      left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
-                      left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
-                     where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid and d.deptype = 'o' and d.dbid = (select x.oid from pg_database x where x.datname = current_database())
-                       and (p.prosecdef or pgscore_data._acts_as_owner(c)))
-         or r.rolsuper and (exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef) or exists (select from pg_class c where c.relowner = r.oid and pgscore_data._acts_as_owner(c))))
+     where r.rolname = asked_by and r.rolsuper
+       and (exists (select from pg_proc p where p.proowner = r.oid and p.prosecdef)
+         or exists (select from pg_class c where c.relowner = r.oid and pgscore_data._acts_as_owner(c)))
   ) then
     raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
       detail = format('"%s" owns no SECURITY DEFINER function, no materialized view and no table with a foreign key: PostgreSQL cannot have been acting as that role.', asked_by),

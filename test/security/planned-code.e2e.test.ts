@@ -56,7 +56,7 @@ describe('code that the planner runs as it reads a table ends no session of anot
     ['index', 'create index on in_index ((id + strike(1)))'],
     ['index_condition', 'create index on in_index_condition (id) where id > strike(1)'],
     ['operator', 'create index on in_operator (id) where 1 ### 1'],
-    ['statistics', 'create statistics on (id + strike(1)), a from in_statistics'],
+    ['statistics', 'create statistics folded on (id + strike(1)), a from in_statistics'],
     ['check', 'create table in_check_child (check (id > strike(-1))) inherits (in_check)'],
   ])('in an object of the kind %s', async (kind, text) => {
     const table = `in_${kind}`;
