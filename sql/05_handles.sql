@@ -145,7 +145,8 @@ begin atomic
     select from part join pg_depend d using (classid, objid) where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass));
 end;
 comment on function pgscore._runs_code_when_planned(regclass) is
-'Whether an index, check, statistics object or partition key of a table calls a function that is not PostgreSQL''s own. The planner computes such a call where it is constant, as whoever reads the table.';
+'Whether an index, check, statistics object or partition key of a table calls a function that is not PostgreSQL''s own.
+The planner computes such a call where it is constant, as whoever reads the table.';
 
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker

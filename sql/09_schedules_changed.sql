@@ -63,7 +63,8 @@ begin
   return s;
 end
 $$;
-comment on function pgscore._my_schedule(text) is 'The caller''s schedule of a name, or that of a role whose rights she has by role.name; raises where there is none.';
+comment on function pgscore._my_schedule(text) is
+'The caller''s schedule of a name, or that of a role whose rights she has by role.name; raises where there is none.';
 
 create or replace function pgscore.pause_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

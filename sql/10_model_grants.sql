@@ -111,7 +111,9 @@ begin
     end if;
   end if;
   perform pgscore_data._renew_grants(this_model);
-  if not granted and exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model and e.native) then
+  if not granted and exists (
+    select from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model and e.native)
+  then
     raise notice 'whoever may connect can still read model "%", as the source of its compiled functions', base using
       hint = 'Deploy it again with native => false, and drop the versions that are native.';
   end if;
@@ -129,4 +131,5 @@ create or replace function pgscore.revoke_model(model text, role name) returns t
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('revoke_model', model, role::text) $$;
 comment on function pgscore.revoke_model(text, name) is
-'Takes a model back from a role that it was granted to: it may score with it no more. The source of compiled functions stays readable (pg_proc). Returns the model.';
+'Takes a model back from a role that it was granted to: it may score with it no more.
+The source of compiled functions stays readable (pg_proc). Returns the model.';

@@ -157,7 +157,8 @@ begin
     )
     select from owned o where o.classid = 'pg_proc'::regclass and (select p.prosecdef from pg_proc p where p.oid = o.objid)
     union all
-    select from owned o where o.classid = 'pg_class'::regclass and (select pgscore_data._acts_as_owner(c) from pg_class c where c.oid = o.objid)
+    select from owned o
+     where o.classid = 'pg_class'::regclass and (select pgscore_data._acts_as_owner(c) from pg_class c where c.oid = o.objid)
     union all
     select from pg_roles r
      where r.rolname = asked_by and r.rolsuper
@@ -172,7 +173,8 @@ begin
 end
 $$;
 comment on function pgscore_data._asked_for(name, text) is
-'A request in the name of another role than the session''s, such as a function''s owner: the service runs it with no other call, as the caller may only say so. Raises where it cannot be.';
+'A request in the name of another role than the session''s, such as a function''s owner: the service runs it with no other call,
+as the caller may only say so. Raises where it cannot be.';
 
 create or replace function pgscore_data._send(request text) returns void
 language plpgsql volatile

@@ -49,8 +49,10 @@ begin
   began constant timestamptz := clock_timestamp();
 begin
   begin
-    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which anybody may make.
-    if (asked_by is not distinct from session_user or asked_by is not distinct from current_setting('role')) and pgscore_dblink.dblink_error_message('pgscore') is not null then
+    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which
+    -- anybody may make.
+    if (asked_by is not distinct from session_user or asked_by is not distinct from current_setting('role'))
+      and pgscore_dblink.dblink_error_message('pgscore') is not null then
       return pgscore_dblink.dblink_exec('pgscore', %s)::double precision;
     end if;
   exception

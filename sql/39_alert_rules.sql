@@ -155,7 +155,9 @@ begin
   if found and not pg_has_role(new.owner, earlier.set_by, 'usage') and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
     raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
   end if;
-  if exists (select from pgscore_data.default_alert d where d.name = new.name) and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
+  if exists (select from pgscore_data.default_alert d where d.name = new.name)
+    and not pg_has_role(new.owner, 'pgscore_deployer', 'usage')
+  then
     raise exception 'alert % is one that every model has: deployers set and drop it', quote_literal(new.name) using
       errcode = 'insufficient_privilege', hint = 'Ask a deployer, or set one under another name.';
   end if;

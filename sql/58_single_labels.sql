@@ -11,7 +11,8 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select exists (
       select from pgscore_data.evaluation e
-       where e.model_id = source.model_id and hash_array(e.key) = hash_array(this_key) and e.key = this_key and e.source_id = source.source_id)
+       where e.model_id = source.model_id and hash_array(e.key) = hash_array(this_key) and e.key = this_key
+         and e.source_id = source.source_id)
     or exists (
       select from pgscore_data.label_change c
        where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id and not c.retracted);
@@ -37,8 +38,8 @@ begin
   end if;
   select * into source from pgscore_data.label_source s where s.model_id = family.model_id;
   if found and not is_deployer and pg_has_role(new.owner, to_regrole(quote_ident(source.set_by)), 'usage') is not true then
-    raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, source.source_schema, source.source_name, source.set_by using
-      errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
+    raise exception 'the labels of model "%" come from "%"."%", set by %',
+      new.model, source.source_schema, source.source_name, source.set_by using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
   end if;
   if families is null then
     select array_agg(pgscore._label_key(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n) into families, columns
@@ -70,8 +71,8 @@ begin
       errcode = 'invalid_parameter_value', hint = case family.task when 'regression' then 'A regression takes a finite number.' else 'Its classes: ' || array_to_string(family.class_labels, ', ') || '.' end;
   end if;
   if not is_deployer and pgscore_data._labels_entity(source, canonical) then
-    raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '), source.source_schema, source.source_name using
-      errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there. A deployer may overrule it.';
+    raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),
+      source.source_schema, source.source_name using errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there. A deployer may overrule it.';
   end if;
   insert into pgscore_data.label_change (model_id, key, known_at, label, retracted) values (family.model_id, canonical, new.known_at, new.label, new.label is null);
   delete from pgscore_data.recorded_label r
