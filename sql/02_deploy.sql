@@ -128,6 +128,7 @@ as $$
 declare
   found record;
   verdict record;
+  noticed text;
   give_up timestamptz := clock_timestamp() + timeout;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -150,6 +151,11 @@ begin
       errcode = 'object_not_in_prerequisite_state', detail = 'Code: ' || verdict.reason_code, hint = coalesce(verdict.remedy, 'Correct the model and deploy it again.');
   end if;
   raise notice 'version "%@%" is ready', found.model_name, found.number;
+  for noticed in
+    select w from pgscore.models m cross join unnest(m.warnings) w where m.model = found.model_name and m.version = found.number
+  loop
+    raise warning '%', noticed;
+  end loop;
 end
 $$;
 comment on procedure pgscore.wait_for_version(text, interval) is

@@ -175,7 +175,7 @@ begin
       raise exception 'the row has % column "%", which the model needs', case cardinality(found) when 0 then 'no' else 'more than one' end, feature using
         errcode = case cardinality(found) when 0 then 'undefined_column' else 'ambiguous_column' end,
         detail = 'The row has: ' || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
-        hint = case when unnamed then naming else format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature) end;
+        hint = case when unnamed then naming else coalesce(pgscore._rewritten_hint(feature, array(select jsonb_object_keys(given))), format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature)) end;
     end if;
     renamed := renamed || jsonb_build_object(feature, given -> found[1]);
   end loop;

@@ -18,7 +18,9 @@ export function classLabelsOf({ outline, zipMapLabels }: Normalised, { classLabe
   const held = zipMapLabels.length > 0 ? zipMapLabels : labelsOfGraph(outline);
   if (held.length > 0 && given !== undefined && !sameLabels(held, given)) {
     throw new PgscoreError(CODE, `the class labels of the model are ${held.join(', ')}, not ${given.join(', ')}`, {
-      remedy: 'Leave class_labels out, or give them in the order of the probability columns (`list(model.classes_)`).',
+      remedy: areBooleans(given)
+        ? 'Leave class_labels out: False is 0 and True is 1 in the file, and a boolean column of labels fits these.'
+        : 'Leave class_labels out, or give them in the order of the probability columns (`list(model.classes_)`).',
     });
   }
   const named = held.length > 0 ? held : (given ?? metadataNames(outline.metadata, CLASS_LABELS_KEY, CODE) ?? []);
@@ -50,6 +52,10 @@ function labelsBehind(outline: Outline, output: string): string[] {
 
 function labelsOfClassifier(node: GraphNode): string[] {
   return labelsAttribute(node, 'classlabels_strings', 'classlabels_int64s', 'classlabels_ints');
+}
+
+function areBooleans(labels: readonly string[]): boolean {
+  return labels.every((label) => /^(?:true|false)$/i.test(label));
 }
 
 function sameLabels(held: readonly string[], given: readonly string[]): boolean {

@@ -25,7 +25,18 @@ export function matchColumns(
 
 function columnsMissing(missing: readonly string[], columns: readonly string[]): PgscoreError {
   const names = missing.map((name) => `'${name}'`).join(', ');
+  const trained = columns.find((column) => missing.includes(exportedName(column)));
+  const rename = trained === undefined ? 'Rename a column or map one with column_map.' : rewritten(trained);
   return new PgscoreError('feature_column_missing', `no column for ${names} of the model`, {
-    remedy: `Rename a column or map one with column_map. There are: ${columns.slice(0, 50).join(', ')}.`,
+    remedy: `${rename} There are: ${columns.slice(0, 50).join(', ')}.`,
   });
+}
+
+/** A column as skl2onnx names the input for it. */
+function exportedName(column: string): string {
+  return column.replaceAll(/[^\p{L}\p{N}_+]/gu, '_');
+}
+
+function rewritten(column: string): string {
+  return `skl2onnx writes '${column}' so: deploy the model with the names of training, in their order (features).`;
 }

@@ -31,12 +31,16 @@ export function observedOutputs(outputs: readonly RunOutput[], rows: number): Ob
 }
 
 /** @throws PgscoreError model_output_rows */
-export function checkRows({ name, dims }: RunOutput, rows: number): void {
+export function checkRows({ name, dims, type }: RunOutput, rows: number): void {
   if (dims[0] === rows) return;
   throw new PgscoreError(
     'model_output_rows',
     `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,
-    { remedy: 'Export the model so that the first dimension of inputs and outputs is the row.' },
+    {
+      remedy: type.startsWith('float')
+        ? 'Export the model so that the first dimension of inputs and outputs is the row.'
+        : 'Leave the labels out, which follow from the probabilities: `del m.graph.output[0]` before onnx.save(), with class_labels.',
+    },
   );
 }
 

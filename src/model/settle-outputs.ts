@@ -71,13 +71,18 @@ function settleLabels({ outline, observed, classLabels, options }: Evidence, war
   return labels;
 }
 
+/** How a classifier without probabilities is deployed. */
+export const LABELS_ALONE = 'deploy the labels alone, `del m.graph.output[1:]` before onnx.save(), with class_labels';
+
 /** A label output without labels could hold anything; without one, the floats are the values of a regression. */
 function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
   throw new PgscoreError('model_class_labels_missing', 'the model returns labels but does not name its classes', {
     remedy:
-      "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'), " +
-      "or say that it is a regression: task => 'regression'.",
+      "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'). " +
+      (observed.length === 1
+        ? "Where the whole number is a value: task => 'regression'."
+        : `Where the other outputs are no probabilities, as the distances of a clustering: ${LABELS_ALONE}.`),
   });
 }
 

@@ -14,6 +14,7 @@ import type { Signature } from '../model/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from '../model/training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
 import { compareExpected } from './expectation.ts';
+import { knownDifferences } from './known-differences.ts';
 import type { ExpectationReport } from './expectation.ts';
 import { referenceFor } from './reference.ts';
 import type { Reference } from './reference.ts';
@@ -71,10 +72,12 @@ export async function checkModel(
   const asked = rowsFor(settled);
   const training = trainingBaseline(metadata, signature.features);
   const expectation = options.expect === undefined ? null : await compareExpected(trial.session, options.expect);
+  // Rows that were expected, and came, are the proof.
+  const differences = expectation === null ? knownDifferences(outline) : [];
   const rows = await asked;
   return {
     ...settled,
-    warnings: [...trial.warnings, ...training.warnings],
+    warnings: [...trial.warnings, ...training.warnings, ...differences],
     metadata,
     opset,
     producer,

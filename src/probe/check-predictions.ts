@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { runFailure } from '../model/ort-errors.ts';
 import type { Predictions } from '../model/predictions.ts';
+import { LABELS_ALONE } from '../model/settle-outputs.ts';
 import type { Signature } from '../model/signature.ts';
 
 /** float32 rounding of a sum of probabilities. */
@@ -21,7 +22,7 @@ export function checkPredictions(signature: Signature, predictions: Predictions,
   const classes = signature.classLabels.length;
   const rows = scored.map((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)]);
   const outside = rows.flat().find((value) => value < -SLACK || value > 1 + SLACK);
-  if (outside !== undefined) throw notProbability(signature.outputs.probabilities?.name ?? '', outside);
+  if (outside !== undefined) throw notProbability(signature.outputs, outside);
   const sums = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
   const worst = sums.find((sum) => Math.abs(sum - 1) > 100 * SLACK);
   if (worst !== undefined) {
@@ -48,14 +49,15 @@ function nothingScored({ errors, rows }: Predictions): PgscoreError {
   });
 }
 
-function notProbability(output: string, value: number): PgscoreError {
+function notProbability({ probabilities, label }: Signature['outputs'], value: number): PgscoreError {
   return new PgscoreError(
     'model_output_not_probability',
-    `output '${output}' returned ${value}, which is no probability: it looks like logits or a decision function`,
+    `output '${probabilities?.name ?? ''}' returned ${value}, which is no probability: it looks like logits or a decision function`,
     {
       remedy:
-        'Export probabilities: end a network with Softmax or Sigmoid, wrap an SVM in CalibratedClassifierCV. ' +
-        "Where the number is the prediction itself: task => 'regression'.",
+        label === undefined
+          ? "Export probabilities: end a network with Softmax or Sigmoid. Where the number is the prediction itself: task => 'regression'."
+          : `Export probabilities: end a network with Softmax or Sigmoid, wrap another classifier in CalibratedClassifierCV; or ${LABELS_ALONE}.`,
     },
   );
 }

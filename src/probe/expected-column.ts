@@ -34,13 +34,22 @@ function expectedColumn(signature: Signature, name: string): ExpectedColumn {
   if (name === 'expected_label' && task !== 'regression') return labelColumn(signature, name);
   if (name === 'expected_value' && task === 'regression') return numberColumn(name, ({ score }, row) => score[row]);
   if (name === 'expected_score') return numberColumn(name, ({ score }, row) => score[row]);
-  const label = name.startsWith(PROBABILITY) ? classLabels.indexOf(name.slice(PROBABILITY.length)) : -1;
+  const label = name.startsWith(PROBABILITY)
+    ? classLabels.indexOf(classOf(name.slice(PROBABILITY.length), classLabels))
+    : -1;
   if (label >= 0 && outputs.probabilities !== undefined) {
     return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
   }
   throw new PgscoreError('model_expectation_wrong', `the model predicts nothing to compare '${name}' with`, {
     remedy: `It is a ${task} model${classLabels.length > 0 ? ` of the classes ${classLabels.join(', ')}` : ''}.`,
   });
+}
+
+const BOOLEANS: Readonly<Record<string, string>> = { false: '0', true: '1' };
+
+/** A class as the model names it: exports of boolean classes name them 0 and 1. */
+function classOf(label: string, classLabels: readonly string[]): string {
+  return classLabels.includes(label) ? label : (BOOLEANS[label.toLowerCase()] ?? label);
 }
 
 function numberColumn(name: string, read: (from: Predictions, row: number) => number | undefined): ExpectedColumn {
@@ -69,7 +78,7 @@ function labelColumn({ task, classLabels, threshold = 0.5 }: Signature, name: st
     name,
     actual,
     difference: (expected, predictions, row) => {
-      const label = String(expected as string | number | boolean);
+      const label = classOf(String(expected as string | number | boolean), classLabels);
       return actual(predictions, row) === label || onTheEdge(predictions, row, label) ? 0 : Infinity;
     },
   };

@@ -134,6 +134,9 @@ function notStarted(cause: unknown): never {
 function died(how: string, lastWords: string): PgscoreError {
   const words = lastWords.trim().slice(-STDERR_KEPT);
   return new PgscoreError('model_check_crashed', `the check of the model died (${how})${words && `: ${words}`}`, {
-    remedy: 'Load the model with onnxruntime in Python: where that crashes too, export it once more.',
+    remedy:
+      how === 'SIGFPE'
+        ? 'It divides a whole number by zero, as the export of KNNImputer does where nothing is missing: use SimpleImputer, or fill values in before the model.'
+        : 'Load the model with onnxruntime in Python: where that crashes too, export it once more.',
   });
 }

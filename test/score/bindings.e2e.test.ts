@@ -120,6 +120,18 @@ describe('binding a model to a table', () => {
     await alice.query('reset enable_seqscan');
   });
 
+  test('takes a boolean for a whole number in a row, and one by one as an integer', async () => {
+    await deployBytes(ada, 'flagged', weightedModel({ flag: 'int64', big: 'int64' }));
+    await alice.query('create table flags as select true as flag, 2 as big');
+    await alice.query(`select pgscore.bind('flagged', 'flags')`);
+    expect(await value('select pgscore_models.flagged_v1(f) from flags f')).toBe(21);
+    expect(await value('select pgscore_models.flagged_v1(f.flag::int, f.big) from flags f')).toBe(21);
+    expect((await refusal(alice, 'select pgscore_models.flagged_v1(f.flag, f.big) from flags f')).code).toBe('42883');
+    await alice.query(`select pgscore.unbind('flagged', 'flags')`);
+    await alice.query('drop table flags');
+    await ada.query(`select pgscore.drop_model('flagged')`);
+  });
+
   test('reads as a column where its schema is on the path', async () => {
     await alice.query('set search_path = alice, pgscore_models, public');
     expect(await value('select p.sum from points p where id = 1')).toBe(21);

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { runCli } from '../commands/run-cli.ts';
 import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { deployBytes } from '../support/deploy.ts';
+import { deployBytes, deployModel } from '../support/deploy.ts';
 import { classic, DataType, floats, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
@@ -59,6 +59,13 @@ test('a model whose first try was rejected is described by that', async () => {
   expect(await described('first')).toMatchObject({ version: 'first@1', state: 'rejected', reason: expect.any(String) });
   const { exit, stdout } = await runCli(['models', 'first'], { url: database.url('alice') });
   expect({ exit, stdout }).toMatchObject({ exit: 0, stdout: expect.stringContaining('rejected') });
+});
+
+test('who waits for a version is warned of what the check noticed', async () => {
+  const notices: (string | undefined)[] = [];
+  ada.on('notice', ({ severity, message }) => notices.push(`${severity}: ${message}`));
+  await deployModel(ada, 'counts', 'test/models/differing/catboost_poisson.onnx', { features: ['a', 'b', 'c'] });
+  expect(notices).toEqual(['NOTICE: version "counts@1" is ready', expect.stringMatching(/^WARNING: CatBoost.*expect/)]);
 });
 
 test('a classifier that gives labels only says so, and refuses a class', async () => {
