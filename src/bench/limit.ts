@@ -60,7 +60,10 @@ export class LimitMeter {
     const open = (): Promise<pg.Client> => connect({ url, applicationName: 'pgscore bench' });
     const clients = await Promise.all(Array.from({ length: cores }, open));
     const [first] = clients;
-    if (first === undefined || (await backendOf(first)) === undefined) return undefined;
+    if (first === undefined || (await backendOf(first)) === undefined) {
+      await Promise.all(clients.map((client) => client.end()));
+      return undefined;
+    }
     const shares = await sharesOf(first, scored.source, cores);
     const leaf = `pgscore_predictions.target_${scored.target.id}_g${scored.target.generation}`;
     const written = await writtenBytes(first, scored.target, await sharesOf(first, leaf, cores));

@@ -9,6 +9,7 @@ export class Link {
   readonly #options: ConnectOptions;
   #client: Promise<pg.Client> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #ended = false;
 
   constructor(options: ConnectOptions) {
     this.#options = options;
@@ -20,6 +21,7 @@ export class Link {
 
   client(): Promise<pg.Client> {
     if (this.#client !== undefined) return this.#client;
+    if (this.#ended) return Promise.reject(new Error(`the connection ${this.applicationName} was ended`));
     const opening = connect(this.#options);
     this.#client = opening;
     void opening.then(
@@ -55,7 +57,13 @@ export class Link {
     }
   }
 
-  /** Ends the connection, also one whose state is not known. */
+  /** Ends the connection for good: work that still goes on gets no other. */
+  end(): Promise<void> {
+    this.#ended = true;
+    return this.close();
+  }
+
+  /** Ends the connection, also one whose state is not known; the next user gets a new one. */
   async close(): Promise<void> {
     const opening = this.#client;
     this.#client = undefined;

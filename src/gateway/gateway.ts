@@ -138,7 +138,7 @@ export class Gateway {
     this.#room.end();
     await this.#server?.drain();
     await this.#recorder.drained();
-    await Promise.all(this.#links.map((link) => link.close()));
+    await Promise.all(this.#links.map((link) => link.end()));
   }
 
   #settled(call: Call): void {

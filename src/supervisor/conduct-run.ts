@@ -9,7 +9,7 @@ import { shardsDone } from '../runs/shards-done.ts';
 import type { Counts } from '../scorer/job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
 import { controlLink, publicationLink } from './links.ts';
-import { publishRun } from './publish-run.ts';
+import { publishRun, type Loaded } from './publish-run.ts';
 import { Signal } from './signal.ts';
 
 const POLL_MS = 1000;
@@ -57,18 +57,25 @@ export class ConductedRun {
 
   async conduct(): Promise<void> {
     connectAhead(this.#link);
+    try {
+      const loaded = await this.#score();
+      const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
+      if (!mine) throw new RunEnded();
+    } finally {
+      await Promise.all([this.#link.end(), this.#publication.end()]);
+    }
+  }
+
+  async #score(): Promise<Loaded> {
     const snapshot = await exportSnapshot(this.#with.readerUrl, this.run);
     try {
       const generation = await this.#open(snapshot);
       this.#with.onOpened();
       const counts = await this.#allDone(snapshot);
       this.#with.onScored(this.run.runId);
-      await snapshot.close();
-      const loaded = { ...counts, generation, snapshotAt: snapshot.at };
-      const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
-      if (!mine) throw new RunEnded();
+      return { ...counts, generation, snapshotAt: snapshot.at };
     } finally {
-      await Promise.all([snapshot.close(), this.#link.close(), this.#publication.close()]);
+      await snapshot.close();
     }
   }
 

@@ -21,7 +21,7 @@ export async function publishRun(link: Link, worker: string, run: Run, loaded: L
   try {
     return await link.use((client) => publish(client, worker, run, loaded));
   } finally {
-    await link.close();
+    await link.end();
   }
 }
 

@@ -7,7 +7,11 @@ const service = await startService(
   createLogger('debug', false),
 );
 process.on('SIGTERM', () => {
-  void service.stop().then(() => process.exit(0));
+  // It is to end by itself then: what a service left open would keep it.
+  void service.stop().then(() => {
+    process.off('disconnect', die);
+    if (process.connected) process.disconnect();
+  });
 });
 const tell = () => {
   const { worker, url, scorerPids, gateway } = service;
@@ -16,4 +20,7 @@ const tell = () => {
 process.on('message', tell);
 tell();
 // A test that dies leaves no service behind.
-process.on('disconnect', () => process.exit(0));
+function die() {
+  process.exit(0);
+}
+process.on('disconnect', die);
