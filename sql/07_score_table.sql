@@ -57,7 +57,7 @@ begin
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
     raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
-  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, x.owner, 'usage');
+  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;

@@ -94,7 +94,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (select from pg_roles r where r.rolname = role) then
+  if granted and not exists (select from pg_roles r where r.rolname = role) then
     raise exception 'role "%" does not exist', role using errcode = 'undefined_object', hint = 'select rolname from pg_roles; lists the roles.';
   end if;
   if granted then

@@ -9,6 +9,15 @@ begin atomic
 end;
 comment on function pgscore_data._may_label(name, int) is 'Whether a role may say what is true of a model''s predictions: who may score with the model may, and deployers.';
 
+create or replace function pgscore_data._acts_for(role name, other name) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(pg_has_role(role, to_regrole(quote_ident(other)), 'usage'), false) or pg_has_role(role, 'pgscore_deployer', 'usage');
+end;
+comment on function pgscore_data._acts_for(name, name) is
+'Whether a role may change what another has set: its members may, and deployers. A role that was dropped or renamed has no members.';
+
 create or replace view pgscore._label_request as
 select null::text as model, null::name as source_schema, null::name as source_name, null::name as label_column, null::name[] as key_columns, null::text[] as key_types,
        null::name as known_at_column, null::text as time_zone, null::bigint as handle_id, null::int as source_id, null::name as owner where false;
@@ -45,7 +54,7 @@ begin
     raise exception 'permission denied for model "%"', new.model using errcode = 'insufficient_privilege', hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
-  if found and not pg_has_role(new.owner, earlier.set_by, 'usage') and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
+  if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name, earlier.set_by using
       errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer for: select pgscore.unset_labels(%L);', earlier.set_by, new.model);
   end if;
@@ -149,7 +158,7 @@ declare
   s pgscore_data.label_source;
 begin
   select * into s from pgscore_data.label_source x where x.model_id = family.model_id for update;
-  if not pg_has_role(new.owner, coalesce(s.set_by, 'pgscore_deployer'), 'usage') and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
+  if not pgscore_data._acts_for(new.owner, s.set_by) then
     raise exception 'permission denied for the labels of model "%"', new.model using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
@@ -194,7 +203,7 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
          and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled,
        s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
- where pg_has_role(s.set_by, 'usage') or pg_has_role('pgscore_deployer', 'usage');
+ where pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
 comment on column pgscore.label_sources.model is 'Name of the model.';
 comment on column pgscore.label_sources.source is 'Table or view that holds the labels.';

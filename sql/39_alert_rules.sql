@@ -152,7 +152,7 @@ begin
   end if;
   perform from pgscore_data.monitor m where m.model_id = family.model_id for no key update;
   select * into earlier from pgscore_data.alert_rule r where r.model_id = family.model_id and r.name = new.name;
-  if found and not pg_has_role(new.owner, earlier.set_by, 'usage') and not pg_has_role(new.owner, 'pgscore_deployer', 'usage') then
+  if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
     raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
   end if;
   if exists (select from pgscore_data.default_alert d where d.name = new.name)
