@@ -7,6 +7,7 @@ export const ERRORS = {
   database_refused: { exit: 3, retry: false, meaning: 'PostgreSQL refused the connection' },
   missing_right: { exit: 4, retry: false, meaning: 'the role lacks a right that the command needs' },
   not_installed: { exit: 4, retry: false, meaning: 'the database has no pgscore, or another version of it' },
+  install_locked: { exit: 75, retry: true, meaning: 'another session holds the lock of installers' },
   permission_denied: { exit: 77, retry: false, meaning: 'the requester lacks a right on the source' },
   duplicate_key: { exit: 65, retry: false, meaning: 'two rows of the source have the same key' },
   key_too_long: { exit: 65, retry: false, meaning: 'a key of the source is longer than an index takes' },

@@ -5,7 +5,7 @@ import type { Migrated } from '../install/migrate.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
 
-const DESCRIPTION = `Installs pgscore in a database, or brings it up to date. Safe to run again, and from several places at once.
+const DESCRIPTION = `Installs pgscore in a database, or brings it up to date. Safe to run again, and from several places at once: it says whose session it waits for, for five minutes.
 
 Run it as the owner of the database, or as a role with CREATE on it. The role needs CREATEROLE only where the six roles
 of pgscore do not exist yet; no superuser is needed. What is missing is named with the line that a DBA can run.`;
@@ -24,6 +24,7 @@ export function addMigrate(program: Command): void {
         servicePassword: setting('servicePassword', flags),
         readerPassword: setting('readerPassword', flags),
         publicScore: options.publicScore,
+        tell: (line) => output.note(line),
       });
       output.result(migrated, () => migratedText(migrated));
     });

@@ -1,10 +1,14 @@
-import { chmod, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /** Where PostgreSQL on this machine finds a gateway without TCP: a folder as libpq takes one for its host, and the user who owns what is in it. */
 export type LocalSocket = { readonly folder: string; readonly owner: string };
+
+/** How the name of its folder begins. */
+export const SOCKET_FOLDER = 'pgscore-';
+const SOCKET = /^\.s\.PGSQL\.\d+$/;
 
 /** What macOS takes, which is one less than Linux does. */
 const LONGEST_PATH_BYTES = 103;
@@ -19,7 +23,7 @@ export function socketPath({ folder }: LocalSocket, port: number): string {
  * can be none: by TCP it goes, too.
  */
 export async function makeSocketFolder(temporary = tmpdir()): Promise<LocalSocket | undefined> {
-  const prefix = join(temporary, 'pgscore-');
+  const prefix = join(temporary, SOCKET_FOLDER);
   if (!isHost(prefix)) return undefined;
   try {
     // Before anything is made: in a container the user may have no name.
@@ -31,6 +35,12 @@ export async function makeSocketFolder(temporary = tmpdir()): Promise<LocalSocke
   } catch {
     return undefined;
   }
+}
+
+/** The sockets in a folder that holds nothing else. */
+export async function socketsIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  return names.every((name) => SOCKET.test(name)) ? names.map((name) => join(folder, name)) : [];
 }
 
 /** Whether libpq takes folders that begin so for one of a socket: it looks up what is not absolute by DNS, and a comma parts hosts. */

@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
 import { ensureDblink, type Dblink } from './dblink.ts';
 import { defineAll } from './definitions.ts';
+import { takeInstallLock } from './install-lock.ts';
 import { installationState, recordInstallation } from './installation.ts';
 import type { InstallationState } from './installation.ts';
 import { runMigrations } from './migrations.ts';
@@ -19,6 +20,10 @@ export type MigrateOptions = {
   readonly readerPassword?: string | undefined;
   /** Also makes public.score(); true by default. */
   readonly publicScore?: boolean | undefined;
+  /** How long to wait for another installer; five minutes by default. */
+  readonly waitMs?: number | undefined;
+  /** Is told whom it waits for. */
+  readonly tell?: ((line: string) => void) | undefined;
 };
 
 /** What an install changed; nothing, where the database was up to date. */
@@ -33,15 +38,14 @@ export type Migrated = {
   readonly dblink: Dblink;
 };
 
-/** Arbitrary, but the same for every installer of a database. */
-const INSTALL_LOCK = 7_409_131_101;
+const WAIT_MS = 300_000;
 
 /** Installs pgscore or brings it up to date: roles, schemas, migrations once, definitions always. Safe when ten do it at once. */
 export async function migrate(options: MigrateOptions): Promise<Migrated> {
   const client = await connect({ url: options.url, applicationName: 'pgscore migrate' });
   try {
     await checkServer(client);
-    await client.query('select pg_advisory_lock($1)', [INSTALL_LOCK]);
+    await takeInstallLock(client, options.waitMs ?? WAIT_MS, options.tell ?? (() => undefined));
     const createdRoles = await ensureRoles(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));

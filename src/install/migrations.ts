@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Kysely, Migrator, PostgresDialect, sql } from 'kysely';
+import { Kysely, Migrator, PostgresAdapter, PostgresDialect, sql } from 'kysely';
 import type { Migration, PostgresPool } from 'kysely';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
@@ -27,7 +27,7 @@ export async function migrationFiles(): Promise<MigrationFile[]> {
 export async function runMigrations(client: pg.Client): Promise<string[]> {
   const files = await migrationFiles();
   await refuseNewer(client, files);
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client) }) });
+  const db = new Kysely<unknown>({ dialect: new LockedDialect({ pool: poolOf(client) }) });
   const migrator = new Migrator({
     db,
     provider: {
@@ -42,6 +42,18 @@ export async function runMigrations(client: pg.Client): Promise<string[]> {
     if (error !== undefined) throw failed(error, results?.find((result) => result.status === 'Error')?.migrationName);
     return (results ?? []).map((result) => result.migrationName);
   });
+}
+
+/** Whoever migrates has the lock of installers; kysely's own is an advisory one that anybody can hold, and it waits an hour. */
+class LockedDialect extends PostgresDialect {
+  override createAdapter(): PostgresAdapter {
+    return new LockedAdapter();
+  }
+}
+
+class LockedAdapter extends PostgresAdapter {
+  override async acquireMigrationLock(): Promise<void> {}
+  override async releaseMigrationLock(): Promise<void> {}
 }
 
 function once({ text }: MigrationFile): Migration {

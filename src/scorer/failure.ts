@@ -19,6 +19,15 @@ const CHANGED: Reading = {
   remedy: 'Submit the run again.',
 };
 
+const HANDLE_MISSING: Reading = {
+  code: 'handle_missing',
+  what: (run) => `the read handle of ${source(run)} was dropped after the run was submitted`,
+  remedy: 'Submit the run again.',
+};
+
+/** No such relation, no such function. */
+const MISSING_STATES = ['42P01', '42883'];
+
 /** What an SQLSTATE means while a source is read or its predictions are written. */
 const BY_STATE: Readonly<Record<string, Reading>> = {
   '42501': {
@@ -45,11 +54,6 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
   '42703': CHANGED,
   '42846': CHANGED,
   '42P13': CHANGED,
-  '42883': {
-    code: 'source_changed',
-    what: (run) => `the read handle of ${source(run)} is gone`,
-    remedy: 'Submit the run again.',
-  },
 };
 
 /** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
@@ -59,7 +63,7 @@ export function failureOf(error: unknown, run: Run): Failure {
   }
   const state = sqlState(error);
   const reason = error instanceof Error ? error.message : String(error);
-  const known = state === undefined ? undefined : BY_STATE[state];
+  const known = state === undefined ? undefined : readingOf(state, reason, run);
   if (known !== undefined) {
     return {
       code: known.code,
@@ -85,6 +89,10 @@ export function failureOf(error: unknown, run: Run): Failure {
     };
   }
   return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
+}
+
+function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {
+  return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
 }
 
 /** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */

@@ -1,9 +1,13 @@
 import { expect, test } from '@jest/globals';
 
+import { Client } from 'pg';
+
 import { PgscoreError } from '../../src/errors.ts';
+import { INSTALL_LOCK } from '../../src/install/install-lock.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { migrationFiles } from '../../src/install/migrations.ts';
 import { ROLES } from '../../src/install/roles.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { freshCluster, query } from './fresh-cluster.ts';
 
 const cluster = await freshCluster();
@@ -41,6 +45,29 @@ test('several databases of one server install at once, though roles are the serv
   const all = await Promise.all(databases.map((name) => migrate({ url: cluster.url(name), ...passwords })));
   expect(all.map(({ applied }) => applied)).toEqual(databases.map(() => MIGRATIONS));
   expect(all.flatMap(({ createdRoles }) => createdRoles).toSorted()).toEqual(ROLE_NAMES.toSorted());
+});
+
+test('a role that holds the lock of installers is named; past the limit the install says how to end it', async () => {
+  await dropRoles();
+  const database = await cluster.createDatabase();
+  const login = await cluster.createLogin();
+  const holder = new Client({ connectionString: cluster.url(database, login), application_name: 'mine' });
+  await holder.connect();
+  const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid, pg_advisory_lock($1)', [
+    INSTALL_LOCK,
+  ]);
+  const pid = rows[0]?.pid;
+  const told: string[] = [];
+  const tell = (line: string): void => void told.push(line);
+  await expect(migrate({ url: cluster.url(database), waitMs: 300, tell })).rejects.toMatchObject({
+    code: 'install_locked',
+    remedy: expect.stringContaining(`pg_terminate_backend(${pid})`),
+  });
+  expect(told).toEqual([`waiting for session ${pid} of role "${login}" (mine), which holds the lock of installers`]);
+  const waiting = migrate({ url: cluster.url(database), tell });
+  await waitFor(() => told.length === 2);
+  await holder.end();
+  expect((await waiting).applied).toEqual(MIGRATIONS);
 });
 
 test('a second install changes nothing', async () => {
