@@ -52,7 +52,7 @@ export const OPTIONS = {
     'PGSCORE_CHECK_TIMEOUT',
     'seconds',
     '60',
-    'a model check that takes longer is killed and the version rejected',
+    'a model check that takes more CPU time is killed and the version rejected',
   ),
   checkMemory: spec(
     '--check-memory',

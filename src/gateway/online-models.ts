@@ -1,6 +1,7 @@
 import type { Link } from '../db/link.ts';
 import { GraphLost } from '../model/graph-lost.ts';
 import type { Graph } from '../model/graph.ts';
+import { limitWork } from '../lib/work-time.ts';
 import type { ModelCache } from '../model/model-cache.ts';
 import { readOutline } from '../model/outline.ts';
 import { ModelSession } from '../model/session.ts';
@@ -32,6 +33,7 @@ export type Run = {
 
 /** A larger one takes too long to load for others to wait. */
 const SMALL_BYTES = 1024 ** 2;
+/** In CPU time of the runner. */
 const LOADING_MS = 120_000;
 const FIRST_RUN_MS = 10_000;
 /** What a runner takes before it has a model. */
@@ -129,10 +131,10 @@ export class OnlineModels {
   #begin(versionId: number, version: LoadedVersion): Promise<ModelSession> {
     const runners = this.#runners;
     const small = version.bytes.length <= SMALL_BYTES && !runners.isSlow(versionId);
-    const runner = small ? runners.common : runners.own();
+    const runner = small ? runners.common : runners.own((own) => this.#modelsOf(own));
     return new Promise((resolve, reject) => {
       const begin = async (): Promise<void> => {
-        if (!runners.serves(runner)) return resolve(this.#begin(versionId, version));
+        if (!runners.serves(runner) || runner.gone) return resolve(this.#begin(versionId, version));
         const loading = this.#loadIn(runner, versionId, version);
         loading.then(resolve, reject);
         if (small) await runners.attend(runner, { versionId, ended: loading, waits: () => true });
@@ -170,9 +172,9 @@ export class OnlineModels {
   }
 
   async #limited<T>(runner: Runner, versionId: number, limitMs: number, work: () => Promise<T>): Promise<T> {
-    const reason = `loading it, or its first run, took longer than ${limitMs / 1000} s`;
-    const limit = setTimeout(() => this.#runners.giveUp(runner, versionId, reason), limitMs);
-    return work().finally(() => clearTimeout(limit));
+    const reason = `loading it, or its first run, took longer than ${limitMs / 1000} s of CPU time`;
+    const lift = limitWork(runner.pid ?? 0, limitMs, () => this.#runners.giveUp(runner, versionId, reason));
+    return work().finally(lift);
   }
 
   #released(runner: Runner, versionId: number): void {
@@ -186,7 +188,11 @@ export class OnlineModels {
   }
 
   #isHome(runner: Runner): boolean {
-    return [...this.#homes.values()].includes(runner);
+    return this.#modelsOf(runner) > 0;
+  }
+
+  #modelsOf(runner: Runner): number {
+    return [...this.#homes.values()].filter((home) => home === runner).length;
   }
 
   #forget(runner: Runner, gone: boolean): void {

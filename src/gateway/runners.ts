@@ -1,12 +1,15 @@
 import { within } from '../lib/within.ts';
+import { workTimer } from '../lib/work-time.ts';
 import { RunBlame } from './run-blame.ts';
 import { Runner } from './runner.ts';
 
-/** Work of a runner may take so long before others no longer wait for it. */
+/** A runner may work so long at a time before others no longer wait for it. */
 const APART_MS = 500;
 /** What nobody waits for any more may be slow, up to here; from then on it hangs. */
 const HUNG_MS = 5000;
 const LOOK_EVERY_MS = 100;
+/** Runners of 90 MB, beside the common one, before the large and the slow share them. */
+const MOST_OWN = 4;
 const MOST_APART = 4;
 const MOST_APART_OF_ONE = 2;
 
@@ -17,7 +20,7 @@ export type Attended = {
   readonly waits: () => boolean;
 };
 
-type Apart = Attended & { readonly runner: Runner; readonly since: number };
+type Apart = Attended & { readonly runner: Runner; readonly worked: () => number };
 
 export type RunnersPorts = {
   /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
@@ -30,8 +33,8 @@ export type RunnersPorts = {
 };
 
 /**
- * The runners: one for all small models, and one each for the large and the slow. One that computes for long is set apart,
- * and others go on with another.
+ * The runners: one for all small models, and some for the large and the slow, one each as long as there are few. One that
+ * computes for long is set apart, and others go on with another.
  */
 export class Runners {
   readonly #ports: RunnersPorts;
@@ -54,8 +57,11 @@ export class Runners {
     this.#common ??= this.#start();
   }
 
-  own(): Runner {
-    return this.#start();
+  /** One for a large or slow model: a new one, or that with the fewest models, which the others have to share. */
+  own(modelsOf: (runner: Runner) => number): Runner {
+    const own = this.#own;
+    if (own.length < MOST_OWN) return this.#start();
+    return own.reduce((least, runner) => (modelsOf(runner) < modelsOf(least) ? runner : least));
   }
 
   isCommon(runner: Runner): boolean {
@@ -86,12 +92,14 @@ export class Runners {
 
   /** Resolves when the work of a runner has ended, or with true when it is set apart. */
   async attend(runner: Runner, attended: Attended): Promise<boolean> {
+    const worked = workTimer(runner.pid ?? 0);
     let ended = false;
     const end = (): void => {
       ended = true;
     };
-    await within(attended.ended.then(end, end), APART_MS);
-    if (!ended) this.#setApart({ ...attended, runner, since: performance.now() - APART_MS });
+    const ending = attended.ended.then(end, end);
+    for (let left = APART_MS; !ended && left > 0; left = APART_MS - worked()) await within(ending, left);
+    if (!ended) this.#setApart({ ...attended, runner, worked });
     return !ended;
   }
 
@@ -99,6 +107,10 @@ export class Runners {
   giveUp(runner: Runner, versionId: number, reason: string): void {
     this.#accuse(versionId, `version ${versionId} hung, and the process that ran it is killed`, reason);
     runner.kill(reason);
+  }
+
+  get #own(): Runner[] {
+    return [...this.#serving].filter((runner) => runner !== this.#common);
   }
 
   #start(): Runner {
@@ -135,7 +147,7 @@ export class Runners {
     const look = setInterval(() => {
       if (apart.waits()) return;
       apart.runner.yieldToOthers();
-      if (performance.now() - apart.since >= HUNG_MS) this.#end(apart);
+      if (apart.worked() >= HUNG_MS) this.#end(apart);
     }, LOOK_EVERY_MS);
     const back = (): void => {
       clearInterval(look);
@@ -145,9 +157,9 @@ export class Runners {
     apart.ended.then(back, back);
   }
 
-  #end({ runner, versionId, since }: Apart): void {
+  #end({ runner, versionId, worked }: Apart): void {
     if (runner.gone) return;
-    const ms = performance.now() - since;
+    const ms = worked();
     const reason = `it had computed for ${Math.round(ms / 1000)} s`;
     if (ms >= HUNG_MS) this.giveUp(runner, versionId, reason);
     else runner.kill(reason);
@@ -155,7 +167,8 @@ export class Runners {
 
   #return(runner: Runner): void {
     if (runner.gone) return;
-    if (!runner.yields && this.#ports.onBack(runner)) this.#serving.add(runner);
+    const hasRoom = this.#own.length < MOST_OWN;
+    if (hasRoom && !runner.yields && this.#ports.onBack(runner)) this.#serving.add(runner);
     else runner.kill('it had nothing to do');
   }
 }

@@ -1,13 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import { programFile } from '../lib/package-file.ts';
+import { limitWork, type Task } from '../lib/work-time.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Compiled, CompileRequest, CompileStep } from './compiled.ts';
 
 const MAIN = programFile('native/compile-main');
 
-type Limits = { readonly timeMs: number; readonly heapMb: number };
+/** `cpuMs` is CPU time of the thread. */
+type Limits = { readonly cpuMs: number; readonly heapMb: number };
 
-const LIMITS: Limits = { timeMs: 30_000, heapMb: 1024 };
+const LIMITS: Limits = { cpuMs: 30_000, heapMb: 1024 };
 
 /**
  * A thread that compiles one model, once, with limits on time and memory: what goes past them is not compiled. It takes a moment
@@ -19,32 +21,43 @@ export class CompileThread {
   readonly rows: Promise<readonly JsonRow[] | null>;
   readonly #thread: Worker;
   readonly #limits: Limits;
-  #timer: NodeJS.Timeout | undefined;
+  #settle: (compiled: Compiled) => void = () => undefined;
+  #liftLimit: () => void = () => undefined;
 
   constructor(limits: Limits = LIMITS) {
     this.#limits = limits;
     this.#thread = new Worker(MAIN, { resourceLimits: { maxOldGenerationSizeMb: limits.heapMb }, env: {} });
     this.compiled = new Promise((resolve) => {
-      const refuse = (refusal: string): void => resolve({ refusal });
-      this.#thread.on('message', (message: CompileStep) => {
-        if (!('rows' in message)) resolve(message);
-      });
-      this.#thread.on('error', (error) => refuse(`compiling it failed: ${error.message}`));
-      this.#thread.on('exit', () => refuse(`compiling it took longer than ${limits.timeMs / 1000} s`));
+      this.#settle = resolve;
     });
+    let tellRows: (rows: readonly JsonRow[] | null) => void = () => undefined;
     this.rows = new Promise((resolve) => {
-      this.#thread.on('message', (message: CompileStep) => resolve('rows' in message ? message.rows : null));
-      void this.compiled.then(() => resolve(null));
+      tellRows = resolve;
     });
+    void this.compiled.then(() => tellRows(null));
+    this.#thread.on('message', (message: CompileStep) => {
+      if ('task' in message) this.#limitWork(message.task);
+      else if ('rows' in message) tellRows(message.rows);
+      else this.#settle(message);
+    });
+    this.#thread.on('error', (error) => this.#settle({ refusal: `compiling it failed: ${error.message}` }));
+    this.#thread.on('exit', () => this.#settle({ refusal: 'compiling it was broken off' }));
   }
 
   compile(request: CompileRequest): void {
-    this.#timer = setTimeout(() => void this.stop(), this.#limits.timeMs);
     this.#thread.postMessage(request);
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#liftLimit();
     await this.#thread.terminate();
+  }
+
+  #limitWork(task: Task): void {
+    const { cpuMs } = this.#limits;
+    this.#liftLimit = limitWork(task, cpuMs, (starved) => {
+      this.#settle({ refusal: `compiling it took longer than ${cpuMs / 1000} s of CPU time`, passing: starved });
+      void this.stop();
+    });
   }
 }

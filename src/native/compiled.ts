@@ -1,3 +1,4 @@
+import type { Task } from '../lib/work-time.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Signature } from '../model/signature.ts';
 import { compileNative } from './compile.ts';
@@ -15,17 +16,26 @@ export type CompileRequest = {
   readonly given: readonly JsonRow[];
 };
 
-/** The bodies of a version's functions, whose arguments are $1, $2, … in the order of the features; or why it has none. */
-export type Compiled = { readonly bodies: Partial<Record<Part, NativeBody>> } | { readonly refusal: string };
+/**
+ * The bodies of a version's functions, whose arguments are $1, $2, … in the order of the features; or why it has none, and
+ * whether another try may do better.
+ */
+export type Compiled =
+  | { readonly bodies: Partial<Record<Part, NativeBody>> }
+  | { readonly refusal: string; readonly passing?: boolean };
 
-/** The rows to prove them on, then what they are; or why there are none. */
-export type CompileStep = { readonly rows: readonly JsonRow[] } | Compiled;
+/** The thread that compiles; the rows to prove the functions on, then what they are, or why there are none. */
+export type CompileStep = { readonly task: Task } | { readonly rows: readonly JsonRow[] } | Compiled;
 
 /** A function takes a hundred arguments at most. */
 const MOST_FEATURES = 100;
 
 /** Compiles a version. The rows are given as soon as they are known: they can be scored while its functions are written. */
-export function* compiled({ bytes, signature, given }: CompileRequest): Generator<CompileStep> {
+export function* compiled({
+  bytes,
+  signature,
+  given,
+}: CompileRequest): Generator<Exclude<CompileStep, { task: Task }>> {
   const { length } = signature.features;
   if (length > MOST_FEATURES) {
     yield { refusal: `${length} features are more than the ${MOST_FEATURES} arguments that a function may have` };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
+import { limitWork } from '../lib/work-time.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
 import { framePieces, type Frame } from './frame.ts';
 import { watchMemory } from './memory-watch.ts';
@@ -15,11 +16,16 @@ import type { Asked } from './verdict.ts';
 
 const MAIN = programFile('probe/main');
 
+/** How the names of its temporary folders begin; the pid of the service follows. */
+export const PROBE_FOLDER = 'pgscore-probe-';
+
 export type ProbeLimits = {
-  /** Wall-clock time from start to verdict; default a minute. */
+  /** CPU time from start to verdict; default a minute. */
   readonly timeMs?: number | undefined;
   /** Resident memory of the probe; default 4 GiB. */
   readonly memoryBytes?: number | undefined;
+  /** Breaks the check off, which then raises its reason. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 const DEFAULT_LIMITS = { timeMs: 60_000, memoryBytes: 4 * 1024 ** 3 };
@@ -30,7 +36,8 @@ const NOTHING = new Uint8Array(0);
 /**
  * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
  * killed when it takes too long or too much memory. What this process learns of how the model runs is its verdict.
- * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed
+ * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed;
+ * another Error where it came to no verdict
  */
 export async function probeModel(
   model: Uint8Array,
@@ -38,7 +45,7 @@ export async function probeModel(
   limits: ProbeLimits = {},
   rowsFor: RowsFor = () => Promise.resolve(null),
 ): Promise<ProbeReport> {
-  const directory = await mkdtemp(join(tmpdir(), `pgscore-probe-${process.pid}-`));
+  const directory = await mkdtemp(join(tmpdir(), `${PROBE_FOLDER}${process.pid}-`));
   try {
     return await probeIn(directory, { model, options, limits, rowsFor });
   } finally {
@@ -54,28 +61,33 @@ type Task = {
 };
 
 async function probeIn(directory: string, { model, options, limits, rowsFor }: Task): Promise<ProbeReport> {
-  const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes } = limits;
+  const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes, signal } = limits;
   const probe = await start(directory);
-  let killed: PgscoreError | undefined;
-  const kill = (reason: PgscoreError) => {
+  let killed: Error | undefined;
+  const kill = (reason: Error) => {
     killed ??= reason;
     probe.child.kill('SIGKILL');
   };
-  const timer = setTimeout(() => kill(tookTooLong(timeMs)), timeMs);
-  const stopWatch = watchMemory(probe.child.pid ?? 0, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
+  const pid = probe.child.pid ?? 0;
+  const liftLimit = limitWork(pid, timeMs, (starved) => kill(starved ? starvedCheck() : tookTooLong(timeMs)));
+  const stopWatch = watchMemory(pid, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
+  const breakOff = (): void => kill(new Error('the check was broken off'));
+  signal?.addEventListener('abort', breakOff);
   try {
     const ask = (settled: Settled): void => void sendRows(probe.request, rowsFor(settled));
     // With its verdict it has done all that it is for; one that went wrong is not to go on.
     const report = readVerdict(probe.verdict, ask).finally(() => probe.child.kill('SIGKILL'));
     const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);
     send(probe.request, { head: options, body: model });
-    const [[exitCode, signal], verdict, lastWords] = await ended.catch(notStarted);
+    if (signal?.aborted === true) breakOff();
+    const [[exitCode, endedBy], verdict, lastWords] = await ended.catch(notStarted);
     if (verdict instanceof PgscoreError) throw verdict;
     if (verdict !== undefined) return verdict;
-    throw killed ?? died(String(signal ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
+    throw killed ?? died(String(endedBy ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
   } finally {
-    clearTimeout(timer);
+    liftLimit();
     stopWatch();
+    signal?.removeEventListener('abort', breakOff);
   }
 }
 
@@ -112,9 +124,18 @@ async function collect(stream: Readable): Promise<Buffer[]> {
 }
 
 function tookTooLong(timeMs: number): PgscoreError {
-  return new PgscoreError('model_check_timeout', `the check of the model took more than ${timeMs / 1000} s`, {
-    remedy: 'Deploy a smaller model, or raise the time limit of the check.',
-  });
+  return new PgscoreError(
+    'model_check_timeout',
+    `the check of the model took more than ${timeMs / 1000} s of CPU time`,
+    {
+      remedy: 'Deploy a smaller model, or raise the time limit of the check.',
+    },
+  );
+}
+
+/** No verdict on the model. */
+function starvedCheck(): Error {
+  return new Error('the check of the model got too little CPU time');
 }
 
 function tookTooMuch(memoryBytes: number): PgscoreError {

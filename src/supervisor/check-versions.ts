@@ -62,7 +62,8 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
       notCompiled(version, checking),
     );
     const { signature, served, warnings, ...facts } = report;
-    const native = await makeNative(link, version.version_id, signature, toProve);
+    const isTriedAgain = version.attempt < MOST_ATTEMPTS;
+    const native = await makeNative(link, version.version_id, signature, toProve, isTriedAgain);
     if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
     const [accepted] = await link.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),

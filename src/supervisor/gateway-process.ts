@@ -6,6 +6,7 @@ import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVer
 import type { GatewayStatistics } from '../gateway/statistics.ts';
 import { programFile } from '../lib/package-file.ts';
 import { within } from '../lib/within.ts';
+import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../versions/load-version.ts';
 import { patienceMs } from './gateway-patience.ts';
@@ -28,6 +29,7 @@ export class GatewayProcess {
   readonly #silenceMs: number;
   readonly #log: Logger;
   readonly #watch: NodeJS.Timeout;
+  readonly #worked: () => number;
   #heard = performance.now();
   #started = false;
   #local: LocalSocket | undefined;
@@ -64,6 +66,7 @@ export class GatewayProcess {
         if (this.#child.pid === undefined) ended(error.message);
       });
     });
+    this.#worked = workTimer(this.#child.pid ?? 0);
     this.#watch = setInterval(() => this.#checkSilence(), Math.min(1000, silenceMs / 4));
     this.#watch.unref();
     this.#send({ type: 'start', settings });
@@ -136,7 +139,7 @@ export class GatewayProcess {
   }
 
   #checkSilence(): void {
-    const silentMs = performance.now() - this.#heard;
+    const silentMs = this.#started ? performance.now() - this.#heard : this.#worked();
     if (silentMs < patienceMs(this.#silenceMs, this.#started)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');

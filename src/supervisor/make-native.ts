@@ -1,5 +1,5 @@
 import type { Link } from '../db/link.ts';
-import { isPassing } from '../db/sqlstate.ts';
+import { isPassing, sqlState } from '../db/sqlstate.ts';
 import { transaction } from '../db/transaction.ts';
 import type { JsonRow } from '../model/json-rows.ts';
 import type { Predictions } from '../model/predictions.ts';
@@ -23,21 +23,28 @@ export type ToProve = {
   readonly reference: Reference | null;
 };
 
-const PROOF_LIMIT = "set local statement_timeout = '20s'";
+/** For milliseconds of work, by the clock. */
+const PROOF_LIMIT = "set local statement_timeout = '60s'";
+const CANCELED = '57014';
 
 class Unequal extends Error {}
 
 /**
  * Creates the compiled functions of a version, if they say the same as ONNX Runtime on every row of the proof. A model
- * for which that fails is served online and in batches: it is no reason to reject it.
+ * for which that fails is served online and in batches: it is no reason to reject it. Raises what another try may mend,
+ * where there is to be one.
  */
 export async function makeNative(
   link: Link,
   versionId: number,
   signature: Signature,
   { compiled, rows, reference }: ToProve,
+  isTriedAgain: boolean,
 ): Promise<NativeFacts> {
-  if ('refusal' in compiled) return { reason: compiled.refusal };
+  if ('refusal' in compiled) {
+    if (compiled.passing === true && isTriedAgain) throw new Error(compiled.refusal);
+    return { reason: compiled.refusal };
+  }
   try {
     if (reference === null)
       return { reason: 'the check gave no answers to prove the compiled function by; it gives 2 million at most' };
@@ -47,6 +54,7 @@ export async function makeNative(
   } catch (error) {
     if (error instanceof Unequal) return { reason: error.message };
     if (isPassing(error) || !(error instanceof Error)) throw error;
+    if (sqlState(error) === CANCELED && isTriedAgain) throw error;
     return { reason: `the compiled function failed: ${error.message}` };
   }
 }

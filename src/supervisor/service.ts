@@ -8,6 +8,7 @@ import { fireDue } from '../schedule/fire-due.ts';
 import { startTicker, type Ticker } from '../schedule/ticker.ts';
 import { startWeb, type Web, type WebOptions } from '../web/server.ts';
 import { checkVersions } from './check-versions.ts';
+import { clearFolders } from './clear-folders.ts';
 import { Dispatcher, type Expected } from './dispatcher.ts';
 import { GatewayKeeper } from './gateway-keeper.ts';
 import { showGateway } from './gateway-metrics.ts';
@@ -61,6 +62,7 @@ class Supervisor implements Service {
   #state: WorkerState | 'starting' = 'starting';
   #stopping: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
+  readonly #checks = new AbortController();
   readonly #dieOfStrayRejections: () => void;
 
   constructor(config: ServiceConfig, log: Logger) {
@@ -125,6 +127,7 @@ class Supervisor implements Service {
   }
 
   async start(): Promise<void> {
+    await clearFolders();
     showGateway(this.#metrics.registry, () => this.#gateway.statistics);
     this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
     this.#web = await startWeb({
@@ -178,10 +181,11 @@ class Supervisor implements Service {
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
     this.#dispatcher.close();
+    this.#checks.abort();
     if (began) await within(this.#handBack(), LAST_WORDS_MS);
     await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
     await within(this.#farewell(), LAST_WORDS_MS);
-    await Promise.all(Object.values(this.#links).map((link) => link.close()));
+    await Promise.all(Object.values(this.#links).map((link) => link.end()));
     await this.#web?.stop();
     this.#dieOfStrayRejections();
     this.#log.info('pgscore has stopped');
@@ -274,13 +278,12 @@ class Supervisor implements Service {
   }
 
   #checking(): Parameters<typeof checkVersions>[0] {
-    const { checkTimeoutMs, checkMemoryBytes, leaseMs, native } = this.#config;
-    const limits = { timeMs: checkTimeoutMs, memoryBytes: checkMemoryBytes };
+    const { checkTimeoutMs: timeMs, checkMemoryBytes: memoryBytes, leaseMs, native } = this.#config;
     return {
       worker: this.worker,
       link: this.#links.check,
       beat: this.#links.beat,
-      limits,
+      limits: { timeMs, memoryBytes, signal: this.#checks.signal },
       native,
       leaseMs,
       metrics: this.#metrics,

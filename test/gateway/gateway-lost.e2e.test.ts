@@ -36,7 +36,7 @@ await deployBytes(await database.client('ada'), 'sums', weightedModel({ x: 'floa
 const sums = await versionIdOf(superuser, 'sums@1');
 
 function request(version: number, row: object): string {
-  return `score ${JSON.stringify({ version, role: 'alice', deadline: 30_000 })}\n${JSON.stringify(row)}`;
+  return `score ${JSON.stringify({ version, role: 'alice', deadline: 60_000 })}\n${JSON.stringify(row)}`;
 }
 
 const endlessCall = request(endless, Object.fromEntries(NAMES.map((name) => [name, 1])));

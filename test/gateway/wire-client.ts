@@ -128,7 +128,7 @@ export class WireClient {
   }
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 
 export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);

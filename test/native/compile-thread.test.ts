@@ -1,9 +1,13 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { CompileThread } from '../../src/native/compile-thread.ts';
 import { checkModel } from '../../src/probe/check-model.ts';
 import { classic, node, onnxModel } from '../support/onnx-builder.ts';
 import { regressionSignature } from '../support/tree-models.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const linear = onnxModel({ nodes: [classic('LinearRegressor', ['X'], ['y'], { coefficients: [1, 2, 3] })] });
 
@@ -39,13 +43,26 @@ test('one whose reading fails is not compiled', async () => {
 });
 
 test('one that takes too long, or too much memory, is not compiled', async () => {
-  expect(await outcomeOf(linear, regressionSignature, { timeMs: 1, heapMb: 100 })).toEqual({
-    rows: null,
-    compiled: { refusal: 'compiling it took longer than 0.001 s' },
-  });
   const { signature } = await checkModel(trees, {});
-  const { compiled } = await outcomeOf(trees, signature, { timeMs: 30_000, heapMb: 12 });
+  expect(await outcomeOf(trees, signature, { cpuMs: 10, heapMb: 1024 })).toMatchObject({
+    compiled: { refusal: 'compiling it took longer than 0.01 s of CPU time', passing: false },
+  });
+  const { compiled } = await outcomeOf(trees, signature, { cpuMs: 30_000, heapMb: 12 });
   expect(compiled).toMatchObject({ refusal: expect.stringMatching(/^compiling it failed: .*memory/) });
+});
+
+test('one that only waits for the processor is compiled', async () => {
+  const child = fork(fileURLToPath(new URL('compile-alone.ts', import.meta.url)), {
+    execArgv: ['--import', './test/support/register-typescript.js'],
+  });
+  await once(child, 'message');
+  child.kill('SIGSTOP');
+  const stopped = performance.now();
+  await waitFor(() => performance.now() - stopped > 6000);
+  const outcome = once(child, 'message');
+  child.kill('SIGCONT');
+  expect(await outcome).toEqual([true, undefined]);
+  await once(child, 'exit');
 });
 
 test('a thread that is stopped leaves nobody waiting', async () => {

@@ -102,6 +102,25 @@ describe('the probe', () => {
 });
 
 describe('a probe that does not end', () => {
+  test('but only waits for the processor is no slow model', async () => {
+    const outcome = probeModel(goldenBytes(golden), {}, { timeMs: 1500 });
+    const pid = await waitFor(() => probesOf(process.pid)[0]);
+    process.kill(pid, 'SIGSTOP');
+    const stopped = performance.now();
+    await waitFor(() => performance.now() - stopped > 2500);
+    process.kill(pid, 'SIGCONT');
+    expect(await outcome).toHaveProperty('signature');
+  });
+
+  test('is killed when the check is broken off, without a verdict', async () => {
+    const service = new AbortController();
+    const outcome = probeModel(slow, { features }, { signal: service.signal });
+    await waitFor(() => probesOf(process.pid)[0]);
+    service.abort();
+    await expect(outcome).rejects.toThrow('the check was broken off');
+    expect(probesOf(process.pid)).toEqual([]);
+  });
+
   test('is killed past its time', async () => {
     const started = performance.now();
     await expect(probeModel(slow, { features }, { timeMs: 1500 })).rejects.toMatchObject({

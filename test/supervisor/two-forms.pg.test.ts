@@ -19,11 +19,8 @@ async function madeWith(few: string): Promise<unknown> {
   const body = (value: string): string => `begin return ${value}; end`;
   const score = { language: 'plpgsql' as const, body: body('2 * $1'), few: body(few) };
   const reference = { rows: [0, 1, 2], score: [2, 4, 6], label: null, probabilities: null, silent: [] };
-  return await makeNative(link, rows[0]?.id ?? 0, regressionSignature, {
-    compiled: { bodies: { score } },
-    rows: ROWS,
-    reference,
-  });
+  const toProve = { compiled: { bodies: { score } }, rows: ROWS, reference };
+  return await makeNative(link, rows[0]?.id ?? 0, regressionSignature, toProve, false);
 }
 
 test('a version whose two forms say the same is native', async () => {
