@@ -160,7 +160,8 @@ language plpgsql security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 -- A plan made while few runs were known would read all of them, each time.
-set enable_seqscan = off
+set seq_page_cost = 1000
+set jit = off
 as $$
 declare
   r record;

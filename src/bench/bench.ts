@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { deployToFirstRow } from './first-row.ts';
 import { measureCounting } from './counting.ts';
+import { measureIdle } from './idle.ts';
 import { describeMachine } from './machine.ts';
 import { measureMonitor } from './monitor-cost.ts';
 import { peakScorerMemory } from './memory.ts';
@@ -15,8 +16,8 @@ import { measureSustained } from './sustained-runs.ts';
 
 const SUBMITTERS = 4;
 
-/** Whole tables, score() inside of queries, or keeping accuracy up to date. */
-export const PARTS = ['tables', 'score', 'monitor'] as const;
+/** A service that has nothing to do, whole tables, score() inside of queries, or keeping accuracy up to date. */
+export const PARTS = ['idle', 'tables', 'score', 'monitor'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type BenchOptions = StageOptions & {
@@ -36,6 +37,7 @@ export async function bench(options: BenchOptions): Promise<void> {
     measuredAt: new Date().toISOString().slice(0, 10),
     machine: describeMachine(''),
     plan,
+    idle: null,
     tables: null,
     calls: null,
     monitor: null,
@@ -79,6 +81,10 @@ async function measureRuns(options: BenchOptions, { stage, requester, owner }: S
   tell('a model file to its first scored row');
   const firstRowSeconds = await deployToFirstRow(requester, 'one_row');
   await keep({ machine: describeMachine(stage.version) });
+  if (parts.includes('idle')) {
+    tell(`${plan.idleSeconds} s of nothing to do`);
+    await keep({ idle: await measureIdle(owner, stage.service, plan.idleSeconds) });
+  }
   if (parts.includes('score'))
     await keep({ calls: await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell }) });
   if (parts.includes('tables'))

@@ -14,6 +14,8 @@ export type BenchPlan = {
   /** Runs of one row a second, and for how many seconds. */
   readonly rate: number;
   readonly rateSeconds: number;
+  /** How long a service is watched that has nothing to do. */
+  readonly idleSeconds: number;
   readonly score: ScorePlan;
   readonly monitor: MonitorPlan;
 };
@@ -69,6 +71,7 @@ export const FULL: BenchPlan = {
   unmeasuredRuns: 1000,
   rate: 300,
   rateSeconds: 20,
+  idleSeconds: 60,
   score: {
     tableRows: 100_000,
     slowRows: 20_000,
@@ -98,6 +101,7 @@ export const QUICK: BenchPlan = {
   unmeasuredRuns: 40,
   rate: 100,
   rateSeconds: 3,
+  idleSeconds: 10,
   score: {
     tableRows: 10_000,
     slowRows: 2000,

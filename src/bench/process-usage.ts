@@ -21,6 +21,12 @@ export function cpuSecondsOfFamily(pid: number): number {
   return living.reduce((sum, seconds) => sum + seconds, own.cpuSeconds + own.childrenCpuSeconds);
 }
 
+/** CPU time of a process and of all that descend from it and live. */
+export function cpuSecondsOfTree(pid: number): number {
+  const children = processes().filter((child) => statOf(child)?.parent === pid);
+  return children.reduce((sum, child) => sum + cpuSecondsOfTree(child), cpuSecondsOf(pid) ?? 0);
+}
+
 /** What the kernel calls a process. */
 export function nameOf(pid: number): string | undefined {
   return read(`/proc/${pid}/comm`)?.trim();

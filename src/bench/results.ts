@@ -1,3 +1,4 @@
+import { idleRequirements, type Idle } from './idle.ts';
 import type { Limit } from './limit.ts';
 import type { Machine } from './machine.ts';
 import type { MonitorCost } from './monitor-cost.ts';
@@ -15,6 +16,8 @@ export type BenchResults = {
   readonly measuredAt: string;
   readonly machine: Machine;
   readonly plan: BenchPlan;
+  /** Having nothing to do; null where it was not measured. */
+  readonly idle: Idle | null;
   /** Whole tables; null where they were not measured. */
   readonly tables: TableResults | null;
   /** score() inside of queries; null where it was not measured. */
@@ -49,8 +52,9 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ tables, calls, monitor }: BenchResults): Requirement[] {
+export function requirements({ idle, tables, calls, monitor }: BenchResults): Requirement[] {
   return [
+    ...(idle === null ? [] : idleRequirements(idle)),
     ...(tables === null ? [] : tableRequirements(tables)),
     ...(calls === null ? [] : scoreRequirements(calls)),
     ...(monitor === null ? [] : monitorRequirements(monitor)),

@@ -31,8 +31,8 @@ export function addBench(program: Command): void {
     .addOption(
       new Option(
         '--only <part>',
-        'measure one part: whole tables, score() inside of queries, or keeping accuracy up to date',
-      ).choices(['tables', 'score', 'monitor'] satisfies Part[]),
+        'measure one part: a service that has nothing to do, whole tables, score() inside of queries, or keeping accuracy up to date',
+      ).choices(['idle', 'tables', 'score', 'monitor'] satisfies Part[]),
     )
     .option('--quick', 'a smoke test over 100,000 rows: whether it runs, not how fast')
     .option('--python <path>', 'python for the rivals', 'python3')

@@ -30,6 +30,8 @@ const SESSION: Readonly<Record<string, string>> = {
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   client_min_messages: 'warning',
+  // Short statements, of which compiling one takes longer than running it.
+  jit: 'off',
   DateStyle: 'ISO',
   extra_float_digits: '1',
   client_encoding: 'UTF8',

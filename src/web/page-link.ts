@@ -13,7 +13,6 @@ export function pageLink(url: string | undefined): Link {
       default_transaction_read_only: 'on',
       statement_timeout: `${STATEMENT_SECONDS}s`,
       lock_timeout: '500ms',
-      jit: 'off',
     },
   });
 }

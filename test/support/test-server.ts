@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
@@ -57,9 +58,11 @@ async function startEmbeddedServer(): Promise<TestServer> {
   return { kind: 'embedded, as no Docker engine answers', url: server.url(), stop: () => server.stop() };
 }
 
-/** The programs of the version that PGSCORE_TEST_PG asks for, which `npm run test:matrix` installs. */
+/** The programs of the version that PGSCORE_TEST_PG asks for: Debian's, which compile with LLVM, else those that `npm run test:matrix` installs. */
 export function programsUnderTest(): { binaries?: string } {
   const version = process.env['PGSCORE_TEST_PG'];
   if (version === undefined || version === '18') return {};
+  const debian = `/usr/lib/postgresql/${version}`;
+  if (existsSync(`${debian}/bin/postgres`)) return { binaries: debian };
   return { binaries: fileURLToPath(new URL(`../matrix/node_modules/pg${version}/native`, import.meta.url)) };
 }
