@@ -35,12 +35,10 @@ const LAST_WORDS_MS = 5000;
 /** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
 export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
   const supervisor = new Supervisor(config, log);
-  try {
-    await supervisor.start();
-  } catch (error) {
+  await supervisor.start().catch(async (error: unknown) => {
     await supervisor.stop();
     throw error;
-  }
+  });
   return supervisor;
 }
 
