@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { PostgreSqlContainer } from '@testcontainers/postgresql';
-import { getContainerRuntimeClient } from 'testcontainers';
+import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 
 import { startDisposable } from '../../src/embedded/disposable.ts';
+import { freePort, LOOPBACK } from '../../src/embedded/port.ts';
 
 /** The PostgreSQL that one run of the tests shares. */
 export type TestServer = {
@@ -37,16 +38,22 @@ async function dockerAnswers(): Promise<boolean> {
   );
 }
 
+/** In the host's network, as PostgreSQL connects to the gateway of a test, which listens on this machine alone. */
 async function startContainer(): Promise<TestServer> {
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const port = await freePort();
+  const password = randomBytes(18).toString('base64url');
+  const settings = Object.entries({ ...SETTINGS, port, listen_addresses: LOOPBACK });
   const image = `postgres:${process.env['PGSCORE_TEST_PG'] ?? '18'}`;
-  const container = await new PostgreSqlContainer(image)
-    .withEnvironment({ POSTGRES_INITDB_ARGS: '--locale=C.UTF-8' })
-    .withCommand(['postgres', ...settings])
+  const container = await new GenericContainer(image)
+    .withNetworkMode('host')
+    .withEnvironment({ POSTGRES_PASSWORD: password, POSTGRES_INITDB_ARGS: '--locale=C.UTF-8' })
+    .withCommand(['postgres', ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])])
+    // The first is the server that the image sets up by.
+    .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
     .start();
   return {
     kind: `in a container of ${image}`,
-    url: container.getConnectionUri(),
+    url: `postgres://postgres:${password}@${LOOPBACK}:${port}/postgres`,
     stop: async () => {
       await container.stop();
     },
