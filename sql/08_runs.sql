@@ -237,7 +237,9 @@ as $$
 declare
   t pgscore_data.target;
 begin
-  -- Locked first, so that no run over it can be submitted after the look for one.
+  -- A refresh has its turn before it locks runs and their target.
+  perform pgscore_data._await_turn('cells');
+  -- Locked before the look for a run, so that none can be submitted after it.
   select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for update;
   if not found then
     raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';

@@ -168,11 +168,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if exists (select from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept) then
-    perform pgscore_data._await_turn('cells');
-    while pgscore_data._refresh() loop
-    end loop;
-  end if;
+  while exists (select from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept) loop
+    perform pgscore_data._refresh();
+  end loop;
 end
 $$;
-comment on function pgscore_data._keep_target(int) is 'Refreshes where runs of a target are not kept yet, so that it can be dropped.';
+comment on function pgscore_data._keep_target(int) is 'Refreshes until all runs of a target are kept, so that it can be dropped. The caller has the turn.';

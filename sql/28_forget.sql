@@ -159,7 +159,6 @@ begin
     raise exception 'run % of model "%" does not exist, or is not done', this_run, base using
       errcode = 'undefined_object', hint = 'select run, model, state from pgscore.runs; lists the runs.';
   end if;
-  perform pgscore_data._await_turn('cells');
   while pgscore_data._refresh() loop
   end loop;
   perform pgscore_data._clear_work();

@@ -48,7 +48,6 @@ declare
   again bigint;
   sealed timestamptz := (select m.sealed_before from pgscore_data.monitor m where m.model_id = this_model);
 begin
-  perform pgscore_data._await_turn('cells');
   -- What is not counted yet would be counted twice.
   while pgscore_data._refresh() loop
   end loop;

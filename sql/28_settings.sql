@@ -102,8 +102,9 @@ as $$
 declare
   this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);
 begin
+  -- A refresh has its turn before it locks the settings of a model.
+  perform pgscore_data._await_turn('cells');
   if new.action = 'refresh' then
-    perform pgscore_data._await_turn('cells');
     while pgscore_data._refresh() loop
     end loop;
     while pgscore_data._compute_metrics() loop

@@ -68,7 +68,7 @@ test('a year of nightly runs, small runs, calls and late labels is counted as th
     [model.targetId],
   );
   expect(left.rows[0]?.n).toBeLessThanOrEqual(41);
-}, 1_200_000);
+}, 7_200_000);
 
 test('labels that come 400 days late judge their predictions, though their generations are long gone', async () => {
   const late = nights.told(1).map((each) => ({ ...each, knownAt: each.knownAt + DAY_MS / 2, truth: 'yes' }));
