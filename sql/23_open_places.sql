@@ -137,38 +137,36 @@ set enable_nestloop = off
 as $$
 begin
   with flipped as materialized (
-    select x.entity, x.version_id, x.event_time, min(x.model_id) as model_id, min(x.key) as key, sum(x.n) as n
-      from (select distinct o.entity, o.version_id, o.event_time, o.model_id, o.key, 1 as n
-              from pgscore_data.refresh_old_pair o where o.run_id is not null
+    select x.entity, x.version_id, x.event_time, sum(x.n) as n
+      from (select o.entity, o.version_id, o.event_time, 1 as n from pgscore_data.refresh_old_pair o where o.run_id is not null
             union all
-            select distinct p.entity, p.version_id, p.event_time, p.model_id, p.key, -1
-              from pgscore_data.refresh_pair p where p.run_id is not null) x
+            select p.entity, p.version_id, p.event_time, -1 from pgscore_data.refresh_pair p where p.run_id is not null) x
      group by x.entity, x.version_id, x.event_time having sum(x.n) <> 0
-  ), found as (
-    select distinct on (p.entity, p.version_id, p.event_time) p.entity, p.version_id, p.event_time, p.made_at, p.segments
-      from pgscore_data.refresh_prediction p
-      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-     order by p.entity, p.version_id, p.event_time, pgscore_data._standing(m.pairing, p.made_at, p.run_id) desc
+  ), found as materialized (
+    select f.entity, f.version_id, f.event_time, f.n, count(p.made_at) as n_predictions, min(p.segments) as segments,
+           bool_or(p.is_newest) as is_newest
+      from flipped f left join pgscore_data.refresh_prediction p using (entity, version_id, event_time)
+     group by f.entity, f.version_id, f.event_time, f.n
   ), said as (
-    select f.*, s.segments, s.made_at from flipped f join found s using (entity, version_id, event_time)
+    select f.entity, f.version_id, f.event_time, f.n, f.is_newest, f.segments from found f where f.n_predictions = 1
     union all
-    select f.*, s.segments, s.made_at
-      from (select x.* from flipped x left join found y using (entity, version_id, event_time) where y.made_at is null) f
+    -- Several predictions are in this place, or its label was withdrawn.
+    select f.entity, f.version_id, f.event_time, f.n, f.is_newest, s.segments
+      from (select x.* from found x where x.n_predictions <> 1) f
+      join pgscore_data.refresh_key k using (entity)
       join pgscore_data.monitor g using (model_id)
      cross join lateral (
-       select x.* from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x
+       select x.segments from pgscore_data._predictions_at(f.version_id, k.key, f.event_time) x
         order by pgscore_data._standing(g.pairing, x.made_at, x.run_id) desc limit 1) s
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
            case when m.pairing = 'first'
-             then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l)
+             then (select l.event_time from pgscore_data._last_place(s.version_id, k.key, s.event_time - interval '1 microsecond') l)
            end as earlier,
-           case when m.pairing in ('latest_before_label', 'latest') and p.is_newest is not true
-             and (select n.event_time > s.event_time from pgscore_data._newest_place(s.version_id, s.key) n)
-             then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
-      from said s join pgscore_data.monitor m using (model_id)
-      left join (select distinct x.entity, x.version_id, x.event_time, x.is_newest from pgscore_data.refresh_place x where x.is_newest) p
-        using (entity, version_id, event_time)
+           case when m.pairing in ('latest_before_label', 'latest') and s.is_newest is not true
+             and (select n.event_time > s.event_time from pgscore_data._newest_place(s.version_id, k.key) n)
+             then (select l.event_time from pgscore_data._next_place(s.version_id, k.key, s.event_time) l) end as later
+      from said s join pgscore_data.refresh_key k using (entity) join pgscore_data.monitor m using (model_id)
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
   select a.version_id, a.segments, a.day, pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n

@@ -123,8 +123,8 @@ begin
       returning entity, version_id, event_time, is_newest
     )
     insert into pgscore_data.refresh_prediction
-      (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
-    select n.entity, n.version_id, n.event_time, n.made_at, n.run_id, n.score, n.predicted_class, n.probabilities, n.segments
+      (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments, is_newest)
+    select n.entity, n.version_id, n.event_time, n.made_at, n.run_id, n.score, n.predicted_class, n.probabilities, n.segments, true
       from newest n
       join (select distinct p.entity, p.version_id, p.event_time from place p where p.is_newest) x using (entity, version_id, event_time);
   elsif m.pairing = 'first' then
