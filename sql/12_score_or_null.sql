@@ -12,7 +12,8 @@ as $$
       else format('%s is a number that %s can not hold', feature, type)
     end
 $$;
-comment on function pgscore_models._number_problem(numeric, text, text) is 'Why a number is past the range of a feature; NULL where it is not.';
+comment on function pgscore_models._number_problem(numeric, text, text) is
+'Why a number is past the range of a feature; NULL where it is not.';
 
 create or replace function pgscore_models._value_problem(value jsonb, feature text, type text, width int, nulls text) returns text
 language plpgsql immutable parallel safe
@@ -81,10 +82,17 @@ begin
     format(E'begin\n  if not f ?& array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n'
       || E'  return coalesce(%2$s);\nend', names, problems),
     format('Why %s cannot score a row; NULL where it takes its features.', pgscore_models._version_name(this_version)));
+  if to_regprocedure(format('pgscore_models._v%s_json(jsonb)', this_version)) is not null then
+    perform pgscore_data._create_function(format('_v%s_or_null', this_version)::name, 'f jsonb', 'double precision', 'plpgsql',
+      'immutable parallel safe cost 7000 ' || pgscore_data._pinned(),
+      format(E'begin\n  return case when pgscore_models._v%1$s_problem(f) is null then pgscore_models._v%1$s_json(f) end;\nend',
+        this_version),
+      format('The score of %s for a row as jsonb; NULL where it cannot score it.', pgscore_models._version_name(this_version)));
+  end if;
 end
 $$;
 comment on function pgscore_data._create_problem(int, jsonb) is
-'Creates _v<id>_problem, which score_or_null() asks first: an EXCEPTION block instead would take a subtransaction a row.';
+'Creates _v<id>_problem and, of a version with a score, _v<id>_or_null: NULL without an EXCEPTION block, which no worker takes.';
 
 create or replace function pgscore_models._try(
   asked pgscore_models._question, out prediction pgscore_models._prediction, out problem text)
@@ -134,18 +142,27 @@ language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  route constant pgscore_models._routing := asked.route;
+  compiled constant text := format('pgscore_models._v%s_or_null', route.version_id);
   prediction pgscore_models._prediction;
+  answer double precision;
 begin
   if class is null then
-    perform pgscore_models._refuse_scoreless(asked.route);
+    perform pgscore_models._refuse_scoreless(route);
   else
-    perform pgscore_models._refuse_class(asked.route, class);
+    perform pgscore_models._refuse_class(route, class);
+  end if;
+  if class is null and route.native and coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native')
+    and jsonb_typeof(asked.features) = 'object' and has_function_privilege(compiled || '(jsonb)', 'execute')
+  then
+    execute 'select ' || compiled || '($1)' into answer using asked.features;
+    return answer;
   end if;
   prediction := (pgscore_models._try(asked)).prediction;
   if class is null then
     return prediction.score;
   end if;
-  return prediction.probabilities[array_position((asked.route).class_labels, class)];
+  return prediction.probabilities[array_position(route.class_labels, class)];
 end
 $$;
 comment on function pgscore_models._score_or_null(pgscore_models._question, text) is 'score_or_null() of a row.';
