@@ -45,12 +45,12 @@ begin
     insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
     select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
            case when %4$L then b.classes end, b.probabilities, b.segments
-      from (select hashtext(n.code) & $6 as bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
+      from (select n.bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
                    bool_and(case when abs(n.score) between 1e-37 and 1e38
                      then n.score = n.score::real
                      else coalesce(n.score = 0, true) end) as is_real,
                    array_agg(n.predicted_class) as classes%5$s
-              from (select %1$s as code, %2$s %3$s order by %6$s) n group by 1) b$q$,
+              from (select hashtext(%1$s) & $6 as bucket, %1$s as code, %2$s %3$s order by 1, %6$s) n group by n.bucket) b$q$,
     pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task <> 'regression',
     case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities'

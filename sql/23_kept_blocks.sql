@@ -3,6 +3,8 @@
 -- A new run becomes a head. It sets closes_at of the places that were the newest ones: when they become superseded.
 -- Example: Monday's run of all customers is the head, and Tuesday's run closes all of its places at once. Customers who are not
 -- in Tuesday's run keep their place of Monday, one by one, in kept_prediction. Then Monday's run is no head any more.
+--
+-- Runs are joined whole. PostgreSQL takes a run that is not in its statistics yet for one row, and would loop over it.
 
 create or replace function pgscore_data._is_waiting(pairing text) returns boolean
 language sql immutable parallel safe
@@ -13,6 +15,7 @@ create or replace function pgscore_data._close_alike(this_run bigint, head bigin
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 as $$
 declare
@@ -63,8 +66,8 @@ comment on function pgscore_data._close_alike(bigint, bigint, int[]) is
 create or replace function pgscore_data._close_unlike(this_run bigint, heads bigint[], buckets int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- This joins whole runs.
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 set work_mem = '256MB'
 as $$
@@ -139,6 +142,7 @@ create or replace function pgscore_data._close_by_blocks(this_run bigint) return
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 as $$
 declare
@@ -153,8 +157,9 @@ begin
       select n.bucket
         from pgscore_data.kept_run x join pgscore_data.kept_run y on y.run_id = heads[1] and y.n_buckets = x.n_buckets
         join pgscore_data.kept_block n on n.run_id = x.run_id
-        join pgscore_data.kept_block h on h.run_id = y.run_id and h.bucket = n.bucket and h.keys = n.keys
-       where x.run_id = this_run);
+       cross join lateral (
+         select h.keys from pgscore_data.kept_block h where h.run_id = y.run_id and h.bucket = n.bucket offset 0) h
+       where x.run_id = this_run and h.keys = n.keys);
   end if;
   others := array(
     select b.bucket from pgscore_data.kept_block b where b.run_id = this_run union
@@ -175,6 +180,7 @@ create or replace function pgscore_data._keep_left_behind(this_run bigint) retur
 language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 begin atomic
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
@@ -190,6 +196,7 @@ create or replace function pgscore_data._retire_heads(this_run bigint, most int 
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 as $$
 declare
@@ -217,6 +224,7 @@ create or replace function pgscore_data._keep_blocks(this_run bigint) returns vo
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
+set enable_nestloop = off
 set enable_seqscan = on
 as $$
 declare
@@ -241,10 +249,12 @@ begin
   select h.code from pgscore_data.kept_run k join pgscore_data.block_prediction h using (run_id)
    where k.version_id = r.version_id and k.is_head and k.event_time >= r.event_time;
   perform pgscore_data._close_by_blocks(this_run);
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
-  select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
-    from pgscore_data._unblocked(this_run) u join pgscore_data.refresh_special s using (code);
-  perform pgscore_data._settle_arrivals(is_kept => false);
+  if exists (select from pgscore_data.refresh_special) then
+    insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+    select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
+      from pgscore_data._unblocked(this_run) u join pgscore_data.refresh_special s using (code);
+    perform pgscore_data._settle_arrivals(is_kept => false);
+  end if;
   update pgscore_data.kept_run k set n_predictions = kept, is_counted = true, is_head = true where k.run_id = this_run;
   perform pgscore_data._retire_heads(this_run);
 end
