@@ -68,7 +68,7 @@ function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): 
     ),
   );
   const dates = days.map((date) => el('td', { class: 'date' }, dateAbove(grain, date)));
-  const years = days.map((date, at) => el('td', { class: 'date' }, yearAbove(date, at === 0)));
+  const years = days.map((date, at) => el('td', { class: 'date' }, yearAbove(date, days[at - 1])));
   const head = el(
     'thead',
     { 'aria-hidden': 'true' },
@@ -80,9 +80,10 @@ function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): 
   return table;
 }
 
-/** Twice a year, as a narrow window shows seven months. */
-function yearAbove(date: string, isFirst: boolean): string | false {
-  return (isFirst || /-0[17]-/.test(date)) && date.slice(0, 4);
+/** Where a year begins, and again in July, as a narrow window shows seven months. */
+function yearAbove(date: string, before: string | undefined): string | false {
+  const year = date.slice(0, 4);
+  return (year !== before?.slice(0, 4) || date.slice(5, 7) === '07') && year;
 }
 
 /** Every month, the first week of each, the 1st and 15th are named above the map. */

@@ -38,6 +38,12 @@ const category = {
   ),
 };
 await stageFeatures(superuser, 'drifting', [...numbers, category]);
+const autumnAndSpring = Object.fromEntries(
+  ['2025-11-10', '2026-03-10'].map((at) => [`${at} 00:00+00`, shifted(400, 0)]),
+);
+await stageFeatures(superuser, 'two_years', [
+  { name: 'amount', kind: 'number', ...unitBins(4), baseline: shifted(10_000, 0), windows: autumnAndSpring },
+]);
 await superuser.query('select pgscore.refresh()');
 const service = await startTestService(database);
 
@@ -108,6 +114,13 @@ const SUFFIX = { day: 'daily', week: 'weekly', month: 'monthly' };
     );
     const rest = await heat.locator('tbody th').allTextContents();
     expect(rest[0]).toBe('number 21');
+  });
+
+  test('names each year above the first of its months', async () => {
+    await show('#/model/two_years?grain=month');
+    const years = page.locator('#drift .heat thead tr').first().locator('td');
+    await years.first().waitFor();
+    expect(await years.allTextContents()).toEqual(['', '2025', '2026']);
   });
 
   test('a feature beside its baseline, as its view has it, whatever its categories are called', async () => {
