@@ -14,11 +14,15 @@ export type Idle = {
   readonly sessions: number | null;
 };
 
+/** What was scored is counted, kept and judged in the seconds after it. */
+const AFTERMATH_MS = 10_000;
+
 const SESSIONS = `select pid from pg_stat_activity
   where datname = current_database() and application_name like 'pgscore %' and pid <> pg_backend_pid()`;
 
 export async function measureIdle(owner: pg.Client, { pid }: ServiceProcess, seconds: number): Promise<Idle> {
   await settled(owner);
+  await sleep(AFTERMATH_MS);
   const isHere = (await backendOf(owner)) !== undefined;
   const { rows } = await owner.query<{ pid: number }>(SESSIONS);
   const ofSessions = (): number => rows.reduce((sum, session) => sum + (cpuSecondsOf(session.pid) ?? 0), 0);

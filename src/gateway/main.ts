@@ -9,7 +9,7 @@ import { keepCalls } from './keep-calls.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
 import { WatchedVersions } from './watched-versions.ts';
 
-const ALIVE_EVERY_MS = 250;
+const ALIVE_EVERY_MS = 500;
 const PATIENCE_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.

@@ -1,7 +1,7 @@
 /** A thread that ends the process when its parent, whose pid is `workerData`, is gone. */
 import { workerData } from 'node:worker_threads';
 
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 500;
 
 setInterval(() => {
   if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL');

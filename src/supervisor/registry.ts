@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
+import type { ClientBase } from 'pg';
 import type { ServiceConfig } from '../config.ts';
-import type { Queryable } from '../db/statement.ts';
 import { statement } from '../db/statement.ts';
+import type { Step } from '../db/step.ts';
+import { together } from '../db/trip.ts';
 import { VERSION } from '../version.ts';
 import type { GatewayLogin } from './gateway-keeper.ts';
 
@@ -14,16 +16,6 @@ const register = statement<
   `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, has_webhook) values ($1, $2, $3, $4, $5, $6, $7)
    on conflict (worker_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
 );
-
-/** Puts a service on the list that pgscore.workers shows, or shows that it lives. */
-export async function reportWorker(
-  client: Queryable,
-  worker: string,
-  state: WorkerState,
-  { scorers, alertWebhook }: Pick<ServiceConfig, 'scorers' | 'alertWebhook'>,
-): Promise<void> {
-  await register(client, worker, hostname(), process.pid, VERSION, scorers, state, alertWebhook !== undefined);
-}
 
 const registerGateway = statement<
   [
@@ -51,21 +43,29 @@ const forgetGateway = statement<[worker: string]>(
   'delete from pgscore_data.gateway where worker_id = $1',
 );
 
-/** Tells the database where this service answers score(), or that it does not. */
-export async function reportGateway(
-  client: Queryable,
+/**
+ * Puts a service on the list that pgscore.workers shows, or shows that it lives; tells where it answers score(), or that it
+ * does not.
+ */
+export async function report(
+  client: Pick<ClientBase, 'query'>,
   worker: string,
-  gateway: (GatewayLogin & { readonly tls: boolean }) | undefined,
+  state: WorkerState,
+  config: Pick<ServiceConfig, 'scorers' | 'alertWebhook' | 'gateway'>,
+  gateway: GatewayLogin | undefined,
 ): Promise<void> {
-  if (gateway === undefined) {
-    await forgetGateway(client, worker);
-    return;
-  }
-  const { host, port, tls, user, password, local } = gateway;
-  await registerGateway(
-    client,
+  const { scorers, alertWebhook } = config;
+  const living = register.step(worker, hostname(), process.pid, VERSION, scorers, state, alertWebhook !== undefined);
+  const answering =
+    gateway === undefined ? forgetGateway.step(worker) : gatewayStep(worker, gateway, config.gateway.tls !== undefined);
+  await together(client, [living, answering]);
+}
+
+function gatewayStep(worker: string, { host, port, user, password, local }: GatewayLogin, tls: boolean): Step {
+  const reachable = isAnyAddress(host) ? hostname() : host;
+  return registerGateway.step(
     worker,
-    isAnyAddress(host) ? hostname() : host,
+    reachable,
     port,
     tls,
     user,

@@ -14,14 +14,14 @@ import { GatewayKeeper } from './gateway-keeper.ts';
 import { showGateway } from './gateway-metrics.ts';
 import { beat } from './heartbeat.ts';
 import { controlLinks, type ControlLinks } from './links.ts';
-import { reportGateway, reportWorker, type WorkerState } from './registry.ts';
+import { report, type WorkerState } from './registry.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunMetrics } from './run-metrics.ts';
 import type { Service } from './running-service.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { Settlement } from './settlement.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
-import { recover, tidy } from './sweep.ts';
+import { recover, tidy, TIDY_EVERY } from './sweep.ts';
 import { unlessDown } from './unless-down.ts';
 import { Wakeable } from './wakeable.ts';
 import { Watch } from './watch.ts';
@@ -99,7 +99,12 @@ class Supervisor implements Service {
       ),
       beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
       sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
-      tidy: new Wakeable('tidying up', config.pollMs, () => this.#unlessPaused(() => tidy(this.#links.tidy)), log),
+      tidy: new Wakeable(
+        'tidying up',
+        TIDY_EVERY * config.pollMs,
+        () => this.#unlessPaused(() => tidy(this.#links.tidy)),
+        log,
+      ),
     };
     const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#links;
     const goesOn = (): boolean => this.#state === 'running';
@@ -258,11 +263,7 @@ class Supervisor implements Service {
   async #report(): Promise<void> {
     const state = this.#state;
     if (state === 'starting') return;
-    const gateway = this.gateway && { ...this.gateway, tls: this.#config.gateway.tls !== undefined };
-    await this.#links.beat.use(async (client) => {
-      await reportWorker(client, this.worker, state, this.#config);
-      await reportGateway(client, this.worker, gateway);
-    });
+    await this.#links.beat.use((client) => report(client, this.worker, state, this.#config, this.gateway));
   }
 
   async #recover(): Promise<void> {

@@ -32,6 +32,9 @@ export async function recover(link: Link, { runs, shards }: RunDesk, log: Logger
   });
 }
 
+/** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
+export const TIDY_EVERY = 3;
+
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
 export async function tidy(link: Link): Promise<void> {
   await link.use(async (client) => {

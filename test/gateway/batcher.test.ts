@@ -79,7 +79,7 @@ describe('calls of one version', () => {
     const calls = [score([1]), score([2, -3, 4]), score([5])];
     (await run(0)).finish();
     expect(await scores(calls[0]!)).toEqual([1]);
-    expect(await errorOf(calls[1]!)).toMatchObject({ sqlstate: '22023', message: 'x < 0', detail: 'Row 2 of 3.' });
+    expect(await errorOf(calls[1]!)).toMatchObject({ sqlstate: '22000', message: 'x < 0', detail: 'Row 2 of 3.' });
     expect(await scores(calls[2]!)).toEqual([5]);
   });
 
