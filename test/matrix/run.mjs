@@ -16,7 +16,7 @@ const IGNORED = [
   '\\.page\\.test\\.ts$',
   // How processes are started, watched, stopped and told of, by each other and over networks, and what they do where somebody locks a table; runs/fences and runs/cancellation ask what the database has to say to it.
   'test/embedded/',
-  'test/faults/(calls-kept-once|cancel|commit-lost|failed-snapshot|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|start|terminated-connections|terminated-links|wake-up)\\.',
+  'test/faults/(calls-kept-once|cancel|commit-lost|failed-snapshot|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|start|stopped-check|terminated-connections|terminated-links|wake-up)\\.',
   'test/gateway/(gateway-lost|large-model|runner-bounds|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/(comparison-oracle|lost-comparison|webhook)\\.',
