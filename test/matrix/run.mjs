@@ -30,7 +30,7 @@ const IGNORED = [
   // How the package is made and installed, and what this side makes of sslmode.
   'test/(db/tls|install/package)\\.',
   // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
-  'test/monitor/(auc-golden|cells|class-estimates|counted-calls|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|segment-columns)\\.',
+  'test/monitor/(alert-kinds|alert-rules|alert-sentences|alerts|auc-golden|calibration-months|cells|class-estimates|comparison-golden|counted-calls|curves-golden|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|maturity|missing-values|model-verdict|quantiles|segment-columns|segment-ranks|segments|slow-drops)\\.',
   // The same statements as ordinary-use, which each server is asked.
   'test/monitor/counting/(histories|year)\\.',
   'test/native/(bundled-models|missing-values|trees)\\.',
