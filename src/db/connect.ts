@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { connectionProblem, isAboutEncryption, isWithoutTls } from './connection-problem.ts';
+import { connectionProblem, mayPassWithOtherTls, serverLacksTls } from './connection-problem.ts';
 import { disconnect } from './disconnect.ts';
 import { passwordOfFile } from './password-file.ts';
 import { liftTransactionTimeout } from './session.ts';
-import { transportsFor, withoutTls, type Transport } from './transport.ts';
+import { tlsChoices, withoutSslParameters, type TlsChoice } from './tls.ts';
 import { TYPES } from './types.ts';
 
 export type ConnectOptions = {
@@ -46,38 +46,43 @@ const SESSION: Readonly<Record<string, string>> = {
 export function connect(options: ConnectOptions): Promise<pg.Client> {
   const settings = { ...SESSION, ...options.settings };
   const startUp = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`);
-  return open(options, { options: startUp.join(' ') }, liftTransactionTimeout);
+  return connectByTlsChoices(options, { options: startUp.join(' ') }, liftTransactionTimeout);
 }
 
 /** The same with the settings that a person's own role and database have, so that names mean what they mean to her. */
 export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Promise<pg.Client> {
-  return open(options, {});
+  return connectByTlsChoices(options, {});
 }
 
 type SetUp = (client: pg.Client) => Promise<void>;
 
-async function open(options: ConnectOptions, config: pg.ClientConfig, setUp?: SetUp): Promise<pg.Client> {
+async function connectByTlsChoices(
+  options: ConnectOptions,
+  config: pg.ClientConfig,
+  setUp?: SetUp,
+): Promise<pg.Client> {
+  // This client never connects: the driver resolves the host from the URL and the PG* variables when it builds one.
   const { host } = newClient(options, config, {});
-  const [first, second] = await transportsFor(options.url, host);
+  const [first, second] = await tlsChoices(options.url, host);
   let refusal: unknown;
   try {
-    return await opened(newClient(options, config, first), setUp);
+    return await connectOnce(newClient(options, config, first), setUp);
   } catch (error) {
-    if (second === undefined || !isAboutEncryption(error)) throw connectionProblem(error, options.url);
+    if (second === undefined || !mayPassWithOtherTls(error)) throw connectionProblem(error, options.url);
     refusal = error;
   }
-  return opened(newClient(options, config, second), setUp).catch((error: unknown) => {
-    throw connectionProblem(isWithoutTls(error) ? refusal : error, options.url);
+  return connectOnce(newClient(options, config, second), setUp).catch((error: unknown) => {
+    throw connectionProblem(serverLacksTls(error) ? refusal : error, options.url);
   });
 }
 
 function newClient(
   { url, applicationName, patienceMs }: ConnectOptions,
   config: pg.ClientConfig,
-  ssl: Transport,
+  ssl: TlsChoice,
 ): pg.Client {
   return new pg.Client({
-    ...(url === undefined ? {} : { connectionString: withoutTls(checkedUrl(url)) }),
+    ...(url === undefined ? {} : { connectionString: withoutSslParameters(checkedUrl(url)) }),
     ...config,
     ssl,
     application_name: applicationName,
@@ -89,7 +94,7 @@ function newClient(
   });
 }
 
-async function opened(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {
+async function connectOnce(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {
   // A lost connection is told to whoever awaits a query; without a listener it would end the process.
   client.on('error', () => undefined);
   try {

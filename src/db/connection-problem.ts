@@ -41,7 +41,7 @@ function refused(where: string, reason: string, cause: unknown, remedy = CHECK_L
 }
 
 /** Node-pg tells of a server without TLS by a message alone. */
-export function isWithoutTls(error: unknown): boolean {
+export function serverLacksTls(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections';
 }
 
@@ -60,7 +60,7 @@ const REMEDIES: readonly (readonly [of: RegExp, remedy: string])[] = [
 ];
 
 function encryptionRemedy(error: unknown, reason: string): string | undefined {
-  if (isWithoutTls(error)) return 'Set ssl = on in PostgreSQL; or, on a network of your own, sslmode=prefer.';
+  if (serverLacksTls(error)) return 'Set ssl = on in PostgreSQL; or, on a network of your own, sslmode=prefer.';
   if (sqlState(error) === '28000' && reason.endsWith('no encryption'))
     return 'Ask for TLS, sslmode=require; or add a line to pg_hba.conf.';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -68,8 +68,8 @@ function encryptionRemedy(error: unknown, reason: string): string | undefined {
 }
 
 /** Whether the server may take the same login with TLS where it had none, or without it where it had. */
-export function isAboutEncryption(error: unknown): boolean {
-  return sqlState(error) === '28000' || isWithoutTls(error);
+export function mayPassWithOtherTls(error: unknown): boolean {
+  return sqlState(error) === '28000' || serverLacksTls(error);
 }
 
 function withoutPassword(url: string): string {

@@ -130,6 +130,7 @@ test.each([
   ['?sslmode=verify-ca', 'sslrootcert'],
   ['?sslmode=require&sslrootcert=system', 'verify-full'],
   ['?sslmode=require&sslrootcert=/no/such/file', 'may read'],
+  ['?sslmode=require&sslcert=package.json', 'sslkey'],
 ])('%s is refused before anything is connected', async (parameters, remedy) => {
   await expect(asSuperuser(isEncrypted, parameters)).rejects.toMatchObject({
     code: 'usage',

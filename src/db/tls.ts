@@ -8,7 +8,7 @@ import { PgscoreError } from '../errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 
 /** How a connection is made: in the clear, or by TLS with these options. */
-export type Transport = false | ConnectionOptions;
+export type TlsChoice = false | ConnectionOptions;
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
@@ -20,11 +20,11 @@ const OURS = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
 /** `sslrootcert=system`: the authorities that Node.js trusts. */
 const SYSTEM = 'system';
 
-/** The ways to connect that the URL or the PG* variables ask for, by the rules of libpq; the second where the first is refused. */
-export async function transportsFor(
+/** The TLS choices of the URL or the PG* variables, by the rules of libpq. The second is tried if the server refuses the first. */
+export async function tlsChoices(
   url: string | undefined,
   host: string,
-): Promise<readonly [Transport] | readonly [Transport, Transport]> {
+): Promise<readonly [TlsChoice] | readonly [TlsChoice, TlsChoice]> {
   if (host.startsWith('/')) return [false];
   const given = parametersOf(url);
   const wanted = modeOf(given, host);
@@ -34,8 +34,8 @@ export async function transportsFor(
   return wanted === 'prefer' ? [tls, false] : [tls];
 }
 
-/** The URL without what says how to encrypt. */
-export function withoutTls(url: string): string {
+/** The URL without the parameters that are read here. */
+export function withoutSslParameters(url: string): string {
   const parameters = parametersOf(url);
   for (const name of OURS) parameters.delete(name);
   const [address = ''] = url.split('?', 1);
@@ -74,12 +74,17 @@ async function tlsOptions(mode: Mode, given: URLSearchParams): Promise<Connectio
     certificate(given, 'sslcert', 'postgresql.crt'),
     certificate(given, 'sslkey', 'postgresql.key'),
   ]);
+  if (setting(given, 'sslcert') !== undefined && key === undefined) {
+    throw usage('sslcert is given without sslkey', 'Name its key: sslkey=/path/client.key in the URL, or PGSSLKEY.');
+  }
   const own = cert === undefined || key === undefined ? {} : { cert, key };
+  // Node.js checks against the authorities that it trusts where no file is given.
   if (mode === 'verify-full') return ca === undefined ? own : { ...own, ca };
   if (mode === 'verify-ca' && ca === undefined) {
     throw usage('sslmode=verify-ca needs the certificate of an authority', NAME_AUTHORITY);
   }
   if (mode === 'allow' || mode === 'prefer' || ca === undefined) return { ...own, rejectUnauthorized: false };
+  // As in libpq, `require` with an authority checks what verify-ca does: the authority, but not the host's name.
   return { ...own, ca, checkServerIdentity: () => undefined };
 }
 
