@@ -110,8 +110,7 @@ create unlogged table pgscore_data.refresh_prediction (
 );
 comment on table pgscore_data.refresh_prediction is 'Work of the refresh that is running: the predictions in these places.';
 
--- A block range index costs a label nothing when it arrives.
-create index evaluation_of_label on pgscore_data.evaluation using brin (known_at);
+create index evaluation_of_label on pgscore_data.evaluation (model_id, known_at);
 
 -- Calls are kept like other predictions, when they are counted.
 insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)

@@ -2,5 +2,3 @@
 
 alter table pgscore_data.refresh_place add column is_newest boolean not null default false;
 comment on column pgscore_data.refresh_place.is_newest is 'Whether it is the last place of its entity.';
-alter table pgscore_data.refresh_prediction add column is_newest boolean not null default false;
-comment on column pgscore_data.refresh_prediction.is_newest is 'Whether it is in the last place of its entity.';

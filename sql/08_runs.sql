@@ -226,9 +226,30 @@ comment on column pgscore.targets.storage is 'The partitioned table behind it.';
 comment on column pgscore.targets.created_at is 'When it was made.';
 
 create or replace view pgscore._drop_request as
-select null::int as target_id, null::name as requested_by where false;
-comment on view pgscore._drop_request is 'Where drop_target() hands its request over: requested_by is the caller, and nobody can write it.';
+select null::int as target_id, null::name as requested_by, null::text as step where false;
+comment on view pgscore._drop_request is
+'Where drop_target() hands its request over. step: wait until its runs are counted, or drop. requested_by is the caller; nobody can write it.';
 alter view pgscore._drop_request alter column requested_by set default current_user;
+
+create or replace function pgscore_data._await_counted(t pgscore_data.target) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  began constant timestamptz := clock_timestamp();
+begin
+  while exists (select from pgscore_data.run r where r.target_id = t.target_id and r.state = 'done' and not r.kept) loop
+    if clock_timestamp() > began + interval '60 seconds' then
+      raise exception 'target %.% has a run that is not counted yet, 60 seconds after it was asked to go', t.view_schema, t.view_name using
+        errcode = 'object_in_use',
+        hint = 'Is a service running? pgscore doctor says so. Or have a deployer call pgscore.refresh(). Try again after that, not in REPEATABLE READ.';
+    end if;
+    perform pg_sleep(0.05);
+  end loop;
+end
+$$;
+comment on function pgscore_data._await_counted(pgscore_data.target) is
+'Waits until the runs of a target are counted and kept for labels, which a refresh does. Holds no lock meanwhile.';
 
 create or replace function pgscore_data._drop_storage() returns trigger
 language plpgsql security definer
@@ -237,19 +258,22 @@ as $$
 declare
   t pgscore_data.target;
 begin
-  -- A refresh has its turn before it locks runs and their target.
-  perform pgscore_data._await_turn('cells');
-  -- Locked before the look for a run, so that none can be submitted after it.
-  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for update;
+  select * into t from pgscore_data.target x
+   where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
   if not found then
-    raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+    raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using
+      errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;
-  if exists (select from pgscore_data.run r where r.target_id = t.target_id and r.state in ('queued', 'running')) then
+  if new.step = 'wait' then
+    perform pgscore_data._await_counted(t);
+    return new;
+  end if;
+  -- Locked before the look for a run, so that none can be submitted after it.
+  perform from pgscore_data.target x where x.target_id = t.target_id for update;
+  if exists (select from pgscore_data.run r where r.target_id = t.target_id and (r.state in ('queued', 'running') or r.state = 'done' and not r.kept)) then
     raise exception 'target %.% is in use by a run that has not ended', t.view_schema, t.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
-  -- What a label can still judge stays kept.
-  perform pgscore_data._keep_target(t.target_id);
   -- A type of hers that she dropped with CASCADE took the key and these views along.
   execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_' || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);
@@ -275,9 +299,11 @@ begin
   if wanted.target_id is null then
     raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;
+  -- Labels can still judge what was predicted.
+  insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'wait');
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name);
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name || '_history');
-  insert into pgscore._drop_request (target_id) values (wanted.target_id);
+  insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'drop');
 end
 $$;
 comment on function pgscore.drop_target(text, name) is 'Drops a target with its views and every prediction in it; refused while a run writes to it or while a view of yours depends on its views. target: flight_scores or schema.flight_scores.';

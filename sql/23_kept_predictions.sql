@@ -162,15 +162,3 @@ end
 $$;
 comment on function pgscore_data._keep_scored(bigint[], bigint[]) is
   'Keeps the predictions of runs and calls, and counts the places that wait for a label.';
-
-create or replace function pgscore_data._keep_target(this_target int) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  while exists (select from pgscore_data.run r where r.target_id = this_target and r.state = 'done' and not r.kept) loop
-    perform pgscore_data._refresh();
-  end loop;
-end
-$$;
-comment on function pgscore_data._keep_target(int) is 'Refreshes until all runs of a target are kept, so that it can be dropped. The caller has the turn.';

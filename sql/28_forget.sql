@@ -138,6 +138,7 @@ comment on function pgscore_data._take_stored(int, text[], bigint) is
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '10s'
 set timezone = 'UTC'
 set datestyle = 'ISO'
 set extra_float_digits = 1

@@ -39,6 +39,7 @@ comment on function pgscore_data._count_labels(int) is
 create or replace function pgscore_data._count_all_labels() returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
 as $$
 begin
   if pgscore_data._take_turn('cells') then

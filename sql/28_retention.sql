@@ -114,6 +114,8 @@ comment on function pgscore_data._forget_superseded() is
 create or replace function pgscore_data._forget_predictions() returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- A user's open transaction is left to the next hour.
+set lock_timeout = '2s'
 set jit = off
 set enable_seqscan = off
 as $$

@@ -26,7 +26,9 @@ begin
     from (select distinct on (v.model_id) v.model_id, t.key_columns
             from pgscore_data.run r join pgscore_data.version v using (version_id) join pgscore_data.target t using (target_id)
            where r.run_id = any (runs) order by v.model_id, r.run_id) t
-   where m.model_id = t.model_id and m.key_columns is null;
+   where m.model_id = t.model_id
+     -- A refresh waits for no transaction of a user. The next run notes what is passed over here.
+     and m.model_id in (select x.model_id from pgscore_data.monitor x where x.key_columns is null for no key update skip locked);
 end
 $$;
 comment on function pgscore_data._note_key(bigint[]) is 'Takes the key of the first runs of a model for that of its calls, where labels have not said it.';

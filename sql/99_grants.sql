@@ -44,7 +44,7 @@ grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
 grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
-grant insert (target_id) on pgscore._drop_request to pgscore_user;
+grant insert (target_id, step) on pgscore._drop_request to pgscore_user;
 grant select, insert (name, cron, time_zone, model, source, arguments, overlap, catch_up) on pgscore._schedule_request to pgscore_user;
 grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 

@@ -91,7 +91,7 @@ test('a label judges the last run before it, however many runs came since and wh
   for (const hoursAgo of [96, 72, 48, 24]) await addNight(model, { first: 1, last: 1500, without: 5000, hoursAgo });
   await superuser.query('select pgscore.refresh()');
   await superuser.query('set role alice');
-  await superuser.query('insert into pgscore._drop_request (target_id) values ($1)', [model.targetId]);
+  await superuser.query(`insert into pgscore._drop_request (target_id, step) values ($1, 'drop')`, [model.targetId]);
   await superuser.query('reset role');
   const label = `insert into pgscore_data.label_change (model_id, key, known_at, label)
     select $1, array[i::text], now() - interval '60 hours', 'yes' from generate_series(1, 100) i`;

@@ -133,6 +133,7 @@ export class ModelHistory<Keeper extends RecordKeeper> {
   }
 
   async dropTarget(): Promise<void> {
+    await this.#roles.superuser.query('select pgscore.refresh()');
     await this.#roles.alice.query(`select pgscore.drop_target($1, 'alice')`, [this.#model.target]);
     this.#model = await withNewTarget(this.#roles.superuser, this.#model);
   }
