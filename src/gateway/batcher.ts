@@ -7,7 +7,7 @@ import type { ModelSession } from '../model/session.ts';
 import type { Part } from './answer.ts';
 import type { Call } from './call.ts';
 import { FairTurns, type Turn } from './fair-turns.ts';
-import type { Run } from './online-models.ts';
+import type { ModelWork } from './online-models.ts';
 import { rowRefusal } from './row-refusal.ts';
 import { RunSize } from './run-size.ts';
 import { WireError } from './wire-error.ts';
@@ -17,13 +17,13 @@ export type Models = {
   load(versionId: number): Promise<ModelSession>;
 };
 
-export type RunsInTurn = Models & {
+export type ModelsInTurn = Models & {
   /** True where the work takes long and goes on by itself. */
-  inTurn(versionId: number, run: Run): Promise<boolean>;
+  inTurn(versionId: number, work: ModelWork): Promise<boolean>;
 };
 
 export type BatcherOptions = {
-  readonly models: RunsInTurn;
+  readonly models: ModelsInTurn;
   /** Most rows of one run. */
   readonly batchRows: number;
   readonly onRun: (rows: number) => void;
@@ -33,9 +33,9 @@ export type BatcherOptions = {
 const MOST_AT_ONCE_ROWS = 64;
 
 /**
- * Runs calls of the same version together, those of different roles where the model is row-wise. A call that finds the version idle is run at once, a small one by a model that
- * is computed here before anything else is done; what arrives during a run goes into the next. A run that takes long goes on
- * beside the next.
+ * Runs calls of the same version together. Calls of different roles share a run only if the model is row-wise.
+ * A call that finds its version idle runs at once. If it is small and the model is computed here, it is answered in this turn of
+ * the event loop. What arrives during a run goes into the next. A run that takes long goes on beside the next.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -57,10 +57,10 @@ export class Batcher {
 
   #queue(versionId: number, call: Call): void {
     call.onSettled(() => this.#waiting.get(versionId)?.delete(call));
-    this.#wait(versionId, call);
+    this.#enqueue(versionId, call);
   }
 
-  #wait(versionId: number, call: Call): void {
+  #enqueue(versionId: number, call: Call): void {
     const waiting = this.#waiting.get(versionId);
     const turns = waiting ?? new FairTurns<FeatureRows, Call>();
     turns.add(call);
@@ -108,11 +108,11 @@ export class Batcher {
       return ended;
     };
     const goesOn = await models.inTurn(versionId, { work, waits: () => taken.some(({ waits }) => waits) });
-    if (goesOn) void this.#leaveOut(versionId, turns, taken, ended);
+    if (goesOn) void this.#requeueAfter(versionId, turns, taken, ended);
   }
 
   /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
-  async #leaveOut(
+  async #requeueAfter(
     versionId: number,
     turns: FairTurns<FeatureRows, Call>,
     taken: readonly Call[],
@@ -120,10 +120,10 @@ export class Batcher {
   ): Promise<void> {
     for (const call of taken) turns.delete(call);
     await ended;
-    for (const call of taken) if (call.waits && call.rowsLeft > 0) this.#wait(versionId, call);
+    for (const call of taken) if (call.waits && call.rowsLeft > 0) this.#enqueue(versionId, call);
   }
 
-  async #runAll(runs: readonly OneRun[], session: ModelSession, versionId: number): Promise<void> {
+  async #runAll(runs: readonly Batch[], session: ModelSession, versionId: number): Promise<void> {
     for (const run of runs) {
       const began = performance.now();
       await this.#run(run, session);
@@ -131,7 +131,7 @@ export class Batcher {
     }
   }
 
-  async #run({ turns, rows }: OneRun, session: ModelSession): Promise<void> {
+  async #run({ turns, rows }: Batch, session: ModelSession): Promise<void> {
     this.#options.onRun(rows.length);
     try {
       deal(turns, await session.predictRows(rows), session);
@@ -141,24 +141,27 @@ export class Batcher {
   }
 }
 
-/** Calls of one group may share a run: a model that is not row-wise could tell one role about the rows of another. */
+/**
+ * Calls of one group may share a run: a model that is not row-wise could tell one role about the rows of another.
+ * A call whose role nobody proved (`alone`) could name any, and shares with none.
+ */
 function groupOf(call: Call, { isRowWise }: ModelSession): unknown {
   const { alone, role } = call.request;
   if (isRowWise) return undefined;
   return alone ? call : role;
 }
 
-type OneRun = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
+type Batch = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
 
 /** One of all rows of numbers, and one of all rows of JSON. */
-function runsOf(turns: readonly Turn<Call, FeatureRows>[]): OneRun[] {
+function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Batch[] {
   const json: Turn<Call, readonly JsonRow[]>[] = [];
   const numbers: Turn<Call, NumberRows>[] = [];
   for (const { call, rows } of turns) {
     if (rows instanceof NumberRows) numbers.push({ call, rows });
     else json.push({ call, rows });
   }
-  const runs: OneRun[] = [];
+  const runs: Batch[] = [];
   if (json.length > 0) runs.push({ turns: json, rows: json.flatMap(({ rows }) => rows) });
   if (numbers.length > 0) runs.push({ turns: numbers, rows: NumberRows.joined(numbers.map(({ rows }) => rows)) });
   return runs;

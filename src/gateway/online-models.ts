@@ -24,8 +24,8 @@ export type OnlineModelsOptions = {
   readonly warn: (message: string, error: unknown) => void;
 };
 
-/** Work with a model: what waits for it, and the run itself. */
-export type Run = {
+/** Work with a model, and whether anybody still waits for it. */
+export type ModelWork = {
   readonly work: (session: ModelSession) => Promise<void>;
   /** Whether anybody waits for what it is about. */
   readonly waits: () => boolean;
@@ -104,7 +104,7 @@ export class OnlineModels {
    * Runs a version that is loaded, in its turn; false too where it was given up meanwhile, and nothing was done. True: its
    * work takes long, and goes on by itself.
    */
-  inTurn(versionId: number, { work, waits }: Run): Promise<boolean> {
+  inTurn(versionId: number, { work, waits }: ModelWork): Promise<boolean> {
     const home = this.#homes.get(versionId);
     return (home?.turn ?? this.#thread).run(async () => {
       const session = this.loaded(versionId);

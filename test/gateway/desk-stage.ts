@@ -1,4 +1,4 @@
-import { Batcher, type RunsInTurn } from '../../src/gateway/batcher.ts';
+import { Batcher, type ModelsInTurn } from '../../src/gateway/batcher.ts';
 import type { Call } from '../../src/gateway/call.ts';
 import { LogRoom } from '../../src/gateway/log-room.ts';
 import { OneAtATime } from '../../src/gateway/one-at-a-time.ts';
@@ -48,7 +48,7 @@ export function stage({
   const { runs, session } = model;
   const loaded = new Set<number>();
   const thread = new OneAtATime();
-  const models: RunsInTurn = {
+  const models: ModelsInTurn = {
     loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
     load: (versionId) => {
       loaded.add(versionId);

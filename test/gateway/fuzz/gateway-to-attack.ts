@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { Batcher, type RunsInTurn } from '../../../src/gateway/batcher.ts';
+import { Batcher, type ModelsInTurn } from '../../../src/gateway/batcher.ts';
 import { GatewayServer } from '../../../src/gateway/gateway-server.ts';
 import { OneAtATime } from '../../../src/gateway/one-at-a-time.ts';
 import { Permissions } from '../../../src/gateway/permissions.ts';
@@ -48,7 +48,7 @@ export async function startGatewayToAttack(
 ): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
   const thread = new OneAtATime();
-  const models: RunsInTurn = {
+  const models: ModelsInTurn = {
     loaded: () => session,
     load: () => Promise.resolve(session),
     inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
