@@ -42,7 +42,10 @@ begin
      where r.run_id = b.run_id and r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
     delete from pgscore_data.kept_run r using pgscore_data.version v
      where r.event_time < m.until and v.version_id = r.version_id and v.model_id = m.model_id;
-    delete from pgscore_data.recorded_label r where r.model_id = m.model_id and r.recorded_at < m.until;
+    delete from pgscore_data.recorded_label r where r.model_id = m.model_id and r.recorded_at < m.until
+       and not exists (
+         select from pgscore_data.evaluation e
+          where e.model_id = m.model_id and hash_array(e.key) = hash_array(r.key) and e.key = r.key and e.event_time >= m.until is not false);
     delete from pgscore_data.kept_prediction p using pgscore_data.version v
      where p.event_time < m.until and v.version_id = p.version_id and v.model_id = m.model_id;
   end loop;
