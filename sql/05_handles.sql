@@ -148,6 +148,42 @@ comment on function pgscore._runs_code_when_planned(regclass) is
 'Whether an index, check, statistics object or partition key of a table calls a function that is not PostgreSQL''s own.
 The planner computes such a call where it is constant, as whoever reads the table.';
 
+create or replace function pgscore_data._reads_source(handle name, source_schema name, source_name name) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- A view's parsed query is text, in which names are escaped: a brace or colon after a blank is the tree's own.
+  with read as materialized (
+    select c.oid, r.ev_action::text as tree from pg_class c join pg_rewrite r on r.ev_class = c.oid
+     where c.relnamespace = 'pgscore_sources'::regnamespace and c.relname = handle and c.relkind = 'v'
+       and c.reloptions = '{security_barrier=true}'
+  ), source as (
+    select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = source_schema and c.relname = source_name
+  ), token as materialized (
+    select m[1] as node, m[2] as field, m[3]::oid as id, m[4] is not null as is_conversion
+      from read, regexp_matches(tree, '[( ]\{([A-Z]+)| :(funcid|opfuncid|relid|rtekind|resulttype) ([0-9]+)( :resultcollid)?', 'g') m
+  )
+  select (select count(*) = 1 from read) and (select count(*) = 1 from source) and (select count(*) = 1 from token t where t.node = 'QUERY')
+     and not exists (
+       select from token t
+        where case
+          when t.node is not null then t.node not in ('QUERY', 'RANGETBLENTRY', 'RTEPERMISSIONINFO', 'ALIAS', 'RANGETBLREF', 'FROMEXPR', 'TARGETENTRY',
+            'VAR', 'CONST', 'FUNCEXPR', 'OPEXPR', 'NULLIFEXPR', 'BOOLEXPR', 'NULLTEST', 'CASEEXPR', 'CASEWHEN', 'RELABELTYPE', 'COERCEVIAIO')
+          when t.field in ('funcid', 'opfuncid') then t.id not in ('encode(bytea, text)'::regprocedure, 'sha256(bytea)'::regprocedure,
+            'convert_to(text, name)'::regprocedure, 'current_setting(text, boolean)'::regprocedure, 'texteq(text, text)'::regprocedure,
+            'tidge(tid, tid)'::regprocedure, 'tidlt(tid, tid)'::regprocedure, 'timezone(text, timestamp)'::regprocedure,
+            'left(text, int)'::regprocedure, 'concat("any")'::regprocedure)
+            -- Up to 16383 is what PostgreSQL itself brings.
+            and not exists (select from pg_cast k where k.castfunc = t.id and t.id < 16384)
+          when t.field = 'relid' then t.id not in (select s.oid from source s union all select r.oid from read r)
+          when t.field = 'rtekind' then t.id <> 0
+          else t.is_conversion and t.id >= 16384
+        end);
+end;
+comment on function pgscore_data._reads_source(name, name, name) is
+'Whether a view handle is of the kind that pgscore makes: it reads the table of that name, nothing else, and calls no function but those that
+pgscore writes there and casts of PostgreSQL. Whatever else it called would run as pgscore_reader.';
+
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp

@@ -55,7 +55,7 @@ grant update on pgscore_data.version, pgscore_data.run, pgscore_data.target, pgs
 grant update (request) on pgscore_data.known_plan to pgscore_service;
 grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
 grant execute on function
-  pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint),
+  pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint), pgscore_data._reads_source(name, name, name),
   pgscore_data._wake(text), pgscore_data._fire_function(int), pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
 to pgscore_service;
 

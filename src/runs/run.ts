@@ -88,6 +88,8 @@ export type RunRow = {
   rows_expected: string | null;
   handle: Handle | null;
   handle_owner: string | null;
+  /** Whether a view handle is not what pgscore makes of the source. */
+  altered: boolean;
   newly_secured: boolean;
   runs_code: boolean;
   target: Target | null;
@@ -105,6 +107,7 @@ export const RUN_COLUMNS = `
     when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace
       and oidvectortypes(x.proargtypes) = 'tid, tid' and x.prosecdef)
   end as handle_owner,
+  h.kind = 'view' and not pgscore_data._reads_source(h.name, c.source_schema, c.source_name) as altered,
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
@@ -139,6 +142,9 @@ export function runFrom(row: RunRow): Run | RunDefect {
       `the read handle belongs to "${row.handle_owner}", not to the requester "${row.requested_by}"`,
     );
   }
+  // A view is bound to its table, whatever that is called by now.
+  if (row.altered)
+    return defect('source_changed', 'the source was renamed, or its read handle altered, after the run was submitted');
   // A view handle reads past policies' functions; they must run as the requester, which only a function handle does.
   if (row.newly_secured)
     return defect('source_changed', 'row-level security was enabled on the source after the run was submitted');
