@@ -93,19 +93,19 @@ export const FULL: BenchPlan = {
 
 /** A smoke test: whether everything runs, not how fast. */
 export const QUICK: BenchPlan = {
-  rows: 100_000,
-  largeRows: 300_000,
+  rows: 50_000,
+  largeRows: 100_000,
   fewRows: 20_000,
   rounds: 1,
   singleRuns: 40,
   unmeasuredRuns: 40,
   rate: 100,
   rateSeconds: 3,
-  idleSeconds: 10,
+  idleSeconds: 3,
   score: {
     tableRows: 10_000,
     slowRows: 2000,
-    largeRows: 200_000,
+    largeRows: 50_000,
     rowsCall: 10_000,
     singleCalls: 100,
     clients: 16,
@@ -113,11 +113,11 @@ export const QUICK: BenchPlan = {
     rounds: 1,
   },
   monitor: {
-    predictions: 100_000,
+    predictions: 50_000,
     labels: [0, 100, 1000],
     compared: 1000,
     rounds: 1,
-    nightly: { rows: 100_000, rounds: 1, nights: 20, entities: 3906, labels: 1000 },
+    nightly: { rows: 50_000, rounds: 1, nights: 5, entities: 3906, labels: 1000 },
   },
 };
 

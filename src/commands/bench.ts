@@ -34,7 +34,7 @@ export function addBench(program: Command): void {
         'measure one part: a service that has nothing to do, whole tables, score() inside of queries, or keeping accuracy up to date',
       ).choices(['idle', 'tables', 'score', 'monitor'] satisfies Part[]),
     )
-    .option('--quick', 'a smoke test over 100,000 rows: whether it runs, not how fast')
+    .option('--quick', 'a smoke test over 50,000 rows: whether it runs, not how fast')
     .option('--python <path>', 'python for the rivals', 'python3')
     .option('--plpython <url>', 'a server with plpython3u, as superuser, for that rival of score()')
     .option('--out <file>', 'also write the results to this file, as JSON')

@@ -12,6 +12,7 @@ const LONG = [
   'faults/half-open',
   'faults/terminated-connections',
   'faults/server-restart',
+  'commands/bench',
   'commands/care',
   'commands/demo',
   'monitor/cells',
