@@ -11,6 +11,17 @@ end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
+create or replace function pgscore_models._refuse_labels_only(model text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'model "%" gives labels without probabilities: it has no score', model using
+    errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', model);
+end
+$$;
+comment on function pgscore_models._refuse_labels_only(text) is 'Raises that a model gives labels without probabilities.';
+
 create or replace function pgscore_models._refuse_scoreless(route pgscore_models._routing) returns void
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -22,8 +33,7 @@ begin
       hint = case when route.probabilities then format('score(%L, row, class => %L), or ', route.model, route.class_labels[1]) else '' end
         || format('pgscore.classify(%L, row) for the label.', route.model);
   elsif route.task = 'binary' and not route.probabilities then
-    raise exception 'model "%" gives labels without probabilities: it has no score', route.model using
-      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', route.model);
+    perform pgscore_models._refuse_labels_only(route.model);
   end if;
 end
 $$;
@@ -44,8 +54,7 @@ begin
   elsif array_position(route.class_labels, class) is null then
     raise exception 'model "%" has no class "%"', route.model, class using errcode = 'invalid_parameter_value', hint = classes;
   elsif not route.probabilities then
-    raise exception 'model "%" gives labels without probabilities: it has no score', route.model using
-      errcode = 'invalid_parameter_value', hint = format('pgscore.classify(%L, row) gives the label.', route.model);
+    perform pgscore_models._refuse_labels_only(route.model);
   end if;
 end
 $$;

@@ -1,10 +1,12 @@
--- score_or_null() and why_not(): NULL for a row that cannot be scored, and the reason, where score() raises.
+-- score_or_null() gives NULL for a row that cannot be scored, and why_not() the reason. score() raises for such a row.
+-- Natively _v<id>_problem checks the row, as an EXCEPTION block keeps a query from workers. Online the refusal is caught.
 
 create or replace function pgscore_models._number_problem(number numeric, feature text, type text) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select case
+      -- Doubles from here on round to infinity as float32: OVERFLOWS of src/lib/float32.ts.
       when type = 'float32' and abs(number) < 3.4028235677973366e38 then null
       when type = 'float64' and abs(number) < 1.797693134862315808e308 then null
       when type = 'int32' and number between -2147483648 and 2147483647 then null
@@ -59,9 +61,9 @@ as $$
     end, value)
 $$;
 comment on function pgscore_data._plain_value(text, text, int) is
-'The SQL that asks whether a value is like most of its type, which need no call of _value_problem().';
+'SQL that is true for a usual value of a feature, for which _value_problem() need not be called.';
 
-create or replace function pgscore_data._create_problem(this_version int, features jsonb) returns void
+create or replace function pgscore_data._create_row_checks(this_version int, features jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -91,29 +93,34 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._create_problem(int, jsonb) is
-'Creates _v<id>_problem and, of a version with a score, _v<id>_or_null: NULL without an EXCEPTION block, which no worker takes.';
+comment on function pgscore_data._create_row_checks(int, jsonb) is
+'Creates _v<id>_problem, which says why the version cannot score a row.
+If the version has a score, creates _v<id>_or_null too, which workers can run: it has no EXCEPTION block.';
 
-create or replace function pgscore_models._try(
-  asked pgscore_models._question, out prediction pgscore_models._prediction, out problem text)
+create or replace function pgscore_models._predict_or_problem(
+  asked pgscore_models._question, only_score boolean, out prediction pgscore_models._prediction, out problem text)
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   route constant pgscore_models._routing := asked.route;
   features constant jsonb := asked.features;
-  setting constant text := coalesce(current_setting('pgscore.execution', true), '');
+  base constant text := 'pgscore_models._v' || route.version_id;
 begin
   if features is null or features = 'null' then
     problem := 'the row is NULL';
     return;
   elsif jsonb_typeof(features) <> 'object' then
     perform pgscore_models._refuse_scalar(features::text);
-  elsif not has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', route.version_id), 'execute') then
+  elsif not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
   end if;
-  if pgscore_models._execution(setting, route.version_id, route.native, route.reason) then
-    execute format('select pgscore_models._v%s_problem($1)', route.version_id) into problem using features;
+  if pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
+    if only_score then
+      execute 'select ' || base || '_or_null($1)' into prediction.score using features;
+      return;
+    end if;
+    execute 'select ' || base || '_problem($1)' into problem using features;
     if problem is null then
       prediction := (pgscore_models._predict(route, features)).prediction;
     end if;
@@ -122,7 +129,7 @@ begin
       prediction := (pgscore_models._predict(route, features)).prediction;
     exception
       when data_exception or datatype_mismatch then
-        -- A wrong setting, or a service of another release, is not of the row.
+        -- A wrong setting (22023) or a service of another release (22P02) is no problem of the row.
         if sqlstate in ('22023', '22P02') then
           raise;
         end if;
@@ -134,8 +141,9 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_models._try(pgscore_models._question) is
-'What a model says of a row, or why it says nothing. Raises what is not of the row: no grant, no column for a feature, no service.';
+comment on function pgscore_models._predict_or_problem(pgscore_models._question, boolean) is
+'What a model says of a row, or why it cannot score the row. With only_score a compiled version gives its score alone, without a problem.
+Raises what is not about the row: no grant, no column for a feature, no service.';
 
 create or replace function pgscore_models._score_or_null(asked pgscore_models._question, class text) returns double precision
 language plpgsql volatile parallel restricted cost 10000
@@ -143,26 +151,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   route constant pgscore_models._routing := asked.route;
-  compiled constant text := format('pgscore_models._v%s_or_null', route.version_id);
   prediction pgscore_models._prediction;
-  answer double precision;
 begin
   if class is null then
     perform pgscore_models._refuse_scoreless(route);
   else
     perform pgscore_models._refuse_class(route, class);
   end if;
-  if class is null and route.native and coalesce(current_setting('pgscore.execution', true), '') in ('', 'auto', 'native')
-    and jsonb_typeof(asked.features) = 'object' and has_function_privilege(compiled || '(jsonb)', 'execute')
-  then
-    execute 'select ' || compiled || '($1)' into answer using asked.features;
-    return answer;
-  end if;
-  prediction := (pgscore_models._try(asked)).prediction;
-  if class is null then
-    return prediction.score;
-  end if;
-  return prediction.probabilities[array_position(route.class_labels, class)];
+  prediction := (pgscore_models._predict_or_problem(asked, only_score => class is null)).prediction;
+  return case when class is null then prediction.score else prediction.probabilities[array_position(route.class_labels, class)] end;
 end
 $$;
 comment on function pgscore_models._score_or_null(pgscore_models._question, text) is 'score_or_null() of a row.';
@@ -190,8 +187,8 @@ comment on function pgscore.score_or_null(text, text, text) is 'score_or_null() 
 create or replace function pgscore.why_not(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
 as $$
-  select (pgscore_models._try(
-    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2))).problem
+  select (pgscore_models._predict_or_problem(
+    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), false)).problem
 $$;
 comment on function pgscore.why_not(text, anyelement) is
 'Why a row cannot be scored, where score_or_null() is NULL; NULL where it can. Online it is a call like any other, and kept.';
@@ -199,8 +196,8 @@ comment on function pgscore.why_not(text, anyelement) is
 create or replace function pgscore.why_not(model text, features text) returns text
 language sql volatile parallel restricted cost 10000
 as $$
-  select (pgscore_models._try(
+  select (pgscore_models._predict_or_problem(
     pgscore_models._question(
-      pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)))).problem
+      pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), false)).problem
 $$;
 comment on function pgscore.why_not(text, text) is 'why_not() of a row written as JSON.';

@@ -208,7 +208,7 @@ begin
   foreach part in array parts loop
     perform pgscore_data._create_json(this_version, part, features, row_type);
   end loop;
-  perform pgscore_data._create_problem(this_version, features);
+  perform pgscore_data._create_row_checks(this_version, features);
   if 'score' = any (parts) then
     perform pgscore_data._create_record(this_version, features);
     perform pgscore_data._create_row(this_version, features);

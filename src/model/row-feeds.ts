@@ -1,3 +1,4 @@
+import { OVERFLOWS } from '../lib/float32.ts';
 import type { FeatureSlot } from './feature-slot.ts';
 import { settleMissing } from './feature-slot.ts';
 import { emptyFeed } from './feed.ts';
@@ -57,7 +58,7 @@ function fillColumn(
 ): void {
   const cells: Cells = feed.data;
   const { width } = feed.input;
-  const limit = feature.type === 'float32' ? LARGEST_FLOAT32 : 0;
+  const limit = feature.type === 'float32' ? OVERFLOWS : 0;
   for (let row = 0; row < rows.length; row += 1) {
     if (rows.isWithin(row, column, limit)) cells[row * width + feature.position] = rows.at(row, column);
     else putValue({ feature, feed, rows: rows.length, reject }, cells, row, 0, rows.get(row, column));
@@ -117,11 +118,9 @@ function numberOf(type: TensorType, value: unknown): number | undefined {
   return typeof value === 'string' && !whole ? NUMBERS[value] : undefined;
 }
 
-const LARGEST_FLOAT32 = 3.4028235677973366e38;
-
 /** JSON.parse has rounded a whole number beyond 2^53 already. */
 function holds(type: TensorType, value: number): boolean {
-  if (type === 'float32') return Math.abs(value) < LARGEST_FLOAT32 || !Number.isFinite(value);
+  if (type === 'float32') return Math.abs(value) < OVERFLOWS || !Number.isFinite(value);
   if (type === 'int32') return (value | 0) === value;
   return type === 'int64' ? Number.isSafeInteger(value) : true;
 }
