@@ -72,7 +72,7 @@ return pgscore_data._metric_meanings() || $${
   "fingerprint": "The same for the same model, rule, version and column.",
   "event_id": "Number of the event; a webhook that is told twice knows it by that.",
   "event_at": "When it happened.",
-  "event": "firing, no_data, reminder (still raised after a day) or resolved.",
+  "event": "firing, no_data, reminder (still raised a day after it was last told; never of drift) or resolved.",
   "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped.",
   "began_at": "When the alert was raised.",
   "delivery": "none (no running service has a webhook), waiting, delivered, failing, or given_up after a day.",
