@@ -1,4 +1,5 @@
 -- Looks up the places of an entity in what is kept. A place is a version, an entity and the time that a prediction is for.
+-- A large run is kept in blocks, by the hash of the key. A head is a run that may hold the newest place of an entity.
 --
 -- The functions that run for each label have no SET clause, so that PostgreSQL inlines them into the query that calls them.
 
@@ -105,7 +106,7 @@ begin atomic
             where array_position(b.keys, pgscore_data._key_code(_last_place.key) collate "C") is not null limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
-  'The last place of an entity until a time. It looks through runs one by one: call _newest_place() first.';
+  'The last place of an entity until a time. It looks through runs one by one, which takes long where few hold the entity.';
 
 create or replace function pgscore_data._next_place(version int, key text[], after timestamptz) returns table (event_time timestamptz)
 language sql stable
@@ -125,7 +126,7 @@ begin atomic
             where array_position(b.keys, pgscore_data._key_code(_next_place.key) collate "C") is not null limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
-  'The first place of an entity after a time. It looks through runs one by one: call _newest_place() first.';
+  'The first place of an entity after a time. It looks through runs one by one, which takes long where few hold the entity.';
 
 create or replace function pgscore_data._places_within(version int, key text[], after timestamptz, until timestamptz)
 returns table (event_time timestamptz)

@@ -1,6 +1,6 @@
 -- Keeps a large run that is for one time in blocks: rows that hold some hundred predictions each.
 
-create or replace function pgscore_data._is_for_one_time(this_run bigint, least_rows bigint default 1000) returns boolean
+create or replace function pgscore_data._belongs_in_blocks(this_run bigint, least_rows bigint default 1000) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -23,8 +23,8 @@ begin
   return not is_timed;
 end
 $$;
-comment on function pgscore_data._is_for_one_time(bigint, bigint) is
-  'Whether a run is large and its predictions have no event_time of their own. Such a run is kept in blocks.';
+comment on function pgscore_data._belongs_in_blocks(bigint, bigint) is
+'Whether a run is kept in blocks: it is large, no day of it is sealed, its key is there, and no prediction has an event_time of its own.';
 
 create or replace function pgscore_data._write_blocks(this_run bigint) returns bigint
 language plpgsql volatile

@@ -139,7 +139,7 @@ declare
   large bigint[] := '{}';
 begin
   for r in select x.run_id from pgscore_data.run x where x.run_id = any (runs) order by x.snapshot_at, x.run_id loop
-    if pgscore_data._is_for_one_time(r.run_id) then
+    if pgscore_data._belongs_in_blocks(r.run_id) then
       large := large || r.run_id;
     else
       perform pgscore_data._keep_single(r.run_id);

@@ -1,4 +1,5 @@
--- Deletes predictions that were kept long enough. Their days are sealed: the cells stay as they are.
+-- Deletes predictions that no label can judge any more: those of sealed days, and those that were superseded long ago.
+-- The cells of sealed days stay as they are.
 
 create or replace function pgscore_data._seal_until(this_model int) returns timestamptz
 language plpgsql stable
@@ -45,7 +46,8 @@ begin
     delete from pgscore_data.recorded_label r where r.model_id = m.model_id and r.recorded_at < m.until
        and not exists (
          select from pgscore_data.evaluation e
-          where e.model_id = m.model_id and hash_array(e.key) = hash_array(r.key) and e.key = r.key and e.event_time >= m.until is not false);
+          where e.model_id = m.model_id and hash_array(e.key) = hash_array(r.key) and e.key = r.key
+            and (e.event_time >= m.until) is not false);
     delete from pgscore_data.kept_prediction p using pgscore_data.version v
      where p.event_time < m.until and v.version_id = p.version_id and v.model_id = m.model_id;
   end loop;

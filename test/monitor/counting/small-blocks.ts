@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 
 /** Limits that large runs are told by, as they are written in functions of pgscore_data, and what they are to be. */
 const LIMITS = [
-  ['_is_for_one_time(bigint, bigint)', 'DEFAULT 1000', 'DEFAULT 3'],
+  ['_belongs_in_blocks(bigint, bigint)', 'DEFAULT 1000', 'DEFAULT 3'],
   ['_keep_blocks(bigint)', '430.0', '3.0'],
   ['_retire_heads(bigint, integer)', 'DEFAULT 8', 'DEFAULT 2'],
   ['_retire_heads(bigint, integer)', 'greatest(1000, ', 'greatest(1, '],
