@@ -82,8 +82,11 @@ const forgetMonitoring = statement<[]>('forget_monitoring', 'select pgscore_data
 const countLabels = statement<[]>('count_labels', 'select pgscore_data._count_all_labels()');
 const forgetPredictions = statement<[]>('forget_predictions', 'select pgscore_data._forget_predictions()');
 
-/** Counts some days again, at most once a night, and forgets what is too old; resolves with how many cells were wrong. */
-export async function audit(client: Queryable): Promise<number> {
+/**
+ * Forgets what is too old, and counts the labels that judge nothing or come late. At most once a night it counts some days again.
+ * Resolves with how many cells were wrong on those days.
+ */
+export async function upkeep(client: Queryable): Promise<number> {
   await forgetMonitoring(client);
   await forgetPredictions(client);
   await countLabels(client);

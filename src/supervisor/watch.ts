@@ -3,10 +3,10 @@ import type { Link } from '../db/link.ts';
 import type { Logger } from '../log.ts';
 import { evaluateAlerts, tellAlerts } from '../monitor/alerts.ts';
 import { compareLabels } from '../monitor/compare-labels.ts';
-import { audit, refresh } from '../monitor/refresh.ts';
+import { refresh, upkeep } from '../monitor/refresh.ts';
 import { Wakeable } from './wakeable.ts';
 
-const AUDIT_MS = 3_600_000;
+const UPKEEP_MS = 3_600_000;
 /** Beside the looks after each refresh: for silence, which brings no refresh. */
 const LOOK_MS = 60_000;
 
@@ -48,16 +48,16 @@ export class Watch {
         refreshLoop.wake();
       }
     };
-    const auditSome = async (): Promise<void> => {
+    const keepUp = async (): Promise<void> => {
       if (!goesOn()) return;
-      const wrong = await refreshing.use((client) => audit(client));
+      const wrong = await refreshing.use((client) => upkeep(client));
       if (wrong > 0)
         log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
     };
     this.#loops = [
       refreshLoop,
       new Wakeable('comparing labels', pollMs, compareAll, log),
-      new Wakeable('auditing accuracy', AUDIT_MS, auditSome, log),
+      new Wakeable('auditing accuracy', UPKEEP_MS, keepUp, log),
       ...alertLoops,
     ];
   }
