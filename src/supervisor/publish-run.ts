@@ -15,14 +15,10 @@ export type Loaded = Counts & { readonly generation: number; readonly snapshotAt
 
 /**
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
- * with whether the run was still this worker's; raises what makes it fail. Ends the connection.
+ * with whether the run was still this worker's; raises what makes it fail.
  */
-export async function publishRun(link: Link, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  try {
-    return await link.use((client) => publish(client, worker, run, loaded));
-  } finally {
-    await link.end();
-  }
+export function publishRun(link: Link, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+  return link.use((client) => publish(client, worker, run, loaded));
 }
 
 async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {

@@ -127,9 +127,10 @@ export class RunDesk {
   /** Publishes a run that was scored in one piece. */
   async #publish(run: Run, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
+    const { databaseUrl, worker } = this.#conducting;
+    const link = publicationLink(databaseUrl);
     try {
-      const { databaseUrl, worker } = this.#conducting;
-      const mine = await publishRun(publicationLink(databaseUrl), worker, run, loaded);
+      const mine = await publishRun(link, worker, run, loaded).finally(() => link.end());
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
