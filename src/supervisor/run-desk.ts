@@ -127,16 +127,24 @@ export class RunDesk {
   /** Publishes a run that was scored in one piece. */
   async #publish(run: Run, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
-    const { databaseUrl, worker } = this.#conducting;
-    const link = publicationLink(databaseUrl);
     try {
-      const mine = await publishRun(link, worker, run, loaded).finally(() => link.end());
+      const mine = await this.#publishByOwnLink(run, loaded);
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
       await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });
     } finally {
       this.#publishing.delete(run);
+    }
+  }
+
+  async #publishByOwnLink(run: Run, loaded: Loaded): Promise<boolean> {
+    const { databaseUrl, worker } = this.#conducting;
+    const link = publicationLink(databaseUrl);
+    try {
+      return await publishRun(link, worker, run, loaded);
+    } finally {
+      await link.end();
     }
   }
 
