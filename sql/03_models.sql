@@ -8,7 +8,8 @@ select
   v.state,
   v.reason,
   v.signature ->> 'task' as task,
-  (select string_agg(f ->> 'name' || ' ' || (f ->> 'type') || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end, ', ' order by n)
+  (select string_agg(f ->> 'name' || ' ' || (f ->> 'type')
+                       || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end, ', ' order by n)
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'
     when 'regression' then 'value'
@@ -34,14 +35,16 @@ select
   end as calls_kept,
   v.signature ->> 'positiveClass' as positive_class,
   (v.signature ->> 'threshold')::double precision as threshold,
-  (select string_agg(f ->> 'name' || ' ' || case f ->> 'nulls' when 'default' then (f -> 'default')::text else f ->> 'nulls' end, ', ' order by n)
+  (select string_agg(f ->> 'name' || ' ' || case f ->> 'nulls' when 'default' then (f -> 'default')::text else f ->> 'nulls' end,
+                     ', ' order by n)
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as nulls
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
 left join pgscore_data.execution e using (version_id)
 left join pgscore_data.call_log l using (model_id)
 where v.state <> 'dropped';
-comment on view pgscore.models is 'Every version of every model: what it takes and gives, which aliases point at it, and why it was rejected if it was.';
+comment on view pgscore.models is
+'Every version of every model: what it takes and gives, which aliases point at it, and why it was rejected if it was.';
 comment on column pgscore.models.model is 'Name of the model.';
 comment on column pgscore.models.version is 'Number of the version; churn@3 is model churn, version 3.';
 comment on column pgscore.models.aliases is 'Names that point at this version. champion is the one that a bare model name means.';
@@ -50,7 +53,8 @@ comment on column pgscore.models.reason is 'Why the check rejected the version.'
 comment on column pgscore.models.task is 'binary, multiclass or regression.';
 comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
 comment on column pgscore.models.outputs is 'What a prediction holds.';
-comment on column pgscore.models.execution is 'The ways to score with it: batch (score_table), online (score() asks the service), native (score() computes it in the query).';
+comment on column pgscore.models.execution is
+'The ways to score with it: batch (score_table), online (score() asks the service), native (score() computes it in the query).';
 comment on column pgscore.models.sha256 is 'Digest of the ONNX file as deployed.';
 comment on column pgscore.models.deployed_by is 'The role that deployed it.';
 comment on column pgscore.models.deployed_at is 'When its bytes arrived.';
@@ -60,9 +64,12 @@ comment on column pgscore.models.remedy is 'What to do about the reason.';
 comment on column pgscore.models.warnings is 'What the check noticed and accepted.';
 comment on column pgscore.models.size_bytes is 'Size of the ONNX file.';
 comment on column pgscore.models.not_native is 'Why it is not compiled to a function, where it is not.';
-comment on column pgscore.models.calls_kept is 'Which calls of the model that the service answers pgscore.online_predictions keeps, and the key of labels and the event time where log_calls() names them.';
+comment on column pgscore.models.calls_kept is
+'Which calls of the model that the service answers pgscore.online_predictions keeps.
+Also the key of labels and the event time where log_calls() names them.';
 comment on column pgscore.models.positive_class is 'The class whose probability is the score of a binary model.';
-comment on column pgscore.models.threshold is 'The probability from which a binary model says the positive class. NULL: the label is the model''s own.';
+comment on column pgscore.models.threshold is
+'The probability from which a binary model says the positive class. NULL: the label is the model''s own.';
 comment on column pgscore.models.nulls is
 'What a NULL becomes, feature by feature: error (the row cannot be scored), nan (the model takes NaN), or the value of null_values.';
 
@@ -71,7 +78,9 @@ select at, actor, action, model, version, sha256, detail from pgscore_data.audit
 comment on view pgscore.audit is 'Who deployed, promoted, rolled back, renamed or dropped what, when. Rows are only ever added.';
 comment on column pgscore.audit.at is 'When it was done.';
 comment on column pgscore.audit.actor is 'The role that did it.';
-comment on column pgscore.audit.action is 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model, bind, unbind, log_calls, monitor, monitor_features, set_baseline, rebuild, set_alert or drop_alert.';
+comment on column pgscore.audit.action is
+'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model,
+bind, unbind, log_calls, monitor, monitor_features, set_baseline, rebuild, set_alert or drop_alert.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';
@@ -85,7 +94,8 @@ as $$
   -- A model whose first versions were rejected has no champion: its newest version says why.
   with v as (select m.* from pgscore._find_version(coalesce(
       (select x.model || '@' || max(x.version) from pgscore.models x
-        where x.model = $1 group by x.model having not bool_or('champion' = any (x.aliases))), $1)) f join pgscore.models m on m.model = f.model_name and m.version = f.number)
+        where x.model = $1 group by x.model having not bool_or('champion' = any (x.aliases))), $1)) f
+          join pgscore.models m on m.model = f.model_name and m.version = f.number)
   select p.property, p.value from v cross join lateral (values
     (1, 'version', v.model || '@' || v.version),
     (2, 'aliases', array_to_string(v.aliases, ', ')),
@@ -109,4 +119,6 @@ as $$
   ) as p (position, property, value)
   where p.value is not null order by p.position
 $$;
-comment on function pgscore.describe_model(text) is 'All there is to know of a version, one property a row. model: churn (its champion, or without one its newest version), churn@3 or churn@challenger.';
+comment on function pgscore.describe_model(text) is
+'All there is to know of a version, one property a row.
+model: churn (its champion, or without one its newest version), churn@3 or churn@challenger.';

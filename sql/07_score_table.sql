@@ -1,7 +1,8 @@
 -- Asking for a table to be scored.
 
 create or replace view pgscore._run_request with (security_barrier) as
-select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls, r.publish, r.error_limit,
+select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls,
+       r.publish, r.error_limit,
        r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
@@ -23,9 +24,11 @@ begin
      and signature ->> 'task' = t.task and signature -> 'classLabels' = to_jsonb(t.class_labels)
      and jsonb_array_length(columns) = before + jsonb_array_length(features) + segments and segments <= 8
      and (columns -> keys ->> 'name') is not null
-     and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k) from generate_series(0, keys - 1) k where columns -> k ->> 'role' = 'key') = t.key_columns
+     and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k)
+       from generate_series(0, keys - 1) k where columns -> k ->> 'role' = 'key') = t.key_columns
      and (
-       select bool_and(case when n > before + jsonb_array_length(features) then coalesce(c ->> 'role' = 'segment' and (c ->> 'name') is not null and (c ->> 'segment') is not null, false) else coalesce(
+       select bool_and(case when n > before + jsonb_array_length(features) then
+         coalesce(c ->> 'role' = 'segment' and (c ->> 'name') is not null and (c ->> 'segment') is not null, false) else coalesce(
            c ->> 'role' = 'feature' and (c ->> 'name') is not null and c ->> 'feature' = features -> (n - before - 1)::int ->> 'name'
            and c ->> 'width' = features -> (n - before - 1)::int ->> 'width'
            and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false) end)
@@ -33,7 +36,8 @@ begin
      false);
 end
 $$;
-comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is 'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
+comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is
+'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
 
 create or replace function pgscore_data._accept_run() returns trigger
 language plpgsql security definer
@@ -46,25 +50,35 @@ declare
   t pgscore_data.target;
 begin
   select v.signature, m.name, nullif(o.segments, '{}') into signature, model, segments
-    from pgscore_data.version v join pgscore_data.model m using (model_id) left join pgscore_data.monitor o using (model_id) where v.version_id = new.version_id and v.state = 'ready';
+    from pgscore_data.version v join pgscore_data.model m using (model_id) left join pgscore_data.monitor o using (model_id)
+      where v.version_id = new.version_id and v.state = 'ready';
   if not found then
-    raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state', hint = 'Submit runs with pgscore.score_table().';
+    raise exception 'the version is not ready' using errcode = 'object_not_in_prerequisite_state',
+      hint = 'Submit runs with pgscore.score_table().';
   end if;
   if not pgscore._may_score(new.requested_by, new.version_id) then
     raise exception 'model "%" is not granted to "%"', model, new.requested_by using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', model, new.requested_by);
   end if;
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
-    raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+    raise exception 'the read handle belongs to another role'
+      using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
-  select * into t from pgscore_data.target x where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
+  select * into t from pgscore_data.target x where x.target_id = new.target_id
+    and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
   if not found then
-    raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+    raise exception 'the target belongs to another role'
+      using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if not (case when new.plan_id is null then pgscore_data._plan_fits(new.plan, signature, t)
-    else coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0 and exists (select from pgscore_data.known_plan k where k.plan_id = new.plan_id and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
+    else coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0
+      and exists (
+        select from pgscore_data.known_plan k
+         where k.plan_id = new.plan_id
+           and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
   then
-    raise exception 'the plan does not fit the version and the target' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
+    raise exception 'the plan does not fit the version and the target'
+      using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
   if new.schedule_id is not null then
     new.run_id := pgscore_data._claim_fire(new.schedule_id, new.fire_at, new.requested_by);
@@ -77,8 +91,10 @@ begin
     new.rows_expected := (new.plan ->> 'rows')::numeric::bigint;
     perform pgscore_data._keep_plan(new);
   end if;
-  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id, pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
-  values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id, case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
+    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
+  values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id,
+    case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
           coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments)
   returning run_id into new.run_id;
   if new.schedule_id is not null then
@@ -88,7 +104,8 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._accept_run() is 'Checks that the requester may use the model, that handle and target are hers, queues the run and wakes the service.';
+comment on function pgscore_data._accept_run() is
+'Checks that the requester may use the model, that handle and target are hers, queues the run and wakes the service.';
 
 create or replace trigger accept instead of insert on pgscore._run_request
 for each row execute function pgscore_data._accept_run();
@@ -113,31 +130,39 @@ declare
 begin
   if rls is null or rls not in ('error', 'filter') then
     raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using
-      errcode = 'invalid_parameter_value', hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
+      errcode = 'invalid_parameter_value',
+      hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
   end if;
   if error_limit < 0 then
-    raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
+    raise exception 'error_limit => % is negative', error_limit
+      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
   end if;
   select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, split);
   select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
   if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
-    insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at)
-    values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id, known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at)
+    insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
+      rows_expected, rls, publish, error_limit, schedule_id, fire_at)
+    values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id,
+      known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at)
     returning run_id into submitted;
     return submitted;
   end if;
   plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, split);
   target_id := pgscore._ensure_target(
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
-    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
-  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls, publish, error_limit, schedule_id, fire_at)
-  values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan, request.digest, rls, publish, error_limit, schedule_id, fire_at)
+    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
+      from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls,
+    publish, error_limit, schedule_id, fire_at)
+  values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan,
+    request.digest, rls, publish, error_limit, schedule_id, fire_at)
   returning run_id into submitted;
   return submitted;
 end
 $$;
 comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz) is
-'Plans a run as the caller, or knows from an earlier one how, and queues it: version, columns, target, read handle. Returns the run, or NULL where a schedule''s overlap rule skips it.';
+'Plans a run as the caller, or knows from an earlier one how, and queues it: version, columns, target, read handle.
+Returns the run, or NULL where a schedule''s overlap rule skips it.';
 
 create or replace function pgscore.score_table(
   model text,
@@ -157,12 +182,20 @@ as $$
   select pgscore._submit_run($1, $2, $3, $4, case when $5 is not null then array[$5] end, $6, $7, $8, $9, $10, null, null)
 $$;
 comment on function pgscore.score_table(text, regclass, name, name, text, text, jsonb, boolean, text, bigint) is
-'Asks for every row of a source to be scored and returns the run. The service picks it up at commit; call pgscore.wait_for_run(run) waits for it.
-model: churn (its champion), churn@3 or churn@challenger.  source: a table, partitioned table, view, materialised or foreign table; its columns are matched to the model''s features by name.
-target: name of the view with the latest prediction for each key (default: the source''s name and _scores); <target>_history shows every prediction. Made on first use, owned by you.  target_schema: where (default: your current schema).
-key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.  event_time: the column that says what time a prediction is for (default: the time of the snapshot); one without a time zone is read in your session''s.
-column_map: columns for features that have another name, as {"feature": "column"}.  publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
-rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.  error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).';
+'Asks for every row of a source to be scored and returns the run. The service picks it up at commit;
+call pgscore.wait_for_run(run) waits for it.
+model: churn (its champion), churn@3 or churn@challenger.
+source: a table, partitioned table, view, materialised or foreign table; its columns are matched to the model''s features by name.
+target: name of the view with the latest prediction for each key (default: the source''s name and _scores);
+<target>_history shows every prediction. Made on first use, owned by you.
+target_schema: where (default: your current schema).
+key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.
+event_time: the column that says what time a prediction is for (default: the time of the snapshot);
+one without a time zone is read in your session''s.
+column_map: columns for features that have another name, as {"feature": "column"}.
+publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
+rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.
+error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).';
 
 create or replace function pgscore.score_table(
   model text,

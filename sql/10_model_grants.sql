@@ -19,10 +19,12 @@ as $$
      and not exists (
        select from pgscore_data.binding b
          join pgscore_data.model m using (model_id)
-         join pg_proc holder on holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname = ('_binding_' || b.binding_id)::name and holder.proargtypes = p.proargtypes
+         join pg_proc holder on holder.pronamespace = 'pgscore_data'::regnamespace
+           and holder.proname = ('_binding_' || b.binding_id)::name and holder.proargtypes = p.proargtypes
         where b.model_id <> this_model and (p.proname = m.name or pgscore_data._is_of_a_version(p.proname, m.name)))
 $$;
-comment on function pgscore_data._typed_functions(int, text) is 'The typed functions of a model that is called so, or was when they were made.';
+comment on function pgscore_data._typed_functions(int, text) is
+'The typed functions of a model that is called so, or was when they were made.';
 
 create or replace function pgscore_data._functions_of(this_model int) returns table (function regprocedure)
 language sql stable
@@ -33,7 +35,8 @@ as $$
    where p.pronamespace = 'pgscore_models'::regnamespace and v.model_id = this_model
      and (p.proname = '_v' || v.version_id or starts_with(p.proname, '_v' || v.version_id || '_'))
   union
-  select f.function from pgscore_data.model m cross join lateral pgscore_data._typed_functions(m.model_id, m.name) f where m.model_id = this_model
+  select f.function from pgscore_data.model m cross join lateral pgscore_data._typed_functions(m.model_id, m.name) f
+    where m.model_id = this_model
   union
   select p.oid::regprocedure
     from pg_proc p, pgscore_data.binding b
@@ -49,7 +52,8 @@ as $$
     select from pg_proc p cross join unnest(p.proargtypes) a (type) join pg_type t on t.oid = a.type
      where p.oid = function and not has_schema_privilege('pgscore_owner', t.typnamespace, 'usage'))
 $$;
-comment on function pgscore_data._may_name(oid) is 'Whether a statement of pgscore can name a function: not where it takes rows of a table in a schema that was closed after it was made.';
+comment on function pgscore_data._may_name(oid) is
+'Whether a statement of pgscore can name a function: not where it takes rows of a table in a schema that was closed after it was made.';
 
 create or replace function pgscore_data._version_function(model name, number int) returns name
 language sql immutable
@@ -63,14 +67,16 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '500ms'
 as $$
 declare
-  wanted text[] := array(select 'pgscore_service' union select quote_ident(g.grantee) from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = this_model order by 1);
+  wanted text[] := array(select 'pgscore_service' union select quote_ident(g.grantee) from pgscore_data.model_grant g
+    join pg_roles r on r.rolname = g.grantee where g.model_id = this_model order by 1);
   present text[];
   this regprocedure;
 begin
   for this in select f.function from pgscore_data._functions_of(this_model) f where pgscore_data._may_name(f.function) loop
     present := array(
       select distinct case a.grantee when 0 then 'public' else quote_ident(r.rolname) end
-        from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles r on r.oid = a.grantee
+        from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+          left join pg_roles r on r.oid = a.grantee
        where p.oid = this and a.grantee <> p.proowner order by 1);
     continue when present = wanted;
     begin
@@ -87,7 +93,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._renew_grants(int) is 'Gives EXECUTE on a model''s functions to the roles that it is granted to, and to nobody else but the service.';
+comment on function pgscore_data._renew_grants(int) is
+'Gives EXECUTE on a model''s functions to the roles that it is granted to, and to nobody else but the service.';
 
 create or replace function pgscore_data._change_grant(this_model int, base text, role text, actor name, granted boolean) returns void
 language plpgsql volatile
@@ -95,19 +102,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if granted and not exists (select from pg_roles r where r.rolname = role) then
-    raise exception 'role "%" does not exist', role using errcode = 'undefined_object', hint = 'select rolname from pg_roles; lists the roles.';
+    raise exception 'role "%" does not exist', role using errcode = 'undefined_object',
+      hint = 'select rolname from pg_roles; lists the roles.';
   end if;
   if granted then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, role, actor) on conflict do nothing;
     -- An analyst is granted a model to read its accuracy.
     if not pg_has_role(role, 'pgscore_user', 'usage') and not pg_has_role(role, 'pgscore_analyst', 'usage') then
-      raise warning 'role "%" can call no model yet: it is not a member of pgscore_user', role using hint = format('grant pgscore_user to %I;', role);
+      raise warning 'role "%" can call no model yet: it is not a member of pgscore_user', role
+        using hint = format('grant pgscore_user to %I;', role);
     end if;
   else
     delete from pgscore_data.model_grant g where g.model_id = this_model and g.grantee = role;
     if not found then
       raise exception 'model "%" is not granted to "%"', base, role using errcode = 'undefined_object',
-        hint = coalesce('It is granted to ' || (select string_agg(g.grantee, ', ' order by g.grantee) from pgscore_data.model_grant g where g.model_id = this_model) || '.', 'It is granted to nobody.');
+        hint = coalesce('It is granted to '
+          || (select string_agg(g.grantee, ', ' order by g.grantee) from pgscore_data.model_grant g where g.model_id = this_model) || '.',
+          'It is granted to nobody.');
     end if;
   end if;
   perform pgscore_data._renew_grants(this_model);
@@ -125,7 +136,8 @@ create or replace function pgscore.grant_model(model text, role name) returns te
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('grant_model', model, role::text) $$;
 comment on function pgscore.grant_model(text, name) is
-'Lets a role score with a model (score(), score_table() and schedules), or, of pgscore_analyst, read its accuracy. A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
+'Lets a role score with a model (score(), score_table() and schedules), or, of pgscore_analyst, read its accuracy.
+A new model is granted to pgscore_user; to narrow that, revoke_model(model, ''pgscore_user'') and grant it to fewer. Returns the model.';
 
 create or replace function pgscore.revoke_model(model text, role name) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

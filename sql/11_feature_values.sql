@@ -9,12 +9,14 @@ as $$
 begin
   raise exception 'feature % has no value that the model can take', quote_ident(feature) using
     errcode = 'null_value_not_allowed', detail = 'It is NULL, NaN, or an array of another length.',
-    hint = format('Leave such rows out (where %I is not null), have NULL for them (score_or_null), give a value (coalesce), or deploy with null_values%s.',
+    hint = format('Leave such rows out (where %I is not null), have NULL for them (score_or_null), give a value (coalesce), '
+      'or deploy with null_values%s.',
       feature, case when takes_nan then ' or nulls => ''nan''' else '' end);
 end
 $$;
 comment on function pgscore_models._null_feature(text, boolean) is
-'Raises that a feature is missing where the model handles no missing value. takes_nan: whether the feature is a float, which nulls => nan is for.';
+'Raises that a feature is missing where the model handles no missing value.
+takes_nan: whether the feature is a float, which nulls => nan is for.';
 
 create or replace function pgscore_models._past_float32(value double precision, feature text) returns double precision
 language plpgsql immutable parallel safe cost 1
@@ -22,10 +24,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'feature % is %, a number that float32 can not hold', quote_ident(feature), value using
-    errcode = 'numeric_value_out_of_range', hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -3.4e38), 3.4e38).', feature);
+    errcode = 'numeric_value_out_of_range',
+    hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -3.4e38), 3.4e38).', feature);
 end
 $$;
-comment on function pgscore_models._past_float32(double precision, text) is 'Raises that a feature is past the range of float32, as a batch row fails.';
+comment on function pgscore_models._past_float32(double precision, text) is
+'Raises that a feature is past the range of float32, as a batch row fails.';
 
 create or replace function pgscore_models._past_int32(value bigint, feature text) returns bigint
 language plpgsql immutable parallel safe cost 1
@@ -33,7 +37,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'feature % is %, a number that int32 can not hold', quote_ident(feature), value using
-    errcode = 'numeric_value_out_of_range', hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -2147483648), 2147483647).', feature);
+    errcode = 'numeric_value_out_of_range',
+    hint = format('Leave such rows out, or bound them: least(greatest(%1$I, -2147483648), 2147483647).', feature);
 end
 $$;
 comment on function pgscore_models._past_int32(bigint, text) is 'Raises that a feature is past the range of int32, as a batch row fails.';
@@ -44,8 +49,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- Of the type of the column only what it is as JSON is left; each of these casts takes a text too.
   select 'A text is never taken for a number: give ' || case
-    when value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then format('the part that the model was trained on, as in extract(month from %I::timestamp).', feature)
-    when value ~ '^[0-9]{2}:[0-9]{2}:[0-9.]+$' or value ~ '^-?[0-9]+ (year|mon|day)' then format('seconds, as in extract(epoch from %I::interval).', feature)
+    when value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then
+      format('the part that the model was trained on, as in extract(month from %I::timestamp).', feature)
+    when value ~ '^[0-9]{2}:[0-9]{2}:[0-9.]+$' or value ~ '^-?[0-9]+ (year|mon|day)' then
+      format('seconds, as in extract(epoch from %I::interval).', feature)
     -- From whichever type it is: not all have a cast to a number.
     when value ~ '^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$' then format('%I::text::double precision.', feature)
     when value ~ '^-?[^-+.0-9A-Za-z\s]{1,3}[0-9.,]+$' then format('%I::money::numeric.', feature)
@@ -61,9 +68,12 @@ as $$
 begin
   raise exception 'feature % is %, not %', quote_ident(feature), left(value::text, 80), wanted using
     errcode = 'datatype_mismatch', hint = case
-      when value in ('"NaN"', '"Infinity"', '"-Infinity"') then format('A whole number can not be it. Leave such rows out (where abs(%1$I) < ''Infinity''), or give a value.', feature)
-      when jsonb_typeof(value) = 'string' and wanted in ('a number', 'a whole number') then pgscore_models._number_remedy(feature, value #>> '{}')
-      when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then format('A text is never taken for a boolean: cast it, as in %I::text::boolean.', feature)
+      when value in ('"NaN"', '"Infinity"', '"-Infinity"') then
+        format('A whole number can not be it. Leave such rows out (where abs(%1$I) < ''Infinity''), or give a value.', feature)
+      when jsonb_typeof(value) = 'string' and wanted in ('a number', 'a whole number') then
+        pgscore_models._number_remedy(feature, value #>> '{}')
+      when jsonb_typeof(value) = 'string' and wanted = 'a boolean' then
+        format('A text is never taken for a boolean: cast it, as in %I::text::boolean.', feature)
       else 'Give the feature as the model was trained on it: select inputs from pgscore.models.'
     end;
 end
@@ -83,7 +93,8 @@ begin
   end case;
 end
 $$;
-comment on function pgscore_models._other_number(jsonb, text) is 'A numeric feature whose JSON value is no plain number: NULL, NaN, an infinity or a boolean; raises for others.';
+comment on function pgscore_models._other_number(jsonb, text) is
+'A numeric feature whose JSON value is no plain number: NULL, NaN, an infinity or a boolean; raises for others.';
 
 create or replace function pgscore_models._other_integer(value jsonb, feature text) returns bigint
 language plpgsql immutable parallel safe
@@ -94,12 +105,14 @@ begin
     when value is null or value = 'null' then return null;
     when value in ('true', 'false') then return value::boolean::int;
     when jsonb_typeof(value) = 'number' and mod(value::numeric, 1) = 0 then
-      raise exception 'feature % is %, a number that int64 can not hold', quote_ident(feature), left(value::text, 40) using errcode = 'numeric_value_out_of_range', hint = 'Leave such rows out, or bound them.';
+      raise exception 'feature % is %, a number that int64 can not hold', quote_ident(feature), left(value::text, 40)
+        using errcode = 'numeric_value_out_of_range', hint = 'Leave such rows out, or bound them.';
     else perform pgscore_models._mistyped_feature(feature, value, 'a whole number');
   end case;
 end
 $$;
-comment on function pgscore_models._other_integer(jsonb, text) is 'An integer feature whose JSON value is no whole number: NULL or a boolean; raises for others.';
+comment on function pgscore_models._other_integer(jsonb, text) is
+'An integer feature whose JSON value is no whole number: NULL or a boolean; raises for others.';
 
 create or replace function pgscore_models._other_boolean(value jsonb, feature text) returns boolean
 language plpgsql immutable parallel safe
@@ -112,7 +125,8 @@ begin
   end case;
 end
 $$;
-comment on function pgscore_models._other_boolean(jsonb, text) is 'A boolean feature whose JSON value is no boolean: NULL; raises for others.';
+comment on function pgscore_models._other_boolean(jsonb, text) is
+'A boolean feature whose JSON value is no boolean: NULL; raises for others.';
 
 create or replace function pgscore_models._other_text(value jsonb, feature text) returns text
 language plpgsql immutable parallel safe
@@ -137,11 +151,14 @@ begin
   elsif jsonb_typeof(value) <> 'array' or jsonb_array_length(value) <> width then
     perform pgscore_models._mistyped_feature(feature, value, format('an array of %s numbers', width));
   end if;
-  return (select array_agg(case jsonb_typeof(e) when 'number' then e::double precision else pgscore_models._other_number(e, feature) end order by n)
-            from jsonb_array_elements(value) with ordinality as x (e, n));
+  return (
+    select array_agg(
+        case jsonb_typeof(e) when 'number' then e::double precision else pgscore_models._other_number(e, feature) end order by n)
+      from jsonb_array_elements(value) with ordinality as x (e, n));
 end
 $$;
-comment on function pgscore_models._numbers(jsonb, text, int) is 'An array feature out of its JSON value; raises where it is no array of that many numbers.';
+comment on function pgscore_models._numbers(jsonb, text, int) is
+'An array feature out of its JSON value; raises where it is no array of that many numbers.';
 
 create or replace function pgscore_models._match_features(features text[], given jsonb) returns jsonb
 language plpgsql immutable parallel safe
@@ -152,11 +169,13 @@ declare
   found text[];
   renamed jsonb := '{}';
   unnamed boolean;
-  naming constant text := 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
+  naming constant text := 'ROW(...) names its columns f1, f2, ...: pass jsonb_build_object(''name'', value, ...), '
+    'or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
 begin
   if jsonb_typeof(given) <> 'object' then
     raise exception 'the model takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
-      hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the name of a column, SQL takes the column: choose another alias.';
+      hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. '
+        'Where the alias is also the name of a column, SQL takes the column: choose another alias.';
   end if;
   unnamed := given ? 'f1' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$');
   if unnamed and not features @> '{f1}' then
@@ -168,18 +187,24 @@ begin
       found := array(select k from jsonb_object_keys(given) k where lower(k) = lower(feature));
     end if;
     -- As _apart() names two columns of one name; one such name alone is of a column of its own.
-    if found = '{}' and (select count(*) from jsonb_object_keys(given) k where lower(k) in (lower(feature) || ' (1 of 2)', lower(feature) || ' (2 of 2)')) > 1 then
+    if found = '{}' and (select count(*) from jsonb_object_keys(given) k
+      where lower(k) in (lower(feature) || ' (1 of 2)', lower(feature) || ' (2 of 2)')) > 1 then
       found := array[feature, feature];
     end if;
     if cardinality(found) <> 1 then
-      raise exception 'the row has % column "%", which the model needs', case cardinality(found) when 0 then 'no' else 'more than one' end, feature using
+      raise exception 'the row has % column "%", which the model needs',
+        case cardinality(found) when 0 then 'no' else 'more than one' end, feature using
         errcode = case cardinality(found) when 0 then 'undefined_column' else 'ambiguous_column' end,
-        detail = 'The row has: ' || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
-        hint = case when unnamed then naming else coalesce(pgscore._rewritten_hint(feature, array(select jsonb_object_keys(given))), format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature)) end;
+        detail = 'The row has: '
+          || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
+        hint = case when unnamed then naming
+          else coalesce(pgscore._rewritten_hint(feature, array(select jsonb_object_keys(given))),
+            format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature)) end;
     end if;
     renamed := renamed || jsonb_build_object(feature, given -> found[1]);
   end loop;
   return renamed;
 end
 $$;
-comment on function pgscore_models._match_features(text[], jsonb) is 'A row with its keys as the model names its features: exact, else case-insensitive where unique; raises for what is missing.';
+comment on function pgscore_models._match_features(text[], jsonb) is
+'A row with its keys as the model names its features: exact, else case-insensitive where unique; raises for what is missing.';

@@ -9,7 +9,8 @@ begin
     hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', split_part(model, '@', 1), current_user);
 end
 $$;
-comment on function pgscore_models._refuse_ungranted(text) is 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
+comment on function pgscore_models._refuse_ungranted(text) is
+'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
 create or replace function pgscore_models._refuse_labels_only(model text) returns void
 language plpgsql stable parallel safe
@@ -37,7 +38,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_models._refuse_scoreless(pgscore_models._routing) is 'Raises that a version has no score without a class, and what it has.';
+comment on function pgscore_models._refuse_scoreless(pgscore_models._routing) is
+'Raises that a version has no score without a class, and what it has.';
 
 create or replace function pgscore_models._refuse_class(route pgscore_models._routing, class text) returns void
 language plpgsql stable parallel safe
@@ -81,28 +83,38 @@ begin
   return answer;
 end
 $$;
-comment on function pgscore_models._score_any(int, text, jsonb) is 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
+comment on function pgscore_models._score_any(int, text, jsonb) is
+'score() of a row as jsonb by any version, native or not; says why where it cannot.';
 
 create or replace function pgscore_models._score_asked(asked pgscore_models._asked, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score(coalesce(($1).version_id, pgscore_models._version($1)), ($1).model::pg_catalog.varchar, $2) $$;
-comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is 'score() of a row of any kind by the version that is meant.';
+comment on function pgscore_models._score_asked(pgscore_models._asked, anyelement) is
+'score() of a row of any kind by the version that is meant.';
 
-create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
+create or replace function pgscore_models._score_of_shape(version_id int, model text, features anyelement, shape bigint,
+  relation regclass) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select case when $4 operator(pg_catalog.=) 0 then pgscore_models._score($1, $2, pgscore_models._features($1, pgscore_models._texts($1), $3)) else pgscore_models._score_row($1, $2, $3, $4, $5) end
+  select case when $4 operator(pg_catalog.=) 0 then
+    pgscore_models._score($1, $2, pgscore_models._features($1, pgscore_models._texts($1), $3))
+    else pgscore_models._score_row($1, $2, $3, $4, $5) end
 $$;
-comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint, regclass) is 'score() of a row with this _shape() and _relation().';
+comment on function pgscore_models._score_of_shape(int, text, anyelement, bigint, regclass) is
+'score() of a row with this _shape() and _relation().';
 
 create or replace function pgscore_models._score(version_id int, model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
-  select pgscore_models._score_of_shape($1, $2, $3, pgscore_models._shape(case when false then $3 end), pgscore_models._relation(case when false then $3 end))
+  select pgscore_models._score_of_shape($1, $2, $3, pgscore_models._shape(case when false then $3 end),
+    pgscore_models._relation(case when false then $3 end))
 $$;
-comment on function pgscore_models._score(int, text, anyelement) is 'score() of a row of a table that is not bound, or of a subquery: matched by name. Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
+comment on function pgscore_models._score(int, text, anyelement) is
+'score() of a row of a table that is not bound, or of a subquery: matched by name.
+Each bound table has an overload that is preferred to this one. Inlined, so that the shape of the row is a constant of the plan.';
 
-create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb, out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
+create or replace function pgscore_models._predict(route pgscore_models._routing, features jsonb,
+  out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -119,7 +131,9 @@ begin
   if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
   end if;
-  if not pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
+  if not pgscore_models._execution(
+    coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason)
+  then
     -- (f($1)).* would call it for each of its columns.
     execute 'select p.* from ' || base || '_online($1) p' into prediction using features;
   else
@@ -141,9 +155,14 @@ begin
     if route.task = 'binary' and route.probabilities and prediction.score is not null then
       near := case when prediction.score < 1e-37 then prediction.score else prediction.score::real end;
       -- Without the deployer's threshold the label is the more probable class, at a tie the first.
-      is_positive := case when route.threshold is not null then near >= route.threshold when route.positive_class = 1 then near >= 0.5 else near > 0.5 end;
+      is_positive := case
+        when route.threshold is not null then near >= route.threshold
+        when route.positive_class = 1 then near >= 0.5
+        else near > 0.5
+      end;
       prediction.label := route.class_labels[case when is_positive then route.positive_class else 3 - route.positive_class end];
-      prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score] else array[1 - prediction.score, prediction.score] end;
+      prediction.probabilities := case route.positive_class when 1 then array[prediction.score, 1 - prediction.score]
+        else array[1 - prediction.score, prediction.score] end;
     end if;
   end if;
   task := route.task;
@@ -161,7 +180,8 @@ as $$
       when p.task is null then null
       when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
       else jsonb_build_object('label', (p.prediction).label,
-        'probabilities', (select jsonb_object_agg(c, x.probability) from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
+        'probabilities', (select jsonb_object_agg(c, x.probability)
+          from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
         'version', p.version)
     end
     from pgscore_models._predict((asked).route, (asked).features) p
@@ -202,5 +222,8 @@ $$;
 comment on function pgscore_models._score_class(pgscore_models._question, text) is 'score() with class => ... of a row.';
 
 -- What took the version apart from the model, or from the row.
-drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb), pgscore_models._score_class(pgscore_models._routing, text, jsonb, text),
-  pgscore_models._is_record(anyelement), pgscore_models._predict_json(pgscore_models._routing, jsonb), pgscore_models._classify(pgscore_models._routing, jsonb), pgscore_models._score_class(pgscore_models._routing, jsonb, text), pgscore_models._given(anyelement);
+drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb),
+  pgscore_models._score_class(pgscore_models._routing, text, jsonb, text),
+  pgscore_models._is_record(anyelement), pgscore_models._predict_json(pgscore_models._routing, jsonb),
+    pgscore_models._classify(pgscore_models._routing, jsonb), pgscore_models._score_class(pgscore_models._routing, jsonb, text),
+    pgscore_models._given(anyelement);

@@ -11,8 +11,11 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_asked(pgscore_models._asked($1, pgscore_models._as_of()), $2) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
-model: churn (its champion), churn@3 or churn@challenger.  features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb; matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
-Native models are computed in the query, others by the service (pgscore.models.execution); set pgscore.execution = native or online to insist. On a bound table a native model is always native.';
+model: churn (its champion), churn@3 or churn@challenger.
+features: a row (select score(''churn'', c) from customers c), a row of a subquery, or jsonb;
+matched to the model''s features by name, further columns are ignored. The NULL row of an outer join gives NULL.
+Native models are computed in the query, others by the service (pgscore.models.execution);
+set pgscore.execution = native or online to insist. On a bound table a native model is always native.';
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
@@ -21,32 +24,41 @@ comment on function pgscore.score(text, text) is 'score() of a row written as JS
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3) $$;
-comment on function pgscore.score(text, anyelement, text) is 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
+as $$ select pgscore_models._score_class(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3) $$;
+comment on function pgscore.score(text, anyelement, text) is
+'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
-comment on function pgscore.predict(text, anyelement) is 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression. Arguments as of score().';
+as $$ select pgscore_models._predict_json(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
+comment on function pgscore.predict(text, anyelement) is
+'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression.
+Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
+as $$ select pgscore_models._classify(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3) $$;
+as $$ select pgscore_models._score_class(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3) $$;
 comment on function pgscore.score(text, text, text) is 'The probability of one class of a row written as JSON.';
 
 create or replace function pgscore.predict(model text, features text) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
+as $$ select pgscore_models._predict_json(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
 comment on function pgscore.predict(text, text) is 'predict() of a row written as JSON.';
 
 create or replace function pgscore.classify(model text, features text) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
+as $$ select pgscore_models._classify(
+  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
 comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
 
 create or replace function pgscore_data._create_public_score() returns boolean
@@ -64,12 +76,15 @@ begin
     return false;
   end if;
   for this in
-    select p.proname as name, p.pronargs, pg_get_function_arguments(p.oid) as arguments, pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
+    select p.proname as name, p.pronargs, pg_get_function_arguments(p.oid) as arguments,
+      pg_get_function_identity_arguments(p.oid) as identity, obj_description(p.oid, 'pg_proc') as comment,
            case p.proparallel when 'u' then 'unsafe' else 'restricted' end as parallel
       from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proname in ('score', 'score_or_null')
   loop
     execute format('create or replace function public.%I(%s) returns double precision language sql volatile parallel %s cost 10000 as %L',
-      this.name, this.arguments, this.parallel, format('select pgscore.%I(%s)', this.name, (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
+      this.name, this.arguments, this.parallel,
+      format('select pgscore.%I(%s)', this.name,
+        (select string_agg('$' || n, ', ' order by n) from generate_series(1, this.pronargs) n)));
     execute format('comment on function public.%I(%s) is %L', this.name, this.identity, this.comment);
     execute format('revoke all on function public.%I(%s) from public', this.name, this.identity);
     execute format('grant execute on function public.%I(%s) to pgscore_user', this.name, this.identity);
@@ -77,4 +92,5 @@ begin
   return true;
 end
 $$;
-comment on function pgscore_data._create_public_score() is 'Makes public.score() and public.score_or_null(), so that both are found without a schema; false where somebody else has one.';
+comment on function pgscore_data._create_public_score() is
+'Makes public.score() and public.score_or_null(), so that both are found without a schema; false where somebody else has one.';

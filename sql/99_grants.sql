@@ -17,20 +17,47 @@ grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean),
-  pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
-  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text[], text), pgscore._may_score(name, int)
-from pgscore_user;
+  pgscore._run_command(text, text, text),
+  pgscore.promote(text),
+  pgscore.rollback(text),
+  pgscore.set_alias(text, text),
+  pgscore.drop_version(text),
+  pgscore.drop_model(text),
+  pgscore.rename_model(text, text),
+  pgscore.grant_model(text, name),
+  pgscore.revoke_model(text, name),
+  pgscore.log_calls(text, double precision, boolean, text[], text),
+  pgscore._may_score(name, int)
+  from pgscore_user;
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean),
-  pgscore._run_command(text, text, text), pgscore.promote(text), pgscore.rollback(text), pgscore.set_alias(text, text),
-  pgscore.drop_version(text), pgscore.drop_model(text), pgscore.rename_model(text, text), pgscore.grant_model(text, name), pgscore.revoke_model(text, name),
+  pgscore._run_command(text, text, text),
+  pgscore.promote(text),
+  pgscore.rollback(text),
+  pgscore.set_alias(text, text),
+  pgscore.drop_version(text),
+  pgscore.drop_model(text),
+  pgscore.rename_model(text, text),
+  pgscore.grant_model(text, name),
+  pgscore.revoke_model(text, name),
   pgscore.log_calls(text, double precision, boolean, text[], text)
-to pgscore_deployer;
+  to pgscore_deployer;
 grant execute on function pgscore._may_score(name, int), pgscore._runs_code_when_planned(regclass) to pgscore_service;
 grant insert (model, sampling, inputs, key, event_time) on pgscore._call_log_request to pgscore_deployer;
 
-grant select on pgscore.models, pgscore.runs, pgscore.run_errors, pgscore.workers, pgscore.targets, pgscore.schedules, pgscore.schedule_history, pgscore.feature_casts, pgscore.bindings, pgscore.online_predictions, pgscore.recorded_labels to pgscore_user;
+grant select on
+  pgscore.models,
+  pgscore.runs,
+  pgscore.run_errors,
+  pgscore.workers,
+  pgscore.targets,
+  pgscore.schedules,
+  pgscore.schedule_history,
+  pgscore.feature_casts,
+  pgscore.bindings,
+  pgscore.online_predictions,
+  pgscore.recorded_labels
+  to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
 grant select on pgscore._revisions, pgscore._aliases, pgscore._feature_types to pgscore_user, pgscore_service;
 
@@ -39,7 +66,11 @@ grant select (version), insert (model, bytes, options, expect) on pgscore._deplo
 grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
 grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
-grant select (run_id), insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls, publish, error_limit, schedule_id, fire_at) on pgscore._run_request to pgscore_user;
+grant
+  select (run_id),
+  insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
+    publish, error_limit, schedule_id, fire_at)
+  on pgscore._run_request to pgscore_user;
 grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
@@ -51,13 +82,28 @@ grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 grant select on all tables in schema pgscore_data to pgscore_service;
 grant select on pgscore.runs, pgscore.workers, pgscore.models, pgscore.schedules to pgscore_service;
 grant insert, update, delete on pgscore_data.worker, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
-grant update on pgscore_data.version, pgscore_data.run, pgscore_data.target, pgscore_data.generation, pgscore_data.artifact, pgscore_data.schedule, pgscore_data.installation, pgscore_data.handle to pgscore_service;
+grant update on
+  pgscore_data.version,
+  pgscore_data.run,
+  pgscore_data.target,
+  pgscore_data.generation,
+  pgscore_data.artifact,
+  pgscore_data.schedule,
+  pgscore_data.installation,
+  pgscore_data.handle
+  to pgscore_service;
 grant update (request) on pgscore_data.known_plan to pgscore_service;
 grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
 grant execute on function
-  pgscore_data._create_generation(bigint, int), pgscore_data._index_generation(int, int), pgscore_data._drop_generation(int, int), pgscore_data._drop_handle(bigint), pgscore_data._reads_source(name, name, name),
-  pgscore_data._wake(text), pgscore_data._fire_function(int), pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
-to pgscore_service;
+  pgscore_data._create_generation(bigint, int),
+  pgscore_data._index_generation(int, int),
+  pgscore_data._drop_generation(int, int),
+  pgscore_data._drop_handle(bigint),
+  pgscore_data._reads_source(name, name, name),
+  pgscore_data._wake(text),
+  pgscore_data._fire_function(int),
+  pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
+  to pgscore_service;
 
 -- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
 -- whose schemas may be closed to us by now, as they are made.
@@ -67,7 +113,8 @@ declare
 begin
   for this in
     select p.oid::regprocedure from pg_proc p
-     where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]' and not (p.proname = '_score' and p.proargtypes[1] = 'name'::regtype)
+     where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]'
+       and not (p.proname = '_score' and p.proargtypes[1] = 'name'::regtype)
   loop
     execute format('grant execute on function %s to pgscore_user, pgscore_service', this);
   end loop;
@@ -80,7 +127,10 @@ grant insert, delete on pgscore_data.online_prediction, pgscore_data.online_bloc
 grant insert, update on pgscore_data.online_batch to pgscore_service;
 grant select, usage on sequence pgscore_data.online_prediction_prediction_id_seq to pgscore_service;
 
-grant insert (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id), select (source_id) on pgscore._label_request to pgscore_user;
+grant
+  insert (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id),
+  select (source_id)
+  on pgscore._label_request to pgscore_user;
 grant insert (model) on pgscore._unlabel_request to pgscore_user;
 grant insert (model, key, label, known_at) on pgscore._label to pgscore_user;
 grant select on pgscore.label_sources to pgscore_user;
@@ -89,16 +139,41 @@ grant execute on function pgscore.refresh() to pgscore_deployer;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
-revoke execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz),
-  pgscore.forget(text, text), pgscore.forget(text, text[], bigint) from pgscore_user;
-grant execute on function pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval), pgscore.rebuild(text, timestamptz, timestamptz),
-  pgscore.forget(text, text), pgscore.forget(text, text[], bigint) to pgscore_deployer;
-
-grant execute on function pgscore_data._audit(int), pgscore_data._forget_monitoring(), pgscore_data._forget_predictions(), pgscore_data._count_all_labels(), pgscore_data._refresh(int), pgscore_data._move_recent(int, bigint), pgscore_data._compute_metrics(int), pgscore_data._compare_labels(int, pg_snapshot, timestamptz) to pgscore_service;
+revoke execute on function
+  pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval),
+  pgscore.rebuild(text, timestamptz, timestamptz),
+  pgscore.forget(text, text),
+  pgscore.forget(text, text[], bigint)
+  from pgscore_user;
 grant execute on function
-  pgscore_data._claim_calibration(), pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text), pgscore_data._estimate(int), pgscore_data._compare_versions(boolean)
-to pgscore_service;
-grant insert, update, delete on pgscore_data.day_tally, pgscore_data.cell_volume, pgscore_data.cell_score, pgscore_data.compared_label to pgscore_service;
+  pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval),
+  pgscore.rebuild(text, timestamptz, timestamptz),
+  pgscore.forget(text, text),
+  pgscore.forget(text, text[], bigint)
+  to pgscore_deployer;
+
+grant execute on function
+  pgscore_data._audit(int),
+  pgscore_data._forget_monitoring(),
+  pgscore_data._forget_predictions(),
+  pgscore_data._count_all_labels(),
+  pgscore_data._refresh(int),
+  pgscore_data._move_recent(int, bigint),
+  pgscore_data._compute_metrics(int),
+  pgscore_data._compare_labels(int, pg_snapshot, timestamptz)
+  to pgscore_service;
+grant execute on function
+  pgscore_data._claim_calibration(),
+  pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text),
+  pgscore_data._estimate(int),
+  pgscore_data._compare_versions(boolean)
+  to pgscore_service;
+grant insert, update, delete on
+  pgscore_data.day_tally,
+  pgscore_data.cell_volume,
+  pgscore_data.cell_score,
+  pgscore_data.compared_label
+  to pgscore_service;
 grant update, delete on pgscore_data.label_source to pgscore_service;
 grant insert, update, delete on pgscore_data.comparison_request to pgscore_service;
 grant delete on pgscore_data.taken_change to pgscore_service;
@@ -107,13 +182,21 @@ grant insert (model, action, name, settings), select (outcome) on pgscore._alert
 grant select on pgscore.alerts to pgscore_user;
 -- Its views call it as whoever reads them.
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text) to pgscore_user, pgscore_analyst, pgscore_service;
-grant execute on function pgscore_data._evaluate_alerts(timestamptz, boolean), pgscore_data._claim_alerts(int), pgscore_data._settle_alerts(bigint[], text) to pgscore_service;
+grant execute on function
+  pgscore_data._evaluate_alerts(timestamptz, boolean),
+  pgscore_data._claim_alerts(int),
+  pgscore_data._settle_alerts(bigint[], text)
+  to pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
 revoke execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
-from pgscore_user;
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz),
+  pgscore._baseline_columns(regclass, jsonb),
+  pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
+  from pgscore_user;
 grant execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz), pgscore._baseline_columns(regclass, jsonb), pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
-to pgscore_deployer;
+  pgscore.set_baseline(text, regclass, timestamptz, timestamptz),
+  pgscore._baseline_columns(regclass, jsonb),
+  pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
+  to pgscore_deployer;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;
