@@ -51,20 +51,27 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  s pgscore._schedule_control;
+  meant pgscore._schedule_control[] := array(
+    select c from pgscore._schedule_control c where c.owner = current_user and c.name = schedule_name or c.owner || '.' || c.name = schedule_name);
 begin
-  select * into s from pgscore._schedule_control c
-   where c.owner = current_user and c.name = schedule_name or c.owner || '.' || c.name = schedule_name
-   order by c.owner <> current_user limit 1;
-  if not found then
+  if meant = '{}' then
+    meant := array(select c from pgscore._schedule_control c where c.name = schedule_name);
+  end if;
+  if meant = '{}' then
     raise exception 'schedule "%" does not exist, or is not yours', schedule_name using errcode = 'undefined_object',
       hint = 'select owner, name from pgscore.schedules; lists yours. Write another role''s as role.schedule.';
   end if;
-  return s;
+  if cardinality(meant) > 1 then
+    raise exception 'schedule "%" could be any of %', schedule_name, cardinality(meant) using errcode = 'ambiguous_function',
+      detail = (select string_agg(format('%I.%I', m.owner, m.name), ', ' order by m.owner, m.name) from unnest(meant) m),
+      hint = format('Write it as role.schedule, or name it as its owner does: set role %I;', meant[1].owner);
+  end if;
+  return meant[1];
 end
 $$;
 comment on function pgscore._my_schedule(text) is
-'The caller''s schedule of a name, or that of a role whose rights she has by role.name; raises where there is none.';
+'The schedule that the caller names: her own of that name, or that of a role whose rights she has by role.name; else the only one of
+that name among those. Raises where there is none, or more than one.';
 
 create or replace function pgscore.pause_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

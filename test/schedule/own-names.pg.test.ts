@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { cloneDatabase } from '../support/database.ts';
@@ -33,9 +33,44 @@ test('two roles have a schedule of one name, and each means her own', async () =
 
 test("another role's is named after it, by whoever has its rights", async () => {
   expect(await refusal(alice, `select pgscore.pause_schedule('bob.nightly')`)).toMatchObject({ code: '42704' });
-  expect(await refusal(superuser, `select pgscore.pause_schedule('nightly')`)).toMatchObject({ code: '42704' });
+  expect(await refusal(superuser, `select pgscore.pause_schedule('nightly')`)).toMatchObject({
+    code: '42725',
+    message: 'schedule "nightly" could be any of 2',
+    detail: 'alice.nightly, bob.nightly',
+  });
   await superuser.query(`select pgscore.pause_schedule('bob.nightly')`);
   expect(await states(bob)).toEqual([{ owner: 'bob', state: 'paused' }]);
   await superuser.query(`select pgscore.unschedule('alice.nightly')`);
   expect(await states(alice)).toEqual([]);
+});
+
+afterAll(() => superuser.query('drop role if exists "alice.night", night_shift'));
+
+test('a name that could mean the schedules of two roles is refused, and neither is changed', async () => {
+  for (const name of ['night.run', 'run']) {
+    await alice.query('select pgscore.schedule($1, $2, $3, $4)', [name, '@daily', 'single', 'source']);
+  }
+  await superuser.query(
+    `create role "alice.night"; update pgscore_data.schedule set owner = 'alice.night' where name = 'run'`,
+  );
+  expect(await refusal(superuser, `select pgscore.unschedule('alice.night.run')`)).toMatchObject({
+    code: '42725',
+    detail: 'alice."night.run", "alice.night".run',
+  });
+  await alice.query(`select pgscore.pause_schedule('night.run')`);
+  const read = `select owner, paused from pgscore_data.schedule where name in ('night.run', 'run') order by owner`;
+  expect((await superuser.query(read)).rows).toEqual([
+    { owner: 'alice', paused: true },
+    { owner: 'alice.night', paused: false },
+  ]);
+});
+
+test("a group's schedule goes by its name alone for a member who may use no other of that name", async () => {
+  await bob.query(`select pgscore.schedule('shared', '@daily', 'single', 'source')`);
+  await superuser.query(`create role night_shift; grant night_shift to alice;
+    update pgscore_data.schedule set owner = 'night_shift' where name = 'shared'`);
+  await alice.query(`select pgscore.pause_schedule('shared')`);
+  const read = `select owner, state from pgscore.schedules where name = 'shared'`;
+  expect((await alice.query(read)).rows).toEqual([{ owner: 'night_shift', state: 'paused' }]);
+  expect(await refusal(bob, `select pgscore.pause_schedule('shared')`)).toMatchObject({ code: '42704' });
 });
