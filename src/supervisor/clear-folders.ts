@@ -1,9 +1,12 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SOCKET_FOLDER, socketsIn } from '../gateway/local-socket.ts';
 import { PROBE_FOLDER } from '../probe/probe-model.ts';
+
+/** Longer than any check. Whether its process lives is not seen from another container. */
+const OLD_MS = 24 * 3_600_000;
 
 /** Removes the temporary folders that services left behind when they were killed with all of their children. */
 export async function clearFolders(temporary = tmpdir()): Promise<void> {
@@ -11,7 +14,7 @@ export async function clearFolders(temporary = tmpdir()): Promise<void> {
   const left = await Promise.all(
     names.map(async (name) => {
       const folder = join(temporary, name);
-      if (name.startsWith(PROBE_FOLDER)) return !isAlive(Number(name.slice(PROBE_FOLDER.length).split('-')[0]));
+      if (name.startsWith(PROBE_FOLDER)) return await isOld(folder);
       return name.startsWith(SOCKET_FOLDER) && (await isUnanswered(folder));
     }),
   );
@@ -20,13 +23,9 @@ export async function clearFolders(temporary = tmpdir()): Promise<void> {
   await Promise.all(folders.map((name) => rm(join(temporary, name), { recursive: true }).catch(() => undefined)));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+async function isOld(folder: string): Promise<boolean> {
+  const made = await stat(folder).catch(() => undefined);
+  return made !== undefined && made.mtimeMs < Date.now() - OLD_MS;
 }
 
 /** Whether a folder holds a socket of a gateway, nothing else, and nobody listens there; it may be another container's. */

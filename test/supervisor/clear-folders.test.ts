@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,12 +26,13 @@ async function listenAndDie(path: string): Promise<void> {
 }
 
 test('folders of services that were killed are removed, those of living ones and of others stay', async () => {
-  const dead = spawn(process.execPath, ['-e', '']);
-  await once(dead, 'exit');
-  const left = [await folder(`pgscore-probe-${dead.pid}-abc123`), await folder('pgscore-killed')];
+  const left = [await folder('pgscore-probe-1-abc123'), await folder('pgscore-killed')];
+  const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+  await utimes(join(here, 'pgscore-probe-1-abc123'), twoDaysAgo, twoDaysAgo);
   await listenAndDie(join(here, 'pgscore-killed', '.s.PGSQL.8433'));
   const stay = [
-    await folder(`pgscore-probe-${process.pid}-abc123`),
+    // A check's in another container: no process here has its number.
+    await folder('pgscore-probe-4194305-abc123'),
     await folder('pgscore-lives'),
     await folder('pgscore-fresh'),
     await folder('pgscore-data'),
