@@ -190,7 +190,8 @@ as $$
     'grain', $9, 'column_name', $10, 'min_samples', $11, 'clear_at', $12::text, 'keep_firing_for', $13))
 $$;
 comment on function pgscore.set_alert(text, text, text, double precision, text, text, int, int, text, text, bigint, double precision, interval) is
-'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_drop'', ''accuracy'', threshold => 0.8). Every model has rules without it, which only deployers change: select * from pgscore.alerts.
+'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_floor'', ''accuracy'', threshold => 0.8).
+Every model has rules without it, which only deployers change: select * from pgscore.alerts.
 model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
 threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a threshold, outside (default: by the metric).
 severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).

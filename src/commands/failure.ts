@@ -66,7 +66,7 @@ function statementFailure(error: unknown): Failure {
 }
 
 const MEMBERSHIP =
-  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer.';
+  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer, reading accuracy in pgscore_analyst.';
 
 function connectionFailure(error: unknown): Failure {
   return {

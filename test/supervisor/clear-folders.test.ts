@@ -42,10 +42,10 @@ test('folders of services that were killed are removed, those of living ones and
   await once(living, 'listening');
   await writeFile(join(here, 'pgscore-data', 'PG_VERSION'), '18');
   await clearFolders(here);
-  expect(left.filter(existsSync)).toEqual([]);
-  expect(stay.filter((path) => !existsSync(path))).toEqual([]);
   living.close();
   await once(living, 'close');
+  expect(left.filter(existsSync)).toEqual([]);
+  expect(stay.filter((path) => !existsSync(path))).toEqual([]);
 });
 
 test('where there is no such place nothing is removed', async () => {
