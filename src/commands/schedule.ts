@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../db/catalog.ts';
 import { callFunction } from './function-call.ts';
@@ -93,44 +94,44 @@ function scheduleArguments(name: string, cron: string, options: AddOptions): Arg
   ];
 }
 
-type Control = { verb: string; sql: string; summary: string; told: (name: string, value: unknown) => string };
+type Control = { verb: string; called: string; summary: string; told: (name: string, value: unknown) => string };
 
 const CONTROLS: readonly Control[] = [
   {
     verb: 'pause',
-    sql: 'pgscore.pause_schedule',
+    called: 'pgscore.pause_schedule',
     summary: 'stop a schedule from firing; times in between are not caught up',
     told: (name) => `Schedule "${name}" is paused.`,
   },
   {
     verb: 'resume',
-    sql: 'pgscore.resume_schedule',
+    called: 'pgscore.resume_schedule',
     summary: 'let a paused schedule fire again from now on',
     told: (name) => `Schedule "${name}" is active.`,
   },
   {
     verb: 'run',
-    sql: 'pgscore.run_schedule',
+    called: 'pgscore.run_schedule',
     summary: 'fire a schedule now',
     told: (name, run) => (run === null ? `The last run of "${name}" still goes on.` : `Run ${Number(run)} is queued.`),
   },
   {
     verb: 'drop',
-    sql: 'pgscore.unschedule',
+    called: 'pgscore.unschedule',
     summary: 'drop a schedule and its history; its runs stay',
     told: (name) => `Schedule "${name}" is dropped.`,
   },
 ];
 
 function addControls(schedule: Command): void {
-  for (const { verb, sql, summary, told } of CONTROLS) {
+  for (const { verb, called, summary, told } of CONTROLS) {
     databaseCommand(schedule, verb)
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .argument('<name>', 'name of the schedule')
       .action(async (name: string, _options, command: Command) => {
         const { flags, output } = invocation(command);
-        const value = await inDatabase(flags, (client) => callFunction(client, sql, [['name', 'text', name]]));
+        const value = await inDatabase(flags, (client) => callFunction(client, called, [['name', 'text', name]]));
         output.result({ name, ...(verb === 'run' ? { run: value } : {}) }, () => told(name, value));
       });
   }
@@ -156,7 +157,7 @@ function listFires(client: pg.Client, name: string | undefined, limit: number) {
     name === undefined
       ? fires
       : fires.where((eb) =>
-          eb.or([eb('name', '=', name), eb(eb.fn<string>('concat', ['owner', eb.val('.'), 'name']), '=', name)]),
+          eb.or([eb('name', '=', name), eb(sql<string>`owner || '.' || name`, '=', name)]),
         ),
   );
 }

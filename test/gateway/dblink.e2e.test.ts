@@ -83,7 +83,7 @@ describe('an ordinary role with a dblink connection that stays', () => {
   test.each([
     ['a NULL that the model takes none of', { word: null }, '22004', /word is NULL/],
     ['a word for a number', { whole: 'three' }, '42804', /whole is "three", not a whole number/],
-    ['a number past its type', { whole: 2 ** 31 }, '22023', /whole/],
+    ['a number past its type', { whole: 2 ** 31 }, '22003', /whole/],
     ['an array of another length', { list: [1, 2] }, '42804', /list is \[1,2\], not an array of 3 numbers/],
     ['an object', { small: {} }, '42804', /small/],
   ])('reads the SQLSTATE, the feature and the remedy where a row has %s', async (_, values, state, message) => {
