@@ -156,8 +156,6 @@ function listFires(client: pg.Client, name: string | undefined, limit: number) {
     client,
     name === undefined
       ? fires
-      : fires.where((eb) =>
-          eb.or([eb('name', '=', name), eb(sql<string>`owner || '.' || name`, '=', name)]),
-        ),
+      : fires.where((eb) => eb.or([eb('name', '=', name), eb(sql<string>`owner || '.' || name`, '=', name)])),
   );
 }
