@@ -98,6 +98,7 @@ comment on function pgscore_data._change_monitor(int, text, jsonb) is
 create or replace function pgscore_data._accept_monitor() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   this_model int := (select m.model_id from pgscore_data.model m where m.name = new.model);

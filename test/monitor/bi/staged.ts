@@ -35,6 +35,8 @@ export async function stageForAnalyst(): Promise<Staged> {
   const login = { user: `${database.name}_analyst`, password: randomBytes(12).toString('hex') };
   const create = `create role ${ident(login.user)} login password '${login.password}' in role pgscore_analyst`;
   await superuser.query(create);
+  // As docs/bi has it.
+  await superuser.query(`alter role ${ident(login.user)} set jit = off`);
   drop = async () => {
     const remove = `drop role ${ident(login.user)}`;
     await superuser.query(remove);
