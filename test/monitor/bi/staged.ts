@@ -36,7 +36,8 @@ export async function stageForAnalyst(): Promise<Staged> {
   const create = `create role ${ident(login.user)} login password '${login.password}' in role pgscore_analyst`;
   await superuser.query(create);
   // As docs/bi has it.
-  await superuser.query(`alter role ${ident(login.user)} set jit = off`);
+  const withoutJit = `alter role ${ident(login.user)} set jit = off`;
+  await superuser.query(withoutJit);
   drop = async () => {
     const remove = `drop role ${ident(login.user)}`;
     await superuser.query(remove);
