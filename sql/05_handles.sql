@@ -167,8 +167,9 @@ begin atomic
      and not exists (
        select from token t
         where case
-          when t.node is not null then t.node not in ('QUERY', 'RANGETBLENTRY', 'RTEPERMISSIONINFO', 'ALIAS', 'RANGETBLREF', 'FROMEXPR', 'TARGETENTRY',
-            'VAR', 'CONST', 'FUNCEXPR', 'OPEXPR', 'NULLIFEXPR', 'BOOLEXPR', 'NULLTEST', 'CASEEXPR', 'CASEWHEN', 'RELABELTYPE', 'COERCEVIAIO')
+          when t.node is not null then t.node not in (
+            'QUERY', 'RANGETBLENTRY', 'RTEPERMISSIONINFO', 'ALIAS', 'RANGETBLREF', 'FROMEXPR', 'TARGETENTRY', 'VAR', 'CONST', 'FUNCEXPR',
+            'OPEXPR', 'NULLIFEXPR', 'BOOLEXPR', 'NULLTEST', 'CASEEXPR', 'CASEWHEN', 'RELABELTYPE', 'COERCEVIAIO')
           when t.field in ('funcid', 'opfuncid') then t.id not in ('encode(bytea, text)'::regprocedure, 'sha256(bytea)'::regprocedure,
             'convert_to(text, name)'::regprocedure, 'current_setting(text, boolean)'::regprocedure, 'texteq(text, text)'::regprocedure,
             'tidge(tid, tid)'::regprocedure, 'tidlt(tid, tid)'::regprocedure, 'timezone(text, timestamp)'::regprocedure,
@@ -181,8 +182,8 @@ begin atomic
         end);
 end;
 comment on function pgscore_data._reads_source(name, name, name) is
-'Whether a view handle is of the kind that pgscore makes: it reads the table of that name, nothing else, and calls no function but those that
-pgscore writes there and casts of PostgreSQL. Whatever else it called would run as pgscore_reader.';
+'Whether a view handle is of the kind that pgscore makes: it reads the table of that name and nothing else.
+It calls only functions that pgscore writes there, and casts of PostgreSQL. Anything else would run as pgscore_reader.';
 
 create or replace function pgscore._ensure_handle(plan jsonb) returns bigint
 language plpgsql volatile security invoker
