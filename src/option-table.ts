@@ -8,7 +8,7 @@ export type OptionSpec = {
   readonly help: string;
 };
 
-/** Every setting of pgscore: flag, environment variable, kind, default and meaning. `docs/configuration.md` is made from it. */
+/** Every setting of pgscore: flag, environment variable, kind, default and meaning. `docs/reference/configuration.md` is made from it. */
 export const OPTIONS = {
   databaseUrl: spec(
     '--database-url',

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { OPTIONS, serviceConfig, type OptionSpec } from '../src/config.ts';
 
-const PAGE = new URL('../docs/configuration.md', import.meta.url);
+const PAGE = new URL('../docs/reference/configuration.md', import.meta.url);
 
 function table(): string {
   const rows = Object.values(OPTIONS).map(

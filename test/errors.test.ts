@@ -6,7 +6,7 @@ import { ERRORS, type ErrorKind } from '../src/errors.ts';
 import { ROW_ERRORS } from '../src/model/row-error.ts';
 import { expectCommitted } from './support/committed.ts';
 
-const PAGE = new URL('../docs/errors.md', import.meta.url);
+const PAGE = new URL('../docs/reference/errors.md', import.meta.url);
 
 type Table = { readonly heading: string; readonly head: string; readonly rows: readonly string[] };
 
@@ -42,7 +42,7 @@ function renewed(page: string): string {
 }
 
 test('the page on errors holds the tables of the code', async () => {
-  await expectCommitted('docs/errors.md', renewed(await readFile(PAGE, 'utf8')));
+  await expectCommitted('docs/reference/errors.md', renewed(await readFile(PAGE, 'utf8')));
 });
 
 test('a code is a word that stays: lower case, without spaces', () => {

@@ -2,7 +2,7 @@ import type { Outline } from '../model/outline.ts';
 
 type Known = { readonly shows: (outline: Outline) => boolean; readonly what: string };
 
-/** Exports that differ from their framework, and whose file shows it. `docs/models.md` has these and those that do not show. */
+/** Exports that differ from their framework, and whose file shows it. `docs/guides/deploy-a-model.md` has these and those that do not show. */
 const KNOWN: readonly Known[] = [
   {
     shows: (outline) => /^(?:Poisson|Tweedie)$/.test(catBoostLoss(outline)),

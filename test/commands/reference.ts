@@ -9,7 +9,7 @@ const INTRODUCTION = `# The command line
 
 Results go to standard output, everything else to standard error. With \`--json\` the result is one JSON document, and an
 error is one JSON object, \`{"error": {"code", "message", "detail", "remedy", "sqlstate", "exit"}}\`. Options that
-name an environment variable can be given by it instead; \`docs/configuration.md\` lists them.`;
+name an environment variable can be given by it instead; \`docs/reference/configuration.md\` lists them.`;
 
 /** The reference page: the exit statuses, then the help of every command. */
 export function reference(): string {

@@ -46,7 +46,7 @@ test('nothing that the package brings runs a script or comes from another place 
   expect(brought.filter(([, { resolved }]) => /^(git|file|http:)/.test(resolved ?? ''))).toEqual([]);
 });
 
-test('it is as large as docs/install.md says', async () => {
+test('it is as large as docs/guides/install.md says', async () => {
   const { stdout } = await run('du', ['--summarize', '--bytes', 'node_modules'], { cwd: app });
   expect(packed.size).toBeLessThan(MOST_PACKED);
   expect(Number.parseInt(stdout, 10)).toBeLessThan(MOST_INSTALLED);

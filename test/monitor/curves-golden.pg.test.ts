@@ -128,12 +128,12 @@ test('each share of a confusion matrix has the interval of recall, of which one 
 
 /** The queries of a page, about another model. */
 function queriesOf(page: string, model: string): string[] {
-  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), 'utf8');
   const [, block = ''] = /```sql\n([^]*?)```/.exec(text) ?? [];
   return block.split(';').map((one) => one.replace(/model_name = '\w+'/, `model_name = '${model}'`));
 }
 
-test('the queries of docs/metrics.md give exact values, as scikit-learn and numpy do of all rows', async () => {
+test('the queries of docs/reference/metrics.md give exact values, as scikit-learn and numpy do of all rows', async () => {
   await stage(superuser, alice, 'regression');
   const golden = (task: 'binary' | 'regression') =>
     readGolden(task).golden.find(({ grain, window_date: date }) => grain === 'month' && date === '2026-03-01')?.values;

@@ -103,7 +103,7 @@ describe('what score_table() lets through and what a scorer takes', () => {
   });
 
   test('is what the page on scoring says', async () => {
-    const page = await readFile(new URL('../../docs/scoring.md', import.meta.url), 'utf8');
+    const page = await readFile(new URL('../../docs/reference/runs.md', import.meta.url), 'utf8');
     const { rows } = await client.query<Record<'sql_type' | 'tensor_types' | 'rule', string>>(
       'select * from pgscore.feature_casts',
     );

@@ -3,7 +3,7 @@ import type { GraphNode } from '../../model/outline.ts';
 import { Fields, LENGTH, VARINT, packedIntegers } from '../../model/wire.ts';
 import { NativeRefusal } from '../refusal.ts';
 
-/** Tree nodes that a function may have: see docs/native.md for what they cost. */
+/** Tree nodes that a function may have: see docs/explanation/native.md for what they cost. */
 export const MAX_TREE_NODES = 20_000;
 
 /**

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 import { asGrafana } from './dashboard.ts';
 import { MODELS, stageForAnalyst } from './staged.ts';
 
-const FOLDER = new URL('../../../docs/bi/', import.meta.url);
+const FOLDER = new URL('../../../docs/guides/bi/', import.meta.url);
 const pages = readdirSync(FOLDER).toSorted();
 const read = (page: string): string => readFileSync(new URL(page, FOLDER), 'utf8');
 const blocksOf = (page: string): string[] =>
@@ -27,8 +27,8 @@ test('each tool has a page that says who connects, and starts with two questions
     expect(read(page)).toContain('](README.md#a-login)');
     expect([page, questions.filter((question) => question.page === page).length >= 2]).toEqual([page, true]);
   }
-  expect(read('../monitoring.md')).toContain('](bi/README.md)');
-  expect(read('../../README.md')).toContain('](docs/bi/README.md)');
+  expect(read('../../reference/monitoring.md')).toContain('](../guides/bi/README.md)');
+  expect(read('../../../README.md')).toContain('](docs/guides/bi/README.md)');
 });
 
 test.each(questions)(

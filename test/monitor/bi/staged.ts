@@ -35,7 +35,7 @@ export async function stageForAnalyst(): Promise<Staged> {
   const login = { user: `${database.name}_analyst`, password: randomBytes(12).toString('hex') };
   const create = `create role ${ident(login.user)} login password '${login.password}' in role pgscore_analyst`;
   await superuser.query(create);
-  // As docs/bi has it.
+  // As docs/guides/bi has it.
   const withoutJit = `alter role ${ident(login.user)} set jit = off`;
   await superuser.query(withoutJit);
   drop = async () => {

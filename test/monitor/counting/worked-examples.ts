@@ -34,7 +34,7 @@ const run = (names: readonly string[], at: number, made = at, version = 1): Made
 
 const [a = '', b = '', c = '', d = ''] = NAMES;
 
-/** The uses that docs/metrics.md works out, by the letter that it gives them. */
+/** The uses that docs/reference/metrics.md works out, by the letter that it gives them. */
 export const EXAMPLES = {
   /** Four entities once; labels the days after. */
   a: record(run(NAMES, 1), [
