@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
@@ -8,9 +8,9 @@ import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
 
 const FOLDER = packageFile('sql');
 
-/** Runs every file of sql/, in order and in one transaction: the functions, views and grants as they are now. */
+/** Runs the files that sql/order.txt lists, in one transaction: the functions, views and grants as they are now. */
 export async function defineAll(client: pg.Client): Promise<void> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql')).toSorted();
+  const names = (await readFile(join(FOLDER, 'order.txt'), 'utf8')).split('\n').filter(Boolean);
   const attempt = () =>
     transaction(client, async () => {
       await client.query('set local check_function_bodies = off');

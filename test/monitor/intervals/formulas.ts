@@ -1,4 +1,4 @@
-/** The intervals of sql/26_intervals.sql, so that a simulation can ask for millions of them; a test holds both to be equal. */
+/** The intervals of sql/monitor/intervals.sql, so that a simulation can ask for millions of them; a test holds both to be equal. */
 export type Interval = readonly [low: number, high: number];
 
 const { exp, log, max, min, sqrt } = Math;

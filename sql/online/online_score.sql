@@ -1,5 +1,5 @@
 -- score() by way of the service on its shortest path: one exchange over the session's connection, whose answer is one number.
--- What goes wrong on it, and what has to be said of it, is left to the general way of 13_gateway.
+-- What goes wrong on it, and what has to be said of it, is left to the general way of online/gateway.sql.
 
 create or replace function pgscore_data._cancels_exec() returns boolean
 language sql stable
