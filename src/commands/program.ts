@@ -3,7 +3,6 @@ import type { Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { addAdopt } from './adopt.ts';
 import { addAlerts } from './alerts.ts';
-import { addBench } from './bench.ts';
 import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
@@ -29,7 +28,7 @@ const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
-  ['Care:', [addAlerts, addSql, addDoctor, addBench, addAdopt, addUninstall]],
+  ['Care:', [addAlerts, addSql, addDoctor, addAdopt, addUninstall]],
 ];
 
 /** The whole command line. It raises what is wrong instead of printing it and leaving. */

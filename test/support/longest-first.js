@@ -12,7 +12,7 @@ const LONG = [
   'faults/half-open',
   'faults/terminated-connections',
   'faults/server-restart',
-  'commands/bench',
+  'bench/quick',
   'commands/care',
   'commands/demo',
   'monitor/cells',

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../src/lib/ident.ts';
 
 /** Features of the models in bench/: f0 to f19. */
 export const FEATURES: readonly string[] = Array.from({ length: 20 }, (_, index) => `f${index}`);

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { readServed } from '../versions/read-artifact.ts';
+import { readServed } from '../src/versions/read-artifact.ts';
 import { BARE, makeBareExchange } from './bare-exchange.ts';
 import { measureCallRate, type CallRate } from './call-rate.ts';
 import { measureCallLatency, type CallLatency } from './call-latency.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connect } from '../db/connect.ts';
+import { connect } from '../src/db/connect.ts';
 import type { ScorePlan } from './plan.ts';
 import { socketUrl } from './socket-url.ts';
 

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
-import { packageFile } from '../lib/package-file.ts';
 import type { ScorePlan } from './plan.ts';
 import { makeSource } from './source-table.ts';
 
-const LOGISTIC = packageFile('bench/logistic.onnx');
+const LOGISTIC = new URL('logistic.onnx', import.meta.url);
 const BOUND = [
   ['trees', 'bound'],
   ['logistic', 'bound'],

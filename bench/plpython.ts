@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
-import { connect } from '../db/connect.ts';
-import { packageFile } from '../lib/package-file.ts';
+import { connect } from '../src/db/connect.ts';
 import { measureCallRate, type CallRate } from './call-rate.ts';
 import { microsOf } from './per-row.ts';
 import type { ScorePlan } from './plan.ts';
 import { FEATURES, makeSource } from './source-table.ts';
 
-const SCRIPT = packageFile('bench/rivals/plpython.sql');
+const SCRIPT = new URL('rivals/plpython.sql', import.meta.url);
 const SCHEMA = 'plpython_rival';
 const ROW = `array[${FEATURES.map((feature) => `t.${feature}`).join(', ')}]`;
 const SCORE = scoreBy('trees');

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { connect } from '../db/connect.ts';
+import { connect } from '../src/db/connect.ts';
 
 type Place = { readonly folders: string; readonly data: string | null; readonly port: string };
 

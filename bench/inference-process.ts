@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { programFile } from '../lib/package-file.ts';
 import type { InferenceCost, InferenceJob } from './inference-main.ts';
 
-const MAIN = programFile('bench/inference-main');
+const MAIN = new URL('inference-main.ts', import.meta.url);
 
 /** A process that has a share of the rows ready for the model. */
 export type InferenceProcess = {

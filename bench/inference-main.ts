@@ -1,14 +1,14 @@
-import { connect } from '../db/connect.ts';
-import { readBatches } from '../copy/read.ts';
-import type { SourceColumn } from '../copy/source-column.ts';
-import { buildFeeds } from '../model/feeds.ts';
-import type { Feeds } from '../model/feeds.ts';
-import { fastestGraph } from '../model/fastest-graph.ts';
-import type { Graph } from '../model/graph.ts';
-import { GraphSession } from '../model/graph-session.ts';
-import { neededOutputs } from '../model/read-outputs.ts';
-import { TextCache } from '../model/text-cache.ts';
-import { loadVersion } from '../versions/load-version.ts';
+import { connect } from '../src/db/connect.ts';
+import { readBatches } from '../src/copy/read.ts';
+import type { SourceColumn } from '../src/copy/source-column.ts';
+import { buildFeeds } from '../src/model/feeds.ts';
+import type { Feeds } from '../src/model/feeds.ts';
+import { fastestGraph } from '../src/model/fastest-graph.ts';
+import type { Graph } from '../src/model/graph.ts';
+import { GraphSession } from '../src/model/graph-session.ts';
+import { neededOutputs } from '../src/model/read-outputs.ts';
+import { TextCache } from '../src/model/text-cache.ts';
+import { loadVersion } from '../src/versions/load-version.ts';
 
 /** Which rows to score with which version, and how to read them. */
 export type InferenceJob = {

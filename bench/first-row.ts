@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
-import { packageFile } from '../lib/package-file.ts';
 import { MODEL } from './run.ts';
 import { oneRow } from './single-runs.ts';
 
 /** The model that is scored, as its exporter wrote it. */
-export const TREES = packageFile('bench/trees.onnx');
+export const TREES = fileURLToPath(new URL('trees.onnx', import.meta.url));
 
 /** Seconds from a model file to the first scored row: deploy, check, a run of one row, a look at it. */
 export async function deployToFirstRow(client: pg.Client, source: string): Promise<number> {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { connect } from '../db/connect.ts';
+import { connect } from '../src/db/connect.ts';
 import { backendOf, serverCpuSeconds } from './backend.ts';
 import { copyInCost, writtenBytes } from './copy-in-cost.ts';
 import type { WrittenBytes } from './copy-in-cost.ts';

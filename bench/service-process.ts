@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Flags } from '../config.ts';
-import { programFile } from '../lib/package-file.ts';
+import type { Flags } from '../src/config.ts';
 
-const MAIN = programFile('bench/service-main');
+const MAIN = new URL('service-main.mjs', import.meta.url);
 
 /** A running `pgscore serve`, with the settings that it has unless told otherwise. */
 export type ServiceProcess = {
@@ -13,7 +12,7 @@ export type ServiceProcess = {
 };
 
 export async function startServiceProcess(flags: Flags): Promise<ServiceProcess> {
-  const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
   const exited = once(child, 'exit');
   child.send(flags);
   const started = once(child, 'message') as Promise<[{ scorerPids: number[] }]>;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../src/lib/ident.ts';
 import { withoutIndexes } from './bulk-load.ts';
 import { oneRow } from './single-runs.ts';
 import { makeSource } from './source-table.ts';

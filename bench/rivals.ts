@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { packageFile } from '../lib/package-file.ts';
-import { readServed } from '../versions/read-artifact.ts';
+import { readServed } from '../src/versions/read-artifact.ts';
 import { TREES } from './first-row.ts';
 
 const run = promisify(execFile);
@@ -103,7 +103,7 @@ async function runRival(
   source: string,
   model: string,
 ): Promise<number> {
-  const file = packageFile(`bench/rivals/${script}`);
+  const file = fileURLToPath(new URL(`rivals/${script}`, import.meta.url));
   const flags = ['--url', url, '--schema', schema, '--source', source, '--target', 'rival', '--model', model];
   const { stdout } = await run(python, [file, ...flags, '--cores', String(availableParallelism())]);
   const { rows, seconds } = JSON.parse(stdout) as { rows: number; seconds: number };

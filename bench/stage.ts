@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { totalmem } from 'node:os';
 import type pg from 'pg';
-import { connect } from '../db/connect.ts';
-import { startDisposable } from '../embedded/disposable.ts';
-import { migrate } from '../install/migrate.ts';
-import { ident } from '../lib/ident.ts';
+import { connect } from '../src/db/connect.ts';
+import { startDisposable } from '../src/embedded/disposable.ts';
+import { migrate } from '../src/install/migrate.ts';
+import { ident } from '../src/lib/ident.ts';
 import { startServiceProcess } from './service-process.ts';
 import type { ServiceProcess } from './service-process.ts';
 
