@@ -1,18 +1,13 @@
 import type pg from 'pg';
-import { deployToFirstRow } from './first-row.ts';
-import { measureCounting } from './counting.ts';
 import { measureIdle } from './idle.ts';
-import { describeMachine } from './machine.ts';
-import { measureMonitor } from './monitor-cost.ts';
-import { peakScorerMemory } from './memory.ts';
+import { measureMonitor } from './monitor/monitor-cost.ts';
 import type { BenchPlan } from './plan.ts';
-import type { BenchResults, TableResults } from './results.ts';
-import { measureRounds } from './rounds.ts';
-import { measureScoreCalls } from './score-calls.ts';
-import { measureLatency } from './single-runs.ts';
-import { makeSource } from './source-table.ts';
-import { asOwner, asRequester, setStage, type ServerSize, type Stage, type StageOptions } from './stage.ts';
-import { measureSustained } from './sustained-runs.ts';
+import { type BenchResults, describeMachine, type TableResults } from './results.ts';
+import { measureScoreCalls } from './score/score-calls.ts';
+import { asOwner, asRequester, makeSource, type ServerSize, setStage, type Stage, type StageOptions } from './stage.ts';
+import { measureCounting, peakScorerMemory } from './tables/large-runs.ts';
+import { measureRounds } from './tables/rounds.ts';
+import { deployToFirstRow, measureLatency, measureSustained } from './tables/small-runs.ts';
 
 const SUBMITTERS = 4;
 

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { backendOf } from './backend.ts';
-import { cpuSecondsOf, cpuSecondsOfTree } from './process-usage.ts';
-import type { Requirement } from './requirement.ts';
-import { settled } from './settled.ts';
-import type { ServiceProcess } from './service-process.ts';
+import type { Requirement } from './figures.ts';
+import { backendOf, cpuSecondsOf, cpuSecondsOfTree, settled } from './processes.ts';
+import type { ServiceProcess } from './stage.ts';
 
 /** What a service takes that has nothing to do, as shares of a core. */
 export type Idle = {

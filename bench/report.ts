@@ -1,8 +1,8 @@
+import { spread, table, thousands } from './figures.ts';
+import { monitorTables } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
-import { monitorTables } from './monitor-report.ts';
-import { requirements, type BenchResults, type TableResults } from './results.ts';
-import { callTables } from './score-report.ts';
-import { spread, table, thousands } from './report-table.ts';
+import { type BenchResults, requirements, type TableResults } from './results.ts';
+import { callTables } from './score/score-report.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {

@@ -1,15 +1,13 @@
-import { idleRequirements, type Idle } from './idle.ts';
-import type { Limit } from './limit.ts';
-import type { Machine } from './machine.ts';
-import type { MonitorCost } from './monitor-cost.ts';
-import { monitorRequirements } from './monitor-report.ts';
+import { type as system, availableParallelism, cpus, release, totalmem } from 'node:os';
+import type { Requirement, Spread } from './figures.ts';
+import { type Idle, idleRequirements } from './idle.ts';
+import type { MonitorCost } from './monitor/monitor-cost.ts';
+import { monitorRequirements } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
-import type { ScoreCalls } from './score-calls.ts';
-import type { Requirement } from './requirement.ts';
-import { scoreRequirements } from './score-requirements.ts';
-import type { Latency } from './single-runs.ts';
-import type { Spread } from './spread.ts';
-import type { Sustained } from './sustained-runs.ts';
+import type { ScoreCalls } from './score/score-calls.ts';
+import { scoreRequirements } from './score/score-report.ts';
+import type { Limit } from './tables/limit.ts';
+import type { Latency, Sustained } from './tables/small-runs.ts';
 
 /** All that one bench measured. */
 export type BenchResults = {
@@ -109,4 +107,34 @@ function against({ rivals }: TableResults, name: string, times: number): Omit<Re
   const rival = rivals.find((candidate) => candidate.name.includes(name));
   if (rival === undefined) return { measured: 'not measured', met: null };
   return { measured: `${rival.slower.median.toFixed(2)} times`, met: rival.slower.median > times };
+}
+
+/** What the numbers were measured on. */
+export type Machine = {
+  readonly cores: number;
+  readonly cpu: string;
+  readonly memoryGib: number;
+  readonly system: string;
+  readonly node: string;
+  readonly postgresql: string;
+};
+
+export function describeMachine(postgresql: string): Machine {
+  return {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    system: `${system()} ${release()}`,
+    node: process.versions.node,
+    postgresql,
+  };
+}
+
+/** A machine in a file name: `2-core-amd-epyc`. */
+export function machineKind({ cores, cpu }: Machine): string {
+  return `${cores}-core-${cpu}`
+    .toLowerCase()
+    .replaceAll(/\(.*?\)/g, '')
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
 }

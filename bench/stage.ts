@@ -1,12 +1,13 @@
+import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { totalmem } from 'node:os';
 import type pg from 'pg';
+import type { Flags } from '../src/config.ts';
 import { connect } from '../src/db/connect.ts';
 import { startDisposable } from '../src/embedded/disposable.ts';
 import { migrate } from '../src/install/migrate.ts';
 import { ident } from '../src/lib/ident.ts';
-import { startServiceProcess } from './service-process.ts';
-import type { ServiceProcess } from './service-process.ts';
 
 /** What is measured, set up: a database with pgscore, a service on it, and someone who may use it. */
 export type Stage = {
@@ -121,4 +122,46 @@ function address(url: string, database: string, user?: string, password?: string
 
 function secret(): string {
   return randomBytes(18).toString('base64url');
+}
+
+const MAIN = new URL('service-main.mjs', import.meta.url);
+
+/** A running `pgscore serve`, with the settings that it has unless told otherwise. */
+export type ServiceProcess = {
+  readonly pid: number;
+  readonly scorerPids: readonly number[];
+  stop(): Promise<void>;
+};
+
+export async function startServiceProcess(flags: Flags): Promise<ServiceProcess> {
+  const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
+  const exited = once(child, 'exit');
+  child.send(flags);
+  const started = once(child, 'message') as Promise<[{ scorerPids: number[] }]>;
+  const [{ scorerPids }] = await Promise.race([started, exited.then(refused)]);
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null) child.kill('SIGTERM');
+    await exited;
+  };
+  return { pid: child.pid ?? 0, scorerPids, stop };
+}
+
+function refused(): never {
+  throw new Error('the service did not start; its log says why');
+}
+
+/** Features of the models in bench/: f0 to f19. */
+export const FEATURES: readonly string[] = Array.from({ length: 20 }, (_, index) => `f${index}`);
+
+/**
+ * Makes a table of `rows` rows, a bigint key and 20 real columns, the same at every run. The features lie between -6 and
+ * 6, as those did that the trees were trained on.
+ */
+export async function makeSource(client: pg.Client, name: string, rows: number): Promise<void> {
+  const features = FEATURES.map((feature) => `(random() * 4 + random() * 4 + random() * 4 - 6)::real as ${feature}`);
+  const create = `create table ${ident(name)} as select i as id, ${features.join(', ')} from generate_series(1::bigint, ${rows}) i`;
+  const key = `alter table ${ident(name)} add primary key (id)`;
+  const vacuum = `vacuum (analyze) ${ident(name)}`;
+  await client.query('select setseed(0.5)');
+  for (const line of [create, key, vacuum]) await client.query(line);
 }
