@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { flagsOf, numberOption, settingOption } from '../src/commands/options.ts';
 import { setting } from '../src/config.ts';
-import { bench, type Part, PARTS } from './bench.ts';
+import { bench, PARTS, type Part } from './bench.ts';
 import { FULL, QUICK, withRows } from './plan.ts';
 import { reportOf } from './report.ts';
 import type { BenchResults } from './results.ts';

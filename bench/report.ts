@@ -1,7 +1,7 @@
 import { spread, table, thousands } from './figures.ts';
 import { monitorTables } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
-import { type BenchResults, requirements, type TableResults } from './results.ts';
+import { requirements, type BenchResults, type TableResults } from './results.ts';
 import { callTables } from './score/score-report.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */

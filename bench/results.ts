@@ -1,6 +1,6 @@
-import { type as system, availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, release, totalmem, type as system } from 'node:os';
 import type { Requirement, Spread } from './figures.ts';
-import { type Idle, idleRequirements } from './idle.ts';
+import { idleRequirements, type Idle } from './idle.ts';
 import type { MonitorCost } from './monitor/monitor-cost.ts';
 import { monitorRequirements } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';

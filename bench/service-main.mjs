@@ -2,9 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { createLogger, serviceConfig, startService } from 'pgscore';
 
-process.once('message', async (flags) => {
+process.once('message', (flags) => void serve(flags));
+process.on('disconnect', () => process.exit(0));
+
+async function serve(flags) {
   const service = await startService(serviceConfig(flags, availableParallelism()), createLogger('warn', false));
   process.once('SIGTERM', () => void service.stop().then(() => process.exit(0)));
   process.send({ scorerPids: [...service.scorerPids] });
-});
-process.on('disconnect', () => process.exit(0));
+}

@@ -5,8 +5,8 @@ import type { MonitorPlan } from '../plan.ts';
 import type { Stage } from '../stage.ts';
 import { TREES } from '../tables/small-runs.ts';
 import { makeHistories, planHistory } from './history.ts';
-import { type KeptNights, measureKeptNights, measureNightly, type NightlyCost, planNights } from './nightly.ts';
-import { type Change, measureMaterialised, measureRefresh, type RefreshCost } from './refresh-cost.ts';
+import { measureKeptNights, measureNightly, planNights, type KeptNights, type NightlyCost } from './nightly.ts';
+import { measureMaterialised, measureRefresh, type Change, type RefreshCost } from './refresh-cost.ts';
 import { measureViews, type ViewCost } from './view-cost.ts';
 
 /** What watching over a model costs. */

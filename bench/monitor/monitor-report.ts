@@ -1,4 +1,4 @@
-import { type Requirement, table, thousands } from '../figures.ts';
+import { table, thousands, type Requirement } from '../figures.ts';
 import type { MonitorCost } from './monitor-cost.ts';
 import type { Change } from './refresh-cost.ts';
 

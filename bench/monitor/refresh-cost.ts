@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type History, TRUTH } from './history.ts';
+import { TRUTH, type History } from './history.ts';
 
 /**
  * How labels change: most of them arrive, for predictions that had none, with two in a hundred corrected and one in two

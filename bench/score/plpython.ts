@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { connect } from '../../src/db/connect.ts';
 import type { ScorePlan } from '../plan.ts';
 import { FEATURES, makeSource } from '../stage.ts';
-import { type CallRate, measureCallRate } from './calls.ts';
+import { measureCallRate, type CallRate } from './calls.ts';
 import { microsOf } from './rows.ts';
 
 const SCRIPT = new URL('../rivals/plpython.sql', import.meta.url);

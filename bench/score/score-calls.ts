@@ -1,13 +1,29 @@
 import type pg from 'pg';
 import { readServed } from '../../src/versions/read-artifact.ts';
-import { type Spread, spreadOf } from '../figures.ts';
+import { spreadOf, type Spread } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 import { settled } from '../processes.ts';
 import { asRequester, type Stage } from '../stage.ts';
-import { BARE, makeBareExchange, makeCallTables } from './call-tables.ts';
-import { type CallLatency, type CallRate, measureCallLatency, measureCallRate } from './calls.ts';
+import { makeCallTables } from './call-tables.ts';
+import {
+  BARE,
+  makeBareExchange,
+  measureCallLatency,
+  measureCallRate,
+  type CallLatency,
+  type CallRate,
+} from './calls.ts';
 import { findPlpython, type Plpython } from './plpython.ts';
-import { measureParallelRows, measurePerRow, measureRowsCall, PARALLEL_WAYS, type ParallelRows, rowsOf, type Way, WAYS } from './rows.ts';
+import {
+  measureParallelRows,
+  measurePerRow,
+  measureRowsCall,
+  PARALLEL_WAYS,
+  rowsOf,
+  WAYS,
+  type ParallelRows,
+  type Way,
+} from './rows.ts';
 
 const STATEMENT_ROWS = 100;
 

@@ -1,4 +1,4 @@
-import { type Requirement, spread, type Spread, table, thousands } from '../figures.ts';
+import { spread, table, thousands, type Requirement, type Spread } from '../figures.ts';
 import type { ScoreCalls } from './score-calls.ts';
 
 /** What score() costs, as tables in Markdown. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type Spread, spreadOf } from '../figures.ts';
+import { spreadOf, type Spread } from '../figures.ts';
 import { backendOf, cpuSecondsOf, cpuSecondsOfFamily, parentOf, residentBytes } from '../processes.ts';
 import type { ServiceProcess } from '../stage.ts';
 

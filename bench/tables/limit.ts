@@ -2,8 +2,16 @@ import type pg from 'pg';
 import { connect } from '../../src/db/connect.ts';
 import { backendOf, serverCpuSeconds } from '../processes.ts';
 import { FEATURES } from '../stage.ts';
-import { copyInCost, copyShare, discardCopy, type Share, sharesOf, writtenBytes, type WrittenBytes } from './copy-limit.ts';
-import { type InferenceProcess, startInference } from './inference-process.ts';
+import {
+  copyInCost,
+  copyShare,
+  discardCopy,
+  sharesOf,
+  writtenBytes,
+  type Share,
+  type WrittenBytes,
+} from './copy-limit.ts';
+import { startInference, type InferenceProcess } from './inference-process.ts';
 
 /** What the parts of a run cost that nothing can spare, in CPU-seconds, and the rate if all cores did only that. */
 export type Limit = {

@@ -5,7 +5,7 @@ import type { BenchPlan } from '../plan.ts';
 import type { TableResults } from '../results.ts';
 import { makeSource, type Stage } from '../stage.ts';
 import { measureThroughput, type Throughput } from './large-runs.ts';
-import { type Limit, LimitMeter, type Scored } from './limit.ts';
+import { LimitMeter, type Limit, type Scored } from './limit.ts';
 import { assembleRivals, type Rivals } from './rivals.ts';
 
 const SCHEMA = 'pgscore_bench';

@@ -16,11 +16,11 @@ afterAll(() => rm(folder, { recursive: true }));
 test('a quick bench runs every part to its end, and writes their results', async () => {
   const out = join(folder, 'results.json');
   const { PATH, HOME } = process.env;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', LOADER, MAIN, '--quick', '--out', out],
-    { env: { PATH, HOME }, timeout: 600_000, killSignal: 'SIGKILL' },
-  );
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', LOADER, MAIN, '--quick', '--out', out], {
+    env: { PATH, HOME },
+    timeout: 600_000,
+    killSignal: 'SIGKILL',
+  });
   expect(stdout).toContain('a nightly run at most');
   const results = JSON.parse(await readFile(out, 'utf8')) as Record<string, unknown>;
   expect(Object.keys(results)).toEqual(expect.arrayContaining(['idle', 'tables', 'calls', 'monitor']));
