@@ -27,9 +27,9 @@ type BenchFlags = {
   json?: boolean;
 };
 
-const program = new Command('bench')
+const program = new Command('npm run bench')
   .usage('-- [options]')
-  .description(DESCRIPTION)
+  .description(DESCRIPTION.replaceAll(/(?<!\n)\n(?!\n)/g, ' '))
   .helpOption('--help', 'print this help')
   .option('--rows <n>', 'rows of the table (default: 1,000,000)', numberOption('--rows'))
   .addOption(
