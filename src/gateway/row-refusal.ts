@@ -1,6 +1,5 @@
-import { isFloat } from '../model/null-handling.ts';
 import type { RowError, RowErrorCode } from '../model/row-error.ts';
-import type { Feature } from '../model/signature.ts';
+import { isFloat, type Feature } from '../model/signature.ts';
 import { WireError, type WireErrorParts } from './wire-error.ts';
 
 /** Of class 22 but 22023, which is for arguments: score_or_null() gives NULL for each. */

@@ -6,7 +6,7 @@ import type { DeployOptions } from './deploy-options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from './operators.ts';
 import type { Outline } from './outline.ts';
-import type { Feature, TensorType } from './signature.ts';
+import { isFloat, type Feature, type TensorType } from './signature.ts';
 
 type Default = number | string | boolean;
 
@@ -29,10 +29,6 @@ export function settleNulls(
     const handled = nulls === 'nan' || (nulls === 'auto' && (arrivals[index] ?? []).every(handlesNaN));
     return { ...feature, nulls: isFloat(feature.type) && handled ? 'nan' : 'error' };
   });
-}
-
-export function isFloat(type: TensorType): boolean {
-  return type === 'float32' || type === 'float64';
 }
 
 function handlesNaN(arrival: Arrival): boolean {

@@ -1,5 +1,6 @@
-/** The element types that a feature or an input can have. */
-export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
+import type { TensorType } from './value-info.ts';
+
+export type { TensorType } from './value-info.ts';
 
 export type Task = 'binary' | 'multiclass' | 'regression';
 
@@ -48,3 +49,7 @@ export type Signature = {
   /** null: any number of rows at a time. A number: exactly so many, short batches are padded. */
   batch: number | null;
 };
+
+export function isFloat(type: TensorType): boolean {
+  return type === 'float32' || type === 'float64';
+}

@@ -9,8 +9,10 @@ import {
 } from 'onnx-buf';
 import type { ValueInfoProto } from 'onnx-buf';
 import { decode } from './decode.ts';
-import type { TensorType } from './signature.ts';
 import type { Part } from './wire.ts';
+
+/** The element types that a feature or an input can have. */
+export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
 
 /** An input or output as the graph declares it. A shape of null, or a dimension of null, is left open there. */
 export type GraphValue = {

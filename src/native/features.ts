@@ -1,5 +1,4 @@
-import { isFloat } from '../model/null-handling.ts';
-import type { Feature } from '../model/signature.ts';
+import { isFloat, type Feature } from '../model/signature.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { quoteText } from './literal.ts';
 import { nearestFloat } from './rounding.ts';

@@ -8,7 +8,7 @@ import { shardRanges } from '../runs/shard-ranges.ts';
 import { shardsDone } from '../runs/shards-done.ts';
 import type { Counts } from '../scorer/job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
-import { controlLink, publicationLink } from './links.ts';
+import { controlLink, publicationLink } from './run-links.ts';
 import { publishRun, type Loaded } from './publish-run.ts';
 import { Signal } from './signal.ts';
 

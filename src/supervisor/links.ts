@@ -2,9 +2,8 @@ import type { ServiceConfig } from '../config.ts';
 import { Link } from '../db/link.ts';
 import { LOOKING_UP } from '../db/looking-up.ts';
 import { pageLink } from '../web/page-link.ts';
+import { controlLink, PATIENCE_MS } from './run-links.ts';
 
-/** No statement of a control connection takes so long, even where it must wait for a lock. */
-const PATIENCE_MS = 60_000;
 /** A refresh of many labels, and a comparison of all that a source holds. */
 const MONITOR_PATIENCE_MS = 600_000;
 /** Claims wait for no lock. */
@@ -33,11 +32,6 @@ export function controlLinks({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'data
     alerts: controlLink(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
     page: pageLink(databaseUrl),
   };
-}
-
-/** A connection for short statements; without an answer within `patienceMs` it is given up. */
-export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
-  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
 }
 
 /**
@@ -70,14 +64,5 @@ function unheldLink(url: string | undefined, part: string): Link {
     applicationName: `pgscore ${part}`,
     patienceMs: PATIENCE_MS,
     settings: { ...LOOKING_UP, lock_timeout: '500ms' },
-  });
-}
-
-/** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
-export function publicationLink(url: string | undefined): Link {
-  return new Link({
-    url,
-    applicationName: 'pgscore publish',
-    settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },
   });
 }

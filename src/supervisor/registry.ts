@@ -75,12 +75,6 @@ function gatewayStep(worker: string, { host, port, user, password, local }: Gate
   );
 }
 
-/** Takes services off the list that ended or fell silent a day ago. */
-export const forgetWorkers = statement<[]>(
-  'forget_workers',
-  `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
-);
-
 function isAnyAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }

@@ -3,7 +3,7 @@ import type { Run } from '../runs/run.ts';
 import { failureOf } from '../scorer/failure.ts';
 import type { Job, Outcome, Shard } from '../scorer/job.ts';
 import { ConductedRun, RunEnded, type Conducting } from './conduct-run.ts';
-import { publicationLink } from './links.ts';
+import { publicationLink } from './run-links.ts';
 import { publishRun, type Loaded } from './publish-run.ts';
 import type { RunMetrics } from './run-metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';

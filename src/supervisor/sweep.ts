@@ -1,11 +1,11 @@
 import type { Link } from '../db/link.ts';
+import { statement } from '../db/statement.ts';
 import type { Logger } from '../log.ts';
 import { evictHolders } from '../runs/evict-holders.ts';
 import { recoverRuns } from '../runs/recover-runs.ts';
 import { recoverShards } from '../runs/recover-shards.ts';
 import { dropHandles, dropShards } from '../runs/sweep.ts';
 import { dropGenerations, retireGenerations } from '../runs/sweep-generations.ts';
-import { forgetWorkers } from './registry.ts';
 import type { RunDesk } from './run-desk.ts';
 import { MOST_TRIES } from './settlement.ts';
 
@@ -34,6 +34,12 @@ export async function recover(link: Link, { runs, shards }: RunDesk, log: Logger
 
 /** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
 export const TIDY_EVERY = 3;
+
+/** Takes services off the list that ended or fell silent a day ago. */
+const forgetWorkers = statement<[]>(
+  'forget_workers',
+  `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
+);
 
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
 export async function tidy(link: Link): Promise<void> {
