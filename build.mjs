@@ -75,7 +75,7 @@ function entries() {
   const mains = readdirSync('src', { recursive: true }).filter(
     (path) => /(?<![^/-])main\.ts$/.test(path) && !path.startsWith('page'),
   );
-  return ['index.ts', 'cli.ts', 'lib/parent-watch.ts', ...mains].map((path) => join('src', path));
+  return ['index.ts', 'cli.ts', ...mains].map((path) => join('src', path));
 }
 
 function packagesIn({ outputs }) {

@@ -13,7 +13,7 @@ import { PredictionEncoder } from '../src/copy/encode.ts';
 import { readBatches } from '../src/copy/read.ts';
 import type { SourceColumn } from '../src/copy/source-column.ts';
 import { CopyWriter } from '../src/copy/write.ts';
-import { startDisposable } from '../src/embedded/disposable.ts';
+import { startDisposable } from '../src/server/disposable.ts';
 import { viewed } from '../src/lib/viewed-bytes.ts';
 import { copiedBytes } from './tables/copy-limit.ts';
 import { FEATURES } from './stage.ts';

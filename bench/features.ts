@@ -5,12 +5,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Float32, makeData, type Data, type RecordBatch } from 'apache-arrow';
-import { recordBatch } from '../src/arrow/record-batch.ts';
-import { ModelSession } from '../src/model/session.ts';
+import { recordBatch } from '../src/inference/record-batch.ts';
+import { ModelSession } from '../src/inference/session.ts';
 import type { FeatureBins } from '../src/monitor/feature-bins.ts';
 import { FeatureTally } from '../src/monitor/feature-tally.ts';
 import { NumberBins } from '../src/monitor/number-bins.ts';
-import { checkModel } from '../src/probe/check-model.ts';
+import { checkModel } from '../src/check/check-model.ts';
 
 const ROWS = 16_384;
 const BATCHES = 4;

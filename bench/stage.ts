@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { totalmem } from 'node:os';
 import type pg from 'pg';
 import type { Flags } from '../src/config.ts';
-import { connect } from '../src/db/connect.ts';
-import { startDisposable } from '../src/embedded/disposable.ts';
+import { connect } from '../src/postgres/connect.ts';
+import { startDisposable } from '../src/server/disposable.ts';
 import { migrate } from '../src/install/migrate.ts';
 import { ident } from '../src/lib/ident.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { ident } from '../../src/lib/ident.ts';
-import { PAGE_QUERIES } from '../../src/web/page-queries.ts';
+import { PAGE_QUERIES } from '../../src/http/page-queries.ts';
 import { quantile } from '../figures.ts';
 
 /** How long the rows of a view, or the answer to a question of the page, take to be there, in milliseconds. */

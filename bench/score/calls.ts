@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { connect } from '../../src/db/connect.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import { quantile } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 

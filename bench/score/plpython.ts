@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
-import { connect } from '../../src/db/connect.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import type { ScorePlan } from '../plan.ts';
 import { FEATURES, makeSource } from '../stage.ts';
 import { measureCallRate, type CallRate } from './calls.ts';

@@ -1,13 +1,13 @@
 import { readBatches } from '../../src/copy/read.ts';
 import type { SourceColumn } from '../../src/copy/source-column.ts';
-import { connect } from '../../src/db/connect.ts';
-import { fastestGraph } from '../../src/model/fastest-graph.ts';
-import { buildFeeds, type Feeds } from '../../src/model/feeds.ts';
-import { GraphSession } from '../../src/model/graph-session.ts';
-import type { Graph } from '../../src/model/graph.ts';
-import { neededOutputs } from '../../src/model/read-outputs.ts';
-import { TextCache } from '../../src/model/text-cache.ts';
-import { loadVersion } from '../../src/versions/load-version.ts';
+import { connect } from '../../src/postgres/connect.ts';
+import { fastestGraph } from '../../src/inference/fastest-graph.ts';
+import { buildFeeds, type Feeds } from '../../src/inference/feeds.ts';
+import { GraphSession } from '../../src/inference/graph-session.ts';
+import type { Graph } from '../../src/inference/graph.ts';
+import { neededOutputs } from '../../src/inference/outputs.ts';
+import { TextCache } from '../../src/inference/text-cache.ts';
+import { loadVersion } from '../../src/check/load-version.ts';
 
 /** Which rows to score with which version, and how to read them. */
 export type InferenceJob = {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { connect } from '../../src/db/connect.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import { backendOf, serverCpuSeconds } from '../processes.ts';
 import { FEATURES } from '../stage.ts';
 import {

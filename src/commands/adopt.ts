@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { setting } from '../config.ts';
-import { connect } from '../db/connect.ts';
+import { connect } from '../postgres/connect.ts';
 import { adopt } from '../install/installation.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { withClient } from './session.ts';
+import { withClient } from './connection.ts';
 
 const DESCRIPTION = `Makes a restored copy of a database an installation of its own.
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { catalog, rowsOf } from '../db/catalog.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { tableOf } from './records.ts';
 import type { Row } from './records.ts';
-import { inDatabase } from './session.ts';
+import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists the alerts of your models that are raised or about to be, or with --all every rule and where it stands.
 

@@ -1,6 +1,6 @@
-import { catalog, rowsOf } from '../db/catalog.ts';
-import type { ModelRow } from '../db/schema.ts';
-import type { Queryable } from '../db/statement.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
+import type { ModelRow } from '../postgres/schema.ts';
+import type { Queryable } from '../postgres/statement.ts';
 import { codeOr, PgscoreError } from '../errors.ts';
 import { pause } from '../lib/retrying.ts';
 import type { Output } from './output.ts';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { callFunction } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { runArgument } from './options.ts';
-import { inDatabase } from './session.ts';
+import { inDatabase } from './connection.ts';
 
 export function addCancel(program: Command): void {
   databaseCommand(program, 'cancel')

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { serviceConfig } from '../config.ts';
-import { connectAsPerson } from '../db/connect.ts';
+import { connectAsPerson } from '../postgres/connect.ts';
 import { createLogger } from '../log.ts';
 import { dataDirOf, DEFAULT_DATA_DIR } from './demo-location.ts';
 import { loadFlights } from './demo/flights.ts';
@@ -39,7 +39,7 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
       { databaseUrl: server.serviceUrl, readerUrl: server.readerUrl, httpPort: '0', gatewayPort: '0' },
       availableParallelism(),
     );
-    const { startService } = await import('../supervisor/service.ts');
+    const { startService } = await import('../service/service.ts');
     const service = await startService(config, createLogger('error', true));
     output.note(
       `PostgreSQL ${server.version} and ${config.scorers} scorers are up after ${seconds(began)} s; the page is at ${service.url}/`,

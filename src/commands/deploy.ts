@@ -10,7 +10,7 @@ import { readModelFile } from './model-file.ts';
 import { describeModel } from './models.ts';
 import { jsonOption, namesOption, numberOption } from './options.ts';
 import { listOf } from './records.ts';
-import { inDatabase } from './session.ts';
+import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Deploys an ONNX file as the next version of a model, and waits until the service has checked it.
 

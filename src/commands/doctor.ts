@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
 import type { Flags } from '../config.ts';
-import { connect } from '../db/connect.ts';
+import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { urlOrDemo } from './demo-location.ts';
 import { fail, ok } from './doctor/finding.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PgscoreError } from '../errors.ts';
-import { inlineExternalData } from '../model/external-data.ts';
+import { inlineExternalData } from '../onnx/external-data.ts';
 
 /** The bytes of an ONNX file, with the weights of the data file beside it (model.onnx.data) taken in. */
 export async function readModelFile(file: string): Promise<Buffer> {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { catalog, rowsOf } from '../db/catalog.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { listOf, tableOf } from './records.ts';
 import type { Row } from './records.ts';
-import { inDatabase } from './session.ts';
+import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists the deployed versions of every model, or describes one: what it takes and gives, which aliases point at it, and
 why it was rejected if it was.`;

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { RunRow } from '../db/schema.ts';
+import type { RunRow } from '../postgres/schema.ts';
 import type { Output } from './output.ts';
 
 export type RunProgress = { update(run: RunRow): void; end(): void };

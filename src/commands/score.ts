@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { RunRow } from '../db/schema.ts';
+import type { RunRow } from '../postgres/schema.ts';
 import { followRun } from './follow-run.ts';
 import { callFunction } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { listOf } from './records.ts';
-import { inPersonsDatabase } from './session.ts';
+import { inPersonsDatabase } from './connection.ts';
 import { addSourceOptions, sourceArguments } from './source-options.ts';
 import type { SourceOptions } from './source-options.ts';
 

@@ -57,7 +57,7 @@ export function addServe(program: Command): void {
     const log = createLogger(level, pretty);
     const { first, second } = stopSignals(log);
     // What the service is made of would double the start of every other command.
-    const { startService } = await import('../supervisor/service.ts');
+    const { startService } = await import('../service/service.ts');
     const service = await startService(serviceConfig(flags, availableParallelism()), log);
     await first;
     void second.then(() => service.stop());

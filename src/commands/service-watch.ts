@@ -1,5 +1,5 @@
-import { catalog, rowsOf } from '../db/catalog.ts';
-import type { Queryable } from '../db/statement.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
+import type { Queryable } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Output } from './output.ts';
 

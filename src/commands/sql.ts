@@ -1,14 +1,14 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { connectAsPerson } from '../db/connect.ts';
+import { connectAsPerson } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { urlOrDemo } from './demo-location.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
-import { withClient } from './session.ts';
+import { withClient } from './connection.ts';
 import { allInputs, type Input } from './sql/inputs.ts';
 import { converse } from './sql/prompt.ts';
 import { Shell } from './sql/shell.ts';

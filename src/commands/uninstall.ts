@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { setting } from '../config.ts';
-import { connect } from '../db/connect.ts';
+import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { asOwner } from '../install/as-owner.ts';
 import { dropRoles } from '../install/drop-roles.ts';
@@ -13,7 +13,7 @@ import { installationState, notInstalled } from '../install/installation.ts';
 import { uninstall } from '../install/uninstall.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import type { Output } from './output.ts';
-import { withClient } from './session.ts';
+import { withClient } from './connection.ts';
 
 const DESCRIPTION = `Takes pgscore out of a database: models, predictions, runs, schedules, everything.
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { callFunction } from './function-call.ts';
 import type { Argument } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { inDatabase } from './session.ts';
+import { inDatabase } from './connection.ts';
 
 /** The commands that change which version of a model serves. */
 export function addVersionCommands(program: Command): void {

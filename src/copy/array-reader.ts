@@ -1,6 +1,6 @@
 import type { Float32, Float64 } from 'apache-arrow';
-import { ListColumn } from '../arrow/list-column.ts';
-import type { RowError } from '../model/row-error.ts';
+import { ListColumn } from './list-column.ts';
+import type { RowError } from '../inference/row-error.ts';
 import { NULL_LENGTH } from './format.ts';
 import { protocolError } from './protocol-error.ts';
 import type { FeatureColumn } from './source-column.ts';

@@ -1,7 +1,7 @@
 import { Binary } from 'apache-arrow';
 import type { Data } from 'apache-arrow';
-import { recordBatch } from '../arrow/record-batch.ts';
-import type { RowError } from '../model/row-error.ts';
+import { recordBatch } from '../inference/record-batch.ts';
+import type { RowError } from '../inference/row-error.ts';
 import { batchCapacity } from './batch-limits.ts';
 import type { BatchLimits } from './batch-limits.ts';
 import type { DecodedBatch } from './decoded-batch.ts';

@@ -1,5 +1,5 @@
 import type { Binary, Utf8 } from 'apache-arrow';
-import { BytesColumn } from '../arrow/bytes-column.ts';
+import { BytesColumn } from './bytes-column.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /** Bytes as they are: text, whose encoding the server has checked, and whatever passes through undecoded. */

@@ -1,4 +1,4 @@
-import { Step } from '../db/step.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
 import { viewed } from '../lib/viewed-bytes.ts';
 import { BATCH_LIMITS } from './batch-limits.ts';
 import type { BatchLimits } from './batch-limits.ts';

@@ -1,7 +1,7 @@
 import type { Connection, Submittable } from 'pg';
-import { Step, type DataRow, type RowDescription } from '../db/step.ts';
-import { Trip } from '../db/trip.ts';
-import { BorrowedSocket } from './borrowed-socket.ts';
+import { Step, type DataRow, type RowDescription } from '../postgres/pipeline-statement.ts';
+import { Trip } from '../postgres/pipeline.ts';
+import { BorrowedSocket } from './raw-socket.ts';
 import { CopyFrames } from './copy-frames.ts';
 import type { CopyDecoder } from './decode.ts';
 import type { DecodedBatch } from './decoded-batch.ts';

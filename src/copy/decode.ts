@@ -1,7 +1,7 @@
 import { BatchAssembler } from './batch-assembler.ts';
 import { BATCH_LIMITS } from './batch-limits.ts';
 import type { BatchLimits } from './batch-limits.ts';
-import { Carry } from './carry.ts';
+import { Carry } from './partial-tuple.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 import type { DecodedBatch } from './decoded-batch.ts';
 import { CRITICAL_FLAGS, END_OF_TUPLES, HEADER_BYTES, MAX_VALUE_BYTES, SIGNATURE } from './format.ts';

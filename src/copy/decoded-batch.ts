@@ -1,5 +1,5 @@
 import type { Binary, Data, RecordBatch } from 'apache-arrow';
-import type { RowError } from '../model/row-error.ts';
+import type { RowError } from '../inference/row-error.ts';
 
 /** Some rows of a source, as its COPY stream gave them. */
 export type DecodedBatch = {

@@ -1,8 +1,8 @@
 import { PgscoreError } from '../errors.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
-import type { Predictions } from '../model/predictions.ts';
-import type { RowErrorCode } from '../model/row-error.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import type { RowErrorCode } from '../inference/row-error.ts';
 import type { DecodedBatch } from './decoded-batch.ts';
 import { encodedField, FieldWriter } from './field-writer.ts';
 import { PassedFields } from './passed-fields.ts';

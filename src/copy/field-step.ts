@@ -1,4 +1,4 @@
-import type { RowError } from '../model/row-error.ts';
+import type { RowError } from '../inference/row-error.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 import { MAX_VALUE_BYTES, NULL_LENGTH } from './format.ts';
 import { protocolError } from './protocol-error.ts';

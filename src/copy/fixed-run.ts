@@ -1,4 +1,4 @@
-import type { NumberColumn, NumberType } from '../arrow/number-column.ts';
+import type { NumberColumn, NumberType } from './number-column.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 import { NULL_LENGTH } from './format.ts';
 import { protocolError } from './protocol-error.ts';

@@ -1,5 +1,5 @@
 import { Float64, Int32, Uint8 } from 'apache-arrow';
-import { NumberColumn } from '../arrow/number-column.ts';
+import { NumberColumn } from './number-column.ts';
 import { readNumeric } from './numeric.ts';
 import { protocolError } from './protocol-error.ts';
 import type { ValueReader } from './value-reader.ts';

@@ -1,7 +1,7 @@
 import { Binary, Float32, Float64, Int32, Int64 } from 'apache-arrow';
-import type { ColumnBuilder } from '../arrow/column-builder.ts';
-import { NumberColumn } from '../arrow/number-column.ts';
-import type { NumberType } from '../arrow/number-column.ts';
+import type { ColumnBuilder } from './column-builder.ts';
+import { NumberColumn } from './number-column.ts';
+import type { NumberType } from './number-column.ts';
 import { bytesReader } from './bytes-reader.ts';
 import { featureReader } from './feature-reader.ts';
 import type { RunType } from './feature-reader.ts';

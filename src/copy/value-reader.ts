@@ -1,5 +1,5 @@
-import type { ColumnBuilder } from '../arrow/column-builder.ts';
-import type { RowError } from '../model/row-error.ts';
+import type { ColumnBuilder } from './column-builder.ts';
+import type { RowError } from '../inference/row-error.ts';
 import type { ViewedBytes } from '../lib/viewed-bytes.ts';
 
 /** How the values of one column are read, decided once. */

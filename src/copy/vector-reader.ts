@@ -1,5 +1,5 @@
 import { Float32 } from 'apache-arrow';
-import { ListColumn } from '../arrow/list-column.ts';
+import { ListColumn } from './list-column.ts';
 import { wrongLength } from './array-reader.ts';
 import { protocolError } from './protocol-error.ts';
 import type { FeatureColumn } from './source-column.ts';

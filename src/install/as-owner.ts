@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
 

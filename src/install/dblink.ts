@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { asOwner } from './as-owner.ts';
 
 /** Whether score() can ask the service for models that are not native, and if not, why and what to run. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { sqlState } from '../db/sqlstate.ts';
-import { transaction } from '../db/transaction.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { transaction } from '../postgres/transaction.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
 import { ROLES } from './roles.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 import { SCHEMAS } from './schemas.ts';
 
 /** What an installation holds, and what outside of it hangs on it. */

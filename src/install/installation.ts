@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { statement } from '../db/statement.ts';
-import { sqlState } from '../db/sqlstate.ts';
+import { statement } from '../postgres/statement.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import { asOwner } from './as-owner.ts';
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { connect } from '../db/connect.ts';
+import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
 import { ensureDblink, type Dblink } from './dblink.ts';

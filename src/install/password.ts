@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { withRaces } from './roles.ts';
 
 const derive = promisify(pbkdf2);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
 import { retrying } from '../lib/retrying.ts';
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 
 type RoleSpec = { readonly name: string; readonly login: boolean; readonly what: string };
 

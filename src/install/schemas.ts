@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/ident.ts';
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { asOwner } from './as-owner.ts';
 
 /** Schema and what it holds; all belong to pgscore_owner. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { transaction } from '../db/transaction.ts';
+import { transaction } from '../postgres/transaction.ts';
 import { ident, qualified } from '../lib/ident.ts';
 import { asOwner } from './as-owner.ts';
 import { SCHEMAS } from './schemas.ts';

@@ -1,4 +1,4 @@
-import { sqlState } from '../db/sqlstate.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import { retrying } from '../lib/retrying.ts';
 

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Something that an alert has to say, with the values of the moment when it happened. */
 export type AlertEvent = {

@@ -1,6 +1,6 @@
 import type { WebhookConfig } from '../config.ts';
-import type { Link } from '../db/link.ts';
-import { statement, type Queryable } from '../db/statement.ts';
+import type { Link } from '../postgres/connection.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
 import { claimAlerts, settleAlerts } from './alert-event.ts';
 import { alertMessage } from './alert-message.ts';

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** A source of labels that is to be read whole and compared with what is known. */
 export type Comparison = {

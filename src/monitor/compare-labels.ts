@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from, to } from 'pg-copy-streams';
-import { connect } from '../db/connect.ts';
-import { disconnect } from '../db/disconnect.ts';
-import { statement } from '../db/statement.ts';
+import { connect } from '../postgres/connect.ts';
+import { disconnect } from '../postgres/disconnect.ts';
+import { statement } from '../postgres/statement.ts';
 import { qualified } from '../lib/ident.ts';
 import { answerRequests, claimComparison, endComparison, type Comparison } from './claim-comparison.ts';
 

@@ -1,4 +1,4 @@
-import { statement, type Queryable } from '../db/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import { firstRoundedTo, lastRoundedTo } from '../lib/float32.ts';
 import { CategoryBins } from './category-bins.ts';
 import { NumberBins } from './number-bins.ts';

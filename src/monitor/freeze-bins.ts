@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { statement, type Queryable } from '../db/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import type { WatchedFeature } from './feature-bins.ts';
 import { valuesOf } from './feature-sample.ts';
 

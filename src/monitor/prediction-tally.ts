@@ -1,4 +1,4 @@
-import type { Step } from '../db/step.ts';
+import type { Step } from '../postgres/pipeline-statement.ts';
 import { classBins, MOST_CLASSES } from './class-bins.ts';
 import { ClassTally } from './class-tally.ts';
 import type { ScoreBins } from './score-bins.ts';

@@ -1,5 +1,5 @@
-import { isPassing, sqlState } from '../db/sqlstate.ts';
-import { statement, type Queryable } from '../db/statement.ts';
+import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
 import { renewCalibrations } from './renew-calibrations.ts';
 import { renewClassCalibrations } from './renew-class-calibrations.ts';

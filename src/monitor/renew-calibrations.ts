@@ -1,4 +1,4 @@
-import { statement, type Queryable } from '../db/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import { mulberry32, type Random } from '../lib/random.ts';
 import { isotonicShares } from './isotonic.ts';
 import { dealt, needsCalibration } from './needs-calibration.ts';

@@ -1,4 +1,4 @@
-import { statement, type Queryable } from '../db/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 import { mulberry32 } from '../lib/random.ts';
 import { classBins } from './class-bins.ts';
 import { learnedShares, setCalibration } from './renew-calibrations.ts';

@@ -1,5 +1,5 @@
-import { statement } from '../db/statement.ts';
-import type { Queryable } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Queryable } from '../postgres/statement.ts';
 
 const scoreEdges = statement<[], { edges: number[] }>('score_edges', 'select edges from pgscore_data.score_bins');
 

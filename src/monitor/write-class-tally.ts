@@ -1,5 +1,5 @@
-import { statement } from '../db/statement.ts';
-import type { Step } from '../db/step.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Step } from '../postgres/pipeline-statement.ts';
 import type { ClassTallyDay } from './class-tally.ts';
 
 const write = statement<

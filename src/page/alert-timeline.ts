@@ -1,6 +1,6 @@
 import type { ChartConfiguration } from './chart.ts';
 import { moment } from './format.ts';
-import type { Raised } from './raised.ts';
+import type { Raised } from './open-alerts.ts';
 import { colour } from './theme.ts';
 import { dateOf, timeAxis } from './time-axis.ts';
 

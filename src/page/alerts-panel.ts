@@ -5,7 +5,7 @@ import { dataTable, type Table } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
-import { raisedIn } from './raised.ts';
+import { raisedIn } from './open-alerts.ts';
 
 const AT_REST = ['ok', 'insufficient_data'];
 const TONES: Readonly<Record<string, string>> = {

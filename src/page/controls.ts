@@ -1,5 +1,5 @@
 import { GRAINS, type Address } from './address.ts';
-import { goTo, here } from './go-to.ts';
+import { goTo, here } from './navigate.ts';
 import { el } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './legend.ts';

@@ -1,4 +1,4 @@
-import { goTo, here } from './go-to.ts';
+import { goTo, here } from './navigate.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
 import { chosenCell, DEEP, driftMap, levelOf, windowName, type DriftMap } from './drift-map.ts';

@@ -1,5 +1,5 @@
 import { el } from './dom.ts';
-import { goTo, here } from './go-to.ts';
+import { goTo, here } from './navigate.ts';
 import { PARTS, writeAddress, type Part } from './address.ts';
 
 type Block = HTMLElement | { readonly element: HTMLElement };

@@ -1,5 +1,5 @@
 import { type Address } from './address.ts';
-import { here } from './go-to.ts';
+import { here } from './navigate.ts';
 import { ask, number, Refusal, refusedLately } from './api.ts';
 import { el } from './dom.ts';
 import { span } from './format.ts';

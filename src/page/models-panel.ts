@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
-import { DEPLOY_HINT } from './hints.ts';
+import { DEPLOY_HINT } from './tooltip.ts';
 import { modelCard, type JudgedModel } from './model-card.ts';
 import { modelLink } from './address.ts';
 import { panel, type Panel } from './panel.ts';

@@ -1,6 +1,6 @@
 import { Refusal } from './api.ts';
 import { el } from './dom.ts';
-import { Sheet } from './sheet.ts';
+import { Sheet } from './dialog.ts';
 import { scheme } from './theme.ts';
 
 /** One card of the page: what it asks for and how it shows the answer. */

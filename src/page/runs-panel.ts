@@ -2,7 +2,7 @@ import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el } from './dom.ts';
 import { ago, count, span } from './format.ts';
-import { RUN_HINT, scoreHint } from './hints.ts';
+import { RUN_HINT, scoreHint } from './tooltip.ts';
 import { panel, type Panel } from './panel.ts';
 import { scrollBox } from './scroll-box.ts';
 

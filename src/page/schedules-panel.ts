@@ -2,7 +2,7 @@ import { ask, text, type Row } from './api.ts';
 import { dataTable } from './data-table.ts';
 import { el } from './dom.ts';
 import { moment } from './format.ts';
-import { scheduleHint } from './hints.ts';
+import { scheduleHint } from './tooltip.ts';
 import { panel, type Panel } from './panel.ts';
 
 /** What is scored by the clock, of one model or of all. */

@@ -2,7 +2,7 @@ import { number, type Row } from './api.ts';
 import { matrixOf } from './confusion-matrix.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
-import { goTo, here } from './go-to.ts';
+import { goTo, here } from './navigate.ts';
 import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
 
 export type ThresholdExplorer = {

@@ -1,6 +1,6 @@
 import { ask, text } from './api.ts';
 import { el } from './dom.ts';
-import { DEPLOY_HINT } from './hints.ts';
+import { DEPLOY_HINT } from './tooltip.ts';
 
 /** What there is to say about a model that has no version to score with. */
 export async function unreadyModel(model: string): Promise<HTMLElement[]> {

@@ -1,5 +1,5 @@
 import { el } from './dom.ts';
-import { goTo, here } from './go-to.ts';
+import { goTo, here } from './navigate.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
 
 /** The ready version before the one that is looked at. */

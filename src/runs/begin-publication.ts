@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** SQLSTATE of a run that is another worker's by now, was cancelled, or has ended. */
 export const RUN_LOST = 'PS001';

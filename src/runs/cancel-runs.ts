@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Ends the runs whose cancellation was asked for, of a worker and of the queue; their generations are discarded. One that is

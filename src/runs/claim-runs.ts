@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 import { RUN_COLUMNS, RUN_PARTS, type RunRow } from './run.ts';
 
 /**

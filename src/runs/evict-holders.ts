@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Ends sessions in whose open transaction a run is that should long have been taken over: a service that was stopped half-way

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded, and its plan not used again. */
 export const failRun = statement<

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Last step of a publishing transaction: the run is done, its generation is part of the history and, where `latest`, the

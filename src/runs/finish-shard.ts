@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Ends a shard in the transaction that copied its predictions in. No row comes back where the fence is no longer ours: roll back. */
 export const finishShard = statement<

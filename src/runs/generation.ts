@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** An empty partition for the predictions of one attempt; to be committed before a row goes in. */
 export const createGeneration = statement<[runId: string, attempt: number], { generation: number }>(

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
 export const handBackRuns = statement<[worker: string], { run_id: string }>(

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Blocks of the largest relation of a source and of all, and the planner's row estimate. By name: it is looked up anew. */
 export const measureSource = statement<

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Writes down the shards of an attempt with the snapshot that all of them read, if the run is still this worker's. Shards

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Ends the loading of an unsharded run in the transaction that copied its predictions in. No row: the run is no longer ours. */
 export const recordGeneration = statement<

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Takes runs from services that are silent past their lease: queued again, or failed where they were tried `most` times. Those

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** Reopens shards whose worker is silent past its lease, while their run goes on. Those that the caller holds under their present fence are let be. */
 export const recoverShards = statement<

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Gives a shard back after a failure that may pass: at once, or, where `waitMs` is given, after that time and as if it had

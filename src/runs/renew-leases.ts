@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Renews the leases of runs that a worker holds and shows their progress; those that come back are still its own. A row

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Gives a run back after a failure that may pass: queued again, cancelled where that was asked for, or failed where it has

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** How far the shards of an attempt are, all workers together. */
 export const shardsDone = statement<

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { statement } from '../postgres/statement.ts';
 
 /**
  * Takes published generations out of the history of their target, for every snapshot from now on: those of more than 400 days

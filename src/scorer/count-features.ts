@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { Step } from '../db/step.ts';
-import type { Signature } from '../model/signature.ts';
-import { watchedFeatures } from '../model/watched-features.ts';
+import type { Step } from '../postgres/pipeline-statement.ts';
+import type { Signature } from '../inference/signature.ts';
+import { watchedFeatures } from '../inference/watched-features.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';

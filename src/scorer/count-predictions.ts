@@ -1,8 +1,8 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
-import type { Step } from '../db/step.ts';
-import type { Predictions } from '../model/predictions.ts';
-import type { Signature } from '../model/signature.ts';
+import type { Step } from '../postgres/pipeline-statement.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import type { Signature } from '../inference/signature.ts';
 import { LocalDays } from '../monitor/local-days.ts';
 import { PredictionTally } from '../monitor/prediction-tally.ts';
 import { SegmentTally } from '../monitor/segment-tally.ts';

@@ -1,8 +1,8 @@
 import { createGeneration } from '../runs/generation.ts';
 import { recordGeneration } from '../runs/record-generation.ts';
-import { transaction } from '../db/transaction.ts';
-import { together } from '../db/trip.ts';
-import type { Job, Outcome } from './job.ts';
+import { transaction } from '../postgres/transaction.ts';
+import { together } from '../postgres/pipeline.ts';
+import type { Job, Outcome } from '../runs/job.ts';
 import { LostFence } from './lost-fence.ts';
 import { rowErrorSteps } from './row-errors.ts';
 import type { ScoredStream } from './scored-stream.ts';

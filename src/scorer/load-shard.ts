@@ -1,7 +1,7 @@
 import { finishShard } from '../runs/finish-shard.ts';
-import { transaction } from '../db/transaction.ts';
-import { together } from '../db/trip.ts';
-import type { Job, Outcome, Shard } from './job.ts';
+import { transaction } from '../postgres/transaction.ts';
+import { together } from '../postgres/pipeline.ts';
+import type { Job, Outcome, Shard } from '../runs/job.ts';
 import { LostFence } from './lost-fence.ts';
 import { rowErrorSteps } from './row-errors.ts';
 import type { ScoredStream } from './scored-stream.ts';

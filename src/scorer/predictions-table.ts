@@ -1,4 +1,4 @@
-import { Step } from '../db/step.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
 import { ident, qualified } from '../lib/ident.ts';
 import type { Run, Target } from '../runs/run.ts';
 

@@ -1,13 +1,13 @@
 import type pg from 'pg';
-import { sqlState } from '../db/sqlstate.ts';
-import { begin, commit, type Step } from '../db/step.ts';
-import { together } from '../db/trip.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { begin, commit, type Step } from '../postgres/pipeline-statement.ts';
+import { together } from '../postgres/pipeline.ts';
 import { beginPublication, RUN_LOST, TARGET_CHANGED } from '../runs/begin-publication.ts';
 import { tooManyFailed } from '../runs/error-limit.ts';
 import { finishRun } from '../runs/finish-run.ts';
 import { keyTooLong } from '../runs/key-too-long.ts';
-import { dropHandle } from '../runs/sweep.ts';
-import type { Job, Outcome } from './job.ts';
+import { dropHandle } from '../runs/drop.ts';
+import type { Job, Outcome } from '../runs/job.ts';
 import { LostFence } from './lost-fence.ts';
 import { supersede } from './predictions-table.ts';
 import { rowErrorSteps } from './row-errors.ts';

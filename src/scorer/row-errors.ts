@@ -1,7 +1,7 @@
-import { Step } from '../db/step.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
 import { storable } from '../lib/storable.ts';
 import type { Run } from '../runs/run.ts';
-import type { RowError } from '../model/row-error.ts';
+import type { RowError } from '../inference/row-error.ts';
 
 /** A row that could not be scored: its key as it came over the wire, why, and what its features were. */
 export type FailedRow = {

@@ -1,8 +1,8 @@
 import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
-import { awaited } from './awaited.ts';
-import type { Job } from './job.ts';
-import type { Reading } from './reader.ts';
+import { awaited } from './in-order.ts';
+import type { Job } from '../runs/job.ts';
+import type { Reading } from './read-source.ts';
 import { MOST_AHEAD } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { rangeSteps, sourceQuery } from './source-query.ts';

@@ -1,20 +1,20 @@
 import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
-import { ModelSession } from '../model/session.ts';
-import { awaited } from './awaited.ts';
+import { ModelSession } from '../inference/session.ts';
+import { awaited } from './in-order.ts';
 import { PredictionCount } from './count-predictions.ts';
-import type { Job, Outcome } from './job.ts';
-import { loadVersion } from '../versions/load-version.ts';
+import type { Job, Outcome } from '../runs/job.ts';
+import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration } from './load-generation.ts';
 import { loadShard } from './load-shard.ts';
 import { publishInPlace } from './publish-in-place.ts';
-import type { Reading } from './reader.ts';
+import type { Reading } from './read-source.ts';
 import { sampleSource } from './sample-source.ts';
 import { ScoredStream, type Scored } from './scored-stream.ts';
 import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';
-import { FrozenSegments } from './frozen-segments.ts';
+import { FrozenSegments } from './segments.ts';
 import type { Tools } from './tools.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */

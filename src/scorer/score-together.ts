@@ -1,11 +1,11 @@
 import { Copied } from '../copy/copied.ts';
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
-import { sqlState } from '../db/sqlstate.ts';
-import { together } from '../db/trip.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { together } from '../postgres/pipeline.ts';
 import { TARGET_CHANGED } from '../runs/begin-publication.ts';
-import type { Job, Outcome } from './job.ts';
+import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
-import type { Reading } from './reader.ts';
+import type { Reading } from './read-source.ts';
 import { fitsInPlace, loadModel, scoreRows } from './score-job.ts';
 import { sourceColumns } from './source-columns.ts';
 import { sourceQuery } from './source-query.ts';

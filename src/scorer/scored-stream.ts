@@ -1,9 +1,9 @@
 import type { DecodedBatch } from '../copy/decoded-batch.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
-import type { Predictions } from '../model/predictions.ts';
+import type { Predictions } from '../inference/predictions.ts';
 import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/error-limit.ts';
 import { featureValues } from './feature-values.ts';
-import type { Job } from './job.ts';
+import type { Job } from '../runs/job.ts';
 import { keyBytes } from './key-bytes.ts';
 import type { PredictionCount } from './count-predictions.ts';
 import type { FailedRow } from './row-errors.ts';

@@ -1,6 +1,6 @@
-import { Step } from '../db/step.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
 import { qualified } from '../lib/ident.ts';
-import type { Job } from './job.ts';
+import type { Job } from '../runs/job.ts';
 
 /** Past every block that a relation can have. */
 const END = 4_294_967_295;

@@ -1,8 +1,8 @@
-import type { Link } from '../db/link.ts';
-import type { ModelCache } from '../model/model-cache.ts';
+import type { Link } from '../postgres/connection.ts';
+import type { ModelCache } from '../inference/cache.ts';
 import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import type { ScoreBins } from '../monitor/score-bins.ts';
-import type { Reader } from './reader.ts';
+import type { Reader } from './read-source.ts';
 
 /** What a scorer keeps from job to job. */
 export type Tools = {

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { HEADER, TRAILER } from '../copy/format.ts';
 import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
-import { Step } from '../db/step.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
 import type { Run } from '../runs/run.ts';
 import { copyPredictions } from './predictions-table.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';

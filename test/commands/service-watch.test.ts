@@ -3,7 +3,7 @@ import type { QueryResult } from 'pg';
 
 import type { Output } from '../../src/commands/output.ts';
 import { ServiceWatch } from '../../src/commands/service-watch.ts';
-import type { Queryable } from '../../src/db/statement.ts';
+import type { Queryable } from '../../src/postgres/statement.ts';
 
 function listening(): Output & { notes: string[] } {
   const notes: string[] = [];

@@ -2,8 +2,8 @@ import { Binary, makeData } from 'apache-arrow';
 import type { Data } from 'apache-arrow';
 import { describe, expect, test } from '@jest/globals';
 import { PredictionEncoder } from '../../src/copy/encode.ts';
-import type { Predictions } from '../../src/model/predictions.ts';
-import type { RowError } from '../../src/model/row-error.ts';
+import type { Predictions } from '../../src/inference/predictions.ts';
+import type { RowError } from '../../src/inference/row-error.ts';
 import { PgscoreError } from '../../src/errors.ts';
 import { array, float8, int4, int8, text, tuple } from '../support/copy-stream.ts';
 

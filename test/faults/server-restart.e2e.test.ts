@@ -6,7 +6,7 @@ import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
-import { MOST_TRIES } from '../../src/supervisor/settlement.ts';
+import { MOST_TRIES } from '../../src/runs/run-failures.ts';
 import { expectSound } from './oracle.ts';
 
 const server = await startFaultServer({ fsync: 'off' });

@@ -160,7 +160,7 @@ test('a run whose publication is on its way to the server when its service is st
 async function probesOf(service: number): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return pids.filter((_, at) => lines[at]?.endsWith(`/probe/main.js\0${service}\0`));
+  return pids.filter((_, at) => lines[at]?.endsWith(`/check/probe-main.js\0${service}\0`));
 }
 
 test('a model whose check a dead service held is checked by another', async () => {

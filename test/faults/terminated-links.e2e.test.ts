@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { controlLinks } from '../../src/supervisor/links.ts';
+import { controlLinks } from '../../src/service/connections.ts';
 import { putDay, yesterday } from '../monitor/alert-days.ts';
 import { addMonitoredModel } from '../monitor/monitored-model.ts';
 import { cloneDatabase } from '../support/database.ts';

@@ -9,7 +9,7 @@ import type { Client } from 'pg';
 
 import { adopt } from '../../src/install/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
-import { hasProgram } from '../gateway/psql.ts';
+import { hasProgram } from '../online/psql.ts';
 import { emptyDatabase, type TestDatabase } from '../support/database.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';

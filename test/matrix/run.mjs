@@ -15,27 +15,28 @@ const IGNORED = [
   // What a browser shows; its questions are asked by page-api.
   '\\.page\\.test\\.ts$',
   // How processes are started, watched, stopped and told of, by each other and over networks, and what they do where somebody locks a table; runs/fences and runs/cancellation ask what the database has to say to it.
-  'test/embedded/',
+  'test/server/',
   'test/faults/(calls-kept-once|cancel|commit-lost|failed-snapshot|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|start|stopped-check|terminated-connections|terminated-links|wake-up)\\.',
-  'test/gateway/(gateway-lost|large-model|runner-bounds|runners|warm)\\.',
+  'test/online/(gateway-lost|large-model|runner-bounds|runners|warm)\\.',
   'test/models/(hostile|slow-check)\\.',
   'test/monitor/(comparison-oracle|lost-comparison|webhook)\\.',
   'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion|service-lost)\\.',
   'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',
-  'test/supervisor/(conductor-lost|http)\\.',
+  'test/runs/conductor-lost\\.',
+  'test/http/http\\.',
   // What the command line prints, the demo and the bench, which bring their own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
   'test/bench/',
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
   // How the package is made and installed, and what this side makes of sslmode.
-  'test/(db/tls|install/package)\\.',
-  // What only arithmetic decides; models/whole-path and native/operators run compiled models, monitor/label-changes and the golden numbers the counting.
+  'test/(postgres/tls|install/package)\\.',
+  // What only arithmetic decides; models/whole-path and to-sql/operators run compiled models, monitor/label-changes and the golden numbers the counting.
   'test/monitor/(alert-kinds|alert-rules|alert-sentences|alerts|auc-golden|calibration-months|cells|class-estimates|comparison-golden|counted-calls|curves-golden|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|maturity|missing-values|model-verdict|quantiles|segment-columns|segment-ranks|segments|slow-drops)\\.',
   // The same statements as ordinary-use, which each server is asked.
   'test/monitor/counting/(histories|year)\\.',
-  'test/native/(bundled-models|missing-values|trees)\\.',
-  'test/schedule/cron-agreement\\.',
+  'test/to-sql/(bundled-models|missing-values|trees)\\.',
+  'test/schedules/cron-agreement\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
   'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals|slow-log)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { ident } from '../../src/lib/ident.ts';
-import { inlineExternalData } from '../../src/model/external-data.ts';
-import type { JsonRow } from '../../src/model/json-rows.ts';
+import { inlineExternalData } from '../../src/onnx/external-data.ts';
+import type { JsonRow } from '../../src/inference/json-rows.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, submitDeploy } from '../support/deploy.ts';
 import { besideGolden, goldenBytes, goldenModels, goldenRows, type GoldenModel } from '../support/golden-models.ts';
@@ -119,7 +119,7 @@ function haveNearProbabilities(one: Answer, other: Answer): boolean {
   return classes.every((label) => areNear(some[label] ?? null, others[label] ?? null));
 }
 
-/** Older servers are asked about some; what each makes of an operator, native/operators asks all of them. */
+/** Older servers are asked about some; what each makes of an operator, to-sql/operators asks all of them. */
 const SOME = ['air_time_spring', 'tied_forest', 'logistic_pipeline', 'hist_gradient_boosting', 'iris_multiclass', 'typed_inputs'];
 const asked =
   process.env['PGSCORE_TEST_PG'] === undefined ? goldenModels : goldenModels.filter(({ name }) => SOME.includes(name));

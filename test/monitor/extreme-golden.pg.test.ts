@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { hasProgram, psql } from '../gateway/psql.ts';
+import { hasProgram, psql } from '../online/psql.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { stage } from './golden/staged.ts';
 import { addMonitoredModel, addRun, type MonitoredPrediction } from './monitored-model.ts';

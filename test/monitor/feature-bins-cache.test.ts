@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
-import type { Queryable } from '../../src/db/statement.ts';
-import type { Trip } from '../../src/db/trip.ts';
+import type { Queryable } from '../../src/postgres/statement.ts';
+import type { Trip } from '../../src/postgres/pipeline.ts';
 import { FeatureBinsCache } from '../../src/monitor/feature-bins.ts';
 
 /** PostgreSQL's types, by what they are here. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { gatewayOf } from '../gateway/online.ts';
-import { clientFinal, int32, message, packet, saslInitial, startPacket, WireClient } from '../gateway/wire-client.ts';
+import { gatewayOf } from '../online/online.ts';
+import { clientFinal, int32, message, packet, saslInitial, startPacket, WireClient } from '../online/wire-client.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { residentMib } from '../support/processes.ts';

@@ -7,7 +7,7 @@ import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { versionIdOf } from '../gateway/online.ts';
+import { versionIdOf } from '../online/online.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database);

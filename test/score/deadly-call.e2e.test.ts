@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import type { Signature } from '../../src/model/signature.ts';
+import type { Signature } from '../../src/inference/signature.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { hostileBytes } from '../support/golden-models.ts';
@@ -8,7 +8,7 @@ import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { addVersion } from '../gateway/online.ts';
+import { addVersion } from '../online/online.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 const ENDLESS: Signature = {

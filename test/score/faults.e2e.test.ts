@@ -9,7 +9,7 @@ import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { gatewayOf } from '../gateway/online.ts';
+import { gatewayOf } from '../online/online.ts';
 
 const database = await cloneDatabase();
 let service: TestService = await startTestService(database);

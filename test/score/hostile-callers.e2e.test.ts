@@ -9,8 +9,8 @@ import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { gatewayOf, versionIdOf } from '../gateway/online.ts';
-import { fieldsOf, rowsOf, WireClient } from '../gateway/wire-client.ts';
+import { gatewayOf, versionIdOf } from '../online/online.ts';
+import { fieldsOf, rowsOf, WireClient } from '../online/wire-client.ts';
 
 const database = await cloneDatabase();
 const PASSWORD = 'canary-of-score';

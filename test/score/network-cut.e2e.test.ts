@@ -7,7 +7,7 @@ import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { gatewayOf } from '../gateway/online.ts';
+import { gatewayOf } from '../online/online.ts';
 
 const SCORE = `select score('sum', '{"a": 3}') as score`;
 const ANSWER = [{ score: 3 }];

@@ -1,8 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { migrate } from '../../src/install/migrate.ts';
-import { gatewayOf } from '../gateway/online.ts';
-import { RELEASES, startOlderGateway } from '../gateway/older-gateway.ts';
+import { gatewayOf } from '../online/online.ts';
+import { RELEASES, startOlderGateway } from '../online/older-gateway.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';

@@ -11,7 +11,7 @@ import { startTestService } from '../support/service.ts';
 import { timedOut } from '../support/timed-out.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { PASSWORD, startTestGateway, type TestGateway } from '../gateway/test-server.ts';
+import { PASSWORD, startTestGateway, type TestGateway } from '../online/test-server.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();

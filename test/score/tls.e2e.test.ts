@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { makeCertificate } from '../gateway/certificate.ts';
+import { makeCertificate } from '../online/certificate.ts';
 
 const certificate = makeCertificate();
 const database = await cloneDatabase();

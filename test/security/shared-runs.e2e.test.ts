@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
 import { curiousModel, SLOW_SIGNATURE, SLOW_X } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { addVersion } from '../gateway/online.ts';
+import { addVersion } from '../online/online.ts';
 
 const database = await cloneDatabase();
 const [superuser, ada, alice, bob] = await Promise.all([

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { CASTS, castOf, type ColumnKind } from '../../src/model/casts.ts';
-import type { Feature, TensorType } from '../../src/model/signature.ts';
+import { CASTS, castOf, type ColumnKind } from '../../src/inference/casts.ts';
+import type { Feature, TensorType } from '../../src/inference/signature.ts';
 import { caught } from '../support/caught.ts';
 import { cloneDatabase } from '../support/database.ts';
 

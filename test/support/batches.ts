@@ -1,7 +1,7 @@
 import { Field, FixedSizeList, Float32, Float64, Int32, Int64, makeData, Uint8, Utf8 } from 'apache-arrow';
 import type { Data, RecordBatch } from 'apache-arrow';
-import { recordBatch } from '../../src/arrow/record-batch.ts';
-import { Validity } from '../../src/arrow/validity.ts';
+import { recordBatch } from '../../src/inference/record-batch.ts';
+import { Validity } from '../../src/inference/validity.ts';
 
 function nullBitmap(rows: number, nulls: readonly number[]) {
   const validity = new Validity();

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { DeployOptions } from '../../src/model/deploy-options.ts';
-import type { JsonRow } from '../../src/model/json-rows.ts';
+import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 const FOLDER = new URL('../models/', import.meta.url).pathname;
 

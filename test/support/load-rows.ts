@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 
 import { ident } from '../../src/lib/ident.ts';
-import type { JsonRow } from '../../src/model/json-rows.ts';
+import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 /** Makes a table with these columns, the first its primary key, and puts rows in; a blank cell is NULL. */
 export async function loadRows(

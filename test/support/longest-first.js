@@ -20,17 +20,17 @@ const LONG = [
   'monitor/counting/year',
   'monitor/counting/histories',
   'monitor/counting/ordinary-use',
-  'web/page',
+  'page/page',
   'faults/refilled-source',
   'scorer/models',
   'monitor/segment-columns',
-  'model/trees/fastest-graph',
+  'inference/trees/fastest-graph',
   'monitor/drift-noise',
-  'gateway/gateway-lost',
-  'embedded/start',
+  'online/gateway-lost',
+  'server/start',
   'install/migrate',
   'commands/story',
-  'native/operators',
+  'to-sql/operators',
 ].map((name) => `/test/${name}.`);
 
 /** In the order that Jest has chosen, but without having run them before the longest first: else one of them ends alone. */

@@ -1,4 +1,4 @@
-import { connect } from '../../src/db/connect.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import { adoptInstallation } from '../../src/install/installation.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { connect } from '../../src/db/connect.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from './service-passwords.ts';
 

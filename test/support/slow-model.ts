@@ -1,5 +1,5 @@
 import type { TensorProto } from 'onnx-buf';
-import type { Signature } from '../../src/model/signature.ts';
+import type { Signature } from '../../src/inference/signature.ts';
 import { DataType, floats, graph, integers, node, onnxModel, tensorValue } from './onnx-builder.ts';
 
 /** The row that takes long. */

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 
-import { startDisposable } from '../../src/embedded/disposable.ts';
-import { freePort, LOOPBACK } from '../../src/embedded/port.ts';
+import { startDisposable } from '../../src/server/disposable.ts';
+import { freePort, LOOPBACK } from '../../src/server/port.ts';
 
 /** The PostgreSQL that one run of the tests shares. */
 export type TestServer = {

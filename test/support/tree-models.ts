@@ -1,4 +1,4 @@
-import type { Signature } from '../../src/model/signature.ts';
+import type { Signature } from '../../src/inference/signature.ts';
 import { classic, DataType, onnxModel, tensorValue } from './onnx-builder.ts';
 
 export const features = ['a', 'b', 'c'];

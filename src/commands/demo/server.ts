@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { connect } from '../../db/connect.ts';
-import { startEmbedded } from '../../embedded/start.ts';
+import { connect } from '../../postgres/connect.ts';
+import { startEmbedded } from '../../server/start.ts';
 import { migrate } from '../../install/migrate.ts';
 import { ident } from '../../lib/ident.ts';
 import { forgetDemo, recordDemo } from '../demo-location.ts';

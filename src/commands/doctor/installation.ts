@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { catalog, rowsOf } from '../../db/catalog.ts';
+import { catalog, rowsOf } from '../../postgres/catalog.ts';
 import { installationState } from '../../install/installation.ts';
 import { VERSION } from '../../version.ts';
 import { fail, ok, warn } from './finding.ts';

@@ -1,6 +1,6 @@
 import { setting } from '../../config.ts';
 import type { Flags } from '../../config.ts';
-import { connect, urlFor } from '../../db/connect.ts';
+import { connect, urlFor } from '../../postgres/connect.ts';
 import { failureOf } from '../failure.ts';
 import { fail, ok } from './finding.ts';
 import type { Finding } from './finding.ts';

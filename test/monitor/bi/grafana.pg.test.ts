@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
 import { types, type FieldDef } from 'pg';
 
-import { hasProgram } from '../../gateway/psql.ts';
+import { hasProgram } from '../../online/psql.ts';
 import { asGrafana, FOLDER, readDashboard, type Panel, type Query, type Values } from './dashboard.ts';
 import { MODELS, stageForAnalyst } from './staged.ts';
 

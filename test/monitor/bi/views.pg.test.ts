@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { ident } from '../../../src/lib/ident.ts';
-import { hasProgram, psql } from '../../gateway/psql.ts';
+import { hasProgram, psql } from '../../online/psql.ts';
 import { stageForAnalyst } from './staged.ts';
 
 const { database, login, analyst } = await stageForAnalyst();

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import { together } from '../../../src/db/trip.ts';
+import { together } from '../../../src/postgres/pipeline.ts';
 import { beginPublication } from '../../../src/runs/begin-publication.ts';
 import { finishRun } from '../../../src/runs/finish-run.ts';
 import { createGeneration, indexGeneration } from '../../../src/runs/generation.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import { sqlState } from '../../../src/db/sqlstate.ts';
+import { sqlState } from '../../../src/postgres/sqlstate.ts';
 import type { MonitoredPrediction } from '../monitored-model.ts';
 
 /** A table of labels of one model, and what is right about it. */

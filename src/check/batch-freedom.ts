@@ -1,0 +1,76 @@
+import { PgscoreError } from '../errors.ts';
+import { withAnyBatch } from '../onnx/normalise.ts';
+import type { Normalised } from '../onnx/normalise.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import { predictRows, tryModel } from './trial.ts';
+import type { Preparation, Trial } from './trial.ts';
+
+/** Kernels for one row and for many add up in another order: this much is rounding, not another row's influence. */
+const ROUNDING = 1e-3;
+
+/**
+ * Tries a model that is said to take any number of rows. Each sample must score alone as it does among the others. Where
+ * the graph holds a number of rows after all, they go one by one.
+ * @throws PgscoreError model_rows_mixed
+ */
+export async function tryOpenBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
+  const trial = await tryModel(model, preparation);
+  if (!(await runsTogether(trial, preparation))) return slow(await tryModel({ ...model, batch: 1 }, preparation), 1);
+  for (const [row, sample] of preparation.samples.entries()) {
+    const alone = await predictRows(trial.session, [sample]);
+    if (differs(alone, 0, trial.predictions, row)) throw mixed();
+  }
+  return trial;
+}
+
+/**
+ * Tries a model that is fixed to a number of rows, as PyTorch exports it by default, with that number taken away. It is
+ * served so where every sample scores as before; else in batches of its own size.
+ */
+export async function tryFixedBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
+  const fixed = await tryModel(model, preparation);
+  const open = await tryModel(withAnyBatch(model), preparation).catch(unlessOurs);
+  if (open !== undefined && (await runsTogether(open, preparation)) && scoresAlike(open, fixed)) {
+    await fixed.session.release();
+    return open;
+  }
+  await open?.session.release();
+  return slow(fixed, model.batch ?? 1);
+}
+
+/** Whether the rows that score alone also go through in one run. */
+async function runsTogether({ session, predictions }: Trial, { samples }: Preparation): Promise<boolean> {
+  const good = samples.filter((_, row) => !predictions.errors.has(row));
+  const before = session.refusals;
+  await predictRows(session, [...good, ...good]);
+  return session.refusals === before;
+}
+
+function scoresAlike({ predictions: one }: Trial, { predictions: other }: Trial): boolean {
+  return Array.from({ length: one.rows }).every((_, row) => !differs(one, row, other, row));
+}
+
+function slow(trial: Trial, rows: number): Trial {
+  trial.warnings.push(
+    `the model is fixed to ${rows} rows at a time, which is slow: export it with a dynamic first dimension`,
+  );
+  return trial;
+}
+
+/** A graph that can't take more rows fails in ONNX Runtime, or its outputs stop making sense. */
+function unlessOurs(error: unknown): undefined {
+  if (!(error instanceof PgscoreError)) throw error;
+}
+
+function differs(one: Predictions, row: number, other: Predictions, otherRow: number): boolean {
+  const failed = one.errors.has(row);
+  if (failed !== other.errors.has(otherRow)) return true;
+  const [a, b] = [one.score[row] ?? 0, other.score[otherRow] ?? 0];
+  return !failed && Math.abs(a - b) > ROUNDING * Math.max(1, Math.abs(b));
+}
+
+function mixed(): PgscoreError {
+  return new PgscoreError('model_rows_mixed', 'a row scores differently alone than among other rows', {
+    remedy: 'Export in evaluation mode (`model.eval()` in PyTorch), and take softmax over the last dimension.',
+  });
+}

@@ -1,0 +1,109 @@
+import { PgscoreError } from '../errors.ts';
+import { isStorableJson } from '../lib/storable.ts';
+import { categoriesOf } from './categories.ts';
+import type { DeployOptions } from './deploy-options.ts';
+import { mapFeatures } from './features.ts';
+import { gate } from '../onnx/gate.ts';
+import { declaredInputs } from './inputs.ts';
+import type { JsonRow } from '../inference/json-rows.ts';
+import { checkLengths, FEATURES_KEY, metadataNames } from './name-list.ts';
+import { normalise } from '../onnx/normalise.ts';
+import type { Outline } from '../onnx/outline.ts';
+import { settleNulls } from './null-handling.ts';
+import type { Signature } from '../inference/signature.ts';
+import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
+import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
+import { compareExpected } from './expectation.ts';
+import { knownDifferences } from './known-differences.ts';
+import type { ExpectationReport } from './expectation.ts';
+import { referenceFor } from './reference.ts';
+import type { Reference } from './reference.ts';
+import { sampleRows } from './sample-rows.ts';
+import type { Preparation } from './trial.ts';
+
+/** What is known of a model before it is proven. */
+export type Settled = {
+  readonly signature: Signature;
+  /** The bytes to serve, or null where they are those that were deployed. */
+  readonly served: Uint8Array | null;
+};
+
+/** What the check of a model found. */
+export type ProbeReport = Settled & {
+  /** What was assumed, or is slower than it need be. */
+  readonly warnings: string[];
+  /** The metadata of the file, its operator sets (domain -> version) and its exporter. */
+  readonly metadata: Record<string, string>;
+  readonly opset: Record<string, number>;
+  readonly producer: { name: string; version: string };
+  /** What the features were like in training, where the metadata says so. */
+  readonly baseline: readonly FeatureBaseline[] | null;
+  /** The comparison with the framework's own predictions, where there were any. */
+  readonly expectation: ExpectationReport | null;
+  /** What ONNX Runtime says of the rows that it was asked about; null where there were none. */
+  readonly reference: Reference | null;
+};
+
+/** Told of what is settled, gives rows to score beside those of the check; null for none. */
+export type RowsFor = (settled: Settled) => Promise<readonly JsonRow[] | null>;
+
+/** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
+export type ProbeOptions = DeployOptions & { readonly expect?: readonly JsonRow[] | undefined };
+
+/**
+ * Checks one model from its bytes to its predictions. Runs it: so only in a process that may hang, grow and crash.
+ * What it settled may be refused all the same.
+ * @throws PgscoreError with a code of the `model_` family for a model that is refused
+ */
+export async function checkModel(
+  bytes: Uint8Array,
+  options: ProbeOptions,
+  rowsFor: RowsFor = () => Promise.resolve(null),
+): Promise<ProbeReport> {
+  gate(bytes);
+  const model = normalise(bytes);
+  const preparation = prepare(model.outline, options);
+  const trial = await (model.batch === null ? tryOpenBatch : tryFixedBatch)(model, preparation);
+  const { outline, changed } = trial.model;
+  const { metadata, opset, producer } = outline;
+  const { signature } = trial.session;
+  checkStorable({ signature, metadata, opset, producer });
+  const settled = { signature, served: changed ? outline.bytes : null };
+  const asked = rowsFor(settled);
+  const training = trainingBaseline(metadata, signature.features);
+  const expectation = options.expect === undefined ? null : await compareExpected(trial.session, options.expect);
+  // Rows that were expected, and came, are the proof.
+  const differences = expectation === null ? knownDifferences(outline) : [];
+  const rows = await asked;
+  return {
+    ...settled,
+    warnings: [...trial.warnings, ...training.warnings, ...differences],
+    metadata,
+    opset,
+    producer,
+    baseline: training.baseline,
+    expectation,
+    reference: rows && (await referenceFor(trial.session, rows)),
+  };
+}
+
+function checkStorable(facts: object): void {
+  if (isStorableJson(JSON.stringify(facts))) return;
+  throw new PgscoreError('model_unreadable', 'a name or the metadata of the model holds a character that is none', {
+    remedy: 'Export the model with plain names.',
+  });
+}
+
+function prepare(outline: Outline, options: DeployOptions): Preparation {
+  const values = [...outline.inputs, ...outline.outputs];
+  checkLengths(
+    values.map(({ name }) => name),
+    'input or output',
+    'model_unreadable',
+  );
+  const names = options.features ?? metadataNames(outline.metadata, FEATURES_KEY, 'model_feature_names_wrong');
+  const mapped = mapFeatures(declaredInputs(outline.inputs), names);
+  const features = settleNulls(outline, mapped.features, options);
+  const samples = sampleRows(features, categoriesOf(outline, features));
+  return { inputs: mapped.inputs, features, samples, options };
+}

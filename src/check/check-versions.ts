@@ -1,0 +1,109 @@
+import type { Link } from '../postgres/connection.ts';
+import { PgscoreError, toPgscoreError } from '../errors.ts';
+import { storable } from '../lib/storable.ts';
+import type { Logger } from '../log.ts';
+import type { DeployOptions } from './deploy-options.ts';
+import type { ProbeLimits } from './probe-model.ts';
+import { acceptVersion } from './accept-version.ts';
+import { claimVersion, type ClaimedVersion } from './claim-version.ts';
+import type { LoadedVersion } from './load-version.ts';
+import { readOriginal } from './read-artifact.ts';
+import { renewVersion } from './renew-version.ts';
+import { rejectVersion } from './reject-version.ts';
+import { makeNative } from './make-native.ts';
+import { probeAndCompile } from './probe-and-compile.ts';
+import type { RunMetrics } from '../runs/metrics.ts';
+
+const MOST_ATTEMPTS = 3;
+
+export type Checking = {
+  readonly worker: string;
+  readonly link: Link;
+  /** Renews leases while `link` carries a large model. */
+  readonly beat: Link;
+  readonly limits: ProbeLimits;
+  /** Whether models are compiled to functions. */
+  readonly native: boolean;
+  readonly leaseMs: number;
+  readonly metrics: RunMetrics;
+  readonly log: Logger;
+  /** Has a version loaded where its calls are answered. */
+  readonly prepare: (versionId: number, version: LoadedVersion) => Promise<void>;
+  /** False when the service stops. */
+  readonly goesOn: () => boolean;
+};
+
+/** Checks deployed versions, one after the other, until none waits or the service stops. */
+export async function checkVersions(checking: Checking): Promise<void> {
+  while (checking.goesOn()) {
+    const [claimed] = await checking.link.use((client) => claimVersion(client, checking.worker, checking.leaseMs));
+    if (claimed === undefined) return;
+    const renewing = setInterval(() => void renew(claimed, checking), checking.leaseMs / 3);
+    await checkVersion(claimed, checking).finally(() => clearInterval(renewing));
+  }
+}
+
+/** A lease that cannot be renewed runs out: the check is made again, and one verdict counts. */
+async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Promise<void> {
+  await beat.use((client) => renewVersion(client, version.version_id, version.attempt, leaseMs)).catch(() => undefined);
+}
+
+async function checkVersion(version: ClaimedVersion, checking: Checking): Promise<void> {
+  const { link, limits, prepare, metrics, log } = checking;
+  const began = Date.now();
+  try {
+    if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
+    const bytes = await link.use((client) => readOriginal(client, version.version_id));
+    if (bytes === undefined) return;
+    const { report, toProve } = await probeAndCompile(
+      bytes,
+      { ...deployOptions(version.options), expect: version.expect ?? undefined },
+      limits,
+      notCompiled(version, checking),
+    );
+    const { signature, served, warnings, ...facts } = report;
+    const isTriedAgain = version.attempt < MOST_ATTEMPTS;
+    const native = await makeNative(link, version.version_id, signature, toProve, isTriedAgain);
+    if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
+    const [accepted] = await link.insist((client) =>
+      acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),
+    );
+    if (accepted !== undefined)
+      log.info({ version: version.name, champion: accepted.champion, ms: Date.now() - began }, 'version is ready');
+    metrics.checked('ready', (Date.now() - began) / 1000);
+  } catch (error) {
+    if (!(error instanceof PgscoreError) || error.code.startsWith('database_')) throw error;
+    const { code, message, remedy } = toPgscoreError(error);
+    // It may quote names of the file.
+    const reason = storable(message);
+    await link.insist((client) =>
+      rejectVersion(
+        client,
+        version.version_id,
+        version.attempt,
+        code,
+        reason,
+        remedy === undefined ? null : storable(remedy),
+      ),
+    );
+    log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${reason}`);
+    metrics.checked('rejected', (Date.now() - began) / 1000);
+  }
+}
+
+function notCompiled({ options }: ClaimedVersion, { native }: Checking): string | undefined {
+  if (options['native'] === false) return 'it was deployed with native => false';
+  return native ? undefined : 'the service that checked it compiles no models (PGSCORE_NATIVE=off)';
+}
+
+function tooManyAttempts(attempts: number): PgscoreError {
+  return new PgscoreError('model_check_crashed', `the service was lost ${attempts} times while it checked the model`, {
+    remedy: 'Look at the log of the service, give it more memory, or deploy a smaller model.',
+  });
+}
+
+/** The options of pgscore.deploy(), which checked them, by the names that the check uses. */
+function deployOptions(options: Record<string, unknown>): DeployOptions {
+  const { class_labels: classLabels, positive_class: positiveClass, null_values: nullValues, ...rest } = options;
+  return { ...rest, classLabels, positiveClass, nullValues } as DeployOptions;
+}

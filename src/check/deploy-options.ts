@@ -1,0 +1,18 @@
+import type { Task } from '../inference/signature.ts';
+
+/** What becomes of a NULL in a float feature: as the graph handles it, always a bad row, or always NaN. */
+export type NullRule = 'auto' | 'error' | 'nan';
+
+/** What whoever deploys a model may say about it; all that is left out is found in the file. */
+export type DeployOptions = {
+  /** Names of the columns, in the order of training. */
+  features?: readonly string[] | undefined;
+  nulls?: NullRule | undefined;
+  /** Feature name -> the value that stands in for NULL. */
+  nullValues?: Readonly<Record<string, number | string | boolean>> | undefined;
+  task?: Task | undefined;
+  /** In the order of the probability columns. */
+  classLabels?: readonly string[] | undefined;
+  positiveClass?: string | undefined;
+  threshold?: number | undefined;
+};

@@ -1,0 +1,57 @@
+import type { Outline } from '../onnx/outline.ts';
+
+type Known = { readonly shows: (outline: Outline) => boolean; readonly what: string };
+
+/** Exports that differ from their framework, and whose file shows it. `docs/guides/deploy-a-model.md` has these and those that do not show. */
+const KNOWN: readonly Known[] = [
+  {
+    shows: (outline) => /^(?:Poisson|Tweedie)$/.test(catBoostLoss(outline)),
+    what: "CatBoost's export of a Poisson or Tweedie loss gives the logarithm of what predict() gives",
+  },
+  {
+    shows: (outline) => catBoostLoss(outline) === 'MultiClassOneVsAll',
+    what: "CatBoost's export of MultiClassOneVsAll gives other probabilities than predict_proba()",
+  },
+  {
+    shows: (outline) => isFrom(outline, 'OnnxMLTools') && hasTrees(outline) && has(outline, 'Div'),
+    what: "the export of a LightGBM forest (boosting_type='rf') is right for a regression of 100 trees only",
+  },
+  {
+    shows: (outline) => isFrom(outline, 'skl2onnx') && has(outline, 'TopK', 'Reciprocal'),
+    what: "the export of nearest neighbours with weights='distance' gives other predictions",
+  },
+  {
+    shows: (outline) => isFrom(outline, 'skl2onnx') && has(outline, 'ArgMin', 'Clip'),
+    what: 'the export of an isotonic calibration takes the nearest point where scikit-learn goes between two',
+  },
+  {
+    shows: (outline) =>
+      isFrom(outline, 'skl2onnx') && hasTrees(outline) && outline.inputs.some(({ type }) => type === 'float64'),
+    what: 'the export compares float64 where the trees of scikit-learn compare float32: export it with float32 inputs',
+  },
+];
+
+/** What is known to differ in an export like this, as warnings that say how to find out. */
+export function knownDifferences(outline: Outline): string[] {
+  return KNOWN.filter(({ shows }) => shows(outline)).map(
+    ({ what }) => `${what}; deploy it with the framework's own predictions to be sure (expect)`,
+  );
+}
+
+function isFrom({ producer }: Outline, name: string): boolean {
+  return producer.name === name;
+}
+
+function has({ nodes }: Outline, ...operators: readonly string[]): boolean {
+  return operators.every((operator) => nodes.some(({ op }) => op === operator));
+}
+
+function hasTrees({ nodes }: Outline): boolean {
+  return nodes.some(({ op }) => op.startsWith('TreeEnsemble'));
+}
+
+/** CatBoost keeps how it was trained as JSON; '' where the file is none of its own. */
+function catBoostLoss({ producer, metadata }: Outline): string {
+  if (producer.name !== 'CatBoost' || !Object.hasOwn(metadata, 'params')) return '';
+  return /"loss_function":\{"type":"(\w+)"/.exec(metadata['params'] ?? '')?.[1] ?? '';
+}

@@ -1,0 +1,133 @@
+import { PgscoreError } from '../errors.ts';
+import type { DeployOptions } from './deploy-options.ts';
+import type { ObservedOutput } from '../inference/observed-output.ts';
+import { producerBehind } from '../onnx/outline.ts';
+import type { Outline } from '../onnx/outline.ts';
+import { settleDecision } from './decision.ts';
+import type { Signature, Task } from '../inference/signature.ts';
+
+/** The half of a signature that says what the outputs mean. */
+export type OutputMeaning = Pick<Signature, 'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold'>;
+
+/** What is known when the meaning of the outputs is settled. */
+export type Evidence = {
+  readonly outline: Outline;
+  readonly observed: readonly ObservedOutput[];
+  /** As the model or the deployer names them; [] where nobody does. */
+  readonly classLabels: readonly string[];
+  readonly options: DeployOptions;
+};
+
+/**
+ * Tells the label, the probabilities and the value of a model apart, and with them its task. Where the file leaves it
+ * open, what was assumed is added to `warnings`.
+ * @throws PgscoreError model_outputs_unclear, model_outputs_unsupported, model_class_labels_missing,
+ *   model_class_labels_wrong, model_options_wrong
+ */
+export function settleOutputs(evidence: Evidence, warnings: string[]): OutputMeaning {
+  const classLabels = settleLabels(evidence, warnings);
+  const task = settleTask(evidence, classLabels);
+  const decision = settleDecision(task, classLabels, evidence.options);
+  if (task === 'regression') return { task, classLabels: [], outputs: { value: findValue(evidence.observed) } };
+  const label = evidence.observed.find(isLabel);
+  const probabilities = findProbabilities(evidence.observed, classLabels);
+  return {
+    task,
+    classLabels,
+    outputs: {
+      ...(label === undefined ? {} : { label: { name: label.name, type: label.type } }),
+      ...(probabilities === undefined ? {} : { probabilities }),
+    },
+    ...decision,
+  };
+}
+
+function isFloat({ type }: ObservedOutput): boolean {
+  return type === 'float32' || type === 'float64';
+}
+
+function isLabel(output: ObservedOutput): boolean {
+  return !isFloat(output) && output.width === 1;
+}
+
+function settleTask({ options }: Evidence, classLabels: readonly string[]): Task {
+  if (options.task !== undefined) return options.task;
+  if (classLabels.length === 0) return 'regression';
+  return classLabels.length === 2 ? 'binary' : 'multiclass';
+}
+
+/** The labels that are known, or 0, 1, … for a network that ends in a sigmoid or a softmax. */
+function settleLabels({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
+  if (options.task === 'regression') return [];
+  if (classLabels.length > 0) return [...classLabels];
+  const scores = observed.filter(isFloat);
+  const [only] = scores;
+  if (scores.length !== 1 || only === undefined || observed.some(isLabel)) return namesNoLabels(observed, options);
+  const ending = producerBehind(outline, only.name, new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']))?.op;
+  const classifies = options.task !== undefined || (ending === 'Sigmoid' && only.width === 1) || ending === 'Softmax';
+  if (!classifies) return [];
+  const labels = Array.from({ length: Math.max(2, only.width) }, (_, index) => String(index));
+  warnings.push(`the model names no class labels: ${labels.join(', ')} are assumed, in the order of its columns`);
+  return labels;
+}
+
+/** How a classifier without probabilities is deployed. */
+export const LABELS_ALONE = 'deploy the labels alone, `del m.graph.output[1:]` before onnx.save(), with class_labels';
+
+/** A label output without labels could hold anything; without one, the floats are the values of a regression. */
+function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOptions): string[] {
+  if (task === undefined && !observed.some(isLabel)) return [];
+  throw new PgscoreError('model_class_labels_missing', 'the model returns labels but does not name its classes', {
+    remedy:
+      "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'). " +
+      (observed.length === 1
+        ? "Where the whole number is a value: task => 'regression'."
+        : `Where the other outputs are no probabilities, as the distances of a clustering: ${LABELS_ALONE}.`),
+  });
+}
+
+function findValue(observed: readonly ObservedOutput[]): { name: string } {
+  const floats = observed.filter(isFloat);
+  const numbers = floats.length > 0 ? floats : observed.filter(({ type }) => type === 'int64' || type === 'int32');
+  const [value, second] = numbers;
+  if (value === undefined) {
+    throw new PgscoreError('model_outputs_unsupported', `a regression returns a number; ${listed(observed)}`, {
+      remedy: "Say what the model is: task => 'binary' or 'multiclass', with class_labels.",
+    });
+  }
+  if (second !== undefined || value.width !== 1) {
+    throw new PgscoreError('model_outputs_unsupported', `a regression returns one number a row; ${listed(observed)}`, {
+      remedy: 'Export one model for each target, or name the classes (class_labels) where it is a classifier.',
+    });
+  }
+  return { name: value.name };
+}
+
+function findProbabilities(
+  observed: readonly ObservedOutput[],
+  labels: readonly string[],
+): { name: string; width: number } | undefined {
+  const floats = observed.filter(isFloat);
+  const fitting = floats.filter(({ width }) => width === labels.length || (labels.length === 2 && width === 1));
+  const named = fitting.filter(({ name }) => /prob/i.test(name));
+  const [found, second] = named.length > 0 ? named : fitting;
+  if (found !== undefined && second === undefined) return { name: found.name, width: found.width };
+  if (found === undefined && floats.length === 0 && observed.some(isLabel)) return undefined;
+  if (floats.length === 1) {
+    throw new PgscoreError(
+      'model_class_labels_wrong',
+      `${labels.length} class labels do not fit: ${listed(observed)}`,
+      {
+        remedy: 'Give one label for each probability column, in their order.',
+      },
+    );
+  }
+  throw new PgscoreError('model_outputs_unclear', `which output holds the probabilities? ${listed(observed)}`, {
+    remedy: "Export one matrix of probabilities: `options={'zipmap': False}` in skl2onnx.",
+  });
+}
+
+function listed(observed: readonly ObservedOutput[]): string {
+  const outputs = observed.map(({ name, type, width }) => `'${name}' (${type}, ${width} a row)`);
+  return `the model returns ${outputs.length === 0 ? 'nothing that can be read' : outputs.join(', ')}`;
+}

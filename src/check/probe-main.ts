@@ -1,0 +1,48 @@
+/**
+ * The probe process: on stdin the frame of a model and, once that is settled, one of rows to score; on descriptor 3 the frames
+ * of a verdict. Its argument is its parent's pid.
+ */
+import { Worker } from 'node:worker_threads';
+import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
+import type { JsonRow } from '../inference/json-rows.ts';
+import { checkModel } from './check-model.ts';
+import type { ProbeOptions, Settled } from './check-model.ts';
+import { readFrames, writeFrame } from './frames.ts';
+import type { Frame } from './frames.ts';
+import type { Asked, Verdict } from './verdict.ts';
+
+const VERDICT_DESCRIPTOR = 3;
+
+// ONNX Runtime blocks this thread, for ever where a model never ends: another one must see that the parent is gone.
+new Worker(programFile('lib/parent-watch-main'), { workerData: Number(process.argv[2]) }).unref();
+
+const frames = readFrames<object>(process.stdin);
+const request = await next<ProbeOptions>();
+if (request !== undefined) tell(await judge(request));
+process.exit(0);
+
+async function next<Head extends object>(): Promise<Frame<Head> | undefined> {
+  const { value } = await frames.next();
+  return value as Frame<Head> | undefined;
+}
+
+async function judge({ head, body }: Frame<ProbeOptions>): Promise<Verdict> {
+  try {
+    const { signature: _, served: __, ...report } = await checkModel(body, head, rowsFor);
+    return { report };
+  } catch (error) {
+    const { code, message, remedy } = toPgscoreError(error);
+    return { refusal: { code, message, remedy } };
+  }
+}
+
+async function rowsFor({ served, ...settled }: Settled): Promise<readonly JsonRow[] | null> {
+  tell({ settled, changed: served !== null }, served ?? undefined);
+  const asked = await next<Asked>();
+  return asked?.head.rows ?? null;
+}
+
+function tell(head: Verdict, body: Uint8Array = new Uint8Array(0)): void {
+  writeFrame(VERDICT_DESCRIPTOR, { head, body });
+}

@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { PgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
+import { limitWork } from '../lib/work-time.ts';
+import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
+import { framePieces, type Frame } from './frames.ts';
+import { watchMemory } from './memory-watch.ts';
+import { readVerdict } from './read-verdict.ts';
+import type { Asked } from './verdict.ts';
+
+const MAIN = programFile('check/probe-main');
+
+/** How the names of its temporary folders begin; the pid of the service follows. */
+export const PROBE_FOLDER = 'pgscore-probe-';
+
+export type ProbeLimits = {
+  /** CPU time from start to verdict; default a minute. */
+  readonly timeMs?: number | undefined;
+  /** Resident memory of the probe; default 4 GiB. */
+  readonly memoryBytes?: number | undefined;
+  /** Breaks the check off, which then raises its reason. */
+  readonly signal?: AbortSignal | undefined;
+};
+
+const DEFAULT_LIMITS = { timeMs: 60_000, memoryBytes: 4 * 1024 ** 3 };
+/** The last words of a probe that died. */
+const STDERR_KEPT = 2000;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
+ * killed when it takes too long or too much memory. What this process learns of how the model runs is its verdict.
+ * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed;
+ * another Error where it came to no verdict
+ */
+export async function probeModel(
+  model: Uint8Array,
+  options: ProbeOptions = {},
+  limits: ProbeLimits = {},
+  rowsFor: RowsFor = () => Promise.resolve(null),
+): Promise<ProbeReport> {
+  const directory = await mkdtemp(join(tmpdir(), `${PROBE_FOLDER}${process.pid}-`));
+  try {
+    return await probeIn(directory, { model, options, limits, rowsFor });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+type Task = {
+  readonly model: Uint8Array;
+  readonly options: ProbeOptions;
+  readonly limits: ProbeLimits;
+  readonly rowsFor: RowsFor;
+};
+
+async function probeIn(directory: string, { model, options, limits, rowsFor }: Task): Promise<ProbeReport> {
+  const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes, signal } = limits;
+  const probe = await start(directory);
+  let killed: Error | undefined;
+  const kill = (reason: Error) => {
+    killed ??= reason;
+    probe.child.kill('SIGKILL');
+  };
+  const pid = probe.child.pid ?? 0;
+  const liftLimit = limitWork(pid, timeMs, (starved) => kill(starved ? starvedCheck() : tookTooLong(timeMs)));
+  const stopWatch = watchMemory(pid, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
+  const breakOff = (): void => kill(new Error('the check was broken off'));
+  signal?.addEventListener('abort', breakOff);
+  try {
+    const ask = (settled: Settled): void => void sendRows(probe.request, rowsFor(settled));
+    // With its verdict it has done all that it is for; one that went wrong is not to go on.
+    const report = readVerdict(probe.verdict, ask).finally(() => probe.child.kill('SIGKILL'));
+    const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);
+    send(probe.request, { head: options, body: model });
+    if (signal?.aborted === true) breakOff();
+    const [[exitCode, endedBy], verdict, lastWords] = await ended.catch(notStarted);
+    if (verdict instanceof PgscoreError) throw verdict;
+    if (verdict !== undefined) return verdict;
+    throw killed ?? died(String(endedBy ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
+  } finally {
+    liftLimit();
+    stopWatch();
+    signal?.removeEventListener('abort', breakOff);
+  }
+}
+
+type Probe = { child: ChildProcess; request: Writable; verdict: Readable; lastWords: Readable };
+
+async function start(directory: string): Promise<Probe> {
+  const child = spawn(process.execPath, [MAIN, String(process.pid)], {
+    cwd: directory,
+    env: { PATH: '/usr/bin:/bin' },
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  });
+  if (child.pid === undefined) return notStarted((await once(child, 'error'))[0]);
+  const [request, , lastWords, verdict] = child.stdio as unknown as [Writable, null, Readable, Readable];
+  // A probe that dies early leaves a broken pipe; how it died says more.
+  request.on('error', () => {});
+  return { child, request, lastWords, verdict };
+}
+
+function send(request: Writable, frame: Frame<object>): void {
+  for (const piece of framePieces(frame)) request.write(piece);
+}
+
+/** Rows that could not be made are none: what is wrong with those that were given, the check finds, and tells. */
+async function sendRows(request: Writable, rows: ReturnType<RowsFor>): Promise<void> {
+  const asked: Asked = { rows: await rows.catch(() => null) };
+  send(request, { head: asked, body: NOTHING });
+  request.end();
+}
+
+async function collect(stream: Readable): Promise<Buffer[]> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return chunks;
+}
+
+function tookTooLong(timeMs: number): PgscoreError {
+  return new PgscoreError(
+    'model_check_timeout',
+    `the check of the model took more than ${timeMs / 1000} s of CPU time`,
+    {
+      remedy: 'Deploy a smaller model, or raise the time limit of the check.',
+    },
+  );
+}
+
+/** No verdict on the model. */
+function starvedCheck(): Error {
+  return new Error('the check of the model got too little CPU time');
+}
+
+function tookTooMuch(memoryBytes: number): PgscoreError {
+  const mebibytes = Math.round(memoryBytes / 1024 ** 2);
+  return new PgscoreError('model_check_memory', `the check of the model took more than ${mebibytes} MiB of memory`, {
+    remedy: 'Deploy a smaller model, or raise the memory limit of the check.',
+  });
+}
+
+function notStarted(cause: unknown): never {
+  throw new PgscoreError('model_check_crashed', 'the process that checks models could not be started', {
+    remedy: 'Check the limits on processes, open files and memory of this host.',
+    cause,
+  });
+}
+
+function died(how: string, lastWords: string): PgscoreError {
+  const words = lastWords.trim().slice(-STDERR_KEPT);
+  return new PgscoreError('model_check_crashed', `the check of the model died (${how})${words && `: ${words}`}`, {
+    remedy:
+      how === 'SIGFPE'
+        ? 'It divides a whole number by zero, as the export of KNNImputer does where nothing is missing: use SimpleImputer, or fill values in before the model.'
+        : 'Load the model with onnxruntime in Python: where that crashes too, export it once more.',
+  });
+}

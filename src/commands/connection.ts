@@ -1,0 +1,60 @@
+import type pg from 'pg';
+import type { Flags } from '../config.ts';
+import { connect, connectAsPerson } from '../postgres/connect.ts';
+import { PgscoreError } from '../errors.ts';
+import { notInstalled } from '../install/installation.ts';
+import { ident } from '../lib/ident.ts';
+import { urlOrDemo } from './demo-location.ts';
+
+/** Works in a database that has pgscore, with settings of our own. Raises `not_installed` or `missing_right` with the remedy. */
+export async function inDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const options = { url: await urlOrDemo(flags), applicationName: 'pgscore cli' };
+  return withClient(connect(options), async (client) => {
+    await checkUsable(client);
+    return work(client);
+  });
+}
+
+/** The same where names of tables and schemas must mean what they mean to the caller. */
+export async function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const options = { url: await urlOrDemo(flags), applicationName: 'pgscore cli' };
+  return withClient(connectAsPerson(options), async (client) => {
+    // The one setting that the driver cannot do without.
+    await client.query("set datestyle = 'ISO'");
+    await checkUsable(client);
+    return work(client);
+  });
+}
+
+/** Works on a connection, and ends it. */
+export async function withClient<T>(
+  connecting: Promise<pg.Client>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await connecting;
+  client.setTypeParser(INT8, Number);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Numbers of runs and counts of rows stay far below 2^53. */
+const INT8 = 20;
+
+type Usable = { installed: boolean; usable: boolean; database: string; role: string };
+
+async function checkUsable(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<Usable>(
+    `select n.oid is not null as installed, coalesce(has_schema_privilege(n.oid, 'usage'), false) as usable,
+            current_database() as database, current_user as role
+       from (values ('pgscore')) v (name) left join pg_namespace n on n.nspname = v.name`,
+  );
+  const [found] = rows;
+  if (found === undefined || !found.installed) throw notInstalled(found?.database ?? '');
+  if (found.usable) return;
+  throw new PgscoreError('missing_right', `role "${found.role}" may not use pgscore in database "${found.database}"`, {
+    remedy: `As the role that installed it, or a superuser, run: grant pgscore_user to ${ident(found.role)};`,
+  });
+}

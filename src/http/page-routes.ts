@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Link } from '../postgres/connection.ts';
+import { cookieOf, isToken, judge, type PageAccess, type Verdict } from './page-access.ts';
+import { PageData, problem, type Answer } from './page-data.ts';
+import { readPageFiles, type PageFile } from './page-files.ts';
+import { PAGE_HEADERS } from './page-headers.ts';
+import { parametersOf } from './page-parameters.ts';
+import { PAGE_QUERIES } from './page-queries.ts';
+
+export type PageOptions = PageAccess & { readonly link: Link };
+
+const REFUSALS: Readonly<Record<Exclude<Verdict, 'open'>, string>> = {
+  login: 'This page asks for its token.',
+  misdirected: 'This page answers to localhost only. To reach it by another name, set PGSCORE_PAGE_TOKEN.',
+  closed:
+    'This page is closed: whoever reaches this address could read it. Set PGSCORE_PAGE_TOKEN, or let a proxy log people in and name its header with PGSCORE_PAGE_USER_HEADER.',
+};
+const STATUSES: Readonly<Record<Exclude<Verdict, 'open'>, number>> = { login: 401, misdirected: 421, closed: 403 };
+
+/** What a browser may have before it has shown the token: nothing of it says a thing about a model. */
+const FOR_EVERYBODY = ['/page/login', '/page/style.css', '/page/icon.svg'];
+
+/** The page at /, its files and its questions. All of it only reads. */
+export async function servePage(app: FastifyInstance, { link, ...access }: PageOptions): Promise<void> {
+  const files = await readPageFiles();
+  const data = new PageData(link);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(PAGE_HEADERS);
+    const verdict = judge(access, request.headers);
+    if (await logIn(access, request, reply)) return;
+    if (verdict === 'open' || isForEverybody(verdict, pathOf(request))) return;
+    await refuse(verdict, files.get('/page/login'), request, reply);
+  });
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, new URLSearchParams(String(body))),
+  );
+  for (const [path, file] of files) app.get(path, (request, reply) => sendFile(file, request, reply));
+  app.get<{ Params: { name: string } }>('/page/api/:name', async ({ params: { name }, query }, reply) => {
+    const asked = Object.hasOwn(PAGE_QUERIES, name) ? PAGE_QUERIES[name] : undefined;
+    if (asked === undefined) return sendAnswer(problem(404, 'unknown', 'There is no such question.'), reply);
+    const values = parametersOf(asked, query);
+    if (values === undefined) return sendAnswer(problem(400, 'bad_request', 'A value is missing or wrong.'), reply);
+    return sendAnswer(await data.ask(name, asked, values), reply);
+  });
+  app.post('/page/login', async (request, reply) => {
+    const { body } = request;
+    const word = body instanceof URLSearchParams ? (body.get('token') ?? '') : '';
+    if (access.token === undefined || !isToken(access.token, word))
+      return reply.header('cache-control', 'no-store').redirect('/page/login#token', 303);
+    return welcome(access.token, request, reply);
+  });
+}
+
+function isForEverybody(verdict: Verdict, path: string): boolean {
+  return verdict === 'login' && FOR_EVERYBODY.includes(path);
+}
+
+/** A link with the token logs in at once and loses it from the address. */
+async function logIn({ token }: PageAccess, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  const word = new URLSearchParams(/\?(.*)$/s.exec(request.url)?.[1]).get('token');
+  if (token === undefined || word === null || pathOf(request) !== '/' || !isToken(token, word)) return false;
+  await welcome(token, request, reply);
+  return true;
+}
+
+function welcome(token: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const encrypted = request.headers['x-forwarded-proto'] === 'https';
+  return reply.header('set-cookie', cookieOf(token, encrypted)).header('cache-control', 'no-store').redirect('/', 303);
+}
+
+async function refuse(
+  verdict: Exclude<Verdict, 'open'>,
+  login: PageFile | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const text = REFUSALS[verdict];
+  reply.code(STATUSES[verdict]).header('cache-control', 'no-store');
+  if (pathOf(request).startsWith('/page/api/')) {
+    await reply.type('application/json').send(JSON.stringify({ error: verdict, message: text }));
+  } else if (verdict === 'login' && login !== undefined) {
+    await reply.type(login.type).send(login.body);
+  } else {
+    await reply.type('text/plain; charset=utf-8').send(`${text}\n`);
+  }
+}
+
+function sendFile(file: PageFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.headers({ etag: file.etag, 'cache-control': 'no-cache' });
+  if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
+  return reply.type(file.type).send(file.body);
+}
+
+function sendAnswer({ status, body }: Answer, reply: FastifyReply): FastifyReply {
+  return reply.code(status).type('application/json; charset=utf-8').header('cache-control', 'no-store').send(body);
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.replace(/[?#].*$/s, '');
+}

@@ -1,0 +1,163 @@
+import type { RecordBatch } from 'apache-arrow';
+import { emptyFeed, paddedRowsOf, rowsOf } from './feed.ts';
+import type { Feed } from './feed.ts';
+import { buildFeeds } from './feeds.ts';
+import type { Feeds } from './feeds.ts';
+import type { Graph, RunOutput } from './graph.ts';
+import { fastestGraph } from './fastest-graph.ts';
+import { GraphLost } from './graph-lost.ts';
+import { checkRows } from './observed-output.ts';
+import { reasonOf } from './ort-errors.ts';
+import { blankErrors, emptyPredictions } from './predictions.ts';
+import type { Predictions } from './predictions.ts';
+import { neededOutputs, outputReader } from './outputs.ts';
+import type { OutputReader } from './outputs.ts';
+import type { FeatureRows } from './number-rows.ts';
+import type { RowError } from './row-error.ts';
+import { rowFeeds } from './row-feeds.ts';
+import type { Signature } from './signature.ts';
+import { TextCache } from './text-cache.ts';
+
+export type SessionOptions = {
+  /** Threads that compute one run together; scorers are many, so each takes one. */
+  threads?: number;
+};
+
+/** Predictions of some rows, from one on, among those of others. */
+export type PredictionsAmong = { readonly predictions: Predictions; readonly from: number };
+
+/** Arrays for so many rows are made at once: to make them for each takes as long as to walk its trees. */
+const ROOM_ROWS = 128;
+
+/** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
+export class ModelSession {
+  readonly signature: Signature;
+  readonly #graph: Graph;
+  readonly #outputs: string[];
+  readonly #read: OutputReader;
+  readonly #texts = new TextCache();
+  #refusals = 0;
+  #oneRow: Feed[] | undefined;
+  #room: Predictions | undefined;
+  #taken = 0;
+
+  constructor(graph: Graph, signature: Signature, read = outputReader(signature)) {
+    this.signature = signature;
+    this.#graph = graph;
+    this.#outputs = neededOutputs(signature);
+    this.#read = read;
+  }
+
+  /**
+   * Loads the bytes that the probe of the version handed back.
+   * @throws PgscoreError model_load_failed
+   */
+  static async load(
+    bytes: Uint8Array,
+    signature: Signature,
+    { threads = 1 }: SessionOptions = {},
+  ): Promise<ModelSession> {
+    return new ModelSession(await fastestGraph(bytes, signature, threads), signature);
+  }
+
+  /**
+   * Scores the rows of a batch, whose columns are found by the names of the features. A row that can't be scored is in
+   * `errors` and spoils no other; `unread` are rows that the reader of the batch gave up.
+   * @throws PgscoreError feature_column_missing, feature_column_mistyped, model_output_rows
+   * @throws GraphLost
+   */
+  predict(batch: RecordBatch, unread?: ReadonlyMap<number, RowError>): Promise<Predictions> {
+    return this.#predict(buildFeeds(batch, this.signature, this.#texts, unread));
+  }
+
+  /** Scores rows that came with a call: of numbers, or as JSON, each with a key for every feature. */
+  predictRows(rows: FeatureRows): Promise<Predictions> {
+    return this.#predict(rowFeeds(rows, this.signature));
+  }
+
+  /** The same in this turn of the event loop, among those of other calls, from a row on; undefined where the model can't. */
+  predictRowsAtOnce(given: FeatureRows): PredictionsAmong | undefined {
+    if (this.#graph.runAtOnce === undefined || this.signature.batch !== null) return undefined;
+    const { rows, feeds, errors } = this.#feedsOf(given);
+    const { predictions, from } = this.#roomFor(rows);
+    for (const [row, error] of errors) predictions.errors.set(from + row, error);
+    if (errors.size < rows) this.#read(this.#graph.runAtOnce(feeds, rows), from, rows, predictions);
+    if (predictions.errors.size > 0) blankErrors(predictions);
+    return { predictions, from };
+  }
+
+  /** Whether what it says of a row cannot depend on the rows beside it: each is walked, or run, by itself. */
+  get isRowWise(): boolean {
+    return this.#graph.isRowWise === true || this.signature.batch === 1;
+  }
+
+  #feedsOf(given: FeatureRows): Feeds {
+    if (given.length > 1) return rowFeeds(given, this.signature);
+    this.#oneRow ??= this.signature.inputs.map((input) => emptyFeed(input, 1));
+    return rowFeeds(given, this.signature, this.#oneRow);
+  }
+
+  #roomFor(rows: number): PredictionsAmong {
+    if (rows > ROOM_ROWS) return { predictions: emptyPredictions(this.signature, rows, new Map()), from: 0 };
+    if (this.#room === undefined || this.#taken + rows > ROOM_ROWS) {
+      this.#room = emptyPredictions(this.signature, ROOM_ROWS, new Map());
+      this.#taken = 0;
+    }
+    const from = this.#taken;
+    this.#taken += rows;
+    return { predictions: this.#room, from };
+  }
+
+  async #predict({ rows, feeds, errors }: Feeds): Promise<Predictions> {
+    const predictions = emptyPredictions(this.signature, rows, new Map(errors));
+    if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
+    blankErrors(predictions);
+    return predictions;
+  }
+
+  /** Runs that the model refused so far, of one row or of many. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
+  async release(): Promise<void> {
+    await this.#graph.release();
+  }
+
+  /** Scores rows `from` to `to`; where the model refuses them, halves them until the rows at fault stand alone. */
+  async #score(feeds: readonly Feed[], from: number, to: number, into: Predictions): Promise<void> {
+    const { batch } = this.signature;
+    if (batch !== null && to - from > batch) {
+      for (let at = from; at < to; at += batch) await this.#score(feeds, at, Math.min(at + batch, to), into);
+      return;
+    }
+    const outputs = await this.#run(feeds, from, to);
+    if (Array.isArray(outputs)) {
+      this.#read(outputs, from, to - from, into);
+    } else if (to - from === 1) {
+      into.errors.set(from, outputs);
+    } else {
+      const middle = from + Math.floor((to - from) / 2);
+      await this.#score(feeds, from, middle, into);
+      await this.#score(feeds, middle, to, into);
+    }
+  }
+
+  async #run(feeds: readonly Feed[], from: number, to: number): Promise<RunOutput[] | RowError> {
+    const rows = this.signature.batch ?? to - from;
+    const inputs = feeds.map((feed) => ({
+      input: feed.input,
+      data: rows === to - from ? rowsOf(feed, from, to) : paddedRowsOf(feed, from, to, rows),
+    }));
+    let outputs: RunOutput[];
+    try {
+      outputs = await this.#graph.run(inputs, rows, this.#outputs);
+    } catch (error) {
+      if (error instanceof GraphLost) throw error;
+      this.#refusals += 1;
+      return { code: 'refused_by_model', message: reasonOf(error) };
+    }
+    outputs.forEach((output) => checkRows(output, rows));
+    return outputs;
+  }
+}

@@ -1,0 +1,91 @@
+import type { WebhookConfig } from '../config.ts';
+import type { Link } from '../postgres/connection.ts';
+import type { Logger } from '../log.ts';
+import { evaluateAlerts, tellAlerts } from './alerts.ts';
+import { compareLabels } from './compare-labels.ts';
+import { refresh, upkeep } from './refresh.ts';
+import { Wakeable } from '../lib/wakeable.ts';
+
+const UPKEEP_MS = 3_600_000;
+/** Beside the looks after each refresh: for silence, which brings no refresh. */
+const LOOK_MS = 60_000;
+
+/** What watching over models takes. */
+export type WatchOptions = {
+  readonly refreshing: Link;
+  readonly comparing: Link;
+  readonly alerting: Link;
+  readonly readerUrl: string | undefined;
+  /** Where alerts are told; undefined: nowhere but in the database. */
+  readonly webhook: WebhookConfig | undefined;
+  readonly pollMs: number;
+  /** False while the service is paused, and when it stops. */
+  readonly goesOn: () => boolean;
+};
+
+/**
+ * Keeps accuracy up to date: takes labels and predictions into the cells, reads sources of labels again in their turn, and
+ * raises alerts by what comes of it. A loop that waits, as for a slow webhook, holds up no other.
+ */
+export class Watch {
+  readonly #loops: readonly Wakeable[];
+
+  constructor(options: WatchOptions, log: Logger) {
+    const { refreshing, comparing, readerUrl, pollMs, goesOn } = options;
+    const alertLoops = loopsOfAlerts(options, log);
+    const refreshAll = async (): Promise<void> => {
+      if (!goesOn()) return;
+      await refreshing.use((client) => refresh(client, goesOn, log));
+      alertLoops[0].wake();
+    };
+    const refreshLoop = new Wakeable('refreshing accuracy', pollMs, refreshAll, log);
+    const compareAll = async (): Promise<void> => {
+      while (goesOn()) {
+        const compared = await comparing.use((client) => compareLabels(client, readerUrl));
+        if (compared === undefined) return;
+        if ('error' in compared) log.warn({ model: compared.model, err: compared.error }, 'labels could not be read');
+        else log.debug(compared, 'labels compared');
+        refreshLoop.wake();
+      }
+    };
+    const keepUp = async (): Promise<void> => {
+      if (!goesOn()) return;
+      const wrong = await refreshing.use((client) => upkeep(client));
+      if (wrong > 0)
+        log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
+    };
+    this.#loops = [
+      refreshLoop,
+      new Wakeable('comparing labels', pollMs, compareAll, log),
+      new Wakeable('auditing accuracy', UPKEEP_MS, keepUp, log),
+      ...alertLoops,
+    ];
+  }
+
+  start(): void {
+    for (const loop of this.#loops) loop.start();
+  }
+
+  wake(): void {
+    for (const loop of this.#loops) loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+}
+
+/** The loop that looks at alerts, and that which tells of them. */
+function loopsOfAlerts(
+  { alerting, webhook, pollMs, goesOn }: WatchOptions,
+  log: Logger,
+): [looking: Wakeable, telling: Wakeable] {
+  const tell = async (): Promise<void> => {
+    if (webhook !== undefined) await tellAlerts(alerting, webhook, log, goesOn);
+  };
+  const telling = new Wakeable('telling of alerts', pollMs, tell, log);
+  const look = async (): Promise<void> => {
+    if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
+  };
+  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
+}

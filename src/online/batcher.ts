@@ -1,0 +1,206 @@
+import { setImmediate as afterInput } from 'node:timers/promises';
+import { GraphLost } from '../inference/graph-lost.ts';
+import type { JsonRow } from '../inference/json-rows.ts';
+import { NumberRows, type FeatureRows } from '../inference/number-rows.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import type { ModelSession } from '../inference/session.ts';
+import type { Part } from './requests/answer.ts';
+import type { Call } from './requests/call.ts';
+import { FairTurns, type Turn } from './fair-turns.ts';
+import type { ModelWork } from './models.ts';
+import { rowRefusal } from './requests/row-refusal.ts';
+import { RunSize } from './batch-size.ts';
+import { WireError } from './protocol/wire-error.ts';
+
+export type Models = {
+  loaded(versionId: number): ModelSession | undefined;
+  load(versionId: number): Promise<ModelSession>;
+};
+
+export type ModelsInTurn = Models & {
+  /** True where the work takes long and goes on by itself. */
+  inTurn(versionId: number, work: ModelWork): Promise<boolean>;
+};
+
+export type BatcherOptions = {
+  readonly models: ModelsInTurn;
+  /** Most rows of one run. */
+  readonly batchRows: number;
+  readonly onRun: (rows: number) => void;
+};
+
+/** A call of more rows waits for its turn: those that came in with it would wait for all of them. */
+const MOST_AT_ONCE_ROWS = 64;
+
+/**
+ * Runs calls of the same version together. Calls of different roles share a run only if the model is row-wise.
+ * A call that finds its version idle runs at once. If it is small and the model is computed here, it is answered in this turn of
+ * the event loop. What arrives during a run goes into the next. A run that takes long goes on beside the next.
+ */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #waiting = new Map<number, FairTurns<FeatureRows, Call>>();
+  readonly #size: RunSize;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+    this.#size = new RunSize(options.batchRows);
+  }
+
+  add(call: Call, session: ModelSession): void {
+    const { versionId } = call.request;
+    const waiting = this.#waiting.get(versionId);
+    const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
+    const isAnswered = waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session);
+    if (!isAnswered) this.#queue(versionId, call);
+  }
+
+  #queue(versionId: number, call: Call): void {
+    call.onSettled(() => this.#waiting.get(versionId)?.delete(call));
+    this.#enqueue(versionId, call);
+  }
+
+  #enqueue(versionId: number, call: Call): void {
+    const waiting = this.#waiting.get(versionId);
+    const turns = waiting ?? new FairTurns<FeatureRows, Call>();
+    turns.add(call);
+    if (waiting !== undefined) return;
+    this.#waiting.set(versionId, turns);
+    void this.#work(versionId, turns);
+  }
+
+  /** False where the model can't answer in this turn of the event loop. */
+  #runAtOnce(call: Call, session: ModelSession): boolean {
+    try {
+      const answered = session.predictRowsAtOnce(call.rows);
+      if (answered === undefined) return false;
+      const { length } = call.rows;
+      this.#options.onRun(length);
+      settle(call, { ...answered, rows: call.take(length).length }, session);
+    } catch (error) {
+      call.fail(runFailure(error));
+    }
+    return true;
+  }
+
+  /** A run may block the thread; afterwards all that came in meanwhile is read before the next is put together. */
+  async #work(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
+    await afterInput();
+    while (!turns.empty) {
+      await this.#runNext(versionId, turns).catch((error: unknown) => {
+        for (const call of turns.calls) call.fail(runFailure(error));
+      });
+      await afterInput();
+    }
+    this.#waiting.delete(versionId);
+  }
+
+  async #runNext(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
+    const { models } = this.#options;
+    if (models.loaded(versionId) === undefined) await models.load(versionId);
+    let taken: Call[] = [];
+    let ended = Promise.resolve();
+    const work = (session: ModelSession): Promise<void> => {
+      for (const call of turns.calls) if (!call.waits) turns.delete(call);
+      const next = turns.take(this.#size.of(versionId), (call) => groupOf(call, session));
+      taken = next.map(({ call }) => call);
+      ended = this.#runAll(runsOf(next), session, versionId);
+      return ended;
+    };
+    const goesOn = await models.inTurn(versionId, { work, waits: () => taken.some(({ waits }) => waits) });
+    if (goesOn) void this.#requeueAfter(versionId, turns, taken, ended);
+  }
+
+  /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
+  async #requeueAfter(
+    versionId: number,
+    turns: FairTurns<FeatureRows, Call>,
+    taken: readonly Call[],
+    ended: Promise<void>,
+  ): Promise<void> {
+    for (const call of taken) turns.delete(call);
+    await ended;
+    for (const call of taken) if (call.waits && call.rowsLeft > 0) this.#enqueue(versionId, call);
+  }
+
+  async #runAll(runs: readonly Batch[], session: ModelSession, versionId: number): Promise<void> {
+    for (const run of runs) {
+      const began = performance.now();
+      await this.#run(run, session);
+      this.#size.ran(versionId, run.rows.length, performance.now() - began);
+    }
+  }
+
+  async #run({ turns, rows }: Batch, session: ModelSession): Promise<void> {
+    this.#options.onRun(rows.length);
+    try {
+      deal(turns, await session.predictRows(rows), session);
+    } catch (error) {
+      for (const { call } of turns) call.fail(runFailure(error));
+    }
+  }
+}
+
+/**
+ * Calls of one group may share a run: a model that is not row-wise could tell one role about the rows of another.
+ * A call whose role nobody proved (`alone`) could name any, and shares with none.
+ */
+function groupOf(call: Call, { isRowWise }: ModelSession): unknown {
+  const { alone, role } = call.request;
+  if (isRowWise) return undefined;
+  return alone ? call : role;
+}
+
+type Batch = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
+
+/** One of all rows of numbers, and one of all rows of JSON. */
+function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Batch[] {
+  const json: Turn<Call, readonly JsonRow[]>[] = [];
+  const numbers: Turn<Call, NumberRows>[] = [];
+  for (const { call, rows } of turns) {
+    if (rows instanceof NumberRows) numbers.push({ call, rows });
+    else json.push({ call, rows });
+  }
+  const runs: Batch[] = [];
+  if (json.length > 0) runs.push({ turns: json, rows: json.flatMap(({ rows }) => rows) });
+  if (numbers.length > 0) runs.push({ turns: numbers, rows: NumberRows.joined(numbers.map(({ rows }) => rows)) });
+  return runs;
+}
+
+/** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */
+function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, session: ModelSession): void {
+  let from = 0;
+  for (const { call, rows } of batch) {
+    settle(call, { predictions, from, rows: rows.length }, session);
+    from += rows.length;
+  }
+}
+
+function settle(call: Call, part: Part, { signature }: ModelSession): void {
+  const { predictions, from, rows } = part;
+  const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows);
+  const error = predictions.errors.get(from + bad);
+  if (bad >= 0 && error !== undefined)
+    call.fail(rowRefusal(error, signature.features, call.scored + bad, call.rows.length));
+  else call.add(part, signature);
+}
+
+function firstBad({ errors }: Predictions, from: number, rows: number): number {
+  for (let row = 0; row < rows; row += 1) if (errors.has(from + row)) return row;
+  return -1;
+}
+
+function runFailure(error: unknown): WireError {
+  if (error instanceof WireError) return error;
+  if (error instanceof GraphLost) {
+    return new WireError('XX000', error.message, {
+      hint: 'Call again: another takes its place. The log of the service says which versions do that again and again.',
+      cause: error,
+    });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new WireError('XX000', `the model could not be run: ${reason}`, {
+    hint: 'The log of the service says more.',
+    cause: error,
+  });
+}

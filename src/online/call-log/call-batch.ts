@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import type { RecordBatch } from 'apache-arrow';
+import { statement } from '../../postgres/statement.ts';
+import type { Step } from '../../postgres/pipeline-statement.ts';
+import { groupedBy } from '../../lib/grouped-by.ts';
+import type { FeatureBins, WatchedFeature } from '../../monitor/feature-bins.ts';
+import { valuesOf } from '../../monitor/feature-sample.ts';
+import { FeatureTally } from '../../monitor/feature-tally.ts';
+import { LocalDays } from '../../monitor/local-days.ts';
+import { PredictionTally } from '../../monitor/prediction-tally.ts';
+import type { ScoreBins } from '../../monitor/score-bins.ts';
+import { writeFeatureSamples, writeFeatureTallies } from '../../monitor/write-features.ts';
+import { watchedFeatures } from '../../inference/watched-features.ts';
+import type { Answer } from '../requests/answer.ts';
+import type { CallFeatures } from './call-features.ts';
+import { timeOf, type EventTimes } from './event-time.ts';
+import type { SettledCall } from './finished-call.ts';
+import type { WatchedVersion } from './watched-versions.ts';
+
+/** A settled call without its rows. */
+export type CountedCall = Pick<SettledCall, 'answered' | 'instant' | 'each'> & {
+  readonly versionId: number;
+  readonly eventTimes: EventTimes;
+};
+
+const MICROSECONDS = 1e6;
+const EPOCH_SECONDS = Date.UTC(2000, 0, 1) / 1000;
+
+const beginBatch = statement<
+  [batchId: string, versionId: number, predictions: number, failed: number, lastAsked: number]
+>(
+  'begin_batch',
+  `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id)
+   select $1, $2, $3, $4, to_timestamp($5), s.last_value from pgscore_data.online_prediction_prediction_id_seq s`,
+);
+
+const endBatch = statement<[batchId: string]>(
+  'end_batch',
+  `update pgscore_data.online_batch set last_id = currval('pgscore_data.online_prediction_prediction_id_seq') where batch_id = $1`,
+);
+
+const zones = new Map<string, LocalDays>();
+
+/** Calls of one version that are kept in one transaction: to the monitor they are what the predictions of a run are. */
+export class CallBatch {
+  readonly version: WatchedVersion;
+  readonly #id = drawnId();
+  readonly #calls: readonly CountedCall[];
+  readonly #features: readonly CallFeatures[];
+  readonly #days: LocalDays;
+
+  constructor(version: WatchedVersion, calls: readonly CountedCall[], features: readonly CallFeatures[]) {
+    this.version = version;
+    this.#calls = calls;
+    this.#features = features;
+    this.#days = zones.get(version.timeZone) ?? new LocalDays(version.timeZone);
+    zones.set(version.timeZone, this.#days);
+  }
+
+  /** Before its predictions are written: refused where the very same batch was written before. */
+  begin(): Step {
+    const failed = this.#calls.filter(({ answered }) => answered === undefined).length;
+    const predictions = this.#calls.reduce((sum, { answered }) => sum + rowsOf(answered), 0);
+    const last = this.#calls.reduce((latest, { instant }) => Math.max(latest, instant), 0);
+    return beginBatch.step(this.#id, this.version.versionId, predictions, failed, last / MICROSECONDS + EPOCH_SECONDS);
+  }
+
+  /** After it: what else there is of the batch, and what is counted of it. `featureBins`: where they are frozen. */
+  end(scoreBins: ScoreBins, featureBins: FeatureBins | undefined): Step[] {
+    return [endBatch.step(this.#id), ...this.#tally(scoreBins), ...this.#featureSteps(featureBins)];
+  }
+
+  #tally(bins: ScoreBins): Step[] {
+    const decision = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
+    const tally = new PredictionTally(bins, decision ?? { task: 'regression', classLabels: [] });
+    for (const { instant, answered, eventTimes } of this.#calls) {
+      if (answered === undefined) tally.addFailed(this.#days.startOf(instant));
+      let first = 0;
+      for (const { predictions, from, rows } of answered?.parts ?? []) {
+        const times = Array.from({ length: rows }, (_, row) => timeOf(instant, eventTimes, first + row));
+        tally.add(
+          times.map((time) => this.#days.startOf(time)),
+          predictions,
+          from,
+        );
+        first += rows;
+      }
+    }
+    return tally.steps({ runId: this.#id, attempt: 0 }, 0);
+  }
+
+  /** The features of its rows, where they are watched. */
+  get columns(): RecordBatch[] {
+    return this.#features.map(({ batch }) => batch);
+  }
+
+  get watched(): readonly WatchedFeature[] {
+    const signature = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
+    return watchedFeatures(signature?.features ?? []);
+  }
+
+  #featureSteps(bins: FeatureBins | undefined): Step[] {
+    const run = { runId: this.#id, attempt: 0, versionId: this.version.versionId };
+    const rows = this.#features.map(({ batch, times }) => ({
+      batch,
+      days: times.map((time) => this.#days.startOf(time)),
+    }));
+    if (rows.length === 0) return [];
+    if (bins !== undefined) {
+      const tally = new FeatureTally(bins);
+      for (const { batch, days } of rows) tally.add(batch, days);
+      return writeFeatureTallies(run, 0, bins.setId, tally.days);
+    }
+    const values = this.watched.map((watched) => valuesOf(watched, this.columns, 1));
+    return [
+      writeFeatureSamples(
+        run,
+        0,
+        rows.flatMap(({ days }) => days),
+        values,
+      ),
+    ];
+  }
+}
+
+/** Calls by version. Of versions that the database does not know nothing is counted. */
+export function batchesOf(
+  calls: readonly CountedCall[],
+  features: readonly CallFeatures[],
+  versionOf: (versionId: number) => WatchedVersion | undefined,
+): CallBatch[] {
+  return [...groupedBy(calls, ({ versionId }) => versionId)].flatMap(([versionId, some]) => {
+    const version = versionOf(versionId);
+    if (version === undefined) return [];
+    return [
+      new CallBatch(
+        version,
+        some,
+        features.filter((of) => of.versionId === versionId),
+      ),
+    ];
+  });
+}
+
+function rowsOf(answered: Answer | undefined): number {
+  return answered?.parts.reduce((sum, { rows }) => sum + rows, 0) ?? 0;
+}
+
+/** A number that no run has, and no other batch: 62 bits by chance. */
+function drawnId(): string {
+  return String(-1n - (randomBytes(8).readBigUInt64BE() >> 2n));
+}

@@ -1,0 +1,170 @@
+import { makeData, Float32, Float64, Uint8, Utf8 } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
+import { recordBatch } from '../../inference/record-batch.ts';
+import { Validity } from '../../inference/validity.ts';
+import { groupedBy } from '../../lib/grouped-by.ts';
+import type { JsonRow } from '../../inference/json-rows.ts';
+import { NumberRows } from '../../inference/number-rows.ts';
+import type { Feature } from '../../inference/signature.ts';
+import { watchedFeatures } from '../../inference/watched-features.ts';
+import { timeOf, type EventTimes } from './event-time.ts';
+import type { Keyed } from './keyed.ts';
+import type { SettledCall } from './finished-call.ts';
+
+/** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
+export type CallFeatures = {
+  readonly versionId: number;
+  readonly batch: RecordBatch;
+  /** In microseconds since 2000. */
+  readonly times: readonly number[];
+};
+
+/** Rows of numbers that are not columns yet. */
+type WatchedNumbers = {
+  readonly versionId: number;
+  readonly features: readonly Feature[];
+  readonly rows: NumberRows;
+  readonly instant: number;
+  readonly eventTimes: EventTimes;
+};
+
+/** So many are columns at once: of reals these take half the memory. */
+const MANY_ROWS = 1000;
+
+/** What is to be counted of calls: few rows of numbers become columns when they are kept, with those of other calls: columns make as much garbage of few. */
+export type WatchedFeatures = {
+  readonly columns: readonly CallFeatures[];
+  readonly numbers: readonly WatchedNumbers[];
+};
+
+/** The features of calls that were answered. */
+export function watchedOf(
+  calls: readonly Keyed<SettledCall>[],
+  isWatched: (versionId: number) => boolean,
+): WatchedFeatures {
+  const numbers: WatchedNumbers[] = [];
+  const others: Keyed<SettledCall>[] = [];
+  for (const keyed of calls) {
+    const { answered, rows, instant, request } = keyed.call;
+    const { eventTimes } = keyed;
+    if (answered === undefined || !isWatched(request.versionId)) continue;
+    const { versionId } = request;
+    const { features } = answered.signature;
+    if (rows instanceof NumberRows) numbers.push({ versionId, features, rows, instant, eventTimes });
+    else others.push(keyed);
+  }
+  const columns = [...groupedBy(others, ({ call }) => call.request.versionId)].map(([versionId, some]) => ({
+    versionId,
+    batch: columnsOf(some[0]?.call.answered?.signature.features ?? [], some.flatMap(jsonOf)),
+    times: some.flatMap(({ call: { rows, instant }, eventTimes }) => timesOf({ rows, instant, eventTimes })),
+  }));
+  const areMany = numbers.reduce((sum, { rows }) => sum + rows.length, 0) >= MANY_ROWS;
+  return areMany ? { columns: [...columns, ...asColumns(numbers)], numbers: [] } : { columns, numbers };
+}
+
+/** All of them as columns, some elements a version. */
+export function featuresOf(watched: readonly WatchedFeatures[]): CallFeatures[] {
+  return [...watched.flatMap(({ columns }) => columns), ...asColumns(watched.flatMap(({ numbers }) => numbers))];
+}
+
+function asColumns(numbers: readonly WatchedNumbers[]): CallFeatures[] {
+  return [...groupedBy(numbers, ({ versionId }) => versionId)].map(([versionId, some]) => ({
+    versionId,
+    batch: numberColumnsOf(
+      some[0]?.features ?? [],
+      some.map(({ rows }) => rows),
+    ),
+    times: some.flatMap(timesOf),
+  }));
+}
+
+function jsonOf({ call: { rows } }: Keyed<SettledCall>): readonly JsonRow[] {
+  return rows instanceof NumberRows ? [] : rows;
+}
+
+function timesOf({
+  rows,
+  instant,
+  eventTimes,
+}: Omit<WatchedNumbers, 'versionId' | 'features' | 'rows'> & Pick<SettledCall, 'rows'>): number[] {
+  return Array.from({ length: rows.length }, (_, row) => timeOf(instant, eventTimes, row));
+}
+
+function columnsOf(features: readonly Feature[], rows: readonly JsonRow[]): RecordBatch {
+  const watched = watchedFeatures(features);
+  const columns = watched.map(({ name }) => {
+    const type = features.find((feature) => feature.name === name)?.type;
+    if (type === 'string') return textColumn(rows, name);
+    return type === 'bool' ? truthColumn(rows, name) : otherNumbers(rows, name);
+  });
+  return recordBatch(
+    watched.map(({ name }) => name),
+    columns,
+    rows.length,
+  );
+}
+
+function numberColumnsOf(features: readonly Feature[], several: readonly NumberRows[]): RecordBatch {
+  const length = several.reduce((sum, rows) => sum + rows.length, 0);
+  const places = new Map(features.map(({ name }, index) => [name, index]));
+  const names = watchedFeatures(features).map(({ name }) => name);
+  const room = roomOf(several, names.length * length);
+  const columns = names.map((name, index) => {
+    const data = room.subarray(index * length, (index + 1) * length);
+    return numberColumn(several, places.get(name) ?? 0, data);
+  });
+  return recordBatch(names, columns, length);
+}
+
+/** One for all columns: to make them and to take them down takes the more time the more there are, and the larger they are. */
+function roomOf(several: readonly NumberRows[], numbers: number): Float64Array | Float32Array {
+  return several.every(({ areReals }) => areReals) ? new Float32Array(numbers) : new Float64Array(numbers);
+}
+
+/** A number that is missing is NaN, which the monitor takes for the same. */
+function numberColumn(several: readonly NumberRows[], place: number, data: Float64Array | Float32Array): Data {
+  let at = 0;
+  for (const rows of several) {
+    for (let row = 0; row < rows.length; row += 1, at += 1) data[at] = rows.get(row, place) ?? Number.NaN;
+  }
+  const type = data instanceof Float32Array ? new Float32() : new Float64();
+  return makeData({ type, length: data.length, nullCount: 0, data });
+}
+
+function otherNumbers(rows: readonly JsonRow[], name: string): Data {
+  const data = Float64Array.from(rows, (row) => otherNumber(row[name]));
+  return makeData({ type: new Float64(), length: data.length, nullCount: 0, data });
+}
+
+/** JSON has no infinity: PostgreSQL writes it as a text. */
+function otherNumber(value: unknown): number {
+  return value === null || value === undefined ? Number.NaN : Number(value);
+}
+
+function truthColumn(rows: readonly JsonRow[], name: string): Data {
+  const validity = validityOf(rows, name);
+  const data = Uint8Array.from(rows, (row) => Number(row[name] === true));
+  return makeData({ type: new Uint8(), length: rows.length, data, ...validity });
+}
+
+function textColumn(rows: readonly JsonRow[], name: string): Data {
+  const texts = rows.map((row) => {
+    const value = row[name];
+    return typeof value === 'string' ? value : '';
+  });
+  const encoded = texts.map((text) => Buffer.from(text));
+  const data = Buffer.concat(encoded);
+  const valueOffsets = new Int32Array(rows.length + 1);
+  encoded.forEach(({ length }, index) => {
+    valueOffsets[index + 1] = (valueOffsets[index] ?? 0) + length;
+  });
+  return makeData({ type: new Utf8(), length: rows.length, valueOffsets, data, ...validityOf(rows, name) });
+}
+
+function validityOf(rows: readonly JsonRow[], name: string): { nullCount: number; nullBitmap: Uint8Array | null } {
+  const validity = new Validity();
+  rows.forEach((row, index) => {
+    if (row[name] === null || row[name] === undefined) validity.setNull(index);
+  });
+  return validity.take(rows.length);
+}

@@ -1,0 +1,113 @@
+import type { Call } from '../requests/call.ts';
+
+/** Rows that were answered and are not kept yet, past which the log is behind. */
+const MOST_ROWS = 100_000;
+/** Beside these, for calls that did not wait for it. */
+const RESERVED_ROWS = 20_000;
+/** A call of no more rows is never held up. */
+const SMALL_ROWS = 64;
+/** Where nothing was kept for so long, the log is at a standstill. */
+const STANDSTILL_MS = 2000;
+
+type Limits = { readonly mostRows: number; readonly reservedRows: number; readonly standstillMs: number };
+
+const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, standstillMs: STANDSTILL_MS };
+
+/**
+ * The rows between their answer and the log. Where the database keeps them more slowly than they come, large calls wait before they
+ * are scored, until the log has caught up or half of their time is over: so what is answered is kept. Where it keeps none at
+ * all nobody waits, and what there is no room for is dropped.
+ */
+export class LogRoom {
+  readonly #limits: Limits;
+  readonly #waiting = new Set<(caughtUp: boolean) => void>();
+  #rows = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #standsStill = false;
+  #ended = false;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.#limits = { ...LIMITS, ...limits };
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get isBehind(): boolean {
+    return this.#rows >= this.#limits.mostRows;
+  }
+
+  /** Whether a call that is to be logged has to wait before it is scored. */
+  holdsUp(call: Call): boolean {
+    return this.isBehind && !this.#standsStill && !this.#ended && call.rows.length > SMALL_ROWS;
+  }
+
+  /** Resolves when the call need not wait any more: with true where the log has caught up. */
+  async caughtUp(call: Call): Promise<boolean> {
+    const until = (call.request.deadlineMs - call.elapsedMs) / 2;
+    let timer: NodeJS.Timeout | undefined;
+    const caughtUp = await new Promise<boolean>((resolve) => {
+      this.#waiting.add(resolve);
+      this.#watch ??= setTimeout(() => this.#stand(), this.#limits.standstillMs);
+      timer = setTimeout(() => this.#letIn(resolve, false), until);
+      call.onSettled(() => this.#letIn(resolve, false));
+    });
+    clearTimeout(timer);
+    return caughtUp;
+  }
+
+  /** False where there is no room for rows that were answered. What was scored while the log was not behind always has. */
+  take(rows: number, hasRoom: boolean): boolean {
+    const { mostRows, reservedRows } = this.#limits;
+    if (!hasRoom && this.#rows + rows > mostRows + reservedRows) return false;
+    this.#rows += rows;
+    return true;
+  }
+
+  /** Rows that the database has. */
+  kept(rows: number): void {
+    this.#standsStill = false;
+    this.#unwatch();
+    this.#give(rows);
+    if (this.#waiting.size > 0) this.#watch = setTimeout(() => this.#stand(), this.#limits.standstillMs);
+  }
+
+  /** Rows that it did not take. */
+  lost(rows: number): void {
+    this.#give(rows);
+    this.#stand();
+  }
+
+  /** From now on nobody waits. */
+  end(): void {
+    this.#ended = true;
+    this.#letAllIn(false);
+  }
+
+  #give(rows: number): void {
+    this.#rows -= rows;
+    if (!this.isBehind) this.#letAllIn(true);
+  }
+
+  #stand(): void {
+    this.#standsStill = true;
+    this.#unwatch();
+    this.#letAllIn(false);
+  }
+
+  #letAllIn(caughtUp: boolean): void {
+    for (const resolve of this.#waiting) this.#letIn(resolve, caughtUp);
+  }
+
+  #letIn(resolve: (caughtUp: boolean) => void, caughtUp: boolean): void {
+    this.#waiting.delete(resolve);
+    resolve(caughtUp);
+    if (this.#waiting.size === 0) this.#unwatch();
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+  }
+}

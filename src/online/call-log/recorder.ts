@@ -1,0 +1,210 @@
+import { isRefusedValue } from '../../postgres/sqlstate.ts';
+import type { Call } from '../requests/call.ts';
+import {
+  callsOf,
+  countOf,
+  encoded,
+  keptCalls,
+  parted,
+  together,
+  type Encoded,
+  type EncodedCall,
+  type EncodedForKeeping,
+} from './encode.ts';
+import { LogRoom } from './log-budget.ts';
+import type { WatchedVersions } from './watched-versions.ts';
+
+/** Keeps encoded calls; where it raises, they are lost. */
+export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
+
+export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
+
+const MOST_AT_A_TIME_ROWS = 10_000;
+/**
+ * To write each call by itself took as much time of the process as to answer it; and what is written together is counted
+ * together. Once there are as many rows as are written at a time, more only wait in memory, which takes no more than some.
+ */
+const GATHER_MS = 500;
+/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; columns of 32 rows of more than numbers take five times as long a row. */
+const ENCODE_ROWS = 128;
+
+/**
+ * Settled calls on their way to where they are kept, off the path of the callers. In memory, for as many rows as there is room;
+ * past it calls are dropped and counted.
+ */
+export class Recorder {
+  readonly #keep: KeepCalls;
+  readonly #versions: Watching;
+  readonly #room: LogRoom;
+  readonly #onError: (error: unknown) => void;
+  #calls: Call[] = [];
+  #callRows = 0;
+  #encoded: Encoded[] = [];
+  #dropped = 0;
+  #encoding: NodeJS.Immediate | undefined;
+  /** Until they are encoded: it is being asked what is known of their versions, or that failed, and they wait until they are written. */
+  #doWait = false;
+  #writing: Promise<void> | undefined;
+  #hurry: () => void = () => undefined;
+  #hurried = false;
+
+  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void, room = new LogRoom()) {
+    this.#keep = keep;
+    this.#versions = versions;
+    this.#room = room;
+    this.#onError = onError;
+  }
+
+  /** Calls that were dropped so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(call: Call): void {
+    // One that failed is a single tuple.
+    const rows = call.answered === undefined ? 1 : call.rows.length;
+    if (!this.#room.take(rows, call.hasRoom)) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#calls.push(call);
+    this.#callRows += rows;
+    // By then its caller has the answer.
+    if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
+    this.#writing ??= this.#write();
+    if (this.#room.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
+  }
+
+  /** Resolves when all that was recorded is kept. */
+  async drained(): Promise<void> {
+    this.#hurried = true;
+    this.#hurry();
+    await this.#writing;
+    this.#hurried = false;
+  }
+
+  #encodeEarly(): void {
+    this.#encoding = undefined;
+    if (this.#doWait) return;
+    const stale = this.#staleVersions();
+    if (stale.size === 0) this.#encode();
+    else void this.#renew(stale);
+  }
+
+  async #renew(stale: ReadonlySet<number>): Promise<void> {
+    this.#doWait = true;
+    await this.#versions.renew(stale).then(
+      () => {
+        if (this.#staleVersions().size === 0) this.#encode();
+      },
+      () => undefined,
+    );
+  }
+
+  #staleVersions(): Set<number> {
+    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
+    for (const versionId of versionIds) if (this.#versions.isFresh(versionId)) versionIds.delete(versionId);
+    return versionIds;
+  }
+
+  #encode(): void {
+    clearImmediate(this.#encoding);
+    this.#encoding = undefined;
+    this.#take((calls, rows) => {
+      this.#encoded.push(encoded(calls, rows, this.#versions));
+    });
+  }
+
+  /** Has work done with the calls that wait; where it raises, they are lost. */
+  #take(work: (calls: readonly Call[], rows: number) => void): void {
+    const [calls, rows] = [this.#calls, this.#callRows];
+    this.#doWait = false;
+    this.#calls = [];
+    this.#callRows = 0;
+    if (calls.length === 0) return;
+    try {
+      work(calls, rows);
+    } catch (error) {
+      this.#dropped += calls.length;
+      this.#room.lost(rows);
+      this.#onError(error);
+    }
+  }
+
+  /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to keep. */
+  async #write(): Promise<void> {
+    do {
+      await this.#gathered();
+      await this.#encodeAll();
+      for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
+        await this.#keepTogether(some);
+      }
+    } while (this.#calls.length + this.#encoded.length > 0);
+    this.#writing = undefined;
+  }
+
+  async #keepTogether(some: readonly Encoded[]): Promise<void> {
+    try {
+      await this.#keep(together(some));
+      this.#room.kept(rowsOf(some));
+    } catch (error) {
+      this.#onError(error);
+      const areSomeKept = await this.#keepHalves(some.flatMap(callsOf), error);
+      if (areSomeKept) this.#room.kept(rowsOf(some));
+      else this.#room.lost(rowsOf(some));
+    }
+  }
+
+  /** By what is known of their versions now. One of another version, that comes while they are looked up, is not passed by. */
+  async #encodeAll(): Promise<void> {
+    const known = new Set<number>();
+    for (;;) {
+      const versionIds = new Set(this.#calls.map(({ request }) => request.versionId).filter((id) => !known.has(id)));
+      if (versionIds.size === 0) return this.#encode();
+      try {
+        await this.#versions.renew(versionIds);
+      } catch (error) {
+        return this.#take(() => {
+          throw error;
+        });
+      }
+      for (const versionId of versionIds) known.add(versionId);
+    }
+  }
+
+  /**
+   * Of calls that failed together those that can be kept, where the values of one may be to blame; whether any was. Their features,
+   * which are columns of all of them, are not counted.
+   */
+  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<boolean> {
+    if (calls.length === 1 || !isRefusedValue(error)) {
+      this.#dropped += countOf(calls);
+      return false;
+    }
+    const middle = calls.length >> 1;
+    let areSomeKept = false;
+    for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
+      const isKept = await this.#keep(keptCalls(half)).then(
+        () => true,
+        (reason: unknown) => this.#keepHalves(half, reason),
+      );
+      areSomeKept ||= isKept;
+    }
+    return areSomeKept;
+  }
+
+  #gathered(): Promise<void> {
+    return new Promise((resolve) => {
+      const isEnough = this.#hurried || this.#room.rows >= MOST_AT_A_TIME_ROWS;
+      const timer = setTimeout(resolve, isEnough ? 0 : GATHER_MS);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function rowsOf(encoded: readonly Encoded[]): number {
+  return encoded.reduce((sum, { rows }) => sum + rows, 0);
+}

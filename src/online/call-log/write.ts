@@ -1,0 +1,74 @@
+import type pg from 'pg';
+import { HEADER, TRAILER } from '../../copy/format.ts';
+import type { Link } from '../../postgres/connection.ts';
+import { sqlState } from '../../postgres/sqlstate.ts';
+import { Step } from '../../postgres/pipeline-statement.ts';
+import { transaction } from '../../postgres/transaction.ts';
+import { together } from '../../postgres/pipeline.ts';
+import { FeatureBinsCache, type FeatureBins } from '../../monitor/feature-bins.ts';
+import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/freeze-bins.ts';
+import { ScoreBins } from '../../monitor/score-bins.ts';
+import { batchesOf, type CallBatch } from './call-batch.ts';
+import { BLOCK_COLUMNS } from './encode-blocks.ts';
+import { COLUMNS } from './encode-calls.ts';
+import type { KeepCalls } from './recorder.ts';
+import type { WatchedVersions } from './watched-versions.ts';
+
+const COPY_CALLS = `copy pgscore_data.online_prediction (${COLUMNS}) from stdin (format binary)`;
+const COPY_BLOCKS = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Keeps calls in pgscore_data.online_prediction, a row for each prediction, one for a call that failed, or blocks of them in
+ * pgscore_data.online_block; and in the same transaction what the monitor counts of them.
+ */
+export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
+  const featureBins = new FeatureBinsCache();
+  let scoreBins: ScoreBins | undefined;
+  const keep = async (client: pg.Client, batches: readonly CallBatch[], copies: readonly Step[]): Promise<void> => {
+    const bins = (scoreBins ??= await ScoreBins.load(client));
+    const ends: Step[] = [];
+    for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
+    // A trip is one transaction.
+    const steps = [...batches.map((batch) => batch.begin()), ...copies, ...ends];
+    await together(client, steps);
+  };
+  /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
+  const frozen = async (batch: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> => {
+    const { versionId, binSet } = batch.version;
+    if (binSet === null && rowsOf(batch.columns) < LEAST_ROWS) return undefined;
+    const bins = await featureBins.get(client, versionId, binSet);
+    if (bins !== undefined || binSet !== null) return bins;
+    await freezeAtOnce(client, batch).catch(unlessConnected);
+    return featureBins.get(client, versionId, null);
+  };
+  return ({ tuples, blocks, calls, features }) => {
+    const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
+    return link
+      .insist((client) => keep(client, batches, [...copy(COPY_CALLS, tuples), ...copy(COPY_BLOCKS, blocks)]))
+      .catch(unlessKept);
+  };
+}
+
+/** An open transaction that has begun the same bins is not waited for: it would hold up the calls of all versions. */
+function freezeAtOnce(client: pg.Client, { version, watched, columns }: CallBatch): Promise<void> {
+  return transaction(client, async () => {
+    await client.query("set local lock_timeout = '100ms'");
+    await freezeBins(client, version.versionId, watched, columns);
+  });
+}
+
+/** Without bins the rows are kept to be counted later, by a refresh. */
+function unlessConnected(error: unknown): void {
+  if (sqlState(error) === undefined) throw error;
+}
+
+function copy(text: string, tuples: readonly Buffer[]): Step[] {
+  return tuples.length === 0 ? [] : [new Step({ text }, [HEADER, ...tuples, TRAILER])];
+}
+
+/** The connection may have been lost after a commit, and before its answer came. */
+function unlessKept(error: unknown): void {
+  const written = error instanceof Error && 'constraint' in error && error.constraint === 'online_batch_pkey';
+  if (!written || sqlState(error) !== UNIQUE_VIOLATION) throw error;
+}

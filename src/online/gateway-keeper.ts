@@ -1,0 +1,139 @@
+import type { ServiceConfig } from '../config.ts';
+import type { Link } from '../postgres/connection.ts';
+import type { GatewayAddress, GatewaySettings } from './messages.ts';
+import type { GatewayStatistics } from './statistics.ts';
+import { backoff, pause } from '../lib/retrying.ts';
+import type { Logger } from '../log.ts';
+import type { LoadedVersion } from '../check/load-version.ts';
+import { wantedVersions } from '../check/wanted-versions.ts';
+import { GatewayProcess } from './gateway-process.ts';
+import { gatewaySettings } from './gateway-settings.ts';
+import { Wakeable } from '../lib/wakeable.ts';
+
+const PREPARING_MS = 10_000;
+/** A promotion wakes it at once. */
+const WARM_MS = 60_000;
+const SHORT_LIFE_MS = 5000;
+/** A version in whose first run so many gateways died is left alone, for the sake of all others. */
+const DEADLY = 2;
+
+/** What the database needs to know to call a gateway. */
+export type GatewayLogin = GatewayAddress & { readonly user: string; readonly password: string };
+
+/** Keeps one gateway: replaces it when it dies or hangs, on the same port, and tells each time where it listens. */
+export class GatewayKeeper {
+  readonly #settings: GatewaySettings;
+  readonly #silenceMs: number;
+  readonly #onListening: (login: GatewayLogin) => void;
+  readonly #log: Logger;
+  #gateway: GatewayProcess | undefined;
+  #address: GatewayAddress | undefined;
+  #lastPort = 0;
+  readonly #warming: Wakeable;
+  readonly #deaths = new Map<number, number>();
+  #stopped = false;
+  #wake: () => void = () => undefined;
+
+  constructor(config: ServiceConfig, link: Link, onListening: (login: GatewayLogin) => void, log: Logger) {
+    this.#settings = gatewaySettings(config);
+    this.#silenceMs = config.gateway.silenceMs;
+    this.#onListening = onListening;
+    this.#log = log;
+    const warm = async (): Promise<void> => {
+      if (this.#address !== undefined) this.#gateway?.warm(await link.use((client) => wantedVersions(client)));
+    };
+    this.#warming = new Wakeable('loading models', WARM_MS, warm, log);
+  }
+
+  /** The one that listens; undefined while none does. */
+  get current(): (GatewayLogin & { readonly pid: number }) | undefined {
+    const pid = this.#gateway?.pid;
+    const { user, password } = this.#settings;
+    return this.#address === undefined || pid === undefined ? undefined : { ...this.#address, user, password, pid };
+  }
+
+  get statistics(): GatewayStatistics | undefined {
+    return this.#gateway?.statistics;
+  }
+
+  /**
+   * Resolves when the first gateway listens. A port that is taken is a mistake to be told of at the start.
+   * @throws PgscoreError gateway_unavailable, file_unreadable
+   */
+  async start(): Promise<void> {
+    const first = this.#begin();
+    await first.listening;
+    void this.#keep(first);
+  }
+
+  /** Has the versions loaded that calls may soon ask for. */
+  warm(): void {
+    this.#warming.wake();
+  }
+
+  /** Resolves when a version is loaded that is about to become ready, or soon anyway: its first call loads it then. */
+  async prepare(versionId: number, version: LoadedVersion): Promise<void> {
+    if (this.#address !== undefined) await this.#gateway?.prepare(versionId, version, PREPARING_MS);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#warming.stop();
+    await this.#gateway?.stop(graceMs);
+    this.#address = undefined;
+  }
+
+  #begin(): GatewayProcess {
+    const port = this.#lastPort === 0 ? this.#settings.port : this.#lastPort;
+    const gateway = new GatewayProcess({ ...this.#settings, port, deadly: this.#deadly() }, this.#silenceMs, this.#log);
+    this.#gateway = gateway;
+    const { user, password } = this.#settings;
+    gateway.listening.then(
+      (address) => {
+        this.#address = address;
+        this.#lastPort = address.port;
+        this.#onListening({ ...address, user, password });
+        this.#warming.wake();
+      },
+      () => {
+        // Another may have taken a port that was picked at random.
+        this.#lastPort = 0;
+      },
+    );
+    return gateway;
+  }
+
+  async #keep(first: GatewayProcess): Promise<void> {
+    let gateway = first;
+    for (let quick = 0; ;) {
+      const born = performance.now();
+      const how = await gateway.exited;
+      this.#address = undefined;
+      if (this.#stopped) return;
+      this.#blame(gateway.trying);
+      await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
+      this.#log.warn({ pid: gateway.pid }, `the gateway is replaced: its process ended (${how})`);
+      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
+      if (quick > 1) await Promise.race([pause(backoff(quick, 200, 10_000)), this.#stopping()]);
+      if (this.#stopped) return;
+      gateway = this.#begin();
+    }
+  }
+
+  #blame(version: number | undefined): void {
+    if (version === undefined) return;
+    this.#deaths.set(version, (this.#deaths.get(version) ?? 0) + 1);
+    this.#log.error({ versionId: version }, 'the gateway died in the first run of a version');
+  }
+
+  #deadly(): number[] {
+    return [...this.#deaths].filter(([, deaths]) => deaths >= DEADLY).map(([version]) => version);
+  }
+
+  #stopping(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { PgscoreError } from '../errors.ts';
+import { removeSocketFolder, type LocalSocket } from './protocol/local-socket.ts';
+import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from './messages.ts';
+import type { GatewayStatistics } from './statistics.ts';
+import { programFile } from '../lib/package-file.ts';
+import { within } from '../lib/within.ts';
+import { workTimer } from '../lib/work-time.ts';
+import type { Logger } from '../log.ts';
+import type { LoadedVersion } from '../check/load-version.ts';
+import { patienceMs } from './stop-deadline.ts';
+
+const MAIN = programFile('online/main');
+
+/**
+ * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
+ * Threads of the collector take turns with the server's processes: with one, a call takes a quarter less of the gateway's time.
+ */
+const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
+
+/** One gateway child. One that is silent for too long hangs in a model, which nothing but SIGKILL ends. */
+export class GatewayProcess {
+  /** Resolves with the address that it listens on; raises where it can not. */
+  readonly listening: Promise<GatewayAddress>;
+  /** Resolves with how it ended: the signal, the exit code, or why it did not start. */
+  readonly exited: Promise<string>;
+  readonly #child: ChildProcess;
+  readonly #silenceMs: number;
+  readonly #log: Logger;
+  readonly #watch: NodeJS.Timeout;
+  readonly #worked: () => number;
+  #heard = performance.now();
+  #started = false;
+  #local: LocalSocket | undefined;
+  #statistics: GatewayStatistics | undefined;
+  #trying: number | undefined;
+  readonly #preparing = new Map<number, () => void>();
+  #resolve: (address: GatewayAddress) => void = () => undefined;
+  #reject: (error: PgscoreError) => void = () => undefined;
+
+  constructor(settings: GatewaySettings, silenceMs: number, log: Logger) {
+    this.#silenceMs = silenceMs;
+    this.#log = log;
+    this.listening = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.listening.catch(() => undefined);
+    this.#child = fork(MAIN, {
+      env: { ...settings.connecting, TMPDIR: tmpdir() },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      execArgv: V8_FLAGS,
+    });
+    this.#child.on('message', (message: FromGateway) => this.#receive(message));
+    this.exited = new Promise((resolve) => {
+      const ended = (how: string): void => {
+        clearInterval(this.#watch);
+        if (this.#local !== undefined) removeSocketFolder(this.#local);
+        this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
+        resolve(how);
+      };
+      this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) ended(error.message);
+      });
+    });
+    this.#worked = workTimer(this.#child.pid ?? 0);
+    this.#watch = setInterval(() => this.#checkSilence(), Math.min(1000, silenceMs / 4));
+    this.#watch.unref();
+    this.#send({ type: 'start', settings });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** As it last told them; undefined until it does. */
+  get statistics(): GatewayStatistics | undefined {
+    return this.#statistics;
+  }
+
+  /** The version that was being tried when it was last heard of. */
+  get trying(): number | undefined {
+    return this.#trying;
+  }
+
+  /** Has it load versions that calls may soon ask for. */
+  warm(versions: readonly WantedVersion[]): void {
+    this.#send({ type: 'warm', versions });
+  }
+
+  /** Resolves when it has loaded a version, or can't; after `limitMs` at the latest. */
+  async prepare(versionId: number, version: LoadedVersion, limitMs: number): Promise<void> {
+    const prepared = new Promise<void>((resolve) => this.#preparing.set(versionId, resolve));
+    this.#send({ type: 'prepare', versionId, version });
+    await within(Promise.race([prepared, this.exited]), limitMs);
+    this.#preparing.delete(versionId);
+  }
+
+  /** Lets it answer the calls in hand, for so long, and ends it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#send({ type: 'drain' });
+    await within(this.exited, graceMs);
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #send(message: ToGateway): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(message: FromGateway): void {
+    this.#heard = performance.now();
+    this.#started = true;
+    switch (message.type) {
+      case 'listening':
+        this.#local = message.local;
+        return this.#resolve(message);
+      case 'refused':
+        return this.#reject(
+          new PgscoreError(
+            message.code,
+            message.message,
+            message.remedy === undefined ? {} : { remedy: message.remedy },
+          ),
+        );
+      case 'version':
+        this.#trying = message.step === 'done' ? undefined : message.versionId;
+        return;
+      case 'prepared':
+        return this.#preparing.get(message.versionId)?.();
+      case 'warning':
+        return this.#log.warn({ reason: message.reason }, message.message);
+      case 'alive':
+        this.#statistics = message.statistics;
+    }
+  }
+
+  #checkSilence(): void {
+    const silentMs = this.#started ? performance.now() - this.#heard : this.#worked();
+    if (silentMs < patienceMs(this.#silenceMs, this.#started)) return;
+    this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
+    this.#child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,190 @@
+import { createSecureContext } from 'node:tls';
+import { readFile } from 'node:fs/promises';
+import { Link } from '../postgres/connection.ts';
+import { LOOKING_UP } from '../postgres/lookup-settings.ts';
+import { PgscoreError } from '../errors.ts';
+import { ModelCache } from '../inference/cache.ts';
+import { Batcher } from './batcher.ts';
+import type { Call } from './requests/call.ts';
+import { GatewayServer } from './protocol/server.ts';
+import { permissionOf } from './requests/authorise.ts';
+import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
+import { LogRoom } from './call-log/log-budget.ts';
+import { makeSocketFolder, socketPath, type LocalSocket } from './protocol/local-socket.ts';
+import { OnlineModels } from './models.ts';
+import { Permissions } from './requests/permissions.ts';
+import { Recorder, type KeepCalls } from './call-log/recorder.ts';
+import { ScoreDesk } from './requests/handler.ts';
+import { ScramLogin } from './protocol/scram.ts';
+import type { SessionOptions } from './protocol/session.ts';
+import { signingKeysOf } from './protocol/signing-keys.ts';
+import { Signing, type Backend } from './protocol/signing.ts';
+import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
+import type { WatchedVersions } from './call-log/watched-versions.ts';
+import type { WireError } from './protocol/wire-error.ts';
+
+const PATIENCE_MS = 10_000;
+/** What score_rows() sends at a time. */
+const ALWAYS_ROWS = 1000;
+/** SQLSTATEs of errors in the service or its database. */
+const OURS = /^(?:58|XX|55)/;
+const QUIET_MS = 1000;
+
+export type GatewayPorts = {
+  readonly keep: KeepCalls;
+  readonly versions: WatchedVersions;
+  readonly onStep: (versionId: number, step: VersionStep) => void;
+  readonly warn: (message: string, error: unknown) => void;
+};
+
+/** Everything that answers score(), put together. */
+export class Gateway {
+  readonly #statistics = noStatistics();
+  readonly #links: Link[];
+  readonly #recorder: Recorder;
+  readonly #room = new LogRoom();
+  readonly #models: OnlineModels;
+  readonly #desk: ScoreDesk;
+  readonly #signing: (backend: Backend) => Promise<Signing>;
+  readonly #settings: GatewaySettings;
+  readonly #warn: GatewayPorts['warn'];
+  #server: GatewayServer | undefined;
+  #quietUntil = 0;
+
+  constructor(settings: GatewaySettings, { keep, versions, warn, onStep }: GatewayPorts) {
+    this.#settings = settings;
+    this.#warn = warn;
+    const link = (applicationName: string): Link =>
+      new Link({ url: settings.databaseUrl, applicationName, patienceMs: PATIENCE_MS, settings: LOOKING_UP });
+    // A large model on its way must not hold up who asks for a permission.
+    const [asking, loading] = [link('pgscore gateway'), link('pgscore gateway models')];
+    this.#links = [asking, loading];
+    const keys = signingKeysOf(asking);
+    this.#signing = async (backend) => new Signing(await keys(), backend);
+    this.#recorder = new Recorder(
+      keep,
+      versions,
+      (error) => warn('calls of score() could not be recorded', error),
+      this.#room,
+    );
+    this.#models = new OnlineModels({
+      link: loading,
+      cache: new ModelCache(settings.modelMemoryBytes),
+      deadly: settings.deadly,
+      onStep,
+      warn,
+    });
+    const models = this.#models;
+    const onRun = (rows: number): void => countBatch(this.#statistics, rows);
+    this.#desk = new ScoreDesk({
+      permissions: new Permissions(permissionOf(asking)),
+      models,
+      batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
+      room: this.#room,
+      mostRows: settings.queueRows,
+      alwaysRows: ALWAYS_ROWS,
+      onSettled: (call) => this.#settled(call),
+    });
+  }
+
+  get statistics(): GatewayStatistics {
+    return Object.assign(this.#statistics, {
+      connections: this.#server?.connections ?? 0,
+      queuedCalls: this.#desk.calls,
+      queuedRows: this.#desk.rows,
+      unrecorded: this.#recorder.dropped,
+    });
+  }
+
+  get models(): Pick<OnlineModels, 'prepare' | 'warm'> {
+    return this.#models;
+  }
+
+  /** @throws PgscoreError gateway_unavailable, file_unreadable */
+  async listen(): Promise<GatewayAddress> {
+    const { tls, ...settings } = this.#settings;
+    this.#server = new GatewayServer({
+      host: settings.host,
+      port: settings.port,
+      login: new ScramLogin(settings.user, settings.password, settings.iterations),
+      tls: tls && (await secureContext(tls)),
+      signing: this.#signing,
+      mostConnections: settings.mostConnections,
+      authenticationMs: settings.authenticationMs,
+      session: this.#sessionOptions(),
+      onDefect: (error) => this.#warn('a connection of the gateway failed', error),
+    });
+    const { address: host, port } = await this.#server.listen().catch((error: unknown) => {
+      throw addressTaken(this.#settings, error);
+    });
+    this.#models.start();
+    return { host, port, local: await this.#listenLocally(this.#server, port) };
+  }
+
+  async #listenLocally(server: GatewayServer, port: number): Promise<LocalSocket | undefined> {
+    const local = await makeSocketFolder();
+    if (local === undefined) return undefined;
+    try {
+      await server.listenLocally(socketPath(local, port));
+      return local;
+    } catch (error) {
+      this.#warn('the gateway has no socket for PostgreSQL on this machine, which goes by TCP', error);
+      return undefined;
+    }
+  }
+
+  /** Answers what is in hand, and ends. */
+  async drain(): Promise<void> {
+    this.#room.end();
+    await this.#server?.drain();
+    await this.#recorder.drained();
+    await Promise.all(this.#links.map((link) => link.end()));
+  }
+
+  #settled(call: Call): void {
+    countCall(this.#statistics, call);
+    if (call.request.log) this.#recorder.record(call);
+  }
+
+  /** What a client can't help is for whoever runs the service to read, once a second at most. */
+  #told(error: WireError): void {
+    countError(this.#statistics, error);
+    if (error.cause === undefined || !OURS.test(error.sqlstate) || performance.now() < this.#quietUntil) return;
+    this.#quietUntil = performance.now() + QUIET_MS;
+    this.#warn(error.message, error.cause);
+  }
+
+  #sessionOptions(): SessionOptions {
+    const { messageBytes, idleMs, deadlineMs, mostDeadlineMs, queueRows } = this.#settings;
+    return {
+      messageBytes,
+      idleMs,
+      limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
+      score: (request, waitedMs) => this.#desk.score(request, waitedMs),
+      onError: (error) => this.#told(error),
+    };
+  }
+}
+
+async function secureContext(
+  files: NonNullable<GatewaySettings['tls']>,
+): Promise<ReturnType<typeof createSecureContext>> {
+  try {
+    const [cert, key] = await Promise.all([readFile(files.cert), readFile(files.key)]);
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PgscoreError('file_unreadable', `the certificate of the gateway can not be used: ${reason}`, {
+      remedy: 'Give PEM files with --gateway-tls-cert and --gateway-tls-key that the service may read.',
+      cause,
+    });
+  }
+}
+
+function addressTaken({ host, port }: GatewaySettings, cause: unknown): PgscoreError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new PgscoreError('gateway_unavailable', `cannot answer score() on ${host}:${port}: ${reason}`, {
+    remedy: 'Choose another port with --gateway-port; 0 takes a free one.',
+    cause,
+  });
+}

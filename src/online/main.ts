@@ -1,0 +1,82 @@
+/** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
+import { Worker } from 'node:worker_threads';
+import { Link } from '../postgres/connection.ts';
+import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
+import type { LoadedVersion } from '../check/load-version.ts';
+import { Gateway } from './gateway.ts';
+import { keepCalls } from './call-log/write.ts';
+import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
+import { WatchedVersions } from './call-log/watched-versions.ts';
+
+const ALIVE_EVERY_MS = 500;
+const PATIENCE_MS = 10_000;
+
+// A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
+new Worker(programFile('lib/parent-watch-main'), { workerData: process.ppid }).unref();
+
+let gateway: Gateway | undefined;
+
+/** A parent that is gone hears nothing; 'disconnect' ends this process. */
+function send(message: FromGateway): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}
+
+function warn(message: string, error: unknown): void {
+  send({ type: 'warning', message, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}
+
+async function start(settings: GatewaySettings): Promise<void> {
+  const log = new Link({ url: settings.databaseUrl, applicationName: 'pgscore gateway log', patienceMs: PATIENCE_MS });
+  const versions = new WatchedVersions(log);
+  gateway = new Gateway(settings, {
+    keep: keepCalls(log, versions),
+    versions,
+    warn,
+    onStep: (versionId, step) => send({ type: 'version', versionId, step }),
+  });
+  try {
+    send({ type: 'listening', ...(await gateway.listen()) });
+  } catch (error) {
+    const { code, message, remedy } = toPgscoreError(error);
+    process.send?.({ type: 'refused', code, message, remedy } satisfies FromGateway, () => process.exit(1));
+  }
+  setInterval(tellAlive, ALIVE_EVERY_MS);
+}
+
+function tellAlive(): void {
+  if (gateway !== undefined) send({ type: 'alive', statistics: gateway.statistics });
+}
+
+async function drain(): Promise<void> {
+  await gateway?.drain();
+  tellAlive();
+  process.exit(0);
+}
+
+async function prepare(versionId: number, version: LoadedVersion): Promise<void> {
+  try {
+    await gateway?.models.prepare(versionId, version);
+  } catch (error) {
+    warn(`version ${versionId} could not be loaded before its first call`, error);
+  }
+  send({ type: 'prepared', versionId });
+}
+
+process.on('message', (message: ToGateway) => {
+  switch (message.type) {
+    case 'start':
+      return void start(message.settings);
+    case 'warm':
+      return void gateway?.models.warm(message.versions);
+    case 'prepare':
+      return void prepare(message.versionId, message.version);
+    case 'drain':
+      return void drain();
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// One client's trouble must not cost the others their connections.
+process.on('unhandledRejection', (error) => warn('a stray rejection in the gateway', error));
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when a gateway ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

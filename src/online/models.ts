@@ -1,0 +1,231 @@
+import type { Link } from '../postgres/connection.ts';
+import { GraphLost } from '../inference/graph-lost.ts';
+import type { Graph } from '../inference/graph.ts';
+import { limitWork } from '../lib/work-time.ts';
+import type { ModelCache } from '../inference/cache.ts';
+import { readOutline } from '../onnx/outline.ts';
+import { ModelSession } from '../inference/session.ts';
+import { TreeGraph } from '../inference/trees/tree-graph.ts';
+import { loadVersion, type LoadedVersion } from '../check/load-version.ts';
+import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failure.ts';
+import type { VersionStep, WantedVersion } from './messages.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import { RemoteGraph } from './remote-graph.ts';
+import type { Runner } from './runner.ts';
+import { Runners } from './runners.ts';
+import { warmUp } from './warm-up.ts';
+
+export type OnlineModelsOptions = {
+  readonly link: Link;
+  readonly cache: ModelCache;
+  /** Versions that are not tried again. */
+  readonly deadly: readonly number[];
+  readonly onStep: (versionId: number, step: VersionStep) => void;
+  readonly warn: (message: string, error: unknown) => void;
+};
+
+/** Work with a model, and whether anybody still waits for it. */
+export type ModelWork = {
+  readonly work: (session: ModelSession) => Promise<void>;
+  /** Whether anybody waits for what it is about. */
+  readonly waits: () => boolean;
+};
+
+/** A larger one takes too long to load for others to wait. */
+const SMALL_BYTES = 1024 ** 2;
+/** In CPU time of the runner. */
+const LOADING_MS = 120_000;
+const FIRST_RUN_MS = 10_000;
+/** What a runner takes before it has a model. */
+const RUNNER_BYTES = 50 * 1024 ** 2;
+
+type Kept = { readonly session: ModelSession; readonly bytes: number };
+
+/**
+ * The versions that calls ask for: loaded at the first call or before, kept as long as the memory for models allows. Trees
+ * are walked here, all others are computed by runners.
+ */
+export class OnlineModels {
+  readonly #options: OnlineModelsOptions;
+  readonly #runners: Runners;
+  readonly #loading = new Map<number, Promise<ModelSession>>();
+  /** Of versions that are not walked here. */
+  readonly #homes = new Map<number, Runner>();
+  /** What runners that were set apart have loaded. */
+  readonly #away = new Map<Runner, Map<number, Kept>>();
+  /** Keeps a model that is walked here from being given up in the middle of its run. */
+  readonly #thread = new OneAtATime();
+
+  constructor(options: OnlineModelsOptions) {
+    this.#options = options;
+    this.#runners = new Runners({
+      onLeft: (runner, gone) => this.#forget(runner, gone),
+      onBack: (runner) => this.#takeBack(runner),
+      onRefused: (versionId) => void options.cache.forget(versionId)?.session.release(),
+      warn: options.warn,
+    });
+  }
+
+  /** Has a runner at hand for the first call. */
+  start(): void {
+    this.#runners.begin();
+  }
+
+  loaded(versionId: number): ModelSession | undefined {
+    return this.#options.cache.known(versionId);
+  }
+
+  /** Loads a version, once for all who ask meanwhile. */
+  load(versionId: number): Promise<ModelSession> {
+    return this.#once(versionId, async () => {
+      const { link, deadly } = this.#options;
+      if (deadly.includes(versionId)) throw notTriedAgain(versionId);
+      const refusedMs = this.#runners.refusedMs(versionId);
+      if (refusedMs !== undefined) throw refusedForAWhile(versionId, refusedMs);
+      await this.#runners.roomFor(versionId);
+      return this.#begin(versionId, await link.insist((client) => loadVersion(client, versionId)));
+    });
+  }
+
+  /** Loads what is about to become ready. */
+  async prepare(versionId: number, version: LoadedVersion): Promise<void> {
+    if (this.loaded(versionId) === undefined) await this.#once(versionId, () => this.#begin(versionId, version));
+  }
+
+  /** Loads versions that calls may soon ask for, one after the other, where that gives up no other. */
+  async warm(versions: readonly WantedVersion[]): Promise<void> {
+    for (const { versionId, bytes } of versions) {
+      if (this.loaded(versionId) !== undefined || !this.#options.cache.hasRoomFor(bytes)) continue;
+      await this.load(versionId).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Runs a version that is loaded, in its turn; false too where it was given up meanwhile, and nothing was done. True: its
+   * work takes long, and goes on by itself.
+   */
+  inTurn(versionId: number, { work, waits }: ModelWork): Promise<boolean> {
+    const home = this.#homes.get(versionId);
+    return (home?.turn ?? this.#thread).run(async () => {
+      const session = this.loaded(versionId);
+      if (session === undefined || this.#homes.get(versionId) !== home) return false;
+      const ended = work(session);
+      if (home !== undefined) return this.#runners.attend(home, { versionId, ended, waits });
+      await ended;
+      return false;
+    });
+  }
+
+  #once(versionId: number, begin: () => Promise<ModelSession>): Promise<ModelSession> {
+    const under = this.#loading.get(versionId);
+    if (under !== undefined) return under;
+    const loading = begin().catch((error: unknown) => {
+      throw loadFailure(error, versionId);
+    });
+    this.#loading.set(versionId, loading);
+    const forget = (): boolean => this.#loading.delete(versionId);
+    loading.then(forget, forget);
+    return loading;
+  }
+
+  #begin(versionId: number, version: LoadedVersion): Promise<ModelSession> {
+    const runners = this.#runners;
+    const small = version.bytes.length <= SMALL_BYTES && !runners.isSlow(versionId);
+    const runner = small ? runners.common : runners.own((own) => this.#modelsOf(own));
+    return new Promise((resolve, reject) => {
+      const begin = async (): Promise<void> => {
+        if (!runners.serves(runner) || runner.gone) return resolve(this.#begin(versionId, version));
+        const loading = this.#loadIn(runner, versionId, version);
+        loading.then(resolve, reject);
+        if (small) await runners.attend(runner, { versionId, ended: loading, waits: () => true });
+        else await loading;
+      };
+      runner.turn.run(begin).catch(reject);
+    });
+  }
+
+  async #loadIn(runner: Runner, versionId: number, version: LoadedVersion): Promise<ModelSession> {
+    const { cache } = this.#options;
+    try {
+      const { walked, bytes } = await this.#limited(runner, versionId, LOADING_MS, () =>
+        runner.load(versionId, version),
+      );
+      const session = new ModelSession(
+        walked ? treesOf(version) : new RemoteGraph(runner, versionId, () => this.#released(runner, versionId)),
+        version.signature,
+      );
+      await this.#runFirst(runner, versionId, session, walked);
+      if (walked) this.#homes.delete(versionId);
+      else this.#homes.set(versionId, runner);
+      await cache.put(versionId, session, walked || this.#runners.isCommon(runner) ? bytes : bytes + RUNNER_BYTES);
+      return session;
+    } finally {
+      this.#endIdle(runner);
+    }
+  }
+
+  async #runFirst(runner: Runner, versionId: number, session: ModelSession, walked: boolean): Promise<void> {
+    if (!walked) return this.#limited(runner, versionId, FIRST_RUN_MS, () => warmUp(session));
+    const { onStep } = this.#options;
+    onStep(versionId, 'try');
+    await warmUp(session).finally(() => onStep(versionId, 'done'));
+  }
+
+  async #limited<T>(runner: Runner, versionId: number, limitMs: number, work: () => Promise<T>): Promise<T> {
+    const reason = `loading it, or its first run, took longer than ${limitMs / 1000} s of CPU time`;
+    const lift = limitWork(runner.pid ?? 0, limitMs, () => this.#runners.giveUp(runner, versionId, reason));
+    return work().finally(lift);
+  }
+
+  #released(runner: Runner, versionId: number): void {
+    if (this.#homes.get(versionId) === runner && this.loaded(versionId) === undefined) this.#homes.delete(versionId);
+    this.#endIdle(runner);
+  }
+
+  #endIdle(runner: Runner): void {
+    if (this.#isHome(runner) || this.#runners.isCommon(runner) || !this.#runners.serves(runner)) return;
+    runner.kill('it had nothing to do');
+  }
+
+  #isHome(runner: Runner): boolean {
+    return this.#modelsOf(runner) > 0;
+  }
+
+  #modelsOf(runner: Runner): number {
+    return [...this.#homes.values()].filter((home) => home === runner).length;
+  }
+
+  #forget(runner: Runner, gone: boolean): void {
+    const away = this.#away.get(runner) ?? new Map<number, Kept>();
+    this.#away.delete(runner);
+    for (const [versionId, home] of this.#homes) {
+      if (home !== runner) continue;
+      const kept = this.#options.cache.forget(versionId);
+      this.#homes.delete(versionId);
+      if (kept !== undefined) away.set(versionId, kept);
+    }
+    if (!gone) this.#away.set(runner, away);
+  }
+
+  /** What was not loaded elsewhere meanwhile is used again. */
+  #takeBack(runner: Runner): boolean {
+    const away = this.#away.get(runner) ?? new Map<number, Kept>();
+    this.#away.delete(runner);
+    for (const [versionId, { session, bytes }] of away) {
+      const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
+      if (elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
+        runner.release(versionId);
+      } else {
+        this.#homes.set(versionId, runner);
+        void this.#options.cache.put(versionId, session, bytes);
+      }
+    }
+    return this.#isHome(runner);
+  }
+}
+
+function treesOf({ bytes, signature }: LoadedVersion): Graph {
+  const trees = TreeGraph.of(readOutline(bytes), signature);
+  if (trees === undefined) throw new GraphLost('the model was said to be of trees, and is not');
+  return trees;
+}

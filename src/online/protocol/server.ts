@@ -1,0 +1,167 @@
+import { randomInt, timingSafeEqual } from 'node:crypto';
+import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
+import { isLoopback } from '../../lib/loopback.ts';
+import { Connection, Gone } from './connection.ts';
+import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
+import { LongMessages } from '../requests/long-messages.ts';
+import { errorResponse, int32 } from './replies.ts';
+import { asWireError } from '../requests/handler.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { WireError } from './wire-error.ts';
+
+export type ServerOptions = HandshakeOptions & {
+  readonly host: string;
+  readonly port: number;
+  readonly mostConnections: number;
+  readonly authenticationMs: number;
+  readonly session: SessionOptions;
+  /** An error of ours rather than of a client. */
+  readonly onDefect: (error: unknown) => void;
+};
+
+const BACKLOG = 1024;
+
+/** Listens, keeps connections within their limits, and knows the sessions by the keys that cancel their calls. */
+export class GatewayServer {
+  readonly #options: ServerOptions;
+  readonly #servers: Server[] = [];
+  readonly #byPort = new Set<Connection>();
+  readonly #bySocket = new Set<Connection>();
+  readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
+  readonly #long: LongMessages;
+  #lastPid = 0;
+  #idle: () => void = () => undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#long = new LongMessages(options.session.messageBytes);
+  }
+
+  /** Connections, logged in or not. */
+  get connections(): number {
+    return this.#byPort.size + this.#bySocket.size + this.#sessions.size;
+  }
+
+  async listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options;
+    const isLocal = (socket: Socket): boolean => isLoopback(socket.remoteAddress ?? '');
+    const server = await this.#listenAt({ host, port }, isLocal, this.#byPort);
+    return server.address() as AddressInfo;
+  }
+
+  /** For clients on this machine, beside the other: whoever may pass its folder may connect, and has to log in as there. */
+  async listenLocally(path: string): Promise<void> {
+    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true, this.#bySocket);
+  }
+
+  async #listenAt(
+    where: ListenOptions,
+    isLocal: (socket: Socket) => boolean,
+    strangers: Set<Connection>,
+  ): Promise<Server> {
+    const server = createServer((socket) => void this.#accept(new Connection(socket, isLocal(socket)), strangers));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ ...where, backlog: BACKLOG }, resolve);
+    });
+    server.on('error', this.#options.onDefect);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Takes no more connections, and resolves when every session has had its answer. */
+  async drain(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    for (const connection of [...this.#byPort, ...this.#bySocket]) connection.close();
+    for (const { session } of this.#sessions.values()) session.drain();
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  async #accept(connection: Connection, strangers: Set<Connection>): Promise<void> {
+    try {
+      await this.#serve(connection, strangers);
+      connection.close();
+    } catch (error) {
+      if (error instanceof Gone) return;
+      const told = asWireError(error);
+      if (!(error instanceof WireError)) this.#options.onDefect(error);
+      this.#options.session.onError(told);
+      connection.close(errorResponse(WireError.fatal(told.sqlstate, told.message, told)));
+    }
+  }
+
+  async #serve(connection: Connection, strangers: Set<Connection>): Promise<void> {
+    this.#makeRoom(strangers);
+    const wish = await this.#authenticated(connection, strangers);
+    if ('pid' in wish) this.#cancel(wish);
+    else await this.#logIn(connection, wish);
+  }
+
+  /**
+   * Clients that never log in must leave room for those that do: who has been a stranger for longest goes first, and
+   * whoever comes by the port goes before whoever comes by the socket of this machine.
+   */
+  #makeRoom(strangers: Set<Connection>): void {
+    const { mostConnections, session } = this.#options;
+    const isFull = this.connections >= mostConnections;
+    if (!isFull && strangers.size < Math.ceil(mostConnections / 2)) return;
+    const [oldest] = isFull && this.#byPort.size > 0 ? this.#byPort : strangers;
+    if (oldest === undefined) throw tooMany();
+    session.onError(tooMany());
+    oldest.close(errorResponse(tooMany()));
+    this.#byPort.delete(oldest);
+    this.#bySocket.delete(oldest);
+  }
+
+  async #authenticated(connection: Connection, strangers: Set<Connection>): Promise<Login | CancelKey> {
+    const late = setTimeout(() => connection.close(errorResponse(tooSlow())), this.#options.authenticationMs);
+    strangers.add(connection);
+    try {
+      return await shakeHands(connection, this.#options);
+    } finally {
+      clearTimeout(late);
+      strangers.delete(connection);
+    }
+  }
+
+  async #logIn(connection: Connection, { signing }: Login): Promise<void> {
+    const key = { pid: this.#nextPid(), secret: randomInt(-(2 ** 31), 2 ** 31) };
+    const session = new Session(connection, this.#options.session, signing, this.#long);
+    this.#sessions.set(key.pid, { secret: key.secret, session });
+    try {
+      await connection.write(greeting(key));
+      await session.serve();
+    } finally {
+      this.#sessions.delete(key.pid);
+      this.#checkIdle();
+    }
+  }
+
+  #cancel({ pid, secret }: CancelKey): void {
+    const found = this.#sessions.get(pid);
+    if (found !== undefined && timingSafeEqual(int32(found.secret), int32(secret))) found.session.cancel();
+  }
+
+  #nextPid(): number {
+    do this.#lastPid = (this.#lastPid % (2 ** 31 - 1)) + 1;
+    while (this.#sessions.has(this.#lastPid));
+    return this.#lastPid;
+  }
+
+  #checkIdle(): void {
+    if (this.#sessions.size === 0) this.#idle();
+  }
+}
+
+function tooMany(): WireError {
+  return WireError.fatal('53300', 'too many connections to the gateway', {
+    hint: 'The option --gateway-max-connections of the service sets how many there may be.',
+  });
+}
+
+function tooSlow(): WireError {
+  return WireError.fatal('08P01', 'canceling authentication due to timeout');
+}

@@ -1,0 +1,268 @@
+import { isUtf8 } from 'node:buffer';
+import { Call } from '../requests/call.ts';
+import { Gone, type Connection } from './connection.ts';
+import type { Message } from './frames.ts';
+import type { Held, LongMessages } from '../requests/long-messages.ts';
+import { Patience } from '../requests/deadline.ts';
+import {
+  commandComplete,
+  dataRow,
+  EMPTY_QUERY,
+  errorResponse,
+  parameterStatus,
+  READY,
+  rowDescription,
+} from './replies.ts';
+import { asWireError } from '../requests/handler.ts';
+import { columnsReply } from '../requests/columns-reply.ts';
+import { scoreOnlyReply, scoreReply } from '../requests/reply.ts';
+import { ScoreRequestReader, type LongRequest, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
+import { NotSigned, type Signing } from './signing.ts';
+import { checkEncoding, notSupported, readVerb, type Verb } from './command.ts';
+import { protocolViolation, WireError } from './wire-error.ts';
+
+export type SessionOptions = {
+  readonly messageBytes: number;
+  /** A session that asks nothing for so long ends; 0: never. */
+  readonly idleMs: number;
+  readonly limits: RequestLimits;
+  /** `waitedMs`: for how long its message waited to be read. */
+  readonly score: (request: ScoreRequest, waitedMs?: number) => Call;
+  readonly onError: (error: WireError) => void;
+};
+
+const PONG = Buffer.concat([
+  rowDescription([{ name: 'ping', type: 'text' }]),
+  dataRow(['ok']),
+  commandComplete('PING'),
+  READY,
+]);
+const ENCODING_SET = Buffer.concat([parameterStatus('client_encoding', 'UTF8'), commandComplete('SET'), READY]);
+const NOTHING_DONE = Buffer.concat([EMPTY_QUERY, READY]);
+
+const EXTENDED = 'PBDEC';
+/** Flush, and what is left of a COPY that failed. */
+const IGNORED = 'Hdcf';
+
+/** What is left to do for a message; resolves with whether the session goes on. */
+type Work = () => Promise<boolean>;
+
+/** An authenticated connection: answers one query after the other until the client leaves. */
+export class Session {
+  readonly #connection: Connection;
+  readonly #options: SessionOptions;
+  readonly #requests: ScoreRequestReader;
+  #asked = 0;
+  /** What is under way: a call, or a message that may become one. */
+  #call: Call | Patience | undefined;
+  #busy = false;
+  #draining = false;
+  readonly #signing: Signing | undefined;
+  readonly #long: LongMessages;
+
+  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined, long: LongMessages) {
+    this.#connection = connection;
+    this.#long = long;
+    this.#options = options;
+    this.#signing = signing;
+    this.#requests = new ScoreRequestReader(options.limits);
+  }
+
+  /** Resolves at Terminate; raises where the client is gone or broke the protocol. */
+  async serve(): Promise<void> {
+    this.#connection.onGone = () => this.#abandon();
+    for (let goesOn = true; goesOn;) {
+      this.#busy = false;
+      const work = await this.#nextWork();
+      this.#busy = true;
+      goesOn = await work();
+      if (this.#draining) throw shuttingDown();
+    }
+  }
+
+  /** Gives the call under way up, as its caller wished. */
+  cancel(): void {
+    this.#call?.fail(new WireError('57014', 'canceling the call due to user request'));
+  }
+
+  /** Ends the session: at once where it is idle or its message still waits to be read, else after its answer. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#call instanceof Patience) this.#call.fail(shuttingDown());
+    if (!this.#busy) this.#connection.close(errorResponse(shuttingDown()));
+  }
+
+  #abandon(): void {
+    if (this.#call === undefined) return;
+    const error = new WireError('08006', 'the caller went away');
+    this.#options.onError(error);
+    this.#call.fail(error);
+  }
+
+  #nextWork(): Promise<Work> {
+    return this.#untilIdle(this.#connection.next(this.#options.messageBytes, (message) => this.#take(message)));
+  }
+
+  /** Sends the client away where it asks nothing for too long. */
+  #untilIdle<T>(next: Promise<T>): Promise<T> {
+    const { idleMs } = this.#options;
+    if (idleMs === 0) return next;
+    this.#asked = performance.now();
+    const look = (): void => {
+      const left = idleMs - (performance.now() - this.#asked);
+      if (left <= 0) this.#connection.close(errorResponse(idleTooLong()));
+      else idle = setTimeout(look, left);
+    };
+    let idle = setTimeout(look, idleMs);
+    return next.finally(() => clearTimeout(idle));
+  }
+
+  /** Answers a message at once where that can be; else hands back what there is to be awaited. */
+  #take(message: Message): Work | undefined {
+    this.#asked = performance.now();
+    if (message.type !== 'Q') return () => this.#handle(message);
+    const { longBytes } = message;
+    if (longBytes !== undefined) return () => this.#answerLong(message.body, longBytes);
+    try {
+      const reply = this.#reply(this.#verbOf(message.body));
+      return reply instanceof Call && reply.settled === undefined ? () => this.#answerLater(reply) : this.#send(reply);
+    } catch (error) {
+      if (error instanceof Gone) throw error;
+      return () => this.#refuse(asWireError(error));
+    }
+  }
+
+  async #handle({ type }: Message): Promise<boolean> {
+    if (type === 'X') return false;
+    if (EXTENDED.includes(type)) return this.#refuseExtended();
+    if (type === 'F') return this.#refuse(notSupported('this port has no function calls'));
+    if (type === 'S') await this.#connection.write(READY);
+    else if (!IGNORED.includes(type)) throw protocolViolation(`a message of the unknown type ${type.charCodeAt(0)}`);
+    return true;
+  }
+
+  #verbOf(body: Buffer): Verb {
+    const query = textOf(body);
+    return this.#signing === undefined ? readVerb(query) : this.#signing.read(query);
+  }
+
+  /** What a query is answered with, or the call that will be. */
+  #reply(verb: Verb): Buffer | Call {
+    switch (verb.name) {
+      case 'hello':
+        return Buffer.concat([commandComplete(verb.welcome), READY]);
+      case 'ping':
+        return PONG;
+      case 'nothing':
+        return NOTHING_DONE;
+      case 'encoding':
+        checkEncoding(verb.encoding);
+        return ENCODING_SET;
+      case 'score':
+        return this.#options.score(this.#requests.read(verb.request));
+    }
+  }
+
+  /** Undefined where all was sent and the client has room for more. */
+  #send(reply: Buffer | Call): Work | undefined {
+    if (reply instanceof Call) return this.#sendAnswer(reply);
+    return this.#connection.writeAtOnce(reply) ? undefined : () => this.#drained();
+  }
+
+  #sendAnswer({ settled, request }: Call): Work | undefined {
+    if (settled === undefined || settled instanceof WireError) throw settled ?? new Error('there is no answer yet');
+    if (request.reply === 'score')
+      return this.#connection.writeAtOnce(scoreOnlyReply(settled)) ? undefined : () => this.#drained();
+    return () => this.#writeAll(request.reply === 'columns' ? columnsReply(settled) : scoreReply(settled));
+  }
+
+  async #drained(): Promise<boolean> {
+    await this.#connection.drained();
+    return true;
+  }
+
+  async #writeAll(pieces: Iterable<Buffer>): Promise<boolean> {
+    for (const piece of pieces) await this.#connection.write(piece);
+    return true;
+  }
+
+  async #answerLater(call: Call): Promise<boolean> {
+    this.#call = call;
+    try {
+      await call.answer;
+      await this.#sendAnswer(call)?.();
+      return true;
+    } catch (error) {
+      return await this.#failed(error);
+    } finally {
+      this.#call = undefined;
+    }
+  }
+
+  async #answerLong(beginning: Buffer, bytes: number): Promise<boolean> {
+    const { role, deadlineMs } = this.#requests.beginningOf(beginning);
+    const patience = new Patience(role, deadlineMs);
+    this.#call = patience;
+    try {
+      const read = (): Promise<Buffer> => this.#connection.whole();
+      const reply = await this.#long.take(bytes, read, (body) => this.#look(this.#verbOf(body)), patience);
+      if ('request' in reply) return await this.#answerLater(this.#callOf(reply, patience));
+      return (await this.#send(reply)?.()) ?? true;
+    } catch (error) {
+      return await this.#failed(error);
+    } finally {
+      patience.end();
+      this.#call = undefined;
+    }
+  }
+
+  #failed(error: unknown): Promise<boolean> {
+    if (this.#connection.gone) throw new Gone();
+    return this.#refuse(asWireError(error));
+  }
+
+  #look(verb: Verb): LongRequest | Buffer {
+    const reply = verb.name === 'score' ? this.#requests.readLong(verb.request) : this.#reply(verb);
+    if (reply instanceof Call) throw new Error('only score() is a call');
+    return reply;
+  }
+
+  /** Its rows are held until it is settled. */
+  #callOf({ request, release }: Held, patience: Patience): Call {
+    const call = this.#options.score(request, patience.elapsedMs);
+    if (call.settled === undefined) call.onSettled(release);
+    else release();
+    return call;
+  }
+
+  async #refuseExtended(): Promise<boolean> {
+    const error = notSupported('this port knows simple queries only, not prepared statements or parameters');
+    this.#options.onError(error);
+    await this.#connection.write(errorResponse(error));
+    const { messageBytes } = this.#options;
+    await this.#untilIdle(this.#connection.next(messageBytes, ({ type }) => (type === 'S' ? type : undefined)));
+    await this.#connection.write(READY);
+    return true;
+  }
+
+  async #refuse(error: WireError): Promise<boolean> {
+    if (error.severity === 'FATAL') throw error;
+    this.#options.onError(error);
+    await this.#connection.write(Buffer.concat([errorResponse(error), READY]));
+    return !(error instanceof NotSigned);
+  }
+}
+
+function textOf(body: Buffer): string {
+  if (body.indexOf(0) !== body.length - 1) throw protocolViolation('a query does not end with its only zero byte');
+  if (!isUtf8(body)) throw new WireError('22021', 'the query is not valid UTF-8');
+  return body.toString('utf8', 0, body.length - 1);
+}
+
+function shuttingDown(): WireError {
+  return WireError.fatal('57P01', 'terminating connection: the service stops', { hint: 'Connect again.' });
+}
+
+function idleTooLong(): WireError {
+  return WireError.fatal('57P05', 'terminating connection: it was idle for too long');
+}

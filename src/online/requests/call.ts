@@ -1,0 +1,135 @@
+import type { FeatureRows } from '../../inference/number-rows.ts';
+import type { Signature } from '../../inference/signature.ts';
+import type { Answer, Part } from './answer.ts';
+import { RowRefusal } from './row-refusal.ts';
+import type { ScoreRequest } from './parse.ts';
+import { WireError } from '../protocol/wire-error.ts';
+
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+
+/** A score() under way, from its arrival until it is settled, once: answered, failed, past its deadline or given up. */
+export class Call {
+  readonly request: ScoreRequest;
+  readonly askedAt: Date;
+  /** As they came, until it is known how the model names their values. */
+  rows: FeatureRows;
+  /** Whether the log was not behind when it came, or has caught up since: then it has room for it. */
+  hasRoom = false;
+  readonly #began: number;
+  /** Whether it came in a long message, whose rows are not to be held for longer than they must. */
+  readonly isLong: boolean;
+  readonly #parts: Part[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #answer: Promise<Answer> | undefined;
+  #settled: Answer | WireError | undefined;
+  #ended: number | undefined;
+  #taken = 0;
+  #scored = 0;
+  readonly #onSettled: ((call: Call) => void)[] = [];
+
+  /** `waitedMs`: for how long its message waited to be read. */
+  constructor(request: ScoreRequest, waitedMs = 0) {
+    this.request = request;
+    this.askedAt = new Date(Date.now() - waitedMs);
+    this.#began = performance.now() - waitedMs;
+    this.isLong = waitedMs > 0;
+    this.rows = request.rows;
+  }
+
+  /** To be awaited where the call is not settled yet. */
+  get answer(): Promise<Answer> {
+    this.#answer ??= this.#await();
+    return this.#answer;
+  }
+
+  get settled(): Answer | WireError | undefined {
+    return this.#settled;
+  }
+
+  /** Undefined where it is not answered, or failed. */
+  get answered(): Answer | undefined {
+    return this.#settled instanceof WireError ? undefined : this.#settled;
+  }
+
+  /** When it was asked, in microseconds since 2000, from where PostgreSQL counts. */
+  get instant(): number {
+    return (this.askedAt.getTime() - EPOCH_MS) * 1000;
+  }
+
+  get elapsedMs(): number {
+    return (this.#ended ?? performance.now()) - this.#began;
+  }
+
+  get rowsLeft(): number {
+    return this.rows.length - this.#taken;
+  }
+
+  /** Whether it still awaits its answer. A timer comes late where a run blocks the thread, so the clock is asked too. */
+  get waits(): boolean {
+    if (this.#settled === undefined && this.elapsedMs >= this.request.deadlineMs) this.#expire();
+    return this.#settled === undefined;
+  }
+
+  onSettled(listener: (call: Call) => void): void {
+    this.#onSettled.push(listener);
+  }
+
+  /** The next rows that no run has had, at most so many. */
+  take(most: number): FeatureRows {
+    const from = this.#taken;
+    this.#taken = Math.min(from + most, this.rows.length);
+    if (from === 0 && this.#taken === this.rows.length) return this.rows;
+    return this.rows.slice(from, this.#taken);
+  }
+
+  /** How many rows came before those that the next part is for. */
+  get scored(): number {
+    return this.#scored;
+  }
+
+  add(part: Part, signature: Signature): void {
+    if (this.#settled !== undefined) return;
+    this.#parts.push(part);
+    this.#scored += part.rows;
+    if (this.#scored < this.rows.length) return;
+    this.#settle({ signature, parts: this.#parts });
+  }
+
+  fail(error: WireError): void {
+    if (this.#settled !== undefined) return;
+    const { place } = this.request;
+    this.#settle(error instanceof RowRefusal && place !== undefined ? error.among(place) : error);
+  }
+
+  #await(): Promise<Answer> {
+    const answer = new Promise<Answer>((resolve, reject) => {
+      const settle = (): void => {
+        if (this.#settled instanceof WireError) reject(this.#settled);
+        else if (this.#settled !== undefined) resolve(this.#settled);
+      };
+      if (this.#settled !== undefined) return settle();
+      this.#timer = setTimeout(() => this.#expire(), this.request.deadlineMs - this.elapsedMs);
+      this.onSettled(settle);
+    });
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  #expire(): void {
+    this.fail(tooLate(this.request.deadlineMs));
+  }
+
+  #settle(result: Answer | WireError): void {
+    this.#settled = result;
+    this.#ended = performance.now();
+    clearTimeout(this.#timer);
+    for (const listener of this.#onSettled) listener(this);
+  }
+}
+
+/** Why a call has no answer: its deadline passed. */
+export function tooLate(deadlineMs: number): WireError {
+  return new WireError('57014', `the call was not answered within its deadline of ${deadlineMs} ms`, {
+    hint: 'Allow more milliseconds, as in set pgscore.deadline = 20000, or score many rows with pgscore.score_table().',
+  });
+}

@@ -1,0 +1,112 @@
+import type { ModelSession } from '../../inference/session.ts';
+import type { Batcher, Models } from '../batcher.ts';
+import { Call } from './call.ts';
+import type { LogRoom } from '../call-log/log-budget.ts';
+import type { Permissions } from './permissions.ts';
+import type { ScoreRequest } from './parse.ts';
+import { matchFeatures } from './match-features.ts';
+import { WireError } from '../protocol/wire-error.ts';
+
+export type ScoreDeskOptions = {
+  readonly permissions: Permissions;
+  readonly models: Models;
+  readonly batcher: Batcher;
+  readonly room: LogRoom;
+  /** Rows of all calls in hand, past which larger calls are refused. */
+  readonly mostRows: number;
+  /** A call of no more is always taken: a connection has one at a time, and there is a limit to these. */
+  readonly alwaysRows: number;
+  readonly onSettled: (call: Call) => void;
+};
+
+/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, can it be logged, run. */
+export class ScoreDesk {
+  readonly #options: ScoreDeskOptions;
+  #calls = 0;
+  #rows = 0;
+
+  constructor(options: ScoreDeskOptions) {
+    this.#options = options;
+  }
+
+  get calls(): number {
+    return this.#calls;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The call, whose answer is to be awaited. `waitedMs`: for how long its message waited to be read. */
+  score(request: ScoreRequest, waitedMs = 0): Call {
+    const call = new Call(request, waitedMs);
+    const { length } = request.rows;
+    this.#calls += 1;
+    this.#rows += length;
+    call.onSettled(() => {
+      this.#calls -= 1;
+      this.#rows -= length;
+      this.#options.onSettled(call);
+    });
+    const { mostRows, alwaysRows } = this.#options;
+    if (length > alwaysRows && this.#rows > mostRows) call.fail(queueFull(this.#rows - length));
+    else this.#begin(call);
+    return call;
+  }
+
+  #begin(call: Call): void {
+    const { permissions, models } = this.#options;
+    const { role, versionId } = call.request;
+    const session = permissions.known(role, versionId) ? models.loaded(versionId) : undefined;
+    if (session === undefined) void this.#prepare(call);
+    else this.#enter(call, session);
+  }
+
+  async #prepare(call: Call): Promise<void> {
+    const { permissions, models } = this.#options;
+    const { role, versionId } = call.request;
+    try {
+      if (!permissions.known(role, versionId) && !(await permissions.ask(role, versionId))) throw notPermitted(role);
+      const session = models.loaded(versionId) ?? (await models.load(versionId));
+      if (call.waits) this.#enter(call, session);
+    } catch (error) {
+      call.fail(asWireError(error));
+    }
+  }
+
+  #enter(call: Call, session: ModelSession): void {
+    const { batcher, room } = this.#options;
+    try {
+      call.rows = matchFeatures(call.rows, session.signature.features);
+      if (call.request.log && room.holdsUp(call)) void this.#enterLater(call, session);
+      else {
+        call.hasRoom = !room.isBehind;
+        batcher.add(call, session);
+      }
+    } catch (error) {
+      call.fail(asWireError(error));
+    }
+  }
+
+  async #enterLater(call: Call, session: ModelSession): Promise<void> {
+    call.hasRoom = await this.#options.room.caughtUp(call);
+    if (call.waits) this.#options.batcher.add(call, session);
+  }
+}
+
+function queueFull(rows: number): WireError {
+  return new WireError('53300', `too many rows wait to be scored: ${rows}`, {
+    hint: 'Try again later, or score whole tables with pgscore.score_table().',
+  });
+}
+
+function notPermitted(role: string): WireError {
+  return new WireError('42501', `role "${role}" may not score with this model`, {
+    hint: 'A pgscore_deployer can grant it, with pgscore.grant_model().',
+  });
+}
+
+export function asWireError(error: unknown): WireError {
+  if (error instanceof WireError) return error;
+  return new WireError('XX000', 'the gateway failed; its log says why', { cause: error });
+}

@@ -1,0 +1,66 @@
+import type { LongRequest, ScoreRequest } from './parse.ts';
+import { LongTurns } from './long-turns.ts';
+import { oneStep } from './one-step.ts';
+import type { Patience } from './deadline.ts';
+import { Room } from './memory-budget.ts';
+
+/** How many of the longest have room on their way, and for the rows of how many there is. */
+const MESSAGES = 4;
+const MESSAGES_OF_ROWS = 16;
+
+/** What a request became, and what gives its memory back. */
+export type Held = { readonly request: ScoreRequest; readonly release: () => void };
+
+/**
+ * Long messages of all sessions: read from their sockets when there is room, looked through and parsed in turns, so that
+ * they take neither the memory nor the thread from others. Whoever gives one up leaves it where it is.
+ */
+export class LongMessages {
+  readonly #messages: Room;
+  readonly #rows: Room;
+  readonly #turns = new LongTurns();
+
+  constructor(messageBytes: number) {
+    this.#messages = new Room(MESSAGES * messageBytes);
+    this.#rows = new Room(MESSAGES_OF_ROWS * messageBytes);
+  }
+
+  /** Reads a message; `look` says what it asks for, a request of many steps or anything that is answered at once. */
+  async take<Reply>(
+    bytes: number,
+    read: () => Promise<Buffer>,
+    look: (body: Buffer) => LongRequest | Reply,
+    patience: Patience,
+  ): Promise<Held | Reply> {
+    const leave = await this.#messages.take(bytes, patience);
+    try {
+      const asked = await this.#lookThrough(read, look, patience);
+      return isLong(asked) ? await this.#parse(asked, patience) : asked;
+    } finally {
+      leave();
+    }
+  }
+
+  /** By itself, so that the message is not held while its rows are parsed, which are a copy. */
+  async #lookThrough<T>(read: () => Promise<Buffer>, look: (body: Buffer) => T, patience: Patience): Promise<T> {
+    const body = await patience.or(read());
+    return this.#turns.run(
+      oneStep(() => look(body)),
+      patience,
+    );
+  }
+
+  async #parse({ bytes, read }: LongRequest, patience: Patience): Promise<Held> {
+    const release = await this.#rows.take(bytes, patience);
+    try {
+      return { request: await this.#turns.run(read(), patience), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+}
+
+function isLong(asked: unknown): asked is LongRequest {
+  return typeof asked === 'object' && asked !== null && 'read' in asked;
+}

@@ -1,0 +1,65 @@
+/** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
+import { Worker } from 'node:worker_threads';
+import { toPgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
+import { fastestGraph } from '../inference/fastest-graph.ts';
+import type { Graph } from '../inference/graph.ts';
+import type { Signature } from '../inference/signature.ts';
+import { TreeGraph } from '../inference/trees/tree-graph.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner-messages.ts';
+
+const THREADS = 1;
+
+// A model that computes blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
+const parent = Number(process.argv[2]);
+new Worker(programFile('lib/parent-watch-main'), { workerData: parent }).unref();
+
+const kept = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
+const thread = new OneAtATime();
+
+async function load({ id, versionId, bytes, signature }: LoadGraph): Promise<FromRunner> {
+  const before = process.memoryUsage.rss();
+  try {
+    const graph = await fastestGraph(bytes, signature, THREADS);
+    const walked = graph instanceof TreeGraph;
+    if (!walked) kept.set(versionId, { graph, signature });
+    return { id, loaded: { walked, bytes: Math.max(process.memoryUsage.rss() - before, bytes.length) } };
+  } catch (error) {
+    const { code, message, remedy } = toPgscoreError(error);
+    return { id, failed: { code, message, remedy } };
+  }
+}
+
+async function run({ id, versionId, feeds, rows, outputs }: RunGraph): Promise<FromRunner> {
+  try {
+    const { graph, signature } = keptOf(versionId);
+    const inputs = signature.inputs.map((input) => ({ input, data: feeds[input.name] ?? [] }));
+    return { id, outputs: await graph.run(inputs, rows, outputs) };
+  } catch (error) {
+    return { id, refused: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function keptOf(versionId: number): { readonly graph: Graph; readonly signature: Signature } {
+  const found = kept.get(versionId);
+  if (found === undefined) throw new Error(`version ${versionId} is not loaded`);
+  return found;
+}
+
+async function release(versionId: number): Promise<void> {
+  const found = kept.get(versionId);
+  kept.delete(versionId);
+  await found?.graph.release();
+}
+
+async function obey(message: ToRunner): Promise<void> {
+  if (message.type === 'release') return release(message.versionId);
+  const answer = message.type === 'load' ? await load(message) : await run(message);
+  process.send?.(answer, undefined, undefined, () => undefined);
+}
+
+process.on('message', (message: ToRunner) => void thread.run(() => obey(message)));
+process.on('disconnect', () => process.exit(0));
+// The supervisor decides when a gateway ends, and its runners end with it.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

@@ -1,0 +1,139 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { PgscoreError } from '../errors.ts';
+import { programFile } from '../lib/package-file.ts';
+import { GraphLost } from '../inference/graph-lost.ts';
+import type { RunInput, RunOutput } from '../inference/graph.ts';
+import type { LoadedVersion } from '../check/load-version.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+import type { FromRunner, LoadGraph, Loaded, RunGraph, ToRunner } from './runner-messages.ts';
+
+const MAIN = programFile('online/runner-main');
+const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
+
+type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;
+type Waiting = {
+  readonly versionId: number;
+  readonly resolve: (answer: FromRunner) => void;
+  readonly reject: (error: GraphLost) => void;
+};
+
+/** A child process that computes models, in an environment that is empty. Nothing but SIGKILL ends one that hangs in a model. */
+export class Runner {
+  /** Who has its turn is the only one to load or run. */
+  readonly turn = new OneAtATime();
+  /** Resolves when it has, with the versions that it was loading or running if it was not killed from here. */
+  readonly ended: Promise<readonly number[]>;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, Waiting>();
+  #asked = 0;
+  #end: string | undefined;
+  #yields = false;
+  #killedFor: string | undefined;
+
+  constructor() {
+    this.#child = fork(MAIN, [String(process.pid)], {
+      env: {},
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      execArgv: V8_FLAGS,
+    });
+    this.#child.on('message', (message: FromRunner) => this.#receive(message));
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => resolve(this.#ended(signal ?? `exit code ${code}`)));
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) resolve(this.#ended(error.message));
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Whether it has ended, or is about to. */
+  get gone(): boolean {
+    return this.#end !== undefined || this.#killedFor !== undefined;
+  }
+
+  /** How it ended. */
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  /** @throws PgscoreError model_load_failed; GraphLost */
+  async load(versionId: number, { bytes, signature }: LoadedVersion): Promise<Loaded> {
+    const answer = await this.#ask({ type: 'load', versionId, bytes, signature });
+    if ('loaded' in answer) return answer.loaded;
+    const { code, message, remedy } =
+      'failed' in answer ? answer.failed : { code: 'internal' as const, message: 'no answer', remedy: undefined };
+    throw new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+  }
+
+  /** Throws what the model says of the rows; GraphLost. */
+  async run(
+    versionId: number,
+    inputs: readonly RunInput[],
+    rows: number,
+    outputs: readonly string[],
+  ): Promise<RunOutput[]> {
+    const feeds = Object.fromEntries(inputs.map(({ input, data }) => [input.name, data]));
+    const answer = await this.#ask({ type: 'run', versionId, feeds, rows, outputs });
+    if ('outputs' in answer) return answer.outputs;
+    throw new Error('refused' in answer ? answer.refused : 'no answer');
+  }
+
+  /** To be called in turn. */
+  release(versionId: number): void {
+    this.#send({ type: 'release', versionId });
+  }
+
+  /** Takes the processor only where no other wants it, from now on: a process can't take that back. */
+  yieldToOthers(): void {
+    if (this.#yields || this.pid === undefined) return;
+    this.#yields = true;
+    try {
+      setPriority(this.pid, constants.priority.PRIORITY_LOW);
+    } catch {
+      // It has just ended.
+    }
+  }
+
+  get yields(): boolean {
+    return this.#yields;
+  }
+
+  kill(reason: string): void {
+    this.#killedFor ??= reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  #ask(message: Unsent): Promise<FromRunner> {
+    if (this.#end !== undefined) return Promise.reject(new GraphLost(this.#end));
+    this.#asked += 1;
+    const id = this.#asked;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { versionId: message.versionId, resolve, reject });
+      this.#send({ ...message, id });
+    });
+  }
+
+  /** One that is gone hears nothing; its end rejects what waits. */
+  #send(message: ToRunner): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(answer: FromRunner): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    waiting?.resolve(answer);
+  }
+
+  #ended(how: string): number[] {
+    this.#end = `the process that ran the model ended (${this.#killedFor ?? how})`;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(new GraphLost(this.#end));
+    return this.#killedFor === undefined ? waiting.map(({ versionId }) => versionId) : [];
+  }
+}

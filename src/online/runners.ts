@@ -1,0 +1,174 @@
+import { within } from '../lib/within.ts';
+import { workTimer } from '../lib/work-time.ts';
+import { RunBlame } from './isolate-failure.ts';
+import { Runner } from './runner.ts';
+
+/** A runner may work so long at a time before others no longer wait for it. */
+const APART_MS = 500;
+/** What nobody waits for any more may be slow, up to here; from then on it hangs. */
+const HUNG_MS = 5000;
+const LOOK_EVERY_MS = 100;
+/** Runners of 90 MB, beside the common one, before the large and the slow share them. */
+const MOST_OWN = 4;
+const MOST_APART = 4;
+const MOST_APART_OF_ONE = 2;
+
+/** What a runner is about, for one version. */
+export type Attended = {
+  readonly versionId: number;
+  readonly ended: Promise<unknown>;
+  readonly waits: () => boolean;
+};
+
+type Apart = Attended & { readonly runner: Runner; readonly worked: () => number };
+
+export type RunnersPorts = {
+  /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
+  readonly onLeft: (runner: Runner, gone: boolean) => void;
+  /** It has done what took long. False where nothing that it has loaded is of use. */
+  readonly onBack: (runner: Runner) => boolean;
+  /** A version is left alone from now on. */
+  readonly onRefused: (versionId: number) => void;
+  readonly warn: (message: string, error: unknown) => void;
+};
+
+/**
+ * The runners: one for all small models, and some for the large and the slow, one each as long as there are few. One that
+ * computes for long is set apart, and others go on with another.
+ */
+export class Runners {
+  readonly #ports: RunnersPorts;
+  readonly #blame = new RunBlame();
+  readonly #serving = new Set<Runner>();
+  readonly #apart = new Set<Apart>();
+  readonly #slow = new Set<number>();
+  #common: Runner | undefined;
+
+  constructor(ports: RunnersPorts) {
+    this.#ports = ports;
+  }
+
+  get common(): Runner {
+    this.#common ??= this.#start();
+    return this.#common;
+  }
+
+  begin(): void {
+    this.#common ??= this.#start();
+  }
+
+  /** One for a large or slow model: a new one, or that with the fewest models, which the others have to share. */
+  own(modelsOf: (runner: Runner) => number): Runner {
+    const own = this.#own;
+    if (own.length < MOST_OWN) return this.#start();
+    return own.reduce((least, runner) => (modelsOf(runner) < modelsOf(least) ? runner : least));
+  }
+
+  isCommon(runner: Runner): boolean {
+    return runner === this.#common;
+  }
+
+  serves(runner: Runner): boolean {
+    return this.#serving.has(runner);
+  }
+
+  /** Whether a version held up others before. */
+  isSlow(versionId: number): boolean {
+    return this.#slow.has(versionId);
+  }
+
+  refusedMs(versionId: number): number | undefined {
+    return this.#blame.refusedMs(versionId, performance.now());
+  }
+
+  /** Resolves when a version has few enough runners set apart to have another. */
+  async roomFor(versionId: number): Promise<void> {
+    for (;;) {
+      const own = [...this.#apart].filter((apart) => apart.versionId === versionId);
+      if (own.length < MOST_APART_OF_ONE) return;
+      await Promise.race(own.map(({ ended }) => ended)).catch(() => undefined);
+    }
+  }
+
+  /** Resolves when the work of a runner has ended, or with true when it is set apart. */
+  async attend(runner: Runner, attended: Attended): Promise<boolean> {
+    const worked = workTimer(runner.pid ?? 0);
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    const ending = attended.ended.then(end, end);
+    for (let left = APART_MS; !ended && left > 0; left = APART_MS - worked()) await within(ending, left);
+    if (!ended) this.#setApart({ ...attended, runner, worked });
+    return !ended;
+  }
+
+  /** Ends a runner that hangs in a version, and remembers that of the version. */
+  giveUp(runner: Runner, versionId: number, reason: string): void {
+    this.#accuse(versionId, `version ${versionId} hung, and the process that ran it is killed`, reason);
+    runner.kill(reason);
+  }
+
+  get #own(): Runner[] {
+    return [...this.#serving].filter((runner) => runner !== this.#common);
+  }
+
+  #start(): Runner {
+    const runner = new Runner();
+    this.#serving.add(runner);
+    void runner.ended.then((running) => {
+      for (const versionId of running)
+        this.#accuse(versionId, `version ${versionId} was run when its process crashed`, runner.end ?? '');
+      this.#leave(runner, true);
+    });
+    return runner;
+  }
+
+  #accuse(versionId: number, message: string, reason: string): void {
+    this.#blame.add(versionId, performance.now());
+    const minutes = Math.ceil((this.refusedMs(versionId) ?? 0) / 60_000);
+    const refused = minutes === 0 ? '' : `; as the second time, it is refused for ${minutes} minutes`;
+    this.#ports.warn(`${message}${refused}`, reason);
+    if (minutes > 0) this.#ports.onRefused(versionId);
+  }
+
+  #leave(runner: Runner, gone: boolean): void {
+    this.#serving.delete(runner);
+    if (this.#common === runner) this.#common = undefined;
+    this.#ports.onLeft(runner, gone);
+  }
+
+  #setApart(apart: Apart): void {
+    this.#leave(apart.runner, false);
+    this.#slow.add(apart.versionId);
+    this.#apart.add(apart);
+    const [oldest] = this.#apart;
+    if (this.#apart.size > MOST_APART && oldest !== undefined) this.#end(oldest);
+    const look = setInterval(() => {
+      if (apart.waits()) return;
+      apart.runner.yieldToOthers();
+      if (apart.worked() >= HUNG_MS) this.#end(apart);
+    }, LOOK_EVERY_MS);
+    const back = (): void => {
+      clearInterval(look);
+      this.#apart.delete(apart);
+      this.#return(apart.runner);
+    };
+    apart.ended.then(back, back);
+  }
+
+  #end({ runner, versionId, worked }: Apart): void {
+    if (runner.gone) return;
+    const ms = worked();
+    const reason = `it had computed for ${Math.round(ms / 1000)} s`;
+    if (ms >= HUNG_MS) this.giveUp(runner, versionId, reason);
+    else runner.kill(reason);
+  }
+
+  #return(runner: Runner): void {
+    if (runner.gone) return;
+    const hasRoom = this.#own.length < MOST_OWN;
+    if (hasRoom && !runner.yields && this.#ports.onBack(runner)) this.#serving.add(runner);
+    else runner.kill('it had nothing to do');
+  }
+}

@@ -1,0 +1,152 @@
+import { PgscoreError } from '../errors.ts';
+import { impostorOf } from './file-kind.ts';
+import { localFunctions } from './local-functions.ts';
+import { CHILDREN, MODEL, NODE, SPARSE, TENSOR } from './layout.ts';
+import type { MessageKind } from './layout.ts';
+import { checkOperator } from './operators.ts';
+import { checkDims, checkInside } from './tensors.ts';
+import { Fields, LENGTH, VARINT, parts, textOf, whole } from './wire.ts';
+import type { Span } from './wire.ts';
+
+/** node-pg dies, past catching, on a bytea of more than this read as text. */
+export const MAX_MODEL_BYTES = 256 * 1024 * 1024;
+/** If, Scan and other operators with a body, one inside the other. */
+const MAX_NESTING = 8;
+/** Nodes, initializers, attributes and their like together; a large exported network has some ten thousand. */
+const MAX_PARTS = 2_000_000;
+
+/**
+ * Walks every message of the file that can hold a tensor or an operator and refuses what must not reach ONNX Runtime:
+ * external data anywhere, operators off the list, deep nesting, huge dimensions, bytes that are not ONNX. Costs
+ * milliseconds, decodes nothing.
+ * @throws PgscoreError model_empty, model_too_large, model_unreadable, model_truncated, model_external_data,
+ *   model_unknown_operator, model_unknown_domain, model_refused_operator, model_too_deep, model_too_complex,
+ *   model_tensor_too_large
+ */
+export function gate(bytes: Uint8Array): void {
+  checkFile(bytes);
+  const model = whole(bytes);
+  new Walk(localFunctions(bytes)).visit('model', model, 0);
+}
+
+/**
+ * Refuses a file that is no ONNX model, by its size, its first bytes and the fields that every model has.
+ * @throws PgscoreError model_empty, model_too_large, model_unreadable, model_truncated
+ */
+export function checkFile(bytes: Uint8Array): void {
+  if (bytes.length === 0) {
+    throw new PgscoreError('model_empty', 'the model file is empty', {
+      remedy: 'Write the bytes of the export to the file: `open(path, "wb").write(model.SerializeToString())`.',
+    });
+  }
+  if (bytes.length > MAX_MODEL_BYTES) {
+    const size = Math.ceil(bytes.length / 1024 / 1024);
+    throw new PgscoreError('model_too_large', `the model has ${size} MiB; the limit is 256 MiB`, {
+      remedy: 'Train with fewer or shallower trees, or store the weights with less precision.',
+    });
+  }
+  const impostor = impostorOf(bytes);
+  if (impostor !== undefined) {
+    throw new PgscoreError('model_unreadable', `the file is ${impostor.what}, not an ONNX model`, {
+      remedy: impostor.remedy,
+    });
+  }
+  checkSkeleton(whole(bytes));
+}
+
+/** A text file can pass for protobuf by chance; one with an IR version, one graph and an opset can't. */
+function checkSkeleton(model: Span): void {
+  let graphs = 0;
+  let version = 0;
+  let opsets = 0;
+  const fields = new Fields(model, 'model_truncated');
+  while (stepOrUnreadable(fields, version)) {
+    if (fields.number === MODEL.irVersion && fields.wire === VARINT) version = fields.integer();
+    if (fields.wire !== LENGTH) continue;
+    if (fields.number === MODEL.graph) graphs += 1;
+    if (fields.number === MODEL.opsetImport) opsets += 1;
+  }
+  if (version < 1) throw notOnnx('it names no IR version');
+  if (graphs !== 1) throw notOnnx(graphs === 0 ? 'it holds no graph' : `it holds ${graphs} graphs`);
+  if (opsets === 0) throw notOnnx('it names no operator set');
+}
+
+/** Every exporter writes the IR version first: a file that breaks off before it is not a cut-off model. */
+function stepOrUnreadable(fields: Fields, version: number): boolean {
+  try {
+    return fields.next();
+  } catch (error) {
+    if (version < 1) throw notOnnx('it does not begin like one');
+    throw error;
+  }
+}
+
+function notOnnx(reason: string): PgscoreError {
+  return new PgscoreError('model_unreadable', `the file is not an ONNX model: ${reason}`, {
+    remedy: 'Deploy the .onnx file that the exporter wrote, complete and unchanged.',
+  });
+}
+
+class Walk {
+  readonly #functions: Set<string>;
+  #parts = 0;
+
+  constructor(functions: Set<string>) {
+    this.#functions = functions;
+  }
+
+  visit(kind: MessageKind, message: Span, depth: number): void {
+    if (kind === 'tensor') {
+      checkInside(message);
+      checkDims(message, TENSOR.dims);
+      return;
+    }
+    if (kind === 'sparse') checkDims(message, SPARSE.dims);
+    if (kind === 'node') this.#checkNode(message);
+    const nesting = kind === 'graph' ? depth + 1 : depth;
+    if (nesting > MAX_NESTING) throw tooDeep();
+    this.#visitChildren(kind, message, nesting);
+  }
+
+  #visitChildren(kind: MessageKind, message: Span, depth: number): void {
+    const children = CHILDREN[kind];
+    // An attribute of a tree ensemble holds a million plain numbers; they are no parts.
+    const counted = kind !== 'attribute';
+    const fields = new Fields(message);
+    while (fields.next()) {
+      if (counted) this.#count();
+      if (fields.wire !== LENGTH) continue;
+      const child = children[fields.number];
+      if (child !== undefined) this.visit(child, fields.span(), depth);
+    }
+  }
+
+  #count(): void {
+    this.#parts += 1;
+    if (this.#parts > MAX_PARTS) {
+      throw new PgscoreError(
+        'model_too_complex',
+        `the model has more than ${MAX_PARTS} nodes, tensors and attributes`,
+        {
+          remedy: 'Simplify the graph (onnxsim), or train a smaller model.',
+        },
+      );
+    }
+  }
+
+  #checkNode(node: Span): void {
+    const [op, second] = parts(node, NODE.opType);
+    const [domain, third] = parts(node, NODE.domain);
+    // Readers differ in which of two they take.
+    if (second !== undefined || third !== undefined) throw notOnnx('a node names its operator twice');
+    const names = [domain, op].map((part) => (part === undefined ? '' : textOf(part.payload)));
+    const [domainName = '', opName = ''] = names;
+    if (!this.#functions.has(`${domainName}:${opName}`)) checkOperator(domainName, opName);
+  }
+}
+
+function tooDeep(): PgscoreError {
+  return new PgscoreError('model_too_deep', `the model nests more than ${MAX_NESTING - 1} control-flow bodies`, {
+    remedy: 'Export the model without data-dependent branches, such as `if` on tensor values.',
+  });
+}

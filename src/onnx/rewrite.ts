@@ -1,0 +1,46 @@
+import { MODEL } from './layout.ts';
+import type { Outline } from './outline.ts';
+import { LENGTH } from './wire.ts';
+import type { Span } from './wire.ts';
+
+/** What takes the place of a field of the graph: another field, or nothing. */
+export type Edit = { readonly field: Span; readonly replacement: Uint8Array | null };
+
+/** A LENGTH field: tag, length, payload. */
+export function lengthField(number: number, payload: Uint8Array): Uint8Array {
+  return Buffer.concat([lengthPrefix(number, payload.length), payload]);
+}
+
+/** Tag and length of a LENGTH field whose payload follows. */
+export function lengthPrefix(number: number, length: number): Uint8Array {
+  return Uint8Array.from([...varint(number * 8 + LENGTH), ...varint(length)]);
+}
+
+/** The model with these fields of its graph exchanged. Only the lengths around them change; nothing is decoded. */
+export function editGraph({ bytes, graph }: Outline, edits: readonly Edit[]): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let at = graph.payload.start;
+  for (const { field, replacement } of edits.toSorted((a, b) => a.field.start - b.field.start)) {
+    pieces.push(bytes.subarray(at, field.start));
+    if (replacement !== null) pieces.push(replacement);
+    at = field.end;
+  }
+  pieces.push(bytes.subarray(at, graph.payload.end));
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return Buffer.concat([
+    bytes.subarray(0, graph.field.start),
+    lengthPrefix(MODEL.graph, length),
+    ...pieces,
+    bytes.subarray(graph.field.end),
+  ]);
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) + 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  return [...bytes, rest];
+}

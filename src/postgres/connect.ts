@@ -1,0 +1,128 @@
+import pg from 'pg';
+import { PgscoreError } from '../errors.ts';
+import { connectionProblem, mayPassWithOtherTls, serverLacksTls } from './connection-problem.ts';
+import { disconnect } from './disconnect.ts';
+import { passwordOfFile } from './password-file.ts';
+import { liftTransactionTimeout } from './session-settings.ts';
+import { tlsChoices, withoutSslParameters, type TlsChoice } from './tls.ts';
+import { TYPES } from './types.ts';
+
+export type ConnectOptions = {
+  /** A postgresql:// URL; without it the PG* variables and the password file decide. */
+  readonly url: string | undefined;
+  readonly applicationName: string;
+  /** Server settings of the session, sent at start-up. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** How long a query may go without its answer before it, and with it the connection, counts as lost; for ever, unless given. */
+  readonly patienceMs?: number;
+};
+
+/** Seconds of silence before either side asks whether the other still lives, when no packet says that it does not. */
+const KEEPALIVE_SECONDS = 10;
+
+/** Settings that our sessions must not inherit from a role or database that a DBA tuned for people. */
+const SESSION: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog, pg_temp',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  client_min_messages: 'warning',
+  // Short statements, of which compiling one takes longer than running it.
+  jit: 'off',
+  DateStyle: 'ISO',
+  extra_float_digits: '1',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
+  // A host that vanished must not keep its locks and snapshots for the two hours that are the default.
+  tcp_keepalives_idle: String(KEEPALIVE_SECONDS),
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '5',
+};
+
+/** A connected client, ours alone; the caller ends it. Raises `database_unreachable` or `database_refused` with the remedy. */
+export function connect(options: ConnectOptions): Promise<pg.Client> {
+  const settings = { ...SESSION, ...options.settings };
+  const startUp = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`);
+  return connectByTlsChoices(options, { options: startUp.join(' ') }, liftTransactionTimeout);
+}
+
+/** The same with the settings that a person's own role and database have, so that names mean what they mean to her. */
+export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Promise<pg.Client> {
+  return connectByTlsChoices(options, {});
+}
+
+type SetUp = (client: pg.Client) => Promise<void>;
+
+async function connectByTlsChoices(
+  options: ConnectOptions,
+  config: pg.ClientConfig,
+  setUp?: SetUp,
+): Promise<pg.Client> {
+  // This client never connects: the driver resolves the host from the URL and the PG* variables when it builds one.
+  const { host } = newClient(options, config, {});
+  const [first, second] = await tlsChoices(options.url, host);
+  let refusal: unknown;
+  try {
+    return await connectOnce(newClient(options, config, first), setUp);
+  } catch (error) {
+    if (second === undefined || !mayPassWithOtherTls(error)) throw connectionProblem(error, options.url);
+    refusal = error;
+  }
+  return connectOnce(newClient(options, config, second), setUp).catch((error: unknown) => {
+    throw connectionProblem(serverLacksTls(error) ? refusal : error, options.url);
+  });
+}
+
+function newClient(
+  { url, applicationName, patienceMs }: ConnectOptions,
+  config: pg.ClientConfig,
+  ssl: TlsChoice,
+): pg.Client {
+  return new pg.Client({
+    ...(url === undefined ? {} : { connectionString: withoutSslParameters(checkedUrl(url)) }),
+    ...config,
+    ssl,
+    application_name: applicationName,
+    types: TYPES,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
+    connectionTimeoutMillis: 10_000,
+    ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
+  });
+}
+
+async function connectOnce(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {
+  // A lost connection is told to whoever awaits a query; without a listener it would end the process.
+  client.on('error', () => undefined);
+  try {
+    client.password ??= await passwordOfFile(client);
+    await client.connect();
+    await setUp?.(client);
+    return client;
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
+
+function checkedUrl(url: string): string {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new PgscoreError('usage', 'the database URL does not begin with postgresql://', {
+      remedy: 'Write postgresql://user@host:port/database; the password may come from PGPASSWORD or the password file.',
+    });
+  }
+  return url;
+}
+
+/** The same database for another user: its URL, or one that leaves all else to the PG* variables. */
+export function urlFor(url: string | undefined, user: string, password: string | undefined): string {
+  if (url === undefined)
+    return `postgresql://${user}${password === undefined ? '' : `:${encodeURIComponent(password)}`}@/`;
+  const parsed = new URL(checkedUrl(url));
+  parsed.username = user;
+  parsed.password = password ?? '';
+  return parsed.href;
+}

@@ -1,0 +1,19 @@
+import { Link } from '../postgres/connection.ts';
+import { LOOKING_UP } from '../postgres/lookup-settings.ts';
+
+/** No statement of a control connection takes so long, even where it must wait for a lock. */
+export const PATIENCE_MS = 60_000;
+
+/** A connection for short statements; without an answer within `patienceMs` it is given up. */
+export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
+  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
+}
+
+/** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
+export function publicationLink(url: string | undefined): Link {
+  return new Link({
+    url,
+    applicationName: 'pgscore publish',
+    settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },
+  });
+}

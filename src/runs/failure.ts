@@ -1,0 +1,103 @@
+import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { PgscoreError, type ErrorCode } from '../errors.ts';
+import type { Run } from './run.ts';
+
+export type Failure = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string | null;
+  readonly retry: boolean;
+};
+
+type Reading = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
+
+const source = (run: Run): string => `"${run.sourceSchema}.${run.sourceName}"`;
+
+const CHANGED: Reading = {
+  code: 'source_changed',
+  what: (run) => `${source(run)} changed after the run was submitted`,
+  remedy: 'Submit the run again.',
+};
+
+const HANDLE_MISSING: Reading = {
+  code: 'handle_missing',
+  what: (run) => `the read handle of ${source(run)} was dropped after the run was submitted`,
+  remedy: 'Submit the run again.',
+};
+
+/** No such relation, no such function. */
+const MISSING_STATES = ['42P01', '42883'];
+
+/** What an SQLSTATE means while a source is read or its predictions are written. */
+const BY_STATE: Readonly<Record<string, Reading>> = {
+  '42501': {
+    code: 'permission_denied',
+    what: (run) => `"${run.requestedBy}" may not read ${source(run)}`,
+    remedy: "Grant the requester SELECT, or, where a row-level policy hides rows, submit the run with rls => 'filter'.",
+  },
+  '23505': {
+    code: 'duplicate_key',
+    what: (run) => `two rows of ${source(run)} have the same key`,
+    remedy: 'Name columns that identify a row: key => ...',
+  },
+  '23502': {
+    code: 'null_key',
+    what: (run) => `a row of ${source(run)} has no key`,
+    remedy: 'Score a view that leaves rows without a key out, or name another key: key => ...',
+  },
+  '55P03': {
+    code: 'source_locked',
+    what: (run) => `${source(run)} is locked by another session`,
+    remedy: 'Submit the run again when the session that alters or drops it has ended.',
+  },
+  '42P01': CHANGED,
+  '42703': CHANGED,
+  '42846': CHANGED,
+  '42P13': CHANGED,
+};
+
+/** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
+export function failureOf(error: unknown, run: Run): Failure {
+  if (error instanceof PgscoreError) {
+    return { code: error.code, message: error.message, remedy: error.remedy ?? null, retry: error.retry };
+  }
+  const state = sqlState(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  const known = state === undefined ? undefined : readingOf(state, reason, run);
+  if (known !== undefined) {
+    return {
+      code: known.code,
+      message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
+      remedy: known.remedy,
+      retry: state === '55P03',
+    };
+  }
+  if (isPassing(error)) {
+    return {
+      code: 'database_lost',
+      message: `the database broke off: ${reason}`,
+      remedy: 'Submit the run again when the database is well.',
+      retry: true,
+    };
+  }
+  if (state !== undefined) {
+    return {
+      code: 'source_error',
+      message: `reading ${source(run)} failed: ${reason} (SQLSTATE ${state})`,
+      remedy: 'Correct the source, then submit the run again.',
+      retry: false,
+    };
+  }
+  return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
+}
+
+function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {
+  return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
+}
+
+/** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */
+function detailOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('detail' in error) || typeof error.detail !== 'string')
+    return '';
+  return ` (${error.detail})`;
+}

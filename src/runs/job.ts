@@ -1,0 +1,46 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Run } from './run.ts';
+
+/** Blocks of a source under the snapshot that all shards of a run share. */
+export type Shard = {
+  readonly shard: number;
+  readonly fence: number;
+  /** How often it was claimed, this time included. */
+  readonly tries: number;
+  readonly from: number;
+  readonly to: number | null;
+  readonly snapshotId: string;
+  readonly generation: number;
+};
+
+/** A run in one piece, or one shard of it. */
+export type Job = {
+  readonly id: number;
+  readonly worker: string;
+  readonly run: Run;
+  readonly shard: Shard | null;
+};
+
+export type Counts = { readonly rowsDone: number; readonly rowsFailed: number; readonly cpuSeconds: number };
+
+/**
+ * How a job ended. `published`: the run is done. `loaded`: its rows are committed and wait for publication. `lost`: it
+ * belongs to somebody else by now. `failed`: nothing was committed, or, where `commitUnknown`, the answer to COMMIT was lost.
+ */
+export type Outcome =
+  | ({ readonly kind: 'published' } & Counts)
+  | ({ readonly kind: 'loaded'; readonly generation: number; readonly snapshotAt: string | null } & Counts)
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'aborted' }
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly remedy: string | null;
+      readonly retry: boolean;
+      readonly rowsDone: number;
+      readonly rowsFailed: number;
+    };
+
+/** A job that was to be scored together with others, and is to be scored by itself: nothing was done. */
+export type Apart = { readonly kind: 'apart' };

@@ -1,0 +1,165 @@
+import type { ServiceConfig } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { backoff, pause } from '../lib/retrying.ts';
+import type { Apart, Job, Outcome } from './job.ts';
+import type { ScorerSettings } from './scorer-messages.ts';
+import { lostScorer, ScorerProcess } from './scorer-process.ts';
+
+const SHORT_LIFE_MS = 5000;
+
+/** `apart`: it was to be scored with others, and is to be scored by itself. */
+type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void; readonly apart: boolean };
+
+/** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
+const SMALL_PAGES = 16;
+const MOST_TOGETHER = 8;
+
+/**
+ * The scorer children of a service: kept at their number, replaced when they die. Each works on one job, or on several
+ * small ones; others wait for the first that is idle, so that none waits behind a long one while another scorer has
+ * nothing to do.
+ */
+export class ScorerPool {
+  readonly size: number;
+  readonly #settings: ScorerSettings;
+  readonly #batchTimeoutMs: number;
+  readonly #log: Logger;
+  readonly #scorers = new Set<ScorerProcess>();
+  readonly #waiting: Waiting[] = [];
+  #stopped = false;
+
+  constructor(config: ServiceConfig, readerUrl: string | undefined, log: Logger) {
+    const { connecting, databaseUrl, batchRows, modelMemoryBytes } = config;
+    this.size = config.scorers;
+    this.#settings = { connecting, databaseUrl, readerUrl, batchRows, modelMemoryBytes };
+    this.#batchTimeoutMs = config.batchTimeoutMs;
+    this.#log = log;
+  }
+
+  start(): void {
+    for (let n = 0; n < this.size; n += 1) void this.#keepOne();
+  }
+
+  /** Jobs that are worked on or wait. */
+  get inHand(): number {
+    return this.progress.length;
+  }
+
+  /** How many more jobs can be taken, where there are to be at most `each` for a scorer that lives. */
+  roomFor(each: number): number {
+    return this.#scorers.size * each - this.inHand;
+  }
+
+  get pids(): number[] {
+    return [...this.#scorers].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  get progress(): ScorerProcess['progress'][number][] {
+    const working = [...this.#scorers].flatMap(({ progress }) => progress);
+    return [...working, ...this.#waiting.map(({ job }) => ({ job, rowsDone: 0, rowsFailed: 0 }))];
+  }
+
+  score(job: Job): Promise<Outcome> {
+    if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
+    return new Promise((settle) => {
+      this.#waiting.push({ job, settle, apart: false });
+      this.#assign();
+    });
+  }
+
+  abort(which: (job: Job) => boolean): void {
+    for (const waiting of this.#waiting.filter(({ job }) => which(job))) {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      waiting.settle({ kind: 'aborted' });
+    }
+    for (const scorer of this.#scorers) scorer.abort(which);
+  }
+
+  /** Tells every scorer that no shard of a run is left. */
+  release(runId: string): void {
+    for (const scorer of this.#scorers) scorer.release(runId);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#loseWaiting('the service stops');
+    const scorers = [...this.#scorers];
+    for (const scorer of scorers) scorer.kill();
+    await Promise.all(scorers.map((scorer) => scorer.exited));
+  }
+
+  async #keepOne(): Promise<void> {
+    for (let quick = 0; !this.#stopped;) {
+      const born = performance.now();
+      await this.#oneLife().catch((error: unknown) => this.#log.error({ err: error }, 'a scorer could not be started'));
+      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
+      if (quick > 1 && this.#scorers.size === 0) this.#loseWaiting('scorer processes end as soon as they are started');
+      if (quick > 1 && !this.#stopped) await pause(backoff(quick, 200, 10_000));
+    }
+  }
+
+  async #oneLife(): Promise<void> {
+    const scorer = new ScorerProcess(this.#settings, this.#batchTimeoutMs);
+    this.#scorers.add(scorer);
+    this.#assign();
+    const end = await scorer.exited;
+    this.#scorers.delete(scorer);
+    if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, `a scorer is replaced: ${end}`);
+  }
+
+  /** Gives those who wait longest to scorers that are idle, each its share. */
+  #assign(): void {
+    const idle = [...this.#scorers].filter((scorer) => scorer.idle);
+    for (const [index, scorer] of idle.entries()) {
+      const share = Math.ceil(this.#waiting.length / (idle.length - index));
+      const given = this.#takeTogether(Math.min(share, MOST_TOGETHER));
+      if (given.length === 0) return;
+      scorer.score(given.map((one) => ({ job: one.job, settle: (outcome) => this.#ended(one, outcome) })));
+    }
+  }
+
+  #ended(given: Waiting, outcome: Outcome | Apart): void {
+    if (outcome.kind !== 'apart') given.settle(outcome);
+    else if (this.#stopped) given.settle(lostScorer('the service stops'));
+    else this.#waiting.unshift({ ...given, apart: true });
+    this.#assign();
+  }
+
+  /**
+   * The one that waits longest and, where it is small, others that can be scored together with it. A small run over a target
+   * that another scorer has in hand comes when there is nothing else: it would wait for its turn to publish, and may come
+   * too late to be the latest.
+   */
+  #takeTogether(most: number): Waiting[] {
+    const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job));
+    const busy = new Set(working.filter(isSmall).map(({ run }) => run.target.targetId));
+    const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
+    const [first] = free.length > 0 ? free : this.#waiting;
+    if (first === undefined) return [];
+    const others = free.filter((waiting) => goTogether(waiting, first));
+    const taken = others.includes(first) ? others.slice(0, most) : [first];
+    for (const given of taken) this.#waiting.splice(this.#waiting.indexOf(given), 1);
+    return taken;
+  }
+
+  #loseWaiting(why: string): void {
+    for (const { settle } of this.#waiting.splice(0)) settle(lostScorer(why));
+  }
+}
+
+/** Whether two jobs can be scored together; of one, whether it can be with others. */
+function goTogether(one: Waiting, other: Waiting): boolean {
+  const social = ({ job, apart }: Waiting): boolean => !apart && isSmall(job);
+  return social(one) && social(other) && one.job.run.requestedBy === other.job.run.requestedBy;
+}
+
+/** A run over a small table that was not tried before: one that kills its scorer takes no others along twice. */
+function isSmall({ shard, run }: Job): boolean {
+  return (
+    shard === null &&
+    run.attempt === 1 &&
+    run.handle.kind === 'function' &&
+    run.sourceKind === 'ctid' &&
+    run.pages <= SMALL_PAGES
+  );
+}

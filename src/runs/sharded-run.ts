@@ -1,0 +1,143 @@
+import type { Link } from '../postgres/connection.ts';
+import { isPassing } from '../postgres/sqlstate.ts';
+import { createGeneration } from './generation.ts';
+import { measureSource } from './measure-source.ts';
+import { openShards } from './open-shards.ts';
+import type { Run } from './run.ts';
+import { shardRanges } from './shard-ranges.ts';
+import { shardsDone } from './shards-done.ts';
+import type { Counts } from './job.ts';
+import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
+import { controlLink, publicationLink } from './connections.ts';
+import { publishRun, type Loaded } from './publish.ts';
+import { Signal } from '../lib/signal.ts';
+
+const POLL_MS = 1000;
+
+export type Conducting = {
+  readonly worker: string;
+  readonly scorers: number;
+  readonly databaseUrl: string | undefined;
+  readonly readerUrl: string | undefined;
+  /** Shards are open: scorers may claim them. */
+  readonly onOpened: () => void;
+  /** No shard of the run is left to be read. */
+  readonly onScored: (runId: string) => void;
+};
+
+/** Something ended the run from outside: it was cancelled, failed, or belongs to another service by now. */
+export class RunEnded extends Error {}
+
+/** Conducts a run over a large table: one snapshot for all of its shards, and publication when the last of them is done. */
+export class ConductedRun {
+  readonly run: Run;
+  readonly #with: Conducting;
+  readonly #signal = new Signal();
+  readonly #link: Link;
+  readonly #publication: Link;
+  #ended = false;
+
+  constructor(run: Run, conducting: Conducting) {
+    this.run = run;
+    this.#with = conducting;
+    this.#link = controlLink(conducting.databaseUrl, 'conductor');
+    this.#publication = publicationLink(conducting.databaseUrl);
+  }
+
+  /** A shard of the run has ended; look how far all are. */
+  shardEnded(): void {
+    this.#signal.raise();
+  }
+
+  /** The run is not to go on: `conduct` rejects with RunEnded. */
+  end(): void {
+    this.#ended = true;
+    this.#signal.raise();
+  }
+
+  async conduct(): Promise<void> {
+    connectAhead(this.#link);
+    try {
+      const loaded = await this.#score();
+      const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
+      if (!mine) throw new RunEnded();
+    } finally {
+      await Promise.all([this.#link.end(), this.#publication.end()]);
+    }
+  }
+
+  async #score(): Promise<Loaded> {
+    const snapshot = await exportSnapshot(this.#with.readerUrl, this.run);
+    try {
+      const generation = await this.#open(snapshot);
+      this.#with.onOpened();
+      const counts = await this.#allDone(snapshot);
+      this.#with.onScored(this.run.runId);
+      return { ...counts, generation, snapshotAt: snapshot.at };
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  async #open(snapshot: ExportedSnapshot): Promise<number> {
+    const { run } = this;
+    const client = await this.#link.client();
+    const [size] = await measureSource(client, run.sourceSchema, run.sourceName);
+    const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
+    const [created] = await createGeneration(client, run.runId, run.attempt);
+    if (created === undefined) throw new RunEnded();
+    const [opened] = await openShards(
+      client,
+      run.runId,
+      run.attempt,
+      this.#with.worker,
+      snapshot.id,
+      snapshot.at,
+      created.generation,
+      ranges.map(({ from }) => from),
+      ranges.map(({ to }) => to),
+      size?.rows === null || size === undefined ? null : Math.round(size.rows),
+    );
+    if (Number(opened?.shards ?? 0) === 0) throw new RunEnded();
+    return created.generation;
+  }
+
+  async #allDone(snapshot: ExportedSnapshot): Promise<Counts> {
+    let lost: Error | undefined;
+    void snapshot.lost.then((error) => {
+      lost = error;
+      this.#signal.raise();
+    });
+    for (;;) {
+      if (this.#ended) throw new RunEnded();
+      const counts = await this.#countsWhenDone();
+      if (counts !== undefined) return counts;
+      if (lost !== undefined) throw lost;
+      await this.#signal.wait(POLL_MS);
+    }
+  }
+
+  /** Undefined while shards are open, and while the database does not say: the snapshot, which is what counts, may live on. */
+  async #countsWhenDone(): Promise<Counts | undefined> {
+    const [shards] = await this.#link
+      .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
+      .catch((error: unknown) => {
+        if (isPassing(error)) return [];
+        throw error;
+      });
+    if (shards === undefined) return undefined;
+    if (Number(shards.open) <= this.#with.scorers) connectAhead(this.#publication);
+    if (Number(shards.open) > 0) return undefined;
+    if (Number(shards.shards) === 0) throw new RunEnded();
+    return {
+      rowsDone: Number(shards.rows_done),
+      rowsFailed: Number(shards.rows_failed),
+      cpuSeconds: shards.cpu_seconds,
+    };
+  }
+}
+
+/** Connects before the connection is needed; where that fails, its first use says why. */
+function connectAhead(link: Link): void {
+  void link.client().catch(() => undefined);
+}

@@ -1,0 +1,65 @@
+import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import type { Queryable } from '../postgres/statement.ts';
+import type { DueSchedule } from './due-schedules.ts';
+import { fireFunctionVersion } from './fire-function.ts';
+import type { FireSession } from './fire-session.ts';
+
+export type Verdict =
+  | { readonly kind: 'submitted'; readonly run: string }
+  /** The overlap rule left it out, or another service was first. */
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'failed'; readonly error: string }
+  /** A lock, a full disk or a server that stops is in the way: to be tried again at the next look. */
+  | { readonly kind: 'postponed'; readonly error: string };
+
+const CHANGED =
+  'its function in pgscore_sources was changed or dropped. Select pgscore.unschedule(name), then schedule it again';
+
+/**
+ * Submits one fire as its owner. The owner may change her function at any time, and one turned into SECURITY INVOKER would
+ * run as pgscore_reader, which can change its own password. So it is called only as pgscore.schedule() made it, and what it
+ * did is committed only if it was still that version after the call.
+ */
+export async function submitFire(
+  session: FireSession,
+  service: Queryable,
+  schedule: DueSchedule,
+  at: Date,
+): Promise<Verdict> {
+  const version = await fireFunctionVersion(service, schedule.id);
+  if (version === undefined) return { kind: 'failed', error: CHANGED };
+  await session.prepare(schedule.owner);
+  const confirm = async (): Promise<void> => {
+    if ((await fireFunctionVersion(service, schedule.id)) !== version) throw new FunctionChanged();
+  };
+  try {
+    const run = await session.submit(schedule, at, confirm);
+    return run === null ? { kind: 'settled' } : { kind: 'submitted', run };
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+class FunctionChanged extends Error {
+  constructor() {
+    super('its function was changed while it ran');
+  }
+}
+
+function refused(error: unknown): Verdict {
+  if (isClaimed(error)) return { kind: 'settled' };
+  // An internal error passes only by chance, and the owner should see it.
+  const passing = error instanceof FunctionChanged || (isPassing(error) && sqlState(error) !== 'XX000');
+  return { kind: passing ? 'postponed' : 'failed', error: reason(error) };
+}
+
+/** Another service has claimed the fire. An owner could only pretend it to herself. */
+function isClaimed(error: unknown): boolean {
+  return sqlState(error) === '23505' && error instanceof Error && 'table' in error && error.table === 'schedule_fire';
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = 'hint' in error && typeof error.hint === 'string' ? `. ${error.hint}` : '';
+  return `${error.message}${hint}`;
+}

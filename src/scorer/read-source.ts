@@ -1,0 +1,127 @@
+import type pg from 'pg';
+import { connect } from '../postgres/connect.ts';
+import type { Around } from '../copy/copy-out.ts';
+import { disconnect } from '../postgres/disconnect.ts';
+import { discardAll } from '../postgres/session-settings.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { Step } from '../postgres/pipeline-statement.ts';
+import { PgscoreError } from '../errors.ts';
+import { rowSecurity } from '../runs/run.ts';
+import type { Job } from '../runs/job.ts';
+import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/source-lock.ts';
+import { rangeSteps } from './source-query.ts';
+
+const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
+
+/** A session of pgscore_reader, and the steps that go around the COPY of a job. */
+export type Reading = Around & {
+  readonly client: pg.Client;
+  /** Time of the snapshot of a run in one piece, known with its first row; a shard has that of its run. */
+  readonly snapshotAt?: () => string | undefined;
+};
+
+/**
+ * The connection that reads sources as pgscore_reader. It carries one requester at a time: what a hostile view may have
+ * left in the session is discarded before the next one's key is set. It reads in transactions that cannot write, because
+ * a role may change its own password and settings, and a requester can make her handle run her code as pgscore_reader.
+ */
+export class Reader {
+  readonly #url: string | undefined;
+  #client: pg.Client | undefined;
+  #requester: string | undefined;
+  /** The attempt of a run whose transaction is open. */
+  #readingFor: string | undefined;
+
+  constructor(url: string | undefined) {
+    this.#url = url;
+  }
+
+  /** A session that may read the source of a job, once the steps before its COPY are taken; they wait so long for a lock. */
+  async open(job: Job, lockTimeout = LOCK_TIMEOUT): Promise<Reading> {
+    const { run, shard } = job;
+    const client = await this.#connected();
+    const attempt = `${run.runId}/${run.attempt}`;
+    if (shard !== null && attempt === this.#readingFor) return { client, before: rangeSteps(job), after: [] };
+    await this.release();
+    if (this.#requester !== run.requestedBy) await beginAnew(client);
+    this.#requester = run.requestedBy;
+    if (shard === null) return inOneTrip(client, job, lockTimeout);
+    this.#readingFor = attempt;
+    await importSnapshot(client, shard.snapshotId);
+    await client.query(PREPARE_TO_LOCK, [rowSecurity(run), lockTimeout]);
+    await client.query(GUARD, [run.handle.guardKey]);
+    return { client, before: rangeSteps(job), after: [] };
+  }
+
+  /** Ends the transaction of a run; of `runId` only, where it is given. */
+  async release(runId?: string): Promise<void> {
+    if (this.#readingFor === undefined || (runId !== undefined && !this.#readingFor.startsWith(`${runId}/`))) return;
+    this.#readingFor = undefined;
+    await this.#client?.query('rollback');
+  }
+
+  /** Ends the connection, whose state is not known after a failure; the next job gets a new one. */
+  async destroy(): Promise<void> {
+    const client = this.#client;
+    this.#forget();
+    if (client !== undefined) await disconnect(client);
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client !== undefined) return this.#client;
+    const client = await connect({ url: this.#url, applicationName: 'pgscore reader' });
+    client.once('end', () => {
+      if (this.#client === client) this.#forget();
+    });
+    this.#client = client;
+    return client;
+  }
+
+  #forget(): void {
+    this.#client = undefined;
+    this.#requester = undefined;
+    this.#readingFor = undefined;
+  }
+}
+
+/**
+ * Nothing of the last requester stays. The server is to look every few seconds whether we are still there, as a view that
+ * computes for hours would not notice; a server on Windows cannot, and says so.
+ */
+async function beginAnew(client: pg.Client): Promise<void> {
+  await discardAll(client);
+  await client.query("set client_connection_check_interval = '3s'").catch(() => undefined);
+}
+
+/**
+ * The transaction of a run in one piece begins, reads and ends in one trip. It waits for the lock before the COPY has its
+ * snapshot: one from before would not see what whoever held the lock has committed.
+ */
+function inOneTrip(client: pg.Client, job: Job, lockTimeout: string): Reading {
+  const { run } = job;
+  const guarded = new Step<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
+  const before = [
+    new Step({ text: 'begin isolation level read committed read only' }),
+    new Step({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), lockTimeout] }),
+    new Step({ text: lockingQuery(run) }),
+    guarded,
+    ...rangeSteps(job),
+  ];
+  return { client, before, after: [new Step({ text: 'rollback' })], snapshotAt: () => guarded.rows[0]?.at };
+}
+
+async function importSnapshot(client: pg.Client, snapshotId: string): Promise<void> {
+  if (!/^[0-9A-F-]+$/.test(snapshotId)) throw new PgscoreError('internal', `"${snapshotId}" is not a snapshot`);
+  const line = `set transaction snapshot '${snapshotId}'`;
+  await client.query('begin isolation level repeatable read read only');
+  await client.query(line).catch(snapshotProblem);
+}
+
+/** 22023 on 15, 42704 on 16 and later: the session that exported the snapshot is gone, and nobody can read it any more. */
+function snapshotProblem(cause: unknown): never {
+  if (!['22023', '42704'].includes(sqlState(cause) ?? '')) throw cause;
+  throw new PgscoreError('snapshot_lost', 'the service that held the snapshot of the run is gone', {
+    remedy: 'Look at the log of the service; then submit the run again.',
+    cause,
+  });
+}

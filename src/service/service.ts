@@ -1,0 +1,300 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { connect } from '../postgres/connect.ts';
+import { Listener } from '../postgres/listen.ts';
+import type { ServiceConfig } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { fireDue } from '../schedules/fire-due.ts';
+import { startTicker, type Ticker } from '../schedules/ticker.ts';
+import { startWeb, type Web, type WebOptions } from '../http/server.ts';
+import { checkVersions } from '../check/check-versions.ts';
+import { clearFolders } from './clear-folders.ts';
+import { Dispatcher, type Expected } from '../runs/dispatcher.ts';
+import { GatewayKeeper } from '../online/gateway-keeper.ts';
+import { showGateway } from '../online/metrics.ts';
+import { beat } from '../runs/lease.ts';
+import { controlLinks, type ControlLinks } from './connections.ts';
+import { report, type WorkerState } from './workers.ts';
+import { RunDesk } from '../runs/worker.ts';
+import { RunMetrics } from '../runs/metrics.ts';
+import type { Service } from './running-service.ts';
+import { ScorerPool } from '../runs/scorer-pool.ts';
+import { Settlement } from '../runs/run-failures.ts';
+import { surviveStrayRejections } from './stray-rejections.ts';
+import { recover, tidy, TIDY_EVERY } from '../runs/recover.ts';
+import { unlessDown } from './unless-down.ts';
+import { Wakeable } from '../lib/wakeable.ts';
+import { Watch } from '../monitor/loops.ts';
+import { checkReader, readerUrlOf, welcome } from './check-database.ts';
+import { within } from '../lib/within.ts';
+
+const MOST_BEAT_MS = 1000;
+/** For each of the last things that a service says to the database. */
+const LAST_WORDS_MS = 5000;
+
+/** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
+export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
+  const supervisor = new Supervisor(config, log);
+  await supervisor.start().catch(async (error: unknown) => {
+    await supervisor.stop();
+    throw error;
+  });
+  return supervisor;
+}
+
+class Supervisor implements Service {
+  readonly worker = randomUUID();
+  readonly #config: ServiceConfig;
+  readonly #log: Logger;
+  readonly #metrics = new RunMetrics();
+  readonly #scorers: ScorerPool;
+  readonly #gateway: GatewayKeeper;
+  readonly #desk: RunDesk;
+  readonly #dispatcher: Dispatcher;
+  readonly #links: ControlLinks;
+  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
+  readonly #watch: Watch;
+  readonly #listener: Listener;
+  #ticker: Ticker | undefined;
+  #web: Web | undefined;
+  #state: WorkerState | 'starting' = 'starting';
+  #stopping: Promise<void> | undefined;
+  #hurry: () => void = () => undefined;
+  readonly #checks = new AbortController();
+  readonly #dieOfStrayRejections: () => void;
+
+  constructor(config: ServiceConfig, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    this.#dieOfStrayRejections = surviveStrayRejections(log);
+    const readerUrl = readerUrlOf(config);
+    this.#links = controlLinks(config);
+    this.#scorers = new ScorerPool(config, readerUrl, log);
+    this.#gateway = new GatewayKeeper(config, this.#links.beat, () => this.#loops.beat.wake(), log);
+    const lookForAll = (): void => this.#lookFor('all');
+    this.#desk = new RunDesk(
+      new Settlement(this.#links.settle, this.#metrics, log),
+      this.#scorers,
+      {
+        worker: this.worker,
+        scorers: config.scorers,
+        databaseUrl: config.databaseUrl,
+        readerUrl,
+        onOpened: lookForAll,
+        onScored: (runId) => this.#scorers.release(runId),
+      },
+      this.#metrics,
+      { onFree: () => this.#lookFor('known'), onReturned: lookForAll },
+      log,
+    );
+    const claiming = { worker: this.worker, ...config };
+    this.#dispatcher = new Dispatcher(claiming, this.#links.work, this.#scorers, this.#desk, log);
+    this.#loops = {
+      work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
+      check: new Wakeable(
+        'checking versions',
+        config.pollMs,
+        () => this.#unlessPaused(() => checkVersions(this.#checking())),
+        log,
+      ),
+      beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
+      sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
+      tidy: new Wakeable(
+        'tidying up',
+        TIDY_EVERY * config.pollMs,
+        () => this.#unlessPaused(() => tidy(this.#links.tidy)),
+        log,
+      ),
+    };
+    const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#links;
+    const goesOn = (): boolean => this.#state === 'running';
+    const { pollMs, alertWebhook: webhook } = config;
+    this.#watch = new Watch({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
+    this.#listener = new Listener(
+      { url: config.databaseUrl, applicationName: 'pgscore listen' },
+      (hint) => this.#wakeFor(hint),
+      log,
+    );
+  }
+
+  get url(): string {
+    return this.#web?.url ?? '';
+  }
+
+  get scorerPids(): readonly number[] {
+    return this.#scorers.pids;
+  }
+
+  get gateway(): Service['gateway'] {
+    return this.#gateway.current;
+  }
+
+  async start(): Promise<void> {
+    await clearFolders();
+    showGateway(this.#metrics.registry, () => this.#gateway.statistics);
+    this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
+    this.#web = await startWeb({
+      host: this.#config.httpHost,
+      port: this.#config.httpPort,
+      registry: this.#metrics.registry,
+      ready: () => this.#readiness(),
+      page: { ...this.#config.page, link: this.#links.page },
+    });
+    await unlessDown(() => this.#beat(), this.#log);
+    this.#scorers.start();
+    await this.#gateway.start();
+    await this.#listener.start();
+    for (const loop of Object.values(this.#loops)) loop.start();
+    this.#watch.start();
+    this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
+    this.#log.info(
+      {
+        worker: this.worker,
+        scorers: this.#config.scorers,
+        http: this.url,
+        port: this.gateway?.port,
+        state: this.#state,
+      },
+      'pgscore serves',
+    );
+  }
+
+  stop(): Promise<void> {
+    this.#hurry();
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const began = this.#state !== 'starting';
+    if (began) this.#state = 'draining';
+    this.#dispatcher.drain();
+    const hurried = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+    });
+    const idle = Promise.all([
+      this.#gateway.stop(this.#config.graceMs),
+      this.#listener.stop(),
+      this.#ticker?.stop(),
+      this.#loops.check.stop(),
+      this.#loops.sweep.stop(),
+      this.#loops.tidy.stop(),
+      this.#watch.stop(),
+      this.#desk.drained(),
+    ]);
+    await within(Promise.race([idle, hurried]), this.#config.graceMs);
+    this.#dispatcher.close();
+    this.#checks.abort();
+    if (began) await within(this.#handBack(), LAST_WORDS_MS);
+    await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
+    await within(this.#farewell(), LAST_WORDS_MS);
+    await Promise.all(Object.values(this.#links).map((link) => link.end()));
+    await this.#web?.stop();
+    this.#dieOfStrayRejections();
+    this.#log.info('pgscore has stopped');
+  }
+
+  async #handBack(): Promise<void> {
+    await this.#loops.work.stop();
+    await this.#desk
+      .handBack()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
+  }
+
+  async #farewell(): Promise<void> {
+    await this.#desk.drained();
+    await this.#loops.beat.stop();
+    if (this.#state === 'starting') return;
+    this.#state = 'stopped';
+    await this.#report().catch(() => undefined);
+  }
+
+  #lookFor(expected: Expected): void {
+    this.#dispatcher.expect(expected);
+    this.#loops.work.wake();
+  }
+
+  #wakeFor(hint: string): void {
+    this.#lookFor(hint === 'run' ? 'runs' : 'all');
+    if (hint === 'run') return;
+    if (hint === 'labels') return this.#watch.wake();
+    if (hint === 'models') return this.#gateway.warm();
+    this.#loops.check.wake();
+    this.#loops.beat.wake();
+  }
+
+  /** Goes on while the service drains, for what is in hand. */
+  async #dispatch(): Promise<void> {
+    if (!this.#waits) await this.#dispatcher.dispatch();
+  }
+
+  /** Goes on as soon as the database is there and, where it is a restored copy, adopted. */
+  async #askForWelcome(): Promise<void> {
+    const begins = this.#state === 'starting';
+    if (begins) await checkReader(this.#config);
+    const state = await welcome(this.#links.beat);
+    if (begins && state === 'paused')
+      this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
+    if (this.#waits) this.#state = state;
+  }
+
+  async #unlessPaused(work: () => Promise<unknown>): Promise<void> {
+    if (this.#state === 'running') await work();
+  }
+
+  get #waits(): boolean {
+    return this.#state === 'starting' || this.#state === 'paused';
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#waits) await this.#askForWelcome();
+    const { beat: link } = this.#links;
+    await beat({
+      worker: this.worker,
+      leaseMs: this.#config.leaseMs,
+      link,
+      scorers: this.#scorers,
+      desk: this.#desk,
+      metrics: this.#metrics,
+    });
+    await this.#report();
+  }
+
+  async #report(): Promise<void> {
+    const state = this.#state;
+    if (state === 'starting') return;
+    await this.#links.beat.use((client) => report(client, this.worker, state, this.#config, this.gateway));
+  }
+
+  async #recover(): Promise<void> {
+    if ((await recover(this.#links.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
+  }
+
+  async #fireSchedules(): Promise<void> {
+    const openReader = (): Promise<pg.Client> =>
+      connect({ url: readerUrlOf(this.#config), applicationName: 'pgscore schedule' });
+    await this.#links.schedule.use((service) => fireDue({ service, openReader, log: this.#log }));
+  }
+
+  #checking(): Parameters<typeof checkVersions>[0] {
+    const { checkTimeoutMs: timeMs, checkMemoryBytes: memoryBytes, leaseMs, native } = this.#config;
+    return {
+      worker: this.worker,
+      link: this.#links.check,
+      beat: this.#links.beat,
+      limits: { timeMs, memoryBytes, signal: this.#checks.signal },
+      native,
+      leaseMs,
+      metrics: this.#metrics,
+      log: this.#log,
+      prepare: (versionId, version) => this.#gateway.prepare(versionId, version),
+      goesOn: () => this.#state === 'running',
+    };
+  }
+
+  #readiness(): ReturnType<WebOptions['ready']> {
+    const { listening } = this.#listener;
+    const gateway = this.#gateway.current !== undefined;
+    return { ready: this.#state === 'running' && listening && gateway, state: this.#state, listening, gateway };
+  }
+}

@@ -1,0 +1,80 @@
+import { hostname } from 'node:os';
+import type { ClientBase } from 'pg';
+import type { ServiceConfig } from '../config.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Step } from '../postgres/pipeline-statement.ts';
+import { together } from '../postgres/pipeline.ts';
+import { VERSION } from '../version.ts';
+import type { GatewayLogin } from '../online/gateway-keeper.ts';
+
+export type WorkerState = 'running' | 'draining' | 'paused' | 'stopped';
+
+const register = statement<
+  [worker: string, host: string, pid: number, version: string, scorers: number, state: WorkerState, hasWebhook: boolean]
+>(
+  'report_worker',
+  `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, has_webhook) values ($1, $2, $3, $4, $5, $6, $7)
+   on conflict (worker_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
+);
+
+const registerGateway = statement<
+  [
+    worker: string,
+    host: string,
+    port: number,
+    tls: boolean,
+    login: string,
+    password: string,
+    folder: string | null,
+    owner: string | null,
+  ]
+>(
+  'register_gateway',
+  `insert into pgscore_data.gateway (worker_id, host, port, tls, login, password, socket_folder, socket_owner) values ($1, $2, $3, $4, $5, $6, $7, $8)
+   on conflict (worker_id) do update
+      set host = excluded.host, port = excluded.port, tls = excluded.tls, login = excluded.login, password = excluded.password,
+          socket_folder = excluded.socket_folder, socket_owner = excluded.socket_owner, since = clock_timestamp()
+    where (gateway.host, gateway.port, gateway.password, gateway.socket_folder)
+          is distinct from (excluded.host, excluded.port, excluded.password, excluded.socket_folder)`,
+);
+
+const forgetGateway = statement<[worker: string]>(
+  'forget_gateway',
+  'delete from pgscore_data.gateway where worker_id = $1',
+);
+
+/**
+ * Puts a service on the list that pgscore.workers shows, or shows that it lives; tells where it answers score(), or that it
+ * does not.
+ */
+export async function report(
+  client: Pick<ClientBase, 'query'>,
+  worker: string,
+  state: WorkerState,
+  config: Pick<ServiceConfig, 'scorers' | 'alertWebhook' | 'gateway'>,
+  gateway: GatewayLogin | undefined,
+): Promise<void> {
+  const { scorers, alertWebhook } = config;
+  const living = register.step(worker, hostname(), process.pid, VERSION, scorers, state, alertWebhook !== undefined);
+  const answering =
+    gateway === undefined ? forgetGateway.step(worker) : gatewayStep(worker, gateway, config.gateway.tls !== undefined);
+  await together(client, [living, answering]);
+}
+
+function gatewayStep(worker: string, { host, port, user, password, local }: GatewayLogin, tls: boolean): Step {
+  const reachable = isAnyAddress(host) ? hostname() : host;
+  return registerGateway.step(
+    worker,
+    reachable,
+    port,
+    tls,
+    user,
+    password,
+    local?.folder ?? null,
+    local?.owner ?? null,
+  );
+}
+
+function isAnyAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

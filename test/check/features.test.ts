@@ -1,0 +1,139 @@
+import { describe, expect, test } from '@jest/globals';
+import { mapFeatures } from '../../src/check/features.ts';
+import { declaredInputs } from '../../src/check/inputs.ts';
+import type { DeclaredInput } from '../../src/check/inputs.ts';
+import { FEATURES_KEY, metadataNames } from '../../src/check/name-list.ts';
+import { readOutline } from '../../src/onnx/outline.ts';
+import { caught } from '../support/caught.ts';
+import { DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import type { Shape } from '../support/onnx-builder.ts';
+
+const input = (name: string, width: number | null): DeclaredInput => ({
+  name,
+  type: 'float32',
+  width,
+  shape: [null, width],
+});
+const map = (inputs: DeclaredInput[], names?: string[]) =>
+  mapFeatures(inputs, names).features.map((feature) => [feature.name, feature.input, feature.position, feature.width]);
+
+describe('features', () => {
+  test('are the inputs where each is one column', () => {
+    expect(map([input('MonthlyCharges', 1), input('tenure', 1)])).toEqual([
+      ['MonthlyCharges', 'MonthlyCharges', 0, 1],
+      ['tenure', 'tenure', 0, 1],
+    ]);
+  });
+
+  test('are the columns of a matrix, in the order of the names', () => {
+    expect(map([input('X', 3)], ['a', 'b', 'c'])).toEqual([
+      ['a', 'X', 0, 1],
+      ['b', 'X', 1, 1],
+      ['c', 'X', 2, 1],
+    ]);
+  });
+
+  test('are one array column where a matrix has one name', () => {
+    expect(map([input('X', 384)], ['embedding'])).toEqual([['embedding', 'X', 0, 384]]);
+    expect(map([input('age', 1), input('X', 384)], ['age', 'embedding'])).toEqual([
+      ['age', 'age', 0, 1],
+      ['embedding', 'X', 0, 384],
+    ]);
+  });
+
+  test.each(['int64', 'bool', 'string'] as const)('are no array column where the matrix takes %s', (type) => {
+    const error = caught(() => map([{ ...input('X', 3), type }], ['tokens']));
+    expect(error.code).toBe('model_feature_names_wrong');
+    expect(error.message).toContain(`3 values of ${type}`);
+  });
+
+  test('close a width that the file leaves open', () => {
+    expect(mapFeatures([input('X', null)], ['a', 'b']).inputs).toEqual([
+      { name: 'X', type: 'float32', width: 2, shape: [null, 2] },
+    ]);
+    expect(map([input('age', 1), input('X', null)], ['age', 'a', 'b'])).toHaveLength(3);
+  });
+
+  test('are spread over several matrices; inputs of one column may keep their own name', () => {
+    expect(map([input('num', 2), input('cat', 2)], ['a', 'b', 'c', 'd']).map(([name, from]) => [name, from])).toEqual([
+      ['a', 'num'],
+      ['b', 'num'],
+      ['c', 'cat'],
+      ['d', 'cat'],
+    ]);
+    expect(map([input('num', 3), input('age', 1)], ['a', 'b', 'c']).map(([name]) => name)).toEqual([
+      'a',
+      'b',
+      'c',
+      'age',
+    ]);
+  });
+
+  test('without names for a matrix are refused with the lines to write', () => {
+    const error = caught(() => map([input('X', 3)]));
+    expect(error.code).toBe('model_feature_names_missing');
+    expect(error.message).toContain('matrix of 3 columns');
+    expect(error.remedy).toMatch(/--features[\s\S]*pgscore\.features[\s\S]*onnx\.save/);
+  });
+
+  test('in a wrong number are refused with both numbers', () => {
+    const error = caught(() => map([input('X', 5)], ['a', 'b', 'c', 'd']));
+    expect(error.code).toBe('model_feature_names_wrong');
+    expect(error.message).toMatch(/takes 5 .* 4 names/);
+  });
+
+  test.each([[['a', 'a', 'b']], [['a', '', 'b']], [['a', 'b\0', 'c']], [['a', 'b', 'ü'.repeat(101)]]])(
+    'named %j are refused',
+    (names) => {
+      expect(caught(() => map([input('X', 3)], names)).code).toBe('model_feature_names_wrong');
+    },
+  );
+});
+
+describe('names in the metadata', () => {
+  const names = (text: string) => metadataNames({ [FEATURES_KEY]: text }, FEATURES_KEY, 'model_feature_names_wrong');
+
+  test('are a JSON array or a list with commas', () => {
+    expect(names('["a", "b, c"]')).toEqual(['a', 'b, c']);
+    expect(names('a, b,c')).toEqual(['a', 'b', 'c']);
+    expect(names('')).toBeUndefined();
+    expect(metadataNames({}, FEATURES_KEY, 'model_feature_names_wrong')).toBeUndefined();
+  });
+
+  test.each([['["a", 1, null]'], ['[["a"]]'], ['["a"']])('are refused as %s', (text) => {
+    expect(caught(() => names(text)).code).toBe('model_feature_names_wrong');
+  });
+});
+
+describe('declared inputs', () => {
+  const declare = (shape: Shape | null, type = DataType.FLOAT) => {
+    const model = onnxModel({ nodes: [node('Identity', ['X'], ['y'])], inputs: [tensorValue('X', shape, type)] });
+    return declaredInputs(readOutline(model).inputs);
+  };
+
+  test.each<[string, Shape | null, number | null, (number | null)[]]>([
+    ['a vector is one column', [null], 1, [null]],
+    ['a column', [null, 1], 1, [null, 1]],
+    ['a matrix', ['N', 4], 4, [null, 4]],
+    ['an open matrix', [null, null], null, [null, null]],
+    ['no shape at all', null, null, [null, null]],
+    ['a sequence of vectors', [1, 8, 4], 32, [null, 8, 4]],
+    ['0 stands for open', [0, 4], 4, [null, 4]],
+  ])('%s', (_, shape, width, read) => {
+    expect(declare(shape)).toEqual([{ name: 'X', type: 'float32', width, shape: read }]);
+  });
+
+  test.each<[string, Shape, DataType]>([
+    ['half precision', [null, 1], DataType.FLOAT16],
+    ['bytes', [null, 1], DataType.UINT8],
+    ['a single value', [], DataType.FLOAT],
+    ['two open dimensions', [null, null, 4], DataType.FLOAT],
+    ['more than a row can hold', [null, 3, 512, 512], DataType.FLOAT],
+  ])('%s is refused', (_, shape, type) => {
+    expect(caught(() => declare(shape, type)).code).toBe('model_input_unsupported');
+  });
+
+  test('without any the model is refused', () => {
+    expect(caught(() => declaredInputs([])).code).toBe('model_input_unsupported');
+  });
+});

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import type { JsonRow } from '../../src/inference/json-rows.ts';
+import { checkModel } from '../../src/check/check-model.ts';
+import { goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { readOutline } from '../../src/onnx/outline.ts';
+import { knownDifferences } from '../../src/check/known-differences.ts';
+
+const FOLDER = new URL('../models/', import.meta.url).pathname;
+
+/** Models of make_differing.py, with rows and what their framework says of them. */
+const differing = JSON.parse(readFileSync(`${FOLDER}differing.json`, 'utf8')) as { name: string; rows: JsonRow[] }[];
+
+const SHOWN: Readonly<Record<string, RegExp>> = {
+  catboost_poisson: /logarithm/,
+  catboost_tweedie: /logarithm/,
+  catboost_ova: /MultiClassOneVsAll/,
+  lightgbm_forest: /100 trees/,
+  neighbours_classes: /weights='distance'/,
+  neighbours_value: /weights='distance'/,
+  isotonic: /isotonic/,
+  forest_doubles: /float32/,
+};
+
+describe.each(differing)('the export of $name', ({ name, rows }) => {
+  const bytes = readFileSync(`${FOLDER}differing/${name}.onnx`);
+  const features = ['a', 'b', 'c'];
+
+  test('says something else than the framework, as expect finds', async () => {
+    await expect(checkModel(bytes, { features, expect: rows })).rejects.toMatchObject({
+      code: 'model_expectation_failed',
+    });
+  });
+
+  test('has a warning where the file shows it, which names expect', async () => {
+    const { warnings } = await checkModel(bytes, { features });
+    const wanted = SHOWN[name];
+    expect(warnings).toEqual(wanted === undefined ? [] : [expect.stringMatching(wanted)]);
+    if (wanted !== undefined) expect(warnings[0]).toContain('(expect)');
+  });
+});
+
+test.each(goldenModels)('$name, which does not differ, has no such warning', (model) => {
+  expect(knownDifferences(readOutline(goldenBytes(model)))).toEqual([]);
+});

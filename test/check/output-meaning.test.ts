@@ -1,0 +1,180 @@
+import { describe, expect, test } from '@jest/globals';
+import { classLabelsOf } from '../../src/check/class-labels.ts';
+import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import { normalise } from '../../src/onnx/normalise.ts';
+import type { ObservedOutput } from '../../src/inference/observed-output.ts';
+import { settleOutputs } from '../../src/check/output-meaning.ts';
+import type { TensorType } from '../../src/inference/signature.ts';
+import { caught } from '../support/caught.ts';
+import { classic, integers, mapsValue, node, onnxModel, strings, tensorValue } from '../support/onnx-builder.ts';
+
+const output = (name: string, type: TensorType, width: number): ObservedOutput => ({ name, type, width });
+const label = output('label', 'int64', 1);
+const plain = onnxModel({ nodes: [node('ReduceSum', ['X'], ['y'])] });
+
+type Case = { model?: Uint8Array; observed: ObservedOutput[]; classLabels?: string[]; options?: DeployOptions };
+
+function settle({ model = plain, observed, classLabels = [], options = {} }: Case) {
+  const warnings: string[] = [];
+  const { outline } = normalise(model);
+  return { ...settleOutputs({ outline, observed, classLabels, options }, warnings), warnings };
+}
+
+const refused = (evidence: Case) => caught(() => settle(evidence)).code;
+
+describe('a model is', () => {
+  test('a regression where it returns one number and names no classes', () => {
+    expect(settle({ observed: [output('y', 'float32', 1)] })).toEqual({
+      task: 'regression',
+      classLabels: [],
+      outputs: { value: { name: 'y' } },
+      warnings: [],
+    });
+  });
+
+  test('binary with two classes, the last of which is positive', () => {
+    const observed = [label, output('probabilities', 'float32', 2)];
+    expect(settle({ observed, classLabels: ['0', '1'] })).toEqual({
+      task: 'binary',
+      classLabels: ['0', '1'],
+      outputs: { label: { name: 'label', type: 'int64' }, probabilities: { name: 'probabilities', width: 2 } },
+      positiveClass: '1',
+      warnings: [],
+    });
+  });
+
+  test('multiclass with three', () => {
+    const observed = [label, output('p', 'float32', 3)];
+    expect(settle({ observed, classLabels: ['a', 'b', 'c'] }).task).toBe('multiclass');
+  });
+
+  test('what the deployer says', () => {
+    const observed = [label, output('score', 'float32', 1)];
+    expect(settle({ observed, classLabels: ['0', '1'], options: { task: 'regression' } }).outputs).toEqual({
+      value: { name: 'score' },
+    });
+    const options = { positiveClass: 'no', threshold: 0.3 };
+    expect(settle({ observed, classLabels: ['no', 'yes'], options })).toMatchObject(options);
+  });
+
+  test.each([
+    ['Sigmoid', 1, 'binary', ['0', '1']],
+    ['Softmax', 2, 'binary', ['0', '1']],
+    ['Softmax', 3, 'multiclass', ['0', '1', '2']],
+  ])('a network that ends in %s of %i, with a warning about its labels', (op, width, task, classLabels) => {
+    const model = onnxModel({ nodes: [node(op, ['X'], ['s']), node('Identity', ['s'], ['y'])] });
+    const settled = settle({ model, observed: [output('y', 'float32', width)] });
+    expect(settled).toMatchObject({ task, classLabels, warnings: [expect.stringContaining('no class labels')] });
+  });
+});
+
+describe('the probabilities are', () => {
+  test('those so named where several would fit', () => {
+    const observed = [label, output('scores', 'float32', 2), output('probabilities', 'float32', 2)];
+    expect(settle({ observed, classLabels: ['0', '1'] }).outputs.probabilities?.name).toBe('probabilities');
+  });
+
+  test('not needed where the model returns labels alone', () => {
+    expect(settle({ observed: [label], classLabels: ['0', '1'] }).outputs).toEqual({
+      label: { name: 'label', type: 'int64' },
+    });
+  });
+
+  test('refused where they stand in a column each', () => {
+    const columns = ['a', 'b', 'c'].map((name) => output(name, 'float32', 1));
+    expect(refused({ observed: [label, ...columns], classLabels: ['a', 'b', 'c'] })).toBe('model_outputs_unclear');
+  });
+
+  test('refused where their number is not that of the labels', () => {
+    expect(refused({ observed: [output('p', 'float32', 4)], classLabels: ['a', 'b', 'c'] })).toBe(
+      'model_class_labels_wrong',
+    );
+  });
+});
+
+describe('outputs are refused', () => {
+  test.each<[string, Case, string]>([
+    ['that are labels without names', { observed: [label] }, 'model_class_labels_missing'],
+    ['that are several targets', { observed: [output('y', 'float32', 3)] }, 'model_outputs_unsupported'],
+    [
+      'that are several values',
+      { observed: [output('y', 'float32', 1), output('z', 'float32', 1)] },
+      'model_outputs_unsupported',
+    ],
+    [
+      'that are texts of a regression',
+      { observed: [output('y', 'string', 1)], options: { task: 'regression' } },
+      'model_outputs_unsupported',
+    ],
+    [
+      'with a threshold for a regression',
+      { observed: [output('y', 'float32', 1)], options: { threshold: 0.5 } },
+      'model_options_wrong',
+    ],
+    [
+      'with a positive class that is none',
+      { observed: [output('p', 'float32', 2)], classLabels: ['0', '1'], options: { positiveClass: 'yes' } },
+      'model_options_wrong',
+    ],
+    [
+      'with a threshold past 1',
+      { observed: [output('p', 'float32', 2)], classLabels: ['0', '1'], options: { threshold: 50 } },
+      'model_options_wrong',
+    ],
+    [
+      'with a binary task of three classes',
+      { observed: [output('p', 'float32', 3)], classLabels: ['a', 'b', 'c'], options: { task: 'binary' } },
+      'model_options_wrong',
+    ],
+  ])('%s', (_, evidence, code) => {
+    expect(refused(evidence)).toBe(code);
+  });
+});
+
+describe('class labels come', () => {
+  const labels = (model: Uint8Array, options: DeployOptions = {}) => classLabelsOf(normalise(model), options);
+  const int64 = (name: string) => tensorValue(name, [null], 7);
+  const classifier = classic('TreeEnsembleClassifier', ['X'], ['l', 'p'], { classlabels_int64s: [-1, 1] });
+  const trees = onnxModel({
+    nodes: [classifier, node('Cast', ['l'], ['label'], { to: 7 })],
+    outputs: [int64('label'), tensorValue('p', [null, 2])],
+  });
+
+  test('from the ZipMap', () => {
+    const zipMap = classic('ZipMap', ['X'], ['maps'], { classlabels_int64s: [3, 5, 7] });
+    expect(labels(onnxModel({ nodes: [zipMap], outputs: [mapsValue('maps')] }))).toEqual(['3', '5', '7']);
+  });
+
+  test('from the classifier behind the label output', () => {
+    expect(labels(trees)).toEqual(['-1', '1']);
+  });
+
+  test('from the constant that labels are picked from', () => {
+    const picked = [
+      node('ArgMax', ['X'], ['i'], { axis: 1 }),
+      classic('ArrayFeatureExtractor', ['classes', 'i'], ['l']),
+      node('Reshape', ['l', 'shape'], ['label']),
+    ];
+    const tensors = [strings('classes', ['setosa', 'virginica']), integers('shape', [1], [-1])];
+    expect(labels(onnxModel({ nodes: picked, tensors, outputs: [tensorValue('label', [null], 8)] }))).toEqual([
+      'setosa',
+      'virginica',
+    ]);
+  });
+
+  test('from the deployer, or the metadata', () => {
+    expect(labels(plain, { classLabels: ['a', 'b'] })).toEqual(['a', 'b']);
+    const metadata = { 'pgscore.class_labels': '["x", "y"]' };
+    expect(labels(onnxModel({ nodes: [node('ReduceSum', ['X'], ['y'])], metadata }))).toEqual(['x', 'y']);
+    expect(labels(plain)).toEqual([]);
+  });
+
+  test('not from one of them against another', () => {
+    expect(labels(trees, { classLabels: ['-1', '1'] })).toEqual(['-1', '1']);
+    expect(caught(() => labels(trees, { classLabels: ['stay', 'churn'] })).code).toBe('model_class_labels_wrong');
+  });
+
+  test.each([[['a', 'a']], [['a', '']], [['a', 'b\0']]])('not as %j', (classLabels) => {
+    expect(caught(() => labels(plain, { classLabels })).code).toBe('model_class_labels_wrong');
+  });
+});

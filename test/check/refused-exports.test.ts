@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { checkModel } from '../../src/check/check-model.ts';
+import type { ProbeOptions } from '../../src/check/check-model.ts';
+import { probeModel } from '../../src/check/probe-model.ts';
+
+/** Real exports, of make_refused.py. */
+const bytesOf = (name: string) => readFileSync(new URL(`../models/refused/${name}.onnx`, import.meta.url));
+
+const features = ['a', 'b', 'c'];
+const check = (name: string, options: ProbeOptions = {}) => checkModel(bytesOf(name), { features, ...options });
+
+describe('a model without probabilities', () => {
+  test.each([
+    ['kmeans', {}, 'model_class_labels_missing'],
+    ['kmeans', { classLabels: ['0', '1', '2'] }, 'model_output_not_probability'],
+    ['one_vs_one', {}, 'model_output_not_probability'],
+    ['sgd_hinge', {}, 'model_output_not_probability'],
+  ])('%s with %j is sent to its labels alone, and never to a regression', async (name, options, code) => {
+    await expect(check(name, options)).rejects.toMatchObject({
+      code,
+      remedy: expect.stringMatching(/^(?!.*regression).*del m\.graph\.output\[1:\]/),
+    });
+  });
+
+  test.each([
+    ['kmeans_labels', ['0', '1', '2']],
+    ['one_vs_one_labels', ['0', '1', '2']],
+    ['sgd_hinge_labels', ['0', '1']],
+  ])('%s, its labels alone, is ready', async (name, classLabels) => {
+    const { signature } = await check(name, { classLabels });
+    expect(signature).toMatchObject({ classLabels, outputs: { label: expect.anything() } });
+    expect(signature.outputs.probabilities).toBeUndefined();
+  });
+
+  test('calibrated, has probabilities', async () => {
+    const { signature } = await check('sgd_hinge_calibrated');
+    expect(signature.outputs.probabilities).toMatchObject({ width: 2 });
+  });
+});
+
+test('labels that lie across the rows are to be left out, and then the model is ready', async () => {
+  await expect(check('quadratic')).rejects.toMatchObject({
+    code: 'model_output_rows',
+    remedy: expect.stringContaining('del m.graph.output[0]'),
+  });
+  const { signature } = await check('quadratic_probabilities', { classLabels: ['0', '1'] });
+  expect(signature).toMatchObject({ task: 'binary', outputs: { probabilities: { width: 2 } } });
+});
+
+test('a model that divides a whole number by zero is sent to another imputer', async () => {
+  await expect(probeModel(bytesOf('knn_imputer'), { features })).rejects.toMatchObject({
+    code: 'model_check_crashed',
+    message: expect.stringContaining('SIGFPE'),
+    remedy: expect.stringContaining('SimpleImputer'),
+  });
+});
+
+describe('classes that were False and True', () => {
+  const row = { a: 2, b: 0, c: 0 };
+
+  test('are 0 and 1 in the file, and the remedy says so', async () => {
+    await expect(check('boolean_classes', { classLabels: ['False', 'True'] })).rejects.toMatchObject({
+      code: 'model_class_labels_wrong',
+      remedy: expect.stringMatching(/Leave class_labels out: False is 0 and True is 1/),
+    });
+  });
+
+  test('are expected as the framework writes them', async () => {
+    const { reference } = await checkModel(bytesOf('boolean_classes'), { features }, () => Promise.resolve([row]));
+    const expected = { expected_label: 'True', expected_probability_True: reference?.score[0] };
+    expect((await check('boolean_classes', { expect: [{ ...row, ...expected }] })).expectation?.rows).toBe(1);
+    const wrong = [{ ...row, expected_label: false }];
+    await expect(check('boolean_classes', { expect: wrong })).rejects.toMatchObject({
+      code: 'model_expectation_failed',
+    });
+  });
+});
+
+test('a column whose name skl2onnx rewrote is named with the remedy, which mends it', async () => {
+  const rows = [{ 'Weight in (lbs)': 0, 'Miles per gallon': 0, doors: 0, expected_label: '0' }];
+  const renamed = bytesOf('renamed_columns');
+  await expect(checkModel(renamed, { expect: rows })).rejects.toMatchObject({
+    code: 'feature_column_missing',
+    remedy: expect.stringContaining(
+      "skl2onnx writes 'Weight in (lbs)' so: deploy the model with the names of training",
+    ),
+  });
+  const names = ['Weight in (lbs)', 'Miles per gallon', 'doors'];
+  const { signature } = await checkModel(renamed, { features: names });
+  expect(signature.features.map(({ name }) => name)).toEqual(names);
+});

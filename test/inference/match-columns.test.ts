@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals';
+import { matchColumns } from '../../src/inference/match-columns.ts';
+import { caught } from '../support/caught.ts';
+
+test('a column is found by its exact name before any other', () => {
+  expect(matchColumns(['tenure', 'Tenure'], ['Tenure', 'tenure'])).toEqual(['tenure', 'Tenure']);
+});
+
+test('a column is found whatever its case where only one is alike', () => {
+  expect(matchColumns(['MonthlyCharges'], ['monthlycharges', 'x'])).toEqual(['monthlycharges']);
+  expect(caught(() => matchColumns(['MonthlyCharges'], ['monthlycharges', 'MONTHLYCHARGES'])).code).toBe(
+    'feature_column_missing',
+  );
+});
+
+test('a column is found by the map, which goes before the name', () => {
+  expect(matchColumns(['a', 'b'], ['a', 'c', 'b'], { a: 'c' })).toEqual(['c', 'b']);
+});
+
+test('every missing column is named', () => {
+  const error = caught(() => matchColumns(['a', 'b', 'constructor'], ['b']));
+  expect(error.message).toMatch(/'a'.*'constructor'/);
+  expect(error.remedy).toContain('b');
+});

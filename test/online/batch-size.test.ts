@@ -1,0 +1,61 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { RunSize } from '../../src/online/batch-size.ts';
+
+const MOST = 1024;
+const SLOW = 1;
+const OTHER = 2;
+
+/** A size that fell to 256 rows, as those took four times too long. */
+function fallen(): RunSize {
+  const size = new RunSize(MOST);
+  size.ran(SLOW, MOST, 1000);
+  return size;
+}
+
+describe('a run takes', () => {
+  test('as many rows as may be, while it takes no longer than a quarter of a second', () => {
+    const size = new RunSize(MOST);
+    for (const ms of [0, 99, 101, 250]) size.ran(SLOW, MOST, ms);
+    expect(size.of(SLOW)).toBe(MOST);
+  });
+
+  test('so many of a version that took longer as take about that long, and of others no fewer', () => {
+    const size = fallen();
+    expect(size.of(SLOW)).toBe(256);
+    expect(size.of(OTHER)).toBe(MOST);
+    size.ran(SLOW, 10, 1000);
+    expect(size.of(SLOW)).toBe(2);
+  });
+
+  test('one row at least, however long that takes', () => {
+    const size = new RunSize(MOST);
+    size.ran(SLOW, 2, 60_000);
+    expect(size.of(SLOW)).toBe(1);
+    size.ran(SLOW, 1, 60_000);
+    expect(size.of(SLOW)).toBe(1);
+  });
+
+  test('as many as before where one row took long: fewer would be none', () => {
+    const size = new RunSize(MOST);
+    size.ran(SLOW, 1, 60_000);
+    expect(size.of(SLOW)).toBe(MOST);
+  });
+
+  test('twice as many again where a full one was quick, up to the most', () => {
+    const size = fallen();
+    size.ran(SLOW, 256, 99);
+    expect(size.of(SLOW)).toBe(512);
+    for (let runs = 0; runs < 3; runs += 1) size.ran(SLOW, size.of(SLOW), 1);
+    expect(size.of(SLOW)).toBe(MOST);
+  });
+
+  test.each([
+    ['was not full', 255, 1],
+    ['took neither long nor little', 256, 100],
+  ])('as many as before where one %s', (_, rows, ms) => {
+    const size = fallen();
+    size.ran(SLOW, rows, ms);
+    expect(size.of(SLOW)).toBe(256);
+  });
+});

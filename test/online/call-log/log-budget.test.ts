@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Call } from '../../../src/online/requests/call.ts';
+import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
+import { WireError } from '../../../src/online/protocol/wire-error.ts';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+function callOf(rows: number, deadlineMs = 5000): Call {
+  const values = Array.from({ length: rows }, (_, x) => ({ x }));
+  const request = {
+    versionId: 1,
+    role: 'alice',
+    log: true,
+    inputs: true,
+    id: null,
+    reply: 'rows' as const,
+    alone: false,
+    about: {},
+  };
+  return new Call({ ...request, deadlineMs, rows: values });
+}
+
+/** A room with so many rows of which none is kept. */
+function roomWith(rows: number): LogRoom {
+  const room = new LogRoom({ mostRows: 100, reservedRows: 10, standstillMs: 1000 });
+  room.take(rows, true);
+  return room;
+}
+
+/** What calls that wait are told. */
+function waiting(room: LogRoom) {
+  const told: [number, boolean][] = [];
+  const wait = (call: Call): void =>
+    void room.caughtUp(call).then((caughtUp) => told.push([call.rows.length, caughtUp]));
+  return { told, wait };
+}
+
+describe('a log that is behind', () => {
+  test('holds up large calls and no small ones', () => {
+    const calls = [callOf(1), callOf(64), callOf(65)];
+    expect(calls.map((call) => roomWith(99).holdsUp(call))).toEqual([false, false, false]);
+    expect(calls.map((call) => roomWith(100).holdsUp(call))).toEqual([false, false, true]);
+  });
+
+  test('lets them in once it has caught up', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    wait(callOf(80));
+    room.kept(50);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([]);
+    room.kept(1);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([
+      [70, true],
+      [80, true],
+    ]);
+  });
+
+  test('is waited for as long as rows are kept, but for half of the time of a call at most', async () => {
+    const room = roomWith(1000);
+    const { told, wait } = waiting(room);
+    wait(callOf(70, 60_000));
+    wait(callOf(80, 4000));
+    for (let seconds = 0; seconds < 20; seconds += 1) {
+      await jest.advanceTimersByTimeAsync(900);
+      room.kept(1);
+    }
+    expect(told).toEqual([[80, false]]);
+    expect(room.holdsUp(callOf(70))).toBe(true);
+  });
+
+  test('does not hold the place of a call that was given up', async () => {
+    const room = roomWith(100);
+    const { told, wait } = waiting(room);
+    const call = callOf(70);
+    wait(call);
+    call.fail(new WireError('57014', 'canceled'));
+    await jest.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([[70, false]]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('is not waited for where none is kept, until one is', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    await jest.advanceTimersByTimeAsync(999);
+    expect(told).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
+    room.kept(1);
+    expect(room.holdsUp(callOf(70))).toBe(true);
+  });
+
+  test('is not waited for where the database takes no rows', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    room.lost(10);
+    await jest.advanceTimersByTimeAsync(0);
+    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
+  });
+
+  test('is not waited for at its end', async () => {
+    const room = roomWith(150);
+    const { told, wait } = waiting(room);
+    wait(callOf(70));
+    room.end();
+    room.kept(1);
+    await jest.advanceTimersByTimeAsync(0);
+    expect([told, room.holdsUp(callOf(70)), jest.getTimerCount()]).toEqual([[[70, false]], false, 0]);
+  });
+});
+
+test('what was scored while the log was not behind always has room, and other rows have a little beyond', () => {
+  const room = roomWith(100);
+  expect([room.take(10, false), room.take(1, false), room.take(50, true), room.take(1, false)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  room.kept(60);
+  expect([room.isBehind, room.take(10, false)]).toEqual([true, true]);
+});

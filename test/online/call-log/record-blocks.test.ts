@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+
+import type { KeyColumn } from '../../../src/online/call-log/call-key.ts';
+import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
+import { Recorder } from '../../../src/online/call-log/recorder.ts';
+import {
+  blocksIn,
+  keptBut,
+  rowsIn,
+  settledAt,
+  settledCall,
+  settledNumbers,
+  settledPlain,
+  WATCHING,
+} from './recorded.ts';
+
+/** Calls are taken for asked at once where they are. */
+beforeEach(() => {
+  jest.useFakeTimers({
+    now: 0,
+    doNotFake: ['nextTick', 'performance', 'setImmediate', 'setTimeout', 'clearTimeout', 'clearImmediate'],
+  });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+test('rows of numbers are written as blocks of a thousand, and what is more than numbers row by row', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    {
+      ...WATCHING,
+      get: (versionId) => ({ versionId, timeZone: 'UTC', keys, eventTime: null, featuresWatched: false, binSet: null }),
+    },
+    () => undefined,
+  );
+  recorder.record(settledNumbers(1000));
+  recorder.record(settledNumbers(2001));
+  recorder.record(settledNumbers(3, 'keyless', [null, null, null]));
+  recorder.record(settledNumbers(3, 'keyed', [null, 7, null]));
+  recorder.record(settledCall(2));
+  await recorder.drained();
+  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded), encoded.calls.length])).toEqual([[[6], [2], 5]]);
+  expect(kept.map(({ blocks }) => keysIn(Buffer.concat(blocks)))).toEqual([[[null, '7', null]]]);
+});
+
+test('rows count, with their features, for the times that they say, in whichever way calls are kept', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const version = { timeZone: 'UTC', keys: [], eventTime: 'at', featuresWatched: true, binSet: null };
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    { ...WATCHING, get: (versionId) => ({ versionId, ...version }) },
+    () => undefined,
+  );
+  const asked = Date.UTC(1970, 0, 1) * 1000 - Date.UTC(2000, 0, 1) * 1000;
+  recorder.record(settledAt(['2000-01-01T00:00:07Z'], 'alike'));
+  recorder.record(settledAt([null, '2000-01-01T00:00:08Z'], 'alike'));
+  recorder.record(settledAt(['2000-01-01T00:00:09Z', 'soon'], 'block'));
+  recorder.record(settledNumbers(2, 'timeless'));
+  recorder.record(settledAt(['2000-01-02'], 'single'));
+  recorder.record(settledCall(1));
+  await recorder.drained();
+  const [encoded] = kept;
+  expect(encoded?.calls.map(({ eventTimes }) => eventTimes && [...eventTimes])).toEqual([
+    null,
+    [864e8],
+    [7e6, Number.NaN, 8e6],
+    null,
+    [9e6, Number.NaN],
+  ]);
+  expect(encoded?.features.flatMap(({ times }) => times).toSorted((a, b) => a - b)).toEqual(
+    [asked, asked, asked, asked, asked, 7e6, 8e6, 9e6, 864e8].toSorted((a, b) => a - b),
+  );
+  const head = Buffer.from([0, 0, 4, 0xa0]);
+  expect(
+    Buffer.concat(encoded?.blocks ?? [])
+      .toString('latin1')
+      .split(head.toString('latin1')),
+  ).toHaveLength(3);
+  const day = Buffer.alloc(12);
+  day.writeInt32BE(8);
+  day.writeBigInt64BE(86_400_000_000n, 4);
+  expect(Buffer.concat(encoded?.tuples ?? []).includes(day)).toBe(true);
+});
+
+/** Of blocks whose rows say what they are about, three of one column. */
+function keysIn(blocks: Buffer): (string | null)[][] {
+  const head = Buffer.from([0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+  const found: (string | null)[][] = [];
+  for (let at = blocks.indexOf(head); at >= 0; at = blocks.indexOf(head, at + 1)) {
+    const keys: (string | null)[] = [];
+    for (let from = at + head.length; keys.length < 3;) {
+      const length = blocks.readInt32BE(from);
+      keys.push(length < 0 ? null : blocks.toString('utf8', from + 4, from + 4 + length));
+      from += 4 + Math.max(0, length);
+    }
+    found.push(keys);
+  }
+  return found;
+}
+
+test('a block that the database refuses is dropped alone, whatever it was written with', async () => {
+  const kept: number[] = [];
+  const blocks: number[] = [];
+  const keep = keptBut(['bad'], kept);
+  const recorder = new Recorder(
+    async (encoded) => {
+      await keep(encoded);
+      blocks.push(...blocksIn(encoded));
+    },
+    WATCHING,
+    () => undefined,
+  );
+  for (let n = 0; n < 20; n += 1) {
+    recorder.record(settledNumbers(100, n === 7 ? 'bad' : 'good'));
+    recorder.record(settledCall(3));
+  }
+  await recorder.drained();
+  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+  expect([sum(blocks), sum(kept), recorder.dropped]).toEqual([19, 60, 1]);
+});
+
+test('calls of plain rows that are alike but for their time are written as one, up to a thousand predictions a block', async () => {
+  const kept: EncodedForKeeping[] = [];
+  const recorder = new Recorder(
+    (encoded) => {
+      kept.push(encoded);
+      return Promise.resolve();
+    },
+    WATCHING,
+    () => undefined,
+  );
+  for (let n = 0; n < 50; n += 1) recorder.record(settledPlain(1));
+  recorder.record(settledPlain(1, 'alone'));
+  for (let n = 0; n < 3; n += 1) recorder.record(settledPlain(2, 'r', false));
+  for (let n = 0; n < 20; n += 1) recorder.record(settledPlain(60, 'long'));
+  await recorder.drained();
+  expect(kept.map((encoded) => [blocksIn(encoded), rowsIn(encoded)])).toEqual([[[1 + 1 + 2], [1]]]);
+  const counted = kept
+    .flatMap(({ calls }) => calls)
+    .map(({ answered, each }) => [answered?.parts[0]?.rows, each?.calls]);
+  expect(counted).toEqual([
+    [1, undefined],
+    [50, 50],
+    [6, 3],
+    [1200, 20],
+  ]);
+});
+
+test('of calls that were written as one and are refused, each counts as dropped', async () => {
+  const recorder = new Recorder(keptBut(['bad'], []), WATCHING, () => undefined);
+  for (let n = 0; n < 20; n += 1) recorder.record(settledPlain(1, n % 4 === 0 ? 'bad' : 'good'));
+  await recorder.drained();
+  expect(recorder.dropped).toBe(5);
+});

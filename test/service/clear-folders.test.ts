@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, expect, test } from '@jest/globals';
+
+import { clearFolders } from '../../src/service/clear-folders.ts';
+
+const here = await mkdtemp(join(tmpdir(), 'left-'));
+afterAll(() => rm(here, { recursive: true }));
+
+async function folder(name: string): Promise<string> {
+  const path = join(here, name);
+  await mkdir(path);
+  return path;
+}
+
+/** Leaves a socket behind, as a process does that is killed. */
+async function listenAndDie(path: string): Promise<void> {
+  const listen = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  await once(spawn(process.execPath, ['-e', listen]), 'exit');
+}
+
+test('folders of services that were killed are removed, those of living ones and of others stay', async () => {
+  const left = [await folder('pgscore-probe-1-abc123'), await folder('pgscore-killed')];
+  const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+  await utimes(join(here, 'pgscore-probe-1-abc123'), twoDaysAgo, twoDaysAgo);
+  await listenAndDie(join(here, 'pgscore-killed', '.s.PGSQL.8433'));
+  const stay = [
+    // A check's in another container: no process here has its number.
+    await folder('pgscore-probe-4194305-abc123'),
+    await folder('pgscore-lives'),
+    await folder('pgscore-fresh'),
+    await folder('pgscore-data'),
+    await folder('other'),
+  ];
+  const living = createServer().listen(join(here, 'pgscore-lives', '.s.PGSQL.8433'));
+  await once(living, 'listening');
+  await writeFile(join(here, 'pgscore-data', 'PG_VERSION'), '18');
+  await clearFolders(here);
+  living.close();
+  await once(living, 'close');
+  expect(left.filter(existsSync)).toEqual([]);
+  expect(stay.filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test('where there is no such place nothing is removed', async () => {
+  await expect(clearFolders(join(here, 'missing'))).resolves.toBeUndefined();
+});

@@ -1,0 +1,30 @@
+import { describe, expect, test } from '@jest/globals';
+import { inlineExternalData } from '../../src/onnx/external-data.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { clientAmongTraps } from '../support/operators-in-wait.ts';
+import { besideGolden, deployOptions, goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import { compiled, firstDifference } from './compiled.ts';
+
+const database = await cloneDatabase();
+const client = await clientAmongTraps(database);
+
+describe('the functions of a compiled model answer as ONNX Runtime does, for its rows and those of the proof', () => {
+  test.each(goldenModels.map((model) => [model.name, model] as const))('%s', async (_, model) => {
+    const bytes = await inlineExternalData(goldenBytes(model), (name) => besideGolden(model, name));
+    const version = await compiled(client, bytes, deployOptions(model.deploy));
+    expect(await firstDifference(version, goldenRows(model))).toBeUndefined();
+  });
+});
+
+test.each(goldenModels.filter(({ name }) => name === 'bench_logistic').map((model) => [model.name, model] as const))(
+  '%s is inlined into the query that calls it',
+  async (_, model) => {
+    const { scorer, languages, signature } = await compiled(client, goldenBytes(model), deployOptions(model.deploy));
+    const columns = signature.features.map((__, index) => `n::double precision * ${index}::double precision`);
+    const explain = `explain (verbose) select ${scorer}(${columns.join(', ')}) from generate_series(1, 2) n`;
+    const plan = JSON.stringify((await client.query(explain)).rows);
+    expect(languages.score).toBe('sql');
+    expect(plan).toContain('tanh');
+    expect(plan).not.toContain(scorer);
+  },
+);
