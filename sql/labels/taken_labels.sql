@@ -41,10 +41,12 @@ begin
   ), placed as (
     -- As evaluation_of_entity has it, by which labels are looked up and written; as one number, which is sorted in half the time.
     select d.*, d.model_id::bigint << 32 | hash_array(d.key)::bigint + 2147483648 as hash from dated d
+  ), read as (
+    select distinct on (p.hash, p.key, p.known_at) p.hash, p.key, p.known_at, p.read_in
+      from placed p where p.read_in is not null order by p.hash, p.key, p.known_at, p.change_id desc
   ), seen as (
-    select p.*, first_value(p.read_in) over (
-             partition by p.hash, p.key, p.known_at order by p.read_in is null, p.change_id desc) as last_read
-      from placed p
+    select p.*, r.read_in as last_read
+      from placed p left join read r on r.hash = p.hash and r.key = p.key and r.known_at is not distinct from p.known_at
   ), latest as (
     -- What a comparison read is older than what its snapshot did not see, even if that was queued or taken first.
     select distinct on (p.hash, p.key, p.known_at)
@@ -57,7 +59,7 @@ begin
   ), said as (
     select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l where not l.was_taken and not (any_sealed and pgscore_data._judges_sealed(l.model_id, l.key, l.known_at))
   ), held as materialized (
-    select s.entity, count(*) over (partition by s.entity, e.version_id) as n_pairs, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
+    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
       from said s
       left join lateral (
         select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key
@@ -69,8 +71,10 @@ begin
     select j.* from pgscore_data.judge j join alike using (model_id)
   ), known as (
     -- What a dropped version said is judged no more: it has to be looked up with what the others said.
-    select h.*, bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.n_pairs = 1 and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
-      from held h where h.place is not null
+    select h.*,
+           bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.n_pairs = 1
+             and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
+      from (select x.*, count(*) over (partition by x.entity, x.version_id) as n_pairs from held x where x.place is not null) h
   ), meant as (
     select h.*, j.task, j.positive_class,
            case when h.says_else and j.task = 'binary' then pgscore_data._class_of(h.said, j.class_labels, j.class_forms) end as said_class,

@@ -56,23 +56,6 @@ comment on view pgscore_data.judged_accuracy is
 'The newest month of each model that can be judged, against up to twelve before it.
 It is worse where the 95 % interval of the difference leaves no doubt, and errors grew by a twentieth at least.';
 
-create or replace view pgscore_data.judged_segment as
-select distinct on (a.model_id) a.model_id, s.segment_key, s.segment_value, s.value, s.reference_value
-  from pgscore_data.judged_accuracy a
- cross join lateral (
-   select n.segment_key, n.segment_value, n.value, n.error - b.error - sqrt(n.below ^ 2 + b.above ^ 2) as sure_loss,
-          case a.metric when 'mae' then b.error else 1 - b.error end as reference_value
-     from (select * from pgscore_data.judged_month x where x.model_id = a.model_id and x.window_date = a.window_date offset 0) n
-     join (select x.segment_key, x.segment_value, sum(x.n * x.error) / sum(x.n) as error,
-                  sqrt(sum((x.n * x.above) ^ 2)) / sum(x.n) as above
-             from pgscore_data.judged_month x
-            where x.model_id = a.model_id and x.segment_key is not null
-              and x.window_date >= a.first_window and x.window_date < a.window_date
-            group by 1, 2 offset 0) b using (segment_key, segment_value)) s
- where a.is_worse and s.sure_loss > 0
- order by a.model_id, s.sure_loss desc, s.segment_key, s.segment_value;
-comment on view pgscore_data.judged_segment is 'Of models that got worse, the segment that lost most beyond doubt, over the same months.';
-
 create or replace view pgscore_data.judged_drift as
 with watched as (
   select j.model_id, j.name, j.number, s.set_id, j.time_zone,
@@ -161,7 +144,23 @@ begin
            %1$s as value_text, %2$s || ' to ' || %3$s as interval_text, %4$s as before_text,
            case a.n_months when 1 then 'month' else a.n_months || ' months' end as before_name,
            ', most where ' || s.segment_key || ' is ' || s.segment_value || ' (' || %5$s || ' to ' || %6$s || ')' as segment_text
-      from pgscore_data.judged_accuracy a left join pgscore_data.judged_segment s using (model_id)$q$,
+      from pgscore_data.judged_accuracy a
+      -- Of a model that got worse, the segment that lost most beyond doubt, over the same months.
+      left join lateral (
+        select x.segment_key, x.segment_value, x.value, case a.metric when 'mae' then x.before else 1 - x.before end as reference_value
+          from (select m.segment_key, m.segment_value, max(m.value) filter (where m.window_date = a.window_date) as value,
+                       max(m.error) filter (where m.window_date = a.window_date) as error,
+                       max(m.below) filter (where m.window_date = a.window_date) as below,
+                       sum(m.n * m.error) filter (where m.window_date < a.window_date)
+                         / sum(m.n) filter (where m.window_date < a.window_date) as before,
+                       sqrt(sum((m.n * m.above) ^ 2) filter (where m.window_date < a.window_date))
+                         / sum(m.n) filter (where m.window_date < a.window_date) as before_above
+                  from pgscore_data.judged_month m
+                 where m.model_id = a.model_id and m.segment_key is not null and m.window_date between a.first_window and a.window_date
+                 group by m.segment_key, m.segment_value offset 0) x
+         cross join lateral (select x.error - x.before - sqrt(x.below ^ 2 + x.before_above ^ 2) as loss) sure
+         where a.is_worse and sure.loss > 0
+         order by sure.loss desc, x.segment_key, x.segment_value limit 1) s on true$q$,
     pgscore_data._number_text('a.value', of_month), pgscore_data._number_text('a.ci_low', of_month),
     pgscore_data._number_text('a.ci_high', of_month), pgscore_data._number_text('a.reference_value', of_month),
     pgscore_data._number_text('s.reference_value', of_month), pgscore_data._number_text('s.value', of_month));
