@@ -102,8 +102,8 @@ describe('what score_table() lets through and what a scorer takes', () => {
     expect([...new Set(said)].toSorted()).toEqual([...allowed].toSorted());
   });
 
-  test('is what the page on scoring says', async () => {
-    const page = await readFile(new URL('../../docs/reference/runs.md', import.meta.url), 'utf8');
+  test('is what the page on casts says', async () => {
+    const page = await readFile(new URL('../../docs/reference/casts.md', import.meta.url), 'utf8');
     const { rows } = await client.query<Record<'sql_type' | 'tensor_types' | 'rule', string>>(
       'select * from pgscore.feature_casts',
     );

@@ -28,7 +28,7 @@ test('each tool has a page that says who connects, and starts with two questions
     expect([page, questions.filter((question) => question.page === page).length >= 2]).toEqual([page, true]);
   }
   expect(read('../../reference/monitoring.md')).toContain('](../guides/bi/README.md)');
-  expect(read('../../../README.md')).toContain('](docs/guides/bi/README.md)');
+  expect(read('../../index.md')).toContain('](guides/bi/README.md)');
 });
 
 test.each(questions)(

@@ -1,0 +1,19 @@
+import type { Client } from 'pg';
+
+import { deployBytes } from '../support/deploy.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+
+type Prepare = (you: Client, superuser: Client) => Promise<void>;
+
+/** What the statements of a page are about and the flights do not have. */
+const PAGES: Readonly<Record<string, Prepare>> = {
+  'docs/guides/label-horizon.md': async (you) => {
+    await deployBytes(you, 'churn', weightedModel({ age: 'float32' }));
+    await you.query('create table customers (customer_id bigint primary key, age real, as_of date)');
+  },
+};
+
+/** Makes what a page takes for granted. */
+export async function preparePage(page: string, you: Client, superuser: Client): Promise<void> {
+  await PAGES[page]?.(you, superuser);
+}
