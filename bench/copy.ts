@@ -13,8 +13,8 @@ import { PredictionEncoder } from '../src/copy/encode.ts';
 import { readBatches } from '../src/copy/read.ts';
 import type { SourceColumn } from '../src/copy/source-column.ts';
 import { CopyWriter } from '../src/copy/write.ts';
-import { startDisposable } from '../src/server/disposable.ts';
-import { viewed } from '../src/lib/viewed-bytes.ts';
+import { startDisposable } from '../src/server/start.ts';
+import { viewed } from '../src/lib/bytes.ts';
 import { copiedBytes } from './tables/copy-limit.ts';
 import { FEATURES } from './stage.ts';
 

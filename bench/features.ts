@@ -9,7 +9,7 @@ import { recordBatch } from '../src/inference/record-batch.ts';
 import { ModelSession } from '../src/inference/session.ts';
 import type { FeatureBins } from '../src/monitor/feature-bins.ts';
 import { FeatureTally } from '../src/monitor/feature-tally.ts';
-import { NumberBins } from '../src/monitor/number-bins.ts';
+import { NumberBins } from '../src/monitor/value-bins.ts';
 import { checkModel } from '../src/check/check-model.ts';
 
 const ROWS = 16_384;

@@ -5,9 +5,9 @@ import { totalmem } from 'node:os';
 import type pg from 'pg';
 import type { Flags } from '../src/config.ts';
 import { connect } from '../src/postgres/connect.ts';
-import { startDisposable } from '../src/server/disposable.ts';
+import { startDisposable } from '../src/server/start.ts';
 import { migrate } from '../src/install/migrate.ts';
-import { ident } from '../src/lib/ident.ts';
+import { ident } from '../src/lib/text.ts';
 
 /** What is measured, set up: a database with pgscore, a service on it, and someone who may use it. */
 export type Stage = {

@@ -1,7 +1,7 @@
 /** What a program may build on; everything else is inside. */
 export { serviceConfig, type ServiceConfig } from './config.ts';
 export { startEmbedded, type EmbeddedOptions } from './server/start.ts';
-export type { EmbeddedServer } from './server/server.ts';
+export type { EmbeddedServer } from './server/start.ts';
 export { ERRORS, PgscoreError, type ErrorCode } from './errors.ts';
 export { migrate, type MigrateOptions } from './install/migrate.ts';
 export { createLogger } from './log.ts';

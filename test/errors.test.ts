@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-
 import { expect, test } from '@jest/globals';
-
 import { ERRORS, type ErrorKind } from '../src/errors.ts';
-import { ROW_ERRORS } from '../src/inference/row-error.ts';
+import { ROW_ERRORS } from '../src/inference/predictions.ts';
 import { expectCommitted } from './support/committed.ts';
 
 const PAGE = new URL('../docs/reference/errors.md', import.meta.url);

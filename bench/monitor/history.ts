@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { makeSource } from '../stage.ts';
 import { oneRow } from '../tables/small-runs.ts';
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { PAGE_QUERIES } from '../../src/http/page-queries.ts';
 import { quantile } from '../figures.ts';
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { readServed } from '../../src/check/read-artifact.ts';
+import { readServed } from '../../src/check/load-version.ts';
 import { spreadOf, type Spread } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 import { settled } from '../processes.ts';

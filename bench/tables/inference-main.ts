@@ -2,11 +2,10 @@ import { readBatches } from '../../src/copy/read.ts';
 import type { SourceColumn } from '../../src/copy/source-column.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import { fastestGraph } from '../../src/inference/fastest-graph.ts';
-import { buildFeeds, type Feeds } from '../../src/inference/feeds.ts';
+import { buildFeeds, type Feeds, TextCache } from '../../src/inference/feeds.ts';
 import { GraphSession } from '../../src/inference/graph-session.ts';
 import type { Graph } from '../../src/inference/graph.ts';
 import { neededOutputs } from '../../src/inference/outputs.ts';
-import { TextCache } from '../../src/inference/text-cache.ts';
 import { loadVersion } from '../../src/check/load-version.ts';
 
 /** Which rows to score with which version, and how to read them. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { readServed } from '../../src/check/read-artifact.ts';
+import { readServed } from '../../src/check/load-version.ts';
 import { TREES } from './small-runs.ts';
 
 const run = promisify(execFile);

@@ -1,9 +1,7 @@
 import { PgscoreError } from '../errors.ts';
-import { withAnyBatch } from '../onnx/normalise.ts';
-import type { Normalised } from '../onnx/normalise.ts';
+import { withAnyBatch, type Normalised } from '../onnx/normalise.ts';
 import type { Predictions } from '../inference/predictions.ts';
-import { predictRows, tryModel } from './trial.ts';
-import type { Preparation, Trial } from './trial.ts';
+import { predictRows, tryModel, type Preparation, type Trial } from './trial.ts';
 
 /** Kernels for one row and for many add up in another order: this much is rounding, not another row's influence. */
 const ROUNDING = 1e-3;

@@ -1,10 +1,9 @@
 import { PgscoreError } from '../errors.ts';
-import { isStorableJson } from '../lib/storable.ts';
-import { categoriesOf } from './categories.ts';
+import { isStorableJson } from '../lib/text.ts';
+import { categoriesOf } from './column-flow.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import { mapFeatures } from './features.ts';
+import { mapFeatures, declaredInputs } from './features.ts';
 import { gate } from '../onnx/gate.ts';
-import { declaredInputs } from './inputs.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkLengths, FEATURES_KEY, metadataNames } from './name-list.ts';
 import { normalise } from '../onnx/normalise.ts';
@@ -13,12 +12,9 @@ import { settleNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
-import { compareExpected } from './expectation.ts';
+import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
-import type { ExpectationReport } from './expectation.ts';
-import { referenceFor } from './reference.ts';
-import type { Reference } from './reference.ts';
-import { sampleRows } from './sample-rows.ts';
+import { referenceFor, type Reference, sampleRows } from './reference.ts';
 import type { Preparation } from './trial.ts';
 
 /** What is known of a model before it is proven. */

@@ -1,22 +1,20 @@
 import type { Link } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
-import { storable } from '../lib/storable.ts';
+import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import type { ProbeLimits } from './probe-model.ts';
-import { acceptVersion } from './accept-version.ts';
-import { claimVersion, type ClaimedVersion } from './claim-version.ts';
-import type { LoadedVersion } from './load-version.ts';
-import { readOriginal } from './read-artifact.ts';
-import { renewVersion } from './renew-version.ts';
-import { rejectVersion } from './reject-version.ts';
-import { makeNative } from './make-native.ts';
-import { probeAndCompile } from './probe-and-compile.ts';
+import { type ProbeLimits, probeModel } from './probe-model.ts';
+import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
+import { type LoadedVersion, readOriginal } from './load-version.ts';
+import { makeNative, type ToProve } from './make-native.ts';
 import type { RunMetrics } from '../runs/metrics.ts';
+import { CompileThread } from '../to-sql/compile-thread.ts';
+import { givenRows } from '../to-sql/given-rows.ts';
+import type { ProbeOptions, ProbeReport, RowsFor } from './check-model.ts';
 
 const MOST_ATTEMPTS = 3;
 
-export type Checking = {
+type Checking = {
   readonly worker: string;
   readonly link: Link;
   /** Renews leases while `link` carries a large model. */
@@ -106,4 +104,38 @@ function tooManyAttempts(attempts: number): PgscoreError {
 function deployOptions(options: Record<string, unknown>): DeployOptions {
   const { class_labels: classLabels, positive_class: positiveClass, null_values: nullValues, ...rest } = options;
   return { ...rest, classLabels, positiveClass, nullValues } as DeployOptions;
+}
+
+/**
+ * Checks a model and compiles it: each in a place of its own, at the same time. The compiler says on which rows the functions are to
+ * be proven, the check says what ONNX Runtime makes of them. `refusal`: why it is not to be compiled.
+ * @throws PgscoreError as `probeModel` does
+ */
+async function probeAndCompile(
+  model: Uint8Array,
+  options: ProbeOptions,
+  limits: ProbeLimits,
+  refusal?: string,
+): Promise<{ report: Omit<ProbeReport, 'reference'>; toProve: ToProve }> {
+  if (refusal !== undefined) {
+    const { reference, ...report } = await probeModel(model, options, limits);
+    return { report, toProve: { compiled: { refusal }, rows: [], reference } };
+  }
+  const thread = new CompileThread();
+  const rowsFor: RowsFor = async ({ signature, served }) => {
+    try {
+      thread.compile({ bytes: served ?? model, signature, given: givenRows(signature, options.expect ?? []) });
+      return await thread.rows;
+    } catch (error) {
+      // It was asked nothing, and is waited for.
+      await thread.stop();
+      throw error;
+    }
+  };
+  try {
+    const { reference, ...report } = await probeModel(model, options, limits, rowsFor);
+    return { report, toProve: { compiled: await thread.compiled, rows: (await thread.rows) ?? [], reference } };
+  } finally {
+    await thread.stop();
+  }
 }

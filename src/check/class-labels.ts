@@ -4,8 +4,7 @@ import { constantLabels } from '../onnx/constants.ts';
 import type { DeployOptions } from './deploy-options.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { producerBehind } from '../onnx/outline.ts';
-import type { GraphNode, Outline } from '../onnx/outline.ts';
+import { producerBehind, type GraphNode, type Outline } from '../onnx/outline.ts';
 
 const CODE = 'model_class_labels_wrong';
 

@@ -1,4 +1,4 @@
-import { integerAttribute } from '../onnx/attributes.ts';
+import { integerAttribute, labelsAttribute } from '../onnx/attributes.ts';
 import { constantIntegers, isConstant } from '../onnx/constants.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
@@ -109,4 +109,18 @@ function known(columns: readonly number[]): Flow {
 
 function unknown(flows: readonly Flow[]): Flow {
   return { columns: null, carried: new Set(flows.flatMap(({ carried }) => [...carried])) };
+}
+
+/**
+ * The categories that the graph knows for each feature, [] where it knows none: encoders made to refuse the unknown fail
+ * on any other value.
+ */
+export function categoriesOf(outline: Outline, features: readonly MappedFeature[]): string[][] {
+  return traceFeatures(outline, features).map((arrivals) =>
+    arrivals.flatMap((arrival) =>
+      arrival === 'output'
+        ? []
+        : labelsAttribute(arrival, 'cats_strings', 'cats_int64s', 'keys_strings', 'keys_int64s'),
+    ),
+  );
 }

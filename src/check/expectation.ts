@@ -1,17 +1,16 @@
 import { PgscoreError } from '../errors.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
-import { columnsOf, renameColumns } from '../inference/rename-columns.ts';
+import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';
-import { expectedColumns, TOLERANCE } from './expected-column.ts';
-import type { ExpectedColumn } from './expected-column.ts';
 import { predictRows } from './trial.ts';
+import type { Signature } from '../inference/signature.ts';
 
 /** Rows that are scored at a time. */
 const CHUNK = 4096;
 
 /** The place where our predictions are the furthest from the framework's: row counts from 1. */
-export type Difference = { readonly difference: number; readonly row: number; readonly column: string };
+type Difference = { readonly difference: number; readonly row: number; readonly column: string };
 
 export type ExpectationReport = {
   /** Rows compared. */
@@ -87,4 +86,92 @@ function differs(
         'missing values, and the version of the exporter.',
     },
   );
+}
+
+/** |difference| <= TOLERANCE * max(1, |reference|): relative alone fails for right models at small probabilities. */
+const TOLERANCE = 1e-5;
+
+/** One column of expected predictions, and how ours are held against it. */
+type ExpectedColumn = {
+  readonly name: string;
+  /** Our prediction of a row. */
+  readonly actual: (predictions: Predictions, row: number) => number | string;
+  /** |difference| / max(1, |reference|); for labels 0 or Infinity. */
+  readonly difference: (expected: unknown, predictions: Predictions, row: number) => number;
+};
+
+const PREFIX = 'expected_';
+const PROBABILITY = 'expected_probability_';
+
+/**
+ * Picks the columns of expected predictions out of all columns.
+ * @throws PgscoreError model_expectation_wrong where there is none, or one that the model does not predict
+ */
+function expectedColumns(signature: Signature, columns: readonly string[]): ExpectedColumn[] {
+  const found = columns.filter((name) => name.startsWith(PREFIX)).map((name) => expectedColumn(signature, name));
+  if (found.length > 0) return found;
+  throw new PgscoreError('model_expectation_wrong', 'the rows to compare with hold no expected predictions', {
+    remedy: 'Name their columns expected_label, expected_score, expected_value or expected_probability_<class>.',
+  });
+}
+
+function expectedColumn(signature: Signature, name: string): ExpectedColumn {
+  const { task, classLabels, outputs } = signature;
+  if (name === 'expected_label' && task !== 'regression') return labelColumn(signature, name);
+  if (name === 'expected_value' && task === 'regression') return numberColumn(name, ({ score }, row) => score[row]);
+  if (name === 'expected_score') return numberColumn(name, ({ score }, row) => score[row]);
+  const label = name.startsWith(PROBABILITY)
+    ? classLabels.indexOf(classOf(name.slice(PROBABILITY.length), classLabels))
+    : -1;
+  if (label >= 0 && outputs.probabilities !== undefined) {
+    return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
+  }
+  throw new PgscoreError('model_expectation_wrong', `the model predicts nothing to compare '${name}' with`, {
+    remedy: `It is a ${task} model${classLabels.length > 0 ? ` of the classes ${classLabels.join(', ')}` : ''}.`,
+  });
+}
+
+const BOOLEANS: Readonly<Record<string, string>> = { false: '0', true: '1' };
+
+/** A class as the model names it: exports of boolean classes name them 0 and 1. */
+function classOf(label: string, classLabels: readonly string[]): string {
+  return classLabels.includes(label) ? label : (BOOLEANS[label.toLowerCase()] ?? label);
+}
+
+function numberColumn(name: string, read: (from: Predictions, row: number) => number | undefined): ExpectedColumn {
+  const actual = (predictions: Predictions, row: number) => read(predictions, row) ?? Number.NaN;
+  return {
+    name,
+    actual,
+    difference: (expected, predictions, row) => {
+      const reference = Number(expected);
+      if (!Number.isFinite(reference)) throw notNumber(name, expected);
+      return Math.abs(actual(predictions, row) - reference) / Math.max(1, Math.abs(reference));
+    },
+  };
+}
+
+function labelColumn({ task, classLabels, threshold = 0.5 }: Signature, name: string): ExpectedColumn {
+  const actual = ({ label }: Predictions, row: number) => classLabels[label?.[row] ?? -1] ?? '';
+  // At a tie nothing was rounded to the other side: there the labels are the same.
+  const onTheEdge = ({ score, probabilities }: Predictions, row: number, expected: string): boolean => {
+    const probability = score[row] ?? Number.NaN;
+    const other = probabilities?.[row * classLabels.length + classLabels.indexOf(expected)] ?? -Infinity;
+    const distance = task === 'binary' ? Math.abs(probability - threshold) : probability - other;
+    return distance > 0 && distance <= TOLERANCE;
+  };
+  return {
+    name,
+    actual,
+    difference: (expected, predictions, row) => {
+      const label = classOf(String(expected as string | number | boolean), classLabels);
+      return actual(predictions, row) === label || onTheEdge(predictions, row, label) ? 0 : Infinity;
+    },
+  };
+}
+
+function notNumber(name: string, expected: unknown): PgscoreError {
+  return new PgscoreError('model_expectation_wrong', `${JSON.stringify(expected)} in '${name}' is no number`, {
+    remedy: "Write the framework's predictions as plain numbers.",
+  });
 }

@@ -1,18 +1,17 @@
 import type { Link } from '../postgres/connection.ts';
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
-import { transaction } from '../postgres/transaction.ts';
+import { transaction, type Queryable, statement } from '../postgres/statement.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
-import type { Signature } from '../inference/signature.ts';
-import type { Compiled } from '../to-sql/compiled.ts';
+import type { Signature, Feature } from '../inference/signature.ts';
+import type { Compiled, Part } from '../to-sql/compiled.ts';
 import { differences, type NativeAnswer } from '../to-sql/differences.ts';
-import type { Part } from '../to-sql/parts.ts';
 import { predictionsOf, type Reference } from './reference.ts';
-import { createNative, nativeArguments, type Bodies } from './create-native.ts';
-import { nativeAnswers, type Form } from './native-answers.ts';
+import { decisionOf } from '../to-sql/answers.ts';
+import type { NativeBody } from '../to-sql/render.ts';
 
 /** Whether a version is compiled, with what that was proven on, or why not. Kept with the version. */
-export type NativeFacts =
+type NativeFacts =
   | { readonly parts: readonly Part[]; readonly evidence: { readonly rows: number } }
   | { readonly reason: string };
 
@@ -99,4 +98,96 @@ function checkSame(answers: readonly NativeAnswer[], what: string, others: reado
   if (row === -1) return;
   const [many, other] = [answers, others].map((said) => said[row]?.score ?? 'NULL');
   throw new Unequal(`the compiled function differs: row ${row + 1}: the score is ${many}, ${what} says ${other}`);
+}
+
+type Row = {
+  readonly score: number | null;
+  readonly label: number | null;
+  readonly probabilities: readonly number[] | null;
+};
+
+/** A compiled score that has two forms is asked for each, whatever the age of the statement. */
+type Form = '' | '_few' | '_many';
+
+/** What the compiled functions of a version say of rows; of a binary model, what follows from its score. */
+async function nativeAnswers(
+  client: Queryable,
+  versionId: number,
+  signature: Signature,
+  parts: readonly Part[],
+  rows: readonly JsonRow[],
+  form: Form,
+): Promise<NativeAnswer[]> {
+  const text = question(versionId, signature.features, parts, form);
+  const values = [JSON.stringify(rows.map((row, index) => numbered(row, index, signature.features)))];
+  const { rows: answers } = await client.query<Row>(text, values);
+  return answers.map(completed(signature, parts));
+}
+
+function question(versionId: number, features: readonly Feature[], parts: readonly Part[], form: Form): string {
+  const columns = features.map((feature, index) => `f${index} ${argumentType(feature)}`);
+  const names = features.map((_, index) => `r.f${index}`).join(', ');
+  const call = (part: Part, suffix: string): string =>
+    parts.includes(part) ? `pgscore_models._v${versionId}${suffix}(${names})` : 'null';
+  return (
+    `select ${call('score', form)} as score, ${call('label', '_label')} as label, ${call('probabilities', '_probabilities')} as probabilities` +
+    ` from jsonb_to_recordset($1) as r (n int, ${columns.join(', ')}) order by r.n`
+  );
+}
+
+/** As pgscore_data._argument_type() has it. */
+function argumentType({ type, width }: Feature): string {
+  if (width > 1) return 'double precision[]';
+  if (type === 'float32' || type === 'float64') return 'double precision';
+  if (type === 'int32' || type === 'int64') return 'bigint';
+  return type === 'bool' ? 'boolean' : 'text';
+}
+
+function numbered(row: JsonRow, index: number, features: readonly Feature[]): Record<string, unknown> {
+  const cells = features.map(({ name }, feature) => [`f${feature}`, row[name]] as const);
+  return { n: index, ...Object.fromEntries(cells) };
+}
+
+/** What is not compiled follows from what is. */
+function completed(signature: Signature, parts: readonly Part[]): (answer: Row) => NativeAnswer {
+  if (signature.task === 'regression' || !(parts.includes('score') || parts.includes('probabilities')))
+    return (answer) => answer;
+  return signature.task === 'binary' ? binary(signature) : multiclass;
+}
+
+function multiclass({ label, probabilities }: Row): NativeAnswer {
+  return { score: label === null ? null : (probabilities?.[label] ?? null), label, probabilities };
+}
+
+/** As pgscore_models._predict() has it. */
+function binary(signature: Signature): (answer: Row) => NativeAnswer {
+  const positive = signature.classLabels.indexOf(signature.positiveClass ?? '');
+  const { relation, limit } = decisionOf(signature);
+  return ({ score }) => {
+    if (score === null) return { score, label: null, probabilities: null };
+    const other = 1 - score;
+    const near = Math.fround(score);
+    return {
+      score,
+      label: near > limit || (near === limit && relation === '>=') ? positive : 1 - positive,
+      probabilities: positive === 1 ? [other, score] : [score, other],
+    };
+  };
+}
+
+/** Creates the compiled functions of a version. Until it is ready nobody but the service may call them. */
+const createNative = statement<[versionId: number, features: string, bodies: string], { _create_native: string }>(
+  'create_native',
+  'select pgscore_data._create_native($1, $2, $3)',
+);
+
+type Bodies = Partial<Record<Part, NativeBody>>;
+
+/** As `createNative` takes them: node-pg would make a PostgreSQL array of the features. */
+function nativeArguments(
+  versionId: number,
+  { features }: Signature,
+  bodies: Bodies,
+): Parameters<typeof createNative> extends [unknown, ...infer Values] ? Values : never {
+  return [versionId, JSON.stringify(features), JSON.stringify(bodies)];
 }

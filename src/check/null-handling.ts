@@ -1,7 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { anyFlagSet, floatAttribute } from '../onnx/attributes.ts';
-import { traceFeatures } from './column-flow.ts';
-import type { Arrival } from './column-flow.ts';
+import { traceFeatures, type Arrival } from './column-flow.ts';
 import type { DeployOptions } from './deploy-options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';

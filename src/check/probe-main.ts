@@ -6,10 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import { checkModel } from './check-model.ts';
-import type { ProbeOptions, Settled } from './check-model.ts';
-import { readFrames, writeFrame } from './frames.ts';
-import type { Frame } from './frames.ts';
+import { checkModel, type ProbeOptions, type Settled } from './check-model.ts';
+import { readFrames, writeFrame, type Frame } from './frames.ts';
 import type { Asked, Verdict } from './verdict.ts';
 
 const VERDICT_DESCRIPTOR = 3;

@@ -1,18 +1,16 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { readFileSync } from 'node:fs';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import { limitWork } from '../lib/work-time.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
 import { framePieces, type Frame } from './frames.ts';
-import { watchMemory } from './memory-watch.ts';
-import { readVerdict } from './read-verdict.ts';
-import type { Asked } from './verdict.ts';
+import { readVerdict, type Asked } from './verdict.ts';
 
 const MAIN = programFile('check/probe-main');
 
@@ -160,4 +158,30 @@ function died(how: string, lastWords: string): PgscoreError {
         ? 'It divides a whole number by zero, as the export of KNNImputer does where nothing is missing: use SimpleImputer, or fill values in before the model.'
         : 'Load the model with onnxruntime in Python: where that crashes too, export it once more.',
   });
+}
+
+/** Fast enough that a process gains some hundred MB at most between two looks. */
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Calls `exceeded` once when the resident memory of a process passes the limit. Where there is no /proc, nothing is
+ * watched. Returns a function that stops the watch.
+ */
+export function watchMemory(pid: number, limitBytes: number, exceeded: () => void): () => void {
+  const timer = setInterval(() => {
+    if (residentBytes(pid) <= limitBytes) return;
+    clearInterval(timer);
+    exceeded();
+  }, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+}
+
+/** Resident bytes of a process, 0 where that can't be told. */
+function residentBytes(pid: number): number {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(kilobytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }

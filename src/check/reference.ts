@@ -1,9 +1,10 @@
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { Predictions } from '../inference/predictions.ts';
-import type { RowErrorCode } from '../inference/row-error.ts';
+import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
-import type { Signature } from '../inference/signature.ts';
+import type { Signature, TensorType } from '../inference/signature.ts';
 import { predictRows } from './trial.ts';
+import { mulberry32 } from '../lib/random.ts';
+import type { MappedFeature } from './features.ts';
 
 /** What ONNX Runtime says of some of the rows that it was asked about, as JSON can carry it: null for NaN. */
 export type Reference = {
@@ -64,4 +65,40 @@ export function predictionsOf(reference: Reference, asked: number, { task, class
 
 function orNull(value: number | undefined): number | null {
   return value === undefined || Number.isNaN(value) ? null : value;
+}
+
+type Draw = (random: () => number) => number;
+
+/** One way to fill a row, for each sample: what one model refuses or turns to NaN, another one needs. */
+const DRAWS: readonly Draw[] = [
+  () => 0,
+  () => 1,
+  (random) => Math.floor(random() * 4),
+  (random) => random() * 2 - 1,
+  (random) => random(),
+  (random) => random() * 100,
+  (random) => -Math.floor(random() * 10),
+];
+
+/**
+ * Rows to try a model on, the same ones at every call. `categories` are the values that the graph knows for each feature:
+ * others are taken only where there are none.
+ */
+export function sampleRows(features: readonly MappedFeature[], categories: readonly string[][]): JsonRow[] {
+  const random = mulberry32(1);
+  return DRAWS.map((draw, row) =>
+    Object.fromEntries(
+      features.map(({ name, type, width }, index) => {
+        const known = categories[index] ?? [];
+        const cell = () => (known.length > 0 ? known[row % known.length] : cellOf(type, draw(random), row));
+        return [name, width === 1 ? cell() : Array.from({ length: width }, cell)];
+      }),
+    ),
+  );
+}
+
+function cellOf(type: TensorType, number: number, row: number): unknown {
+  if (type === 'string') return 'abc'.charAt(row % 3);
+  if (type === 'bool') return row % 2 === 1;
+  return type === 'int32' || type === 'int64' ? Math.round(number) : number;
 }

@@ -1,5 +1,4 @@
-import type { Feature } from '../inference/signature.ts';
-import { watchedFeatures, type Watched } from '../inference/watched-features.ts';
+import { type Feature, watchedFeatures, type Watched } from '../inference/signature.ts';
 
 /** Metadata of the ONNX file under which pgscore looks for what the features were like in training: a JSON object. */
 export const BASELINE_KEY = 'pgscore.baseline';

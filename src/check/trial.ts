@@ -1,18 +1,17 @@
 import { classLabelsOf } from './class-labels.ts';
 import type { DeployOptions } from './deploy-options.ts';
 import { GraphSession } from '../inference/graph-session.ts';
-import { batchOfRows } from '../inference/json-rows.ts';
-import type { JsonRow } from '../inference/json-rows.ts';
+import { batchOfRows, type JsonRow, type JsonBatch } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { checkTensorsOnly } from '../inference/observed-output.ts';
+import { checkTensorsOnly, outputReader, observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
-import { outputReader } from '../inference/outputs.ts';
 import { ModelSession } from '../inference/session.ts';
 import { settleOutputs } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
-import { checkOwnLabels } from './check-own-labels.ts';
-import { checkPredictions } from './check-predictions.ts';
-import { observe } from './observe.ts';
+import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
+import { paddedRowsOf } from '../inference/feed.ts';
+import { buildFeeds, TextCache } from '../inference/feeds.ts';
+import { runFailure } from '../inference/ort-errors.ts';
 
 /** A model that loaded, scored the samples, and was understood. */
 export type Trial = {
@@ -57,4 +56,26 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
 export async function predictRows(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {
   const { batch, unread } = batchOfRows(session.signature.features, rows);
   return session.predict(batch, unread);
+}
+
+/**
+ * Runs the graph on sample rows, one at a time, until it takes one, and returns what came back: real types and shapes.
+ * @throws PgscoreError model_run_failed where it takes none, model_output_rows
+ */
+async function observe(
+  graph: GraphSession,
+  { inputs, features, batch }: Pick<Signature, 'inputs' | 'features' | 'batch'>,
+  samples: JsonBatch,
+): Promise<ObservedOutput[]> {
+  const { rows, feeds } = buildFeeds(samples.batch, { inputs, features }, new TextCache(), samples.unread);
+  const size = batch ?? 1;
+  let failure: unknown;
+  for (let row = 0; row < rows; row += 1) {
+    const taken = feeds.map((feed) => ({ input: feed.input, data: paddedRowsOf(feed, row, row + 1, size) }));
+    const outputs = await graph.run(taken, size, graph.outputs).catch((error: unknown) => {
+      failure = error;
+    });
+    if (outputs !== undefined) return observedOutputs(outputs, size);
+  }
+  throw runFailure(failure);
 }

@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { tableOf } from './records.ts';
-import type { Row } from './records.ts';
+import { tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists the alerts of your models that are raised or about to be, or with --all every rule and where it stands.

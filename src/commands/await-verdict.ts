@@ -1,11 +1,9 @@
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import type { ModelRow } from '../postgres/schema.ts';
+import { catalog, rowsOf, type ModelRow } from '../postgres/catalog.ts';
 import type { Queryable } from '../postgres/statement.ts';
 import { codeOr, PgscoreError } from '../errors.ts';
-import { pause } from '../lib/retrying.ts';
-import type { Output } from './output.ts';
+import { pause } from '../lib/retry.ts';
+import { type Output, spin } from './output.ts';
 import { ServiceWatch } from './service-watch.ts';
-import { spin } from './spinner.ts';
 
 const POLL_MS = 50;
 const PATIENCE_MS = 600_000;

@@ -3,7 +3,7 @@ import type { Flags } from '../config.ts';
 import { connect, connectAsPerson } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { notInstalled } from '../install/installation.ts';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../lib/text.ts';
 import { urlOrDemo } from './demo-location.ts';
 
 /** Works in a database that has pgscore, with settings of our own. Raises `not_installed` or `missing_right` with the remedy. */

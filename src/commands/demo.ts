@@ -8,11 +8,10 @@ import { dataDirOf, DEFAULT_DATA_DIR } from './demo-location.ts';
 import { loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
 import { STORY } from './demo/story.ts';
-import { summarise, type DemoSummary } from './demo/summary.ts';
-import { tellStory } from './demo/tell.ts';
+import { summarise, type DemoSummary, tellStory } from './demo/tell.ts';
 import { invocation, type Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
-import { listOf } from './records.ts';
+import { listOf } from './output.ts';
 
 const INT8 = 20;
 

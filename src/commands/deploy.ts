@@ -3,13 +3,12 @@ import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { awaitVerdict } from './await-verdict.ts';
 import { readExpectedRows } from './expected-rows.ts';
-import { callFunction } from './function-call.ts';
-import type { Argument } from './function-call.ts';
+import { callFunction, type Argument } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { readModelFile } from './model-file.ts';
 import { describeModel } from './models.ts';
 import { jsonOption, namesOption, numberOption } from './options.ts';
-import { listOf } from './records.ts';
+import { listOf } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Deploys an ONNX file as the next version of a model, and waits until the service has checked it.

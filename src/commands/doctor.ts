@@ -4,18 +4,15 @@ import type { Flags } from '../config.ts';
 import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { urlOrDemo } from './demo-location.ts';
-import { fail, ok } from './doctor/finding.ts';
-import type { Finding } from './doctor/finding.ts';
-import { checkInstallation } from './doctor/installation.ts';
-import { checkLogins } from './doctor/logins.ts';
+import { fail, ok, type Finding } from './doctor/finding.ts';
+import { checkInstallation, checkOnline } from './doctor/installation.ts';
+import { checkLogins, checkRoles } from './doctor/roles.ts';
 import { checkLocale, checkNode, checkOnnxRuntime } from './doctor/machine.ts';
-import { checkOnline } from './doctor/online.ts';
-import { checkRoles } from './doctor/roles.ts';
 import { checkNotify, checkServer } from './doctor/server.ts';
 import { failureOf } from './failure.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
-import { visible } from './table.ts';
+import { visible } from './output.ts';
 
 const DESCRIPTION = `Checks this machine, the server, the installation and its roles, and says what to run where something is wrong.
 

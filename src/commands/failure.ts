@@ -1,7 +1,6 @@
-import { ERRORS, PgscoreError, toPgscoreError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import { ERRORS, PgscoreError, toPgscoreError, type ErrorCode } from '../errors.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
-import { visible } from './table.ts';
+import { visible } from './output.ts';
 
 /** What the command line says of an error: pgscore's own, PostgreSQL's, or a stranger's, all in one form. */
 export type Failure = {

@@ -1,11 +1,10 @@
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import type { RunRow } from '../postgres/schema.ts';
+import { Presets, SingleBar } from 'cli-progress';
+import { catalog, rowsOf, type RunRow } from '../postgres/catalog.ts';
 import type { Queryable } from '../postgres/statement.ts';
 import { codeOr, PgscoreError } from '../errors.ts';
-import { pause } from '../lib/retrying.ts';
+import { pause } from '../lib/retry.ts';
 import { holdInterrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
-import { runProgress } from './run-progress.ts';
 import { ServiceWatch } from './service-watch.ts';
 
 const POLL_MS = 100;
@@ -56,4 +55,48 @@ function failed({ run, error, error_code: code, remedy }: RunRow): PgscoreError 
 
 function cancelled({ run }: RunRow, interrupted: boolean): PgscoreError {
   return new PgscoreError(interrupted ? 'interrupted' : 'aborted', `run ${run} was cancelled`);
+}
+
+type RunProgress = { update(run: RunRow): void; end(): void };
+
+/** A bar on a terminal, a line now and then elsewhere. */
+function runProgress(output: Output): RunProgress {
+  return output.terminal ? barProgress() : lineProgress(output);
+}
+
+const FORMAT = '{bar} {percentage}% | {value} of {total} rows | {rate} rows/s | {phase} | {eta_formatted} left';
+
+function barProgress(): RunProgress {
+  const bar = new SingleBar({ format: FORMAT, hideCursor: true, etaBuffer: 30 }, Presets.shades_classic);
+  return {
+    update: (run) => {
+      if (run.state === 'queued') return;
+      const total = Math.max(run.rows_total ?? 0, run.rows_done, 1);
+      const payload = { rate: rateOf(run), phase: run.phase ?? run.state };
+      if (!bar.isActive) bar.start(total, run.rows_done, payload);
+      bar.setTotal(total);
+      bar.update(run.rows_done, payload);
+    },
+    end: () => bar.stop(),
+  };
+}
+
+const LINE_EVERY_MS = 5000;
+
+function lineProgress(output: Output): RunProgress {
+  let told = performance.now();
+  return {
+    update: (run) => {
+      if (performance.now() - told < LINE_EVERY_MS) return;
+      told = performance.now();
+      output.note(
+        `run ${run.run} ${run.state}: ${run.rows_done} of ${run.rows_total ?? '?'} rows, ${rateOf(run)} rows/s`,
+      );
+    },
+    end: () => undefined,
+  };
+}
+
+function rateOf(run: RunRow): string {
+  return Math.round(run.rows_per_second ?? 0).toLocaleString('en');
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { Flags } from '../config.ts';
 import { flagsOf, settingOption } from './options.ts';
-import { outputTo } from './output.ts';
-import type { Output } from './output.ts';
+import { outputTo, type Output } from './output.ts';
 
 /** What a command was called with, besides its own arguments. */
 export type Invocation = { readonly flags: Flags; readonly output: Output };

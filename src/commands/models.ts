@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { listOf, tableOf } from './records.ts';
-import type { Row } from './records.ts';
+import { listOf, tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists the deployed versions of every model, or describes one: what it takes and gives, which aliases point at it, and

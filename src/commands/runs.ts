@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import type { RunRow } from '../postgres/schema.ts';
+import { catalog, rowsOf, type RunRow } from '../postgres/catalog.ts';
 import { readRun } from './follow-run.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { numberOption, runArgument } from './options.ts';
-import { listOf, tableOf } from './records.ts';
-import type { Row } from './records.ts';
+import { listOf, tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists your runs, newest first, or shows one of them. Members of pgscore_owner see everybody's.`;

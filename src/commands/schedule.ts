@@ -2,14 +2,12 @@ import type { Command } from 'commander';
 import { sql } from 'kysely';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { callFunction } from './function-call.ts';
-import type { Argument } from './function-call.ts';
+import { callFunction, type Argument } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { numberOption } from './options.ts';
-import { tableOf } from './records.ts';
+import { tableOf } from './output.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { addSourceOptions, sourceArguments } from './source-options.ts';
-import type { SourceOptions } from './source-options.ts';
+import { addSourceOptions, sourceArguments, type SourceOptions } from './source-options.ts';
 
 const DESCRIPTION = `Scores sources again and again, with your rights at each time.`;
 

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import type { RunRow } from '../postgres/schema.ts';
+import type { RunRow } from '../postgres/catalog.ts';
 import { followRun } from './follow-run.ts';
 import { callFunction } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { listOf } from './records.ts';
+import { listOf } from './output.ts';
 import { inPersonsDatabase } from './connection.ts';
-import { addSourceOptions, sourceArguments } from './source-options.ts';
-import type { SourceOptions } from './source-options.ts';
+import { addSourceOptions, sourceArguments, type SourceOptions } from './source-options.ts';
 
 const DESCRIPTION = `Scores every row of a table or view, and waits until the run is done.
 

@@ -5,14 +5,12 @@ import { connectAsPerson } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { urlOrDemo } from './demo-location.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import type { Invocation } from './invocation.ts';
+import { databaseCommand, invocation, type Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
 import { withClient } from './connection.ts';
 import { allInputs, type Input } from './sql/inputs.ts';
-import { converse } from './sql/prompt.ts';
-import { Shell } from './sql/shell.ts';
-import { visible } from './table.ts';
+import { converse, Shell } from './sql/shell.ts';
+import { visible } from './output.ts';
 
 const DESCRIPTION = `A small SQL shell, for the embedded PostgreSQL comes without psql.
 

@@ -1,7 +1,6 @@
-import { viewed } from '../lib/viewed-bytes.ts';
-import type { ViewedBytes } from '../lib/viewed-bytes.ts';
+import { viewed, type ViewedBytes } from '../lib/bytes.ts';
 import type { CopyDecoder } from './decode.ts';
-import { protocolError } from './protocol-error.ts';
+import { protocolError } from './format.ts';
 
 /** Messages of the wire protocol: a letter, then an int32 length that counts itself but not the letter. */
 const FRAME_BYTES = 5;

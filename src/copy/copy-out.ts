@@ -1,11 +1,10 @@
+import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
-import { Step, type DataRow, type RowDescription } from '../postgres/pipeline-statement.ts';
-import { Trip } from '../postgres/pipeline.ts';
-import { BorrowedSocket } from './raw-socket.ts';
+import { Step, type DataRow, type RowDescription, Trip } from '../postgres/pipeline.ts';
 import { CopyFrames } from './copy-frames.ts';
 import type { CopyDecoder } from './decode.ts';
-import type { DecodedBatch } from './decoded-batch.ts';
-import { protocolError } from './protocol-error.ts';
+import type { DecodedBatch } from './batch.ts';
+import { protocolError } from './format.ts';
 
 /** Statements in the same trip as a COPY: those that prepare the session for it, and those that end what they began. */
 export type Around = { readonly before: readonly Step[]; readonly after: readonly Step[] };
@@ -124,5 +123,43 @@ export class CopyOut implements Submittable {
     this.#outcome ??= outcome;
     this.#socket?.pause();
     this.#wake();
+  }
+}
+
+type Listener = (bytes: Buffer) => void;
+
+/** The socket of a node-pg connection, read by us for a while in the place of the driver's own parser. */
+class BorrowedSocket {
+  readonly #socket: Duplex;
+  readonly #driver: readonly Listener[];
+  readonly #reader: Listener;
+
+  constructor(socket: Duplex, reader: Listener) {
+    this.#socket = socket;
+    this.#driver = socket.listeners('data').map((listener) => listener.bind(socket));
+    this.#reader = reader;
+    socket.removeAllListeners('data');
+    socket.on('data', reader);
+  }
+
+  /** Lets the driver parse `bytes`, as if it had read them. */
+  forward(bytes: Buffer): void {
+    for (const listener of this.#driver) listener(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Gives the socket back, with the bytes that were read but belong to the driver. */
+  giveBack(unread: Buffer): void {
+    this.#socket.removeListener('data', this.#reader);
+    for (const listener of this.#driver) this.#socket.on('data', listener);
+    this.#socket.resume();
+    this.forward(unread);
   }
 }

@@ -1,12 +1,7 @@
-import { BatchAssembler } from './batch-assembler.ts';
-import { BATCH_LIMITS } from './batch-limits.ts';
-import type { BatchLimits } from './batch-limits.ts';
-import { Carry } from './partial-tuple.ts';
-import type { ViewedBytes } from '../lib/viewed-bytes.ts';
-import type { DecodedBatch } from './decoded-batch.ts';
-import { CRITICAL_FLAGS, END_OF_TUPLES, HEADER_BYTES, MAX_VALUE_BYTES, SIGNATURE } from './format.ts';
-import { protocolError } from './protocol-error.ts';
-import type { SourceColumn } from './source-column.ts';
+import { BatchAssembler, type DecodedBatch } from './batch.ts';
+import { BATCH_LIMITS, type BatchLimits, type SourceColumn } from './source-column.ts';
+import { type ViewedBytes, viewed } from '../lib/bytes.ts';
+import { CRITICAL_FLAGS, END_OF_TUPLES, HEADER_BYTES, MAX_VALUE_BYTES, SIGNATURE, protocolError } from './format.ts';
 
 const FIELD_COUNT_BYTES = 2;
 
@@ -122,5 +117,38 @@ export class CopyDecoder {
     if (extension < 0 || extension > MAX_VALUE_BYTES) throw protocolError(`its header claims ${extension} bytes`);
     this.#state = 'tuples';
     return at + HEADER_BYTES + extension;
+  }
+}
+
+/** The tail of a chunk that ended in the middle of a value, and what has arrived for it since. */
+class Carry {
+  #chunk: ViewedBytes = viewed(new Uint8Array(256));
+  #length = 0;
+
+  get chunk(): ViewedBytes {
+    return this.#chunk;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(source: Uint8Array, start: number, end: number): void {
+    const length = this.#length + end - start;
+    if (length > this.#chunk.bytes.length) this.#grow(length);
+    this.#chunk.bytes.set(source.subarray(start, end), this.#length);
+    this.#length = length;
+  }
+
+  /** Forgets the first `count` bytes. */
+  drop(count: number): void {
+    this.#chunk.bytes.copyWithin(0, count, this.#length);
+    this.#length -= count;
+  }
+
+  #grow(needed: number): void {
+    const grown = viewed(new Uint8Array(Math.max(needed, this.#chunk.bytes.length * 2)));
+    grown.bytes.set(this.#chunk.bytes.subarray(0, this.#length));
+    this.#chunk = grown;
   }
 }

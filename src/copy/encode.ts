@@ -1,16 +1,12 @@
+import type { Binary, Data } from 'apache-arrow';
 import { PgscoreError } from '../errors.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
-import type { ViewedBytes } from '../lib/viewed-bytes.ts';
-import type { Predictions } from '../inference/predictions.ts';
-import type { RowErrorCode } from '../inference/row-error.ts';
-import type { DecodedBatch } from './decoded-batch.ts';
+import { type ViewedBytes, viewed } from '../lib/bytes.ts';
+import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
+import type { DecodedBatch } from './batch.ts';
 import { encodedField, FieldWriter } from './field-writer.ts';
-import { PassedFields } from './passed-fields.ts';
-import { probabilityFields } from './probability-fields.ts';
-import type { ProbabilityFields } from './probability-fields.ts';
-import { SegmentsField } from './segments-field.ts';
 
-export type PredictionTarget = {
+type PredictionTarget = {
   /** The generation and the run (a bigint, in decimal digits) of every row; null: the table has them as its defaults. */
   readonly constants: { readonly generation: number; readonly runId: string } | null;
   /** None for a regression, which has neither label nor probabilities. */
@@ -103,4 +99,120 @@ function encodedConstants({ generation, runId }: NonNullable<PredictionTarget['c
   generationBytes.writeInt32BE(generation);
   runIdBytes.writeBigInt64BE(BigInt(runId));
   return [encodedField(generationBytes), encodedField(runIdBytes)];
+}
+
+/** A column whose bytes went through undecoded, on its way out again. */
+class PassedFields {
+  /** Most bytes that its values and their lengths take. */
+  readonly maxBytes: number;
+  readonly #column: Data<Binary>;
+  readonly #values: ViewedBytes;
+  readonly #offsets: Int32Array;
+
+  constructor(column: Data<Binary>) {
+    this.#column = column;
+    this.#values = viewed(column.values);
+    this.#offsets = column.valueOffsets;
+    this.maxBytes = 4 * column.length + column.values.length;
+  }
+
+  write(writer: FieldWriter, row: number): void {
+    const valid = this.#column.nullCount === 0 || this.#column.getValid(row);
+    if (valid) writer.value(this.#values, this.#offsets[row] ?? 0, this.#offsets[row + 1] ?? 0);
+    else writer.null();
+  }
+}
+
+/** How the probabilities of a row are written: a column for each class, or one for all of them. */
+interface ProbabilityFields {
+  /** Fields of a tuple. */
+  readonly count: number;
+  /** Most bytes they can take, lengths included. */
+  readonly maxBytes: number;
+  /** Writes those of `row` out of [rows, classes], row-major. */
+  write(writer: FieldWriter, probabilities: Float64Array, row: number): void;
+}
+
+/** `columns` as for the table: one float8 column a class, or null for one jsonb, an object from class label to number. */
+function probabilityFields(classLabels: readonly string[], columns: readonly string[] | null): ProbabilityFields {
+  const classes = classLabels.length;
+  if (columns === null) return jsonbField(classLabels);
+  if (columns.length !== classes) {
+    throw new PgscoreError('internal', `${columns.length} probability columns for ${classes} classes`);
+  }
+  return {
+    count: classes,
+    maxBytes: 12 * classes,
+    write(writer, probabilities, row) {
+      for (let at = row * classes; at < (row + 1) * classes; at += 1) writer.float8(finite(probabilities[at]));
+    },
+  };
+}
+
+/** jsonb travels as a version byte, 1, and text. */
+const JSONB_VERSION = '\u0001';
+const LONGEST_NUMBER = 25;
+
+function jsonbField(classLabels: readonly string[]): ProbabilityFields {
+  const names = classLabels.map((label) => `${JSON.stringify(label)}:`);
+  const nameBytes = names.reduce((sum, name) => sum + Buffer.byteLength(name), 0);
+  return {
+    count: 1,
+    maxBytes: 4 + 3 + nameBytes + names.length * (LONGEST_NUMBER + 1),
+    write(writer, probabilities, row) {
+      const from = row * names.length;
+      const members = names.map((name, index) => `${name}${finite(probabilities[from + index])}`);
+      const value = Buffer.from(`${JSONB_VERSION}{${members.join(',')}}`);
+      writer.value(viewed(value), 0, value.length);
+    },
+  };
+}
+
+function finite(probability: number | undefined): number {
+  if (probability !== undefined && Number.isFinite(probability)) return probability;
+  throw new PgscoreError('internal', `a row without an error has the probability ${probability}`);
+}
+
+/** Dimensions, flags, type, elements and lower bound of an array. */
+const HEADER_BYTES = 20;
+const ONE_DIMENSION = 1;
+const TEXT_OID = 25;
+
+const NULL_VALUE = ((): ViewedBytes => {
+  const bytes = Buffer.alloc(4, 0xff);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+})();
+
+/** The values of a row's segments as one text[]. */
+class SegmentsField {
+  readonly #encoded: ViewedBytes[][] = [];
+  readonly #longest: number[] = [];
+
+  /** Most bytes that the field of a row can take. */
+  maxBytes({ values }: SegmentPlaces): number {
+    for (const [column, of] of values.entries()) this.#encode(of, column);
+    return this.#longest.reduce((sum, bytes) => sum + bytes, 4 + HEADER_BYTES);
+  }
+
+  /** Writes the field of `row`; to be called after `maxBytes` of the same batch. */
+  write(writer: FieldWriter, { places }: SegmentPlaces, row: number): void {
+    const elements = places.map((place, column) => this.#encoded[column]?.[place[row] ?? 0] ?? NULL_VALUE);
+    writer.int4(elements.reduce((sum, { bytes }) => sum + bytes.length, HEADER_BYTES));
+    writer.int4(ONE_DIMENSION);
+    writer.int4(elements.includes(NULL_VALUE) ? 1 : 0);
+    writer.int4(TEXT_OID);
+    writer.int4(elements.length);
+    writer.int4(1);
+    for (const element of elements) writer.encoded(element);
+  }
+
+  /** Encodes the values that came to a column since. */
+  #encode(values: readonly (string | null)[], column: number): void {
+    const encoded = (this.#encoded[column] ??= []);
+    for (const value of values.slice(encoded.length)) {
+      const field = value === null ? NULL_VALUE : encodedField(Buffer.from(value));
+      encoded.push(field);
+      this.#longest[column] = Math.max(this.#longest[column] ?? 4, field.bytes.length);
+    }
+  }
 }

@@ -1,5 +1,4 @@
-import { copyBytes, viewed } from '../lib/viewed-bytes.ts';
-import type { ViewedBytes } from '../lib/viewed-bytes.ts';
+import { copyBytes, viewed, type ViewedBytes } from '../lib/bytes.ts';
 
 const ELEMENT_OIDS = { int4: 23, text: 25, float4: 700, float8: 701, timestamptz: 1184 } as const;
 

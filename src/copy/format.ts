@@ -1,3 +1,5 @@
+import { PgscoreError } from '../errors.ts';
+
 /**
  * The frame of PostgreSQL's binary COPY format: a header, tuples, a trailer.
  * https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
@@ -22,3 +24,10 @@ export const NULL_LENGTH = -1;
 
 /** PostgreSQL holds no value above 1 GiB, so a longer one is a broken stream. */
 export const MAX_VALUE_BYTES = 2 ** 30;
+
+/** The stream is not the binary COPY of the expected columns: nothing that was read from it can be trusted. */
+export function protocolError(problem: string): PgscoreError {
+  return new PgscoreError('copy_protocol', `the COPY stream cannot be read: ${problem}`, {
+    remedy: 'run it again; if the source was altered meanwhile, compare its columns with what the model wants',
+  });
+}

@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-import { from } from 'pg-copy-streams';
-import type { CopyStreamQuery } from 'pg-copy-streams';
+import { from, type CopyStreamQuery } from 'pg-copy-streams';
 import { HEADER, TRAILER } from './format.ts';
 
 type Done = (error?: Error | null) => void;

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Link } from '../postgres/connection.ts';
 import { cookieOf, isToken, judge, type PageAccess, type Verdict } from './page-access.ts';
-import { PageData, problem, type Answer } from './page-data.ts';
-import { readPageFiles, type PageFile } from './page-files.ts';
-import { PAGE_HEADERS } from './page-headers.ts';
-import { parametersOf } from './page-parameters.ts';
+import { PageData, problem, type Answer, parametersOf } from './page-data.ts';
+import { readPageFiles, type PageFile, PAGE_HEADERS } from './page-files.ts';
 import { PAGE_QUERIES } from './page-queries.ts';
 
 export type PageOptions = PageAccess & { readonly link: Link };

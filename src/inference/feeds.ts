@@ -1,14 +1,16 @@
 import type { RecordBatch } from 'apache-arrow';
-import { castOf } from './casts.ts';
-import { columnOf } from './column.ts';
-import type { FeatureSlot } from './feature-slot.ts';
-import { copyRow, emptyFeed } from './feed.ts';
-import type { Feed } from './feed.ts';
-import { fillNumbers } from './fill-numbers.ts';
-import { fillTexts } from './fill-texts.ts';
-import type { RowError } from './row-error.ts';
-import type { Signature } from './signature.ts';
-import type { TextCache } from './text-cache.ts';
+import { castOf, columnOf, type NumberColumn, type TextColumn } from './column.ts';
+import {
+  copyRow,
+  emptyFeed,
+  type Feed,
+  type Cells,
+  castNumbers,
+  type NumberData,
+  type NumberTensorType,
+} from './feed.ts';
+import type { RowError } from './predictions.ts';
+import type { Signature, Feature } from './signature.ts';
 
 /**
  * The tensors of a batch, one an input, and the rows that can't be scored. Those rows hold the values of a good one, so
@@ -57,4 +59,131 @@ export function coverBadRows(feeds: readonly Feed[], rows: number, errors: Reado
   let good = 0;
   while (errors.has(good)) good += 1;
   for (const feed of feeds) for (const row of errors.keys()) copyRow(feed, good, feed, row);
+}
+
+/** The place of one feature inside of a feed, and where its bad rows are noted. */
+export type FeatureSlot = {
+  readonly feature: Feature;
+  readonly feed: Feed;
+  readonly rows: number;
+  readonly reject: (row: number, error: RowError) => void;
+};
+
+/** Puts what the version says of a missing value in its place: NaN, a default, or a bad row. */
+export function settleMissing(
+  { feature, feed, reject }: FeatureSlot,
+  row: number,
+  element: number,
+  what: string,
+): void {
+  const { name, nulls } = feature;
+  const at = row * feed.input.width + feature.position + element;
+  const cells: Cells = feed.data;
+  if (nulls === 'error') reject(row, { code: 'null_feature', message: `${name} is ${what}`, feature: name });
+  else cells[at] = nulls === 'nan' ? Number.NaN : cellOf(feature);
+}
+
+function cellOf({ type, default: value = 0 }: Feature): number | bigint | string {
+  if (typeof value === 'string') return value;
+  return type === 'int64' ? BigInt(value) : Number(value);
+}
+
+/** Casts a number column into the tensor of its feature, and settles its NULLs, NaNs and what does not fit. */
+function fillNumbers(column: NumberColumn, slot: FeatureSlot, type: NumberTensorType): void {
+  const misfits: number[] = [];
+  scatter(
+    castNumbers(column, type, (index) => misfits.push(index)),
+    slot,
+  );
+  const { width } = column;
+  for (const row of column.nulls) {
+    for (let element = 0; element < width; element += 1) settleMissing(slot, row, element, 'NULL');
+  }
+  if (slot.feature.nulls !== 'nan') settleNaNs(column, slot);
+  if (misfits.length > 0) rejectMisfits(misfits, column, slot);
+}
+
+/** Columns to rows: 20 columns of 8,192 rows take 0.6 ms, a thirtieth of what 100 trees take to score them. */
+function scatter(values: NumberData, { feature, feed, rows }: FeatureSlot): void {
+  const cells: Cells & { set(values: ArrayLike<number | bigint>): void } = feed.data as NumberData;
+  const step = feed.input.width;
+  if (feature.width === step) {
+    cells.set(values);
+    return;
+  }
+  let at = feature.position;
+  for (let row = 0; row < rows; row += 1, at += step) cells[at] = values[row] ?? 0;
+}
+
+/** A NaN in a float column is a missing value too. */
+function settleNaNs({ kind, values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
+  if (kind !== 'float32' && kind !== 'float64') return;
+  const isNull = new Set(nulls);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index];
+    if (value === value) continue;
+    const row = Math.floor(index / width);
+    if (!isNull.has(row)) settleMissing(slot, row, index % width, 'NaN');
+  }
+}
+
+function rejectMisfits(misfits: readonly number[], { values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
+  const isNull = new Set(nulls);
+  const { name, type } = slot.feature;
+  for (const index of misfits) {
+    const row = Math.floor(index / width);
+    if (isNull.has(row) || Number.isNaN(values[index])) continue;
+    slot.reject(row, { code: 'out_of_range', message: `${name} is a number that ${type} can not hold`, feature: name });
+  }
+}
+
+/** Decodes a text column into the tensor of its feature. */
+function fillTexts({ bytes, offsets, nulls }: TextColumn, slot: FeatureSlot, texts: TextCache): void {
+  const { width } = slot.feed.input;
+  const cells: Cells = slot.feed.data;
+  let at = slot.feature.position;
+  for (let row = 0; row < slot.rows; row += 1, at += width) {
+    cells[at] = texts.decode(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0);
+  }
+  for (const row of nulls) settleMissing(slot, row, 0, 'NULL');
+}
+
+/** Slots of the cache, and the longest text that it keeps: at most 4096 categories of 64 bytes a model. */
+const SLOTS = 4096;
+const LONGEST = 64;
+
+type Entry = { readonly bytes: Uint8Array; readonly text: string };
+
+/**
+ * Decodes UTF-8, remembering recent short texts: a column of categories repeats a few of them a million times. 35 ns a
+ * value where decoding each takes 100.
+ */
+export class TextCache {
+  readonly #entries: (Entry | undefined)[] = Array.from({ length: SLOTS });
+
+  decode(source: Uint8Array, start: number, end: number): string {
+    if (end - start > LONGEST) return decodeUtf8(source, start, end);
+    const slot = hash(source, start, end) & (SLOTS - 1);
+    const entry = this.#entries[slot];
+    if (entry !== undefined && holds(entry.bytes, source, start, end)) return entry.text;
+    const text = decodeUtf8(source, start, end);
+    this.#entries[slot] = { bytes: source.slice(start, end), text };
+    return text;
+  }
+}
+
+function decodeUtf8(source: Uint8Array, start: number, end: number): string {
+  return Buffer.from(source.buffer, source.byteOffset + start, end - start).toString('utf8');
+}
+
+function hash(source: Uint8Array, start: number, end: number): number {
+  let value = end - start;
+  for (let at = start; at < end; at += 1) value = (Math.imul(value, 31) + (source[at] ?? 0)) | 0;
+  return value;
+}
+
+function holds(bytes: Uint8Array, source: Uint8Array, start: number, end: number): boolean {
+  if (bytes.length !== end - start) return false;
+  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== source[start + at]) return false;
+  return true;
 }

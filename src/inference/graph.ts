@@ -23,3 +23,6 @@ export type Graph = {
   runAtOnce?(inputs: readonly RunInput[], rows: number): RunOutput[];
   release(): Promise<void>;
 };
+
+/** What computed a graph is gone, which says nothing of the rows. */
+export class GraphLost extends Error {}

@@ -1,8 +1,6 @@
-import { Field, FixedSizeList, Float64, makeData, Uint8, Utf8 } from 'apache-arrow';
-import type { Data, RecordBatch } from 'apache-arrow';
-import { recordBatch } from './record-batch.ts';
-import { Validity } from './validity.ts';
-import type { RowError } from './row-error.ts';
+import { Field, FixedSizeList, Float64, makeData, Uint8, Utf8, type Data, type RecordBatch } from 'apache-arrow';
+import { recordBatch, Validity } from './record-batch.ts';
+import type { RowError } from './predictions.ts';
 import type { Feature } from './signature.ts';
 
 /** A row as JSON or CSV has it: feature name -> value, where null, undefined and a blank number are NULL. */

@@ -1,13 +1,9 @@
 import { OVERFLOWS } from '../lib/float32.ts';
-import type { FeatureSlot } from './feature-slot.ts';
-import { settleMissing } from './feature-slot.ts';
-import { emptyFeed } from './feed.ts';
-import type { Cells, Feed } from './feed.ts';
-import { coverBadRows } from './feeds.ts';
-import type { Feeds } from './feeds.ts';
+import { type FeatureSlot, settleMissing, coverBadRows, type Feeds } from './feeds.ts';
+import { emptyFeed, type Cells, type Feed } from './feed.ts';
 import type { JsonRow } from './json-rows.ts';
 import { NumberRows, type FeatureRows } from './number-rows.ts';
-import type { RowError } from './row-error.ts';
+import type { RowError } from './predictions.ts';
 import type { Feature, Signature, TensorType } from './signature.ts';
 
 const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();

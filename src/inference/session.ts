@@ -1,22 +1,14 @@
 import type { RecordBatch } from 'apache-arrow';
-import { emptyFeed, paddedRowsOf, rowsOf } from './feed.ts';
-import type { Feed } from './feed.ts';
-import { buildFeeds } from './feeds.ts';
-import type { Feeds } from './feeds.ts';
-import type { Graph, RunOutput } from './graph.ts';
+import { emptyFeed, paddedRowsOf, rowsOf, type Feed } from './feed.ts';
+import { buildFeeds, type Feeds, TextCache } from './feeds.ts';
+import { type Graph, type RunOutput, GraphLost } from './graph.ts';
 import { fastestGraph } from './fastest-graph.ts';
-import { GraphLost } from './graph-lost.ts';
-import { checkRows } from './observed-output.ts';
+import { checkRows, neededOutputs, outputReader, type OutputReader } from './outputs.ts';
 import { reasonOf } from './ort-errors.ts';
-import { blankErrors, emptyPredictions } from './predictions.ts';
-import type { Predictions } from './predictions.ts';
-import { neededOutputs, outputReader } from './outputs.ts';
-import type { OutputReader } from './outputs.ts';
+import { blankErrors, emptyPredictions, type Predictions, type RowError } from './predictions.ts';
 import type { FeatureRows } from './number-rows.ts';
-import type { RowError } from './row-error.ts';
 import { rowFeeds } from './row-feeds.ts';
 import type { Signature } from './signature.ts';
-import { TextCache } from './text-cache.ts';
 
 export type SessionOptions = {
   /** Threads that compute one run together; scorers are many, so each takes one. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../lib/text.ts';
 
 /**
  * Does `work` with the rights of pgscore_owner, and takes them off again.

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { transaction } from '../postgres/transaction.ts';
+import { transaction } from '../postgres/statement.ts';
 import { packageFile } from '../lib/package-file.ts';
 import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { transaction } from '../postgres/transaction.ts';
+import { transaction } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../lib/text.ts';
 import { ROLES } from './roles.ts';
 
 export type DroppedRoles = { readonly dropped: string[]; readonly kept: readonly { role: string; reason: string }[] };

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { pause } from '../lib/retrying.ts';
+import { pause } from '../lib/retry.ts';
 
 /** Arbitrary, but the same for every installer of a database. Anybody who may connect can hold it. */
 export const INSTALL_LOCK = 7_409_131_101;

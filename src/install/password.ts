@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../lib/text.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { withRaces } from './roles.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { transaction } from '../postgres/transaction.ts';
+import { transaction } from '../postgres/statement.ts';
 import { asOwner } from './as-owner.ts';
 
 /** Whether score() can be called without a schema: it stands in public, somebody else has the name, or public is closed. */

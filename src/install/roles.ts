@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { ident } from '../lib/ident.ts';
-import { retrying } from '../lib/retrying.ts';
+import { ident } from '../lib/text.ts';
+import { retrying } from '../lib/retry.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 
 type RoleSpec = { readonly name: string; readonly login: boolean; readonly what: string };

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
-import { ident } from '../lib/ident.ts';
+import { ident } from '../lib/text.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { asOwner } from './as-owner.ts';
 

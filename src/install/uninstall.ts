@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { transaction } from '../postgres/transaction.ts';
-import { ident, qualified } from '../lib/ident.ts';
+import { transaction } from '../postgres/statement.ts';
+import { ident, qualified } from '../lib/text.ts';
 import { asOwner } from './as-owner.ts';
 import { SCHEMAS } from './schemas.ts';
 

@@ -1,6 +1,6 @@
 import { sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
-import { retrying } from '../lib/retrying.ts';
+import { retrying } from '../lib/retry.ts';
 
 /** Sessions that use what is being changed show themselves so. */
 const IN_USE = ['40P01', '55P03', 'XX000'];

@@ -1,4 +1,6 @@
 import type { ScoreBins } from './score-bins.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Step } from '../postgres/pipeline.ts';
 
 /** What a class is counted in: those that gave it a probability, bin by bin, and which of them said it. */
 const COUNTS = 2;
@@ -6,7 +8,7 @@ const COUNTS = 2;
 const MOST_COUNTERS = 16 * 1024 * 1024;
 
 /** How predictions for one day lie by class: an element a class and bin that is not empty, in all arrays. */
-export type ClassTallyDay = {
+type ClassTallyDay = {
   /** Start of the day, in seconds since 1970; null where the source has no event time. */
   readonly day: number | null;
   readonly classes: number[];
@@ -65,4 +67,35 @@ export class ClassTally {
     this.#counts.set(day, counts);
     return counts;
   }
+}
+
+const write = statement<
+  [
+    runId: string,
+    attempt: number,
+    shard: number,
+    day: number | null,
+    classes: string,
+    bins: string,
+    counts: string,
+    predicted: string,
+  ]
+>(
+  'write_class_tally',
+  `insert into pgscore_data.class_tally (run_id, attempt, shard, day, classes, bins, counts, predicted)
+   values ($1, $2, $3, to_timestamp($4::float8), $5::smallint[], $6::smallint[], $7::bigint[], $8::bigint[])`,
+);
+
+/** Leaves the counts by class of a job and day beside its predictions, as `writeTally` does those of scores. */
+export function writeClassTally(
+  run: { readonly runId: string; readonly attempt: number },
+  shard: number,
+  { day, ...lists }: ClassTallyDay,
+): Step {
+  const [classes, bins, counts, predicted] = [lists.classes, lists.bins, lists.counts, lists.predicted].map(braced);
+  return write.step(run.runId, run.attempt, shard, day, classes ?? '', bins ?? '', counts ?? '', predicted ?? '');
+}
+
+function braced(list: readonly number[]): string {
+  return `{${list.join()}}`;
 }

@@ -1,11 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from, to } from 'pg-copy-streams';
-import { connect } from '../postgres/connect.ts';
-import { disconnect } from '../postgres/disconnect.ts';
+import { connect, disconnect } from '../postgres/connect.ts';
 import { statement } from '../postgres/statement.ts';
-import { qualified } from '../lib/ident.ts';
-import { answerRequests, claimComparison, endComparison, type Comparison } from './claim-comparison.ts';
+import { qualified } from '../lib/text.ts';
 
 /** How labels are spelled everywhere: as the triggers write them. A source may not be read for as long as the lease of its comparison. */
 const SPELLING = {
@@ -24,9 +22,7 @@ const queueDifferences = statement<[sourceId: number, seen: string, seenAt: stri
 );
 
 /** What became of a comparison, to be logged. */
-export type Compared =
-  | { readonly model: string; readonly rows: number }
-  | { readonly model: string; readonly error: unknown };
+type Compared = { readonly model: string; readonly rows: number } | { readonly model: string; readonly error: unknown };
 
 /** What is read later sees at least as much as this snapshot. */
 type Seen = { snapshot: string; at: string };
@@ -99,3 +95,85 @@ function labelQuery({ source_id: source, keys, timed }: Comparison, handle: stri
     from ${callOf(handle)}
     where ${given} and pg_catalog.concat(${label}) <> '') to stdout`;
 }
+
+/** A source of labels that is to be read whole and compared with what is known. */
+type Comparison = {
+  source_id: number;
+  model: string;
+  keys: number;
+  timed: boolean;
+  /** Function that reads it with its owner's rights; null where that is gone or somebody else's. */
+  handle: string | null;
+  guard_key: string | null;
+};
+
+/** For how long a session that lives has a source to itself: longer than a comparison should take. */
+const LEASE = `interval '10 minutes'`;
+
+/** Whether the triggers of source s are on the table that has its name now. */
+const IS_CAPTURED = `exists (
+    select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')`;
+
+/** A source that waits for longer than a lease relies on triggers; where its table was swapped for another, these went with it. */
+const HAS_LOST_TRIGGERS = `s.error is null and s.compare_after > clock_timestamp() + ${LEASE}
+  and s.compared_at + greatest(20 * s.compare_seconds * interval '1 second', interval '10 seconds') <= clock_timestamp() and not ${IS_CAPTURED}`;
+
+/** Whether a comparison of source s was asked for, or ended with its session; one that failed waits for its time. */
+const IS_ASKED_FOR = `exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+  and coalesce(s.compared_at < clock_timestamp() - interval '1 second', true)
+  and case when s.comparing_pid is null then s.error is null else not exists (
+    select from pg_stat_activity a where a.pid = s.comparing_pid and coalesce(a.backend_start = s.comparing_since, true)) end`;
+
+/** The request stands until the comparison ends: by it refreshes remember what they take, and whoever comes after a death goes on. */
+const CLAIM = `with due as materialized (
+     select s.source_id, exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id) as was_asked_for
+       from pgscore_data.label_source s
+      where s.compare_after <= clock_timestamp() or ${IS_ASKED_FOR} or ${HAS_LOST_TRIGGERS}
+      order by s.compare_after limit 1 for update skip locked
+   ), claimed as (
+     update pgscore_data.label_source s
+        set compare_after = clock_timestamp() + ${LEASE}, comparing_pid = pg_backend_pid(),
+            comparing_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
+      where s.source_id = (select source_id from due)
+     returning s.*
+   ), asked as (
+     insert into pgscore_data.comparison_request (source_id) select source_id from due where not was_asked_for
+   ), forgotten as (
+     delete from pgscore_data.taken_change x using claimed c join due using (source_id)
+      where was_asked_for and x.model_id = c.model_id
+        and not exists (select from pgscore_data.label_change l where l.model_id = x.model_id and l.read_in is not null)
+   )
+   select c.source_id, m.name as model, cardinality(c.key_columns) as keys, c.known_at_column is not null as timed, p.proname as handle, h.guard_key
+     from claimed c
+     join pgscore_data.model m using (model_id)
+     left join pgscore_data.handle h using (handle_id)
+     left join pg_proc p on p.proname = h.name and p.pronamespace = 'pgscore_sources'::regnamespace and p.prosecdef
+       and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = c.set_by`;
+
+/** Takes a source whose turn it is. To be committed before the source is read. */
+const claimComparison = statement<[], Comparison>('claim_comparison', CLAIM);
+
+const END = `update pgscore_data.label_source s
+      set compared_at = clock_timestamp(), rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
+          comparing_pid = null, comparing_since = null,
+          compare_after = clock_timestamp() + greatest(20 * $3::float8 * interval '1 second', case
+            when $4::text is not null then interval '1 minute' when ${IS_CAPTURED} then interval '1 hour' else interval '10 seconds' end)
+    where s.source_id = $1 and s.comparing_pid = pg_backend_pid()
+   returning s.source_id`;
+
+/**
+ * Ends a comparison, unless another session took it over or the labels were set anew meanwhile: then it returns nothing. When
+ * the next one is due depends on how long this one took and on whether triggers tell of changes. They miss writes straight
+ * into a partition, and replicated ones.
+ */
+const endComparison = statement<
+  [sourceId: number, rows: number | null, seconds: number, error: string | null],
+  { source_id: number }
+>('end_comparison', END);
+
+/** Takes away the requests that a comparison has answered: those that its snapshot saw. */
+const answerRequests = statement<[sourceId: number, seen: string]>(
+  'answer_requests',
+  'delete from pgscore_data.comparison_request q where q.source_id = $1 and pg_visible_in_snapshot(q.requested_in, $2)',
+);

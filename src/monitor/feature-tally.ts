@@ -1,9 +1,7 @@
-import type { RecordBatch } from 'apache-arrow';
-import { countCategories, countNumbers, type Scratch } from './count-column.ts';
-import { DayCounts } from './day-counts.ts';
+import type { RecordBatch, Data } from 'apache-arrow';
 import type { CountedFeature, FeatureBins } from './feature-bins.ts';
-import { columnNamed } from './feature-columns.ts';
-import { MISSING } from './number-bins.ts';
+import { columnNamed, doublesOf, isText, isThere, validityOf } from './feature-sample.ts';
+import { MISSING, type CategoryBins, type NumberBins } from './value-bins.ts';
 
 /** Counts that a job keeps at most, 16 MB: 2,000 days of 20 features. Rows of further days are not counted. */
 const MOST_COUNTS = 4_000_000;
@@ -110,4 +108,113 @@ function push(tally: DayTally, feature: number, slot: number, count: number): vo
   tally.features.push(feature);
   tally.slots.push(slot);
   tally.counts.push(count);
+}
+
+/** Numbers of this size are left out of sums, as of the cells of a regression. */
+const BEYOND = 1e60;
+
+/** Where a feature is counted: its first slot and its place among the features. */
+type Target = { readonly into: DayCounts; readonly offset: number; readonly index: number };
+
+/** Room for a batch: its numbers as doubles, and their slots. */
+type Scratch = { readonly values: Float64Array; readonly slots: Uint8Array };
+
+/** Counts and sums the numbers of a column, a stretch of one day at a time; `places` has the day of each row, -1 where it is not counted. */
+function countNumbers(
+  column: Data,
+  bins: NumberBins,
+  places: Int32Array,
+  { into, offset, index }: Target,
+  { values, slots }: Scratch,
+): void {
+  const rows = places.length;
+  doublesOf(column, values);
+  bins.slotsOf(values, rows, slots);
+  for (let from = 0; from < rows;) {
+    const place = places[from] ?? -1;
+    let to = from + 1;
+    while (to < rows && places[to] === place) to += 1;
+    if (place >= 0) {
+      countSlots(slots, from, to, into.counts, place * into.slots + offset);
+      sumUp(values, from, to, into, place * into.features + index);
+    }
+    from = to;
+  }
+}
+
+function countSlots(slots: Uint8Array, from: number, to: number, counts: Uint32Array, base: number): void {
+  for (let row = from; row < to; row += 1) bump(counts, base + (slots[row] ?? MISSING));
+}
+
+function sumUp(values: Float64Array, from: number, to: number, { sums, beyond }: DayCounts, at: number): void {
+  let [sum, far] = [0, 0];
+  for (let row = from; row < to; row += 1) {
+    const x = values[row] ?? 0;
+    if (Math.abs(x) < BEYOND) sum += x;
+    else if (x === x) far += 1;
+  }
+  sums[at] = (sums[at] ?? 0) + sum;
+  beyond[at] = (beyond[at] ?? 0) + far;
+}
+
+/** Counts the texts or truth values of a column. */
+function countCategories(
+  column: Data,
+  bins: CategoryBins,
+  places: Int32Array,
+  target: Target,
+  { values }: Scratch,
+): void {
+  const slotOf = isText(column) ? textSlots(column, bins) : truthSlots(column, bins, values);
+  const valid = validityOf(column);
+  const { counts, slots } = target.into;
+  for (let row = 0; row < places.length; row += 1) {
+    const place = places[row] ?? -1;
+    if (place < 0) continue;
+    bump(counts, place * slots + target.offset + (isThere(valid, row) ? slotOf(row) : MISSING));
+  }
+}
+
+function textSlots({ values, valueOffsets }: Data, bins: CategoryBins): (row: number) => number {
+  return (row) => bins.slotOf(values, valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0);
+}
+
+function truthSlots(column: Data, bins: CategoryBins, values: Float64Array): (row: number) => number {
+  doublesOf(column, values);
+  const [no, yes] = [bins.slotOfText('false'), bins.slotOfText('true')];
+  return (row) => (values[row] === 0 ? no : yes);
+}
+
+function bump(counts: Uint32Array, at: number): void {
+  counts[at] = (counts[at] ?? 0) + 1;
+}
+
+/** Counts and sums of days, one row of a matrix each, which grow with the days. */
+class DayCounts {
+  /** Slots of all features together, and features: the columns of the two matrices. */
+  readonly slots: number;
+  readonly features: number;
+  counts = new Uint32Array(0);
+  sums = new Float64Array(0);
+  /** Numbers that are there and not summed. */
+  beyond = new Uint32Array(0);
+  #days = 0;
+
+  constructor(slots: number, features: number) {
+    this.slots = slots;
+    this.features = features;
+  }
+
+  /** Makes room for so many days. */
+  reach(days: number): void {
+    if (days <= this.#days) return;
+    this.#days = Math.max(days, 2 * this.#days);
+    const { counts, sums, beyond } = this;
+    this.counts = new Uint32Array(this.#days * this.slots);
+    this.sums = new Float64Array(this.#days * this.features);
+    this.beyond = new Uint32Array(this.#days * this.features);
+    this.counts.set(counts);
+    this.sums.set(sums);
+    this.beyond.set(beyond);
+  }
 }

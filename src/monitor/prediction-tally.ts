@@ -1,10 +1,7 @@
-import type { Step } from '../postgres/pipeline-statement.ts';
-import { classBins, MOST_CLASSES } from './class-bins.ts';
-import { ClassTally } from './class-tally.ts';
-import type { ScoreBins } from './score-bins.ts';
-import { Tally } from './tally.ts';
-import { writeClassTally } from './write-class-tally.ts';
-import { writeTally } from './write-tally.ts';
+import type { Step } from '../postgres/pipeline.ts';
+import { classBins, MOST_CLASSES, type ScoreBins } from './score-bins.ts';
+import { ClassTally, writeClassTally } from './class-tally.ts';
+import { Tally, writeTally } from './tally.ts';
 
 /** What a version decides. */
 export type Decision = {

@@ -1,8 +1,7 @@
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
-import { renewCalibrations } from './renew-calibrations.ts';
-import { renewClassCalibrations } from './renew-class-calibrations.ts';
+import { renewCalibrations, renewClassCalibrations } from './renew-calibrations.ts';
 
 type Failure = { readonly model: string; readonly failure: string };
 

@@ -1,9 +1,7 @@
 import { statement, type Queryable } from '../postgres/statement.ts';
 import { mulberry32, type Random } from '../lib/random.ts';
-import { isotonicShares } from './isotonic.ts';
-import { dealt, needsCalibration } from './needs-calibration.ts';
-import { ScoreBins } from './score-bins.ts';
-import { emptyHistogram, type ScoreHistogram } from './score-histogram.ts';
+import { isotonicShares, dealt, needsCalibration, emptyHistogram, type ScoreHistogram } from './calibration.ts';
+import { ScoreBins, classBins } from './score-bins.ts';
 
 /** The labelled history of a version on mature days before a month. */
 type History = {
@@ -23,7 +21,7 @@ const claimCalibration = statement<[], History>(
      from pgscore_data._claim_calibration()`,
 );
 
-export const setCalibration = statement<
+const setCalibration = statement<
   [
     version: number,
     month: string,
@@ -53,7 +51,7 @@ export async function renewCalibrations(client: Queryable, goesOn: () => boolean
 }
 
 /** The share of positives to expect in each bin; null where scores are no truer for it than taken at their word. */
-export function learnedShares(histogram: ScoreHistogram, middles: Float64Array, random: Random): number[] | null {
+function learnedShares(histogram: ScoreHistogram, middles: Float64Array, random: Random): number[] | null {
   return needsCalibration(dealt(histogram, random), middles) ? [...isotonicShares(histogram, middles)] : null;
 }
 
@@ -64,4 +62,66 @@ function histogramOf({ bins, totals, positives }: History, count: number): Score
     histogram.negatives[bin] = Number(totals[index]) - Number(positives[index]);
   }
   return histogram;
+}
+
+/** Labels of a class, and of others, from which it is learned what its probabilities mean. */
+const LEAST = 10;
+
+/** The labelled history of a version of three or more classes on mature days before a month. */
+type ClassHistory = {
+  version_id: number | null;
+  month: string;
+  n: string;
+  n_right: string;
+  last_day: string;
+  n_classes: number;
+  classes: number[];
+  bins: number[];
+  totals: string[];
+  positives: string[];
+};
+
+const claimClassCalibration = statement<[], ClassHistory>(
+  'claim_class_calibration',
+  `select version_id, month::text, n, n_right, last_day::text, n_classes, classes::int[], bins::int[], totals::text[], positives::text[]
+     from pgscore_data._claim_class_calibration()`,
+);
+
+/**
+ * As `renewCalibrations`, of versions of three or more classes: what the probability of each class means is learned by itself,
+ * the class against the others. A class of too few labels, or one that calibrating would make no truer, is taken at its word.
+ */
+export async function renewClassCalibrations(client: Queryable, goesOn: () => boolean): Promise<void> {
+  while (goesOn()) {
+    const [history] = await claimClassCalibration(client);
+    if (history === undefined || history.version_id === null) return;
+    const { version_id: version, month, n, n_right: nRight, last_day: lastDay } = history;
+    const { middles } = classBins(await ScoreBins.load(client));
+    const enough = histogramsOf(history, middles.length).map((one) => (isEnough(one) ? one : undefined));
+    const random = mulberry32(version);
+    const learned = enough.map((one) => (one === undefined ? null : learnedShares(one, middles, random)));
+    const state = enough.every((one) => one === undefined) ? 'too_few_labels' : 'not_needed';
+    const shares = learned.flatMap((one) => one ?? Array.from(middles, () => null));
+    if (learned.every((one) => one === null))
+      await setCalibration(client, version, month, n, nRight, lastDay, null, state);
+    else await setCalibration(client, version, month, n, nRight, lastDay, shares, 'isotonic');
+  }
+}
+
+function isEnough({ positives, negatives }: ScoreHistogram): boolean {
+  return [positives, negatives].every((counts) => counts.reduce((sum, n) => sum + n, 0) >= LEAST);
+}
+
+function histogramsOf(
+  { n_classes: count, classes, bins, totals, positives }: ClassHistory,
+  width: number,
+): ScoreHistogram[] {
+  const histograms = Array.from({ length: count }, () => emptyHistogram(width));
+  for (const [index, place] of classes.entries()) {
+    const [histogram, bin] = [histograms[place], bins[index] ?? 0];
+    if (histogram === undefined) continue;
+    histogram.positives[bin] = Number(positives[index]);
+    histogram.negatives[bin] = Number(totals[index]) - Number(positives[index]);
+  }
+  return histograms;
 }

@@ -1,5 +1,4 @@
-import { statement } from '../postgres/statement.ts';
-import type { Queryable } from '../postgres/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 
 const scoreEdges = statement<[], { edges: number[] }>('score_edges', 'select edges from pgscore_data.score_bins');
 
@@ -57,4 +56,12 @@ function edgesBelow(edges: Float64Array, value: number, low = 0, high = edges.le
     else high = middle;
   }
   return low;
+}
+
+/** The probabilities of more classes are counted for nobody: a row would fall into too many cells. */
+export const MOST_CLASSES = 50;
+
+/** Of probabilities of three or more classes a bin is four of the others, as pgscore_data.class_bin has it. */
+export function classBins(bins: ScoreBins): ScoreBins {
+  return bins.coarser(4);
 }

@@ -1,9 +1,11 @@
 import type { ScoreBins } from './score-bins.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Step } from '../postgres/pipeline.ts';
 
 /** Predictions without a score: those of a regression, and of a classifier that gives labels only. */
-export const NO_SCORE = -1;
+const NO_SCORE = -1;
 /** Rows that could not be scored. */
-export const FAILED = -2;
+const FAILED = -2;
 
 const RESERVED = 2;
 /** What a bin is counted in: those that were not called positive, and those that were. */
@@ -12,7 +14,7 @@ const COUNTS = 2;
 const SPARSE = 200;
 
 /** How many predictions fell on which local day and into which bins: an element a day, in it one a bin that is not empty. */
-export type TallyColumns = {
+type TallyColumns = {
   /** Start of the day, in seconds since 1970; null where the source has no event time, and the run's snapshot is meant. */
   readonly days: (number | null)[];
   readonly bins: number[][];
@@ -83,4 +85,34 @@ function binsOf(counts: Map<number, number> | Uint32Array): { bin: number; n: nu
     bins.set(bin, { bin, n: before.n + count, positives: before.positives + (slot % COUNTS) * count });
   }
   return [...bins.values()];
+}
+
+const write = statement<
+  [
+    runId: string,
+    attempt: number,
+    shard: number,
+    days: (number | null)[],
+    bins: string[],
+    counts: string[],
+    positives: string[],
+  ]
+>(
+  'write_tally',
+  `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
+   select $1, $2, $3, to_timestamp(t.day), t.bins::smallint[], t.counts::bigint[], t.positives::bigint[]
+     from unnest($4::float8[], $5::text[], $6::text[], $7::text[]) t (day, bins, counts, positives)`,
+);
+
+/**
+ * Leaves the counts of a job beside its predictions, in the transaction that writes them; the refresh adds them to the
+ * cells when their run is done. Rows are only added, so that runs which publish together do not wait for each other.
+ */
+export function writeTally(
+  run: { readonly runId: string; readonly attempt: number },
+  shard: number,
+  { days, bins, counts, positives }: TallyColumns,
+): Step {
+  const [b, c, p] = [bins, counts, positives].map((lists) => lists.map((list) => `{${list.join()}}`));
+  return write.step(run.runId, run.attempt, shard, days, b ?? [], c ?? [], p ?? []);
 }

@@ -1,5 +1,5 @@
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline-statement.ts';
+import type { Step } from '../postgres/pipeline.ts';
 import type { FeatureValues } from './feature-sample.ts';
 import type { DayTally } from './feature-tally.ts';
 

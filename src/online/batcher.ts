@@ -1,15 +1,13 @@
 import { setImmediate as afterInput } from 'node:timers/promises';
-import { GraphLost } from '../inference/graph-lost.ts';
+import { GraphLost } from '../inference/graph.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../inference/number-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
-import type { Part } from './requests/answer.ts';
-import type { Call } from './requests/call.ts';
-import { FairTurns, type Turn } from './fair-turns.ts';
+import type { Part, Call } from './requests/call.ts';
+import { FairTurns, type Turn } from './fair-queue.ts';
 import type { ModelWork } from './models.ts';
 import { rowRefusal } from './requests/row-refusal.ts';
-import { RunSize } from './batch-size.ts';
 import { WireError } from './protocol/wire-error.ts';
 
 export type Models = {
@@ -22,7 +20,7 @@ export type ModelsInTurn = Models & {
   inTurn(versionId: number, work: ModelWork): Promise<boolean>;
 };
 
-export type BatcherOptions = {
+type BatcherOptions = {
   readonly models: ModelsInTurn;
   /** Most rows of one run. */
   readonly batchRows: number;
@@ -203,4 +201,30 @@ function runFailure(error: unknown): WireError {
     hint: 'The log of the service says more.',
     cause: error,
   });
+}
+
+/** Runs are to take so long, so that calls take turns and no model is set apart for the number of its rows. */
+const LONG_MS = 250;
+const SHORT_MS = 100;
+
+/** How many rows of a version go into one run: fewer where they took long. */
+export class RunSize {
+  readonly #most: number;
+  /** Of versions that take fewer. */
+  readonly #rows = new Map<number, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  of(versionId: number): number {
+    return this.#rows.get(versionId) ?? this.#most;
+  }
+
+  ran(versionId: number, rows: number, ms: number): void {
+    const size = this.of(versionId);
+    if (ms > LONG_MS && rows > 1) this.#rows.set(versionId, Math.max(1, Math.floor((rows * LONG_MS) / ms)));
+    else if (size < this.#most && ms < SHORT_MS && rows >= size)
+      this.#rows.set(versionId, Math.min(this.#most, 2 * size));
+  }
 }

@@ -1,14 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
 import type { Link } from '../postgres/connection.ts';
 import type { GatewayAddress, GatewaySettings } from './messages.ts';
 import type { GatewayStatistics } from './statistics.ts';
-import { backoff, pause } from '../lib/retrying.ts';
+import { backoff, pause } from '../lib/retry.ts';
 import type { Logger } from '../log.ts';
-import type { LoadedVersion } from '../check/load-version.ts';
-import { wantedVersions } from '../check/wanted-versions.ts';
+import { type LoadedVersion, wantedVersions } from '../check/load-version.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { gatewaySettings } from './gateway-settings.ts';
 import { Wakeable } from '../lib/wakeable.ts';
+import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from './protocol/scram.ts';
 
 const PREPARING_MS = 10_000;
 /** A promotion wakes it at once. */
@@ -136,4 +136,27 @@ export class GatewayKeeper {
       this.#wake = resolve;
     });
   }
+}
+
+const AUTHENTICATION_MS = 10_000;
+
+/** What the gateways of a service are started with: one login for all of them, by a random key where no password was given. */
+export function gatewaySettings({
+  gateway,
+  connecting,
+  databaseUrl,
+  modelMemoryBytes,
+}: ServiceConfig): GatewaySettings {
+  const { silenceMs: _, ...limits } = gateway;
+  return {
+    ...limits,
+    connecting,
+    databaseUrl,
+    modelMemoryBytes,
+    user: 'pgscore',
+    password: gateway.password ?? randomBytes(24).toString('base64url'),
+    iterations: gateway.password === undefined ? ITERATIONS_OF_KEY : ITERATIONS_OF_PASSWORD,
+    authenticationMs: AUTHENTICATION_MS,
+    deadly: [],
+  };
 }

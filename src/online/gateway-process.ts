@@ -5,11 +5,10 @@ import { removeSocketFolder, type LocalSocket } from './protocol/local-socket.ts
 import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from './messages.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { programFile } from '../lib/package-file.ts';
-import { within } from '../lib/within.ts';
+import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
-import { patienceMs } from './stop-deadline.ts';
 
 const MAIN = programFile('online/main');
 
@@ -144,4 +143,12 @@ export class GatewayProcess {
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }
+}
+
+/** A process that still reads its programs has said nothing yet. */
+const STARTING_MS = 30_000;
+
+/** How long a gateway may be silent before it is taken for hanging: by the clock, and at its start as it works. */
+export function patienceMs(silenceMs: number, started: boolean): number {
+  return started ? silenceMs : Math.max(STARTING_MS, silenceMs);
 }

@@ -1,19 +1,16 @@
 import type { Link } from '../postgres/connection.ts';
-import { GraphLost } from '../inference/graph-lost.ts';
-import type { Graph } from '../inference/graph.ts';
+import { GraphLost, type Graph } from '../inference/graph.ts';
 import { limitWork } from '../lib/work-time.ts';
 import type { ModelCache } from '../inference/cache.ts';
 import { readOutline } from '../onnx/outline.ts';
 import { ModelSession } from '../inference/session.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { loadVersion, type LoadedVersion } from '../check/load-version.ts';
-import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failure.ts';
+import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
 import type { VersionStep, WantedVersion } from './messages.ts';
-import { OneAtATime } from './one-at-a-time.ts';
-import { RemoteGraph } from './remote-graph.ts';
-import type { Runner } from './runner.ts';
+import { OneAtATime } from './fair-queue.ts';
+import { RemoteGraph, type Runner } from './runner.ts';
 import { Runners } from './runners.ts';
-import { warmUp } from './warm-up.ts';
 
 export type OnlineModelsOptions = {
   readonly link: Link;

@@ -2,10 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
-import { GraphLost } from '../inference/graph-lost.ts';
-import type { RunInput, RunOutput } from '../inference/graph.ts';
+import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
-import { OneAtATime } from './one-at-a-time.ts';
+import { OneAtATime } from './fair-queue.ts';
 import type { FromRunner, LoadGraph, Loaded, RunGraph, ToRunner } from './runner-messages.ts';
 
 const MAIN = programFile('online/runner-main');
@@ -135,5 +134,31 @@ export class Runner {
     this.#waiting.clear();
     for (const { reject } of waiting) reject(new GraphLost(this.#end));
     return this.#killedFor === undefined ? waiting.map(({ versionId }) => versionId) : [];
+  }
+}
+
+/** A graph that a runner has loaded. */
+export class RemoteGraph implements Graph {
+  readonly #runner: Runner;
+  readonly #versionId: number;
+  readonly #onReleased: () => void;
+
+  constructor(runner: Runner, versionId: number, onReleased: () => void) {
+    this.#runner = runner;
+    this.#versionId = versionId;
+    this.#onReleased = onReleased;
+  }
+
+  run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]> {
+    return this.#runner.run(this.#versionId, inputs, rows, outputs);
+  }
+
+  /** Not in the middle of its run; nobody waits for it. */
+  release(): Promise<void> {
+    void this.#runner.turn.run(async () => {
+      this.#runner.release(this.#versionId);
+      await Promise.resolve(this.#onReleased());
+    });
+    return Promise.resolve();
   }
 }

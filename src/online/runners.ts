@@ -1,6 +1,5 @@
-import { within } from '../lib/within.ts';
+import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
-import { RunBlame } from './isolate-failure.ts';
 import { Runner } from './runner.ts';
 
 /** A runner may work so long at a time before others no longer wait for it. */
@@ -14,7 +13,7 @@ const MOST_APART = 4;
 const MOST_APART_OF_ONE = 2;
 
 /** What a runner is about, for one version. */
-export type Attended = {
+type Attended = {
   readonly versionId: number;
   readonly ended: Promise<unknown>;
   readonly waits: () => boolean;
@@ -22,7 +21,7 @@ export type Attended = {
 
 type Apart = Attended & { readonly runner: Runner; readonly worked: () => number };
 
-export type RunnersPorts = {
+type RunnersPorts = {
   /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
   readonly onLeft: (runner: Runner, gone: boolean) => void;
   /** It has done what took long. False where nothing that it has loaded is of use. */
@@ -170,5 +169,28 @@ export class Runners {
     const hasRoom = this.#own.length < MOST_OWN;
     if (hasRoom && !runner.yields && this.#ports.onBack(runner)) this.#serving.add(runner);
     else runner.kill('it had nothing to do');
+  }
+}
+
+const MEMORY_MS = 600_000;
+/** One may be an accident. */
+const TOO_MANY = 2;
+
+/** Versions in whose runs runners hung or crashed: one that did so twice within ten minutes is left alone until that is past. */
+export class RunBlame {
+  readonly #faults = new Map<number, number[]>();
+
+  add(versionId: number, now: number): void {
+    this.#faults.set(versionId, [...this.#recent(versionId, now), now]);
+  }
+
+  /** For how long a version is left alone; undefined where it is not. */
+  refusedMs(versionId: number, now: number): number | undefined {
+    const deciding = this.#recent(versionId, now).at(-TOO_MANY);
+    return deciding === undefined ? undefined : deciding + MEMORY_MS - now;
+  }
+
+  #recent(versionId: number, now: number): number[] {
+    return (this.#faults.get(versionId) ?? []).filter((at) => now - at < MEMORY_MS);
   }
 }

@@ -1,10 +1,7 @@
-import { TensorProto_DataType as DataType, TensorProtoSchema } from 'onnx-buf';
-import type { TensorProto } from 'onnx-buf';
-import { decode } from './decode.ts';
+import { TensorProto_DataType as DataType, TensorProtoSchema, type TensorProto } from 'onnx-buf';
+import { decode, parts, type Span } from './wire.ts';
 import { ATTRIBUTE } from './layout.ts';
 import type { Outline } from './outline.ts';
-import { parts } from './wire.ts';
-import type { Span } from './wire.ts';
 
 /** Column numbers and class labels are a few; a tensor past this is weights. */
 const MAX_BYTES = 1_000_000;

@@ -1,9 +1,7 @@
 import { PgscoreError } from '../errors.ts';
-import { CHILDREN, FUNCTION, MODEL, NODE } from './layout.ts';
-import type { MessageKind } from './layout.ts';
+import { CHILDREN, FUNCTION, MODEL, NODE, type MessageKind } from './layout.ts';
 import { isStandardDomain } from './operators.ts';
-import { parts, textField, whole } from './wire.ts';
-import type { Span } from './wire.ts';
+import { parts, textField, whole, type Span } from './wire.ts';
 
 /** Calls inside of calls; a function that calls itself passes it too. */
 const MAX_DEPTH = 32;

@@ -1,8 +1,8 @@
-import { fixedBatch, openBatch } from './batch.ts';
-import { readOutline } from './outline.ts';
-import type { Outline } from './outline.ts';
-import { editGraph } from './rewrite.ts';
-import { findZipMap } from './zipmap.ts';
+import { readOutline, type Outline, type GraphNode } from './outline.ts';
+import { editGraph, lengthField, type Edit } from './rewrite.ts';
+import { GRAPH } from './layout.ts';
+import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
+import { labelsAttribute } from './attributes.ts';
 
 /** A model as ONNX Runtime will serve it. */
 export type Normalised = {
@@ -32,4 +32,59 @@ export function normalise(bytes: Uint8Array): Normalised {
 export function withAnyBatch(model: Normalised): Normalised {
   const outline = readOutline(editGraph(model.outline, openBatch(model.outline)));
   return { ...model, outline, changed: true, batch: null };
+}
+
+/** The number of rows that every input of the graph is fixed to, or null where any number is taken. */
+function fixedBatch(outline: Outline): number | null {
+  const first = new Set(outline.inputs.map(({ shape }) => shape?.[0] ?? null));
+  const [rows = null] = first;
+  return first.size === 1 ? rows : null;
+}
+
+/**
+ * Leaves the number of rows open in the inputs and outputs of the graph. The shapes declared in between go too: with
+ * them, ONNX Runtime plans its buffers for the old number. Whether the graph then computes the same is for a run to say.
+ */
+function openBatch(outline: Outline): Edit[] {
+  const opened = (number: number) => (value: GraphValue) => ({
+    field: value.part.field,
+    replacement: lengthField(number, withOpenBatch(value)),
+  });
+  return [
+    ...outline.inputs.map(opened(GRAPH.input)),
+    ...outline.outputs.filter(({ type }) => type !== undefined).map(opened(GRAPH.output)),
+    ...outline.intermediates.map(({ field }) => ({ field, replacement: null })),
+  ];
+}
+
+/** ZipMap as scikit-learn's converters add it by default, and what takes it out. */
+type ZipMap = { edits: Edit[]; classLabels: string[] };
+
+/**
+ * Finds the ZipMap behind an output of the graph. ONNX Runtime for Node can't return its maps, but its input is the
+ * matrix of probabilities: the node goes, and the output becomes that matrix.
+ */
+function findZipMap(outline: Outline): ZipMap | undefined {
+  const node = outline.nodes.find((candidate) => isSpliceable(candidate, outline));
+  const [matrix] = node?.inputs ?? [];
+  const output = outline.outputs.find(({ name }) => name === node?.outputs[0]);
+  if (node === undefined || matrix === undefined || output === undefined) return undefined;
+  const classLabels = labelsAttribute(node, 'classlabels_strings', 'classlabels_int64s');
+  const already = outline.outputs.some(({ name }) => name === matrix);
+  const declared = already ? null : lengthField(GRAPH.output, floatMatrix(matrix, classLabels.length));
+  return {
+    classLabels,
+    edits: [
+      { field: node.part.field, replacement: null },
+      { field: output.part.field, replacement: declared },
+    ],
+  };
+}
+
+function isSpliceable({ op, domain, outputs }: GraphNode, outline: Outline): boolean {
+  if (op !== 'ZipMap' || domain !== 'ai.onnx.ml') return false;
+  const read = outline.nodes.some(({ inputs, captured }) =>
+    [...inputs, ...captured].some((name) => outputs.includes(name)),
+  );
+  return !read && outline.outputs.some(({ name }) => name === outputs[0]);
 }

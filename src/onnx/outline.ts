@@ -1,8 +1,6 @@
 import { ATTRIBUTE, ENTRY, GRAPH, MODEL, NODE, OPSET, TENSOR } from './layout.ts';
-import { readValueInfo } from './value-info.ts';
-import type { GraphValue } from './value-info.ts';
-import { integerField, parts, textField, textOf, whole } from './wire.ts';
-import type { Part, Span } from './wire.ts';
+import { readValueInfo, type GraphValue } from './value-info.ts';
+import { integerField, parts, textField, textOf, whole, type Part, type Span } from './wire.ts';
 
 /** One operator of the main graph; its attributes stay where they are until asked for. */
 export type GraphNode = {

@@ -1,7 +1,6 @@
 import { MODEL } from './layout.ts';
 import type { Outline } from './outline.ts';
-import { LENGTH } from './wire.ts';
-import type { Span } from './wire.ts';
+import { LENGTH, type Span } from './wire.ts';
 
 /** What takes the place of a field of the graph: another field, or nothing. */
 export type Edit = { readonly field: Span; readonly replacement: Uint8Array | null };

@@ -1,7 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { TENSOR } from './layout.ts';
-import { Fields, LENGTH, VARINT, packedIntegers } from './wire.ts';
-import type { Span } from './wire.ts';
+import { Fields, LENGTH, VARINT, packedIntegers, type Span } from './wire.ts';
 
 /** Elements of one tensor: 1 GiB of float32. A sparse tensor of a few bytes can ask for more. */
 const MAX_ELEMENTS = 2 ** 28;

@@ -6,10 +6,9 @@ import {
   TypeProto_TensorSchema,
   TypeProtoSchema,
   ValueInfoProtoSchema,
+  type ValueInfoProto,
 } from 'onnx-buf';
-import type { ValueInfoProto } from 'onnx-buf';
-import { decode } from './decode.ts';
-import type { Part } from './wire.ts';
+import { decode, type Part } from './wire.ts';
 
 /** The element types that a feature or an input can have. */
 export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';

@@ -1,11 +1,11 @@
-import { PgscoreError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { PgscoreError, type ErrorCode } from '../errors.ts';
 
 /** A stretch of a file, end excluded. Going down into a message narrows the span and copies nothing. */
 export type Span = { readonly bytes: Uint8Array; readonly start: number; readonly end: number };
 
 export const VARINT = 0;
-export const FIXED64 = 1;
+const FIXED64 = 1;
 export const LENGTH = 2;
 export const FIXED32 = 5;
 
@@ -15,7 +15,7 @@ export function whole(bytes: Uint8Array): Span {
   return { bytes, start: 0, end: bytes.length };
 }
 
-export function bytesOf(span: Span): Uint8Array {
+function bytesOf(span: Span): Uint8Array {
   return span.bytes.subarray(span.start, span.end);
 }
 
@@ -167,4 +167,19 @@ function signedVarint(bytes: Uint8Array, start: number, end: number): number {
   let value = 0n;
   for (let at = end - 1; at >= start; at -= 1) value = (value << 7n) | BigInt((bytes[at] ?? 0) & 0x7f);
   return Number(BigInt.asIntN(64, value));
+}
+
+/**
+ * Decodes one small message.
+ * @throws PgscoreError model_unreadable
+ */
+export function decode<Desc extends DescMessage>(schema: Desc, span: Span): MessageShape<Desc> {
+  try {
+    return fromBinary(schema, bytesOf(span));
+  } catch (cause) {
+    throw new PgscoreError('model_unreadable', `the file is not a valid ONNX model: broken bytes at ${span.start}`, {
+      remedy: 'Check the file with onnx.checker.check_model, or export the model once more.',
+      cause,
+    });
+  }
 }

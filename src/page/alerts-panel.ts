@@ -1,11 +1,13 @@
-import { timelineChart } from './alert-timeline.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { dataTable, type Table } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
-import { raisedIn } from './open-alerts.ts';
+import { raisedIn, type Raised } from './open-alerts.ts';
+import type { ChartConfiguration } from './chart.ts';
+import { colour } from './theme.ts';
+import { dateOf, timeAxis } from './time-plot.ts';
 
 const AT_REST = ['ok', 'insufficient_data'];
 const TONES: Readonly<Record<string, string>> = {
@@ -110,4 +112,52 @@ function boundOf(row: Row): string {
   const [low, high] = [number(row, 'lower_threshold'), number(row, 'upper_threshold')];
   const bounds = [low === null ? '' : `≥ ${decimal(low)}`, high === null ? '' : `≤ ${decimal(high)}`];
   return bounds.filter((bound) => bound !== '').join(', ') || NOTHING;
+}
+
+/** A line for each alert, with a bar from when to when it was raised. */
+function timelineChart(raised: readonly Raised[]): ChartConfiguration {
+  const alerts = [...new Set(raised.map(({ alert }) => alert))].toSorted();
+  const span = (of: Raised): string => `${moment(iso(of.from))} to ${of.ended ? moment(iso(of.to)) : 'now'}`;
+  return {
+    type: 'bar',
+    data: {
+      labels: alerts,
+      datasets: [
+        {
+          label: 'raised',
+          data: raised.map(({ alert, from, to }) => ({ x: [from, to], y: alert })),
+          backgroundColor: colour('bad'),
+          minBarLength: 4,
+          maxBarThickness: 14,
+          grouped: false,
+        },
+      ],
+    },
+    options: {
+      indexAxis: 'y',
+      scales: {
+        x: timeAxis(raised.flatMap(({ from, to }) => [startOf(from), startOf(to)])),
+        y: { type: 'category', grid: { display: false } },
+      },
+      plugins: {
+        tooltip: {
+          callbacks: {
+            title: ([item]: { dataIndex: number }[]) => raised[item?.dataIndex ?? 0]?.alert ?? '',
+            label: ({ dataIndex }: { dataIndex: number }) => {
+              const of = raised[dataIndex];
+              return of === undefined ? '' : span(of);
+            },
+          },
+        },
+      },
+    },
+  } as unknown as ChartConfiguration;
+}
+
+function startOf(time: number): number {
+  return Date.parse(`${dateOf(time)}T00:00:00Z`);
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }

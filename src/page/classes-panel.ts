@@ -4,7 +4,7 @@ import { dataTable } from './data-table.ts';
 import { count, percent } from './format.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { decidingVersion, ofDecidingVersion, versionToggle } from './version-toggle.ts';
+import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
 
 type Data = { readonly cells: readonly Row[]; readonly classes: readonly Row[] };
 

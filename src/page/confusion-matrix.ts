@@ -1,6 +1,6 @@
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
-import { scrollBox } from './scroll-box.ts';
+import { scrollBox } from './data-table.ts';
 import type { Counts } from './threshold-counts.ts';
 
 /** The four cells of a binary classifier: rows are what was true, columns what was said. */

@@ -4,7 +4,7 @@ import { el } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './legend.ts';
 import { METRICS, metricOf } from './metrics.ts';
-import type { ModelContext, Month } from './model-context.ts';
+import { type ModelContext, type Month, ofMonth } from './model-context.ts';
 
 /** What is shown over time: which versions, which metric, how finely. */
 export function overTimeControls(context: ModelContext): HTMLElement {
@@ -114,4 +114,77 @@ function change(part: Partial<Address>): void {
 function toggled(versions: readonly number[], version: number): number[] {
   if (!versions.includes(version)) return [...versions, version];
   return versions.length === 1 ? [...versions] : versions.filter((other) => other !== version);
+}
+
+export type ControlBar = { readonly element: HTMLElement; refresh(context: ModelContext): void };
+
+/** Controls that are drawn anew only where what they show has changed: a key that is being pressed meets the same button again. */
+export function controlBar(draw: (context: ModelContext) => HTMLElement): ControlBar {
+  const element = el('div');
+  let drawn = '';
+  return {
+    element,
+    refresh: (context) => {
+      const fingerprint = JSON.stringify({ ...context, health: undefined });
+      if (fingerprint === drawn) return;
+      drawn = fingerprint;
+      keepFocus(() => element.replaceChildren(draw(context)));
+    },
+  };
+}
+
+/** The ready version before the one that is looked at. */
+function previousOf({ known, focus }: ModelContext): number | undefined {
+  return known.find((version) => version < focus);
+}
+
+/** Whose decisions are shown: those of the version that is looked at, or of the one before where the address says so. */
+export function decidingVersion(context: ModelContext): number {
+  return (context.address.previous ? previousOf(context) : undefined) ?? context.focus;
+}
+
+/** The values that questions about its month are asked with. */
+export function ofDecidingVersion(context: ModelContext): ReturnType<typeof ofMonth> {
+  const values = ofMonth(context);
+  return values === undefined ? undefined : { ...values, version: String(decidingVersion(context)) };
+}
+
+/** Buttons that go from one to the other; none where there is no other. */
+export function versionToggle(context: ModelContext): HTMLElement[] {
+  const before = previousOf(context);
+  if (before === undefined) return [];
+  const shown = decidingVersion(context);
+  const button = (version: number, name: string): HTMLElement =>
+    el(
+      'button',
+      {
+        type: 'button',
+        'aria-pressed': String(version === shown),
+        'data-key': `decisions of ${version}`,
+        onclick: () => goTo({ ...here(), previous: version === before }),
+      },
+      name,
+    );
+  const buttons = [
+    button(context.focus, `version ${context.focus}`),
+    button(before, `version ${before}, the one before`),
+  ];
+  return [el('div', { class: 'segments', role: 'group', 'aria-label': 'Version that decided' }, ...buttons)];
+}
+
+/** Redraws, and gives the keyboard back to what has the same key as what had it before. */
+export function keepFocus<Result>(redraw: () => Result): Result {
+  const before = document.activeElement;
+  const key = before instanceof HTMLElement ? before.dataset['key'] : undefined;
+  const restore = (): void => {
+    if (key === undefined || before?.isConnected === true || document.activeElement !== document.body) return;
+    const again = [...document.querySelectorAll<HTMLElement>('[data-key]')].find(
+      (element) => element.dataset['key'] === key,
+    );
+    again?.focus({ preventScroll: true });
+  };
+  const result = redraw();
+  if (result instanceof Promise) void result.finally(restore);
+  else restore();
+  return result;
 }

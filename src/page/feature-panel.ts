@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
-import { chosenCell, driftMap, levelOf, windowName } from './drift-map.ts';
+import { chosenCell, driftMap, levelOf, windowName } from './drift-panel.ts';
 import type { Grain } from './address.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';

@@ -1,13 +1,13 @@
-import { type Address } from './address.ts';
+import type { Address } from './address.ts';
 import { here } from './navigate.ts';
 import { ask, number, Refusal, refusedLately } from './api.ts';
 import { el } from './dom.ts';
 import { span } from './format.ts';
 import { modelView } from './model-view.ts';
 import { overview } from './overview.ts';
-import { somethingRuns } from './runs-panel.ts';
+import { somethingRuns } from './operations-panels.ts';
 import { onSchemeChange } from './theme.ts';
-import type { View } from './view.ts';
+import type { View } from './panel.ts';
 
 /** Accuracy changes when labels come; runs while one looks. */
 const REFRESH_MS = 15_000;

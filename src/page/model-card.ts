@@ -1,9 +1,8 @@
 import { number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
-import { el } from './dom.ts';
+import { el, svg } from './dom.ts';
 import { ago, count, day, NOTHING, percent } from './format.ts';
-import { metricOf, readingOf, taskOf, write, type Metric } from './metrics.ts';
-import { sparkline } from './sparkline.ts';
+import { metricOf, readingOf, taskOf, write, type Metric, ENOUGH } from './metrics.ts';
 import { furtherCauses, verdictChip } from './verdict.ts';
 
 export type JudgedModel = {
@@ -78,4 +77,44 @@ function facts(verdict: Row, health: Row, versions: number): HTMLElement {
 function alertsOf(open: number | null): string | Node {
   if (open === null) return NOTHING;
   return open === 0 ? 'none' : el('span', { class: 'chip bad' }, String(open));
+}
+
+const WIDTH = 200;
+const HEIGHT = 56;
+const EDGE = 4;
+
+/** A small line of a metric over its months with its interval; dashed where labels are few or still arriving. */
+function sparkline(rows: readonly Row[], label: string): SVGElement {
+  const known = rows.filter((row) => number(row, 'value') !== null);
+  const firm = known.filter(isFirm);
+  const values = (firm.length > 0 ? firm : known).map((row) => number(row, 'value') ?? 0);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const x = (at: number): string => (known.length < 2 ? WIDTH / 2 : (at / (known.length - 1)) * WIDTH).toFixed(1);
+  const y = (value: number | null): string => {
+    const share = most === least ? 0.5 : ((value ?? least) - least) / (most - least);
+    return (EDGE + (1 - Math.min(1, Math.max(0, share))) * (HEIGHT - 2 * EDGE)).toFixed(1);
+  };
+  const along = (column: string): string[] =>
+    known.map((row, at) => `${x(at)},${y(number(row, column) ?? number(row, 'value'))}`);
+  const solid = known.findLastIndex(isFirm) + 1;
+  const line = along('value');
+  const attributes = {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: 'none',
+    class: 'spark',
+    role: 'img',
+    'aria-label': label,
+  };
+  return svg(
+    'svg',
+    attributes,
+    svg('polygon', { class: 'band', points: [...along('ci_high'), ...along('ci_low').toReversed()].join(' ') }),
+    svg('polyline', { class: 'line', points: line.slice(0, solid).join(' ') }),
+    svg('polyline', { class: 'line unripe', points: line.slice(Math.max(0, solid - 1)).join(' ') }),
+  );
+}
+
+/** Whether a month says something: its labels are there, and not too few. */
+function isFirm(row: Row): boolean {
+  return row['is_mature'] === true && (number(row, 'n_labeled') ?? 0) >= ENOUGH && number(row, 'value') !== null;
 }

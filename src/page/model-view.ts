@@ -1,18 +1,16 @@
 import type { Address } from './address.ts';
 import { alertsPanel, rulesPanel } from './alerts-panel.ts';
 import { el } from './dom.ts';
-import { eventsPanel } from './events-panel.ts';
-import { keepFocus } from './focus.ts';
+import { eventsPanel, runsPanel, schedulesPanel, versionsPanel } from './operations-panels.ts';
+import { keepFocus } from './controls.ts';
 import { groups } from './groups.ts';
 import { contextOf, type ModelContext } from './model-context.ts';
-import { modelFacts } from './model-facts.ts';
 import { modelPanels } from './model-panels.ts';
-import { runsPanel } from './runs-panel.ts';
-import { schedulesPanel } from './schedules-panel.ts';
-import { unreadyModel } from './unready-model.ts';
-import { verdictPanel } from './verdict-panel.ts';
-import { versionsPanel } from './versions-panel.ts';
-import type { View } from './view.ts';
+import { verdictPanel } from './verdict.ts';
+import type { View } from './panel.ts';
+import { number, text, ask } from './api.ts';
+import { ago, compact, percent } from './format.ts';
+import { DEPLOY_HINT } from './tooltip.ts';
 
 /** Everything about one model: how it is now, why, its versions, and what is done to it. */
 export function modelView(model: string): View {
@@ -59,4 +57,45 @@ export function modelView(model: string): View {
     refreshRuns: () => runs.refresh(undefined),
     close: () => [...ofContext, ...always].forEach((panel) => panel.close()),
   };
+}
+
+/** The head of a model's page. */
+function modelFacts({ model, task, champion, focus, health }: ModelContext): HTMLElement[] {
+  const source = text(health, 'label_source');
+  const waiting = number(health, 'n_waiting') ?? 0;
+  const facts = [
+    champion === undefined ? 'no champion' : `champion is version ${champion}`,
+    `version ${focus}: ${compact(number(health, 'n_predictions'))} predictions, ${knownOf(number(health, 'label_coverage'))}`,
+    `last scored ${ago(text(health, 'last_scored_at') || null)}`,
+    source === '' ? 'no source of labels' : `labels from ${source}`,
+    ...(waiting > 0 ? [`${compact(waiting)} labels waiting`] : []),
+  ];
+  return [
+    el('p', { class: 'quiet' }, el('a', { href: '#/' }, 'All models')),
+    el('h1', {}, model, ' ', el('span', { class: 'chip plain' }, task)),
+    el('p', { class: 'quiet' }, facts.join(' · ')),
+  ];
+}
+
+/** NULL where later predictions stand in the place of all that have no label. */
+function knownOf(coverage: number | null): string {
+  return coverage === null ? 'none to judge' : `truth known of ${percent(coverage)}`;
+}
+
+/** What there is to say about a model that has no version to score with. */
+async function unreadyModel(model: string): Promise<HTMLElement[]> {
+  const versions = (await ask('versions')).filter((row) => row['model_name'] === model);
+  if (versions.length === 0)
+    return [el('p', { class: 'empty' }, 'There is no model of this name.'), el('pre', {}, DEPLOY_HINT)];
+  return versions.map((row) => {
+    const state = text(row, 'state');
+    const tone = state === 'rejected' ? 'bad' : 'plain';
+    return el(
+      'p',
+      {},
+      `Version ${text(row, 'model_version')} `,
+      el('span', { class: `chip ${tone}` }, state),
+      ` ${text(row, 'reason')} ${text(row, 'remedy')}`,
+    );
+  });
 }

@@ -1,10 +1,8 @@
 import { alertsPanel } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { modelsPanel } from './models-panel.ts';
-import { refreshesPanel } from './refreshes-panel.ts';
-import { runsPanel } from './runs-panel.ts';
-import { schedulesPanel } from './schedules-panel.ts';
-import type { View } from './view.ts';
+import { refreshesPanel, runsPanel, schedulesPanel } from './operations-panels.ts';
+import type { View } from './panel.ts';
 
 /** All models, what runs, what is scheduled, and when accuracy was brought up to date. */
 export function overview(): View {

@@ -2,9 +2,10 @@ import { Refusal } from './api.ts';
 import { el } from './dom.ts';
 import { Sheet } from './dialog.ts';
 import { scheme } from './theme.ts';
+import type { Address } from './address.ts';
 
 /** One card of the page: what it asks for and how it shows the answer. */
-export type PanelSpec<Context, Data> = {
+type PanelSpec<Context, Data> = {
   readonly id: string;
   readonly title: string;
   readonly about?: string;
@@ -91,3 +92,14 @@ async function loaded<Data>(load: () => Promise<Data>): Promise<Data | Refusal> 
     throw error;
   }
 }
+
+/** One of the screens: it stands in the page until the address leads to another. */
+export type View = {
+  readonly element: HTMLElement;
+  readonly title: string;
+  /** Brings everything up to date; panels that did not change are left alone. */
+  refresh(address: Address): Promise<void>;
+  /** Brings what goes on just now up to date. */
+  refreshRuns(): Promise<void>;
+  close(): void;
+};

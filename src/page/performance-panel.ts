@@ -1,4 +1,3 @@
-import { alertBounds } from './alert-bounds.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
@@ -8,9 +7,8 @@ import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { Sheet } from './dialog.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
-import { colourOf, tint } from './theme.ts';
-import { atOf } from './time-axis.ts';
-import { timePlot, type Series } from './time-plot.ts';
+import { colourOf, tint, colour } from './theme.ts';
+import { atOf, timePlot, type Series } from './time-plot.ts';
 
 type Data = Readonly<Record<'rows' | 'estimates' | 'events' | 'rules', readonly Row[]>>;
 
@@ -160,4 +158,31 @@ function maturityOf(row: Row): string {
 
 function windowOf(row: Row): string {
   return `${text(row, 'model_version')} ${text(row, 'window_date')}`;
+}
+
+/** Where the alerts about a metric begin, as lines over these windows. */
+function alertBounds(
+  rules: readonly Row[],
+  { model, address }: ModelContext,
+  metric: string,
+  dates: readonly string[],
+): Series[] {
+  const about = rules.filter(
+    (rule) => rule['model_name'] === model && rule['metric'] === metric && rule['grain'] === address.grain,
+  );
+  return about.flatMap((rule) =>
+    (['below', 'above'] as const).flatMap((direction) => {
+      const bound = boundOf(rule, direction);
+      if (bound === null) return [];
+      const points = dates.map((date) => ({ date, value: bound }));
+      const label = `alert ${direction}: ${text(rule, 'alert')}`;
+      return [{ label, colour: colour('bad'), dashed: true, bare: true, points }];
+    }),
+  );
+}
+
+/** As it was at the last look; a rule that had nothing to look at has the threshold that it was given, if any. */
+function boundOf(rule: Row, direction: 'below' | 'above'): number | null {
+  const looked = number(rule, direction === 'below' ? 'lower_threshold' : 'upper_threshold');
+  return looked ?? (rule['direction'] === direction ? number(rule, 'threshold') : null);
 }

@@ -1,6 +1,7 @@
-import { text, type Row } from './api.ts';
+import { text, type Row, ask } from './api.ts';
 import { el } from './dom.ts';
 import { day } from './format.ts';
+import { panel, type Panel } from './panel.ts';
 
 const TONES: Readonly<Record<string, string>> = { act: 'bad', watch: 'warn', unknown: 'plain', healthy: 'good' };
 
@@ -41,3 +42,17 @@ export function furtherCauses(row: Row): [name: string, value: string][] {
       : [['Drifted most', `${feature}, since ${day(text(row, 'feature_since'))}`] as [string, string]]),
   ];
 }
+
+/** Whether a model needs somebody, and why. Not shown of a model that is not there. */
+export const verdictPanel = (model: string): Panel<undefined> =>
+  panel<undefined, Row>({
+    id: 'verdict',
+    title: 'Verdict',
+    depends: () => null,
+    load: async () => (await ask('verdicts')).find((row) => row['model_name'] === model),
+    draw: (sheet, row) => {
+      sheet.add(el('p', {}, verdictChip(text(row, 'verdict')), ` ${text(row, 'sentence')}`));
+      const more = furtherCauses(row);
+      if (more.length > 0) sheet.say(`${more.map(([name, value]) => `${name}: ${value}`).join(' · ')}.`);
+    },
+  });

@@ -1,11 +1,10 @@
 import pg from 'pg';
+import pgpass from 'pgpass';
+import type { Connecting } from 'pgpass';
 import { PgscoreError } from '../errors.ts';
 import { connectionProblem, mayPassWithOtherTls, serverLacksTls } from './connection-problem.ts';
-import { disconnect } from './disconnect.ts';
-import { passwordOfFile } from './password-file.ts';
-import { liftTransactionTimeout } from './session-settings.ts';
 import { tlsChoices, withoutSslParameters, type TlsChoice } from './tls.ts';
-import { TYPES } from './types.ts';
+import { TYPES } from './pipeline.ts';
 
 export type ConnectOptions = {
   /** A postgresql:// URL; without it the PG* variables and the password file decide. */
@@ -125,4 +124,42 @@ export function urlFor(url: string | undefined, user: string, password: string |
   parsed.username = user;
   parsed.password = password ?? '';
   return parsed.href;
+}
+
+/** PostgreSQL 15 and 16 lack the setting, and refuse a session that names it at its start. */
+const NO_TRANSACTION_TIMEOUT = `select set_config('transaction_timeout', '0', false)
+  where current_setting('server_version_num')::int >= 170000`;
+
+const PATIENCE_MS = 10_000;
+
+/** Lifts what a DBA set for people and a start-up option can't undo on every server. */
+async function liftTransactionTimeout(client: pg.Client): Promise<void> {
+  const lifting = { text: NO_TRANSACTION_TIMEOUT, query_timeout: PATIENCE_MS };
+  await client.query(lifting);
+}
+
+/** Leaves the session as it was when it was connected; `discard all` by itself would bring the defaults of its role back. */
+export async function discardAll(client: pg.Client): Promise<void> {
+  await client.query('discard all');
+  await liftTransactionTimeout(client);
+}
+
+/** A server that lives says good-bye within milliseconds. */
+const GOODBYE_MS = 2000;
+
+/** Ends a connection, in whatever state it is; one whose other side says nothing is cut off. Never raises. */
+export async function disconnect(client: pg.Client): Promise<void> {
+  const cut = setTimeout(() => client.connection.stream.destroy(), GOODBYE_MS);
+  await client.end().catch(() => undefined);
+  clearTimeout(cut);
+}
+
+/**
+ * The password that ~/.pgpass, or the file that PGPASSFILE names, has for a connection. node-pg would look there too, but
+ * with a warning on standard error each time.
+ */
+function passwordOfFile({ host, port, database, user }: Connecting): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    pgpass({ host, port, database, user }, resolve);
+  });
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg';
-import { retrying } from '../lib/retrying.ts';
-import { connect, type ConnectOptions } from './connect.ts';
-import { disconnect } from './disconnect.ts';
+import { retrying } from '../lib/retry.ts';
+import { connect, type ConnectOptions, disconnect } from './connect.ts';
 import { isConnectionLoss, isPassing } from './sqlstate.ts';
 
 /** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
@@ -75,3 +74,9 @@ export class Link {
     if (this.#client === opening) this.#client = undefined;
   }
 }
+
+/**
+ * Settings of sessions whose statements look few rows up in tables that grow by thousands of rows a minute: a plan that was
+ * made while such a table was small would read all of it, and be kept until autovacuum comes round.
+ */
+export const LOOKING_UP = { seq_page_cost: '1000' };

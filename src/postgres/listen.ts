@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from '../log.ts';
-import { backoff } from '../lib/retrying.ts';
-import { connect, type ConnectOptions } from './connect.ts';
-import { disconnect } from './disconnect.ts';
+import { backoff } from '../lib/retry.ts';
+import { connect, type ConnectOptions, disconnect } from './connect.ts';
 
 const CHANNEL = 'pgscore_work';
 const PROBE_MS = 10_000;

@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { Step } from './pipeline-statement.ts';
-import { together } from './pipeline.ts';
+import { Step, together } from './pipeline.ts';
 
 /** A client, or what runs its queries for it. No pool: it knows of no trips. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
@@ -17,4 +16,17 @@ export function statement<Values extends readonly unknown[], Row extends object 
     return alone.rows;
   };
   return Object.assign(run, { step });
+}
+
+/** Runs `work` in a transaction. On an error it rolls back as far as the connection still allows, and rethrows. */
+export async function transaction<T>(client: pg.ClientBase, work: () => Promise<T>, begin = 'begin'): Promise<T> {
+  await client.query(begin);
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
 }

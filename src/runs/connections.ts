@@ -1,5 +1,4 @@
-import { Link } from '../postgres/connection.ts';
-import { LOOKING_UP } from '../postgres/lookup-settings.ts';
+import { Link, LOOKING_UP } from '../postgres/connection.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
 export const PATIENCE_MS = 60_000;

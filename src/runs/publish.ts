@@ -1,15 +1,11 @@
 import type pg from 'pg';
 import type { Link } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { transaction } from '../postgres/transaction.ts';
-import { beginPublication, RUN_LOST } from './begin-publication.ts';
-import { tooManyFailed } from './error-limit.ts';
-import { finishRun } from './finish-run.ts';
-import { indexGeneration } from './generation.ts';
-import { keyTooLong } from './key-too-long.ts';
-import { dropHandle } from './drop.ts';
+import { transaction, statement } from '../postgres/statement.ts';
+import { dropHandle } from './tidy.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
+import { PgscoreError } from '../errors.ts';
 
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
 
@@ -57,4 +53,134 @@ async function firstReason(client: pg.Client, run: Run, loaded: Loaded): Promise
     [run.runId, run.attempt],
   );
   return rows[0]?.reason;
+}
+
+/** An empty partition for the predictions of one attempt; to be committed before a row goes in. */
+export const createGeneration = statement<[runId: string, attempt: number], { generation: number }>(
+  'create_generation',
+  'select pgscore_data._create_generation($1, $2) as generation',
+);
+
+/** Builds the unique index over a loaded generation; a duplicate key raises 23505. */
+export const indexGeneration = statement<[targetId: number, generation: number]>(
+  'index_generation',
+  'select pgscore_data._index_generation($1, $2)',
+);
+
+/** Ends the loading of an unsharded run in the transaction that copied its predictions in. No row: the run is no longer ours. */
+export const recordGeneration = statement<
+  [
+    runId: string,
+    attempt: number,
+    worker: string,
+    generation: number,
+    snapshotAt: string,
+    rowsDone: number,
+    rowsFailed: number,
+    cpuSeconds: number,
+  ],
+  { run_id: string }
+>(
+  'record_generation',
+  `update pgscore_data.run
+      set generation = $4, snapshot_at = $5, rows_done = $6, rows_failed = $7, cpu_seconds = $8
+    where run_id = $1 and attempt = $2 and claimed_by = $3 and state = 'running'
+   returning run_id`,
+);
+
+/** SQLSTATE of a run that is another worker's by now, was cancelled, or has ended. */
+export const RUN_LOST = 'PS001';
+/** SQLSTATE of a target that is not as it was expected to be. */
+export const TARGET_CHANGED = 'PS002';
+
+/**
+ * First step of a publishing transaction: locks the run and its target. `latest` says whether the run becomes what the
+ * latest view shows. Where `expected` values are given and differ, it raises TARGET_CHANGED, so that steps which rely on
+ * them can follow in the same trip. The run is changed once, at the end: a second change in one transaction would check
+ * its foreign keys again.
+ */
+export const beginPublication = statement<
+  [
+    runId: string,
+    attempt: number,
+    worker: string,
+    snapshotAt: string,
+    expectedLatest: boolean | null,
+    expectedGeneration: number | null,
+  ],
+  { latest: boolean; current_generation: number; current_rows: string }
+>(
+  'begin_publication',
+  'select latest, current_generation, current_rows from pgscore_data._begin_publication($1, $2, $3, $4, $5, $6)',
+);
+
+/**
+ * Last step of a publishing transaction: the run is done, its generation is part of the history and, where `latest`, the
+ * one that readers see. One row of the target changes, so a reader sees all of the run or nothing.
+ */
+export const finishRun = statement<
+  [
+    runId: string,
+    snapshotAt: string,
+    latest: boolean,
+    generation: number,
+    rowsDone: number,
+    rowsFailed: number,
+    cpuSeconds: number,
+  ],
+  { run_id: string }
+>(
+  'finish_run',
+  `with done as (
+     update pgscore_data.run
+        set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = $2, published = $3, generation = $4,
+            rows_done = $5, rows_failed = $6, rows_expected = $5, cpu_seconds = $7, lease_until = null, error_code = null, error = null, remedy = null
+      where run_id = $1
+     returning run_id, target_id
+   ), shown as (
+     update pgscore_data.target t set current_generation = $4, current_snapshot_at = $2, current_rows = $5
+      where t.target_id = (select target_id from done) and $3
+   ), history as (
+     update pgscore_data.generation g set state = 'published' where g.target_id = (select target_id from done) and g.generation = $4 and g.state = 'loading'
+   )
+   select run_id from done`,
+);
+
+const PROGRAM_LIMIT_EXCEEDED = '54000';
+
+/** What an error of writing or indexing predictions means where a key is more than an index takes; any other as it is. */
+export function keyTooLong(error: unknown, run: Run): unknown {
+  if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PgscoreError(
+    'key_too_long',
+    `a key of "${run.sourceSchema}.${run.sourceName}" is too long, an index takes about 2,700 bytes: ${reason}`,
+    { remedy: 'Score a view whose key is shorter, such as a hash of it: md5(...).', cause: error },
+  );
+}
+
+export const LEAST_ERROR_LIMIT = 1000;
+const ERROR_SHARE = 0.01;
+
+/** How many rows of a run may fail: as asked, else the larger of 1,000 and 1 % of its rows. */
+export function errorLimit(run: Run, rows: number): number {
+  return run.errorLimit ?? Math.max(LEAST_ERROR_LIMIT, Math.floor(rows * ERROR_SHARE));
+}
+
+/** The error of a run with more failed rows than it may have; undefined where they are few enough. */
+export function tooManyFailed(
+  run: Run,
+  rows: number,
+  failed: number,
+  first: string | undefined,
+): PgscoreError | undefined {
+  const limit = errorLimit(run, rows);
+  if (failed <= limit) return undefined;
+  return new PgscoreError(
+    'too_many_failed_rows',
+    `${failed} of ${rows} rows could not be scored; ${limit} are allowed${first === undefined ? '' : `. The first: ${first}`}`,
+    {
+      remedy: 'select * from pgscore.run_errors; shows them. Correct the source, or raise error_limit.',
+    },
+  );
 }

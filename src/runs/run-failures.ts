@@ -1,13 +1,10 @@
 import type { Link } from '../postgres/connection.ts';
-import { storable } from '../lib/storable.ts';
+import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
-import { failRun } from './fail-run.ts';
-import { handBackRuns, handBackShards, handBackVersions } from './hand-back.ts';
-import { releaseShard } from './release-shard.ts';
-import { requeueRun } from './requeue-run.ts';
 import type { Run } from './run.ts';
 import type { Outcome, Shard } from './job.ts';
 import type { RunMetrics } from './metrics.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** A run that was tried so often is not tried again; a shard that was takes its run with it. */
 export const MOST_TRIES = 3;
@@ -76,3 +73,130 @@ const UNREACHABLE_WAIT_MS = 2000;
 function waitAfter(code: string): number | null {
   return code === 'database_unreachable' ? UNREACHABLE_WAIT_MS : null;
 }
+
+/** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded, and its plan not used again. */
+export const failRun = statement<
+  [
+    runId: string,
+    attempt: number,
+    code: string,
+    error: string,
+    remedy: string | null,
+    rowsDone: number,
+    rowsFailed: number,
+  ],
+  { run_id: string }
+>(
+  'fail_run',
+  `with failed as (
+     update pgscore_data.run
+        set state = 'failed', phase = null, finished_at = clock_timestamp(), lease_until = null, error_code = $3, error = $4, remedy = $5,
+            rows_done = greatest($6, shards.rows_done), rows_failed = greatest($7, shards.rows_failed)
+       from (select coalesce(sum(s.rows_done), 0) as rows_done, coalesce(sum(s.rows_failed), 0) as rows_failed
+               from pgscore_data.shard s where s.run_id = $1 and s.attempt = $2) shards
+      where run_id = $1 and attempt = $2 and state = 'running'
+     returning run_id, plan_id
+   ), forgotten as (
+     update pgscore_data.known_plan k set request = null from failed where k.plan_id = failed.plan_id
+   ), discarded as (
+     update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
+   )
+   select run_id from failed`,
+);
+
+/**
+ * Gives a run back after a failure that may pass: queued again, cancelled where that was asked for, or failed where it has
+ * been tried `most` times. Where `waitMs` is given, it is not claimed before that time, and this was no try. What the attempt loaded is discarded; no row comes back where the run had ended or changed hands
+ * meanwhile.
+ */
+export const requeueRun = statement<
+  [
+    runId: string,
+    attempt: number,
+    most: number,
+    code: string,
+    error: string,
+    remedy: string | null,
+    waitMs: number | null,
+  ],
+  { state: 'queued' | 'cancelled' | 'failed' }
+>(
+  'requeue_run',
+  `with ending as materialized (
+     select r.run_id, r.attempt - r.handed_back as tries,
+            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
+                 when r.attempt - r.handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
+       from pgscore_data.run r where r.run_id = $1 and r.attempt = $2 and r.state = 'running'
+        for no key update
+   ), given as (
+     update pgscore_data.run r
+        set state = ending.state, phase = null, claimed_by = null,
+            lease_until = clock_timestamp() + $7 * interval '1 millisecond', handed_back = r.handed_back + ($7::float8 is not null)::int,
+            finished_at = case when ending.state = 'queued' then null else clock_timestamp() end,
+            error_code = $4, error = case when ending.state = 'failed' then format('%s (tried %s times)', $5::text, tries) else $5 end, remedy = $6
+       from ending where r.run_id = ending.run_id
+     returning r.run_id, r.state, r.plan_id
+   ), forgotten as (
+     update pgscore_data.known_plan k set request = null from given where k.plan_id = given.plan_id and given.state = 'failed'
+   ), discarded as (
+     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
+   )
+   select state from given`,
+);
+
+/**
+ * Gives a shard back after a failure that may pass: at once, or, where `waitMs` is given, after that time and as if it had
+ * not been tried. `done` comes back true where its commit had gone through after all.
+ */
+export const releaseShard = statement<
+  [runId: string, attempt: number, shard: number, fence: number, error: string, waitMs: number | null],
+  { state: string; fence: number }
+>(
+  'release_shard',
+  `with released as (
+     update pgscore_data.shard s set state = 'queued', claimed_by = null, error = $5,
+            lease_until = clock_timestamp() + $6 * interval '1 millisecond', handed_back = s.handed_back + ($6::float8 is not null)::int
+      where s.run_id = $1 and s.attempt = $2 and s.shard = $3 and s.fence = $4 and s.state = 'running'
+     returning s.state, s.fence
+   )
+   select state, fence from released
+   union all
+   select s.state, s.fence from pgscore_data.shard s
+    where s.run_id = $1 and s.attempt = $2 and s.shard = $3 and not exists (select from released)`,
+);
+
+/** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
+export const handBackRuns = statement<[worker: string], { run_id: string }>(
+  'hand_back_runs',
+  `with held as materialized (
+     select r.run_id, exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) as cancelled
+       from pgscore_data.run r where r.claimed_by = $1 and r.state = 'running' order by r.run_id for no key update skip locked
+   ), given as (
+     update pgscore_data.run r
+        set state = case when held.cancelled then 'cancelled' else 'queued' end,
+            finished_at = case when held.cancelled then clock_timestamp() end,
+            phase = null, claimed_by = null, lease_until = null, handed_back = r.handed_back + 1
+       from held where r.run_id = held.run_id
+     returning r.run_id
+   ), discarded as (
+     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
+   )
+   select run_id from given`,
+);
+
+/** The same for its shards of runs that another worker conducts. */
+export const handBackShards = statement<[worker: string], { run_id: string; shard: number }>(
+  'hand_back_shards',
+  `with held as materialized (
+     select run_id, attempt, shard from pgscore_data.shard where claimed_by = $1 and state = 'running' order by run_id, attempt, shard for update skip locked
+   )
+   update pgscore_data.shard s set state = 'queued', claimed_by = null, lease_until = null, handed_back = s.handed_back + 1
+     from held where (s.run_id, s.attempt, s.shard) = (held.run_id, held.attempt, held.shard)
+   returning s.run_id, s.shard`,
+);
+
+/** The same for a version whose check is under way. */
+const handBackVersions = statement<[worker: string]>(
+  'hand_back_versions',
+  `update pgscore_data.version set claimed_by = null, lease_until = null where claimed_by = $1 and state = 'checking'`,
+);

@@ -1,8 +1,7 @@
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
-import { backoff, pause } from '../lib/retrying.ts';
-import type { Apart, Job, Outcome } from './job.ts';
-import type { ScorerSettings } from './scorer-messages.ts';
+import { backoff, pause } from '../lib/retry.ts';
+import type { Apart, Job, Outcome, ScorerSettings } from './job.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
 const SHORT_LIFE_MS = 5000;

@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { programFile } from '../lib/package-file.ts';
-import type { Apart, Job, Outcome } from './job.ts';
-import type { FromScorer, ScorerSettings, ToScorer } from './scorer-messages.ts';
+import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
 
 const MAIN = programFile('scorer/main');
 

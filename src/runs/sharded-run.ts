@@ -1,15 +1,11 @@
 import type { Link } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
-import { createGeneration } from './generation.ts';
-import { measureSource } from './measure-source.ts';
-import { openShards } from './open-shards.ts';
+import { createGeneration, publishRun, type Loaded } from './publish.ts';
+import { measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import type { Run } from './run.ts';
-import { shardRanges } from './shard-ranges.ts';
-import { shardsDone } from './shards-done.ts';
 import type { Counts } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
 import { controlLink, publicationLink } from './connections.ts';
-import { publishRun, type Loaded } from './publish.ts';
 import { Signal } from '../lib/signal.ts';
 
 const POLL_MS = 1000;

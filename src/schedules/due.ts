@@ -1,4 +1,5 @@
-import { firesBetween, lastFiresBetween, nextFire } from './cron.ts';
+import { firesBetween, lastFiresBetween, nextFire } from './clock.ts';
+import { statement } from '../postgres/statement.ts';
 
 export type CatchUp = 'skip' | 'latest' | 'all';
 
@@ -62,3 +63,49 @@ function nothing(decidedUntil: Date, next: Date): Due {
 function later(one: Date, other: Date): Date {
   return one > other ? one : other;
 }
+
+/** A schedule whose next fire time has come, or is not known yet. */
+export type DueSchedule = {
+  readonly id: number;
+  readonly name: string;
+  readonly owner: string;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly catchUp: CatchUp;
+  readonly decidedUntil: Date;
+  /** Its function in pgscore_sources. */
+  readonly handle: string;
+  readonly guardKey: string;
+  /** The database's clock, the only one that decides. */
+  readonly now: Date;
+};
+
+/** The schedules to look at, the most urgent first. */
+export const dueSchedules = statement<[], DueSchedule>(
+  'due_schedules',
+  `with clock as materialized (select clock_timestamp() as now)
+   select s.schedule_id as id, s.name, s.owner, s.cron, s.time_zone as "timeZone", s.catch_up as "catchUp", s.decided_until as "decidedUntil",
+          s.handle, s.guard_key as "guardKey", clock.now
+     from pgscore_data.schedule s cross join clock
+    where not s.paused and s.error is null and (s.next_fire_at is null or s.next_fire_at <= clock.now)
+    order by s.next_fire_at nulls last, s.schedule_id`,
+);
+
+/**
+ * Notes how far a schedule is decided and when it fires next; never back. One that its owner has locked, by a pause that is
+ * not committed yet, is left for the next time. Dates of JavaScript have no microseconds.
+ */
+export const advanceSchedule = statement<[scheduleId: number, decidedUntil: string, next: string]>(
+  'advance_schedule',
+  `update pgscore_data.schedule s
+      set decided_until = greatest(s.decided_until, $2::timestamptz),
+          next_fire_at = case when date_trunc('milliseconds', s.decided_until) <= $2::timestamptz then $3::timestamptz else s.next_fire_at end
+    where s.schedule_id = (select x.schedule_id from pgscore_data.schedule x where x.schedule_id = $1 for no key update skip locked)`,
+);
+
+/** Says why a schedule can never fire, so that nobody tries again until it is paused and resumed. */
+export const breakSchedule = statement<[scheduleId: number, error: string]>(
+  'break_schedule',
+  `update pgscore_data.schedule s set error = $2
+    where s.schedule_id = (select x.schedule_id from pgscore_data.schedule x where x.schedule_id = $1 for no key update skip locked)`,
+);

@@ -1,11 +1,9 @@
 import { PgscoreError } from '../errors.ts';
-import { Link } from '../postgres/connection.ts';
-import { LOOKING_UP } from '../postgres/lookup-settings.ts';
+import { Link, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/failure.ts';
-import type { Apart, Job, Outcome } from '../runs/job.ts';
-import { LostFence } from './lost-fence.ts';
-import type { FromScorer, ScorerSettings, ToScorer } from '../runs/scorer-messages.ts';
+import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
+import { LostFence } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';
 import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';

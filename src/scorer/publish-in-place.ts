@@ -1,19 +1,13 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { begin, commit, type Step } from '../postgres/pipeline-statement.ts';
-import { together } from '../postgres/pipeline.ts';
-import { beginPublication, RUN_LOST, TARGET_CHANGED } from '../runs/begin-publication.ts';
-import { tooManyFailed } from '../runs/error-limit.ts';
-import { finishRun } from '../runs/finish-run.ts';
-import { keyTooLong } from '../runs/key-too-long.ts';
-import { dropHandle } from '../runs/drop.ts';
+import { begin, commit, type Step, together } from '../postgres/pipeline.ts';
+import { beginPublication, RUN_LOST, TARGET_CHANGED, tooManyFailed, finishRun, keyTooLong } from '../runs/publish.ts';
+import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { LostFence } from './lost-fence.ts';
-import { supersede } from './predictions-table.ts';
-import { rowErrorSteps } from './row-errors.ts';
-import type { Scored, ScoredStream } from './scored-stream.ts';
+import { LostFence } from './load.ts';
+import { supersede, predictionsStep } from './write-predictions.ts';
+import { rowErrorSteps, type Scored, type ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
-import { predictionsStep } from './write-predictions.ts';
 
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
 const HISTORY = 0;

@@ -1,15 +1,14 @@
 import type pg from 'pg';
-import { connect } from '../postgres/connect.ts';
+import { connect, disconnect, discardAll } from '../postgres/connect.ts';
 import type { Around } from '../copy/copy-out.ts';
-import { disconnect } from '../postgres/disconnect.ts';
-import { discardAll } from '../postgres/session-settings.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { Step } from '../postgres/pipeline-statement.ts';
+import { Step } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
-import { rowSecurity } from '../runs/run.ts';
+import { rowSecurity, type PlannedColumn, type Run } from '../runs/run.ts';
 import type { Job } from '../runs/job.ts';
-import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/source-lock.ts';
-import { rangeSteps } from './source-query.ts';
+import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
+import { qualified } from '../lib/text.ts';
+import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
 
 const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
 
@@ -124,4 +123,45 @@ function snapshotProblem(cause: unknown): never {
     remedy: 'Look at the log of the service; then submit the run again.',
     cause,
   });
+}
+
+/** Past every block that a relation can have. */
+const END = 4_294_967_295;
+
+/** The COPY that reads a job's rows through its read handle: key columns, event_time and features, in the order of the plan. */
+export function sourceQuery(job: Job): string {
+  const { handle, columns } = job.run;
+  const name = qualified('pgscore_sources', handle.name);
+  const list = columns.map((_, index) => `c${index + 1}`).join(', ');
+  const { from, to } = range(job);
+  // Anybody may overload the name; only a call with the very types is never taken to another function.
+  const rows = handle.kind === 'view' ? name : `${name}('${from}'::pg_catalog.tid, '${to}'::pg_catalog.tid)`;
+  return `copy (select ${list} from ${rows}) to stdout (format binary)`;
+}
+
+/** What comes before the COPY: a view takes the range from the session, as it lets no condition in. */
+export function rangeSteps(job: Job): readonly Step[] {
+  if (job.run.handle.kind !== 'view') return [];
+  const { from, to } = range(job);
+  return [new Step({ text: RANGE, values: [from, to] })];
+}
+
+const RANGE = `select set_config('pgscore.block_from', $1, false), set_config('pgscore.block_to', $2, false)`;
+
+/** The first row of the first block, and that of the block behind the last. */
+function range({ shard }: Job): { from: string; to: string } {
+  return { from: `(${shard?.from ?? 0},0)`, to: `(${shard?.to ?? END},0)` };
+}
+
+/** The columns of the COPY stream as the decoder wants them: a feature goes by the name that the model gives it. */
+export function sourceColumns(run: Run): SourceColumn[] {
+  return run.columns.map(sourceColumn);
+}
+
+function sourceColumn(column: PlannedColumn): SourceColumn {
+  const { role, type, width } = column;
+  if (role !== 'feature') return { name: column.segment ?? column.name, role };
+  if (!isSqlType(type))
+    throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
+  return { name: column.feature ?? column.name, role, type, width };
 }

@@ -1,20 +1,14 @@
 import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
-import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import type { DecodedBatch } from '../copy/batch.ts';
 import { ModelSession } from '../inference/session.ts';
-import { awaited } from './in-order.ts';
-import { PredictionCount } from './count-predictions.ts';
+import { PredictionCount, FrozenSegments } from './count.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
-import { loadGeneration } from './load-generation.ts';
-import { loadShard } from './load-shard.ts';
+import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
-import type { Reading } from './read-source.ts';
-import { sampleSource } from './sample-source.ts';
-import { ScoredStream, type Scored } from './scored-stream.ts';
-import { sourceColumns } from './source-columns.ts';
-import { sourceQuery } from './source-query.ts';
-import { FrozenSegments } from './segments.ts';
+import { type Reading, sourceColumns, sourceQuery, rangeSteps } from './read-source.ts';
+import { ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -78,4 +72,47 @@ export function loadModel(job: Job, tools: Tools): Promise<ModelSession> {
     const { bytes, signature } = await loadVersion(await tools.writer.client(), job.run.versionId);
     return { session: await ModelSession.load(bytes, signature), size: bytes.length };
   });
+}
+
+const PLACES = 16;
+const PAGES_EACH = 8;
+
+/**
+ * Some rows from all over the source of a shard, under the snapshot of its run: the first ones are unlike the rest in a
+ * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway.
+ */
+async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promise<RecordBatch[]> {
+  const { run, shard } = job;
+  const batches: RecordBatch[] = [];
+  let bytes = 0;
+  for (let place = 0; shard !== null && place < PLACES && bytes < MOST_AHEAD; place += 1) {
+    const from = Math.floor((place * run.pages) / PLACES);
+    const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
+    const options = { rows: tools.batchRows, signal: tools.signal, before: rangeSteps(part), after: [] };
+    const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
+    for await (const { batch } of awaited(read, tools.onWait)) {
+      if (bytes < MOST_AHEAD) batches.push(batch);
+      bytes += batch.data.byteLength;
+    }
+  }
+  return batches;
+}
+
+const TELL_MS = 500;
+
+/**
+ * The items of a source, with a sign of life while the next one is awaited: a view may compute for minutes before its
+ * first row, which is not the scorer's fault.
+ */
+async function* awaited<T>(source: AsyncIterable<T>, tell: () => void): AsyncGenerator<T> {
+  let waiting = setInterval(tell, TELL_MS);
+  try {
+    for await (const item of source) {
+      clearInterval(waiting);
+      yield item;
+      waiting = setInterval(tell, TELL_MS);
+    }
+  } finally {
+    clearInterval(waiting);
+  }
 }

@@ -1,14 +1,12 @@
-import { Copied } from '../copy/copied.ts';
-import type { DecodedBatch } from '../copy/decoded-batch.ts';
+import { Copied } from '../copy/read.ts';
+import type { DecodedBatch } from '../copy/batch.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { together } from '../postgres/pipeline.ts';
-import { TARGET_CHANGED } from '../runs/begin-publication.ts';
+import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
-import type { Reading } from './read-source.ts';
+import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
 import { fitsInPlace, loadModel, scoreRows } from './score-job.ts';
-import { sourceColumns } from './source-columns.ts';
-import { sourceQuery } from './source-query.ts';
 import type { Tools } from './tools.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */

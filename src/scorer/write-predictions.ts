@@ -2,10 +2,10 @@ import type pg from 'pg';
 import { HEADER, TRAILER } from '../copy/format.ts';
 import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
-import { Step } from '../postgres/pipeline-statement.ts';
-import type { Run } from '../runs/run.ts';
-import { copyPredictions } from './predictions-table.ts';
+import { Step } from '../postgres/pipeline.ts';
+import type { Run, Target } from '../runs/run.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
+import { ident, qualified } from '../lib/text.ts';
 
 /** Writes the predictions of a stream into a generation of the run's own, as fast as the server takes them. */
 export async function writePredictions(
@@ -37,4 +37,43 @@ function encoderOf({ runId, target }: Run, generation: number | null): Predictio
   const { classLabels, probabilityColumns } = target;
   const constants = generation === null ? null : { generation, runId };
   return new PredictionEncoder({ constants, classLabels, probabilityColumns });
+}
+
+/** Where a prediction keeps the values of its segments. */
+const SEGMENTS = 'pgscore_segments';
+
+/** The partition of a target that holds one generation. */
+function partition(target: Target, generation: number): string {
+  return qualified('pgscore_predictions', `target_${target.targetId}_g${generation}`);
+}
+
+/** Columns of a prediction in their order, but for its generation and run. */
+function ownColumns(target: Target): string[] {
+  const keys = target.keys.map((key) => ident(key.name));
+  if (target.task === 'regression') return [...keys, 'event_time', 'score', 'error_code'];
+  const probabilities = target.probabilityColumns === null ? ['probabilities'] : target.probabilityColumns.map(ident);
+  return [...keys, 'event_time', 'score', 'label', ...probabilities, 'error_code'];
+}
+
+/**
+ * COPY of a run's predictions as the encoder writes them. What is the same for all rows and can be left to the table is:
+ * an event time that the source does not have, and, in a generation that is the run's own, its number and the run's.
+ */
+function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
+  const timed = run.columns.some(({ role }) => role === 'event_time');
+  const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
+  const segments = run.segments.length > 0 ? [SEGMENTS] : [];
+  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
+  return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
+}
+
+/** Targets whose statement a connection keeps prepared: to plan it took longer than to run it. */
+const MOST_PREPARED = 64;
+
+/** Moves every row of a generation to the superseded ones, which are generation 0. */
+export function supersede(target: Target, generation: number): Step {
+  const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
+  const text = `with gone as (delete from ${partition(target, generation)} returning *)
+    insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
+  return new Step({ name: `supersede_${target.targetId % MOST_PREPARED}`, text });
 }

@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { PgscoreError } from '../errors.ts';
 import { versionOfPrograms, type Binaries } from './binaries.ts';
-import { runProgram } from './program.ts';
+import { runProgram, type ServerUser } from './program.ts';
 import { give } from './reachable.ts';
-import type { ServerUser } from './server-user.ts';
 
 export const SUPERUSER = 'postgres';
 

@@ -4,11 +4,9 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-
 import { PgscoreError } from '../errors.ts';
 import { binariesIn, versionOfPrograms, type Binaries } from './binaries.ts';
-import type { Notice } from './notice.ts';
-import type { ServerUser } from './server-user.ts';
+import type { Notice, ServerUser } from './program.ts';
 
 const run = promisify(execFile);
 

@@ -1,12 +1,10 @@
 import { readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-
+import { createServer } from 'node:net';
 import { Client } from 'pg';
-
 import { PgscoreError } from '../errors.ts';
 import { SUPERUSER, logFile, superuserPassword } from './cluster.ts';
-import { LOOPBACK } from './port.ts';
 
 /** A server that answers for its data directory. */
 export type RunningServer = {
@@ -83,4 +81,30 @@ async function greet(dataDir: string, port: number, password: string): Promise<s
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+export const LOOPBACK = '127.0.0.1';
+
+/** Whether nothing listens on the port of 127.0.0.1. */
+export async function isFree(port: number): Promise<boolean> {
+  return bind(port).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A port of 127.0.0.1 that nothing listens on, chosen by the system. */
+export function freePort(): Promise<number> {
+  return bind(0);
+}
+
+function bind(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, LOOPBACK, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
 }

@@ -1,13 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { binariesIn, installedBinaries } from './binaries.ts';
-import { ensureCluster, lastPort, writeSettings, type Cluster, type Settings } from './cluster.ts';
-import { attachLifeline } from './parent-pipe.ts';
-import type { Notice } from './notice.ts';
-import { LOOPBACK, freePort, isFree } from './port.ts';
-import { startPostmaster, stopPostmaster } from './postmaster.ts';
+import { ensureCluster, lastPort, writeSettings, type Cluster, type Settings, SUPERUSER } from './cluster.ts';
+import { attachLifeline, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { type Notice, serverUser } from './program.ts';
+import { LOOPBACK, freePort, isFree, runningServer, type RunningServer } from './running.ts';
 import { reachableBinaries, reachableDataDir } from './reachable.ts';
-import { runningServer } from './running.ts';
-import { describeServer, type EmbeddedServer } from './server.ts';
-import { serverUser } from './server-user.ts';
 
 export type EmbeddedOptions = {
   /** Where the server keeps everything: data, password, log. Made if missing. */
@@ -90,3 +89,50 @@ async function keptPort(dataDir: string): Promise<number> {
 }
 
 function tellNobody(): void {}
+
+/** A PostgreSQL that answers on 127.0.0.1 only, and to passwords only. */
+export type EmbeddedServer = {
+  readonly port: number;
+  /** As PostgreSQL writes it: `18.4`. */
+  readonly version: string;
+  /** Where the data is: root may have had to put it elsewhere than asked. */
+  readonly dataDir: string;
+  /** The connection URL of a database, by default `postgres`, for a login, by default the superuser. */
+  url(database?: string, login?: Login): string;
+  /** Stops the server, once, and waits until it is down. A server that another process started is left to run. */
+  stop(): Promise<void>;
+};
+
+export type Login = { readonly user: string; readonly password: string };
+
+export function describeServer(running: RunningServer, stop: () => Promise<void>): EmbeddedServer {
+  const superuser = { user: SUPERUSER, password: running.password };
+  return {
+    port: running.port,
+    version: running.version,
+    dataDir: running.dataDir,
+    url: (database = 'postgres', login = superuser) => connectionUrl(running.port, database, login),
+    stop,
+  };
+}
+
+function connectionUrl(port: number, database: string, { user, password }: Login): string {
+  const [name, secret, path] = [user, password, database].map(encodeURIComponent);
+  return `postgres://${name}:${secret}@${LOOPBACK}:${port}/${path}`;
+}
+
+/** A crash of the machine may lose the data, which then does not matter; a crash of the server does not. */
+const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+/** Starts PostgreSQL on a temporary data directory, which goes when the server stops or this process ends. */
+export async function startDisposable(options: Omit<EmbeddedOptions, 'dataDir'> = {}): Promise<EmbeddedServer> {
+  const wanted = await mkdtemp(join(tmpdir(), 'pgscore-'));
+  const cluster = await prepareCluster({ ...options, dataDir: wanted });
+  const settings = { ...NOT_DURABLE, ...options.settings };
+  const server = await launch(cluster, { ...options, settings }, cluster.dataDir);
+  const stop = async () => {
+    await server.stop();
+    await rm(cluster.dataDir, { recursive: true, force: true });
+  };
+  return { ...server, stop };
+}

@@ -1,9 +1,10 @@
 import type { ServiceConfig } from '../config.ts';
-import { connect, urlFor } from '../postgres/connect.ts';
-import { disconnect } from '../postgres/disconnect.ts';
+import { connect, urlFor, disconnect } from '../postgres/connect.ts';
 import type { Link } from '../postgres/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { installationState } from '../install/installation.ts';
+import { isPassing } from '../postgres/sqlstate.ts';
+import type { Logger } from '../log.ts';
 
 /** Whether a service may work on a database: `paused` on a restored copy, until it is adopted. Raises `not_installed`. */
 export async function welcome(link: Link): Promise<'running' | 'paused'> {
@@ -24,4 +25,14 @@ export async function checkReader(config: ServiceConfig): Promise<void> {
 /** The database as pgscore_reader sees it: as set, else the service's, by its URL or by the PG* variables, with that user. */
 export function readerUrlOf({ readerUrl, databaseUrl, readerPassword }: ServiceConfig): string {
   return readerUrl ?? urlFor(databaseUrl, 'pgscore_reader', readerPassword);
+}
+
+/** A database that is down comes up one day; one that refuses the service, or has no pgscore, is a mistake to be told of. */
+export async function unlessDown(work: () => Promise<void>, log: Logger): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    log.warn({ err: error }, 'the database does not answer yet; the service goes on trying');
+  }
 }

@@ -1,6 +1,5 @@
 import type { ServiceConfig } from '../config.ts';
-import { Link } from '../postgres/connection.ts';
-import { LOOKING_UP } from '../postgres/lookup-settings.ts';
+import { Link, LOOKING_UP } from '../postgres/connection.ts';
 import { pageLink } from '../http/page-link.ts';
 import { controlLink, PATIENCE_MS } from '../runs/connections.ts';
 

@@ -2,8 +2,7 @@ import { hostname } from 'node:os';
 import type { ClientBase } from 'pg';
 import type { ServiceConfig } from '../config.ts';
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline-statement.ts';
-import { together } from '../postgres/pipeline.ts';
+import { type Step, together } from '../postgres/pipeline.ts';
 import { VERSION } from '../version.ts';
 import type { GatewayLogin } from '../online/gateway-keeper.ts';
 

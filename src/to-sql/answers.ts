@@ -1,16 +1,13 @@
 import type { Signature } from '../inference/signature.ts';
 import { converted } from './conversion.ts';
-import { decisionOf } from './decision.ts';
 import { largest, originOf } from './functions.ts';
-import { checkChoices } from './reproducible.ts';
+import { checkChoices, nearestFloat } from './reproducible.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { firstEqual } from './labels.ts';
-import { NativeRefusal } from './refusal.ts';
-import { nearestFloat } from './rounding.ts';
+import { NativeRefusal } from './literal.ts';
 import { asDouble, balanced } from './sums.ts';
 import type { Tensor } from './tensor.ts';
-import { bool, build, constant } from './term.ts';
-import type { Term } from './term.ts';
+import { bool, build, constant, type Term } from './term.ts';
 
 /** What a version says of a row, NULL where it has no prediction: as src/inference reads the outputs of a run. */
 export type Answers = { readonly score: Term; readonly label: Term; readonly probabilities: Term };
@@ -126,4 +123,16 @@ function when(value: Term, wanted: readonly Term[]): Term {
 function array(cells: readonly Term[], wanted: readonly Term[]): Term {
   const gaps = cells.map((_, index) => (index === 0 ? 'array[' : ', '));
   return when({ kind: 'floats', pieces: [...gaps, ']'], operands: cells, traits: {} }, wanted);
+}
+
+/** What a compiled binary model calls positive: a score that is above the limit, or no less. */
+type Decision = { readonly relation: '>' | '>='; readonly limit: number };
+
+/**
+ * The deployer's threshold; without one the more probable class, and at a tie the first, as pgscore_models._predict() has it. It is held
+ * against the float32 of a score: five weights of 0.1 are 0.5 there, and as doubles are not.
+ */
+export function decisionOf({ classLabels, positiveClass = '', threshold }: Signature): Decision {
+  if (threshold !== undefined) return { relation: '>=', limit: threshold };
+  return { relation: classLabels.indexOf(positiveClass) === 0 ? '>=' : '>', limit: 0.5 };
 }

@@ -1,20 +1,16 @@
-import type { GraphNode, Outline } from '../onnx/outline.ts';
-import { readOutline } from '../onnx/outline.ts';
+import { type GraphNode, type Outline, readOutline } from '../onnx/outline.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
 import { neededOutputs } from '../inference/outputs.ts';
 import type { Signature } from '../inference/signature.ts';
-import { answersOf } from './answers.ts';
-import type { Answers } from './answers.ts';
-import { graphConstants, nodeConstant } from './graph-constants.ts';
+import { answersOf, type Answers } from './answers.ts';
+import { graphConstants, nodeConstant, NodeAttributes } from './node-attributes.ts';
 import { CriticalValues } from './critical-values.ts';
 import { featureTerms, kindOf } from './features.ts';
-import { NodeAttributes } from './node-attributes.ts';
 import { OPERATORS } from './operators/all.ts';
-import { NativeRefusal } from './refusal.ts';
-import { perRow } from './tensor.ts';
-import type { Tensor } from './tensor.ts';
+import { NativeRefusal } from './literal.ts';
+import { perRow, type Tensor } from './tensor.ts';
 import type { Term } from './term.ts';
-import { checkTreeSize } from './trees/size.ts';
+import { checkTreeSize } from './trees/read-trees.ts';
 
 /** A model as terms over its features: what `renderNative` writes as SQL. */
 export type NativeProgram = { readonly answers: Answers; readonly critical: CriticalValues };

@@ -2,12 +2,9 @@ import type { Task } from '../lib/work-time.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Signature } from '../inference/signature.ts';
 import { compileNative } from './compile.ts';
-import { partsOf } from './parts.ts';
-import type { Part } from './parts.ts';
-import { NativeRefusal } from './refusal.ts';
-import { renderNative } from './render.ts';
-import type { NativeBody } from './render.ts';
-import { rowsToProve } from './rows-to-prove.ts';
+import { NativeRefusal } from './literal.ts';
+import { renderNative, type NativeBody } from './render.ts';
+import { rowsToProve } from './proof-rows.ts';
 
 /** The bytes to serve, and rows that came with the framework's predictions, by the names of the features. */
 export type CompileRequest = {
@@ -50,4 +47,14 @@ export function* compiled({
     if (!(error instanceof NativeRefusal)) throw error;
     yield { refusal: error.message };
   }
+}
+
+/** What a compiled function may answer: a double precision, the index of a class label, an array of probabilities. */
+export type Part = 'score' | 'label' | 'probabilities';
+
+/** What of a version is compiled. Label and probabilities of a binary model follow from its score. */
+function partsOf({ task, outputs }: Signature): Part[] {
+  if (task === 'regression') return ['score'];
+  if (outputs.probabilities === undefined) return ['label'];
+  return task === 'binary' ? ['score'] : ['label', 'probabilities'];
 }

@@ -1,7 +1,6 @@
-import { exactly, nearestFloat } from './rounding.ts';
-import { NativeRefusal } from './refusal.ts';
-import { build, constant, following, isFloat } from './term.ts';
-import type { Constant, Kind, Term } from './term.ts';
+import { exactly, nearestFloat } from './reproducible.ts';
+import { NativeRefusal } from './literal.ts';
+import { build, constant, following, isFloat, type Constant, type Kind, type Term } from './term.ts';
 
 /** A term as another kind, as ONNX Runtime casts it. */
 export function converted(term: Term, to: Kind): Term {

@@ -1,9 +1,8 @@
 import { isFloat, type Feature } from '../inference/signature.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
 import { quoteText } from './literal.ts';
-import { nearestFloat } from './rounding.ts';
-import { argument, build, constant } from './term.ts';
-import type { Kind, Term } from './term.ts';
+import { nearestFloat } from './reproducible.ts';
+import { argument, build, constant, type Kind, type Term } from './term.ts';
 
 const KINDS = {
   float32: 'float32',

@@ -1,6 +1,5 @@
-import { exactly } from './rounding.ts';
-import { approximate, build, constant, over } from './term.ts';
-import type { Kind, Term } from './term.ts';
+import { exactly } from './reproducible.ts';
+import { approximate, build, constant, over, type Kind, type Term } from './term.ts';
 import { balanced } from './sums.ts';
 
 const number = (value: number) => constant('float64', value);

@@ -1,5 +1,5 @@
 import type { JsonRow } from '../inference/json-rows.ts';
-import { columnsOf, renameColumns } from '../inference/rename-columns.ts';
+import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { Signature } from '../inference/signature.ts';
 
 /** Those where a function may go wrong are 2,000 mostly. */

@@ -1,10 +1,8 @@
-import { exactly } from './rounding.ts';
+import { exactly } from './reproducible.ts';
 import { largest } from './functions.ts';
 import type { OperatorCall } from './operator.ts';
-import { perRow } from './tensor.ts';
-import type { Tensor } from './tensor.ts';
-import { build, constant } from './term.ts';
-import type { Kind, Term } from './term.ts';
+import { perRow, type Tensor } from './tensor.ts';
+import { build, constant, type Kind, type Term } from './term.ts';
 
 /** The class labels of a classifier. */
 export function labelsOf({ attributes }: OperatorCall, strings: string, integers: string): Term[] {

@@ -1,5 +1,3 @@
-import { NativeRefusal } from './refusal.ts';
-
 /**
  * A text of the model as a SQL literal, whatever standard_conforming_strings says.
  * @throws NativeRefusal for a text that PostgreSQL can't hold
@@ -21,4 +19,9 @@ export function untypedNumber(value: number): string {
 
 export function typedNumber(value: number): string {
   return `${untypedNumber(value)}::double precision`;
+}
+
+/** Why a version has no compiled function: it is scored online and in batches only. The message is for its deployer. */
+export class NativeRefusal extends Error {
+  override readonly name = 'NativeRefusal';
 }

@@ -1,6 +1,5 @@
 import { quoteText, untypedNumber } from './literal.ts';
-import { bool, build, constant, isFloat } from './term.ts';
-import type { Constant, Kind, Term } from './term.ts';
+import { bool, build, constant, isFloat, type Constant, type Kind, type Term } from './term.ts';
 
 export type Entries = readonly (readonly [Constant, Constant])[];
 

@@ -1,5 +1,5 @@
 import type { CriticalValues } from './critical-values.ts';
-import { NativeRefusal } from './refusal.ts';
+import { NativeRefusal } from './literal.ts';
 import type { NodeAttributes } from './node-attributes.ts';
 import type { Tensor } from './tensor.ts';
 import type { Term } from './term.ts';

@@ -1,10 +1,8 @@
-import { exactly } from './rounding.ts';
+import { exactly, reproducible } from './reproducible.ts';
 import { exponential, negated, sigmoid, softmax, squareRoot, logarithm, largest, quotient } from './functions.ts';
-import { NativeRefusal } from './refusal.ts';
-import { reproducible } from './reproducible.ts';
+import { NativeRefusal } from './literal.ts';
 import { sum } from './sums.ts';
-import { approximate, build, constant } from './term.ts';
-import type { Term } from './term.ts';
+import { approximate, build, constant, type Term } from './term.ts';
 
 export type PostTransform = (scores: readonly Term[]) => Term[];
 

@@ -1,8 +1,7 @@
 import { absolute, exponential, logarithm, quotient } from './functions.ts';
-import { NativeRefusal } from './refusal.ts';
-import { exactly, nearestFloat } from './rounding.ts';
-import { approximate, bool, build, constant } from './term.ts';
-import type { Kind, Term } from './term.ts';
+import { NativeRefusal } from './literal.ts';
+import { exactly, nearestFloat } from './reproducible.ts';
+import { approximate, bool, build, constant, type Kind, type Term } from './term.ts';
 
 /** x to a constant power. */
 export function power(x: Term, y: Term): Term {

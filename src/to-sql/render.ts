@@ -1,6 +1,6 @@
 import type { NativeProgram } from './compile.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
-import { NativeRefusal } from './refusal.ts';
+import { NativeRefusal } from './literal.ts';
 import type { Kind, Term } from './term.ts';
 import { walkLines, walkTo, WALK_VARIABLES, type Walk } from './trees/walk.ts';
 

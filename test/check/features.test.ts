@@ -1,12 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { mapFeatures } from '../../src/check/features.ts';
-import { declaredInputs } from '../../src/check/inputs.ts';
-import type { DeclaredInput } from '../../src/check/inputs.ts';
+import { mapFeatures, declaredInputs, type DeclaredInput } from '../../src/check/features.ts';
 import { FEATURES_KEY, metadataNames } from '../../src/check/name-list.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { caught } from '../support/caught.ts';
-import { DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
-import type { Shape } from '../support/onnx-builder.ts';
+import { DataType, node, onnxModel, tensorValue, type Shape } from '../support/onnx-builder.ts';
 
 const input = (name: string, width: number | null): DeclaredInput => ({
   name,

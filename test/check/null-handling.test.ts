@@ -1,12 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
-import { mapFeatures } from '../../src/check/features.ts';
-import { declaredInputs } from '../../src/check/inputs.ts';
+import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { settleNulls } from '../../src/check/null-handling.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { caught } from '../support/caught.ts';
-import { classic, DataType, floats, graph, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
-import type { ModelParts } from '../support/onnx-builder.ts';
+import {
+  classic,
+  DataType,
+  floats,
+  graph,
+  integers,
+  node,
+  onnxModel,
+  tensorValue,
+  type ModelParts,
+} from '../support/onnx-builder.ts';
 
 const imputer = (from: string, to: string, replaced = Number.NaN) =>
   classic('Imputer', [from], [to], { imputed_value_floats: [0], replaced_value_float: replaced });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { classLabelsOf } from '../../src/check/class-labels.ts';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
-import type { ObservedOutput } from '../../src/inference/observed-output.ts';
+import type { ObservedOutput } from '../../src/inference/outputs.ts';
 import { settleOutputs } from '../../src/check/output-meaning.ts';
 import type { TensorType } from '../../src/inference/signature.ts';
 import { caught } from '../support/caught.ts';

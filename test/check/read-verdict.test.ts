@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Settled } from '../../src/check/check-model.ts';
 import { framePieces } from '../../src/check/frames.ts';
-import { readVerdict } from '../../src/check/read-verdict.ts';
+import { readVerdict } from '../../src/check/verdict.ts';
 
 const NOTHING = new Uint8Array(0);
 const frame = (head: unknown, body: Uint8Array = NOTHING) => Buffer.concat(framePieces({ head, body }));

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { checkModel } from '../../src/check/check-model.ts';
-import type { ProbeOptions } from '../../src/check/check-model.ts';
+import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
 import { probeModel } from '../../src/check/probe-model.ts';
 
 /** Real exports, of make_refused.py. */

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-
 import type { Feature } from '../../src/inference/signature.ts';
 import { trainingBaseline } from '../../src/check/training-baseline.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { cellOf, listOf, tableOf } from '../../src/commands/records.ts';
+import { cellOf, listOf, tableOf } from '../../src/commands/output.ts';
 
 test('a table of records takes its columns from the first, and says so where there is none', () => {
   expect(tableOf([{ rows_done: 7, target: null }], 'Nothing.')).toBe(

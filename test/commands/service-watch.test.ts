@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
 import type { QueryResult } from 'pg';
-
 import type { Output } from '../../src/commands/output.ts';
 import { ServiceWatch } from '../../src/commands/service-watch.ts';
 import type { Queryable } from '../../src/postgres/statement.ts';

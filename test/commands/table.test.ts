@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { formatTable } from '../../src/commands/table.ts';
+import { formatTable } from '../../src/commands/output.ts';
 
 const text = (name: string) => ({ name, right: false });
 const number = (name: string) => ({ name, right: true });

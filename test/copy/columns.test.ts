@@ -1,10 +1,8 @@
 import { Binary, Float32, Float64, Int64, Uint8, Utf8, makeVector } from 'apache-arrow';
 import { describe, expect, test } from '@jest/globals';
-import { BytesColumn } from '../../src/copy/bytes-column.ts';
-import { ListColumn } from '../../src/copy/list-column.ts';
-import { NumberColumn } from '../../src/copy/number-column.ts';
+import { BytesColumn, ListColumn, NumberColumn } from '../../src/copy/columns.ts';
 import { recordBatch } from '../../src/inference/record-batch.ts';
-import { viewed } from '../../src/lib/viewed-bytes.ts';
+import { viewed } from '../../src/lib/bytes.ts';
 
 describe('a number column', () => {
   test('is what was written, with its NULLs', () => {

@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { BatchLimits } from '../../src/copy/batch-limits.ts';
+import type { BatchLimits, SourceColumn } from '../../src/copy/source-column.ts';
 import { CopyDecoder } from '../../src/copy/decode.ts';
 import { HEADER, SIGNATURE, TRAILER } from '../../src/copy/format.ts';
-import type { SourceColumn } from '../../src/copy/source-column.ts';
 import { PgscoreError } from '../../src/errors.ts';
-import { viewed } from '../../src/lib/viewed-bytes.ts';
+import { viewed } from '../../src/lib/bytes.ts';
 import {
   array,
   bool,
@@ -22,8 +21,8 @@ import {
   text,
   tuple,
   vector,
+  type WireValue,
 } from '../support/copy-stream.ts';
-import type { WireValue } from '../support/copy-stream.ts';
 
 const FLOAT4_OID = 700;
 const FLOAT8_OID = 701;

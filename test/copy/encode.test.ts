@@ -1,9 +1,7 @@
-import { Binary, makeData } from 'apache-arrow';
-import type { Data } from 'apache-arrow';
+import { Binary, makeData, type Data } from 'apache-arrow';
 import { describe, expect, test } from '@jest/globals';
 import { PredictionEncoder } from '../../src/copy/encode.ts';
-import type { Predictions } from '../../src/inference/predictions.ts';
-import type { RowError } from '../../src/inference/row-error.ts';
+import type { Predictions, RowError } from '../../src/inference/predictions.ts';
 import { PgscoreError } from '../../src/errors.ts';
 import { array, float8, int4, int8, text, tuple } from '../support/copy-stream.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readNumeric } from '../../src/copy/numeric.ts';
-import { viewed } from '../../src/lib/viewed-bytes.ts';
+import { viewed } from '../../src/lib/bytes.ts';
 import { numericSpecial, numericWire } from '../support/numeric-wire.ts';
 
 function read(wire: Buffer): number | undefined {

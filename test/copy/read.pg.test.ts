@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-import { readBatches } from '../../src/copy/read.ts';
-import type { ReadOptions } from '../../src/copy/read.ts';
-import { Step } from '../../src/postgres/pipeline-statement.ts';
+import { readBatches, type ReadOptions } from '../../src/copy/read.ts';
+import { Step } from '../../src/postgres/pipeline.ts';
 import { feature, key } from '../support/copy-stream.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { waitFor } from '../support/wait-for.ts';

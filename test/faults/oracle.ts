@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-
 import { expect } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-
 import { createFaultDatabase } from '../support/fault-database.ts';
 import { startFaultServer } from '../support/fault-server.ts';
 import { endOfRun, submitRun } from '../support/run.ts';

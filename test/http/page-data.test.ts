@@ -1,5 +1,4 @@
 import { expect, jest, test } from '@jest/globals';
-
 import type { Link } from '../../src/postgres/connection.ts';
 import { PageData } from '../../src/http/page-data.ts';
 import type { PageQuery } from '../../src/http/page-queries.ts';

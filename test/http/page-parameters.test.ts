@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { parametersOf } from '../../src/http/page-parameters.ts';
+import { parametersOf } from '../../src/http/page-data.ts';
 import { PAGE_QUERIES, type PageQuery } from '../../src/http/page-queries.ts';
 
 const QUERY: PageQuery = {

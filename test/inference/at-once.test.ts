@@ -1,8 +1,6 @@
 import { expect, test } from '@jest/globals';
-
 import type { Graph, RunInput, RunOutput } from '../../src/inference/graph.ts';
-import type { FeatureRows } from '../../src/inference/number-rows.ts';
-import { NumberRows } from '../../src/inference/number-rows.ts';
+import { type FeatureRows, NumberRows } from '../../src/inference/number-rows.ts';
 import { ModelSession } from '../../src/inference/session.ts';
 import type { Signature } from '../../src/inference/signature.ts';
 

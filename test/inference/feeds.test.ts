@@ -1,11 +1,9 @@
-import { Binary, makeData } from 'apache-arrow';
-import type { Data } from 'apache-arrow';
+import { Binary, makeData, type Data } from 'apache-arrow';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { buildFeeds } from '../../src/inference/feeds.ts';
+import { buildFeeds, TextCache } from '../../src/inference/feeds.ts';
 import { paddedRowsOf, rowsOf } from '../../src/inference/feed.ts';
 import type { Feature, ModelInput, TensorType } from '../../src/inference/signature.ts';
-import { TextCache } from '../../src/inference/text-cache.ts';
 import { batchOf, bigint, boolean, double, integer, real, text, vector } from '../support/batches.ts';
 import { caught } from '../support/caught.ts';
 

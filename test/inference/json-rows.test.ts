@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { buildFeeds } from '../../src/inference/feeds.ts';
+import { buildFeeds, TextCache } from '../../src/inference/feeds.ts';
 import { batchOfRows } from '../../src/inference/json-rows.ts';
 import type { Feature, TensorType } from '../../src/inference/signature.ts';
-import { TextCache } from '../../src/inference/text-cache.ts';
 
 function fed(type: TensorType, values: unknown[], width = 1) {
   const feature: Feature = { name: 'x', input: 'x', position: 0, type, width, nulls: 'error' };

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-
 import { NumberRows } from '../../src/inference/number-rows.ts';
 import { rowFeeds } from '../../src/inference/row-feeds.ts';
 import type { Feature, Signature, TensorType } from '../../src/inference/signature.ts';

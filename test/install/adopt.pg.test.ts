@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { adopt, installationState } from '../../src/install/installation.ts';
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
 

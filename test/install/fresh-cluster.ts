@@ -1,8 +1,7 @@
 import { afterAll } from '@jest/globals';
 import { Client } from 'pg';
-
-import { startDisposable } from '../../src/server/disposable.ts';
-import { ident } from '../../src/lib/ident.ts';
+import { startDisposable } from '../../src/server/start.ts';
+import { ident } from '../../src/lib/text.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 
 export type FreshCluster = {

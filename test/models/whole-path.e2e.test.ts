@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { inlineExternalData } from '../../src/onnx/external-data.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 import { cloneDatabase } from '../support/database.ts';

@@ -1,8 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import type { AlertEvent } from '../../src/monitor/alert-event.ts';
-import { alertMessage } from '../../src/monitor/alert-message.ts';
-import { signature } from '../../src/monitor/webhook.ts';
+import { type AlertEvent, alertMessage, signature } from '../../src/monitor/alerts.ts';
 
 const DRIFT: AlertEvent = {
   event_id: '7',

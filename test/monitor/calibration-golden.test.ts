@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
 import { mulberry32 } from '../../src/lib/random.ts';
-import { calibrationError } from '../../src/monitor/calibration-error.ts';
-import { isotonicShares } from '../../src/monitor/isotonic.ts';
-import { dealt, needsCalibration } from '../../src/monitor/needs-calibration.ts';
-import type { ScoreHistogram } from '../../src/monitor/score-histogram.ts';
+import {
+  calibrationError,
+  isotonicShares,
+  dealt,
+  needsCalibration,
+  type ScoreHistogram,
+} from '../../src/monitor/calibration.ts';
 
 type Counts = { positives: number[]; negatives: number[] };
 type Golden = {

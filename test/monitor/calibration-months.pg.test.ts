@@ -1,7 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
-import { renewClassCalibrations } from '../../src/monitor/renew-class-calibrations.ts';
+import { renewCalibrations, renewClassCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
-
 import { beforeAll, expect, test } from '@jest/globals';
-
-import { renewClassCalibrations } from '../../src/monitor/renew-class-calibrations.ts';
+import { renewClassCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 

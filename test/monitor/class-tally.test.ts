@@ -1,9 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
 import { ClassTally } from '../../src/monitor/class-tally.ts';
-import { classBins } from '../../src/monitor/class-bins.ts';
-import { ScoreBins } from '../../src/monitor/score-bins.ts';
+import { classBins, ScoreBins } from '../../src/monitor/score-bins.ts';
 
 const scoreBins = new ScoreBins(Float64Array.from({ length: 1001 }, (_, index) => (index + 1) / 1003));
 const bins = classBins(scoreBins);

@@ -1,8 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
 import { mulberry32 } from '../../src/lib/random.ts';
-import { pause } from '../../src/lib/retrying.ts';
+import { pause } from '../../src/lib/retry.ts';
 import { cloneDatabase } from '../support/database.ts';
 import type { TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -1,5 +1,4 @@
 import { beforeAll, beforeEach, expect, test } from '@jest/globals';
-
 import { compareLabels } from '../../src/monitor/compare-labels.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { refusal } from '../support/refusal.ts';

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { NumberBins } from '../../src/monitor/number-bins.ts';
+import { NumberBins } from '../../src/monitor/value-bins.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { stageFeatures, type StagedFeature } from './golden/staged-features.ts';
 

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-
 import { beforeAll, expect, test } from '@jest/globals';
-
 import { asOwner } from '../../src/install/as-owner.ts';
 import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';

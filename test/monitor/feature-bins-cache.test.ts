@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-
 import type { Queryable } from '../../src/postgres/statement.ts';
 import type { Trip } from '../../src/postgres/pipeline.ts';
 import { FeatureBinsCache } from '../../src/monitor/feature-bins.ts';

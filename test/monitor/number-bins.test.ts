@@ -1,8 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
-import { CategoryBins } from '../../src/monitor/category-bins.ts';
-import { NumberBins } from '../../src/monitor/number-bins.ts';
+import { CategoryBins, NumberBins } from '../../src/monitor/value-bins.ts';
 
 const numbers = fc.double({ min: -1e59, max: 1e59, noNaN: true });
 

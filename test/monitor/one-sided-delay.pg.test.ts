@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-
 import { mulberry32 } from '../../src/lib/random.ts';
 import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';

@@ -1,5 +1,4 @@
 import { beforeAll, beforeEach, expect, test } from '@jest/globals';
-
 import { compareLabels } from '../../src/monitor/compare-labels.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';

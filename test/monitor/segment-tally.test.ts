@@ -1,8 +1,13 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
-import { SegmentTally, type SegmentDay } from '../../src/monitor/segment-tally.ts';
-import { MISSING, OTHER, roomForValues, SegmentValues } from '../../src/monitor/segment-values.ts';
+import {
+  SegmentTally,
+  type SegmentDay,
+  MISSING,
+  OTHER,
+  roomForValues,
+  SegmentValues,
+} from '../../src/monitor/segment-tally.ts';
 
 function placeOf(values: SegmentValues, text: string): number {
   const bytes = Buffer.from(`before${text}behind`);

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
 import { ScoreBins } from '../../src/monitor/score-bins.ts';
 import { Tally } from '../../src/monitor/tally.ts';
 

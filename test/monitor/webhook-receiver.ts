@@ -2,10 +2,8 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
 import { afterAll } from '@jest/globals';
-
-import type { AlertMessage } from '../../src/monitor/alert-message.ts';
+import type { AlertMessage } from '../../src/monitor/alerts.ts';
 
 export type Received = { path: string; headers: IncomingHttpHeaders; body: string; message: AlertMessage };
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { RunSize } from '../../src/online/batch-size.ts';
+import { RunSize } from '../../src/online/batcher.ts';
 
 const MOST = 1024;
 const SLOW = 1;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { FairTurns } from '../../src/online/fair-turns.ts';
+import { FairTurns } from '../../src/online/fair-queue.ts';
 
 describe('turns', () => {
   const taker = (rows: number) => {

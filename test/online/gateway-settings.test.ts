@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { serviceConfig } from '../../src/config.ts';
-import { gatewaySettings } from '../../src/online/gateway-settings.ts';
+import { gatewaySettings } from '../../src/online/gateway-keeper.ts';
 
 test('a gateway is logged in to by a key that is another for each service, and hashed less often', () => {
   const [one, other] = [gatewaySettings(serviceConfig({}, 1)), gatewaySettings(serviceConfig({}, 1))];

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { RunBlame } from '../../src/online/isolate-failure.ts';
+import { RunBlame } from '../../src/online/runners.ts';
 
 const MINUTE_MS = 60_000;
 const SMALL = 1;

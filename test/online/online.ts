@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-
-import { transaction } from '../../src/postgres/transaction.ts';
+import { transaction } from '../../src/postgres/statement.ts';
 import type { Signature } from '../../src/inference/signature.ts';
 import type { TestGatewayLogin, TestService } from '../support/service.ts';
 

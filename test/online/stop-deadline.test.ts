@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { patienceMs } from '../../src/online/stop-deadline.ts';
+import { patienceMs } from '../../src/online/gateway-process.ts';
 
 test('a gateway that starts may be silent for longer than one that answers calls', () => {
   expect(patienceMs(1000, true)).toBe(1000);

@@ -1,5 +1,4 @@
 import { afterAll } from '@jest/globals';
-
 import { Call } from '../../src/online/requests/call.ts';
 import { GatewayServer, type ServerOptions } from '../../src/online/protocol/server.ts';
 import { ScramLogin } from '../../src/online/protocol/scram.ts';

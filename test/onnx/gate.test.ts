@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PgscoreError } from '../../src/errors.ts';
-import { categoriesOf } from '../../src/check/categories.ts';
+import { categoriesOf } from '../../src/check/column-flow.ts';
 import { classLabelsOf } from '../../src/check/class-labels.ts';
-import { mapFeatures } from '../../src/check/features.ts';
+import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { gate, MAX_MODEL_BYTES } from '../../src/onnx/gate.ts';
-import { declaredInputs } from '../../src/check/inputs.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import { settleNulls } from '../../src/check/null-handling.ts';
 import { caught } from '../support/caught.ts';

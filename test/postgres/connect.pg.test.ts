@@ -1,8 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { connect } from '../../src/postgres/connect.ts';
-import { discardAll } from '../../src/postgres/session-settings.ts';
+import { connect, discardAll } from '../../src/postgres/connect.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { serverVersionOf } from '../support/server-version.ts';
 

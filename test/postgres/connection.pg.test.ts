@@ -1,8 +1,6 @@
 import { once } from 'node:events';
-
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
 import { Link } from '../../src/postgres/connection.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { startProxy } from '../support/proxy.ts';

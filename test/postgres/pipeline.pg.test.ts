@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-
 import { statement } from '../../src/postgres/statement.ts';
 import { connect } from '../../src/postgres/connect.ts';
-import { begin, commit, Step } from '../../src/postgres/pipeline-statement.ts';
-import { together } from '../../src/postgres/pipeline.ts';
+import { begin, commit, Step, together } from '../../src/postgres/pipeline.ts';
 import { emptyDatabase } from '../support/database.ts';
 
 const database = await emptyDatabase();

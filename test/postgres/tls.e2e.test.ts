@@ -1,9 +1,7 @@
 import { chown, copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import { afterEach, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
 import { connect } from '../../src/postgres/connect.ts';
 import { createSource, deployTrees } from '../faults/long-run.ts';
 import { expectSound } from '../faults/oracle.ts';

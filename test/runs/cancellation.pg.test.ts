@@ -1,13 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-
-import { beginPublication, RUN_LOST } from '../../src/runs/begin-publication.ts';
-import { cancelRuns } from '../../src/runs/cancel-runs.ts';
-import { claimRuns } from '../../src/runs/claim-runs.ts';
-import { finishRun } from '../../src/runs/finish-run.ts';
-import { handBackRuns } from '../../src/runs/hand-back.ts';
-import { recoverRuns } from '../../src/runs/recover-runs.ts';
-import { renewRuns } from '../../src/runs/renew-leases.ts';
-import { requeueRun } from '../../src/runs/requeue-run.ts';
+import { beginPublication, RUN_LOST, finishRun } from '../../src/runs/publish.ts';
+import { cancelRuns, renewRuns } from '../../src/runs/lease.ts';
+import { claimRuns } from '../../src/runs/claim.ts';
+import { handBackRuns, requeueRun } from '../../src/runs/run-failures.ts';
+import { recoverRuns } from '../../src/runs/recover.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

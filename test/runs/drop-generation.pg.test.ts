@@ -1,10 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { beginPublication } from '../../src/runs/begin-publication.ts';
-import { claimRuns } from '../../src/runs/claim-runs.ts';
-import { finishRun } from '../../src/runs/finish-run.ts';
-import { createGeneration } from '../../src/runs/generation.ts';
-import { dropGenerations, retireGenerations } from '../../src/runs/sweep-generations.ts';
+import { beginPublication, finishRun, createGeneration } from '../../src/runs/publish.ts';
+import { claimRuns } from '../../src/runs/claim.ts';
+import { dropGenerations, retireGenerations } from '../../src/runs/tidy.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

@@ -1,19 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { claimRuns } from '../../src/runs/claim-runs.ts';
-import { claimShard } from '../../src/runs/claim-shard.ts';
-import { evictHolders } from '../../src/runs/evict-holders.ts';
-import { failRun } from '../../src/runs/fail-run.ts';
-import { finishShard } from '../../src/runs/finish-shard.ts';
-import { createGeneration } from '../../src/runs/generation.ts';
-import { handBackRuns, handBackShards } from '../../src/runs/hand-back.ts';
-import { openShards } from '../../src/runs/open-shards.ts';
-import { recoverRuns } from '../../src/runs/recover-runs.ts';
-import { recoverShards } from '../../src/runs/recover-shards.ts';
-import { releaseShard } from '../../src/runs/release-shard.ts';
-import { requeueRun } from '../../src/runs/requeue-run.ts';
-import { shardsDone } from '../../src/runs/shards-done.ts';
+import { claimRuns, claimShard } from '../../src/runs/claim.ts';
+import { evictHolders, recoverRuns, recoverShards } from '../../src/runs/recover.ts';
+import { failRun, handBackRuns, handBackShards, releaseShard, requeueRun } from '../../src/runs/run-failures.ts';
+import { finishShard, openShards, shardsDone } from '../../src/runs/shards.ts';
+import { createGeneration } from '../../src/runs/publish.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

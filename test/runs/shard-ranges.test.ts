@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
-import { shardRanges } from '../../src/runs/shard-ranges.ts';
+import { shardRanges } from '../../src/runs/shards.ts';
 
 describe('the shards of a source', () => {
   test('cover every block once, and the last stays open for blocks that come later', () => {

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { DatabaseError } from 'pg';
-
 import { PgscoreError } from '../../src/errors.ts';
-import { nextFire } from '../../src/schedules/cron.ts';
+import { nextFire } from '../../src/schedules/clock.ts';
 import { cloneDatabase } from '../support/database.ts';
 
 const alice = await (await cloneDatabase()).client('alice');

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { firesBetween, lastFiresBetween, nextFire } from '../../src/schedules/cron.ts';
+import { firesBetween, lastFiresBetween, nextFire } from '../../src/schedules/clock.ts';
 import { caught } from '../support/caught.ts';
 
 /** Fire times after an instant, as `03-30T01:00`, UTC. */

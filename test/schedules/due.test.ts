@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-
 import { dueFires, type CatchUp, type Due, type Timetable } from '../../src/schedules/due.ts';
 import { caught } from '../support/caught.ts';
 

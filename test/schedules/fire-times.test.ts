@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
-import { firesBetween, lastFiresBetween } from '../../src/schedules/cron.ts';
+import { firesBetween, lastFiresBetween } from '../../src/schedules/clock.ts';
 
 const MINUTE = 60_000;
 

@@ -1,7 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { qualified } from '../../src/lib/ident.ts';
+import { qualified } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { history, outcomes, runsOf, setBack, startLooker } from './scheduling.ts';

@@ -1,6 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
-
-import { nextFire } from '../../src/schedules/cron.ts';
+import { nextFire } from '../../src/schedules/clock.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 

@@ -1,10 +1,8 @@
 import { afterAll } from '@jest/globals';
 import type { Client } from 'pg';
-
 import { connect } from '../../src/postgres/connect.ts';
 import { createLogger } from '../../src/log.ts';
-import { fireDue } from '../../src/schedules/fire-due.ts';
-import type { FireCounts } from '../../src/schedules/fire-schedule.ts';
+import { fireDue, type FireCounts } from '../../src/schedules/fire.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import type { TestDatabase } from '../support/database.ts';
 

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-
 import { beforeAll, expect, test } from '@jest/globals';
-
 import { migrate } from '../../src/install/migrate.ts';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';

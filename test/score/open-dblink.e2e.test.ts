@@ -1,7 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { checkOnline } from '../../src/commands/doctor/online.ts';
+import { checkOnline } from '../../src/commands/doctor/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';

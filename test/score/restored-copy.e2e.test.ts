@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase, emptyDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { prepareClone } from '../support/prepare-clone.ts';

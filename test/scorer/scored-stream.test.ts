@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { Table, Utf8, vectorFromArray } from 'apache-arrow';
-
 import type { Job } from '../../src/runs/job.ts';
-import type { PredictionCount } from '../../src/scorer/count-predictions.ts';
+import type { PredictionCount } from '../../src/scorer/count.ts';
 import { ScoredStream, type Scored } from '../../src/scorer/scored-stream.ts';
 import type { Tools } from '../../src/scorer/tools.ts';
 

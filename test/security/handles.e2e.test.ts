@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { READER_PASSWORD } from '../support/service-passwords.ts';

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-
 import { migrate } from '../../src/install/migrate.ts';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { READER_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

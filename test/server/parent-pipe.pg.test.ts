@@ -3,17 +3,15 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-
 import { expect, test } from '@jest/globals';
-
-import { isFree } from '../../src/server/port.ts';
+import { isFree } from '../../src/server/running.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const local = (path: string) => new URL(path, import.meta.url).href;
 
 const PARENT = `
-  const { startDisposable } = await import(${JSON.stringify(local('../../src/server/disposable.ts'))});
+  const { startDisposable } = await import(${JSON.stringify(local('../../src/server/start.ts'))});
   const { port, dataDir } = await startDisposable(${JSON.stringify(programsUnderTest())});
   console.log(JSON.stringify({ port, dataDir }));
   setInterval(() => {}, 60_000);

@@ -1,12 +1,9 @@
 import { chmod, mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
 import { afterAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-
-import type { EmbeddedServer } from '../../src/server/server.ts';
-import { startEmbedded, type EmbeddedOptions } from '../../src/server/start.ts';
+import { type EmbeddedServer, startEmbedded, type EmbeddedOptions } from '../../src/server/start.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'pgscore-embedded-'));

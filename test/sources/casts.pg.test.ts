@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { CASTS, castOf, type ColumnKind } from '../../src/inference/casts.ts';
+import { CASTS, castOf, type ColumnKind } from '../../src/inference/column.ts';
 import type { Feature, TensorType } from '../../src/inference/signature.ts';
 import { caught } from '../support/caught.ts';
 import { cloneDatabase } from '../support/database.ts';

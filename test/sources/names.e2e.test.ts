@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { ident, qualified } from '../../src/lib/ident.ts';
+import { ident, qualified } from '../../src/lib/text.ts';
 import { classModel } from '../support/class-model.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, submitDeploy } from '../support/deploy.ts';

@@ -1,7 +1,17 @@
-import { Field, FixedSizeList, Float32, Float64, Int32, Int64, makeData, Uint8, Utf8 } from 'apache-arrow';
-import type { Data, RecordBatch } from 'apache-arrow';
-import { recordBatch } from '../../src/inference/record-batch.ts';
-import { Validity } from '../../src/inference/validity.ts';
+import {
+  Field,
+  FixedSizeList,
+  Float32,
+  Float64,
+  Int32,
+  Int64,
+  makeData,
+  Uint8,
+  Utf8,
+  type Data,
+  type RecordBatch,
+} from 'apache-arrow';
+import { recordBatch, Validity } from '../../src/inference/record-batch.ts';
 
 function nullBitmap(rows: number, nulls: readonly number[]) {
   const validity = new Validity();

@@ -1,10 +1,9 @@
 import type { Data, Vector } from 'apache-arrow';
 import { CopyDecoder } from '../../src/copy/decode.ts';
-import type { BatchLimits } from '../../src/copy/batch-limits.ts';
-import type { DecodedBatch } from '../../src/copy/decoded-batch.ts';
+import type { BatchLimits, FeatureColumn, SourceColumn, SqlType } from '../../src/copy/source-column.ts';
+import type { DecodedBatch } from '../../src/copy/batch.ts';
 import { HEADER, TRAILER } from '../../src/copy/format.ts';
-import type { FeatureColumn, SourceColumn, SqlType } from '../../src/copy/source-column.ts';
-import { viewed } from '../../src/lib/viewed-bytes.ts';
+import { viewed } from '../../src/lib/bytes.ts';
 
 /** A value as it travels; null for NULL. */
 export type WireValue = Buffer | null;

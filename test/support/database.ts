@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-
 import { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { atEnd } from './at-end.ts';
 import { databaseUrl, type Login } from './database-url.ts';
 import { passwordOf, type OrdinaryRole } from './ordinary-roles.ts';

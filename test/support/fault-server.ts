@@ -1,12 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
 import type { Settings } from '../../src/server/cluster.ts';
 import { startPostmaster, stopPostmaster } from '../../src/server/postmaster.ts';
 import { readPostmaster } from '../../src/server/running.ts';
-import type { EmbeddedServer } from '../../src/server/server.ts';
-import { launch, prepareCluster } from '../../src/server/start.ts';
+import { type EmbeddedServer, launch, prepareCluster } from '../../src/server/start.ts';
 import { atEnd } from './at-end.ts';
 import { programsUnderTest } from './test-server.ts';
 import { waitFor } from './wait-for.ts';

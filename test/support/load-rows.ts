@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 /** Makes a table with these columns, the first its primary key, and puts rows in; a blank cell is NULL. */

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-
 import type { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 
 /** Logins without any privilege of their own: alice, bob and mallory use pgscore, ada deploys models. */
 export const ORDINARY_ROLES = ['alice', 'bob', 'mallory', 'ada'] as const;

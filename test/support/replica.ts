@@ -1,9 +1,7 @@
 import { cp, lchown, mkdtemp, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-import type { EmbeddedServer } from '../../src/server/server.ts';
-import { launch, prepareCluster } from '../../src/server/start.ts';
+import { type EmbeddedServer, launch, prepareCluster } from '../../src/server/start.ts';
 import { atEnd } from './at-end.ts';
 import type { FaultServer } from './fault-server.ts';
 import { programsUnderTest } from './test-server.ts';

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-
 import { Client } from 'pg';
-
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { databaseUrl } from './database-url.ts';
 import { ORDINARY_ROLES, createOrdinaryRoles } from './ordinary-roles.ts';
 import { prepareTemplate } from './prepare-template.ts';

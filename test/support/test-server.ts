@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
-
-import { startDisposable } from '../../src/server/disposable.ts';
-import { freePort, LOOPBACK } from '../../src/server/port.ts';
+import { startDisposable } from '../../src/server/start.ts';
+import { freePort, LOOPBACK } from '../../src/server/running.ts';
 
 /** The PostgreSQL that one run of the tests shares. */
 export type TestServer = {

@@ -1,16 +1,14 @@
 import type { Client } from 'pg';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
 import { ModelSession } from '../../src/inference/session.ts';
 import type { Feature, Signature } from '../../src/inference/signature.ts';
 import { compileNative, type NativeProgram } from '../../src/to-sql/compile.ts';
-import type { NativeAnswer } from '../../src/to-sql/differences.ts';
-import { differences } from '../../src/to-sql/differences.ts';
+import { type NativeAnswer, differences } from '../../src/to-sql/differences.ts';
 import { proofRows } from '../../src/to-sql/proof-rows.ts';
 import { renderNative } from '../../src/to-sql/render.ts';
-import { checkModel } from '../../src/check/check-model.ts';
-import type { ProbeOptions } from '../../src/check/check-model.ts';
+import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
 
 const WANTED = { score: 'double precision', label: 'integer', probabilities: 'double precision[]' } as const;
 const COLUMN = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import { classic, DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';

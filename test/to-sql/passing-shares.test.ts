@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { passingShares } from '../../src/to-sql/trees/passing-shares.ts';
-import type { Branch, Mode, Tree } from '../../src/to-sql/trees/tree.ts';
+import { passingShares } from '../../src/to-sql/trees/tree-term.ts';
+import type { Branch, Mode, Tree } from '../../src/to-sql/trees/read-trees.ts';
 
 const leaf: Tree = { weights: new Map() };
 

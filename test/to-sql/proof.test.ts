@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Predictions } from '../../src/inference/predictions.ts';
 import type { NodeProto, TensorProto } from 'onnx-buf';
+import type { Predictions } from '../../src/inference/predictions.ts';
 import type { Feature, Signature } from '../../src/inference/signature.ts';
 import { compileNative } from '../../src/to-sql/compile.ts';
-import { differences } from '../../src/to-sql/differences.ts';
-import type { NativeAnswer } from '../../src/to-sql/differences.ts';
+import { differences, type NativeAnswer } from '../../src/to-sql/differences.ts';
 import { nextFloat, previousFloat } from '../../src/lib/float32.ts';
 import { proofRows } from '../../src/to-sql/proof-rows.ts';
 import { checkModel } from '../../src/check/check-model.ts';

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { connect } from '../../postgres/connect.ts';
 import { startEmbedded } from '../../server/start.ts';
 import { migrate } from '../../install/migrate.ts';
-import { ident } from '../../lib/ident.ts';
+import { ident } from '../../lib/text.ts';
 import { forgetDemo, recordDemo } from '../demo-location.ts';
 
 const DATABASE = 'demo';

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { catalog, rowsOf } from '../../postgres/catalog.ts';
 import { installationState } from '../../install/installation.ts';
 import { VERSION } from '../../version.ts';
-import { fail, ok, warn } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+import { dblinkState } from '../../install/dblink.ts';
 
 type Access = { installed: boolean; readable: boolean; member: boolean; viewable: boolean };
 
@@ -66,4 +66,20 @@ async function checkServices(client: pg.Client): Promise<Finding> {
   if (running.length === 0) return warn('service', 'none is running', 'pgscore serve');
   const places = running.map(({ host, pid, scorers }) => `${host} (pid ${pid}, ${scorers} scorers)`);
   return ok('service', places.join(', '));
+}
+
+/** Whether score() can ask the service for models that are not native; nothing where pgscore is not installed. */
+export async function checkOnline(client: pg.Client): Promise<Finding[]> {
+  const { rows } = await client.query<{ installed: boolean }>(
+    "select to_regnamespace('pgscore') is not null as installed",
+  );
+  return rows[0]?.installed === true ? [await checkDblink(client)] : [];
+}
+
+async function checkDblink(client: pg.Client): Promise<Finding> {
+  const dblink = await dblinkState(client);
+  if (dblink.state === 'ready') return ok('online', 'score() asks the service through dblink');
+  if (dblink.state === 'signed')
+    return ok('online', `score() asks the service through dblink in schema "${dblink.schema}", and signs each request`);
+  return warn('online', `score() is native only: ${dblink.reason}`, dblink.remedy);
 }

@@ -1,7 +1,5 @@
 import type pg from 'pg';
-import { formatTable } from '../table.ts';
-import type { Cell } from '../table.ts';
-import { pairs } from '../records.ts';
+import { formatTable, type Cell, pairs } from '../output.ts';
 
 /** Rows as the server wrote them, each value as text. */
 export type TextResult = Pick<pg.QueryArrayResult<Cell[]>, 'rows' | 'fields' | 'command' | 'rowCount'>;

@@ -1,17 +1,14 @@
+import { createInterface, type Interface } from 'node:readline';
+import { readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { PgscoreError } from '../../errors.ts';
-import type { Cell } from '../table.ts';
-import type { ShellActions } from './actions.ts';
-import { refuseCopy } from './copy.ts';
-import type { Question } from './describe.ts';
-import type { Input } from './inputs.ts';
-import { runMeta } from './meta.ts';
-import { located } from './position.ts';
-import { resultText } from './result.ts';
-import type { TextResult } from './result.ts';
-import { keepRow } from './gset.ts';
-import { substitute } from './variables.ts';
-import type { Variables } from './variables.ts';
+import type { Cell } from '../output.ts';
+import { type ShellActions, refuseCopy, type Question, runMeta, keepRow } from './meta.ts';
+import { type Input, located, substitute, type Variables, takeInputs } from './inputs.ts';
+import { resultText, type TextResult } from './result.ts';
+import { failureOf, failureText } from '../failure.ts';
 
 /** Every value as the server wrote it. */
 const AS_TEXT: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value };
@@ -82,4 +79,68 @@ export class Shell implements ShellActions {
 function refuseSend(send: string): void {
   if (/^\\g(set\b.*)?$/.test(send)) return;
   throw new PgscoreError('usage', `${send} cannot end a statement`, { remedy: 'End it with ; or \\g or \\gset.' });
+}
+
+/** Asks for lines until `\q` or Ctrl-D, and runs what is complete. Ctrl-C cancels a statement, or forgets the line. */
+export async function converse(shell: Shell, cancel: () => Promise<void>): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout, history: await readHistory() });
+  let history: string[] = [];
+  lines.on('history', (all: string[]) => (history = all));
+  let running = false;
+  let pending = '';
+  const ask = (): void => {
+    lines.setPrompt(promptOf(shell, pending));
+    lines.prompt();
+  };
+  lines.on('SIGINT', () => {
+    if (running) void cancel().catch(() => undefined);
+    else {
+      pending = '';
+      forgetLine(lines);
+      ask();
+    }
+  });
+  ask();
+  for await (const line of lines) {
+    const { inputs, rest } = takeInputs(`${pending}${line}\n`);
+    pending = rest;
+    running = true;
+    for (const input of inputs) await shell.run(input).catch((error: unknown) => tell(error));
+    running = false;
+    if (shell.left) break;
+    ask();
+  }
+  lines.close();
+  await writeHistory(history);
+}
+
+function promptOf({ client }: Shell, pending: string): string {
+  const state = { I: '', T: '*', E: '!' }[client.getTransactionStatus() ?? 'I'];
+  return `${client.database ?? ''}${pending === '' ? '=' : '-'}${state}> `;
+}
+
+function forgetLine(lines: Interface): void {
+  process.stdout.write('\n');
+  lines.write(null, { ctrl: true, name: 'e' });
+  lines.write(null, { ctrl: true, name: 'u' });
+}
+
+function tell(error: unknown): void {
+  process.stdout.write(`${failureText(failureOf(error))}\n`);
+}
+
+const MOST_LINES = 1000;
+
+const file = (): string => join(homedir(), '.pgscore_history');
+
+/** The lines that were typed in earlier sessions, the newest first, as readline wants them. */
+async function readHistory(): Promise<string[]> {
+  const text = await readFile(file(), 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** Keeps the lines for the next session, but those that may hold a password. A home that cannot be written is no reason to fail. */
+async function writeHistory(lines: readonly string[]): Promise<void> {
+  const kept = lines.filter((line) => !/password/i.test(line)).slice(0, MOST_LINES);
+  await writeFile(file(), `${kept.join('\n')}\n`, { mode: 0o600 }).catch(() => undefined);
 }

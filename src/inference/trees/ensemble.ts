@@ -1,5 +1,5 @@
 import { previousFloat } from '../../lib/float32.ts';
-import { floatsOf, integersOf, textsOf } from '../../onnx/list-attributes.ts';
+import { floatsOf, integersOf, textsOf } from '../../onnx/attributes.ts';
 import type { GraphNode } from '../../onnx/outline.ts';
 
 /** Nodes that an ensemble may have to be walked here, and weights of them: from there on, 6 MB, memory is what takes the time, here as in ONNX Runtime. */

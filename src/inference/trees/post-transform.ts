@@ -1,5 +1,4 @@
-import { floatsOf, integersOf } from '../../onnx/list-attributes.ts';
-import { labelsAttribute, textAttribute } from '../../onnx/attributes.ts';
+import { floatsOf, integersOf, labelsAttribute, textAttribute } from '../../onnx/attributes.ts';
 import type { GraphNode } from '../../onnx/outline.ts';
 import type { Weights } from './ensemble.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RecordBatch } from 'apache-arrow';
 import { statement } from '../../postgres/statement.ts';
-import type { Step } from '../../postgres/pipeline-statement.ts';
+import type { Step } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import type { FeatureBins, WatchedFeature } from '../../monitor/feature-bins.ts';
 import { valuesOf } from '../../monitor/feature-sample.ts';
@@ -10,11 +10,11 @@ import { LocalDays } from '../../monitor/local-days.ts';
 import { PredictionTally } from '../../monitor/prediction-tally.ts';
 import type { ScoreBins } from '../../monitor/score-bins.ts';
 import { writeFeatureSamples, writeFeatureTallies } from '../../monitor/write-features.ts';
-import { watchedFeatures } from '../../inference/watched-features.ts';
-import type { Answer } from '../requests/answer.ts';
+import { watchedFeatures } from '../../inference/signature.ts';
+import type { Answer } from '../requests/call.ts';
 import type { CallFeatures } from './call-features.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
-import type { SettledCall } from './finished-call.ts';
+import type { SettledCall } from './logged-call.ts';
 import type { WatchedVersion } from './watched-versions.ts';
 
 /** A settled call without its rows. */

@@ -1,15 +1,11 @@
-import { makeData, Float32, Float64, Uint8, Utf8 } from 'apache-arrow';
-import type { Data, RecordBatch } from 'apache-arrow';
-import { recordBatch } from '../../inference/record-batch.ts';
-import { Validity } from '../../inference/validity.ts';
+import { makeData, Float32, Float64, Uint8, Utf8, type Data, type RecordBatch } from 'apache-arrow';
+import { recordBatch, Validity } from '../../inference/record-batch.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
-import type { Feature } from '../../inference/signature.ts';
-import { watchedFeatures } from '../../inference/watched-features.ts';
+import { type Feature, watchedFeatures } from '../../inference/signature.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
-import type { Keyed } from './keyed.ts';
-import type { SettledCall } from './finished-call.ts';
+import type { Keyed, SettledCall } from './logged-call.ts';
 
 /** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
 export type CallFeatures = {

@@ -1,6 +1,6 @@
 import { FieldWriter } from '../../copy/field-writer.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
-import { scoreOf, type Answer, type Part } from '../requests/answer.ts';
+import { scoreOf, type Answer, type Part } from '../requests/call.ts';
 import {
   bytesOf,
   bytesOfNumbers,
@@ -8,10 +8,9 @@ import {
   MOST_INPUT_BYTES,
   mostBytesOfFields,
   writeCallFields,
-} from './call-fields.ts';
-import type { EncodedCalls } from './encode-calls.ts';
-import type { Keyed } from './keyed.ts';
-import type { SettledCall } from './finished-call.ts';
+  type EncodedCalls,
+} from './encode-calls.ts';
+import type { Keyed, SettledCall } from './logged-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
 export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys, event_times`;

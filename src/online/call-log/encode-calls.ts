@@ -1,20 +1,49 @@
 import { FieldWriter } from '../../copy/field-writer.ts';
-import { isStorableJson, storable } from '../../lib/storable.ts';
+import { storable, isStorableJson } from '../../lib/text.ts';
+import type { SettledCall, Keyed } from './logged-call.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import type { Feature } from '../../inference/signature.ts';
-import { scoreOf, type Answer, type Part } from '../requests/answer.ts';
-import {
-  bytesOf,
-  bytesOfNumbers,
-  CALL_COLUMNS,
-  MOST_INPUT_BYTES,
-  mostBytesOfFields,
-  writeCallFields,
-} from './call-fields.ts';
-import type { Call } from '../requests/call.ts';
-import type { Keyed } from './keyed.ts';
+import { scoreOf, type Answer, type Part, type Call } from '../requests/call.ts';
 import { WireError } from '../protocol/wire-error.ts';
+
+/** The columns that writeCallFields() writes. */
+export const CALL_COLUMNS = 'version_id, requested_by, request_id, asked_at, duration_ms';
+
+const FIXED_FIELD_BYTES = 5 * 4 + 16;
+const MOST_BYTES_A_CHARACTER = 3;
+/** Of an element of an array, with its length. */
+const NUMBER_BYTES = 12;
+/** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
+export const MOST_INPUT_BYTES = 16_384;
+
+/** What is known of a prediction before it is made. */
+export function writeCallFields(
+  writer: FieldWriter,
+  { request, instant, elapsedMs }: Pick<SettledCall, 'request' | 'instant' | 'elapsedMs'>,
+): void {
+  writer.int4Field(request.versionId);
+  writer.text(request.role);
+  if (request.id === null) writer.null();
+  else writer.text(storable(request.id));
+  writer.int8Field(instant);
+  writer.float4(elapsedMs);
+}
+
+/** Bytes that writeCallFields() takes at most. */
+export function mostBytesOfFields({ request: { role, id } }: Pick<SettledCall, 'request'>): number {
+  return FIXED_FIELD_BYTES + bytesOf(role) + bytesOf(id);
+}
+
+/** Bytes that a text takes at most, without its length. */
+export function bytesOf(text: string | null): number {
+  return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
+}
+
+/** Bytes that so many numbers take at most as elements of an array, without its head. */
+export function bytesOfNumbers(numbers: number): number {
+  return NUMBER_BYTES * numbers;
+}
 
 /** The columns of pgscore_data.online_prediction that encodeCalls() writes. */
 export const COLUMNS = `${CALL_COLUMNS}, features, inputs, score, label, probabilities, error, key, event_time`;

@@ -1,6 +1,6 @@
 import type { Link } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
-import type { KeyColumn } from './call-key.ts';
+import type { KeyColumn } from './logged-call.ts';
 
 /** How the monitor watches a version whose calls are kept. */
 export type WatchedVersion = {

@@ -14,8 +14,7 @@ import {
   rowDescription,
 } from './replies.ts';
 import { asWireError } from '../requests/handler.ts';
-import { columnsReply } from '../requests/columns-reply.ts';
-import { scoreOnlyReply, scoreReply } from '../requests/reply.ts';
+import { columnsReply, scoreOnlyReply, scoreReply } from '../requests/reply.ts';
 import { ScoreRequestReader, type LongRequest, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
 import { NotSigned, type Signing } from './signing.ts';
 import { checkEncoding, notSupported, readVerb, type Verb } from './command.ts';

@@ -1,6 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readVerb, type Verb } from './command.ts';
 import { WireError } from './wire-error.ts';
+import type { Link } from '../../postgres/connection.ts';
+import { statement } from '../../postgres/statement.ts';
 
 /** Two keys of a block of SHA-256 each: those of the database, which nobody but pgscore's functions and its service can read. */
 export type SigningKeys = { readonly inner: Uint8Array; readonly outer: Uint8Array };
@@ -76,4 +78,24 @@ export class Signing {
 export function authenticationCode({ inner, outer }: SigningKeys, message: string): Buffer {
   const digest = createHash('sha256').update(inner).update(message).digest();
   return createHash('sha256').update(outer).update(digest).digest();
+}
+
+const readKeys = statement<[], SigningKeys>(
+  'signing_keys',
+  'select inner_key as inner, outer_key as outer from pgscore_data.signing_keys',
+);
+
+/** Asks the database for the keys that requests are signed with. */
+export function signingKeysOf(link: Link): () => Promise<SigningKeys> {
+  return async () => {
+    const [keys] = await link.insist((client) => readKeys(client)).catch(notRead);
+    return keys ?? notRead(new Error('the database has none'));
+  };
+}
+
+function notRead(cause: unknown): never {
+  throw WireError.fatal('58000', 'the keys of signed requests could not be read', {
+    hint: 'The log of the service says why; the call may succeed when tried again.',
+    cause,
+  });
 }

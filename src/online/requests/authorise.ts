@@ -1,6 +1,5 @@
 import type { Link } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
-import type { Permission } from './permissions.ts';
 import { WireError } from '../protocol/wire-error.ts';
 
 const mayScore = statement<[role: string, versionId: number], { permitted: boolean | null }>(
@@ -21,4 +20,67 @@ export function permissionOf(link: Link): Permission {
       });
     }
   };
+}
+
+/** Whether a role may score with a version. */
+type Permission = (role: string, versionId: number) => Promise<boolean>;
+
+/** A revoke takes effect within this time; in the database, which asks here for nobody else, at once. */
+const KEPT_MS = 1000;
+const MOST_KEPT = 10_000;
+
+/**
+ * Remembers who may for a second, so that a busy role costs the database one question a second and version. Not who may
+ * not: the database lets a role through as soon as it is granted the model, and it would be refused here.
+ */
+export class Permissions {
+  readonly #ask: Permission;
+  /** Until when, by role and version. */
+  readonly #permitted = new Map<string, Map<number, number>>();
+  #kept = 0;
+  readonly #asked = new Map<string, Promise<boolean>>();
+
+  constructor(ask: Permission) {
+    this.#ask = ask;
+  }
+
+  /** Whether it is remembered that she may. */
+  known(role: string, versionId: number): boolean {
+    const until = this.#permitted.get(role)?.get(versionId);
+    return until !== undefined && until > performance.now();
+  }
+
+  ask(role: string, versionId: number): Promise<boolean> {
+    const key = keyOf(role, versionId);
+    const asked = this.#asked.get(key) ?? this.#question(key, role, versionId);
+    this.#asked.set(key, asked);
+    return asked;
+  }
+
+  async #question(key: string, role: string, versionId: number): Promise<boolean> {
+    // An answer is as old as its question.
+    const until = performance.now() + KEPT_MS;
+    try {
+      const permitted = await this.#ask(role, versionId);
+      if (permitted) this.#keep(role, versionId, until);
+      else if (this.#permitted.get(role)?.delete(versionId) === true) this.#kept -= 1;
+      return permitted;
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  #keep(role: string, versionId: number, until: number): void {
+    if (this.#kept >= MOST_KEPT) {
+      this.#permitted.clear();
+      this.#kept = 0;
+    }
+    const versions = this.#permitted.get(role) ?? new Map<number, number>();
+    if (!versions.has(versionId)) this.#kept += 1;
+    this.#permitted.set(role, versions.set(versionId, until));
+  }
+}
+
+function keyOf(role: string, versionId: number): string {
+  return `${versionId} ${role}`;
 }

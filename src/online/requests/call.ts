@@ -1,9 +1,9 @@
 import type { FeatureRows } from '../../inference/number-rows.ts';
 import type { Signature } from '../../inference/signature.ts';
-import type { Answer, Part } from './answer.ts';
 import { RowRefusal } from './row-refusal.ts';
 import type { ScoreRequest } from './parse.ts';
 import { WireError } from '../protocol/wire-error.ts';
+import type { Predictions } from '../../inference/predictions.ts';
 
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
@@ -132,4 +132,40 @@ export function tooLate(deadlineMs: number): WireError {
   return new WireError('57014', `the call was not answered within its deadline of ${deadlineMs} ms`, {
     hint: 'Allow more milliseconds, as in set pgscore.deadline = 20000, or score many rows with pgscore.score_table().',
   });
+}
+
+/** Rows of one run that belong to one call. */
+export type Part = { readonly predictions: Predictions; readonly from: number; readonly rows: number };
+
+/** What a call is answered with: its rows in their order, in the parts in which they were run. */
+export type Answer = { readonly signature: Signature; readonly parts: readonly Part[] };
+
+/** What a model says of one row. */
+type RowAnswer = {
+  readonly score: number | null;
+  /** null for a regression. */
+  readonly label: string | null;
+  /** In the order of the class labels; null where the model gives none. */
+  readonly probabilities: Float64Array | null;
+};
+
+export function* answersOneByOne({ signature: { classLabels }, parts }: Answer): Generator<RowAnswer> {
+  for (const { predictions, from, rows } of parts) {
+    for (let row = from; row < from + rows; row += 1) yield rowAnswer(predictions, row, classLabels);
+  }
+}
+
+/** null for a classifier that gives labels only. */
+export function scoreOf({ score, label, probabilities }: Predictions, row: number): number | null {
+  const value = score[row] ?? Number.NaN;
+  return Number.isNaN(value) && label !== null && probabilities === null ? null : value;
+}
+
+function rowAnswer(predictions: Predictions, row: number, labels: readonly string[]): RowAnswer {
+  const { label, probabilities } = predictions;
+  return {
+    score: scoreOf(predictions, row),
+    label: label === null ? null : (labels[label[row] ?? -1] ?? null),
+    probabilities: probabilities && probabilities.subarray(row * labels.length, (row + 1) * labels.length),
+  };
 }

@@ -2,7 +2,7 @@ import type { ModelSession } from '../../inference/session.ts';
 import type { Batcher, Models } from '../batcher.ts';
 import { Call } from './call.ts';
 import type { LogRoom } from '../call-log/log-budget.ts';
-import type { Permissions } from './permissions.ts';
+import type { Permissions } from './authorise.ts';
 import type { ScoreRequest } from './parse.ts';
 import { matchFeatures } from './match-features.ts';
 import { WireError } from '../protocol/wire-error.ts';

@@ -2,7 +2,6 @@ import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../../inference/number-rows.ts';
 import { mistypedAs } from '../../inference/row-feeds.ts';
 import type { Feature } from '../../inference/signature.ts';
-import { numberRoom } from './number-buffers.ts';
 import { missingFeature, rowRefusal, shown } from './row-refusal.ts';
 import { OTHER_RELEASE, WireError } from '../protocol/wire-error.ts';
 
@@ -84,4 +83,22 @@ function renamed(row: JsonRow, features: readonly Feature[], missing: (name: str
 function isFlat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return Array.isArray(value) && value.every((element) => typeof element !== 'object' || element === null);
+}
+
+const ROOM = 4096;
+/** A row of as many is not much longer filled than its array is made. */
+const MANY = ROOM / 8;
+
+let room = new Float64Array(ROOM);
+let taken = 0;
+
+/** An array of zeros; of few as a part of a larger one, since to make an array for each row takes longer than to fill it. */
+function numberRoom(numbers: number): Float64Array {
+  if (numbers > MANY) return new Float64Array(numbers);
+  if (taken + numbers > ROOM) {
+    room = new Float64Array(ROOM);
+    taken = 0;
+  }
+  taken += numbers;
+  return room.subarray(taken - numbers, taken);
 }

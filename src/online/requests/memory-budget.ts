@@ -1,4 +1,4 @@
-import { FairLine } from '../fair-line.ts';
+import { FairLine } from '../fair-queue.ts';
 import type { Patience } from './deadline.ts';
 
 type Place = { readonly owner: string; readonly bytes: number; readonly enter: () => void };

@@ -1,4 +1,4 @@
-import type { RowError, RowErrorCode } from '../../inference/row-error.ts';
+import type { RowError, RowErrorCode } from '../../inference/predictions.ts';
 import { isFloat, type Feature } from '../../inference/signature.ts';
 import { WireError, type WireErrorParts } from '../protocol/wire-error.ts';
 

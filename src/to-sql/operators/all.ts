@@ -1,12 +1,10 @@
 import type { Operators } from '../operator.ts';
-import { activations } from './activations.ts';
+import { activations, clipping } from './activations.ts';
 import { arithmetic } from './arithmetic.ts';
-import { clipping } from './clipping.ts';
 import { columnOperators } from './columns.ts';
 import { encoders } from './encoders.ts';
-import { linear } from './linear.ts';
+import { linear, products } from './linear.ts';
 import { logic } from './logic.ts';
-import { products } from './products.ts';
 import { reductions } from './reductions.ts';
 import { scaling } from './scaling.ts';
 import { shapes } from './shapes.ts';

@@ -1,14 +1,10 @@
-import { elementwise } from '../broadcast.ts';
+import { elementwise, type Tensor } from '../tensor.ts';
 import { absolute, exponential, largest, logarithm, negated, quotient, squareRoot } from '../functions.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { Operator, OperatorCall, Operators } from '../operator.ts';
+import { inputOf, unsupported, type Operator, type OperatorCall, type Operators } from '../operator.ts';
 import { power } from '../power.ts';
-import { reproducible } from '../reproducible.ts';
-import { exactly, nearestFloat, rounded } from '../rounding.ts';
+import { reproducible, exactly, nearestFloat, rounded } from '../reproducible.ts';
 import { sum } from '../sums.ts';
-import type { Tensor } from '../tensor.ts';
-import { build, constant, following, isFloat } from '../term.ts';
-import type { Kind, Term } from '../term.ts';
+import { build, constant, following, isFloat, type Kind, type Term } from '../term.ts';
 
 export const arithmetic: Operators = {
   Add: binary(

@@ -1,9 +1,7 @@
 import { asFloat32 } from '../conversion.ts';
 import { lookup } from '../lookup.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
-import { axisOf, constantsOf, perRow, sizeOf } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { axisOf, constantsOf, perRow, sizeOf, type Tensor } from '../tensor.ts';
 
 /** Operators that pick columns, or put them side by side. */
 export const columnOperators: Operators = { Concat, FeatureVectorizer, ArrayFeatureExtractor, Gather, Slice, Split };

@@ -1,16 +1,11 @@
 import { compareTo, isNaNTerm } from '../comparison.ts';
 import { converted } from '../conversion.ts';
-import { lookup } from '../lookup.ts';
-import type { Entries } from '../lookup.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
+import { lookup, type Entries } from '../lookup.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { balanced } from '../sums.ts';
-import { reproducible } from '../reproducible.ts';
-import { exactly } from '../rounding.ts';
-import { perRow } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
-import { bool, build, constant, following, isFloat } from '../term.ts';
-import type { Constant, Kind, Term } from '../term.ts';
+import { reproducible, exactly } from '../reproducible.ts';
+import { perRow, type Tensor } from '../tensor.ts';
+import { bool, build, constant, following, isFloat, type Constant, type Kind, type Term } from '../term.ts';
 
 export const encoders: Operators = { OneHotEncoder, LabelEncoder, CategoryMapper, Binarizer, Imputer };
 

@@ -1,12 +1,8 @@
-import { elementwise } from '../broadcast.ts';
-import { compare, compareTo, isNaNTerm } from '../comparison.ts';
-import type { Comparison } from '../comparison.ts';
-import { inputOf } from '../operator.ts';
-import type { Operator, OperatorCall, Operators } from '../operator.ts';
-import { reproducible } from '../reproducible.ts';
-import { exactly } from '../rounding.ts';
-import { bool, build, constant, isFloat } from '../term.ts';
-import type { Term } from '../term.ts';
+import { elementwise } from '../tensor.ts';
+import { compare, compareTo, isNaNTerm, type Comparison } from '../comparison.ts';
+import { inputOf, type Operator, type OperatorCall, type Operators } from '../operator.ts';
+import { reproducible, exactly } from '../reproducible.ts';
+import { bool, build, constant, isFloat, type Term } from '../term.ts';
 
 export const logic: Operators = {
   Less: comparison('<'),

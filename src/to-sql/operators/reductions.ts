@@ -1,14 +1,11 @@
 import { compare } from '../comparison.ts';
 import { absolute, largest, negated, squareRoot } from '../functions.ts';
 import { chosen, firstEqual } from '../labels.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
-import { exactly } from '../rounding.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { exactly } from '../reproducible.ts';
 import { sum, SUM_OF_COLUMNS } from '../sums.ts';
-import { axisOf, constantsOf, perRow } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
-import { approximate, build, constant, isFloat } from '../term.ts';
-import type { Kind, Term } from '../term.ts';
+import { axisOf, constantsOf, perRow, type Tensor } from '../tensor.ts';
+import { approximate, build, constant, isFloat, type Kind, type Term } from '../term.ts';
 
 type Reduction = (kind: Kind, row: readonly Term[]) => Term;
 

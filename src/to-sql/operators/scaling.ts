@@ -1,14 +1,11 @@
 import { lowered } from '../comparison.ts';
 import { absolute, largest, quotient, squareRoot } from '../functions.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { asFloat32 } from '../conversion.ts';
-import { nearestFloat } from '../rounding.ts';
+import { nearestFloat } from '../reproducible.ts';
 import { sum, SUM_OF_COLUMNS } from '../sums.ts';
-import { perRow } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
-import { approximate, build, constant, following } from '../term.ts';
-import type { Term } from '../term.ts';
+import { perRow, type Tensor } from '../tensor.ts';
+import { approximate, build, constant, following, type Term } from '../term.ts';
 
 export const scaling: Operators = { Scaler, Normalizer };
 

@@ -1,11 +1,8 @@
 import { asInt32, converted } from '../conversion.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible } from '../reproducible.ts';
-import { axisOf, constantsOf, sizeOf } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
-import { isFloat } from '../term.ts';
-import type { Kind, Term } from '../term.ts';
+import { axisOf, constantsOf, sizeOf, type Tensor } from '../tensor.ts';
+import { isFloat, type Kind, type Term } from '../term.ts';
 
 /** Operators that change the shape of a row, or the type of its values, and leave the values where they are. */
 export const shapes: Operators = {

@@ -1,21 +1,14 @@
 import { converted } from '../conversion.ts';
 import { largest, negated, originOf, sigmoid } from '../functions.ts';
 import { chosen, labelOfLargest, labelsOf } from '../labels.ts';
-import { inputOf, unsupported } from '../operator.ts';
-import type { OperatorCall, Operators } from '../operator.ts';
+import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { postTransform } from '../post-transform.ts';
-import { exactly } from '../rounding.ts';
+import { exactly } from '../reproducible.ts';
 import { sum } from '../sums.ts';
-import { columns, perRow } from '../tensor.ts';
-import type { Tensor } from '../tensor.ts';
-import { bool, build, constant } from '../term.ts';
-import type { Term } from '../term.ts';
-import { passingShares } from '../trees/passing-shares.ts';
-import { readTrees, realNumbers } from '../trees/read-trees.ts';
-import { leavesOf } from '../trees/tree.ts';
-import type { Tree } from '../trees/tree.ts';
-import { treesTerm } from '../trees/tree-term.ts';
-import type { Given } from '../trees/tree-term.ts';
+import { columns, perRow, type Tensor } from '../tensor.ts';
+import { bool, build, constant, type Term } from '../term.ts';
+import { passingShares, treesTerm, type Given } from '../trees/tree-term.ts';
+import { readTrees, realNumbers, leavesOf, type Tree } from '../trees/read-trees.ts';
 
 export const treeEnsembles: Operators = { TreeEnsembleClassifier, TreeEnsembleRegressor };
 

@@ -1,7 +1,8 @@
-import { unsupported } from '../operator.ts';
-import type { OperatorCall } from '../operator.ts';
-import { NativeRefusal } from '../refusal.ts';
-import type { Leaf, Mode, Tree } from './tree.ts';
+import { unsupported, type OperatorCall } from '../operator.ts';
+import { NativeRefusal } from '../literal.ts';
+import { ATTRIBUTE } from '../../onnx/layout.ts';
+import type { GraphNode } from '../../onnx/outline.ts';
+import { Fields, LENGTH, VARINT, packedIntegers } from '../../onnx/wire.ts';
 
 /** Nested deeper, a CASE comes near the depth at which PostgreSQL gives up on a statement. */
 const MAX_DEPTH = 200;
@@ -101,3 +102,85 @@ const MODES = new Set<string>([
   'BRANCH_EQ',
   'BRANCH_NEQ',
 ] satisfies Mode[]);
+
+/** A node of a decision tree: a test of one column, or what the tree says. */
+export type Tree = Branch | Leaf;
+
+export type Mode = 'BRANCH_LEQ' | 'BRANCH_LT' | 'BRANCH_GTE' | 'BRANCH_GT' | 'BRANCH_EQ' | 'BRANCH_NEQ';
+
+export type Branch = {
+  readonly mode: Mode;
+  readonly column: number;
+  readonly threshold: number;
+  /** Whether NaN passes the test. */
+  readonly missingPasses: boolean;
+  readonly passed: Tree;
+  readonly failed: Tree;
+};
+
+/** Weights of targets (or classes); those that are not named get nothing. */
+export type Leaf = { readonly weights: ReadonlyMap<number, number> };
+
+export function isLeaf(tree: Tree): tree is Leaf {
+  return 'weights' in tree;
+}
+
+export function leavesOf(tree: Tree): Leaf[] {
+  return isLeaf(tree) ? [tree] : [...leavesOf(tree.passed), ...leavesOf(tree.failed)];
+}
+
+/** Tree nodes that a function may have: see docs/explanation/native.md for what they cost. */
+const MAX_TREE_NODES = 20_000;
+
+/**
+ * Counts the nodes of an ensemble without decoding it, which takes 740 MB for a million of them.
+ * @throws NativeRefusal for more than a function may have
+ */
+export function checkTreeSize(node: GraphNode): void {
+  const span = node.attributes.get('nodes_treeids') ?? node.attributes.get('nodes_featureids');
+  if (span === undefined) return;
+  let count = 0;
+  const fields = new Fields(span);
+  while (fields.next()) {
+    if (fields.number !== ATTRIBUTE.integers) continue;
+    if (fields.wire === VARINT) count += 1;
+    if (fields.wire === LENGTH) count += packedIntegers(fields.span()).length;
+  }
+  if (count > MAX_TREE_NODES)
+    throw new NativeRefusal(
+      `${grouped(count)} tree nodes are more than the ${grouped(MAX_TREE_NODES)} that a function may have`,
+    );
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** Bits of a double's fraction: whole numbers up to this power of two add up without being rounded. */
+const EXACT_BITS = 52;
+/** The share that may be lost: a quarter of what float32 loses. */
+const MOST_LOST = 2 ** -26;
+
+/**
+ * How to round the weights of some trees for one target so that doubles add them up to the same sum in any order: to
+ * multiples of one power of two that is 2^-52 of the largest sum there can be. Undefined where that could be seen, as some
+ * weights are so much larger than others, and where a weight is not finite.
+ */
+export function addable(trees: readonly Tree[], target: number): ((weight: number) => number) | undefined {
+  const weights = trees.map((tree) => leavesOf(tree).map((leaf) => leaf.weights.get(target) ?? 0));
+  const most = total(weights, (tree) => Math.max(...tree.map(Math.abs)));
+  if (!Number.isFinite(most)) return undefined;
+  const unit = Math.max(2 ** (Math.ceil(Math.log2(most)) - EXACT_BITS), Number.MIN_VALUE);
+  // Not -0, which is not what 0 and -0 add up to.
+  const rounded = (weight: number): number => Math.round(weight / unit) * unit + 0;
+  const lost = (weight: number): number => Math.abs(rounded(weight) - weight);
+  const ofEach = weights.flat().every((weight) => lost(weight) <= MOST_LOST * Math.abs(weight));
+  // What a row may lose, beside the least that the leaves of any row come to.
+  const ofRow = total(weights, (tree) => Math.max(...tree.map(lost)));
+  const isUnseen = ofEach || ofRow <= MOST_LOST * total(weights, (tree) => Math.min(...tree.map(Math.abs)));
+  return isUnseen ? rounded : undefined;
+}
+
+function total(weights: readonly number[][], ofTree: (weights: readonly number[]) => number): number {
+  return weights.reduce((sum, tree) => sum + ofTree(tree), 0);
+}

@@ -1,6 +1,6 @@
 import { untypedNumber } from '../literal.ts';
 import type { Term } from '../term.ts';
-import { isLeaf, type Branch, type Leaf, type Tree } from './tree.ts';
+import { isLeaf, type Branch, type Leaf, type Tree } from './read-trees.ts';
 
 /**
  * Trees as arrays to be walked through, where the same trees as an expression would have to be made ready in every

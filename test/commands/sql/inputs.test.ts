@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-
-import { allInputs, takeInputs } from '../../../src/commands/sql/inputs.ts';
-import { tokensOf } from '../../../src/commands/sql/tokens.ts';
+import { allInputs, takeInputs, tokensOf } from '../../../src/commands/sql/inputs.ts';
 
 const statements = (text: string) => allInputs(text).map((input) => input.text);
 

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { pointAt } from '../../../src/commands/sql/position.ts';
+import { pointAt } from '../../../src/commands/sql/inputs.ts';
 
 test('the mark stands under the place, on its line', () => {
   expect(pointAt('select 1,\n  nope\nfrom t', 13)).toBe('LINE 2:   nope\n          ^');

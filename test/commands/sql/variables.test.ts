@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { substitute } from '../../../src/commands/sql/variables.ts';
+import { substitute } from '../../../src/commands/sql/inputs.ts';
 
 const VARIABLES = new Map([
   ['run', '7'],

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
-
 import { afterAll } from '@jest/globals';
 import type { Client } from 'pg';
-
-import { ident } from '../../../src/lib/ident.ts';
+import { ident } from '../../../src/lib/text.ts';
 import type { Login } from '../../support/database-url.ts';
 import { cloneDatabase, type TestDatabase } from '../../support/database.ts';
 import {

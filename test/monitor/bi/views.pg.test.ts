@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { ident } from '../../../src/lib/ident.ts';
+import { ident } from '../../../src/lib/text.ts';
 import { hasProgram, psql } from '../../online/psql.ts';
 import { stageForAnalyst } from './staged.ts';
 

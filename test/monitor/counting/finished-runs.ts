@@ -1,11 +1,8 @@
 import type { Client } from 'pg';
-
 import { together } from '../../../src/postgres/pipeline.ts';
-import { beginPublication } from '../../../src/runs/begin-publication.ts';
-import { finishRun } from '../../../src/runs/finish-run.ts';
-import { createGeneration, indexGeneration } from '../../../src/runs/generation.ts';
+import { beginPublication, finishRun, createGeneration, indexGeneration } from '../../../src/runs/publish.ts';
 import type { Target } from '../../../src/runs/run.ts';
-import { supersede } from '../../../src/scorer/predictions-table.ts';
+import { supersede } from '../../../src/scorer/write-predictions.ts';
 import { said, type Watched } from './watched.ts';
 
 /** What a run scored, column by column. Times are milliseconds. */

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { dropGenerations, retireGenerations } from '../../../src/runs/sweep-generations.ts';
+import { dropGenerations, retireGenerations } from '../../../src/runs/tidy.ts';
 import { cloneDatabase } from '../../support/database.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { FastRecord } from './fast-record.ts';

@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-
-import { pause } from '../../../src/lib/retrying.ts';
+import { pause } from '../../../src/lib/retry.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import { startTestService, type TestService } from '../../support/service.ts';
 import { pick, type Random } from './random-writes.ts';

@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-
-import { pause } from '../../../src/lib/retrying.ts';
+import { pause } from '../../../src/lib/retry.ts';
 import { ENTITIES, type LabelTable } from './label-table.ts';
 
 export type Random = () => number;

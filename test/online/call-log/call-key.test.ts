@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-
-import { keyOf } from '../../../src/online/call-log/call-key.ts';
+import { keyOf } from '../../../src/online/call-log/logged-call.ts';
 
 const valuesOf =
   (row: Record<string, unknown>) =>

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-
-import type { KeyColumn } from '../../../src/online/call-log/call-key.ts';
+import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
 import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
 import { Recorder } from '../../../src/online/call-log/recorder.ts';
 import {

@@ -1,6 +1,5 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
-
-import type { KeyColumn } from '../../../src/online/call-log/call-key.ts';
+import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
 import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
 import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';

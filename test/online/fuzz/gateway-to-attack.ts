@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-
 import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
 import { GatewayServer } from '../../../src/online/protocol/server.ts';
-import { OneAtATime } from '../../../src/online/one-at-a-time.ts';
-import { Permissions } from '../../../src/online/requests/permissions.ts';
+import { OneAtATime } from '../../../src/online/fair-queue.ts';
+import { Permissions } from '../../../src/online/requests/authorise.ts';
 import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';
 import { ScoreDesk } from '../../../src/online/requests/handler.ts';

@@ -1,6 +1,5 @@
-import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHmac } from 'node:crypto';
-
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { authenticationCode, Signing } from '../../../src/online/protocol/signing.ts';
 import { WireError } from '../../../src/online/protocol/wire-error.ts';
 import { KEYS, PASSWORD, scoreQuery, startTestGateway } from '../test-server.ts';

@@ -1,8 +1,8 @@
 import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
 import type { Call } from '../../../src/online/requests/call.ts';
 import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
-import { OneAtATime } from '../../../src/online/one-at-a-time.ts';
-import { Permissions } from '../../../src/online/requests/permissions.ts';
+import { OneAtATime } from '../../../src/online/fair-queue.ts';
+import { Permissions } from '../../../src/online/requests/authorise.ts';
 import { ScoreDesk } from '../../../src/online/requests/handler.ts';
 import type { WireError } from '../../../src/online/protocol/wire-error.ts';
 import { NumberRows, type FeatureRows } from '../../../src/inference/number-rows.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-
 import { authenticationCode } from '../../../src/online/protocol/signing.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { arraySend, numbersText } from '../array-send.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { LongTurns } from '../../../src/online/requests/long-turns.ts';
+import { LongTurns } from '../../../src/online/requests/long-messages.ts';
 import { Patience } from '../../../src/online/requests/deadline.ts';
 import { Room } from '../../../src/online/requests/memory-budget.ts';
 import { WireError } from '../../../src/online/protocol/wire-error.ts';

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-
 import { matchFeatures } from '../../../src/online/requests/match-features.ts';
 import { NumberRows } from '../../../src/inference/number-rows.ts';
 import type { Feature, TensorType } from '../../../src/inference/signature.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { Permissions } from '../../../src/online/requests/permissions.ts';
+import { Permissions } from '../../../src/online/requests/authorise.ts';
 
 describe('permissions', () => {
   test('are asked for once by all who wait, and remembered', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-
-import { readNumbers } from '../../../src/online/requests/read-numbers.ts';
+import { readNumbers } from '../../../src/online/requests/request-rows.ts';
 import { arraySend, numbersText } from '../array-send.ts';
 
 const ROWS = [

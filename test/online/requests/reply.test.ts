@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-
-import type { Answer } from '../../../src/online/requests/answer.ts';
-import { columnsReply } from '../../../src/online/requests/columns-reply.ts';
-import { scoreOnlyReply, scoreReply } from '../../../src/online/requests/reply.ts';
+import type { Answer } from '../../../src/online/requests/call.ts';
+import { columnsReply, scoreOnlyReply, scoreReply } from '../../../src/online/requests/reply.ts';
 import type { Predictions } from '../../../src/inference/predictions.ts';
 import { MessageSplitter } from '../../support/message-splitter.ts';
 import { SIGNATURE } from '../test-server.ts';

@@ -1,0 +1,68 @@
+import { PgscoreError } from '../errors.ts';
+import { GraphLost } from '../inference/graph.ts';
+import { WireError } from './protocol/wire-error.ts';
+import type { ModelSession } from '../inference/session.ts';
+import type { Feature } from '../inference/signature.ts';
+
+/** A version that made gateways die. */
+export function notTriedAgain(versionId: number): WireError {
+  return new WireError('55000', `version ${versionId} hung or crashed the service whenever it was loaded`, {
+    hint: 'Promote another version; a restart of the service tries it again.',
+  });
+}
+
+/** A version that made runners hang or crash. */
+export function refusedForAWhile(versionId: number, ms: number): WireError {
+  const minutes = Math.ceil(ms / 60_000);
+  return new WireError(
+    '55000',
+    `version ${versionId} hung or crashed the process that ran it twice within ten minutes`,
+    {
+      hint: `Promote another version, or pass no rows that make it hang; it is tried again in ${minutes} minutes. The log of the service says more.`,
+    },
+  );
+}
+
+/** Why a version is not there to be run. */
+export function loadFailure(error: unknown, versionId: number): WireError {
+  if (error instanceof WireError) return error;
+  if (error instanceof GraphLost) {
+    return new WireError('XX000', `version ${versionId} could not be loaded: ${error.message}`, {
+      hint: 'The log of the service says more; where it happens again, promote another version.',
+      cause: error,
+    });
+  }
+  if (!(error instanceof PgscoreError)) {
+    return new WireError('58000', `version ${versionId} could not be read from the database`, {
+      hint: 'The log of the service says why; the call may succeed when tried again.',
+      cause: error,
+    });
+  }
+  if (error.code === 'version_missing') {
+    return new WireError('42704', `version ${versionId} is not ready or was dropped`, {
+      hint: 'pgscore.models lists the versions that can be scored with.',
+      cause: error,
+    });
+  }
+  return new WireError(error.retry ? '58000' : '55000', error.message, { hint: error.remedy, cause: error });
+}
+
+/**
+ * The first run allocates what later ones use. What the model says of such a row is nothing to us.
+ * @throws GraphLost
+ */
+export async function warmUp(session: ModelSession): Promise<void> {
+  const { features } = session.signature;
+  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
+  try {
+    await session.predictRows([row]);
+  } catch (error) {
+    if (error instanceof GraphLost) throw error;
+  }
+}
+
+function sample({ type, width }: Feature): unknown {
+  if (width > 1) return Array.from({ length: width }, () => 0);
+  if (type === 'bool') return false;
+  return type === 'string' ? '' : 0;
+}

@@ -1,0 +1,142 @@
+import { ask, number, text, type Row } from './api.ts';
+import { el } from './dom.ts';
+import { day, decimal, count, percent } from './format.ts';
+import { ENOUGH } from './metrics.ts';
+import { ofVersion, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import { colour, colourOf } from './theme.ts';
+import { timePlot } from './time-plot.ts';
+import type { ChartConfiguration } from './chart.ts';
+
+const LINES = [
+  ['half of the errors are below', 'median_abs_error', 1],
+  ['mean', 'mae', 3],
+  ['nine of ten are below', 'p90_abs_error', 2],
+] as const;
+
+/** How the errors of a regression lie, and to which side. */
+export const errorsPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Row[]>({
+    id: 'errors',
+    title: 'Errors',
+    about: 'sizes, and to which side',
+    depends: ({ address, focus }) => [address.grain, focus],
+    load: async (context) => {
+      const { model, version } = ofVersion(context);
+      if (context.task !== 'regression') return undefined;
+      return ask(`performance-regression-${context.address.grain}`, { model, versions: version });
+    },
+    draw: (sheet, rows, { address, focus }) => {
+      const known = rows.filter((row) => number(row, 'n_labeled') !== 0);
+      if (known.length === 0) return sheet.say('No labels yet.');
+      const byMonth = address.grain === 'month';
+      const points = (column: string) =>
+        known.map((row) => ({
+          date: text(row, 'window_date'),
+          value: number(row, column),
+          unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
+        }));
+      sheet.add(
+        el(
+          'div',
+          { class: 'legend' },
+          ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series}` }), name)),
+        ),
+      );
+      sheet.plot({
+        label: `Sizes of the errors of version ${focus}`,
+        size: 'low',
+        config: timePlot({
+          series: LINES.map(([label, column, series]) => ({
+            label,
+            colour: colour(`series-${series}`),
+            points: points(column),
+          })),
+          format: decimal,
+          byMonth,
+        }),
+        table: tableOf(known, 'Sizes of errors', byMonth, ['median_abs_error', 'mae', 'p90_abs_error']),
+      });
+      sheet.add(el('p', { class: 'quiet' }, 'Bias: above 0 the model says too much, below too little.'));
+      sheet.plot({
+        label: `Bias of version ${focus}`,
+        size: 'low',
+        config: timePlot({
+          series: [{ label: 'bias', colour: colour('series-4'), points: points('bias') }],
+          format: decimal,
+          byMonth,
+        }),
+        table: tableOf(known, 'Bias and mean of the truth', byMonth, ['bias', 'actual_mean']),
+      });
+    },
+  });
+
+function tableOf(rows: readonly Row[], caption: string, byMonth: boolean, columns: readonly string[]) {
+  return {
+    caption,
+    columns: ['From', ...columns.map((head) => ({ head: head.replaceAll('_', ' '), number: true as const }))],
+    rows: rows.map((row) => [
+      day(text(row, 'window_date'), byMonth),
+      ...columns.map((column) => decimal(number(row, column))),
+    ]),
+  };
+}
+
+/** How the errors of a regression lie about 0. */
+export const residualsPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Row[]>({
+    id: 'residuals',
+    title: 'Residuals',
+    about: 'prediction minus truth, of the newest labelled predictions',
+    depends: ({ focus }) => focus,
+    load: async (context) => (context.task === 'regression' ? ask('residuals', ofVersion(context)) : undefined),
+    draw: (sheet, rows, { focus }) => {
+      const [first] = rows;
+      if (first === undefined) return sheet.say('No labels yet.');
+      const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
+      sheet.plot({
+        label: `Errors of version ${focus}: prediction minus truth`,
+        size: 'low',
+        config: histogram(rows, focus),
+        table: {
+          caption: 'Predictions by their error',
+          columns: ['Error', ...['Predictions', 'Share'].map((head) => ({ head, number: true as const }))],
+          rows: rows.map((row) => [range(row), count(number(row, 'n')), percent(number(row, 'share'))]),
+        },
+      });
+      sheet.say(`${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}.`);
+    },
+  });
+
+function histogram(rows: readonly Row[], version: number): ChartConfiguration {
+  return {
+    type: 'bar',
+    data: {
+      labels: rows.map(range),
+      datasets: [
+        {
+          label: 'share',
+          data: rows.map((row) => number(row, 'share')),
+          backgroundColor: colourOf(version),
+          categoryPercentage: 1,
+          barPercentage: 0.95,
+        },
+      ],
+    },
+    options: {
+      scales: {
+        x: { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 24 } },
+        y: { beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (value) => percent(Number(value), 0) } },
+      },
+      plugins: {
+        tooltip: { callbacks: { label: ({ dataIndex }) => `${count(number(rows[dataIndex], 'n'))} predictions` } },
+      },
+    },
+  };
+}
+
+function range(row: Row): string {
+  const [low, high] = [number(row, 'error_low'), number(row, 'error_high')];
+  if (low === null) return `below ${decimal(high)}`;
+  return high === null ? `above ${decimal(low)}` : `${decimal(low)} to ${decimal(high)}`;
+}

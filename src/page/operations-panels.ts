@@ -1,0 +1,210 @@
+import { ask, number, text, type Row } from './api.ts';
+import { modelLink } from './address.ts';
+import { el } from './dom.ts';
+import { ago, count, span, moment } from './format.ts';
+import { RUN_HINT, scoreHint, scheduleHint } from './tooltip.ts';
+import { panel, type Panel } from './panel.ts';
+import { scrollBox, dataTable } from './data-table.ts';
+import type { ModelContext } from './model-context.ts';
+
+const TONES: Readonly<Record<string, string>> = {
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'plain',
+  queued: 'plain',
+  running: '',
+};
+
+/** The newest runs, of one model or of all, with the progress of those that go on. */
+export const runsPanel = (model?: string): Panel<undefined> =>
+  panel<undefined, Row[]>({
+    id: 'runs',
+    title: 'Runs',
+    depends: () => null,
+    load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
+    draw: (sheet, rows) => {
+      if (rows.length === 0)
+        return sheet.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
+      const heads = ['Run', 'Model', 'Source', 'State', 'Rows', 'Rate', 'By', 'When'];
+      const table = el(
+        'table',
+        {},
+        el(
+          'thead',
+          {},
+          el(
+            'tr',
+            {},
+            ...heads.map((head) => el('th', { scope: 'col', class: isNumber(head) ? 'end' : undefined }, head)),
+          ),
+        ),
+        el('tbody', {}, ...rows.map(lineOf)),
+      );
+      sheet.add(scrollBox('Runs', table));
+    },
+  });
+
+/** Whether any run goes on: then it is worth looking again soon. */
+export async function somethingRuns(): Promise<boolean> {
+  return (await ask('runs')).some((row) => row['state'] === 'running' || row['state'] === 'queued');
+}
+
+function isNumber(head: string): boolean {
+  return head === 'Rows' || head === 'Rate';
+}
+
+function lineOf(row: Row): HTMLElement {
+  const model = text(row, 'model');
+  const rate = number(row, 'rows_per_second');
+  return el(
+    'tr',
+    {},
+    el('td', { class: 'num' }, text(row, 'run')),
+    el('td', {}, el('a', { href: modelLink(model.replace(/@\d+$/, '')) }, model)),
+    el('td', {}, text(row, 'source')),
+    el('td', { class: row['error'] === null ? undefined : 'wide' }, stateOf(row)),
+    el('td', { class: 'end' }, rowsOf(row)),
+    el('td', { class: 'end' }, rate === null ? '–' : `${count(rate)}/s`),
+    el('td', {}, text(row, 'requested_by')),
+    el('td', {}, ago(text(row, 'finished_at') || text(row, 'started_at') || text(row, 'requested_at'))),
+  );
+}
+
+function stateOf(row: Row): HTMLElement {
+  const state = text(row, 'state');
+  const [done, total] = [number(row, 'rows_done'), number(row, 'rows_total')];
+  const failed = number(row, 'rows_failed') ?? 0;
+  if (state === 'done' && failed > 0) return el('span', { class: 'chip warn' }, `done, ${count(failed)} failed`);
+  const chip = el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
+  if (state === 'failed') return el('div', {}, chip, ` ${text(row, 'error')} ${text(row, 'remedy')}`);
+  if (state !== 'running' || done === null || total === null || total === 0) return chip;
+  const left = number(row, 'eta_seconds');
+  const bar = el('progress', { max: total, value: Math.min(done, total), 'aria-label': `Run ${text(row, 'run')}` });
+  return el(
+    'div',
+    {},
+    chip,
+    left === null ? ` ${text(row, 'phase')}` : ` ${text(row, 'phase')}, ${span(left)} left`,
+    bar,
+  );
+}
+
+function rowsOf(row: Row): string {
+  const [done, failed, total] = [number(row, 'rows_done'), number(row, 'rows_failed') ?? 0, number(row, 'rows_total')];
+  const whole = row['state'] === 'running' && total !== null ? ` of ${count(total)}` : '';
+  return `${count(done)}${whole}${failed > 0 ? `, ${count(failed)} failed` : ''}`;
+}
+
+/** What is scored by the clock, of one model or of all. */
+export const schedulesPanel = (model?: string): Panel<undefined> =>
+  panel<undefined, Row[]>({
+    id: 'schedules',
+    title: 'Schedules',
+    depends: () => null,
+    load: async () => {
+      const rows = await ask('schedules');
+      return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
+    },
+    draw: (sheet, rows) => {
+      if (rows.length === 0) return sheet.empty('Nothing is scored by the clock.', scheduleHint(model));
+      sheet.add(
+        dataTable({
+          caption: 'By name',
+          columns: ['Schedule', 'When', 'Model', 'Source', 'State', 'Next'],
+          rows: rows.map((row) => [
+            text(row, 'name'),
+            `${text(row, 'cron')} ${text(row, 'time_zone')}`,
+            text(row, 'model'),
+            text(row, 'source'),
+            scheduleState(row),
+            moment(text(row, 'next_fire_at') || null),
+          ]),
+        }),
+      );
+    },
+  });
+
+function scheduleState(row: Row): HTMLElement {
+  const state = text(row, 'state');
+  const tone = state === 'active' ? 'good' : state === 'broken' ? 'bad' : 'plain';
+  const error = text(row, 'last_error');
+  return el('span', {}, el('span', { class: `chip ${tone}` }, state), error !== '' && ` ${error}`);
+}
+
+/** When accuracy was brought up to date, and what had changed. Not shown before the first time. */
+export const refreshesPanel = (): Panel<undefined> =>
+  panel<undefined, Row[]>({
+    id: 'refreshes',
+    title: 'Refreshes',
+    about: 'when accuracy was brought up to date',
+    depends: () => null,
+    load: async () => {
+      const rows = await ask('refreshes');
+      return rows.length === 0 ? undefined : rows;
+    },
+    draw: (sheet, rows) => {
+      const numeric = (head: string) => ({ head, number: true as const });
+      const table = dataTable({
+        caption: 'The newest refreshes that changed something',
+        columns: ['When', ...['Runs', 'Labels', 'Pairs added', 'Removed', 'Took'].map((head) => numeric(head))],
+        rows: rows.map((row) => [
+          moment(text(row, 'started_at')),
+          ...['runs_seen', 'labels_changed', 'pairs_added', 'pairs_removed'].map((column) =>
+            count(number(row, column)),
+          ),
+          `${count(number(row, 'duration_ms'))} ms`,
+        ]),
+      });
+      const [newest] = rows;
+      const summary = `The newest: ${moment(text(newest, 'started_at'))}, ${count(number(newest, 'duration_ms'))} ms`;
+      sheet.add(el('details', {}, el('summary', {}, summary), table));
+    },
+  });
+
+const VERSION_TONES: Readonly<Record<string, string>> = { ready: 'good', rejected: 'bad' };
+
+/** The versions of a model, and who deployed them. */
+export const versionsPanel = (model: string): Panel<undefined> =>
+  panel<undefined, Row[]>({
+    id: 'versions',
+    title: 'All versions',
+    depends: () => null,
+    load: async () => {
+      const mine = (await ask('versions')).filter((row) => row['model_name'] === model);
+      return mine.length === 0 ? undefined : mine;
+    },
+    draw: (sheet, rows) =>
+      sheet.add(
+        dataTable({
+          caption: 'Versions, the newest first',
+          columns: ['Version', 'State', 'Also called', 'Deployed by', 'When'],
+          rows: rows.map((row) => [
+            text(row, 'model_version'),
+            el('span', { class: `chip ${VERSION_TONES[text(row, 'state')] ?? 'plain'}` }, text(row, 'state')),
+            text(row, 'aliases'),
+            text(row, 'deployed_by'),
+            moment(text(row, 'deployed_at') || null),
+          ]),
+        }),
+      ),
+  });
+
+/** What was done to the model. */
+export const eventsPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Row[]>({
+    id: 'events',
+    title: 'History',
+    about: 'what was done to this model',
+    depends: () => null,
+    load: async ({ model }) => ask('events', { model }),
+    draw: (sheet, rows) => {
+      if (rows.length === 0) return sheet.say('Nothing is on record.');
+      sheet.add(
+        dataTable({
+          caption: 'The newest first',
+          columns: ['When', 'What'],
+          rows: rows.map((row) => [moment(text(row, 'time')), text(row, 'text')]),
+        }),
+      );
+    },
+  });

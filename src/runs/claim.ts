@@ -1,0 +1,211 @@
+import type { Link } from '../postgres/connection.ts';
+import type { Logger } from '../log.ts';
+import { runFrom, type Run, type RunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
+import type { Job, Shard } from './job.ts';
+import type { RunDesk } from './worker.ts';
+import type { ScorerPool } from './scorer-pool.ts';
+import { statement } from '../postgres/statement.ts';
+
+/** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
+const LARGE_PAGES = 512;
+/** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
+const SHARDS_EACH = 2;
+const RUNS_EACH = 4;
+/** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
+const MOST_CONDUCTED = 4;
+
+/** What may be claimed: anything; only shards of runs conducted here, so that they can end; nothing. */
+type Intake = 'open' | 'own' | 'closed';
+
+/** What there may be to claim: runs that somebody asked for; those and shards; no more than the last look left. */
+export type Expected = 'runs' | 'all' | 'known';
+
+type Claiming = { readonly worker: string; readonly leaseMs: number; readonly pollMs: number };
+
+/** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
+export class Dispatcher {
+  readonly #worker: string;
+  readonly #leaseMs: number;
+  readonly #link: Link;
+  readonly #scorers: ScorerPool;
+  readonly #desk: RunDesk;
+  readonly #log: Logger;
+  readonly #pollMs: number;
+  #nextJob = 1;
+  #shardsTurn = false;
+  #intake: Intake = 'open';
+  /** The last look found as many runs as it asked for: the next asks for several at once. */
+  #backlog = false;
+  /** Whether there may be more than the last look found. */
+  #runsExpected = true;
+  #shardsExpected = true;
+  #expectedAllAt = 0;
+
+  constructor({ worker, leaseMs, pollMs }: Claiming, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
+    this.#worker = worker;
+    this.#leaseMs = leaseMs;
+    this.#pollMs = pollMs;
+    this.#link = link;
+    this.#scorers = scorers;
+    this.#desk = desk;
+    this.#log = log;
+  }
+
+  /** From now on claims only what runs in hand need. */
+  drain(): void {
+    this.#intake = 'own';
+  }
+
+  /** From now on claims nothing. */
+  close(): void {
+    this.#intake = 'closed';
+  }
+
+  expect(expected: Expected): void {
+    if (expected !== 'known') this.#runsExpected = true;
+    if (expected !== 'all') return;
+    this.#shardsExpected = true;
+    this.#expectedAllAt = performance.now();
+  }
+
+  /** Claims until no scorer is free or no work is expected. */
+  async dispatch(): Promise<void> {
+    if (performance.now() - this.#expectedAllAt > 0.8 * this.#pollMs) this.expect('all');
+    while (this.#intake !== 'closed' && (this.#wantsRuns || this.#wantsShards)) {
+      this.#shardsTurn = this.#wantsShards && !(this.#shardsTurn && this.#wantsRuns);
+      await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
+    }
+  }
+
+  get #wantsShards(): boolean {
+    return this.#shardsExpected && this.#scorers.roomFor(SHARDS_EACH) > 0;
+  }
+
+  get #wantsRuns(): boolean {
+    return this.#runsExpected && this.#scorers.roomFor(RUNS_EACH) >= (this.#backlog ? this.#scorers.size : 1);
+  }
+
+  async #dispatchRuns(): Promise<void> {
+    this.#runsExpected = false;
+    if (this.#intake !== 'open') return;
+    const large = this.#desk.conducted < MOST_CONDUCTED;
+    const most = this.#scorers.roomFor(RUNS_EACH);
+    const rows = await this.#link.use((client) =>
+      claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
+    );
+    this.#backlog = rows.length === most;
+    if (this.#backlog) this.#runsExpected = true;
+    for (const row of rows) await this.#begin(row);
+  }
+
+  async #begin(row: RunRow): Promise<void> {
+    const run = await this.#sound(row);
+    if (run === undefined) return;
+    this.#log.debug(
+      { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
+      'run claimed',
+    );
+    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#desk.conduct(run);
+    else this.#desk.score(this.#job(run, null));
+  }
+
+  async #dispatchShard(): Promise<void> {
+    this.#shardsExpected = false;
+    const [row] = await this.#link.use((client) =>
+      claimShard(client, this.#worker, this.#leaseMs, this.#intake === 'open'),
+    );
+    if (row === undefined) return;
+    this.#shardsExpected = true;
+    const run = await this.#sound(row);
+    if (run !== undefined) this.#desk.score(this.#job(run, shardFrom(row)));
+  }
+
+  /** The run of a row, or undefined after it was failed for what is wrong with it. */
+  async #sound(row: RunRow): Promise<Run | undefined> {
+    const run = runFrom(row);
+    if ('runId' in run) return run;
+    await this.#desk.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
+    return undefined;
+  }
+
+  #job(run: Run, shard: Shard | null): Job {
+    const id = this.#nextJob;
+    this.#nextJob += 1;
+    return { id, worker: this.#worker, run, shard };
+  }
+}
+
+function shardFrom(row: ShardRow): Shard {
+  return {
+    shard: row.shard,
+    fence: row.fence,
+    tries: row.tries,
+    from: Number(row.block_from),
+    to: row.block_to === null ? null : Number(row.block_to),
+    snapshotId: row.snapshot_id,
+    generation: row.generation,
+  };
+}
+
+/**
+ * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
+ * kills its worker still ends. `large` is whether tables of more than `largePages` pages may be among them.
+ */
+export const claimRuns = statement<
+  [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
+  RunRow
+>(
+  'claim_runs',
+  `with queued as materialized (
+     select r.run_id from pgscore_data.run r
+      where r.state = 'queued' and (r.lease_until is null or r.lease_until < clock_timestamp())
+        and ($4 or r.source_kind = 'stream' or r.pages <= $5)
+        and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
+      order by r.run_id limit $3 for no key update skip locked
+   ), claimed as (
+     update pgscore_data.run r
+        set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,
+            lease_until = clock_timestamp() + $2 * interval '1 millisecond', started_at = coalesce(r.started_at, clock_timestamp()),
+            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null
+      where r.run_id = any (array(select run_id from queued))
+     returning r.*
+   )
+   select ${RUN_COLUMNS}
+     from claimed c ${RUN_PARTS}
+    order by c.run_id`,
+);
+
+type ShardRow = RunRow & {
+  shard: number;
+  fence: number;
+  /** Claims so far, without those that were handed back. */
+  tries: number;
+  block_from: string;
+  block_to: string | null;
+  snapshot_id: string;
+  generation: number;
+};
+
+/**
+ * Claims one open shard for a worker, of any run or only of those that the worker conducts; its fence goes up, so that an
+ * earlier holder can no longer commit.
+ */
+export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ShardRow>(
+  'claim_shard',
+  `with open as materialized (
+     select s.run_id, s.attempt, s.shard
+       from pgscore_data.shard s
+       join pgscore_data.run r on r.run_id = s.run_id and r.attempt = s.attempt and r.state = 'running' and ($3 or r.claimed_by = $1)
+      where s.state = 'queued' and (s.lease_until is null or s.lease_until < clock_timestamp())
+        and not exists (select from pgscore_data.cancellation c where c.run_id = s.run_id)
+      order by s.run_id, s.shard limit 1 for update of s skip locked
+   ), taken as (
+     update pgscore_data.shard s
+        set state = 'running', fence = s.fence + 1, claimed_by = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+      where (s.run_id, s.attempt, s.shard) = (select o.run_id, o.attempt, o.shard from open o)
+     returning s.*
+   )
+   select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from, s.block_to, c.snapshot_id, c.generation
+     from taken s
+     cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
+);

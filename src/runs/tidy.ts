@@ -1,0 +1,101 @@
+import type { Link } from '../postgres/connection.ts';
+import { statement } from '../postgres/statement.ts';
+
+/** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
+export const TIDY_EVERY = 3;
+
+/** Takes services off the list that ended or fell silent a day ago. */
+const forgetWorkers = statement<[]>(
+  'forget_workers',
+  `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
+);
+
+/** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
+export async function tidy(link: Link): Promise<void> {
+  await link.use(async (client) => {
+    await dropShards(client);
+    await retireGenerations(client);
+    await dropGenerations(client);
+    await dropHandles(client);
+    await forgetWorkers(client);
+  });
+}
+
+/**
+ * Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. In any
+ * order, so that those which something of their owner's holds do not keep the others from their turn.
+ */
+const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
+  'drop_handles',
+  `with spare as materialized (
+     select h.handle_id from pgscore_data.handle h
+      where h.created_at < clock_timestamp() - case h.kind when 'view' then interval '0' else interval '1 day' end
+        and not exists (select from pgscore_data.run r where r.handle_id = h.handle_id and r.state in ('queued', 'running'))
+        and not exists (select from pgscore_data.label_source s where s.handle_id = h.handle_id)
+      order by random() limit 50
+   )
+   select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
+);
+
+/** Drops one read handle, if no open run needs it and nobody reads through it just now; else the sweep does. */
+export const dropHandle = statement<[handleId: number], { dropped: boolean }>(
+  'drop_handle',
+  'select pgscore_data._drop_handle($1) as dropped',
+);
+
+/** Forgets the shards of runs that have ended, so that claims need not pass them by. One that its holder is about to end waits for the next sweep. */
+const dropShards = statement<[]>(
+  'drop_shards',
+  `with spare as materialized (
+     select s.run_id, s.attempt, s.shard from pgscore_data.shard s join pgscore_data.run r using (run_id)
+      where r.state in ('done', 'failed', 'cancelled')
+      order by s.run_id, s.attempt, s.shard limit 10000 for update of s skip locked
+   )
+   delete from pgscore_data.shard s using spare where (s.run_id, s.attempt, s.shard) = (spare.run_id, spare.attempt, spare.shard)`,
+);
+
+/**
+ * Takes published generations out of the history of their target, for every snapshot from now on: those of more than 400 days
+ * ago, and those beyond the newest 40, since each is a partition that every query plans for. None goes before it is kept for labels.
+ */
+export const retireGenerations = statement<[], { target_id: number; generation: number }>(
+  'retire_generations',
+  `with old as materialized (
+     select target_id, generation from (
+       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age, g.created_at
+         from pgscore_data.generation g join pgscore_data.target t using (target_id)
+        where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
+          and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)) x
+      where age > 40 or created_at < clock_timestamp() - interval '400 days'
+   )
+   update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
+     from old where (g.target_id, g.generation) = (old.target_id, old.generation) and g.state = 'published'
+   returning g.target_id, g.generation`,
+);
+
+/**
+ * Drops generations that no run loads any more, and retired ones that no snapshot sees any more, of a session here or of a
+ * standby that says so through its slot; a hundred of a target are kept for those, however long they last. DROP heeds no
+ * snapshot: to one that is older, the rows would be gone. One that readers hold waits for the next sweep, and keeps none
+ * of the others from its turn.
+ */
+export const dropGenerations = statement<[], { target_id: number; generation: number; dropped: boolean }>(
+  'drop_generations',
+  `with held as materialized (
+     select max(age(x.xmin)) as age from (
+       select a.backend_xmin as xmin from pg_stat_activity a where a.datname = current_database() and a.pid <> pg_backend_pid()
+       union all
+       select s.xmin from pg_replication_slots s) x
+   ), spare as materialized (
+     select target_id, generation from (
+       select g.target_id, g.generation from pgscore_data.generation g
+        where g.state = 'discarded'
+           or g.state = 'loading' and not exists (select from pgscore_data.run r where r.run_id = g.run_id and r.attempt = g.attempt and r.state = 'running')
+       union all
+       select target_id, generation from (
+         select g.*, row_number() over (partition by g.target_id order by g.generation desc) as place from pgscore_data.generation g where g.state = 'retired') retired
+        where place > 100 or coalesce((select h.age from held h) < age(retired_xid::xid), true)) x
+      order by random() limit 20
+   )
+   select target_id, generation, pgscore_data._drop_generation(target_id, generation) as dropped from spare`,
+);

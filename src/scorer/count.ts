@@ -1,0 +1,193 @@
+import type { RecordBatch, Binary, Data } from 'apache-arrow';
+import type { DecodedBatch } from '../copy/batch.ts';
+import type { SegmentPlaces } from '../lib/segment-places.ts';
+import type { Step } from '../postgres/pipeline.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import { type Signature, watchedFeatures } from '../inference/signature.ts';
+import { LocalDays } from '../monitor/local-days.ts';
+import { PredictionTally } from '../monitor/prediction-tally.ts';
+import { SegmentTally, writeSegmentTally, MISSING, roomForValues, SegmentValues } from '../monitor/segment-tally.ts';
+import type { Run } from '../runs/run.ts';
+import type { Tools } from './tools.ts';
+import type { WatchedFeature } from '../monitor/feature-bins.ts';
+import { valuesOf, freezeBins, LEAST_ROWS, rowsOf } from '../monitor/feature-sample.ts';
+import { FeatureTally } from '../monitor/feature-tally.ts';
+import { writeFeatureSamples, writeFeatureTallies } from '../monitor/write-features.ts';
+import { statement } from '../postgres/statement.ts';
+
+/** From the year 1 to the end of 9998, in microseconds since 2000, as pgscore_data._moment() has it: the rest belongs to no day. */
+const [EARLIEST, LATEST] = [-63_082_281_600_000_000, 252_455_529_600_000_000];
+
+/** Counts the predictions of a job for the monitor, and the features that they were made of. */
+export class PredictionCount {
+  readonly #run: Run;
+  readonly features: FeatureCount;
+  readonly #tally: PredictionTally;
+  readonly #segments = new SegmentTally();
+  readonly #days: LocalDays;
+
+  private constructor(run: Run, tally: PredictionTally, features: FeatureCount) {
+    this.#run = run;
+    this.#tally = tally;
+    this.#days = new LocalDays(run.timeZone);
+    this.features = features;
+  }
+
+  static async of(run: Run, signature: Signature, tools: Tools): Promise<PredictionCount> {
+    const tally = new PredictionTally(await tools.scoreBins(), signature);
+    return new PredictionCount(run, tally, await FeatureCount.of(run, signature, tools));
+  }
+
+  add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
+    const instant = instantsOf(eventTime);
+    const days = Array.from({ length: predictions.rows }, (_, row) => {
+      const at = instant(row);
+      return at === null ? null : this.#days.startOf(at);
+    });
+    this.#tally.add(days, predictions);
+    this.features.add(batch, days);
+    if (segments !== null) this.#segments.add(segments, days, predictions.errors);
+  }
+
+  /** Writes the counts down, in the transaction that writes the predictions. */
+  steps(shard: number): Step[] {
+    const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
+    return [...this.#tally.steps(this.#run, shard), ...this.features.steps(shard), ...segments];
+  }
+}
+
+/** Reads event times as they came over the wire: microseconds since 2000 in eight bytes. NULL, and no column, is the snapshot. */
+function instantsOf(column: DecodedBatch['eventTime']): (row: number) => number | null {
+  if (column === null) return () => null;
+  const { values, valueOffsets } = column;
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+  return (row) => {
+    const at = valueOffsets[row] ?? 0;
+    if ((valueOffsets[row + 1] ?? 0) - at !== 8) return null;
+    const instant = view.getInt32(at) * 4_294_967_296 + view.getUint32(at + 4);
+    return instant >= EARLIEST && instant < LATEST ? instant : null;
+  };
+}
+
+/** Rows that a job looks at first where there are no bins, and the values in them: what is read ahead waits in memory. */
+const MOST_ROWS = 65_536;
+const MOST_READ = 2_000_000;
+
+type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
+
+/** Where rows come from that bins can be made of. */
+type Sources = {
+  /** Some from all over the source; none where there is no choice. */
+  readonly allOver: () => Promise<RecordBatch[]>;
+  /** Has so many of the job's own come by, or fewer of great size; whether those were all. */
+  readonly ahead: (rows: number) => Promise<boolean>;
+};
+
+/** Counts where the features of a job lie, for the monitor: in the bins of its version, which it freezes where it is the first. */
+class FeatureCount {
+  readonly #run: Run;
+  readonly #watched: readonly WatchedFeature[];
+  #tally: FeatureTally | undefined;
+  #setId = 0;
+  /** What was read before there were bins. */
+  #read: ReadRows[] = [];
+
+  private constructor(run: Run, watched: readonly WatchedFeature[]) {
+    this.#run = run;
+    this.#watched = watched;
+  }
+
+  static async of(run: Run, signature: Signature, tools: Tools): Promise<FeatureCount> {
+    const count = new FeatureCount(run, run.featuresWatched ? watchedFeatures(signature.features) : []);
+    if (count.#watched.length > 0) await count.#useBins(tools);
+    return count;
+  }
+
+  add(batch: RecordBatch, days: readonly (number | null)[]): void {
+    if (this.#tally !== undefined) this.#tally.add(batch, days);
+    else if (this.#watched.length > 0) this.#read.push({ batch, days });
+  }
+
+  /** Sees to it that there are bins before the writing begins, if there are rows enough. */
+  async settle(tools: Tools, { allOver, ahead }: Sources): Promise<void> {
+    if (this.#tally !== undefined || this.#watched.length === 0) return;
+    const sample = await allOver();
+    if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, tools);
+    const areAll = await ahead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
+    const read = this.#read.map(({ batch }) => batch);
+    if (rowsOf(read) >= LEAST_ROWS || !areAll) await this.#freeze(read, tools);
+  }
+
+  /** Writes the counts down, in the transaction that writes the predictions. */
+  steps(shard: number): Step[] {
+    if (this.#tally !== undefined) return writeFeatureTallies(this.#run, shard, this.#setId, this.#tally.days);
+    const days = this.#read.flatMap((read) => read.days);
+    if (days.length === 0) return [];
+    const batches = this.#read.map(({ batch }) => batch);
+    const values = this.#watched.map((watched) => valuesOf(watched, batches, 1));
+    return [writeFeatureSamples(this.#run, shard, days, values)];
+  }
+
+  async #freeze(batches: readonly RecordBatch[], tools: Tools): Promise<void> {
+    await freezeBins(await tools.writer.client(), this.#run.versionId, this.#watched, batches);
+    await this.#useBins(tools);
+  }
+
+  async #useBins(tools: Tools): Promise<void> {
+    const bins = await tools.featureBins.get(await tools.writer.client(), this.#run.versionId, this.#run.binSet);
+    if (bins === undefined) return;
+    this.#setId = bins.setId;
+    this.#tally = new FeatureTally(bins);
+    for (const { batch, days } of this.#read) this.#tally.add(batch, days);
+    this.#read = [];
+  }
+}
+
+const knownSegments = statement<[versionId: number], { column_name: string; value: string }>(
+  'known_segments',
+  `select s.column_name, s.value from pgscore_data.version v join pgscore_data.segment s using (model_id)
+    where v.version_id = $1 and s.value not in (':missing', ':other')`,
+);
+
+/** Tells the segments of the rows of a job, to be kept with their predictions: what the source says later changes nothing. */
+export class FrozenSegments {
+  readonly #columns: readonly { readonly at: number; readonly values: SegmentValues }[];
+
+  private constructor(run: Run, known: ReadonlyMap<string, string[]>) {
+    const read = run.columns.filter(({ role }) => role === 'segment').map(({ segment }) => segment);
+    this.#columns = run.segments.map((name) => {
+      const named = known.get(name) ?? [];
+      const values = new SegmentValues(named, roomForValues(named.length, run.segments.length));
+      return { at: read.indexOf(name), values };
+    });
+  }
+
+  /** Null for a run without segments. */
+  static async of(run: Run, tools: Tools): Promise<FrozenSegments | null> {
+    if (run.segments.length === 0) return null;
+    const known = new Map<string, string[]>();
+    for (const { column_name, value } of await knownSegments(await tools.writer.client(), run.versionId))
+      known.set(column_name, [...(known.get(column_name) ?? []), value]);
+    return new FrozenSegments(run, known);
+  }
+
+  of({ rows, segments }: DecodedBatch): SegmentPlaces {
+    return {
+      places: this.#columns.map(({ at, values }) => placesOf(segments[at], values, rows)),
+      values: this.#columns.map(({ values }) => values.names),
+      firstUnnamed: this.#columns.map(({ values }) => values.firstUnnamed),
+    };
+  }
+}
+
+/** A column that the source lacks, or that may not be read, is missing in each row. */
+function placesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint32Array {
+  const places = new Uint32Array(rows).fill(MISSING);
+  if (column === undefined) return places;
+  const { values: source, valueOffsets } = column;
+  for (let row = 0; row < rows; row += 1) {
+    if (column.nullCount > 0 && !column.getValid(row)) continue;
+    places[row] = values.placeOf(source, valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0);
+  }
+  return places;
+}

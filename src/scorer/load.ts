@@ -1,0 +1,81 @@
+import { createGeneration, recordGeneration } from '../runs/publish.ts';
+import { transaction } from '../postgres/statement.ts';
+import { together } from '../postgres/pipeline.ts';
+import type { Job, Outcome, Shard } from '../runs/job.ts';
+import { rowErrorSteps, type ScoredStream } from './scored-stream.ts';
+import type { Tools } from './tools.ts';
+import { writePredictions } from './write-predictions.ts';
+import { finishShard } from '../runs/shards.ts';
+
+/** Copies the predictions of a run in one piece into a generation of its own, which is to be published afterwards. */
+export async function loadGeneration(
+  job: Job,
+  snapshotAt: string,
+  scored: ScoredStream,
+  tools: Tools,
+): Promise<Outcome> {
+  const client = await tools.writer.client();
+  const { run, worker } = job;
+  const [created] = await createGeneration(client, run.runId, run.attempt);
+  if (created === undefined) throw new LostFence();
+  const { generation } = created;
+  await transaction(client, async () => {
+    await writePredictions(client, run, generation, scored);
+    await together(client, [...rowErrorSteps(run, 0, scored.failed), ...scored.predictionCount.steps(0)]);
+    const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
+    const mine = await recordGeneration(
+      client,
+      run.runId,
+      run.attempt,
+      worker,
+      generation,
+      snapshotAt,
+      rowsDone,
+      rowsFailed,
+      cpuSeconds,
+    );
+    if (mine.length === 0) throw new LostFence();
+  });
+  return { kind: 'loaded', generation, snapshotAt, ...scored.counts };
+}
+
+/** Publication flushes the log in the end, so a shard's commit need not wait for the disk. */
+const BEGIN = 'begin; set local synchronous_commit = off';
+
+/** Copies a shard's predictions into the run's generation and ends the shard, in one transaction under its fence. */
+export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, tools: Tools): Promise<Outcome> {
+  const client = await tools.writer.client();
+  const { run } = job;
+  await transaction(
+    client,
+    async () => {
+      await writePredictions(client, run, shard.generation, scored);
+      await together(client, [
+        ...rowErrorSteps(run, shard.shard, scored.failed),
+        ...scored.predictionCount.steps(shard.shard),
+      ]);
+      const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
+      const done = await finishShard(
+        client,
+        run.runId,
+        run.attempt,
+        shard.shard,
+        shard.fence,
+        rowsDone,
+        rowsFailed,
+        cpuSeconds,
+      );
+      if (done.length === 0) throw new LostFence();
+    },
+    BEGIN,
+  );
+  return { kind: 'loaded', generation: shard.generation, snapshotAt: null, ...scored.counts };
+}
+
+/** The work was given to another worker meanwhile; what this one wrote is rolled back. */
+export class LostFence extends Error {
+  constructor() {
+    super('the lease of this work was lost');
+    this.name = 'LostFence';
+  }
+}
