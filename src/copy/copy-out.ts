@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
-import { Step, type DataRow, type RowDescription, Trip } from '../postgres/pipeline.ts';
+import { PipelinedStatement, type DataRow, type RowDescription, Pipeline } from '../postgres/pipeline.ts';
 import { CopyFrames } from './copy-frames.ts';
 import type { CopyDecoder } from './decode.ts';
 import type { DecodedBatch } from './batch.ts';
 import { protocolError } from './format.ts';
 
-/** Statements in the same trip as a COPY: those that prepare the session for it, and those that end what they began. */
-export type Around = { readonly before: readonly Step[]; readonly after: readonly Step[] };
+/** Statements in the same pipeline as a COPY: those that prepare the session for it, and those that end what they began. */
+export type Around = { readonly before: readonly PipelinedStatement[]; readonly after: readonly PipelinedStatement[] };
 
 type Outcome = { readonly done: true } | { readonly done: false; readonly error: unknown };
 
@@ -16,7 +16,7 @@ type Outcome = { readonly done: true } | { readonly done: false; readonly error:
  * message out and joins them again, which costs 0.1 to 0.25 CPU-seconds more per million rows.
  */
 export class CopyOut implements Submittable {
-  readonly #trip: Trip;
+  readonly #pipeline: Pipeline;
   readonly #decoder: CopyDecoder;
   readonly #frames: CopyFrames;
   #socket: BorrowedSocket | undefined;
@@ -27,8 +27,8 @@ export class CopyOut implements Submittable {
   #wake: () => void = () => undefined;
 
   constructor(sql: string, decoder: CopyDecoder, { before, after }: Around) {
-    this.#trip = new Trip([...before, new Step({ text: sql }), ...after]);
-    this.#trip.done.catch(() => undefined);
+    this.#pipeline = new Pipeline([...before, new PipelinedStatement({ text: sql }), ...after]);
+    this.#pipeline.done.catch(() => undefined);
     this.#decoder = decoder;
     this.#frames = new CopyFrames(decoder, (message) => this.#socket?.forward(message));
   }
@@ -58,20 +58,20 @@ export class CopyOut implements Submittable {
 
   submit(connection: Connection): void {
     this.#socket = new BorrowedSocket(connection.stream, (bytes) => this.#receive(bytes));
-    this.#trip.submit(connection);
+    this.#pipeline.submit(connection);
   }
 
   handleRowDescription(message: RowDescription): void {
-    this.#trip.handleRowDescription(message);
+    this.#pipeline.handleRowDescription(message);
   }
 
   handleDataRow(message: DataRow): void {
-    this.#trip.handleDataRow(message);
+    this.#pipeline.handleDataRow(message);
   }
 
   handleError(error: unknown, connection: Connection): void {
     this.#answered = true;
-    this.#trip.handleError(error, connection);
+    this.#pipeline.handleError(error, connection);
     if (this.#sent === undefined) return this.fail(error);
     // All rows are here. A source may have set its session a time limit that what comes after it does not keep.
     this.#unended = true;
@@ -80,12 +80,12 @@ export class CopyOut implements Submittable {
 
   handleCommandComplete(message: { text: string }): void {
     if (message.text.startsWith('COPY')) this.#sent = message.text;
-    this.#trip.handleCommandComplete();
+    this.#pipeline.handleCommandComplete();
   }
 
   handleReadyForQuery(): void {
     this.#answered = true;
-    this.#trip.handleReadyForQuery();
+    this.#pipeline.handleReadyForQuery();
     this.#finish();
   }
 

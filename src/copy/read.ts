@@ -3,7 +3,7 @@ import { BATCH_LIMITS, type BatchLimits, type SourceColumn } from './source-colu
 import { CopyOut, type Around } from './copy-out.ts';
 import { CopyDecoder } from './decode.ts';
 import type { DecodedBatch } from './batch.ts';
-import { Step } from '../postgres/pipeline.ts';
+import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { viewed } from '../lib/bytes.ts';
 
 export type ReadOptions = Partial<BatchLimits & Around> & { readonly signal?: AbortSignal };
@@ -36,8 +36,8 @@ export async function* readBatches(
   }
 }
 
-/** A COPY TO of few rows among the steps of a trip. What it sends is kept until it is decoded, up to `most` bytes. */
-export class Copied extends Step {
+/** A COPY TO of few rows among the steps of a pipeline. What it sends is kept until it is decoded, up to `most` bytes. */
+export class Copied extends PipelinedStatement {
   readonly #most: number;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;

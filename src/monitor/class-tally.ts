@@ -1,6 +1,6 @@
 import type { ScoreBins } from './score-bins.ts';
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 
 /** What a class is counted in: those that gave it a probability, bin by bin, and which of them said it. */
 const COUNTS = 2;
@@ -91,9 +91,9 @@ export function writeClassTally(
   run: { readonly runId: string; readonly attempt: number },
   shard: number,
   { day, ...lists }: ClassTallyDay,
-): Step {
+): PipelinedStatement {
   const [classes, bins, counts, predicted] = [lists.classes, lists.bins, lists.counts, lists.predicted].map(braced);
-  return write.step(run.runId, run.attempt, shard, day, classes ?? '', bins ?? '', counts ?? '', predicted ?? '');
+  return write.pipelined(run.runId, run.attempt, shard, day, classes ?? '', bins ?? '', counts ?? '', predicted ?? '');
 }
 
 function braced(list: readonly number[]): string {

@@ -1,4 +1,4 @@
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import { classBins, MOST_CLASSES, type ScoreBins } from './score-bins.ts';
 import { ClassTally, writeClassTally } from './class-tally.ts';
 import { Tally, writeTally } from './tally.ts';
@@ -60,7 +60,7 @@ export class PredictionTally {
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
-  steps(run: { readonly runId: string; readonly attempt: number }, shard: number): Step[] {
+  statements(run: { readonly runId: string; readonly attempt: number }, shard: number): PipelinedStatement[] {
     const byClass = this.#classes?.days.map((day) => writeClassTally(run, shard, day)) ?? [];
     return [writeTally(run, shard, this.#scores.columns), ...byClass];
   }

@@ -1,7 +1,7 @@
 import type { SegmentPlaces } from '../lib/segment-places.ts';
 import { hashBytes, sameBytes } from '../lib/bytes.ts';
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 
 /** What a job predicted on one day, as columns that go in pairs: one element a column and value. */
 export type SegmentDay = {
@@ -204,7 +204,7 @@ export function writeSegmentTally(
   { runId, attempt }: { readonly runId: string; readonly attempt: number },
   shard: number,
   days: readonly SegmentDay[],
-): Step[] {
+): PipelinedStatement[] {
   const parts: SegmentDay[][] = [];
   let size = MOST_WRITTEN;
   for (const day of days) {
@@ -215,5 +215,5 @@ export function writeSegmentTally(
     parts.at(-1)?.push(day);
     size += day.names.length;
   }
-  return parts.map((part) => write.step(runId, attempt, shard, JSON.stringify(part)));
+  return parts.map((part) => write.pipelined(runId, attempt, shard, JSON.stringify(part)));
 }

@@ -1,6 +1,6 @@
 import type { ScoreBins } from './score-bins.ts';
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 
 /** Predictions without a score: those of a regression, and of a classifier that gives labels only. */
 const NO_SCORE = -1;
@@ -112,7 +112,7 @@ export function writeTally(
   run: { readonly runId: string; readonly attempt: number },
   shard: number,
   { days, bins, counts, positives }: TallyColumns,
-): Step {
+): PipelinedStatement {
   const [b, c, p] = [bins, counts, positives].map((lists) => lists.map((list) => `{${list.join()}}`));
-  return write.step(run.runId, run.attempt, shard, days, b ?? [], c ?? [], p ?? []);
+  return write.pipelined(run.runId, run.attempt, shard, days, b ?? [], c ?? [], p ?? []);
 }

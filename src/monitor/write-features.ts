@@ -1,5 +1,5 @@
 import { statement } from '../postgres/statement.ts';
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { FeatureValues } from './feature-sample.ts';
 import type { DayTally } from './feature-tally.ts';
 
@@ -28,9 +28,9 @@ export function writeFeatureTallies(
   shard: number,
   setId: number,
   tallies: readonly DayTally[],
-): Step[] {
+): PipelinedStatement[] {
   return tallies.map(({ day, rows, features, slots, counts, sums }) =>
-    writeFeatureTally.step(
+    writeFeatureTally.pipelined(
       runId,
       attempt,
       shard,
@@ -66,12 +66,12 @@ export function writeFeatureSamples(
   shard: number,
   days: readonly (number | null)[],
   values: readonly FeatureValues[],
-): Step {
+): PipelinedStatement {
   // Numbers go as the text of an array: JSON has no infinity.
   const samples = values.map(({ feature, numbers, texts }) => ({
     feature,
     numbers: numbers === null ? null : `{${numbers.map((value) => value ?? 'NULL').join()}}`,
     texts,
   }));
-  return writeSamples.step(runId, attempt, shard, versionId, days, JSON.stringify(samples));
+  return writeSamples.pipelined(runId, attempt, shard, versionId, days, JSON.stringify(samples));
 }

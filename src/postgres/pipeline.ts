@@ -13,18 +13,18 @@ const SYNC = serialize.sync();
 
 /**
  * Statements that go to the server at once: each waits for the one before it, none for the network. Without a begin among
- * them they are one transaction. With the first that fails the trip ends, and those behind it are not run. A name stands
+ * them they are one transaction. With the first that fails the pipeline ends, and those behind it are not run. A name stands
  * for the last text that it was given.
  */
-export class Trip implements Submittable {
+export class Pipeline implements Submittable {
   readonly done: Promise<void>;
-  readonly #steps: readonly Step[];
+  readonly #statements: readonly PipelinedStatement[];
   #at = 0;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(steps: readonly Step[]) {
-    this.#steps = steps;
+  constructor(statements: readonly PipelinedStatement[]) {
+    this.#statements = statements;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -33,11 +33,11 @@ export class Trip implements Submittable {
 
   /** By these the driver keeps account of what is prepared. */
   get name(): string | undefined {
-    return this.#step?.name;
+    return this.#statement?.name;
   }
 
   get text(): string | undefined {
-    return this.#step?.text;
+    return this.#statement?.text;
   }
 
   /** The driver wraps this to learn of the end, where queries have a time limit. */
@@ -46,12 +46,12 @@ export class Trip implements Submittable {
   submit(connection: Connection): void {
     const { parsedStatements: parsed, submittedNamedStatements: submitted } = connection as DriverConnection;
     const messages: Uint8Array[] = [];
-    for (const step of this.#steps) {
-      const { name, text } = step;
+    for (const statement of this.#statements) {
+      const { name, text } = statement;
       const known = name === undefined ? undefined : (submitted[name] ?? parsed[name]);
       if (name !== undefined && known !== undefined && known !== text)
         messages.push(serialize.close({ type: 'S', name }));
-      messages.push(...step.messages(known === text));
+      messages.push(...statement.messages(known === text));
       if (name !== undefined && known !== text) submitted[name] = text;
     }
     // One message after the other, each of a few bytes, would take the stream longer than the server takes to answer.
@@ -59,15 +59,15 @@ export class Trip implements Submittable {
   }
 
   handleRowDescription(message: RowDescription): void {
-    this.#step?.handleRowDescription(message);
+    this.#statement?.handleRowDescription(message);
   }
 
   handleDataRow(message: DataRow): void {
-    this.#step?.handleDataRow(message);
+    this.#statement?.handleDataRow(message);
   }
 
   handleCopyData({ chunk }: { readonly chunk: Uint8Array }): void {
-    this.#step?.handleCopyData(chunk);
+    this.#statement?.handleCopyData(chunk);
   }
 
   handleCommandComplete(): void {
@@ -88,24 +88,27 @@ export class Trip implements Submittable {
 
   handleError(error: unknown, connection: Connection): void {
     const { parsedStatements: parsed, submittedNamedStatements: submitted } = connection as DriverConnection;
-    for (const { name } of this.#steps.slice(this.#at)) if (name !== undefined) delete submitted[name];
+    for (const { name } of this.#statements.slice(this.#at)) if (name !== undefined) delete submitted[name];
     // Its name may have been given up for a text that could not be prepared.
     if (this.name !== undefined && parsed[this.name] !== this.text) delete parsed[this.name];
     this.callback(error);
     this.#reject(error);
   }
 
-  get #step(): Step | undefined {
-    return this.#steps[this.#at];
+  get #statement(): PipelinedStatement | undefined {
+    return this.#statements[this.#at];
   }
 }
 
-/** Runs steps in one trip; their rows are in them afterwards. */
-export async function together(client: Pick<pg.ClientBase, 'query'>, steps: readonly Step[]): Promise<void> {
-  if (steps.length > 0) await client.query(new Trip(steps)).done;
+/** Runs statements in one pipeline; their rows are in them afterwards. */
+export async function runPipeline(
+  client: Pick<pg.ClientBase, 'query'>,
+  statements: readonly PipelinedStatement[],
+): Promise<void> {
+  if (statements.length > 0) await client.query(new Pipeline(statements)).done;
 }
 
-type StepConfig = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
+type PipelinedConfig = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
 
 /** The columns of a result, as the driver reads them off the wire. */
 export type RowDescription = { readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[] };
@@ -119,10 +122,10 @@ const EXECUTE = serialize.execute({});
 const COPY_DONE = serialize.copyDone();
 
 /**
- * One statement of a trip; its rows are there once the server has run it. The driver's own query is made for one that
+ * One statement of a pipeline; its rows are there once the server has run it. The driver's own query is made for one that
  * travels alone: to copy and wire up fifteen of them took a quarter of a scorer's time for a small run.
  */
-export class Step<Row extends object = object> {
+export class PipelinedStatement<Row extends object = object> {
   readonly name: string | undefined;
   readonly text: string;
   readonly #values: readonly unknown[];
@@ -131,7 +134,7 @@ export class Step<Row extends object = object> {
   #columns: readonly Column[] = [];
 
   /** `data` is what a COPY FROM STDIN reads. */
-  constructor({ name, text, values = [] }: StepConfig, data?: readonly Uint8Array[]) {
+  constructor({ name, text, values = [] }: PipelinedConfig, data?: readonly Uint8Array[]) {
     this.name = name;
     this.text = text;
     this.#values = values.map((value) => prepareValue(value));
@@ -168,10 +171,10 @@ export class Step<Row extends object = object> {
   handleCopyData(_chunk: Uint8Array): void {}
 }
 
-export const begin = (): Step => new Step({ name: 'begin', text: 'begin' });
-export const commit = (): Step => new Step({ name: 'commit', text: 'commit' });
+export const begin = (): PipelinedStatement => new PipelinedStatement({ name: 'begin', text: 'begin' });
+export const commit = (): PipelinedStatement => new PipelinedStatement({ name: 'commit', text: 'commit' });
 
-/** What stands before so many bytes of data. The driver's own message copies them twice, which the trip does once more. */
+/** What stands before so many bytes of data. The driver's own message copies them twice, which the pipeline does once more. */
 function copyHead(bytes: number): Uint8Array {
   const head = Buffer.allocUnsafe(5);
   head.writeUInt8(0x64, 0);

@@ -96,7 +96,7 @@ export const TARGET_CHANGED = 'PS002';
 /**
  * First step of a publishing transaction: locks the run and its target. `latest` says whether the run becomes what the
  * latest view shows. Where `expected` values are given and differ, it raises TARGET_CHANGED, so that steps which rely on
- * them can follow in the same trip. The run is changed once, at the end: a second change in one transaction would check
+ * them can follow in the same pipeline. The run is changed once, at the end: a second change in one transaction would check
  * its foreign keys again.
  */
 export const beginPublication = statement<

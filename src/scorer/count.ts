@@ -1,7 +1,7 @@
 import type { RecordBatch, Binary, Data } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/batch.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
-import type { Step } from '../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { type Signature, watchedFeatures } from '../inference/signature.ts';
 import { LocalDays } from '../monitor/local-days.ts';
@@ -50,9 +50,9 @@ export class PredictionCount {
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
-  steps(shard: number): Step[] {
+  statements(shard: number): PipelinedStatement[] {
     const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
-    return [...this.#tally.steps(this.#run, shard), ...this.features.steps(shard), ...segments];
+    return [...this.#tally.statements(this.#run, shard), ...this.features.statements(shard), ...segments];
   }
 }
 
@@ -119,7 +119,7 @@ class FeatureCount {
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
-  steps(shard: number): Step[] {
+  statements(shard: number): PipelinedStatement[] {
     if (this.#tally !== undefined) return writeFeatureTallies(this.#run, shard, this.#setId, this.#tally.days);
     const days = this.#read.flatMap((read) => read.days);
     if (days.length === 0) return [];

@@ -1,8 +1,8 @@
 import { createGeneration, recordGeneration } from '../runs/publish.ts';
 import { transaction } from '../postgres/statement.ts';
-import { together } from '../postgres/pipeline.ts';
+import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
-import { rowErrorSteps, type ScoredStream } from './scored-stream.ts';
+import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';
@@ -21,7 +21,7 @@ export async function loadGeneration(
   const { generation } = created;
   await transaction(client, async () => {
     await writePredictions(client, run, generation, scored);
-    await together(client, [...rowErrorSteps(run, 0, scored.failed), ...scored.predictionCount.steps(0)]);
+    await runPipeline(client, [...rowErrorStatements(run, 0, scored.failed), ...scored.predictionCount.statements(0)]);
     const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
     const mine = await recordGeneration(
       client,
@@ -50,9 +50,9 @@ export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, to
     client,
     async () => {
       await writePredictions(client, run, shard.generation, scored);
-      await together(client, [
-        ...rowErrorSteps(run, shard.shard, scored.failed),
-        ...scored.predictionCount.steps(shard.shard),
+      await runPipeline(client, [
+        ...rowErrorStatements(run, shard.shard, scored.failed),
+        ...scored.predictionCount.statements(shard.shard),
       ]);
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(

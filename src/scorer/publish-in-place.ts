@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { begin, commit, type Step, together } from '../postgres/pipeline.ts';
+import { begin, commit, type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
 import { beginPublication, RUN_LOST, TARGET_CHANGED, tooManyFailed, finishRun, keyTooLong } from '../runs/publish.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { LostFence } from './load.ts';
-import { supersede, predictionsStep } from './write-predictions.ts';
-import { rowErrorSteps, type Scored, type ScoredStream } from './scored-stream.ts';
+import { supersede, predictionsStatement } from './write-predictions.ts';
+import { rowErrorStatements, type Scored, type ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
@@ -18,7 +18,7 @@ export type Publication = {
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
   /** What else is written with the predictions: the rows that failed, and counts for the monitor. */
-  readonly beside: () => Step[];
+  readonly beside: () => PipelinedStatement[];
   readonly counts: ScoredStream['counts'];
 };
 
@@ -35,7 +35,7 @@ export async function publishInPlace(
   const client = await tools.writer.client();
   const problem = tooManyFailed(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
-    await together(client, rowErrorSteps(job.run, 0, scored.failed));
+    await runPipeline(client, rowErrorStatements(job.run, 0, scored.failed));
     throw problem;
   }
   const publication = await publicationOf(job, snapshotAt, scored);
@@ -48,7 +48,10 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
   const { counts } = scored;
-  const beside = (): Step[] => [...rowErrorSteps(job.run, 0, scored.failed), ...scored.predictionCount.steps(0)];
+  const beside = (): PipelinedStatement[] => [
+    ...rowErrorStatements(job.run, 0, scored.failed),
+    ...scored.predictionCount.statements(0),
+  ];
   return { job, snapshotAt, batches, beside, counts };
 }
 
@@ -64,39 +67,39 @@ export async function publish(client: pg.Client, publication: Publication): Prom
   }
 }
 
-/** In one trip, which is one transaction, where the targets are as they were when the runs were claimed. */
+/** In one pipeline, which is one transaction, where the targets are as they were when the runs were claimed. */
 export async function publishAsExpected(client: pg.Client, ...publications: readonly Publication[]): Promise<void> {
   const steps = publications.flatMap((publication) => {
     const { latest, target } = publication.job.run;
     const place = { latest, generation: target.currentGeneration };
     return [begun(publication, place), ...publishing(publication, place)];
   });
-  await together(client, steps);
+  await runPipeline(client, steps);
 }
 
 async function publishAsFound(client: pg.Client, publication: Publication): Promise<void> {
   const found = begun(publication, undefined);
-  await together(client, [begin(), found]);
+  await runPipeline(client, [begin(), found]);
   const [target] = found.rows;
   if (target === undefined) throw new LostFence();
   const place = { latest: target.latest, generation: target.current_generation };
-  await together(client, [...publishing(publication, place), commit()]);
+  await runPipeline(client, [...publishing(publication, place), commit()]);
 }
 
 function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
   const expected = [place?.latest ?? null, place?.generation ?? null] as const;
-  return beginPublication.step(run.runId, run.attempt, worker, snapshotAt, ...expected);
+  return beginPublication.pipelined(run.runId, run.attempt, worker, snapshotAt, ...expected);
 }
 
-function publishing(publication: Publication, { latest, generation }: Place): Step[] {
+function publishing(publication: Publication, { latest, generation }: Place): PipelinedStatement[] {
   const { job, snapshotAt, batches, beside, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
     ...(latest ? [supersede(run.target, generation)] : []),
-    predictionsStep(run, latest ? generation : HISTORY, batches),
+    predictionsStatement(run, latest ? generation : HISTORY, batches),
     ...beside(),
-    finishRun.step(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
-    ...(run.handle.kind === 'view' ? [dropHandle.step(run.handle.handleId)] : []),
+    finishRun.pipelined(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
+    ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];
 }

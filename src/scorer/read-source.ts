@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { connect, disconnect, discardAll } from '../postgres/connect.ts';
 import type { Around } from '../copy/copy-out.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { Step } from '../postgres/pipeline.ts';
+import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity, type PlannedColumn, type Run } from '../runs/run.ts';
 import type { Job } from '../runs/job.ts';
@@ -40,7 +40,7 @@ export class Reader {
     const { run, shard } = job;
     const client = await this.#connected();
     const attempt = `${run.runId}/${run.attempt}`;
-    if (shard !== null && attempt === this.#readingFor) return { client, before: rangeSteps(job), after: [] };
+    if (shard !== null && attempt === this.#readingFor) return { client, before: rangeStatements(job), after: [] };
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
@@ -49,7 +49,7 @@ export class Reader {
     await importSnapshot(client, shard.snapshotId);
     await client.query(PREPARE_TO_LOCK, [rowSecurity(run), lockTimeout]);
     await client.query(GUARD, [run.handle.guardKey]);
-    return { client, before: rangeSteps(job), after: [] };
+    return { client, before: rangeStatements(job), after: [] };
   }
 
   /** Ends the transaction of a run; of `runId` only, where it is given. */
@@ -93,20 +93,25 @@ async function beginAnew(client: pg.Client): Promise<void> {
 }
 
 /**
- * The transaction of a run in one piece begins, reads and ends in one trip. It waits for the lock before the COPY has its
+ * The transaction of a run in one piece begins, reads and ends in one pipeline. It waits for the lock before the COPY has its
  * snapshot: one from before would not see what whoever held the lock has committed.
  */
 function inOneTrip(client: pg.Client, job: Job, lockTimeout: string): Reading {
   const { run } = job;
-  const guarded = new Step<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
+  const guarded = new PipelinedStatement<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
   const before = [
-    new Step({ text: 'begin isolation level read committed read only' }),
-    new Step({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), lockTimeout] }),
-    new Step({ text: lockingQuery(run) }),
+    new PipelinedStatement({ text: 'begin isolation level read committed read only' }),
+    new PipelinedStatement({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), lockTimeout] }),
+    new PipelinedStatement({ text: lockingQuery(run) }),
     guarded,
-    ...rangeSteps(job),
+    ...rangeStatements(job),
   ];
-  return { client, before, after: [new Step({ text: 'rollback' })], snapshotAt: () => guarded.rows[0]?.at };
+  return {
+    client,
+    before,
+    after: [new PipelinedStatement({ text: 'rollback' })],
+    snapshotAt: () => guarded.rows[0]?.at,
+  };
 }
 
 async function importSnapshot(client: pg.Client, snapshotId: string): Promise<void> {
@@ -140,10 +145,10 @@ export function sourceQuery(job: Job): string {
 }
 
 /** What comes before the COPY: a view takes the range from the session, as it lets no condition in. */
-export function rangeSteps(job: Job): readonly Step[] {
+export function rangeStatements(job: Job): readonly PipelinedStatement[] {
   if (job.run.handle.kind !== 'view') return [];
   const { from, to } = range(job);
-  return [new Step({ text: RANGE, values: [from, to] })];
+  return [new PipelinedStatement({ text: RANGE, values: [from, to] })];
 }
 
 const RANGE = `select set_config('pgscore.block_from', $1, false), set_config('pgscore.block_to', $2, false)`;

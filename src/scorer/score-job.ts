@@ -7,7 +7,7 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
-import { type Reading, sourceColumns, sourceQuery, rangeSteps } from './read-source.ts';
+import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
 import { ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 
@@ -88,7 +88,7 @@ async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promis
   for (let place = 0; shard !== null && place < PLACES && bytes < MOST_AHEAD; place += 1) {
     const from = Math.floor((place * run.pages) / PLACES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
-    const options = { rows: tools.batchRows, signal: tools.signal, before: rangeSteps(part), after: [] };
+    const options = { rows: tools.batchRows, signal: tools.signal, before: rangeStatements(part), after: [] };
     const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
     for await (const { batch } of awaited(read, tools.onWait)) {
       if (bytes < MOST_AHEAD) batches.push(batch);

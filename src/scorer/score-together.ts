@@ -1,7 +1,7 @@
 import { Copied } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { together } from '../postgres/pipeline.ts';
+import { runPipeline } from '../postgres/pipeline.ts';
 import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
@@ -18,7 +18,7 @@ type Read = { readonly job: Job; readonly reading: Reading; readonly copied: Cop
 
 /**
  * Scores small runs of one requester together, since most of what a run of few rows costs is to go to the server and back:
- * one trip reads all of their sources, each in a transaction of its own, and one transaction publishes all of them.
+ * one pipeline reads all of their sources, each in a transaction of its own, and one transaction publishes all of them.
  * An outcome is undefined where a run must go its own way, as do larger ones, those with failed rows, and all of them where
  * one cannot be read at once: nothing of it is published. So it is with all of them where it raises.
  */
@@ -98,7 +98,7 @@ async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools)
   }
   const steps = read.flatMap(({ reading: { before, after }, copied }) => [...before, copied, ...after]);
   const [first] = read;
-  if (first !== undefined) await together(first.reading.client, steps);
+  if (first !== undefined) await runPipeline(first.reading.client, steps);
   return read;
 }
 

@@ -6,7 +6,7 @@ import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
 import type { Job } from '../runs/job.ts';
 import type { PredictionCount } from './count.ts';
 import type { Tools } from './tools.ts';
-import { Step } from '../postgres/pipeline.ts';
+import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { storable } from '../lib/text.ts';
 import type { Run } from '../runs/run.ts';
 
@@ -113,12 +113,12 @@ type FailedRow = {
 const ROWS_A_STATEMENT = 50;
 
 /** Writes failed rows down, in the transaction that commits their predictions. The keys go back as the bytes they came as. */
-export function rowErrorSteps(run: Run, shard: number, rows: readonly FailedRow[]): Step[] {
-  const steps: Step[] = [];
+export function rowErrorStatements(run: Run, shard: number, rows: readonly FailedRow[]): PipelinedStatement[] {
+  const steps: PipelinedStatement[] = [];
   for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
     const some = rows.slice(at, at + ROWS_A_STATEMENT);
     const text = insertion(run, some.length);
-    steps.push(new Step({ text, values: [run.runId, run.attempt, shard, ...some.flatMap(values)] }));
+    steps.push(new PipelinedStatement({ text, values: [run.runId, run.attempt, shard, ...some.flatMap(values)] }));
   }
   return steps;
 }

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { HEADER, TRAILER } from '../copy/format.ts';
 import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
-import { Step } from '../postgres/pipeline.ts';
+import { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Run, Target } from '../runs/run.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
 import { ident, qualified } from '../lib/text.ts';
@@ -26,11 +26,11 @@ export async function writePredictions(
   }
 }
 
-/** Writes the few predictions of a small run into a generation that others share, as a step of the trip that publishes them. */
-export function predictionsStep(run: Run, generation: number, batches: readonly Scored[]): Step {
+/** Writes the few predictions of a small run into a generation that others share, as a step of the pipeline that publishes them. */
+export function predictionsStatement(run: Run, generation: number, batches: readonly Scored[]): PipelinedStatement {
   const encoder = encoderOf(run, generation);
   const data = batches.map(({ decoded, predictions, segments }) => encoder.encode(decoded, predictions, segments));
-  return new Step({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
+  return new PipelinedStatement({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
 }
 
 function encoderOf({ runId, target }: Run, generation: number | null): PredictionEncoder {
@@ -71,9 +71,9 @@ function copyPredictions(run: Run, generation: number, constants: 'written' | 'd
 const MOST_PREPARED = 64;
 
 /** Moves every row of a generation to the superseded ones, which are generation 0. */
-export function supersede(target: Target, generation: number): Step {
+export function supersede(target: Target, generation: number): PipelinedStatement {
   const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
   const text = `with gone as (delete from ${partition(target, generation)} returning *)
     insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
-  return new Step({ name: `supersede_${target.targetId % MOST_PREPARED}`, text });
+  return new PipelinedStatement({ name: `supersede_${target.targetId % MOST_PREPARED}`, text });
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { ClientBase } from 'pg';
 import type { ServiceConfig } from '../config.ts';
 import { statement } from '../postgres/statement.ts';
-import { type Step, together } from '../postgres/pipeline.ts';
+import { type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
 import { VERSION } from '../version.ts';
 import type { GatewayLogin } from '../online/gateway-keeper.ts';
 
@@ -54,15 +54,29 @@ export async function report(
   gateway: GatewayLogin | undefined,
 ): Promise<void> {
   const { scorers, alertWebhook } = config;
-  const living = register.step(worker, hostname(), process.pid, VERSION, scorers, state, alertWebhook !== undefined);
+  const living = register.pipelined(
+    worker,
+    hostname(),
+    process.pid,
+    VERSION,
+    scorers,
+    state,
+    alertWebhook !== undefined,
+  );
   const answering =
-    gateway === undefined ? forgetGateway.step(worker) : gatewayStep(worker, gateway, config.gateway.tls !== undefined);
-  await together(client, [living, answering]);
+    gateway === undefined
+      ? forgetGateway.pipelined(worker)
+      : gatewayStatement(worker, gateway, config.gateway.tls !== undefined);
+  await runPipeline(client, [living, answering]);
 }
 
-function gatewayStep(worker: string, { host, port, user, password, local }: GatewayLogin, tls: boolean): Step {
+function gatewayStatement(
+  worker: string,
+  { host, port, user, password, local }: GatewayLogin,
+  tls: boolean,
+): PipelinedStatement {
   const reachable = isAnyAddress(host) ? hostname() : host;
-  return registerGateway.step(
+  return registerGateway.pipelined(
     worker,
     reachable,
     port,

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { readBatches, type ReadOptions } from '../../src/copy/read.ts';
-import { Step } from '../../src/postgres/pipeline.ts';
+import { PipelinedStatement } from '../../src/postgres/pipeline.ts';
 import { feature, key } from '../support/copy-stream.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -94,7 +94,7 @@ describe('a COPY ends its connection', () => {
   test('where it read all rows, but the statement after them failed', async () => {
     const client = await database.client();
     const pid = await backendOf(client);
-    const after = [new Step({ text: 'select 1 / 0' })];
+    const after = [new PipelinedStatement({ text: 'select 1 / 0' })];
     expect(await count(client, COPY, { after })).toBe(ROWS);
     await backendGone(pid);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Queryable } from '../../src/postgres/statement.ts';
-import type { Trip } from '../../src/postgres/pipeline.ts';
+import type { Pipeline } from '../../src/postgres/pipeline.ts';
 import { FeatureBinsCache } from '../../src/monitor/feature-bins.ts';
 
 /** PostgreSQL's types, by what they are here. */
@@ -22,16 +22,18 @@ type Bins = { kind: string; low?: number; high?: number; edges?: number[]; categ
 /** How often bins were read that have so many features of a kind, when each of twenty versions was scored twice. */
 async function reads(features: number, bins: Bins): Promise<number> {
   let count = 0;
-  const query = (trip: Trip): Trip => {
+  const query = (pipeline: Pipeline): Pipeline => {
     count += 1;
-    trip.handleRowDescription({ fields: Object.entries(TYPES).map(([name, dataTypeID]) => ({ name, dataTypeID })) });
+    pipeline.handleRowDescription({
+      fields: Object.entries(TYPES).map(([name, dataTypeID]) => ({ name, dataTypeID })),
+    });
     for (let feature = 1; feature <= features; feature += 1) {
       const row: Record<string, unknown> = { set_id: 1, feature, name: 'x', ...bins };
-      trip.handleDataRow({ fields: Object.keys(TYPES).map((name) => asText(row[name])) });
+      pipeline.handleDataRow({ fields: Object.keys(TYPES).map((name) => asText(row[name])) });
     }
-    trip.handleCommandComplete();
-    trip.handleReadyForQuery();
-    return trip;
+    pipeline.handleCommandComplete();
+    pipeline.handleReadyForQuery();
+    return pipeline;
   };
   const cache = new FeatureBinsCache();
   for (let turn = 0; turn < 2; turn += 1)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RecordBatch } from 'apache-arrow';
 import { statement } from '../../postgres/statement.ts';
-import type { Step } from '../../postgres/pipeline.ts';
+import type { PipelinedStatement } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import type { FeatureBins, WatchedFeature } from '../../monitor/feature-bins.ts';
 import { valuesOf } from '../../monitor/feature-sample.ts';
@@ -58,19 +58,25 @@ export class CallBatch {
   }
 
   /** Before its predictions are written: refused where the very same batch was written before. */
-  begin(): Step {
+  begin(): PipelinedStatement {
     const failed = this.#calls.filter(({ answered }) => answered === undefined).length;
     const predictions = this.#calls.reduce((sum, { answered }) => sum + rowsOf(answered), 0);
     const last = this.#calls.reduce((latest, { instant }) => Math.max(latest, instant), 0);
-    return beginBatch.step(this.#id, this.version.versionId, predictions, failed, last / MICROSECONDS + EPOCH_SECONDS);
+    return beginBatch.pipelined(
+      this.#id,
+      this.version.versionId,
+      predictions,
+      failed,
+      last / MICROSECONDS + EPOCH_SECONDS,
+    );
   }
 
   /** After it: what else there is of the batch, and what is counted of it. `featureBins`: where they are frozen. */
-  end(scoreBins: ScoreBins, featureBins: FeatureBins | undefined): Step[] {
-    return [endBatch.step(this.#id), ...this.#tally(scoreBins), ...this.#featureSteps(featureBins)];
+  end(scoreBins: ScoreBins, featureBins: FeatureBins | undefined): PipelinedStatement[] {
+    return [endBatch.pipelined(this.#id), ...this.#tally(scoreBins), ...this.#featureStatements(featureBins)];
   }
 
-  #tally(bins: ScoreBins): Step[] {
+  #tally(bins: ScoreBins): PipelinedStatement[] {
     const decision = this.#calls.find(({ answered }) => answered !== undefined)?.answered?.signature;
     const tally = new PredictionTally(bins, decision ?? { task: 'regression', classLabels: [] });
     for (const { instant, answered, eventTimes } of this.#calls) {
@@ -86,7 +92,7 @@ export class CallBatch {
         first += rows;
       }
     }
-    return tally.steps({ runId: this.#id, attempt: 0 }, 0);
+    return tally.statements({ runId: this.#id, attempt: 0 }, 0);
   }
 
   /** The features of its rows, where they are watched. */
@@ -99,7 +105,7 @@ export class CallBatch {
     return watchedFeatures(signature?.features ?? []);
   }
 
-  #featureSteps(bins: FeatureBins | undefined): Step[] {
+  #featureStatements(bins: FeatureBins | undefined): PipelinedStatement[] {
     const run = { runId: this.#id, attempt: 0, versionId: this.version.versionId };
     const rows = this.#features.map(({ batch, times }) => ({
       batch,

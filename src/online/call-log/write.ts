@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { HEADER, TRAILER } from '../../copy/format.ts';
 import type { Link } from '../../postgres/connection.ts';
 import { sqlState } from '../../postgres/sqlstate.ts';
-import { Step, together } from '../../postgres/pipeline.ts';
+import { PipelinedStatement, runPipeline } from '../../postgres/pipeline.ts';
 import { transaction } from '../../postgres/statement.ts';
 import { FeatureBinsCache, type FeatureBins } from '../../monitor/feature-bins.ts';
 import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/feature-sample.ts';
@@ -24,13 +24,17 @@ const UNIQUE_VIOLATION = '23505';
 export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
-  const keep = async (client: pg.Client, batches: readonly CallBatch[], copies: readonly Step[]): Promise<void> => {
+  const keep = async (
+    client: pg.Client,
+    batches: readonly CallBatch[],
+    copies: readonly PipelinedStatement[],
+  ): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
-    const ends: Step[] = [];
+    const ends: PipelinedStatement[] = [];
     for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
-    // A trip is one transaction.
+    // A pipeline is one transaction.
     const steps = [...batches.map((batch) => batch.begin()), ...copies, ...ends];
-    await together(client, steps);
+    await runPipeline(client, steps);
   };
   /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
   const frozen = async (batch: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> => {
@@ -62,8 +66,8 @@ function unlessConnected(error: unknown): void {
   if (sqlState(error) === undefined) throw error;
 }
 
-function copy(text: string, tuples: readonly Buffer[]): Step[] {
-  return tuples.length === 0 ? [] : [new Step({ text }, [HEADER, ...tuples, TRAILER])];
+function copy(text: string, tuples: readonly Buffer[]): PipelinedStatement[] {
+  return tuples.length === 0 ? [] : [new PipelinedStatement({ text }, [HEADER, ...tuples, TRAILER])];
 }
 
 /** The connection may have been lost after a commit, and before its answer came. */

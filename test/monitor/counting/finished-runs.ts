@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { together } from '../../../src/postgres/pipeline.ts';
+import { runPipeline } from '../../../src/postgres/pipeline.ts';
 import { beginPublication, finishRun, createGeneration, indexGeneration } from '../../../src/runs/publish.ts';
 import type { Target } from '../../../src/runs/run.ts';
 import { supersede } from '../../../src/scorer/write-predictions.ts';
@@ -40,7 +40,7 @@ export async function addFinishedRun(superuser: Client, model: Watched, run: Fin
   if (target === undefined) throw new Error('the run was lost');
   const shared = target.latest ? target.current_generation : 0;
   if (own === undefined) {
-    if (target.latest) await together(superuser, [supersede(targetOf(model), shared)]);
+    if (target.latest) await runPipeline(superuser, [supersede(targetOf(model), shared)]);
     await insertRows(superuser, model, shared, runId);
   }
   await addTallies(superuser, model, runId);
