@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
@@ -16,9 +16,9 @@ const MOST_ATTEMPTS = 3;
 
 type Checking = {
   readonly worker: string;
-  readonly link: Link;
-  /** Renews leases while `link` carries a large model. */
-  readonly beat: Link;
+  readonly connection: DatabaseConnection;
+  /** Renews leases while `connection` carries a large model. */
+  readonly beat: DatabaseConnection;
   readonly limits: ProbeLimits;
   /** Whether models are compiled to functions. */
   readonly native: boolean;
@@ -34,7 +34,9 @@ type Checking = {
 /** Checks deployed versions, one after the other, until none waits or the service stops. */
 export async function checkVersions(checking: Checking): Promise<void> {
   while (checking.goesOn()) {
-    const [claimed] = await checking.link.use((client) => claimVersion(client, checking.worker, checking.leaseMs));
+    const [claimed] = await checking.connection.use((client) =>
+      claimVersion(client, checking.worker, checking.leaseMs),
+    );
     if (claimed === undefined) return;
     const renewing = setInterval(() => void renew(claimed, checking), checking.leaseMs / 3);
     await checkVersion(claimed, checking).finally(() => clearInterval(renewing));
@@ -47,11 +49,11 @@ async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Prom
 }
 
 async function checkVersion(version: ClaimedVersion, checking: Checking): Promise<void> {
-  const { link, limits, prepare, metrics, log } = checking;
+  const { connection, limits, prepare, metrics, log } = checking;
   const began = Date.now();
   try {
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
-    const bytes = await link.use((client) => readOriginal(client, version.version_id));
+    const bytes = await connection.use((client) => readOriginal(client, version.version_id));
     if (bytes === undefined) return;
     const { report, toProve } = await probeAndCompile(
       bytes,
@@ -61,9 +63,9 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
     );
     const { signature, served, warnings, ...facts } = report;
     const isTriedAgain = version.attempt < MOST_ATTEMPTS;
-    const native = await makeNative(link, version.version_id, signature, toProve, isTriedAgain);
+    const native = await makeNative(connection, version.version_id, signature, toProve, isTriedAgain);
     if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
-    const [accepted] = await link.insist((client) =>
+    const [accepted] = await connection.insist((client) =>
       acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),
     );
     if (accepted !== undefined)
@@ -74,7 +76,7 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
     const { code, message, remedy } = toPgscoreError(error);
     // It may quote names of the file.
     const reason = storable(message);
-    await link.insist((client) =>
+    await connection.insist((client) =>
       rejectVersion(
         client,
         version.version_id,

@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
 import { transaction, type Queryable, statement } from '../postgres/statement.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
@@ -34,7 +34,7 @@ class Unequal extends Error {}
  * where there is to be one.
  */
 export async function makeNative(
-  link: Link,
+  connection: DatabaseConnection,
   versionId: number,
   signature: Signature,
   { compiled, rows, reference }: ToProve,
@@ -49,7 +49,7 @@ export async function makeNative(
       return { reason: 'the check gave no answers to prove the compiled function by; it gives 2 million at most' };
     if (reference.rows.length === 0)
       return { reason: 'ONNX Runtime takes none of the rows to prove the compiled function on' };
-    return await createProven(link, versionId, signature, compiled.bodies, proofOf(rows, reference, signature));
+    return await createProven(connection, versionId, signature, compiled.bodies, proofOf(rows, reference, signature));
   } catch (error) {
     if (error instanceof Unequal) return { reason: error.message };
     if (isPassing(error) || !(error instanceof Error)) throw error;
@@ -66,14 +66,14 @@ function proofOf(rows: readonly JsonRow[], reference: Reference, signature: Sign
 }
 
 function createProven(
-  link: Link,
+  connection: DatabaseConnection,
   versionId: number,
   signature: Signature,
   bodies: Bodies,
   { rows, predictions }: Proof,
 ): Promise<NativeFacts> {
   const parts = Object.keys(bodies) as Part[];
-  return link.use((client) =>
+  return connection.use((client) =>
     transaction(client, async () => {
       await client.query(PROOF_LIMIT);
       await createNative(client, ...nativeArguments(versionId, signature, bodies));

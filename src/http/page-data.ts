@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import type { PageQuery, ParameterKind } from './page-queries.ts';
@@ -30,12 +30,12 @@ const BAD_VALUES = ['22007', '22008', '22003'];
 
 /** Asks the database what the page wants to know, each question at most once a second, and slow ones seldom. */
 export class PageData {
-  readonly #link: Link;
+  readonly #connection: DatabaseConnection;
   readonly #answers = new Map<string, { until: number; answer: Promise<Timed> }>();
   #waiting = 0;
 
-  constructor(link: Link) {
-    this.#link = link;
+  constructor(connection: DatabaseConnection) {
+    this.#connection = connection;
   }
 
   async ask(name: string, query: PageQuery, values: readonly string[]): Promise<Answer> {
@@ -57,7 +57,7 @@ export class PageData {
     const done = (answer: Answer): Timed => ({ ...answer, took: performance.now() - began });
     try {
       const config = { text: query.text, values: [...values], rowMode: 'array' as const };
-      const result = await this.#link.use((client) => {
+      const result = await this.#connection.use((client) => {
         began = performance.now();
         return client.query<unknown[]>(config);
       });

@@ -1,11 +1,11 @@
-import { Link } from '../postgres/connection.ts';
+import { DatabaseConnection } from '../postgres/connection.ts';
 
 /** What a look at the page may cost the database at most. */
 const STATEMENT_SECONDS = 5;
 
 /** The one connection of the page: it can only read, and not for long. */
-export function pageLink(url: string | undefined): Link {
-  return new Link({
+export function pageConnection(url: string | undefined): DatabaseConnection {
+  return new DatabaseConnection({
     url,
     applicationName: 'pgscore page',
     patienceMs: 2 * STATEMENT_SECONDS * 1000,

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { cookieOf, isToken, judge, type PageAccess, type Verdict } from './page-access.ts';
 import { PageData, problem, type Answer, parametersOf } from './page-data.ts';
 import { readPageFiles, type PageFile, PAGE_HEADERS } from './page-files.ts';
 import { PAGE_QUERIES } from './page-queries.ts';
 
-export type PageOptions = PageAccess & { readonly link: Link };
+export type PageOptions = PageAccess & { readonly connection: DatabaseConnection };
 
 const REFUSALS: Readonly<Record<Exclude<Verdict, 'open'>, string>> = {
   login: 'This page asks for its token.',
@@ -19,9 +19,9 @@ const STATUSES: Readonly<Record<Exclude<Verdict, 'open'>, number>> = { login: 40
 const FOR_EVERYBODY = ['/page/login', '/page/style.css', '/page/icon.svg'];
 
 /** The page at /, its files and its questions. All of it only reads. */
-export async function servePage(app: FastifyInstance, { link, ...access }: PageOptions): Promise<void> {
+export async function servePage(app: FastifyInstance, { connection, ...access }: PageOptions): Promise<void> {
   const files = await readPageFiles();
-  const data = new PageData(link);
+  const data = new PageData(connection);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(PAGE_HEADERS);
     const verdict = judge(access, request.headers);

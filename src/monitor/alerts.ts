@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { WebhookConfig } from '../config.ts';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
 import { VERSION } from '../version.ts';
@@ -22,19 +22,19 @@ export async function evaluateAlerts(client: Queryable, log: Logger): Promise<bo
  * looks; one that was taken by a service which then died is told twice.
  */
 export async function tellAlerts(
-  link: Link,
+  connection: DatabaseConnection,
   webhook: WebhookConfig,
   log: Logger,
   goesOn: () => boolean,
 ): Promise<void> {
   while (goesOn()) {
-    const due = await link.use((client) => claimAlerts(client));
+    const due = await connection.use((client) => claimAlerts(client));
     const [first] = due;
     if (first === undefined) return;
     const events = due.map(({ event_id: id }) => id);
     // No connection is held meanwhile.
     const failure = await postToWebhook(webhook, JSON.stringify(alertMessage(due)), events);
-    await link.use((client) => settleAlerts(client, events, failure));
+    await connection.use((client) => settleAlerts(client, events, failure));
     const told = { events, model: first.is_digest ? undefined : first.model, attempt: first.attempts };
     if (failure === null) log.info(told, 'alerts told');
     else log.warn({ ...told, reason: failure }, 'the alert webhook did not take alerts; they will be tried again');

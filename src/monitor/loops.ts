@@ -1,5 +1,5 @@
 import type { WebhookConfig } from '../config.ts';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
 import { evaluateAlerts, tellAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
@@ -12,9 +12,9 @@ const LOOK_MS = 60_000;
 
 /** What watching over models takes. */
 export type WatchOptions = {
-  readonly refreshing: Link;
-  readonly comparing: Link;
-  readonly alerting: Link;
+  readonly refreshing: DatabaseConnection;
+  readonly comparing: DatabaseConnection;
+  readonly alerting: DatabaseConnection;
   readonly readerUrl: string | undefined;
   /** Where alerts are told; undefined: nowhere but in the database. */
   readonly webhook: WebhookConfig | undefined;

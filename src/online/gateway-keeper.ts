@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { GatewayAddress, GatewaySettings } from './messages.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { backoff, pause } from '../lib/retry.ts';
@@ -34,13 +34,18 @@ export class GatewayKeeper {
   #stopped = false;
   #wake: () => void = () => undefined;
 
-  constructor(config: ServiceConfig, link: Link, onListening: (login: GatewayLogin) => void, log: Logger) {
+  constructor(
+    config: ServiceConfig,
+    connection: DatabaseConnection,
+    onListening: (login: GatewayLogin) => void,
+    log: Logger,
+  ) {
     this.#settings = gatewaySettings(config);
     this.#silenceMs = config.gateway.silenceMs;
     this.#onListening = onListening;
     this.#log = log;
     const warm = async (): Promise<void> => {
-      if (this.#address !== undefined) this.#gateway?.warm(await link.use((client) => wantedVersions(client)));
+      if (this.#address !== undefined) this.#gateway?.warm(await connection.use((client) => wantedVersions(client)));
     };
     this.#warming = new Wakeable('loading models', WARM_MS, warm, log);
   }

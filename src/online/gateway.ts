@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import { readFile } from 'node:fs/promises';
-import { Link, LOOKING_UP } from '../postgres/connection.ts';
+import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { ModelCache } from '../inference/cache.ts';
 import { Batcher } from './batcher.ts';
@@ -37,7 +37,7 @@ export type GatewayPorts = {
 /** Everything that answers score(), put together. */
 export class Gateway {
   readonly #statistics = noStatistics();
-  readonly #links: Link[];
+  readonly #connections: DatabaseConnection[];
   readonly #recorder: Recorder;
   readonly #room = new LogRoom();
   readonly #models: OnlineModels;
@@ -51,11 +51,16 @@ export class Gateway {
   constructor(settings: GatewaySettings, { keep, versions, warn, onStep }: GatewayPorts) {
     this.#settings = settings;
     this.#warn = warn;
-    const link = (applicationName: string): Link =>
-      new Link({ url: settings.databaseUrl, applicationName, patienceMs: PATIENCE_MS, settings: LOOKING_UP });
+    const connection = (applicationName: string): DatabaseConnection =>
+      new DatabaseConnection({
+        url: settings.databaseUrl,
+        applicationName,
+        patienceMs: PATIENCE_MS,
+        settings: LOOKING_UP,
+      });
     // A large model on its way must not hold up who asks for a permission.
-    const [asking, loading] = [link('pgscore gateway'), link('pgscore gateway models')];
-    this.#links = [asking, loading];
+    const [asking, loading] = [connection('pgscore gateway'), connection('pgscore gateway models')];
+    this.#connections = [asking, loading];
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
     this.#recorder = new Recorder(
@@ -65,7 +70,7 @@ export class Gateway {
       this.#room,
     );
     this.#models = new OnlineModels({
-      link: loading,
+      connection: loading,
       cache: new ModelCache(settings.modelMemoryBytes),
       deadly: settings.deadly,
       onStep,
@@ -135,7 +140,7 @@ export class Gateway {
     this.#room.end();
     await this.#server?.drain();
     await this.#recorder.drained();
-    await Promise.all(this.#links.map((link) => link.end()));
+    await Promise.all(this.#connections.map((connection) => connection.end()));
   }
 
   #settled(call: Call): void {

@@ -1,6 +1,6 @@
 /** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
 import { Worker } from 'node:worker_threads';
-import { Link } from '../postgres/connection.ts';
+import { DatabaseConnection } from '../postgres/connection.ts';
 import { toPgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
@@ -27,7 +27,11 @@ function warn(message: string, error: unknown): void {
 }
 
 async function start(settings: GatewaySettings): Promise<void> {
-  const log = new Link({ url: settings.databaseUrl, applicationName: 'pgscore gateway log', patienceMs: PATIENCE_MS });
+  const log = new DatabaseConnection({
+    url: settings.databaseUrl,
+    applicationName: 'pgscore gateway log',
+    patienceMs: PATIENCE_MS,
+  });
   const versions = new WatchedVersions(log);
   gateway = new Gateway(settings, {
     keep: keepCalls(log, versions),

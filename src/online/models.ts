@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { GraphLost, type Graph } from '../inference/graph.ts';
 import { limitWork } from '../lib/work-time.ts';
 import type { ModelCache } from '../inference/cache.ts';
@@ -13,7 +13,7 @@ import { RemoteGraph, type Runner } from './runner.ts';
 import { Runners } from './runners.ts';
 
 export type OnlineModelsOptions = {
-  readonly link: Link;
+  readonly connection: DatabaseConnection;
   readonly cache: ModelCache;
   /** Versions that are not tried again. */
   readonly deadly: readonly number[];
@@ -75,12 +75,12 @@ export class OnlineModels {
   /** Loads a version, once for all who ask meanwhile. */
   load(versionId: number): Promise<ModelSession> {
     return this.#once(versionId, async () => {
-      const { link, deadly } = this.#options;
+      const { connection, deadly } = this.#options;
       if (deadly.includes(versionId)) throw notTriedAgain(versionId);
       const refusedMs = this.#runners.refusedMs(versionId);
       if (refusedMs !== undefined) throw refusedForAWhile(versionId, refusedMs);
       await this.#runners.roomFor(versionId);
-      return this.#begin(versionId, await link.insist((client) => loadVersion(client, versionId)));
+      return this.#begin(versionId, await connection.insist((client) => loadVersion(client, versionId)));
     });
   }
 

@@ -4,7 +4,7 @@ import { connect, type ConnectOptions, disconnect } from './connect.ts';
 import { isConnectionLoss, isPassing } from './sqlstate.ts';
 
 /** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
-export class Link {
+export class DatabaseConnection {
   readonly #options: ConnectOptions;
   #client: Promise<pg.Client> | undefined;
   #turn: Promise<unknown> = Promise.resolve();

@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
 import { runFrom, type Run, type RunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
 import type { Job, Shard } from './job.ts';
@@ -26,7 +26,7 @@ type Claiming = { readonly worker: string; readonly leaseMs: number; readonly po
 export class Dispatcher {
   readonly #worker: string;
   readonly #leaseMs: number;
-  readonly #link: Link;
+  readonly #connection: DatabaseConnection;
   readonly #scorers: ScorerPool;
   readonly #desk: RunDesk;
   readonly #log: Logger;
@@ -41,11 +41,17 @@ export class Dispatcher {
   #shardsExpected = true;
   #expectedAllAt = 0;
 
-  constructor({ worker, leaseMs, pollMs }: Claiming, link: Link, scorers: ScorerPool, desk: RunDesk, log: Logger) {
+  constructor(
+    { worker, leaseMs, pollMs }: Claiming,
+    connection: DatabaseConnection,
+    scorers: ScorerPool,
+    desk: RunDesk,
+    log: Logger,
+  ) {
     this.#worker = worker;
     this.#leaseMs = leaseMs;
     this.#pollMs = pollMs;
-    this.#link = link;
+    this.#connection = connection;
     this.#scorers = scorers;
     this.#desk = desk;
     this.#log = log;
@@ -90,7 +96,7 @@ export class Dispatcher {
     if (this.#intake !== 'open') return;
     const large = this.#desk.conducted < MOST_CONDUCTED;
     const most = this.#scorers.roomFor(RUNS_EACH);
-    const rows = await this.#link.use((client) =>
+    const rows = await this.#connection.use((client) =>
       claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
     );
     this.#backlog = rows.length === most;
@@ -111,7 +117,7 @@ export class Dispatcher {
 
   async #dispatchShard(): Promise<void> {
     this.#shardsExpected = false;
-    const [row] = await this.#link.use((client) =>
+    const [row] = await this.#connection.use((client) =>
       claimShard(client, this.#worker, this.#leaseMs, this.#intake === 'open'),
     );
     if (row === undefined) return;

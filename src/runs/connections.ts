@@ -1,16 +1,16 @@
-import { Link, LOOKING_UP } from '../postgres/connection.ts';
+import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
 export const PATIENCE_MS = 60_000;
 
 /** A connection for short statements; without an answer within `patienceMs` it is given up. */
-export function controlLink(url: string | undefined, part: string, patienceMs = PATIENCE_MS): Link {
-  return new Link({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
+export function controlConnection(url: string | undefined, part: string, patienceMs = PATIENCE_MS): DatabaseConnection {
+  return new DatabaseConnection({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
 }
 
 /** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
-export function publicationLink(url: string | undefined): Link {
-  return new Link({
+export function publicationConnection(url: string | undefined): DatabaseConnection {
+  return new DatabaseConnection({
     url,
     applicationName: 'pgscore publish',
     settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },

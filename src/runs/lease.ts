@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Run } from './run.ts';
 import type { RunDesk } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
@@ -8,7 +8,7 @@ import { statement } from '../postgres/statement.ts';
 type Beating = {
   readonly worker: string;
   readonly leaseMs: number;
-  readonly link: Link;
+  readonly connection: DatabaseConnection;
   readonly scorers: ScorerPool;
   readonly desk: RunDesk;
   readonly metrics: RunMetrics;
@@ -16,8 +16,8 @@ type Beating = {
 
 /** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
 export async function beat(beating: Beating): Promise<void> {
-  const { desk, link, metrics, worker } = beating;
-  const cancelled = await link.insist((client) => cancelRuns(client, worker));
+  const { desk, connection, metrics, worker } = beating;
+  const cancelled = await connection.insist((client) => cancelRuns(client, worker));
   for (const { run_id: runId, model } of cancelled) {
     metrics.ended(model, 'cancelled');
     desk.drop(runId);
@@ -26,24 +26,24 @@ export async function beat(beating: Beating): Promise<void> {
   await renewHeldShards(beating);
 }
 
-async function renewHeldRuns({ worker, leaseMs, link, scorers, desk }: Beating, runs: Run[]): Promise<void> {
+async function renewHeldRuns({ worker, leaseMs, connection, scorers, desk }: Beating, runs: Run[]): Promise<void> {
   if (runs.length === 0) return;
   const whole = new Map(scorers.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])));
   const ids = runs.map(({ runId }) => runId);
   const done = ids.map((id) => whole.get(id)?.rowsDone ?? 0);
   const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
-  const held = await link.insist((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
+  const held = await connection.insist((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
   const mine = new Set(held.map((row) => row.run_id));
   const stillHeld = new Set(desk.runs.map(({ runId }) => runId));
   for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) desk.drop(id);
 }
 
-async function renewHeldShards({ worker, leaseMs, link, scorers }: Beating): Promise<void> {
+async function renewHeldShards({ worker, leaseMs, connection, scorers }: Beating): Promise<void> {
   const held = scorers.progress.flatMap(({ job: { id, run, shard }, rowsDone, rowsFailed }) =>
     shard === null ? [] : [{ jobId: id, runId: run.runId, attempt: run.attempt, ...shard, rowsDone, rowsFailed }],
   );
   if (held.length === 0) return;
-  const renewed = await link.insist((client) =>
+  const renewed = await connection.insist((client) =>
     renewShards(
       client,
       worker,

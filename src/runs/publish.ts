@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 import { dropHandle } from './tidy.ts';
@@ -13,8 +13,8 @@ export type Loaded = Counts & { readonly generation: number; readonly snapshotAt
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
  * with whether the run was still this worker's; raises what makes it fail.
  */
-export function publishRun(link: Link, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  return link.use((client) => publish(client, worker, run, loaded));
+export function publishRun(connection: DatabaseConnection, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+  return connection.use((client) => publish(client, worker, run, loaded));
 }
 
 async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {

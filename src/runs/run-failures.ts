@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
 import type { Run } from './run.ts';
@@ -18,19 +18,19 @@ type Reason = Pick<Failed, 'code' | 'message' | 'remedy'>;
  * through after all, or belongs to another by now, nothing changes. That is why each can be tried again.
  */
 export class Settlement {
-  readonly #link: Link;
+  readonly #connection: DatabaseConnection;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;
 
-  constructor(link: Link, metrics: RunMetrics, log: Logger) {
-    this.#link = link;
+  constructor(connection: DatabaseConnection, metrics: RunMetrics, log: Logger) {
+    this.#connection = connection;
     this.#metrics = metrics;
     this.#log = log;
   }
 
   /** Ends a run; resolves with whether it was still going on. */
   async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<boolean> {
-    const failed = await this.#link.insist((client) =>
+    const failed = await this.#connection.insist((client) =>
       failRun(client, runId, attempt, reason.code, storable(reason.message), reason.remedy, rowsDone, rowsFailed),
     );
     if (failed.length === 0) return false;
@@ -42,7 +42,7 @@ export class Settlement {
 
   /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
   async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
-    const [given] = await this.#link.insist((client) =>
+    const [given] = await this.#connection.insist((client) =>
       requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, storable(message), remedy, waitAfter(code)),
     );
     if (given === undefined) return false;
@@ -53,7 +53,7 @@ export class Settlement {
 
   /** Opens a shard again. */
   async reopen({ runId, attempt }: Run, { shard, fence }: Shard, { code, message }: Reason): Promise<void> {
-    const [now] = await this.#link.insist((client) =>
+    const [now] = await this.#connection.insist((client) =>
       releaseShard(client, runId, attempt, shard, fence, storable(message), waitAfter(code)),
     );
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
@@ -61,9 +61,9 @@ export class Settlement {
 
   /** Gives all that a worker holds back to the queue, without costing it a try. */
   async handBack(worker: string): Promise<void> {
-    await this.#link.insist((client) => handBackRuns(client, worker));
-    await this.#link.insist((client) => handBackShards(client, worker));
-    await this.#link.insist((client) => handBackVersions(client, worker));
+    await this.#connection.insist((client) => handBackRuns(client, worker));
+    await this.#connection.insist((client) => handBackShards(client, worker));
+    await this.#connection.insist((client) => handBackVersions(client, worker));
   }
 }
 

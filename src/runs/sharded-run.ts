@@ -1,11 +1,11 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
 import { createGeneration, publishRun, type Loaded } from './publish.ts';
 import { measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
-import { controlLink, publicationLink } from './connections.ts';
+import { controlConnection, publicationConnection } from './connections.ts';
 import { Signal } from '../lib/signal.ts';
 
 const POLL_MS = 1000;
@@ -29,15 +29,15 @@ export class ConductedRun {
   readonly run: Run;
   readonly #with: Conducting;
   readonly #signal = new Signal();
-  readonly #link: Link;
-  readonly #publication: Link;
+  readonly #connection: DatabaseConnection;
+  readonly #publication: DatabaseConnection;
   #ended = false;
 
   constructor(run: Run, conducting: Conducting) {
     this.run = run;
     this.#with = conducting;
-    this.#link = controlLink(conducting.databaseUrl, 'conductor');
-    this.#publication = publicationLink(conducting.databaseUrl);
+    this.#connection = controlConnection(conducting.databaseUrl, 'conductor');
+    this.#publication = publicationConnection(conducting.databaseUrl);
   }
 
   /** A shard of the run has ended; look how far all are. */
@@ -52,13 +52,13 @@ export class ConductedRun {
   }
 
   async conduct(): Promise<void> {
-    connectAhead(this.#link);
+    connectAhead(this.#connection);
     try {
       const loaded = await this.#score();
       const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
       if (!mine) throw new RunEnded();
     } finally {
-      await Promise.all([this.#link.end(), this.#publication.end()]);
+      await Promise.all([this.#connection.end(), this.#publication.end()]);
     }
   }
 
@@ -77,7 +77,7 @@ export class ConductedRun {
 
   async #open(snapshot: ExportedSnapshot): Promise<number> {
     const { run } = this;
-    const client = await this.#link.client();
+    const client = await this.#connection.client();
     const [size] = await measureSource(client, run.sourceSchema, run.sourceName);
     const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
     const [created] = await createGeneration(client, run.runId, run.attempt);
@@ -115,7 +115,7 @@ export class ConductedRun {
 
   /** Undefined while shards are open, and while the database does not say: the snapshot, which is what counts, may live on. */
   async #countsWhenDone(): Promise<Counts | undefined> {
-    const [shards] = await this.#link
+    const [shards] = await this.#connection
       .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
       .catch((error: unknown) => {
         if (isPassing(error)) return [];
@@ -134,6 +134,6 @@ export class ConductedRun {
 }
 
 /** Connects before the connection is needed; where that fails, its first use says why. */
-function connectAhead(link: Link): void {
-  void link.client().catch(() => undefined);
+function connectAhead(connection: DatabaseConnection): void {
+  void connection.client().catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement } from '../postgres/statement.ts';
 
 /** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
@@ -11,8 +11,8 @@ const forgetWorkers = statement<[]>(
 );
 
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
-export async function tidy(link: Link): Promise<void> {
-  await link.use(async (client) => {
+export async function tidy(connection: DatabaseConnection): Promise<void> {
+  await connection.use(async (client) => {
     await dropShards(client);
     await retireGenerations(client);
     await dropGenerations(client);

@@ -3,7 +3,7 @@ import type { Run } from './run.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
 import { ConductedRun, RunEnded, type Conducting } from './sharded-run.ts';
-import { publicationLink } from './connections.ts';
+import { publicationConnection } from './connections.ts';
 import { publishRun, type Loaded } from './publish.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
@@ -128,7 +128,7 @@ export class RunDesk {
   async #publish(run: Run, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
     try {
-      const mine = await this.#publishByOwnLink(run, loaded);
+      const mine = await this.#publishByOwnConnection(run, loaded);
       if (mine) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
@@ -138,9 +138,9 @@ export class RunDesk {
     }
   }
 
-  async #publishByOwnLink(run: Run, loaded: Loaded): Promise<boolean> {
+  async #publishByOwnConnection(run: Run, loaded: Loaded): Promise<boolean> {
     const { databaseUrl, worker } = this.#conducting;
-    const link = publicationLink(databaseUrl);
+    const link = publicationConnection(databaseUrl);
     try {
       return await publishRun(link, worker, run, loaded);
     } finally {

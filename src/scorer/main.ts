@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import { Link, LOOKING_UP } from '../postgres/connection.ts';
+import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/failure.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
@@ -24,7 +24,7 @@ const TELL_MS = 50;
 /** The scorer process: takes jobs over IPC, one at a time or several small ones together, and ends with its parent. */
 class Scorer {
   readonly #reader: Reader;
-  readonly #writer: Link;
+  readonly #writer: DatabaseConnection;
   readonly #models: ModelCache;
   readonly #batchRows: number;
   #scoreBins: ScoreBins | undefined;
@@ -33,7 +33,11 @@ class Scorer {
 
   constructor(settings: ScorerSettings) {
     this.#reader = new Reader(settings.readerUrl);
-    this.#writer = new Link({ url: settings.databaseUrl, applicationName: 'pgscore scorer', settings: WRITING });
+    this.#writer = new DatabaseConnection({
+      url: settings.databaseUrl,
+      applicationName: 'pgscore scorer',
+      settings: WRITING,
+    });
     this.#models = new ModelCache(settings.modelMemoryBytes);
     this.#batchRows = settings.batchRows;
   }

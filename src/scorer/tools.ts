@@ -1,4 +1,4 @@
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { ModelCache } from '../inference/cache.ts';
 import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import type { ScoreBins } from '../monitor/score-bins.ts';
@@ -7,7 +7,7 @@ import type { Reader } from './read-source.ts';
 /** What a scorer keeps from job to job. */
 export type Tools = {
   readonly reader: Reader;
-  readonly writer: Link;
+  readonly writer: DatabaseConnection;
   readonly models: ModelCache;
   readonly scoreBins: () => Promise<ScoreBins>;
   readonly featureBins: FeatureBinsCache;

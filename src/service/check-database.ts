@@ -1,14 +1,14 @@
 import type { ServiceConfig } from '../config.ts';
 import { connect, urlFor, disconnect } from '../postgres/connect.ts';
-import type { Link } from '../postgres/connection.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { installationState } from '../install/installation.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
 import type { Logger } from '../log.ts';
 
 /** Whether a service may work on a database: `paused` on a restored copy, until it is adopted. Raises `not_installed`. */
-export async function welcome(link: Link): Promise<'running' | 'paused'> {
-  const state = await link.use(installationState);
+export async function welcome(connection: DatabaseConnection): Promise<'running' | 'paused'> {
+  const state = await connection.use(installationState);
   if (state === 'missing') {
     throw new PgscoreError('not_installed', 'this database has no pgscore', {
       remedy: 'Run pgscore migrate as the owner of the database.',

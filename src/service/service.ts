@@ -13,7 +13,7 @@ import { Dispatcher, type Expected } from '../runs/claim.ts';
 import { GatewayKeeper } from '../online/gateway-keeper.ts';
 import { showGateway } from '../online/metrics.ts';
 import { beat } from '../runs/lease.ts';
-import { controlLinks, type ControlLinks } from './connections.ts';
+import { openConnections, type Connections } from './connections.ts';
 import { report, type WorkerState } from './workers.ts';
 import { RunDesk } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
@@ -51,7 +51,7 @@ class Supervisor implements Service {
   readonly #gateway: GatewayKeeper;
   readonly #desk: RunDesk;
   readonly #dispatcher: Dispatcher;
-  readonly #links: ControlLinks;
+  readonly #connections: Connections;
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
   readonly #watch: Watch;
   readonly #listener: Listener;
@@ -68,12 +68,12 @@ class Supervisor implements Service {
     this.#log = log;
     this.#dieOfStrayRejections = surviveStrayRejections(log);
     const readerUrl = readerUrlOf(config);
-    this.#links = controlLinks(config);
+    this.#connections = openConnections(config);
     this.#scorers = new ScorerPool(config, readerUrl, log);
-    this.#gateway = new GatewayKeeper(config, this.#links.beat, () => this.#loops.beat.wake(), log);
+    this.#gateway = new GatewayKeeper(config, this.#connections.beat, () => this.#loops.beat.wake(), log);
     const lookForAll = (): void => this.#lookFor('all');
     this.#desk = new RunDesk(
-      new Settlement(this.#links.settle, this.#metrics, log),
+      new Settlement(this.#connections.settle, this.#metrics, log),
       this.#scorers,
       {
         worker: this.worker,
@@ -88,7 +88,7 @@ class Supervisor implements Service {
       log,
     );
     const claiming = { worker: this.worker, ...config };
-    this.#dispatcher = new Dispatcher(claiming, this.#links.work, this.#scorers, this.#desk, log);
+    this.#dispatcher = new Dispatcher(claiming, this.#connections.work, this.#scorers, this.#desk, log);
     this.#loops = {
       work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
       check: new Wakeable(
@@ -102,11 +102,11 @@ class Supervisor implements Service {
       tidy: new Wakeable(
         'tidying up',
         TIDY_EVERY * config.pollMs,
-        () => this.#unlessPaused(() => tidy(this.#links.tidy)),
+        () => this.#unlessPaused(() => tidy(this.#connections.tidy)),
         log,
       ),
     };
-    const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#links;
+    const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#connections;
     const goesOn = (): boolean => this.#state === 'running';
     const { pollMs, alertWebhook: webhook } = config;
     this.#watch = new Watch({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
@@ -138,7 +138,7 @@ class Supervisor implements Service {
       port: this.#config.httpPort,
       registry: this.#metrics.registry,
       ready: () => this.#readiness(),
-      page: { ...this.#config.page, link: this.#links.page },
+      page: { ...this.#config.page, connection: this.#connections.page },
     });
     await unlessDown(() => this.#beat(), this.#log);
     this.#scorers.start();
@@ -188,7 +188,7 @@ class Supervisor implements Service {
     if (began) await within(this.#handBack(), LAST_WORDS_MS);
     await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
     await within(this.#farewell(), LAST_WORDS_MS);
-    await Promise.all(Object.values(this.#links).map((link) => link.end()));
+    await Promise.all(Object.values(this.#connections).map((connection) => connection.end()));
     await this.#web?.stop();
     this.#dieOfStrayRejections();
     this.#log.info('pgscore has stopped');
@@ -232,7 +232,7 @@ class Supervisor implements Service {
   async #askForWelcome(): Promise<void> {
     const begins = this.#state === 'starting';
     if (begins) await checkReader(this.#config);
-    const state = await welcome(this.#links.beat);
+    const state = await welcome(this.#connections.beat);
     if (begins && state === 'paused')
       this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
     if (this.#waits) this.#state = state;
@@ -248,11 +248,11 @@ class Supervisor implements Service {
 
   async #beat(): Promise<void> {
     if (this.#waits) await this.#askForWelcome();
-    const { beat: link } = this.#links;
+    const { beat: connection } = this.#connections;
     await beat({
       worker: this.worker,
       leaseMs: this.#config.leaseMs,
-      link,
+      connection,
       scorers: this.#scorers,
       desk: this.#desk,
       metrics: this.#metrics,
@@ -263,25 +263,25 @@ class Supervisor implements Service {
   async #report(): Promise<void> {
     const state = this.#state;
     if (state === 'starting') return;
-    await this.#links.beat.use((client) => report(client, this.worker, state, this.#config, this.gateway));
+    await this.#connections.beat.use((client) => report(client, this.worker, state, this.#config, this.gateway));
   }
 
   async #recover(): Promise<void> {
-    if ((await recover(this.#links.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
+    if ((await recover(this.#connections.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {
     const openReader = (): Promise<pg.Client> =>
       connect({ url: readerUrlOf(this.#config), applicationName: 'pgscore schedule' });
-    await this.#links.schedule.use((service) => fireDue({ service, openReader, log: this.#log }));
+    await this.#connections.schedule.use((service) => fireDue({ service, openReader, log: this.#log }));
   }
 
   #checking(): Parameters<typeof checkVersions>[0] {
     const { checkTimeoutMs: timeMs, checkMemoryBytes: memoryBytes, leaseMs, native } = this.#config;
     return {
       worker: this.worker,
-      link: this.#links.check,
-      beat: this.#links.beat,
+      connection: this.#connections.check,
+      beat: this.#connections.beat,
       limits: { timeMs, memoryBytes, signal: this.#checks.signal },
       native,
       leaseMs,

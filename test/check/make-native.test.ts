@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Link } from '../../src/postgres/connection.ts';
+import type { DatabaseConnection } from '../../src/postgres/connection.ts';
 import { makeNative } from '../../src/check/make-native.ts';
 import { regressionSignature } from '../support/tree-models.ts';
 
@@ -8,7 +8,7 @@ const answered = { rows: [0], score: [6], label: null, probabilities: null, sile
 // Without a database: none of these gets there.
 const make = (reference: typeof answered | null, compiled: object = { bodies: {} }, isTriedAgain = false) =>
   makeNative(
-    {} as Link,
+    {} as DatabaseConnection,
     1,
     regressionSignature,
     { compiled: compiled as { bodies: object }, rows, reference },

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Link } from '../../src/postgres/connection.ts';
+import type { DatabaseConnection } from '../../src/postgres/connection.ts';
 import { makeNative } from '../../src/check/make-native.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { submitDeploy } from '../support/deploy.ts';
@@ -7,7 +7,7 @@ import { regressionSignature, regressor, nestedTrees } from '../support/tree-mod
 
 const database = await cloneDatabase();
 const client = await database.client();
-const link = { use: (work: (own: typeof client) => unknown) => work(client) } as unknown as Link;
+const connection = { use: (work: (own: typeof client) => unknown) => work(client) } as unknown as DatabaseConnection;
 
 const ROWS = [1, 2, 3].map((a) => ({ a, b: 0, c: 0 }));
 
@@ -20,7 +20,7 @@ async function madeWith(few: string): Promise<unknown> {
   const score = { language: 'plpgsql' as const, body: body('2 * $1'), few: body(few) };
   const reference = { rows: [0, 1, 2], score: [2, 4, 6], label: null, probabilities: null, silent: [] };
   const toProve = { compiled: { bodies: { score } }, rows: ROWS, reference };
-  return await makeNative(link, rows[0]?.id ?? 0, regressionSignature, toProve, false);
+  return await makeNative(connection, rows[0]?.id ?? 0, regressionSignature, toProve, false);
 }
 
 test('a version whose two forms say the same is native', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { controlLinks } from '../../src/service/connections.ts';
+import { openConnections } from '../../src/service/connections.ts';
 import { putDay, yesterday } from '../monitor/alert-days.ts';
 import { addMonitoredModel } from '../monitor/monitored-model.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -110,9 +110,9 @@ test('no kind of connection is without a test of its end', async () => {
     `select distinct application_name as name from pg_stat_activity
       where datname = current_database() and usename in ('pgscore_service', 'pgscore_reader')`,
   );
-  const links = controlLinks({ databaseUrl: undefined, leaseMs: 1 });
+  const connections = openConnections({ databaseUrl: undefined, leaseMs: 1 });
   const kinds = [
-    ...Object.values(links).map(({ applicationName }) => applicationName),
+    ...Object.values(connections).map(({ applicationName }) => applicationName),
     ...rows.map(({ name }) => name),
   ];
   expect(tested.map((part) => `pgscore ${part}`)).toEqual(expect.arrayContaining(kinds));

@@ -1,32 +1,32 @@
 import { expect, jest, test } from '@jest/globals';
-import type { Link } from '../../src/postgres/connection.ts';
+import type { DatabaseConnection } from '../../src/postgres/connection.ts';
 import { PageData } from '../../src/http/page-data.ts';
 import type { PageQuery } from '../../src/http/page-queries.ts';
 
 const QUERY: PageQuery = { text: 'select 1', parameters: [] };
 
 /** A connection that answers with what `answer` gives, and how often it was asked. */
-function linkThat(answer: () => Promise<unknown>): { link: Link; asked: () => number } {
+function connectionThat(answer: () => Promise<unknown>): { connection: DatabaseConnection; asked: () => number } {
   let asked = 0;
   const query = (): Promise<unknown> => {
     asked += 1;
     return answer();
   };
   const use = (work: (client: object) => Promise<unknown>): Promise<unknown> => work({ query });
-  return { link: { use } as unknown as Link, asked: () => asked };
+  return { connection: { use } as unknown as DatabaseConnection, asked: () => asked };
 }
 
 const ONE = { fields: [{ name: 'n', dataTypeID: 20 }], rows: [['42'], [null]] };
 
 test('counts come as numbers, below the names of their columns', async () => {
-  const { link } = linkThat(async () => ONE);
-  const { status, body } = await new PageData(link).ask('one', QUERY, []);
+  const { connection } = connectionThat(async () => ONE);
+  const { status, body } = await new PageData(connection).ask('one', QUERY, []);
   expect([status, JSON.parse(body)]).toEqual([200, { columns: ['n'], rows: [[42], [null]] }]);
 });
 
 test('however many ask, the database hears a question once', async () => {
-  const { link, asked } = linkThat(async () => ONE);
-  const data = new PageData(link);
+  const { connection, asked } = connectionThat(async () => ONE);
+  const data = new PageData(connection);
   await Promise.all(Array.from({ length: 100 }, () => data.ask('one', QUERY, ['a'])));
   await data.ask('one', QUERY, ['a']);
   expect(asked()).toBe(1);
@@ -37,11 +37,11 @@ test('however many ask, the database hears a question once', async () => {
 
 test('a question that takes long is asked seldom', async () => {
   jest.useFakeTimers();
-  const { link, asked } = linkThat(async () => {
+  const { connection, asked } = connectionThat(async () => {
     jest.advanceTimersByTime(300);
     return ONE;
   });
-  const data = new PageData(link);
+  const data = new PageData(connection);
   await data.ask('one', QUERY, []);
   jest.advanceTimersByTime(2900);
   await data.ask('one', QUERY, []);
@@ -53,8 +53,8 @@ test('a question that takes long is asked seldom', async () => {
 });
 
 test('while the database hangs, further questions are turned away', async () => {
-  const { link, asked } = linkThat(() => new Promise(() => undefined));
-  const data = new PageData(link);
+  const { connection, asked } = connectionThat(() => new Promise(() => undefined));
+  const data = new PageData(connection);
   for (let value = 0; value < 100; value += 1) void data.ask('one', QUERY, [String(value)]);
   const { status, body } = await data.ask('one', QUERY, ['more']);
   expect([status, JSON.parse(body)]).toMatchObject([503, { error: 'busy' }]);
@@ -67,14 +67,18 @@ test.each([
   ['22008', 400, 'bad_request'],
   ['42P01', 500, 'internal'],
 ])('SQLSTATE %s becomes %i %s, without the words of the database', async (code, status, error) => {
-  const { link } = linkThat(() => Promise.reject(Object.assign(new Error('secret'), { code, severity: 'ERROR' })));
-  const answer = await new PageData(link).ask('one', QUERY, []);
+  const { connection } = connectionThat(() =>
+    Promise.reject(Object.assign(new Error('secret'), { code, severity: 'ERROR' })),
+  );
+  const answer = await new PageData(connection).ask('one', QUERY, []);
   expect([answer.status, JSON.parse(answer.body)]).toMatchObject([status, { error }]);
   expect(answer.body).not.toContain('secret');
 });
 
 test('a view that need not be there has no rows where it is not', async () => {
-  const { link } = linkThat(() => Promise.reject(Object.assign(new Error(), { code: '42P01', severity: 'ERROR' })));
-  const { status, body } = await new PageData(link).ask('one', { ...QUERY, optional: true }, []);
+  const { connection } = connectionThat(() =>
+    Promise.reject(Object.assign(new Error(), { code: '42P01', severity: 'ERROR' })),
+  );
+  const { status, body } = await new PageData(connection).ask('one', { ...QUERY, optional: true }, []);
   expect([status, JSON.parse(body)]).toEqual([200, { columns: [], rows: [] }]);
 });

@@ -1,25 +1,25 @@
 import { once } from 'node:events';
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-import { Link } from '../../src/postgres/connection.ts';
+import { DatabaseConnection } from '../../src/postgres/connection.ts';
 import { emptyDatabase } from '../support/database.ts';
 import { startProxy } from '../support/proxy.ts';
 
 const database = await emptyDatabase();
 const superuser = await database.client();
 const proxy = await startProxy(database.url());
-const links: Link[] = [];
+const connections: DatabaseConnection[] = [];
 
-afterAll(() => Promise.all(links.map((link) => link.close())));
+afterAll(() => Promise.all(connections.map((connection) => connection.close())));
 
-function newLink(applicationName: string, patienceMs?: number): Link {
-  const link = new Link({
+function newConnection(applicationName: string, patienceMs?: number): DatabaseConnection {
+  const connection = new DatabaseConnection({
     url: proxy.url(database.url()),
     applicationName,
     ...(patienceMs === undefined ? {} : { patienceMs }),
   });
-  links.push(link);
-  return link;
+  connections.push(connection);
+  return connection;
 }
 
 async function pidOf(client: Client): Promise<number | undefined> {
@@ -28,41 +28,41 @@ async function pidOf(client: Client): Promise<number | undefined> {
 }
 
 test('a connection that was lost is replaced for the next user', async () => {
-  const link = newLink('lost');
-  const first = await link.use(pidOf);
-  expect(await link.use(pidOf)).toBe(first);
+  const connection = newConnection('lost');
+  const first = await connection.use(pidOf);
+  expect(await connection.use(pidOf)).toBe(first);
   await superuser.query('select pg_terminate_backend($1)', [first]);
-  expect(await link.insist(pidOf)).not.toBe(first);
+  expect(await connection.insist(pidOf)).not.toBe(first);
 });
 
 test('the late end of a connection does not take its successor along', async () => {
-  const link = newLink('late');
-  const first = await link.client();
+  const connection = newConnection('late');
+  const first = await connection.client();
   const ended = once(first, 'end');
-  const closed = link.close();
-  const second = await link.client();
+  const closed = connection.close();
+  const second = await connection.client();
   await Promise.all([ended, closed]);
-  expect(await link.client()).toBe(second);
+  expect(await connection.client()).toBe(second);
 });
 
 test('a server that gives no answer is given up, and the next user connects anew', async () => {
-  const link = newLink('silent', 2000);
-  const first = await link.use(pidOf);
+  const connection = newConnection('silent', 2000);
+  const first = await connection.use(pidOf);
   expect(proxy.blackhole('silent')).toBe(1);
-  await expect(link.use(pidOf)).rejects.toThrow('Query read timeout');
-  expect(await link.use(pidOf)).not.toBe(first);
+  await expect(connection.use(pidOf)).rejects.toThrow('Query read timeout');
+  expect(await connection.use(pidOf)).not.toBe(first);
 });
 
 test('users take turns, so that no statement gets into the transaction of another', async () => {
-  const link = newLink('turns');
+  const connection = newConnection('turns');
   const order: string[] = [];
-  const transaction = link.use(async (client) => {
+  const transaction = connection.use(async (client) => {
     await client.query('begin');
     order.push('begin');
     await client.query('commit');
     order.push('commit');
   });
-  const other = link.use(async (client) => {
+  const other = connection.use(async (client) => {
     await client.query('select');
     order.push('select');
   });

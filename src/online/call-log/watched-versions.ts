@@ -1,4 +1,4 @@
-import type { Link } from '../../postgres/connection.ts';
+import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
 import type { KeyColumn } from './logged-call.ts';
 
@@ -41,11 +41,11 @@ const FRESH_MS = 500;
 
 /** What is known of the versions that are called. */
 export class WatchedVersions {
-  readonly #link: Link;
+  readonly #connection: DatabaseConnection;
   readonly #known = new Map<number, { readonly version: WatchedVersion | undefined; readonly at: number }>();
 
-  constructor(link: Link) {
-    this.#link = link;
+  constructor(connection: DatabaseConnection) {
+    this.#connection = connection;
   }
 
   /** As it was last read; undefined for a version that the database does not know. */
@@ -59,7 +59,7 @@ export class WatchedVersions {
   }
 
   async renew(versionIds: ReadonlySet<number>): Promise<void> {
-    const rows = await this.#link.insist((client) => readWatched(client, [...versionIds]));
+    const rows = await this.#connection.insist((client) => readWatched(client, [...versionIds]));
     const at = performance.now();
     for (const versionId of versionIds) this.#known.set(versionId, { version: undefined, at });
     for (const row of rows) this.#known.set(row.version_id, { version: versionFrom(row), at });

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { HEADER, TRAILER } from '../../copy/format.ts';
-import type { Link } from '../../postgres/connection.ts';
+import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { sqlState } from '../../postgres/sqlstate.ts';
 import { PipelinedStatement, runPipeline } from '../../postgres/pipeline.ts';
 import { transaction } from '../../postgres/statement.ts';
@@ -21,7 +21,7 @@ const UNIQUE_VIOLATION = '23505';
  * Keeps calls in pgscore_data.online_prediction, a row for each prediction, one for a call that failed, or blocks of them in
  * pgscore_data.online_block; and in the same transaction what the monitor counts of them.
  */
-export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
+export function keepCalls(connection: DatabaseConnection, versions: WatchedVersions): KeepCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
   const keep = async (
@@ -47,7 +47,7 @@ export function keepCalls(link: Link, versions: WatchedVersions): KeepCalls {
   };
   return ({ tuples, blocks, calls, features }) => {
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
-    return link
+    return connection
       .insist((client) => keep(client, batches, [...copy(COPY_CALLS, tuples), ...copy(COPY_BLOCKS, blocks)]))
       .catch(unlessKept);
   };

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readVerb, type Verb } from './command.ts';
 import { WireError } from './wire-error.ts';
-import type { Link } from '../../postgres/connection.ts';
+import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
 
 /** Two keys of a block of SHA-256 each: those of the database, which nobody but pgscore's functions and its service can read. */
@@ -86,9 +86,9 @@ const readKeys = statement<[], SigningKeys>(
 );
 
 /** Asks the database for the keys that requests are signed with. */
-export function signingKeysOf(link: Link): () => Promise<SigningKeys> {
+export function signingKeysOf(connection: DatabaseConnection): () => Promise<SigningKeys> {
   return async () => {
-    const [keys] = await link.insist((client) => readKeys(client)).catch(notRead);
+    const [keys] = await connection.insist((client) => readKeys(client)).catch(notRead);
     return keys ?? notRead(new Error('the database has none'));
   };
 }

@@ -1,4 +1,4 @@
-import type { Link } from '../../postgres/connection.ts';
+import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
 import { WireError } from '../protocol/wire-error.ts';
 
@@ -8,10 +8,10 @@ const mayScore = statement<[role: string, versionId: number], { permitted: boole
 );
 
 /** Asks the database, where the grants are. */
-export function permissionOf(link: Link): Permission {
+export function permissionOf(connection: DatabaseConnection): Permission {
   return async (role, versionId) => {
     try {
-      const [row] = await link.insist((client) => mayScore(client, role, versionId));
+      const [row] = await connection.insist((client) => mayScore(client, role, versionId));
       return row?.permitted === true;
     } catch (cause) {
       throw new WireError('58000', `the database could not be asked whether "${role}" may score`, {
