@@ -6,7 +6,7 @@ import { type Output, spin } from './output.ts';
 import { ServiceWatch } from './service-watch.ts';
 
 const POLL_MS = 50;
-const PATIENCE_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 
 /**
  * Waits until the service has checked a version, such as churn@1.
@@ -15,7 +15,7 @@ const PATIENCE_MS = 600_000;
  */
 export async function awaitVerdict(client: Queryable, version: string, output: Output): Promise<void> {
   const services = new ServiceWatch(output);
-  const giveUp = performance.now() + PATIENCE_MS;
+  const giveUp = performance.now() + TIMEOUT_MS;
   const stop = spin(output, `Checking ${version}`);
   try {
     for (;;) {

@@ -4,7 +4,7 @@ import { PgscoreError } from '../errors.ts';
 import type { Output } from './output.ts';
 
 const ASK_EVERY_MS = 1000;
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 const running = catalog.selectFrom('pgscore.workers').select('worker').where('state', '=', 'running').limit(1);
 
@@ -16,13 +16,13 @@ export async function serviceRuns(client: Queryable): Promise<boolean> {
 /** Asks now and then whether a service runs while something waits for one; says so where none does, and gives up after 30 s. */
 export class ServiceWatch {
   readonly #output: Output;
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   #asked = Number.NEGATIVE_INFINITY;
   #missingSince: number | undefined;
 
-  constructor(output: Output, patienceMs = PATIENCE_MS) {
+  constructor(output: Output, timeoutMs = TIMEOUT_MS) {
     this.#output = output;
-    this.#patienceMs = patienceMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** `what` is stored and waits, such as "run 7". */
@@ -38,7 +38,7 @@ export class ServiceWatch {
       this.#missingSince = now;
       this.#output.note(`No service is running; ${what} waits for one: pgscore serve`);
     }
-    if (now - this.#missingSince >= this.#patienceMs) throw noService(what);
+    if (now - this.#missingSince >= this.#timeoutMs) throw noService(what);
   }
 }
 

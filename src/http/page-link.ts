@@ -8,7 +8,7 @@ export function pageConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
     applicationName: 'pgscore page',
-    patienceMs: 2 * STATEMENT_SECONDS * 1000,
+    timeoutMs: 2 * STATEMENT_SECONDS * 1000,
     settings: {
       default_transaction_read_only: 'on',
       statement_timeout: `${STATEMENT_SECONDS}s`,

@@ -5,7 +5,7 @@ import { NumberRows, type FeatureRows } from '../inference/number-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
 import type { Part, Call } from './requests/call.ts';
-import { FairTurns, type Turn } from './fair-queue.ts';
+import { FairBatches, type Turn } from './fair-queue.ts';
 import type { ModelWork } from './models.ts';
 import { rowRefusal } from './requests/row-refusal.ts';
 import { WireError } from './protocol/wire-error.ts';
@@ -37,12 +37,12 @@ const MOST_AT_ONCE_ROWS = 64;
  */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #waiting = new Map<number, FairTurns<FeatureRows, Call>>();
-  readonly #size: RunSize;
+  readonly #waiting = new Map<number, FairBatches<FeatureRows, Call>>();
+  readonly #size: BatchSize;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#size = new RunSize(options.batchRows);
+    this.#size = new BatchSize(options.batchRows);
   }
 
   add(call: Call, session: ModelSession): void {
@@ -54,13 +54,13 @@ export class Batcher {
   }
 
   #queue(versionId: number, call: Call): void {
-    call.onSettled(() => this.#waiting.get(versionId)?.delete(call));
+    call.onFinished(() => this.#waiting.get(versionId)?.delete(call));
     this.#enqueue(versionId, call);
   }
 
   #enqueue(versionId: number, call: Call): void {
     const waiting = this.#waiting.get(versionId);
-    const turns = waiting ?? new FairTurns<FeatureRows, Call>();
+    const turns = waiting ?? new FairBatches<FeatureRows, Call>();
     turns.add(call);
     if (waiting !== undefined) return;
     this.#waiting.set(versionId, turns);
@@ -74,7 +74,7 @@ export class Batcher {
       if (answered === undefined) return false;
       const { length } = call.rows;
       this.#options.onRun(length);
-      settle(call, { ...answered, rows: call.take(length).length }, session);
+      answerPart(call, { ...answered, rows: call.take(length).length }, session);
     } catch (error) {
       call.fail(runFailure(error));
     }
@@ -82,7 +82,7 @@ export class Batcher {
   }
 
   /** A run may block the thread; afterwards all that came in meanwhile is read before the next is put together. */
-  async #work(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
+  async #work(versionId: number, turns: FairBatches<FeatureRows, Call>): Promise<void> {
     await afterInput();
     while (!turns.empty) {
       await this.#runNext(versionId, turns).catch((error: unknown) => {
@@ -93,7 +93,7 @@ export class Batcher {
     this.#waiting.delete(versionId);
   }
 
-  async #runNext(versionId: number, turns: FairTurns<FeatureRows, Call>): Promise<void> {
+  async #runNext(versionId: number, turns: FairBatches<FeatureRows, Call>): Promise<void> {
     const { models } = this.#options;
     if (models.loaded(versionId) === undefined) await models.load(versionId);
     let taken: Call[] = [];
@@ -112,7 +112,7 @@ export class Batcher {
   /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
   async #requeueAfter(
     versionId: number,
-    turns: FairTurns<FeatureRows, Call>,
+    turns: FairBatches<FeatureRows, Call>,
     taken: readonly Call[],
     ended: Promise<void>,
   ): Promise<void> {
@@ -169,12 +169,12 @@ function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Batch[] {
 function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, session: ModelSession): void {
   let from = 0;
   for (const { call, rows } of batch) {
-    settle(call, { predictions, from, rows: rows.length }, session);
+    answerPart(call, { predictions, from, rows: rows.length }, session);
     from += rows.length;
   }
 }
 
-function settle(call: Call, part: Part, { signature }: ModelSession): void {
+function answerPart(call: Call, part: Part, { signature }: ModelSession): void {
   const { predictions, from, rows } = part;
   const bad = predictions.errors.size === 0 ? -1 : firstBad(predictions, from, rows);
   const error = predictions.errors.get(from + bad);
@@ -208,7 +208,7 @@ const LONG_MS = 250;
 const SHORT_MS = 100;
 
 /** How many rows of a version go into one run: fewer where they took long. */
-export class RunSize {
+export class BatchSize {
   readonly #most: number;
   /** Of versions that take fewer. */
   readonly #rows = new Map<number, number>();

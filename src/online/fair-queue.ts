@@ -3,7 +3,7 @@ type Taker<Rows> = { readonly rowsLeft: number; take(most: number): Rows };
 export type Turn<Call, Rows> = { readonly call: Call; readonly rows: Rows };
 
 /** Calls that wait, which take turns: each has its share of the runs, however many rows another has. */
-export class FairTurns<Rows extends { readonly length: number }, Call extends Taker<Rows>> {
+export class FairBatches<Rows extends { readonly length: number }, Call extends Taker<Rows>> {
   readonly #calls = new Set<Call>();
 
   get empty(): boolean {
@@ -52,7 +52,7 @@ function moveBehind<Call extends { readonly rowsLeft: number }>(calls: Set<Call>
 }
 
 /** A line in which owners take turns: who has many in it is served one for each of anybody else's. */
-export class FairLine<T extends { readonly owner: string }> {
+export class FairQueue<T extends { readonly owner: string }> {
   readonly #waiting = new Map<string, Set<T>>();
 
   add(item: T): void {

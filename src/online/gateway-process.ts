@@ -139,7 +139,7 @@ export class GatewayProcess {
 
   #checkSilence(): void {
     const silentMs = this.#started ? performance.now() - this.#heard : this.#worked();
-    if (silentMs < patienceMs(this.#silenceMs, this.#started)) return;
+    if (silentMs < silenceLimitMs(this.#silenceMs, this.#started)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
     this.#child.kill('SIGKILL');
   }
@@ -149,6 +149,6 @@ export class GatewayProcess {
 const STARTING_MS = 30_000;
 
 /** How long a gateway may be silent before it is taken for hanging: by the clock, and at its start as it works. */
-export function patienceMs(silenceMs: number, started: boolean): number {
+export function silenceLimitMs(silenceMs: number, started: boolean): number {
   return started ? silenceMs : Math.max(STARTING_MS, silenceMs);
 }

@@ -8,11 +8,11 @@ import type { Call } from './requests/call.ts';
 import { GatewayServer } from './protocol/server.ts';
 import { permissionOf, Permissions } from './requests/authorise.ts';
 import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
-import { LogRoom } from './call-log/log-budget.ts';
+import { LogBudget } from './call-log/log-budget.ts';
 import { makeSocketFolder, socketPath, type LocalSocket } from './protocol/local-socket.ts';
 import { OnlineModels } from './models.ts';
 import { Recorder, type KeepCalls } from './call-log/recorder.ts';
-import { ScoreDesk } from './requests/handler.ts';
+import { RequestHandler } from './requests/handler.ts';
 import { ScramLogin } from './protocol/scram.ts';
 import type { SessionOptions } from './protocol/session.ts';
 import { signingKeysOf, Signing, type Backend } from './protocol/signing.ts';
@@ -20,7 +20,7 @@ import { countBatch, countCall, countError, noStatistics, type GatewayStatistics
 import type { WatchedVersions } from './call-log/watched-versions.ts';
 import type { WireError } from './protocol/wire-error.ts';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** What score_rows() sends at a time. */
 const ALWAYS_ROWS = 1000;
 /** SQLSTATEs of errors in the service or its database. */
@@ -39,9 +39,9 @@ export class Gateway {
   readonly #statistics = noStatistics();
   readonly #connections: DatabaseConnection[];
   readonly #recorder: Recorder;
-  readonly #room = new LogRoom();
+  readonly #budget = new LogBudget();
   readonly #models: OnlineModels;
-  readonly #desk: ScoreDesk;
+  readonly #handler: RequestHandler;
   readonly #signing: (backend: Backend) => Promise<Signing>;
   readonly #settings: GatewaySettings;
   readonly #warn: GatewayPorts['warn'];
@@ -55,7 +55,7 @@ export class Gateway {
       new DatabaseConnection({
         url: settings.databaseUrl,
         applicationName,
-        patienceMs: PATIENCE_MS,
+        timeoutMs: TIMEOUT_MS,
         settings: LOOKING_UP,
       });
     // A large model on its way must not hold up who asks for a permission.
@@ -67,7 +67,7 @@ export class Gateway {
       keep,
       versions,
       (error) => warn('calls of score() could not be recorded', error),
-      this.#room,
+      this.#budget,
     );
     this.#models = new OnlineModels({
       connection: loading,
@@ -78,22 +78,22 @@ export class Gateway {
     });
     const models = this.#models;
     const onRun = (rows: number): void => countBatch(this.#statistics, rows);
-    this.#desk = new ScoreDesk({
+    this.#handler = new RequestHandler({
       permissions: new Permissions(permissionOf(asking)),
       models,
       batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
-      room: this.#room,
+      budget: this.#budget,
       mostRows: settings.queueRows,
       alwaysRows: ALWAYS_ROWS,
-      onSettled: (call) => this.#settled(call),
+      onFinished: (call) => this.#callFinished(call),
     });
   }
 
   get statistics(): GatewayStatistics {
     return Object.assign(this.#statistics, {
       connections: this.#server?.connections ?? 0,
-      queuedCalls: this.#desk.calls,
-      queuedRows: this.#desk.rows,
+      queuedCalls: this.#handler.calls,
+      queuedRows: this.#handler.rows,
       unrecorded: this.#recorder.dropped,
     });
   }
@@ -137,13 +137,13 @@ export class Gateway {
 
   /** Answers what is in hand, and ends. */
   async drain(): Promise<void> {
-    this.#room.end();
+    this.#budget.end();
     await this.#server?.drain();
     await this.#recorder.drained();
     await Promise.all(this.#connections.map((connection) => connection.end()));
   }
 
-  #settled(call: Call): void {
+  #callFinished(call: Call): void {
     countCall(this.#statistics, call);
     if (call.request.log) this.#recorder.record(call);
   }
@@ -162,7 +162,7 @@ export class Gateway {
       messageBytes,
       idleMs,
       limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
-      score: (request, waitedMs) => this.#desk.score(request, waitedMs),
+      score: (request, waitedMs) => this.#handler.score(request, waitedMs),
       onError: (error) => this.#told(error),
     };
   }

@@ -10,7 +10,7 @@ import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
 import { WatchedVersions } from './call-log/watched-versions.ts';
 
 const ALIVE_EVERY_MS = 500;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
 new Worker(programFile('lib/parent-watch-main'), { workerData: process.ppid }).unref();
@@ -30,7 +30,7 @@ async function start(settings: GatewaySettings): Promise<void> {
   const log = new DatabaseConnection({
     url: settings.databaseUrl,
     applicationName: 'pgscore gateway log',
-    patienceMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
   });
   const versions = new WatchedVersions(log);
   gateway = new Gateway(settings, {

@@ -37,7 +37,7 @@ type RunnersPorts = {
  */
 export class Runners {
   readonly #ports: RunnersPorts;
-  readonly #blame = new RunBlame();
+  readonly #blame = new FailureIsolation();
   readonly #serving = new Set<Runner>();
   readonly #apart = new Set<Apart>();
   readonly #slow = new Set<number>();
@@ -177,7 +177,7 @@ const MEMORY_MS = 600_000;
 const TOO_MANY = 2;
 
 /** Versions in whose runs runners hung or crashed: one that did so twice within ten minutes is left alone until that is past. */
-export class RunBlame {
+export class FailureIsolation {
   readonly #faults = new Map<number, number[]>();
 
   add(versionId: number, now: number): void {

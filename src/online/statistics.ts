@@ -39,7 +39,7 @@ export function noStatistics(): GatewayStatistics {
 export function countCall(statistics: GatewayStatistics, call: Call): void {
   statistics.calls += 1;
   observe(statistics.latency, LATENCY_SECONDS, call.elapsedMs / 1000);
-  if (!(call.settled instanceof WireError)) statistics.rows += call.rows.length;
+  if (!(call.outcome instanceof WireError)) statistics.rows += call.rows.length;
 }
 
 export function countError({ errors }: GatewayStatistics, { sqlstate }: WireError): void {

@@ -12,7 +12,7 @@ export class Refusal extends Error {
 }
 
 /** Longer than the service lets a view take, not than a view may wait for others before it. An answer that got lost, as on a machine that slept, must not be waited for for ever. */
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 let refusedAt = -Infinity;
 
@@ -33,7 +33,7 @@ export async function ask(question: string, values: Readonly<Record<string, stri
 
 async function answerTo(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
   const search = new URLSearchParams(values).toString();
-  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const patience = AbortSignal.timeout(TIMEOUT_MS);
   const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`, patience);
   if (answer === undefined && patience.aborted)
     throw new Refusal('service_slow', 'The service took too long to answer.');

@@ -13,7 +13,7 @@ export type ConnectOptions = {
   /** Server settings of the session, sent at start-up. */
   readonly settings?: Readonly<Record<string, string>>;
   /** How long a query may go without its answer before it, and with it the connection, counts as lost; for ever, unless given. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
 };
 
 /** Seconds of silence before either side asks whether the other still lives, when no packet says that it does not. */
@@ -76,7 +76,7 @@ async function connectByTlsChoices(
 }
 
 function newClient(
-  { url, applicationName, patienceMs }: ConnectOptions,
+  { url, applicationName, timeoutMs }: ConnectOptions,
   config: pg.ClientConfig,
   ssl: TlsChoice,
 ): pg.Client {
@@ -89,7 +89,7 @@ function newClient(
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
     connectionTimeoutMillis: 10_000,
-    ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
+    ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
   });
 }
 
@@ -130,11 +130,11 @@ export function urlFor(url: string | undefined, user: string, password: string |
 const NO_TRANSACTION_TIMEOUT = `select set_config('transaction_timeout', '0', false)
   where current_setting('server_version_num')::int >= 170000`;
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Lifts what a DBA set for people and a start-up option can't undo on every server. */
 async function liftTransactionTimeout(client: pg.Client): Promise<void> {
-  const lifting = { text: NO_TRANSACTION_TIMEOUT, query_timeout: PATIENCE_MS };
+  const lifting = { text: NO_TRANSACTION_TIMEOUT, query_timeout: TIMEOUT_MS };
   await client.query(lifting);
 }
 

@@ -1,11 +1,11 @@
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 
 /** No statement of a control connection takes so long, even where it must wait for a lock. */
-export const PATIENCE_MS = 60_000;
+export const TIMEOUT_MS = 60_000;
 
-/** A connection for short statements; without an answer within `patienceMs` it is given up. */
-export function controlConnection(url: string | undefined, part: string, patienceMs = PATIENCE_MS): DatabaseConnection {
-  return new DatabaseConnection({ url, applicationName: `pgscore ${part}`, patienceMs, settings: LOOKING_UP });
+/** A connection for short statements; without an answer within `timeoutMs` it is given up. */
+export function controlConnection(url: string | undefined, part: string, timeoutMs = TIMEOUT_MS): DatabaseConnection {
+  return new DatabaseConnection({ url, applicationName: `pgscore ${part}`, timeoutMs, settings: LOOKING_UP });
 }
 
 /** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */

@@ -68,7 +68,7 @@ function reason(error: unknown): string {
 /** A submission plans and queues, in milliseconds. For locks it waits little, because others wait for it. */
 const STATEMENT_MS = 10_000;
 /** When the server does not keep to that. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
 const ENTER = `select set_config('pgscore.guard', $1, true), set_config('statement_timeout', $2, true),
   set_config('lock_timeout', '500ms', true), set_config('idle_in_transaction_session_timeout', $3, true)`;
@@ -105,11 +105,11 @@ export class FireSession {
     if (client === undefined) throw new Error('the session was not prepared');
     try {
       await client.query('begin');
-      await client.query(ENTER, [schedule.guardKey, String(STATEMENT_MS), String(PATIENCE_MS)]);
+      await client.query(ENTER, [schedule.guardKey, String(STATEMENT_MS), String(TIMEOUT_MS)]);
       const call = {
         text: `select ${qualified('pgscore_sources', schedule.handle)}($1::timestamptz) as run`,
         values: [at.toISOString()],
-        query_timeout: PATIENCE_MS,
+        query_timeout: TIMEOUT_MS,
       };
       const { rows } = await client.query<{ run: string | null }>(call);
       await confirm();

@@ -6,7 +6,7 @@ import { logFile, type Cluster } from './cluster.ts';
 import { runProgram, CLEAN_ENVIRONMENT } from './program.ts';
 import { readPostmaster, runningServer, type RunningServer } from './running.ts';
 
-const PATIENCE_SECONDS = '60';
+const TIMEOUT_SECONDS = '60';
 const LOG_TAIL_LINES = 10;
 
 /** How PostgreSQL goes down: `fast` in order, `immediate` like a crash, so that the next start recovers. */
@@ -35,7 +35,7 @@ export async function stopPostmaster(cluster: Cluster, mode: ShutdownMode): Prom
 }
 
 async function pgCtl({ dataDir, binaries, user }: Cluster, command: string[]): Promise<void> {
-  const wait = ['--wait', `--timeout=${PATIENCE_SECONDS}`, '--silent'];
+  const wait = ['--wait', `--timeout=${TIMEOUT_SECONDS}`, '--silent'];
   await runProgram(binaries.pgCtl, [...command, `--pgdata=${dataDir}`, ...wait], user);
 }
 

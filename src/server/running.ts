@@ -17,11 +17,11 @@ export type RunningServer = {
 };
 
 /** Recovery after a crash takes seconds. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** The server that runs on the data directory, waited for while it starts or stops, or undefined if none does. */
 export async function runningServer(dataDir: string): Promise<RunningServer | undefined> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   let refusal: unknown;
   while (Date.now() < deadline) {
     const postmaster = await readPostmaster(dataDir);

@@ -1,12 +1,12 @@
 import type { ServiceConfig } from '../config.ts';
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { pageConnection } from '../http/page-link.ts';
-import { controlConnection, PATIENCE_MS } from '../runs/connections.ts';
+import { controlConnection, TIMEOUT_MS } from '../runs/connections.ts';
 
 /** A refresh of many labels, and a comparison of all that a source holds. */
-const MONITOR_PATIENCE_MS = 600_000;
+const MONITOR_TIMEOUT_MS = 600_000;
 /** Claims wait for no lock. */
-const CLAIM_PATIENCE_MS = 15_000;
+const CLAIM_TIMEOUT_MS = 15_000;
 
 /** The connections of the parts of a service, each for its own short statements. */
 export type Connections = Readonly<
@@ -27,8 +27,8 @@ export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'd
     tidy: controlConnection(databaseUrl, 'tidy'),
     schedule: controlConnection(databaseUrl, 'schedule'),
     refresh: refreshConnection(databaseUrl),
-    labels: controlConnection(databaseUrl, 'labels', MONITOR_PATIENCE_MS),
-    alerts: controlConnection(databaseUrl, 'alerts', MONITOR_PATIENCE_MS),
+    labels: controlConnection(databaseUrl, 'labels', MONITOR_TIMEOUT_MS),
+    alerts: controlConnection(databaseUrl, 'alerts', MONITOR_TIMEOUT_MS),
     page: pageConnection(databaseUrl),
   };
 }
@@ -41,7 +41,7 @@ function claimConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
     applicationName: 'pgscore claim',
-    patienceMs: CLAIM_PATIENCE_MS,
+    timeoutMs: CLAIM_TIMEOUT_MS,
     settings: { ...LOOKING_UP, synchronous_commit: 'off' },
   });
 }
@@ -51,7 +51,7 @@ function refreshConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
     applicationName: 'pgscore refresh',
-    patienceMs: MONITOR_PATIENCE_MS,
+    timeoutMs: MONITOR_TIMEOUT_MS,
     settings: { ...LOOKING_UP, synchronous_commit: 'off' },
   });
 }
@@ -61,7 +61,7 @@ function unheldConnection(url: string | undefined, part: string): DatabaseConnec
   return new DatabaseConnection({
     url,
     applicationName: `pgscore ${part}`,
-    patienceMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
     settings: { ...LOOKING_UP, lock_timeout: '500ms' },
   });
 }

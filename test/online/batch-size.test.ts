@@ -1,20 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
-import { RunSize } from '../../src/online/batcher.ts';
+import { BatchSize } from '../../src/online/batcher.ts';
 
 const MOST = 1024;
 const SLOW = 1;
 const OTHER = 2;
 
 /** A size that fell to 256 rows, as those took four times too long. */
-function fallen(): RunSize {
-  const size = new RunSize(MOST);
+function fallen(): BatchSize {
+  const size = new BatchSize(MOST);
   size.ran(SLOW, MOST, 1000);
   return size;
 }
 
 describe('a run takes', () => {
   test('as many rows as may be, while it takes no longer than a quarter of a second', () => {
-    const size = new RunSize(MOST);
+    const size = new BatchSize(MOST);
     for (const ms of [0, 99, 101, 250]) size.ran(SLOW, MOST, ms);
     expect(size.of(SLOW)).toBe(MOST);
   });
@@ -28,7 +28,7 @@ describe('a run takes', () => {
   });
 
   test('one row at least, however long that takes', () => {
-    const size = new RunSize(MOST);
+    const size = new BatchSize(MOST);
     size.ran(SLOW, 2, 60_000);
     expect(size.of(SLOW)).toBe(1);
     size.ran(SLOW, 1, 60_000);
@@ -36,7 +36,7 @@ describe('a run takes', () => {
   });
 
   test('as many as before where one row took long: fewer would be none', () => {
-    const size = new RunSize(MOST);
+    const size = new BatchSize(MOST);
     size.ran(SLOW, 1, 60_000);
     expect(size.of(SLOW)).toBe(MOST);
   });

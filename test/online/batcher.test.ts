@@ -8,10 +8,10 @@ describe('calls of one version', () => {
   test('are settled before anything else is done, where the model is computed here', async () => {
     const { score, batches } = stage({ model: { runs: [], session: COMPUTED } });
     const first = score([1]);
-    expect(first.settled).toBeUndefined();
+    expect(first.outcome).toBeUndefined();
     expect(await scores(first)).toEqual([1]);
     const next = score([2, 3]);
-    expect(next.settled).toBeDefined();
+    expect(next.outcome).toBeDefined();
     expect(await scores(next)).toEqual([2, 3]);
     expect(batches).toEqual([1, 2]);
   });
@@ -64,8 +64,8 @@ describe('calls of one version', () => {
     runs[0]!.finish();
     (await run(1)).finish();
     expect(await Promise.all(small.map(scores))).toEqual([[0.5], [7]]);
-    expect(big.settled).toBeUndefined();
-    for (let at = 2; big.settled === undefined; at += 1) {
+    expect(big.outcome).toBeUndefined();
+    for (let at = 2; big.outcome === undefined; at += 1) {
       (await run(at)).finish();
       await new Promise(setImmediate);
       await new Promise(setImmediate);
@@ -101,11 +101,11 @@ describe('calls of one version', () => {
   });
 
   test('that were given up leave the queue at once, in whatever run they are', async () => {
-    const { run, runs, score, desk } = stage({ batchRows: 2 });
+    const { run, runs, score, handler } = stage({ batchRows: 2 });
     const [running, waiting] = [score(range(0, 5)), score([9])];
     await run(0);
     for (const call of [running, waiting]) call.fail(new Error('gone') as WireError);
-    expect([desk.calls, desk.rows]).toEqual([0, 0]);
+    expect([handler.calls, handler.rows]).toEqual([0, 0]);
     runs[0]!.finish();
     const next = score([1]);
     const { rows, finish } = await run(1);
@@ -115,13 +115,13 @@ describe('calls of one version', () => {
   });
 
   test('past the room of the queue are refused, but for small ones, and taken again when there is room', async () => {
-    const { run, score, desk } = stage({ mostRows: 4 });
+    const { run, score, handler } = stage({ mostRows: 4 });
     const first = score([1, 2, 3]);
     const { finish } = await run(0);
     const full = score([4, 5]);
     expect(await errorOf(full)).toMatchObject({ sqlstate: '53300', hint: expect.not.stringContaining('score_rows') });
     const small = [score([6]), score([7])];
-    expect(desk.rows).toBe(5);
+    expect(handler.rows).toBe(5);
     finish();
     await scores(first);
     (await run(1)).finish();
@@ -145,7 +145,7 @@ describe('a call', () => {
   });
 
   test('without a feature is told which, and that NULL is another thing', async () => {
-    const { desk } = stage();
+    const { handler } = stage();
     const request = {
       versionId: 1,
       role: 'alice',
@@ -156,7 +156,7 @@ describe('a call', () => {
       alone: false,
       about: {},
     };
-    const missing = desk.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
+    const missing = handler.score({ ...request, reply: 'rows', rows: [{ x: 1 }, { y: 1 }] });
     expect(await errorOf(missing)).toMatchObject({
       sqlstate: '42703',
       message: expect.stringContaining('"x"'),
@@ -165,7 +165,7 @@ describe('a call', () => {
   });
 
   test('with rows of more numbers than the model has features is refused, and told what to do', async () => {
-    const { desk } = stage();
+    const { handler } = stage();
     const { rows } = readNumbers(numbersText(arraySend([[1, 2]])));
     const request = {
       versionId: 1,
@@ -177,7 +177,7 @@ describe('a call', () => {
       alone: false,
       about: {},
     };
-    expect(await errorOf(desk.score({ ...request, reply: 'columns', rows }))).toMatchObject({
+    expect(await errorOf(handler.score({ ...request, reply: 'columns', rows }))).toMatchObject({
       sqlstate: '22023',
       message: expect.stringContaining('rows of 2 numbers'),
       hint: expect.stringContaining('pgscore migrate'),
@@ -185,8 +185,8 @@ describe('a call', () => {
   });
 
   test.each([{ a: 1 }, [[1]], [{ a: 1 }]])('with the nested value %j is refused', async (x) => {
-    const { desk } = stage();
-    const nested = desk.score({
+    const { handler } = stage();
+    const nested = handler.score({
       versionId: 1,
       role: 'alice',
       deadlineMs: 5000,

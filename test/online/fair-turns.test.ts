@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { FairTurns } from '../../src/online/fair-queue.ts';
+import { FairBatches } from '../../src/online/fair-queue.ts';
 
 describe('turns', () => {
   const taker = (rows: number) => {
@@ -17,7 +17,7 @@ describe('turns', () => {
   };
 
   test('share the room evenly, and give what one does not need to the others', () => {
-    const turns = new FairTurns<number[], ReturnType<typeof taker>>();
+    const turns = new FairBatches<number[], ReturnType<typeof taker>>();
     const calls = [taker(1000), taker(1), taker(1000)];
     for (const call of calls) turns.add(call);
     const shares = calls.map((call) =>
@@ -35,7 +35,7 @@ describe('turns', () => {
   });
 
   test('serve more calls than there is room for one after the other', () => {
-    const turns = new FairTurns<number[], ReturnType<typeof taker>>();
+    const turns = new FairBatches<number[], ReturnType<typeof taker>>();
     const calls = Array.from({ length: 7 }, () => taker(2));
     for (const call of calls) turns.add(call);
     const order = Array.from({ length: 5 }, () => turns.take(3).map(({ call }) => calls.indexOf(call))).flat();

@@ -125,8 +125,8 @@ describe('a session', () => {
     client.send(queryPacket(scoreQuery([{ x: 1 }])));
     await waitFor(() => calls.length === 1);
     client.destroy();
-    await waitFor(() => calls[0]!.settled);
-    expect(calls[0]!.settled).toMatchObject({ sqlstate: '08006' });
+    await waitFor(() => calls[0]!.outcome);
+    expect(calls[0]!.outcome).toMatchObject({ sqlstate: '08006' });
     expect(errors).toHaveLength(1);
   });
 
@@ -174,7 +174,7 @@ describe('many', () => {
     expect(rowsOf(await client.ask('ping'))).toEqual([['ok']]);
     client.destroy();
     await waitFor(() => server.connections === 0, { message: 'the end of all sessions' });
-    expect(calls.every(({ settled }) => settled !== undefined)).toBe(true);
+    expect(calls.every(({ outcome }) => outcome !== undefined)).toBe(true);
     expect(defects).toEqual([]);
   }, 120_000);
 

@@ -12,11 +12,11 @@ const connections: DatabaseConnection[] = [];
 
 afterAll(() => Promise.all(connections.map((connection) => connection.close())));
 
-function newConnection(applicationName: string, patienceMs?: number): DatabaseConnection {
+function newConnection(applicationName: string, timeoutMs?: number): DatabaseConnection {
   const connection = new DatabaseConnection({
     url: proxy.url(database.url()),
     applicationName,
-    ...(patienceMs === undefined ? {} : { patienceMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   connections.push(connection);
   return connection;

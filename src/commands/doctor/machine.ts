@@ -13,7 +13,7 @@ export function checkNode(version = process.versions.node): Finding {
   return fail('Node.js', `${version} is too old`, `Install Node.js ${OLDEST_NODE.join('.')} or later.`);
 }
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** The text of a child that loads ONNX Runtime, which never comes into this process, and tells its version. */
 const LOAD = `
@@ -25,7 +25,7 @@ export async function checkOnnxRuntime(): Promise<Finding> {
   const package_ = packageFile('dist/onnxruntime/dist/index.js');
   const child = spawn(process.execPath, ['--input-type=module', '--eval', LOAD, package_], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    timeout: PATIENCE_MS,
+    timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });
   let complaint = '';

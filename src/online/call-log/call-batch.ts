@@ -14,11 +14,11 @@ import { watchedFeatures } from '../../inference/signature.ts';
 import type { Answer } from '../requests/call.ts';
 import type { CallFeatures } from './call-features.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
-import type { SettledCall } from './logged-call.ts';
+import type { FinishedCall } from './logged-call.ts';
 import type { WatchedVersion } from './watched-versions.ts';
 
-/** A settled call without its rows. */
-export type CountedCall = Pick<SettledCall, 'answered' | 'instant' | 'each'> & {
+/** A finished call without its rows. */
+export type CountedCall = Pick<FinishedCall, 'answered' | 'instant' | 'each'> & {
   readonly versionId: number;
   readonly eventTimes: EventTimes;
 };

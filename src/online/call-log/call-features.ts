@@ -5,7 +5,7 @@ import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import { type Feature, watchedFeatures } from '../../inference/signature.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
-import type { Keyed, SettledCall } from './logged-call.ts';
+import type { Keyed, FinishedCall } from './logged-call.ts';
 
 /** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
 export type CallFeatures = {
@@ -35,11 +35,11 @@ export type WatchedFeatures = {
 
 /** The features of calls that were answered. */
 export function watchedOf(
-  calls: readonly Keyed<SettledCall>[],
+  calls: readonly Keyed<FinishedCall>[],
   isWatched: (versionId: number) => boolean,
 ): WatchedFeatures {
   const numbers: WatchedNumbers[] = [];
-  const others: Keyed<SettledCall>[] = [];
+  const others: Keyed<FinishedCall>[] = [];
   for (const keyed of calls) {
     const { answered, rows, instant, request } = keyed.call;
     const { eventTimes } = keyed;
@@ -74,7 +74,7 @@ function asColumns(numbers: readonly WatchedNumbers[]): CallFeatures[] {
   }));
 }
 
-function jsonOf({ call: { rows } }: Keyed<SettledCall>): readonly JsonRow[] {
+function jsonOf({ call: { rows } }: Keyed<FinishedCall>): readonly JsonRow[] {
   return rows instanceof NumberRows ? [] : rows;
 }
 
@@ -82,7 +82,7 @@ function timesOf({
   rows,
   instant,
   eventTimes,
-}: Omit<WatchedNumbers, 'versionId' | 'features' | 'rows'> & Pick<SettledCall, 'rows'>): number[] {
+}: Omit<WatchedNumbers, 'versionId' | 'features' | 'rows'> & Pick<FinishedCall, 'rows'>): number[] {
   return Array.from({ length: rows.length }, (_, row) => timeOf(instant, eventTimes, row));
 }
 

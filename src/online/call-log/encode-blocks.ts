@@ -10,7 +10,7 @@ import {
   writeCallFields,
   type EncodedCalls,
 } from './encode-calls.ts';
-import type { Keyed, SettledCall } from './logged-call.ts';
+import type { Keyed, FinishedCall } from './logged-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
 export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys, event_times`;
@@ -26,10 +26,10 @@ const LENGTH_BYTES = 4;
 const REAL_BYTES = 8;
 
 /** What was answered for rows of numbers, of one call or of several as one. */
-export type BlockCall = Keyed<SettledCall> & { readonly rows: NumberRows; readonly answer: Answer };
+export type BlockCall = Keyed<FinishedCall> & { readonly rows: NumberRows; readonly answer: Answer };
 
 /** What is kept of a call as blocks, where that is how. One row that nothing is like is found by its key at once as a tuple, and is not listed. */
-export function blockOf({ call, keys, eventTimes }: Keyed<SettledCall>): BlockCall | undefined {
+export function blockOf({ call, keys, eventTimes }: Keyed<FinishedCall>): BlockCall | undefined {
   const { rows, answered: answer, each } = call;
   const areSeveral = each !== undefined || rows.length > 1;
   return areSeveral && rows instanceof NumberRows && answer !== undefined
@@ -133,7 +133,7 @@ function writePredictions(writer: FieldWriter, { signature, parts }: Answer, fro
 }
 
 /** Of several calls, how long each took, and how much later it was asked. */
-function writeTimes(writer: FieldWriter, { each }: SettledCall, from: number, to: number): void {
+function writeTimes(writer: FieldWriter, { each }: FinishedCall, from: number, to: number): void {
   if (each === undefined) {
     writer.null();
     return writer.null();

@@ -1,6 +1,6 @@
 import { FieldWriter } from '../../copy/field-writer.ts';
 import { storable, isStorableJson } from '../../lib/text.ts';
-import type { SettledCall, Keyed } from './logged-call.ts';
+import type { FinishedCall, Keyed } from './logged-call.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import type { Feature } from '../../inference/signature.ts';
@@ -20,7 +20,7 @@ export const MOST_INPUT_BYTES = 16_384;
 /** What is known of a prediction before it is made. */
 export function writeCallFields(
   writer: FieldWriter,
-  { request, instant, elapsedMs }: Pick<SettledCall, 'request' | 'instant' | 'elapsedMs'>,
+  { request, instant, elapsedMs }: Pick<FinishedCall, 'request' | 'instant' | 'elapsedMs'>,
 ): void {
   writer.int4Field(request.versionId);
   writer.text(request.role);
@@ -31,7 +31,7 @@ export function writeCallFields(
 }
 
 /** Bytes that writeCallFields() takes at most. */
-export function mostBytesOfFields({ request: { role, id } }: Pick<SettledCall, 'request'>): number {
+export function mostBytesOfFields({ request: { role, id } }: Pick<FinishedCall, 'request'>): number {
   return FIXED_FIELD_BYTES + bytesOf(role) + bytesOf(id);
 }
 
@@ -87,10 +87,10 @@ function textOf(row: JsonRow, features: readonly Feature[]): string | null {
 }
 
 function mostBytesOf(call: Call, given: Given | undefined): number {
-  const { settled, rows } = call;
+  const { outcome, rows } = call;
   const shared = FIXED_BYTES + mostBytesOfFields(call);
-  if (settled === undefined || settled instanceof WireError) return shared + bytesOf(settled?.message ?? null);
-  const { classLabels } = settled.signature;
+  if (outcome === undefined || outcome instanceof WireError) return shared + bytesOf(outcome?.message ?? null);
+  const { classLabels } = outcome.signature;
   const label = classLabels.reduce((most, text) => Math.max(most, bytesOf(text)), 0);
   const { numbers, texts = [], keys = [] } = given ?? {};
   const numberBytes = bytesOfNumbers((numbers?.width ?? 0) + classLabels.length);
@@ -100,20 +100,20 @@ function mostBytesOf(call: Call, given: Given | undefined): number {
 }
 
 function writeCall(writer: FieldWriter, call: Call, given: Given | undefined): void {
-  const { settled } = call;
-  if (settled === undefined || settled instanceof WireError) {
+  const { outcome } = call;
+  if (outcome === undefined || outcome instanceof WireError) {
     writeShared(writer, call);
     for (let field = 0; field < 5; field += 1) writer.null();
-    writer.text(storable(settled?.message ?? ''));
+    writer.text(storable(outcome?.message ?? ''));
     writer.null();
     return writer.null();
   }
   let row = 0;
-  for (const part of settled.parts) {
+  for (const part of outcome.parts) {
     for (let at = part.from; at < part.from + part.rows; at += 1, row += 1) {
       writeShared(writer, call);
       writeInputs(writer, given, row);
-      writePrediction(writer, settled, part, at);
+      writePrediction(writer, outcome, part, at);
       writer.null();
       writeAbout(writer, given, row);
     }

@@ -1,6 +1,6 @@
 import type { CountedCall } from './call-batch.ts';
 import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from './call-features.ts';
-import { keysOf, type Keyed, type SettledCall } from './logged-call.ts';
+import { keysOf, type Keyed, type FinishedCall } from './logged-call.ts';
 import type { Call, Answer } from '../requests/call.ts';
 import { blockOf, encodeBlocks } from './encode-blocks.ts';
 import { encodeCalls, type EncodedCalls, bytesOfNumbers, MOST_INPUT_BYTES } from './encode-calls.ts';
@@ -46,7 +46,7 @@ export function encoded(calls: readonly Call[], rows: number, versions: Known): 
     if (block === undefined) singles.push(each);
     else blocks.push(block);
   }
-  const kept: Keyed<SettledCall>[] = [...several, ...apart];
+  const kept: Keyed<FinishedCall>[] = [...several, ...apart];
   return {
     rows,
     singles: { ...encodeCalls(singles), calls: singles.map(countedCall) },
@@ -70,7 +70,7 @@ function eventTimesOf({ request }: Call, { eventTime, timeZone }: WatchedVersion
 }
 
 /** Its rows would wait with it. */
-function countedCall({ call, eventTimes }: Keyed<SettledCall>): CountedCall {
+function countedCall({ call, eventTimes }: Keyed<FinishedCall>): CountedCall {
   const { request, instant, answered, each } = call;
   return { versionId: request.versionId, instant, answered, eventTimes, ...(each && { each }) };
 }
@@ -132,7 +132,7 @@ const FEW_ROWS = 64;
 const MOST_APART_US = 10_000;
 const MICROSECONDS_A_MS = 1000;
 
-type MergedCalls = SettledCall & { readonly rows: NumberRows; readonly answered: Answer };
+type MergedCalls = FinishedCall & { readonly rows: NumberRows; readonly answered: Answer };
 
 /**
  * Calls of few rows that can be kept as if they were one, and all others. Such are alike in all that is known of a call but

@@ -18,7 +18,7 @@ const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, stand
  * are scored, until the log has caught up or half of their time is over: so what is answered is kept. Where it keeps none at
  * all nobody waits, and what there is no room for is dropped.
  */
-export class LogRoom {
+export class LogBudget {
   readonly #limits: Limits;
   readonly #waiting = new Set<(caughtUp: boolean) => void>();
   #rows = 0;
@@ -51,7 +51,7 @@ export class LogRoom {
       this.#waiting.add(resolve);
       this.#watch ??= setTimeout(() => this.#stand(), this.#limits.standstillMs);
       timer = setTimeout(() => this.#letIn(resolve, false), until);
-      call.onSettled(() => this.#letIn(resolve, false));
+      call.onFinished(() => this.#letIn(resolve, false));
     });
     clearTimeout(timer);
     return caughtUp;

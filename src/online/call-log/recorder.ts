@@ -11,7 +11,7 @@ import {
   type EncodedCall,
   type EncodedForKeeping,
 } from './encode.ts';
-import { LogRoom } from './log-budget.ts';
+import { LogBudget } from './log-budget.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
 /** Keeps encoded calls; where it raises, they are lost. */
@@ -29,13 +29,13 @@ const GATHER_MS = 500;
 const ENCODE_ROWS = 128;
 
 /**
- * Settled calls on their way to where they are kept, off the path of the callers. In memory, for as many rows as there is room;
+ * Finished calls on their way to where they are kept, off the path of the callers. In memory, for as many rows as there is room;
  * past it calls are dropped and counted.
  */
 export class Recorder {
   readonly #keep: KeepCalls;
   readonly #versions: Watching;
-  readonly #room: LogRoom;
+  readonly #budget: LogBudget;
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
   #callRows = 0;
@@ -48,10 +48,10 @@ export class Recorder {
   #hurry: () => void = () => undefined;
   #hurried = false;
 
-  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void, room = new LogRoom()) {
+  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void, budget = new LogBudget()) {
     this.#keep = keep;
     this.#versions = versions;
-    this.#room = room;
+    this.#budget = budget;
     this.#onError = onError;
   }
 
@@ -63,7 +63,7 @@ export class Recorder {
   record(call: Call): void {
     // One that failed is a single tuple.
     const rows = call.answered === undefined ? 1 : call.rows.length;
-    if (!this.#room.take(rows, call.hasRoom)) {
+    if (!this.#budget.take(rows, call.hasRoom)) {
       this.#dropped += 1;
       return;
     }
@@ -72,7 +72,7 @@ export class Recorder {
     // By then its caller has the answer.
     if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
     this.#writing ??= this.#write();
-    if (this.#room.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
+    if (this.#budget.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
 
   /** Resolves when all that was recorded is kept. */
@@ -126,7 +126,7 @@ export class Recorder {
       work(calls, rows);
     } catch (error) {
       this.#dropped += calls.length;
-      this.#room.lost(rows);
+      this.#budget.lost(rows);
       this.#onError(error);
     }
   }
@@ -146,12 +146,12 @@ export class Recorder {
   async #keepTogether(some: readonly Encoded[]): Promise<void> {
     try {
       await this.#keep(together(some));
-      this.#room.kept(rowsOf(some));
+      this.#budget.kept(rowsOf(some));
     } catch (error) {
       this.#onError(error);
       const areSomeKept = await this.#keepHalves(some.flatMap(callsOf), error);
-      if (areSomeKept) this.#room.kept(rowsOf(some));
-      else this.#room.lost(rowsOf(some));
+      if (areSomeKept) this.#budget.kept(rowsOf(some));
+      else this.#budget.lost(rowsOf(some));
     }
   }
 
@@ -195,7 +195,7 @@ export class Recorder {
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const isEnough = this.#hurried || this.#room.rows >= MOST_AT_A_TIME_ROWS;
+      const isEnough = this.#hurried || this.#budget.rows >= MOST_AT_A_TIME_ROWS;
       const timer = setTimeout(resolve, isEnough ? 0 : GATHER_MS);
       this.#hurry = () => {
         clearTimeout(timer);

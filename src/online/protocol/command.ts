@@ -1,7 +1,7 @@
 import { WireError } from './wire-error.ts';
 
 /** What a query may ask for. None of it is SQL. */
-export type Verb =
+export type Command =
   | { readonly name: 'score'; readonly request: string }
   | { readonly name: 'ping' | 'nothing' }
   | { readonly name: 'hello'; readonly welcome: string }
@@ -11,7 +11,7 @@ const SCORE = 'score ';
 const ENCODING = /^set\s+client_encoding\s*(?:\sto\s|=)\s*(?<quote>['"]?)(?<encoding>[\w-]+)\k<quote>$/i;
 
 /** @throws WireError 0A000 for anything else, several statements included */
-export function readVerb(query: string): Verb {
+export function readCommand(query: string): Command {
   const statement = withoutEnd(query);
   if (statement.startsWith(SCORE)) return { name: 'score', request: statement.slice(SCORE.length) };
   if (statement === 'ping') return { name: 'ping' };

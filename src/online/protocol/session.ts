@@ -3,7 +3,7 @@ import { Call } from '../requests/call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
 import type { Held, LongMessages } from '../requests/long-messages.ts';
-import { Patience } from '../requests/deadline.ts';
+import { Deadline } from '../requests/deadline.ts';
 import {
   commandComplete,
   dataRow,
@@ -17,7 +17,7 @@ import { asWireError } from '../requests/handler.ts';
 import { columnsReply, scoreOnlyReply, scoreReply } from '../requests/reply.ts';
 import { ScoreRequestReader, type LongRequest, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
 import { NotSigned, type Signing } from './signing.ts';
-import { checkEncoding, notSupported, readVerb, type Verb } from './command.ts';
+import { checkEncoding, notSupported, readCommand, type Command } from './command.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
 
 export type SessionOptions = {
@@ -53,7 +53,7 @@ export class Session {
   readonly #requests: ScoreRequestReader;
   #asked = 0;
   /** What is under way: a call, or a message that may become one. */
-  #call: Call | Patience | undefined;
+  #call: Call | Deadline | undefined;
   #busy = false;
   #draining = false;
   readonly #signing: Signing | undefined;
@@ -87,7 +87,7 @@ export class Session {
   /** Ends the session: at once where it is idle or its message still waits to be read, else after its answer. */
   drain(): void {
     this.#draining = true;
-    if (this.#call instanceof Patience) this.#call.fail(shuttingDown());
+    if (this.#call instanceof Deadline) this.#call.fail(shuttingDown());
     if (!this.#busy) this.#connection.close(errorResponse(shuttingDown()));
   }
 
@@ -123,8 +123,8 @@ export class Session {
     const { longBytes } = message;
     if (longBytes !== undefined) return () => this.#answerLong(message.body, longBytes);
     try {
-      const reply = this.#reply(this.#verbOf(message.body));
-      return reply instanceof Call && reply.settled === undefined ? () => this.#answerLater(reply) : this.#send(reply);
+      const reply = this.#reply(this.#commandOf(message.body));
+      return reply instanceof Call && reply.outcome === undefined ? () => this.#answerLater(reply) : this.#send(reply);
     } catch (error) {
       if (error instanceof Gone) throw error;
       return () => this.#refuse(asWireError(error));
@@ -140,25 +140,25 @@ export class Session {
     return true;
   }
 
-  #verbOf(body: Buffer): Verb {
+  #commandOf(body: Buffer): Command {
     const query = textOf(body);
-    return this.#signing === undefined ? readVerb(query) : this.#signing.read(query);
+    return this.#signing === undefined ? readCommand(query) : this.#signing.read(query);
   }
 
   /** What a query is answered with, or the call that will be. */
-  #reply(verb: Verb): Buffer | Call {
-    switch (verb.name) {
+  #reply(command: Command): Buffer | Call {
+    switch (command.name) {
       case 'hello':
-        return Buffer.concat([commandComplete(verb.welcome), READY]);
+        return Buffer.concat([commandComplete(command.welcome), READY]);
       case 'ping':
         return PONG;
       case 'nothing':
         return NOTHING_DONE;
       case 'encoding':
-        checkEncoding(verb.encoding);
+        checkEncoding(command.encoding);
         return ENCODING_SET;
       case 'score':
-        return this.#options.score(this.#requests.read(verb.request));
+        return this.#options.score(this.#requests.read(command.request));
     }
   }
 
@@ -168,11 +168,11 @@ export class Session {
     return this.#connection.writeAtOnce(reply) ? undefined : () => this.#drained();
   }
 
-  #sendAnswer({ settled, request }: Call): Work | undefined {
-    if (settled === undefined || settled instanceof WireError) throw settled ?? new Error('there is no answer yet');
+  #sendAnswer({ outcome, request }: Call): Work | undefined {
+    if (outcome === undefined || outcome instanceof WireError) throw outcome ?? new Error('there is no answer yet');
     if (request.reply === 'score')
-      return this.#connection.writeAtOnce(scoreOnlyReply(settled)) ? undefined : () => this.#drained();
-    return () => this.#writeAll(request.reply === 'columns' ? columnsReply(settled) : scoreReply(settled));
+      return this.#connection.writeAtOnce(scoreOnlyReply(outcome)) ? undefined : () => this.#drained();
+    return () => this.#writeAll(request.reply === 'columns' ? columnsReply(outcome) : scoreReply(outcome));
   }
 
   async #drained(): Promise<boolean> {
@@ -200,17 +200,17 @@ export class Session {
 
   async #answerLong(beginning: Buffer, bytes: number): Promise<boolean> {
     const { role, deadlineMs } = this.#requests.beginningOf(beginning);
-    const patience = new Patience(role, deadlineMs);
-    this.#call = patience;
+    const deadline = new Deadline(role, deadlineMs);
+    this.#call = deadline;
     try {
       const read = (): Promise<Buffer> => this.#connection.whole();
-      const reply = await this.#long.take(bytes, read, (body) => this.#look(this.#verbOf(body)), patience);
-      if ('request' in reply) return await this.#answerLater(this.#callOf(reply, patience));
+      const reply = await this.#long.take(bytes, read, (body) => this.#look(this.#commandOf(body)), deadline);
+      if ('request' in reply) return await this.#answerLater(this.#callOf(reply, deadline));
       return (await this.#send(reply)?.()) ?? true;
     } catch (error) {
       return await this.#failed(error);
     } finally {
-      patience.end();
+      deadline.end();
       this.#call = undefined;
     }
   }
@@ -220,16 +220,16 @@ export class Session {
     return this.#refuse(asWireError(error));
   }
 
-  #look(verb: Verb): LongRequest | Buffer {
-    const reply = verb.name === 'score' ? this.#requests.readLong(verb.request) : this.#reply(verb);
+  #look(command: Command): LongRequest | Buffer {
+    const reply = command.name === 'score' ? this.#requests.readLong(command.request) : this.#reply(command);
     if (reply instanceof Call) throw new Error('only score() is a call');
     return reply;
   }
 
-  /** Its rows are held until it is settled. */
-  #callOf({ request, release }: Held, patience: Patience): Call {
-    const call = this.#options.score(request, patience.elapsedMs);
-    if (call.settled === undefined) call.onSettled(release);
+  /** Its rows are held until it is finished. */
+  #callOf({ request, release }: Held, deadline: Deadline): Call {
+    const call = this.#options.score(request, deadline.elapsedMs);
+    if (call.outcome === undefined) call.onFinished(release);
     else release();
     return call;
   }

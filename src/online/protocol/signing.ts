@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readVerb, type Verb } from './command.ts';
+import { readCommand, type Command } from './command.ts';
 import { WireError } from './wire-error.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
@@ -43,12 +43,12 @@ export class Signing {
   }
 
   /** @throws NotSigned for a query that is not signed, not by the keys, or for the second time */
-  read(query: string): Verb {
+  read(query: string): Command {
     const nonce = HELLO.exec(query)?.groups?.['nonce'];
     if (nonce !== undefined) return { name: 'hello', welcome: this.#welcome(nonce) };
-    if (query.startsWith(SIGNED)) return readVerb(this.#verified(query));
+    if (query.startsWith(SIGNED)) return readCommand(this.#verified(query));
     // libpq's own, when it connects.
-    if (SETS_ENCODING.test(query)) return readVerb(query);
+    if (SETS_ENCODING.test(query)) return readCommand(query);
     throw new NotSigned('a request is not signed');
   }
 

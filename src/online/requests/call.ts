@@ -7,7 +7,7 @@ import type { Predictions } from '../../inference/predictions.ts';
 
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
-/** A score() under way, from its arrival until it is settled, once: answered, failed, past its deadline or given up. */
+/** A score() under way, from its arrival until it is finished, once: answered, failed, past its deadline or given up. */
 export class Call {
   readonly request: ScoreRequest;
   readonly askedAt: Date;
@@ -21,11 +21,11 @@ export class Call {
   readonly #parts: Part[] = [];
   #timer: NodeJS.Timeout | undefined;
   #answer: Promise<Answer> | undefined;
-  #settled: Answer | WireError | undefined;
+  #outcome: Answer | WireError | undefined;
   #ended: number | undefined;
   #taken = 0;
   #scored = 0;
-  readonly #onSettled: ((call: Call) => void)[] = [];
+  readonly #onFinished: ((call: Call) => void)[] = [];
 
   /** `waitedMs`: for how long its message waited to be read. */
   constructor(request: ScoreRequest, waitedMs = 0) {
@@ -36,19 +36,19 @@ export class Call {
     this.rows = request.rows;
   }
 
-  /** To be awaited where the call is not settled yet. */
+  /** To be awaited where the call is not finished yet. */
   get answer(): Promise<Answer> {
     this.#answer ??= this.#await();
     return this.#answer;
   }
 
-  get settled(): Answer | WireError | undefined {
-    return this.#settled;
+  get outcome(): Answer | WireError | undefined {
+    return this.#outcome;
   }
 
   /** Undefined where it is not answered, or failed. */
   get answered(): Answer | undefined {
-    return this.#settled instanceof WireError ? undefined : this.#settled;
+    return this.#outcome instanceof WireError ? undefined : this.#outcome;
   }
 
   /** When it was asked, in microseconds since 2000, from where PostgreSQL counts. */
@@ -66,12 +66,12 @@ export class Call {
 
   /** Whether it still awaits its answer. A timer comes late where a run blocks the thread, so the clock is asked too. */
   get waits(): boolean {
-    if (this.#settled === undefined && this.elapsedMs >= this.request.deadlineMs) this.#expire();
-    return this.#settled === undefined;
+    if (this.#outcome === undefined && this.elapsedMs >= this.request.deadlineMs) this.#expire();
+    return this.#outcome === undefined;
   }
 
-  onSettled(listener: (call: Call) => void): void {
-    this.#onSettled.push(listener);
+  onFinished(listener: (call: Call) => void): void {
+    this.#onFinished.push(listener);
   }
 
   /** The next rows that no run has had, at most so many. */
@@ -88,28 +88,28 @@ export class Call {
   }
 
   add(part: Part, signature: Signature): void {
-    if (this.#settled !== undefined) return;
+    if (this.#outcome !== undefined) return;
     this.#parts.push(part);
     this.#scored += part.rows;
     if (this.#scored < this.rows.length) return;
-    this.#settle({ signature, parts: this.#parts });
+    this.#finish({ signature, parts: this.#parts });
   }
 
   fail(error: WireError): void {
-    if (this.#settled !== undefined) return;
+    if (this.#outcome !== undefined) return;
     const { place } = this.request;
-    this.#settle(error instanceof RowRefusal && place !== undefined ? error.among(place) : error);
+    this.#finish(error instanceof RowRefusal && place !== undefined ? error.among(place) : error);
   }
 
   #await(): Promise<Answer> {
     const answer = new Promise<Answer>((resolve, reject) => {
-      const settle = (): void => {
-        if (this.#settled instanceof WireError) reject(this.#settled);
-        else if (this.#settled !== undefined) resolve(this.#settled);
+      const finish = (): void => {
+        if (this.#outcome instanceof WireError) reject(this.#outcome);
+        else if (this.#outcome !== undefined) resolve(this.#outcome);
       };
-      if (this.#settled !== undefined) return settle();
+      if (this.#outcome !== undefined) return finish();
       this.#timer = setTimeout(() => this.#expire(), this.request.deadlineMs - this.elapsedMs);
-      this.onSettled(settle);
+      this.onFinished(finish);
     });
     answer.catch(() => undefined);
     return answer;
@@ -119,11 +119,11 @@ export class Call {
     this.fail(tooLate(this.request.deadlineMs));
   }
 
-  #settle(result: Answer | WireError): void {
-    this.#settled = result;
+  #finish(result: Answer | WireError): void {
+    this.#outcome = result;
     this.#ended = performance.now();
     clearTimeout(this.#timer);
-    for (const listener of this.#onSettled) listener(this);
+    for (const listener of this.#onFinished) listener(this);
   }
 }
 

@@ -2,7 +2,7 @@ import { tooLate } from './call.ts';
 import type { WireError } from '../protocol/wire-error.ts';
 
 /** For how long a message waits to become a call: until its deadline, or until its caller goes or gives it up. */
-export class Patience {
+export class Deadline {
   /** Who asks, as far as it is known. */
   readonly owner: string;
   readonly #deadlineMs: number;

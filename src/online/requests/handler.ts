@@ -1,31 +1,31 @@
 import type { ModelSession } from '../../inference/session.ts';
 import type { Batcher, Models } from '../batcher.ts';
 import { Call } from './call.ts';
-import type { LogRoom } from '../call-log/log-budget.ts';
+import type { LogBudget } from '../call-log/log-budget.ts';
 import type { Permissions } from './authorise.ts';
 import type { ScoreRequest } from './parse.ts';
 import { matchFeatures } from './match-features.ts';
 import { WireError } from '../protocol/wire-error.ts';
 
-export type ScoreDeskOptions = {
+export type RequestHandlerOptions = {
   readonly permissions: Permissions;
   readonly models: Models;
   readonly batcher: Batcher;
-  readonly room: LogRoom;
+  readonly budget: LogBudget;
   /** Rows of all calls in hand, past which larger calls are refused. */
   readonly mostRows: number;
   /** A call of no more is always taken: a connection has one at a time, and there is a limit to these. */
   readonly alwaysRows: number;
-  readonly onSettled: (call: Call) => void;
+  readonly onFinished: (call: Call) => void;
 };
 
 /** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, can it be logged, run. */
-export class ScoreDesk {
-  readonly #options: ScoreDeskOptions;
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions;
   #calls = 0;
   #rows = 0;
 
-  constructor(options: ScoreDeskOptions) {
+  constructor(options: RequestHandlerOptions) {
     this.#options = options;
   }
 
@@ -43,10 +43,10 @@ export class ScoreDesk {
     const { length } = request.rows;
     this.#calls += 1;
     this.#rows += length;
-    call.onSettled(() => {
+    call.onFinished(() => {
       this.#calls -= 1;
       this.#rows -= length;
-      this.#options.onSettled(call);
+      this.#options.onFinished(call);
     });
     const { mostRows, alwaysRows } = this.#options;
     if (length > alwaysRows && this.#rows > mostRows) call.fail(queueFull(this.#rows - length));
@@ -75,12 +75,12 @@ export class ScoreDesk {
   }
 
   #enter(call: Call, session: ModelSession): void {
-    const { batcher, room } = this.#options;
+    const { batcher, budget } = this.#options;
     try {
       call.rows = matchFeatures(call.rows, session.signature.features);
-      if (call.request.log && room.holdsUp(call)) void this.#enterLater(call, session);
+      if (call.request.log && budget.holdsUp(call)) void this.#enterLater(call, session);
       else {
-        call.hasRoom = !room.isBehind;
+        call.hasRoom = !budget.isBehind;
         batcher.add(call, session);
       }
     } catch (error) {
@@ -89,7 +89,7 @@ export class ScoreDesk {
   }
 
   async #enterLater(call: Call, session: ModelSession): Promise<void> {
-    call.hasRoom = await this.#options.room.caughtUp(call);
+    call.hasRoom = await this.#options.budget.caughtUp(call);
     if (call.waits) this.#options.batcher.add(call, session);
   }
 }

@@ -1,9 +1,9 @@
 import { setImmediate as afterInput, setTimeout as rest } from 'node:timers/promises';
 import type { LongRequest, ScoreRequest } from './parse.ts';
 import { oneStep } from './request-rows.ts';
-import type { Patience } from './deadline.ts';
-import { Room } from './memory-budget.ts';
-import { FairLine } from '../fair-queue.ts';
+import type { Deadline } from './deadline.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { FairQueue } from '../fair-queue.ts';
 
 /** How many of the longest have room on their way, and for the rows of how many there is. */
 const MESSAGES = 4;
@@ -17,13 +17,13 @@ export type Held = { readonly request: ScoreRequest; readonly release: () => voi
  * they take neither the memory nor the thread from others. Whoever gives one up leaves it where it is.
  */
 export class LongMessages {
-  readonly #messages: Room;
-  readonly #rows: Room;
+  readonly #messages: MemoryBudget;
+  readonly #rows: MemoryBudget;
   readonly #turns = new LongTurns();
 
   constructor(messageBytes: number) {
-    this.#messages = new Room(MESSAGES * messageBytes);
-    this.#rows = new Room(MESSAGES_OF_ROWS * messageBytes);
+    this.#messages = new MemoryBudget(MESSAGES * messageBytes);
+    this.#rows = new MemoryBudget(MESSAGES_OF_ROWS * messageBytes);
   }
 
   /** Reads a message; `look` says what it asks for, a request of many steps or anything that is answered at once. */
@@ -31,30 +31,30 @@ export class LongMessages {
     bytes: number,
     read: () => Promise<Buffer>,
     look: (body: Buffer) => LongRequest | Reply,
-    patience: Patience,
+    deadline: Deadline,
   ): Promise<Held | Reply> {
-    const leave = await this.#messages.take(bytes, patience);
+    const leave = await this.#messages.take(bytes, deadline);
     try {
-      const asked = await this.#lookThrough(read, look, patience);
-      return isLong(asked) ? await this.#parse(asked, patience) : asked;
+      const asked = await this.#lookThrough(read, look, deadline);
+      return isLong(asked) ? await this.#parse(asked, deadline) : asked;
     } finally {
       leave();
     }
   }
 
   /** By itself, so that the message is not held while its rows are parsed, which are a copy. */
-  async #lookThrough<T>(read: () => Promise<Buffer>, look: (body: Buffer) => T, patience: Patience): Promise<T> {
-    const body = await patience.or(read());
+  async #lookThrough<T>(read: () => Promise<Buffer>, look: (body: Buffer) => T, deadline: Deadline): Promise<T> {
+    const body = await deadline.or(read());
     return this.#turns.run(
       oneStep(() => look(body)),
-      patience,
+      deadline,
     );
   }
 
-  async #parse({ bytes, read }: LongRequest, patience: Patience): Promise<Held> {
-    const release = await this.#rows.take(bytes, patience);
+  async #parse({ bytes, read }: LongRequest, deadline: Deadline): Promise<Held> {
+    const release = await this.#rows.take(bytes, deadline);
     try {
-      return { request: await this.#turns.run(read(), patience), release };
+      return { request: await this.#turns.run(read(), deadline), release };
     } catch (error) {
       release();
       throw error;
@@ -75,16 +75,16 @@ const REST_MS = 5;
 
 /** Work that would hold the thread for long, in steps: one at a time, of each caller in turn, and what else came in between. */
 export class LongTurns {
-  readonly #line = new FairLine<Work>();
+  readonly #line = new FairQueue<Work>();
   #working = false;
 
   /** What the steps end with; the next is not taken where nobody waits for it any more. */
-  run<T>(steps: Iterator<void, T>, patience: Patience): Promise<T> {
-    const { owner } = patience;
+  run<T>(steps: Iterator<void, T>, deadline: Deadline): Promise<T> {
+    const { owner } = deadline;
     const ended = new Promise<T>((resolve, reject) => {
       const step = (): boolean => {
         try {
-          patience.check();
+          deadline.check();
           const { done, value } = steps.next();
           if (done === true) resolve(value);
           return done === true;
@@ -96,7 +96,7 @@ export class LongTurns {
       this.#line.add({ owner, step });
     });
     if (!this.#working) void this.#work();
-    return patience.or(ended);
+    return deadline.or(ended);
   }
 
   async #work(): Promise<void> {

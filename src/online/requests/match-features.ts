@@ -31,7 +31,7 @@ function takesNumbers(features: readonly Feature[]): boolean {
 
 /** Undefined where a feature is missing, or is no number and not NULL. What JSON makes infinite is past every number. */
 function numbersOf(rows: readonly JsonRow[], features: readonly Feature[]): NumberRows | undefined {
-  const values = numberRoom(rows.length * features.length);
+  const values = numberBuffer(rows.length * features.length);
   let nulls: Uint8Array | null = null;
   let at = 0;
   for (const row of rows) {
@@ -93,7 +93,7 @@ let room = new Float64Array(ROOM);
 let taken = 0;
 
 /** An array of zeros; of few as a part of a larger one, since to make an array for each row takes longer than to fill it. */
-function numberRoom(numbers: number): Float64Array {
+function numberBuffer(numbers: number): Float64Array {
   if (numbers > MANY) return new Float64Array(numbers);
   if (taken + numbers > ROOM) {
     room = new Float64Array(ROOM);

@@ -1,14 +1,14 @@
-import { FairLine } from '../fair-queue.ts';
-import type { Patience } from './deadline.ts';
+import { FairQueue } from '../fair-queue.ts';
+import type { Deadline } from './deadline.ts';
 
 type Place = { readonly owner: string; readonly bytes: number; readonly enter: () => void };
 
 /** Memory that long messages share, by their sizes, of which half is the most for any owner: who finds too little waits in line. */
-export class Room {
+export class MemoryBudget {
   readonly #share: number;
   #left: number;
   readonly #held = new Map<string, number>();
-  readonly #line = new FairLine<Place>();
+  readonly #line = new FairQueue<Place>();
 
   constructor(bytes: number) {
     this.#share = bytes / 2;
@@ -16,8 +16,8 @@ export class Room {
   }
 
   /** Resolves when there is room, with what gives it back; what is larger than an owner's share has all of that. */
-  async take(bytes: number, patience: Patience): Promise<() => void> {
-    const place = await this.#enter(Math.min(bytes, this.#share), patience);
+  async take(bytes: number, deadline: Deadline): Promise<() => void> {
+    const place = await this.#enter(Math.min(bytes, this.#share), deadline);
     let given = false;
     return () => {
       if (given) return;
@@ -26,16 +26,16 @@ export class Room {
     };
   }
 
-  async #enter(bytes: number, patience: Patience): Promise<Place> {
+  async #enter(bytes: number, deadline: Deadline): Promise<Place> {
     let enter: () => void = () => undefined;
     const entered = new Promise<void>((resolve) => {
       enter = resolve;
     });
-    const place = { owner: patience.owner, bytes, enter };
+    const place = { owner: deadline.owner, bytes, enter };
     this.#line.add(place);
     this.#admit();
     try {
-      await patience.or(entered);
+      await deadline.or(entered);
       return place;
     } catch (error) {
       if (this.#line.delete(place)) this.#admit();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Call } from '../../../src/online/requests/call.ts';
-import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
+import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { WireError } from '../../../src/online/protocol/wire-error.ts';
 
 beforeEach(() => {
@@ -27,17 +27,17 @@ function callOf(rows: number, deadlineMs = 5000): Call {
 }
 
 /** A room with so many rows of which none is kept. */
-function roomWith(rows: number): LogRoom {
-  const room = new LogRoom({ mostRows: 100, reservedRows: 10, standstillMs: 1000 });
-  room.take(rows, true);
-  return room;
+function roomWith(rows: number): LogBudget {
+  const budget = new LogBudget({ mostRows: 100, reservedRows: 10, standstillMs: 1000 });
+  budget.take(rows, true);
+  return budget;
 }
 
 /** What calls that wait are told. */
-function waiting(room: LogRoom) {
+function waiting(budget: LogBudget) {
   const told: [number, boolean][] = [];
   const wait = (call: Call): void =>
-    void room.caughtUp(call).then((caughtUp) => told.push([call.rows.length, caughtUp]));
+    void budget.caughtUp(call).then((caughtUp) => told.push([call.rows.length, caughtUp]));
   return { told, wait };
 }
 
@@ -49,14 +49,14 @@ describe('a log that is behind', () => {
   });
 
   test('lets them in once it has caught up', async () => {
-    const room = roomWith(150);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(150);
+    const { told, wait } = waiting(budget);
     wait(callOf(70));
     wait(callOf(80));
-    room.kept(50);
+    budget.kept(50);
     await jest.advanceTimersByTimeAsync(0);
     expect(told).toEqual([]);
-    room.kept(1);
+    budget.kept(1);
     await jest.advanceTimersByTimeAsync(0);
     expect(told).toEqual([
       [70, true],
@@ -65,21 +65,21 @@ describe('a log that is behind', () => {
   });
 
   test('is waited for as long as rows are kept, but for half of the time of a call at most', async () => {
-    const room = roomWith(1000);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(1000);
+    const { told, wait } = waiting(budget);
     wait(callOf(70, 60_000));
     wait(callOf(80, 4000));
     for (let seconds = 0; seconds < 20; seconds += 1) {
       await jest.advanceTimersByTimeAsync(900);
-      room.kept(1);
+      budget.kept(1);
     }
     expect(told).toEqual([[80, false]]);
-    expect(room.holdsUp(callOf(70))).toBe(true);
+    expect(budget.holdsUp(callOf(70))).toBe(true);
   });
 
   test('does not hold the place of a call that was given up', async () => {
-    const room = roomWith(100);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(100);
+    const { told, wait } = waiting(budget);
     const call = callOf(70);
     wait(call);
     call.fail(new WireError('57014', 'canceled'));
@@ -89,45 +89,45 @@ describe('a log that is behind', () => {
   });
 
   test('is not waited for where none is kept, until one is', async () => {
-    const room = roomWith(150);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(150);
+    const { told, wait } = waiting(budget);
     wait(callOf(70));
     await jest.advanceTimersByTimeAsync(999);
     expect(told).toEqual([]);
     await jest.advanceTimersByTimeAsync(1);
-    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
-    room.kept(1);
-    expect(room.holdsUp(callOf(70))).toBe(true);
+    expect([told, budget.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
+    budget.kept(1);
+    expect(budget.holdsUp(callOf(70))).toBe(true);
   });
 
   test('is not waited for where the database takes no rows', async () => {
-    const room = roomWith(150);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(150);
+    const { told, wait } = waiting(budget);
     wait(callOf(70));
-    room.lost(10);
+    budget.lost(10);
     await jest.advanceTimersByTimeAsync(0);
-    expect([told, room.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
+    expect([told, budget.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
   });
 
   test('is not waited for at its end', async () => {
-    const room = roomWith(150);
-    const { told, wait } = waiting(room);
+    const budget = roomWith(150);
+    const { told, wait } = waiting(budget);
     wait(callOf(70));
-    room.end();
-    room.kept(1);
+    budget.end();
+    budget.kept(1);
     await jest.advanceTimersByTimeAsync(0);
-    expect([told, room.holdsUp(callOf(70)), jest.getTimerCount()]).toEqual([[[70, false]], false, 0]);
+    expect([told, budget.holdsUp(callOf(70)), jest.getTimerCount()]).toEqual([[[70, false]], false, 0]);
   });
 });
 
 test('what was scored while the log was not behind always has room, and other rows have a little beyond', () => {
-  const room = roomWith(100);
-  expect([room.take(10, false), room.take(1, false), room.take(50, true), room.take(1, false)]).toEqual([
+  const budget = roomWith(100);
+  expect([budget.take(10, false), budget.take(1, false), budget.take(50, true), budget.take(1, false)]).toEqual([
     true,
     false,
     true,
     false,
   ]);
-  room.kept(60);
-  expect([room.isBehind, room.take(10, false)]).toEqual([true, true]);
+  budget.kept(60);
+  expect([budget.isBehind, budget.take(10, false)]).toEqual([true, true]);
 });

@@ -1,7 +1,7 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
 import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
-import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
+import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';
 import { keptBut, rowsIn, settledCall, settledPlain, WATCHING } from './recorded.ts';
 
@@ -62,29 +62,29 @@ test('what is too much to remember is dropped and counted', async () => {
 });
 
 test('calls that have room are remembered, however many they are, and give it back once they are kept', async () => {
-  const room = new LogRoom({ mostRows: 10, reservedRows: 0 });
+  const budget = new LogBudget({ mostRows: 10, reservedRows: 0 });
   const kept: number[] = [];
-  const recorder = new Recorder(keptBut([], kept), WATCHING, () => undefined, room);
+  const recorder = new Recorder(keptBut([], kept), WATCHING, () => undefined, budget);
   recorder.record(Object.assign(settledCall(30), { hasRoom: true }));
   recorder.record(settledCall(1));
-  expect([recorder.dropped, room.isBehind]).toEqual([1, true]);
+  expect([recorder.dropped, budget.isBehind]).toEqual([1, true]);
   await recorder.drained();
-  expect([kept, room.isBehind]).toEqual([[30], false]);
+  expect([kept, budget.isBehind]).toEqual([[30], false]);
   recorder.record(settledCall(10));
   expect(recorder.dropped).toBe(1);
   await recorder.drained();
 });
 
 test('where some of what was written together is kept, the log goes on; where none is, it stands still', async () => {
-  const room = new LogRoom({ mostRows: 1 });
+  const budget = new LogBudget({ mostRows: 1 });
   const large = settledPlain(70);
   const heldUp = async (...ids: string[]): Promise<boolean> => {
-    const recorder = new Recorder(keptBut(['bad'], []), WATCHING, () => undefined, room);
+    const recorder = new Recorder(keptBut(['bad'], []), WATCHING, () => undefined, budget);
     for (const id of ids) recorder.record(settledCall(2, id));
     await recorder.drained();
-    room.take(1, true);
-    const isHeldUp = room.holdsUp(large);
-    room.take(-1, true);
+    budget.take(1, true);
+    const isHeldUp = budget.holdsUp(large);
+    budget.take(-1, true);
     return isHeldUp;
   };
   expect(await heldUp('bad')).toBe(false);

@@ -14,7 +14,7 @@ test('broken packets, ten thousand of them, cost the gateway and its other clien
   const seed = Number(process.env['PGSCORE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`seed ${seed}`);
   const defects: unknown[] = [];
-  const { server, port, desk } = await startGatewayToAttack((error) => defects.push(error));
+  const { server, port, handler } = await startGatewayToAttack((error) => defects.push(error));
   const bystander = await WireClient.login(port);
   let over = false;
   const attacks = Promise.all(
@@ -32,7 +32,7 @@ test('broken packets, ten thousand of them, cost the gateway and its other clien
   expect(waited).toBeLessThan(MOST_WAIT_MS);
   expect((await attacks).reduce((sum, sent) => sum + sent)).toBeGreaterThanOrEqual(PACKETS);
   bystander.destroy();
-  await waitFor(() => server.connections === 0 && desk.calls === 0, {
+  await waitFor(() => server.connections === 0 && handler.calls === 0, {
     message: 'the end of all connections and calls',
   });
   await server.drain();

@@ -3,9 +3,9 @@ import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
 import { GatewayServer } from '../../../src/online/protocol/server.ts';
 import { OneAtATime } from '../../../src/online/fair-queue.ts';
 import { Permissions } from '../../../src/online/requests/authorise.ts';
-import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
+import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';
-import { ScoreDesk } from '../../../src/online/requests/handler.ts';
+import { RequestHandler } from '../../../src/online/requests/handler.ts';
 import { ScramLogin } from '../../../src/online/protocol/scram.ts';
 import { Signing } from '../../../src/online/protocol/signing.ts';
 import type { Graph, RunInput, RunOutput } from '../../../src/inference/graph.ts';
@@ -44,7 +44,7 @@ const WATCHING: Watching = {
 /** All of a gateway but the database and ONNX Runtime. Whatever it calls a defect is passed on. */
 export async function startGatewayToAttack(
   onDefect: (error: unknown) => void,
-): Promise<{ server: GatewayServer; port: number; desk: ScoreDesk }> {
+): Promise<{ server: GatewayServer; port: number; handler: RequestHandler }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
   const thread = new OneAtATime();
   const models: ModelsInTurn = {
@@ -52,16 +52,16 @@ export async function startGatewayToAttack(
     load: () => Promise.resolve(session),
     inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
   };
-  const room = new LogRoom();
-  const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect, room);
-  const desk = new ScoreDesk({
+  const budget = new LogBudget();
+  const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect, budget);
+  const handler = new RequestHandler({
     permissions: new Permissions(() => Promise.resolve(true)),
     models,
     batcher: new Batcher({ models, batchRows: 64, onRun: () => undefined }),
-    room,
+    budget,
     mostRows: 10_000,
     alwaysRows: 1000,
-    onSettled: (call) => recorder.record(call),
+    onFinished: (call) => recorder.record(call),
   });
   const server = new GatewayServer({
     host: '127.0.0.1',
@@ -76,12 +76,12 @@ export async function startGatewayToAttack(
       messageBytes: 2 ** 20,
       idleMs: 0,
       limits: { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 1000 },
-      score: (request) => desk.score(request),
+      score: (request) => handler.score(request),
       onError: (error) => {
         if (error.sqlstate.startsWith('XX')) onDefect(error.cause ?? error);
       },
     },
   });
   const { port } = await server.listen();
-  return { server, port, desk };
+  return { server, port, handler };
 }

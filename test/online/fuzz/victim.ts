@@ -7,10 +7,10 @@ const note = (error: unknown): void => {
 };
 process.on('unhandledRejection', note);
 
-const { server, port, desk } = await startGatewayToAttack(note);
+const { server, port, handler } = await startGatewayToAttack(note);
 process.on('message', () => {
   globalThis.gc?.();
   const { rss } = process.memoryUsage();
-  process.send?.({ port, rss, connections: server.connections, calls: desk.calls, defects });
+  process.send?.({ port, rss, connections: server.connections, calls: handler.calls, defects });
 });
 process.on('disconnect', () => process.exit(0));

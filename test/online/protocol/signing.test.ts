@@ -28,9 +28,9 @@ describe('the queries of a connection that others may use', () => {
   });
 
   function challenged(nonce = NONCE): { challenge: string; proof: string } {
-    const verb = signing.read(`hello ${nonce}`);
-    if (verb.name !== 'hello') throw new Error(`a ${verb.name}`);
-    const [challenge = '', proof = ''] = verb.welcome.split(' ');
+    const command = signing.read(`hello ${nonce}`);
+    if (command.name !== 'hello') throw new Error(`a ${command.name}`);
+    const [challenge = '', proof = ''] = command.welcome.split(' ');
     return { challenge, proof };
   }
 
@@ -75,7 +75,7 @@ describe('the queries of a connection that others may use', () => {
 
   test.each([
     ['not signed', () => ASKED],
-    ['of another verb', () => 'ping'],
+    ['of another command', () => 'ping'],
     ['nothing', () => ''],
     ['SQL', () => 'select 1'],
     ['a greeting that goes on', () => `hello ${NONCE} and more`],

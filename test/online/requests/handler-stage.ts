@@ -1,9 +1,9 @@
 import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
 import type { Call } from '../../../src/online/requests/call.ts';
-import { LogRoom } from '../../../src/online/call-log/log-budget.ts';
+import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { OneAtATime } from '../../../src/online/fair-queue.ts';
 import { Permissions } from '../../../src/online/requests/authorise.ts';
-import { ScoreDesk } from '../../../src/online/requests/handler.ts';
+import { RequestHandler } from '../../../src/online/requests/handler.ts';
 import type { WireError } from '../../../src/online/protocol/wire-error.ts';
 import { NumberRows, type FeatureRows } from '../../../src/inference/number-rows.ts';
 import type { Predictions } from '../../../src/inference/predictions.ts';
@@ -41,7 +41,7 @@ export function slowModel(isRowWise = false) {
 export function stage({
   batchRows = 10,
   mostRows = 1000,
-  room = new LogRoom(),
+  budget = new LogBudget(),
   permit = () => Promise.resolve(true),
   model = slowModel(),
 } = {}) {
@@ -59,20 +59,20 @@ export function stage({
   const batches: number[] = [];
   const settled: Call[] = [];
   const batcher = new Batcher({ models, batchRows, onRun: (rows) => batches.push(rows) });
-  const desk = new ScoreDesk({
+  const handler = new RequestHandler({
     permissions: new Permissions(permit),
     models,
     batcher,
-    room,
+    budget,
     mostRows,
     alwaysRows: 1,
-    onSettled: (call) => settled.push(call),
+    onFinished: (call) => settled.push(call),
   });
   const score = (
     xs: number[],
     { deadlineMs = 5000, versionId = 1, log = false, role = 'alice', alone = false } = {},
   ): Call =>
-    desk.score({
+    handler.score({
       versionId,
       role,
       deadlineMs,
@@ -85,7 +85,7 @@ export function stage({
       about: {},
     });
   const run = (at: number): Promise<Run> => waitFor(() => runs[at], { message: `run ${at}` });
-  return { runs, run, batches, settled, desk, score };
+  return { runs, run, batches, settled, handler, score };
 }
 
 function xsOf(rows: FeatureRows): number[] {

@@ -108,7 +108,7 @@ async function crowded(): Promise<{ gateway: TestGateway; clients: WireClient[] 
 async function answerAll({ calls, answer }: TestGateway, expected: number): Promise<void> {
   await waitFor(
     () => {
-      for (const call of calls) if (call.settled === undefined) answer(call);
+      for (const call of calls) if (call.outcome === undefined) answer(call);
       return calls.length >= expected;
     },
     { message: `${expected} calls` },
@@ -173,7 +173,7 @@ describe('while the memory for long messages is taken', () => {
     await waitFor(() => gateway.errors.length >= READ_AHEAD, { message: 'those that were read' });
     for (const call of gateway.calls) gateway.answer(call);
     await waitFor(() => gateway.server.connections === INSIDE, { message: 'the end of those that were not' });
-    await waitFor(() => gateway.calls.every(({ settled }) => settled !== undefined), { message: 'the end of calls' });
+    await waitFor(() => gateway.calls.every(({ outcome }) => outcome !== undefined), { message: 'the end of calls' });
     for (const n of inside) clients[n]!.send(queryPacket(scoreQuery([{ x: 3, LONG }], { id: 'again' })));
     const again = () => gateway.calls.filter(({ request }) => request.id === 'again');
     await waitFor(() => again().length === INSIDE, { message: 'calls that find room' });

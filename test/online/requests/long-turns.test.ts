@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { LongTurns } from '../../../src/online/requests/long-messages.ts';
-import { Patience } from '../../../src/online/requests/deadline.ts';
-import { Room } from '../../../src/online/requests/memory-budget.ts';
+import { Deadline } from '../../../src/online/requests/deadline.ts';
+import { MemoryBudget } from '../../../src/online/requests/memory-budget.ts';
 import { WireError } from '../../../src/online/protocol/wire-error.ts';
 
 const GIVEN_UP = new WireError('57014', 'given up');
 
-function patienceOf(owner: string): Patience {
-  const patience = new Patience(owner, 60_000);
-  patience.end();
-  return patience;
+function deadlineOf(owner: string): Deadline {
+  const deadline = new Deadline(owner, 60_000);
+  deadline.end();
+  return deadline;
 }
 
 describe('long work', () => {
@@ -24,7 +24,7 @@ describe('long work', () => {
   test('is done a step at a time, of each caller in turn however much she has, and the event loop has turns between', async () => {
     const turns = new LongTurns();
     const done: string[] = [];
-    const run = (owner: string, name: string): Promise<string> => turns.run(steps(name, 3, done), patienceOf(owner));
+    const run = (owner: string, name: string): Promise<string> => turns.run(steps(name, 3, done), deadlineOf(owner));
     const work = [run('mallory', 'm1'), run('mallory', 'm2'), run('mallory', 'm3'), run('bob', 'b')];
     let input = 0;
     const read = (): void => {
@@ -40,7 +40,7 @@ describe('long work', () => {
   test('stops where nobody waits for it any more: given up or past its deadline', async () => {
     const turns = new LongTurns();
     const done: string[] = [];
-    const [given, late, waiting] = [patienceOf('a'), new Patience('b', 1), patienceOf('c')];
+    const [given, late, waiting] = [deadlineOf('a'), new Deadline('b', 1), deadlineOf('c')];
     const work = [turns.run(steps('given up', 9, done), given), turns.run(steps('late', 9, done), late)];
     given.fail(GIVEN_UP);
     while (late.elapsedMs < 1);
@@ -53,10 +53,10 @@ describe('long work', () => {
 
 describe('room', () => {
   test('is given in turn, and to none more than half of it', async () => {
-    const room = new Room(16);
+    const room = new MemoryBudget(16);
     const entered: string[] = [];
     const enter = async (owner: string, name: string, bytes: number): Promise<() => void> => {
-      const leave = await room.take(bytes, patienceOf(owner));
+      const leave = await room.take(bytes, deadlineOf(owner));
       entered.push(name);
       return leave;
     };
@@ -76,28 +76,28 @@ describe('room', () => {
   });
 
   test('of half is for what is larger, and not held for what is given up', async () => {
-    const room = new Room(10);
-    const leave = await room.take(1000, patienceOf('a'));
-    await room.take(5, patienceOf('x'));
-    const given = patienceOf('b');
+    const room = new MemoryBudget(10);
+    const leave = await room.take(1000, deadlineOf('a'));
+    await room.take(5, deadlineOf('x'));
+    const given = deadlineOf('b');
     const gone = room.take(5, given);
-    const next = room.take(5, patienceOf('c'));
+    const next = room.take(5, deadlineOf('c'));
     given.fail(GIVEN_UP);
     await expect(gone).rejects.toBe(GIVEN_UP);
     leave();
     leave();
     (await next)();
-    (await room.take(5, patienceOf('d')))();
+    (await room.take(5, deadlineOf('d')))();
   });
 
   test('that was given in the moment in which it was given up is free again', async () => {
-    const room = new Room(10);
-    const leave = await room.take(5, patienceOf('a'));
-    const given = patienceOf('a');
+    const room = new MemoryBudget(10);
+    const leave = await room.take(5, deadlineOf('a'));
+    const given = deadlineOf('a');
     const gone = room.take(5, given);
     given.fail(GIVEN_UP);
     leave();
     await expect(gone).rejects.toBe(GIVEN_UP);
-    (await room.take(5, patienceOf('a')))();
+    (await room.take(5, deadlineOf('a')))();
   });
 });
