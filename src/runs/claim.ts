@@ -1,8 +1,8 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import { runFrom, type Run, type RunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
+import { runFrom, type Run, type ClaimedRunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
 import type { Job, Shard } from './job.ts';
-import type { RunDesk } from './worker.ts';
+import type { RunWorker } from './worker.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
 
@@ -11,10 +11,10 @@ const LARGE_PAGES = 512;
 /** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
 const SHARDS_EACH = 2;
 const RUNS_EACH = 4;
-/** Runs over large tables that are conducted at a time: each holds a snapshot, and more would only share the same scorers. */
+/** Runs over large tables that are sharded at a time: each holds a snapshot, and more would only share the same scorers. */
 const MOST_CONDUCTED = 4;
 
-/** What may be claimed: anything; only shards of runs conducted here, so that they can end; nothing. */
+/** What may be claimed: anything; only shards of runs sharded here, so that they can end; nothing. */
 type Intake = 'open' | 'own' | 'closed';
 
 /** What there may be to claim: runs that somebody asked for; those and shards; no more than the last look left. */
@@ -28,7 +28,7 @@ export class Dispatcher {
   readonly #leaseMs: number;
   readonly #connection: DatabaseConnection;
   readonly #scorers: ScorerPool;
-  readonly #desk: RunDesk;
+  readonly #runWorker: RunWorker;
   readonly #log: Logger;
   readonly #pollMs: number;
   #nextJob = 1;
@@ -45,7 +45,7 @@ export class Dispatcher {
     { worker, leaseMs, pollMs }: Claiming,
     connection: DatabaseConnection,
     scorers: ScorerPool,
-    desk: RunDesk,
+    runWorker: RunWorker,
     log: Logger,
   ) {
     this.#worker = worker;
@@ -53,7 +53,7 @@ export class Dispatcher {
     this.#pollMs = pollMs;
     this.#connection = connection;
     this.#scorers = scorers;
-    this.#desk = desk;
+    this.#runWorker = runWorker;
     this.#log = log;
   }
 
@@ -94,7 +94,7 @@ export class Dispatcher {
   async #dispatchRuns(): Promise<void> {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
-    const large = this.#desk.conducted < MOST_CONDUCTED;
+    const large = this.#runWorker.sharded < MOST_CONDUCTED;
     const most = this.#scorers.roomFor(RUNS_EACH);
     const rows = await this.#connection.use((client) =>
       claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
@@ -104,15 +104,15 @@ export class Dispatcher {
     for (const row of rows) await this.#begin(row);
   }
 
-  async #begin(row: RunRow): Promise<void> {
+  async #begin(row: ClaimedRunRow): Promise<void> {
     const run = await this.#sound(row);
     if (run === undefined) return;
     this.#log.debug(
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
       'run claimed',
     );
-    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#desk.conduct(run);
-    else this.#desk.score(this.#job(run, null));
+    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#runWorker.scoreSharded(run);
+    else this.#runWorker.score(this.#job(run, null));
   }
 
   async #dispatchShard(): Promise<void> {
@@ -123,14 +123,14 @@ export class Dispatcher {
     if (row === undefined) return;
     this.#shardsExpected = true;
     const run = await this.#sound(row);
-    if (run !== undefined) this.#desk.score(this.#job(run, shardFrom(row)));
+    if (run !== undefined) this.#runWorker.score(this.#job(run, shardFrom(row)));
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */
-  async #sound(row: RunRow): Promise<Run | undefined> {
+  async #sound(row: ClaimedRunRow): Promise<Run | undefined> {
     const run = runFrom(row);
     if ('runId' in run) return run;
-    await this.#desk.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
+    await this.#runWorker.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
     return undefined;
   }
 
@@ -159,7 +159,7 @@ function shardFrom(row: ShardRow): Shard {
  */
 export const claimRuns = statement<
   [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
-  RunRow
+  ClaimedRunRow
 >(
   'claim_runs',
   `with queued as materialized (
@@ -181,7 +181,7 @@ export const claimRuns = statement<
     order by c.run_id`,
 );
 
-type ShardRow = RunRow & {
+type ShardRow = ClaimedRunRow & {
   shard: number;
   fence: number;
   /** Claims so far, without those that were handed back. */

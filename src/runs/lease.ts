@@ -1,6 +1,6 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Run } from './run.ts';
-import type { RunDesk } from './worker.ts';
+import type { RunWorker } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
@@ -10,23 +10,23 @@ type Beating = {
   readonly leaseMs: number;
   readonly connection: DatabaseConnection;
   readonly scorers: ScorerPool;
-  readonly desk: RunDesk;
+  readonly runWorker: RunWorker;
   readonly metrics: RunMetrics;
 };
 
 /** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
 export async function beat(beating: Beating): Promise<void> {
-  const { desk, connection, metrics, worker } = beating;
+  const { runWorker, connection, metrics, worker } = beating;
   const cancelled = await connection.insist((client) => cancelRuns(client, worker));
   for (const { run_id: runId, model } of cancelled) {
     metrics.ended(model, 'cancelled');
-    desk.drop(runId);
+    runWorker.drop(runId);
   }
-  await renewHeldRuns(beating, desk.runs);
+  await renewHeldRuns(beating, runWorker.runs);
   await renewHeldShards(beating);
 }
 
-async function renewHeldRuns({ worker, leaseMs, connection, scorers, desk }: Beating, runs: Run[]): Promise<void> {
+async function renewHeldRuns({ worker, leaseMs, connection, scorers, runWorker }: Beating, runs: Run[]): Promise<void> {
   if (runs.length === 0) return;
   const whole = new Map(scorers.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])));
   const ids = runs.map(({ runId }) => runId);
@@ -34,8 +34,8 @@ async function renewHeldRuns({ worker, leaseMs, connection, scorers, desk }: Bea
   const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
   const held = await connection.insist((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
   const mine = new Set(held.map((row) => row.run_id));
-  const stillHeld = new Set(desk.runs.map(({ runId }) => runId));
-  for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) desk.drop(id);
+  const stillHeld = new Set(runWorker.runs.map(({ runId }) => runId));
+  for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) runWorker.drop(id);
 }
 
 async function renewHeldShards({ worker, leaseMs, connection, scorers }: Beating): Promise<void> {

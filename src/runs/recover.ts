@@ -1,6 +1,6 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import type { RunDesk } from './worker.ts';
+import type { RunWorker } from './worker.ts';
 import { MOST_TRIES } from './run-failures.ts';
 import { statement } from '../postgres/statement.ts';
 
@@ -8,7 +8,11 @@ import { statement } from '../postgres/statement.ts';
  * Takes over what silent services held; resolves with how much. What this one has in hand is let be: where its lease ran out,
  * the service or its machine was paused, nobody took it meanwhile, and the heartbeat is about to renew it.
  */
-export async function recover(connection: DatabaseConnection, { runs, shards }: RunDesk, log: Logger): Promise<number> {
+export async function recover(
+  connection: DatabaseConnection,
+  { runs, shards }: RunWorker,
+  log: Logger,
+): Promise<number> {
   const mine = [runs.map(({ runId }) => runId), runs.map(({ attempt }) => attempt)] as const;
   return connection.use(async (client) => {
     for (const { run_id: run, pid } of await evictHolders(client, ...mine))

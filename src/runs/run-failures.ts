@@ -17,7 +17,7 @@ type Reason = Pick<Failed, 'code' | 'message' | 'remedy'>;
  * Writes down what becomes of work that did not succeed. Every statement is under the fence of that work: where it went
  * through after all, or belongs to another by now, nothing changes. That is why each can be tried again.
  */
-export class Settlement {
+export class RunFailures {
   readonly #connection: DatabaseConnection;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;

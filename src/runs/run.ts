@@ -65,7 +65,7 @@ export type Run = {
 };
 
 /** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
-export type RunRow = {
+export type ClaimedRunRow = {
   run_id: string;
   attempt: number;
   requested_by: string;
@@ -95,7 +95,7 @@ export type RunRow = {
   target: Target | null;
 };
 
-/** The select list that RunRow describes, over a claimed run `c` and RUN_PARTS. */
+/** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
   c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments,
   m.name as model, m.time_zone, m.features_watched,
@@ -132,7 +132,7 @@ export type RunDefect = {
 };
 
 /** A Run, or what is wrong with it: its handle or target may have been dropped, or its handle swapped by another role. */
-export function runFrom(row: RunRow): Run | RunDefect {
+export function runFrom(row: ClaimedRunRow): Run | RunDefect {
   if (row.target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
   if (row.handle === null || row.handle_owner === null || row.columns === null)
     return defect('handle_missing', 'the read handle of the run was dropped or altered after it was submitted');

@@ -7,7 +7,7 @@ import { lostScorer, ScorerProcess } from './scorer-process.ts';
 const SHORT_LIFE_MS = 5000;
 
 /** `apart`: it was to be scored with others, and is to be scored by itself. */
-type Waiting = { readonly job: Job; readonly settle: (outcome: Outcome) => void; readonly apart: boolean };
+type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly apart: boolean };
 
 /** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
 const SMALL_PAGES = 16;
@@ -60,8 +60,8 @@ export class ScorerPool {
 
   score(job: Job): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
-    return new Promise((settle) => {
-      this.#waiting.push({ job, settle, apart: false });
+    return new Promise((ended) => {
+      this.#waiting.push({ job, ended, apart: false });
       this.#assign();
     });
   }
@@ -69,7 +69,7 @@ export class ScorerPool {
   abort(which: (job: Job) => boolean): void {
     for (const waiting of this.#waiting.filter(({ job }) => which(job))) {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      waiting.settle({ kind: 'aborted' });
+      waiting.ended({ kind: 'aborted' });
     }
     for (const scorer of this.#scorers) scorer.abort(which);
   }
@@ -113,13 +113,13 @@ export class ScorerPool {
       const share = Math.ceil(this.#waiting.length / (idle.length - index));
       const given = this.#takeTogether(Math.min(share, MOST_TOGETHER));
       if (given.length === 0) return;
-      scorer.score(given.map((one) => ({ job: one.job, settle: (outcome) => this.#ended(one, outcome) })));
+      scorer.score(given.map((one) => ({ job: one.job, ended: (outcome) => this.#ended(one, outcome) })));
     }
   }
 
   #ended(given: Waiting, outcome: Outcome | Apart): void {
-    if (outcome.kind !== 'apart') given.settle(outcome);
-    else if (this.#stopped) given.settle(lostScorer('the service stops'));
+    if (outcome.kind !== 'apart') given.ended(outcome);
+    else if (this.#stopped) given.ended(lostScorer('the service stops'));
     else this.#waiting.unshift({ ...given, apart: true });
     this.#assign();
   }
@@ -142,7 +142,7 @@ export class ScorerPool {
   }
 
   #loseWaiting(why: string): void {
-    for (const { settle } of this.#waiting.splice(0)) settle(lostScorer(why));
+    for (const { ended } of this.#waiting.splice(0)) ended(lostScorer(why));
   }
 }
 

@@ -11,7 +11,7 @@ const MAIN = programFile('scorer/main');
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
 /** A job, and whom to tell of its end. */
-export type Given = { readonly job: Job; readonly settle: (outcome: Outcome | Apart) => void };
+export type Given = { readonly job: Job; readonly ended: (outcome: Outcome | Apart) => void };
 
 type Progress = { rowsDone: number; rowsFailed: number };
 type Working = Progress & Given;
@@ -68,7 +68,7 @@ export class ScorerProcess {
   /** Gives it jobs, each with whom to tell of its end; it must be idle. */
   score(given: readonly Given[]): void {
     this.#heardAt = performance.now();
-    for (const { job, settle } of given) this.#working.set(job.id, { job, settle, rowsDone: 0, rowsFailed: 0 });
+    for (const { job, ended } of given) this.#working.set(job.id, { job, ended, rowsDone: 0, rowsFailed: 0 });
     this.#send({ type: 'score', jobs: given.map(({ job }) => job) });
   }
 
@@ -100,7 +100,7 @@ export class ScorerProcess {
       return;
     }
     this.#working.delete(message.jobId);
-    working.settle(message.outcome);
+    working.ended(message.outcome);
   }
 
   #checkProgress(): void {
@@ -114,7 +114,7 @@ export class ScorerProcess {
     this.#end = end;
     const working = [...this.#working.values()];
     this.#working.clear();
-    for (const job of working) job.settle(lostScorer(end, job));
+    for (const job of working) job.ended(lostScorer(end, job));
     return end;
   }
 }

@@ -10,7 +10,7 @@ import { Signal } from '../lib/signal.ts';
 
 const POLL_MS = 1000;
 
-export type Conducting = {
+export type ShardedRunOptions = {
   readonly worker: string;
   readonly scorers: number;
   readonly databaseUrl: string | undefined;
@@ -25,19 +25,19 @@ export type Conducting = {
 export class RunEnded extends Error {}
 
 /** Conducts a run over a large table: one snapshot for all of its shards, and publication when the last of them is done. */
-export class ConductedRun {
+export class ShardedRun {
   readonly run: Run;
-  readonly #with: Conducting;
+  readonly #with: ShardedRunOptions;
   readonly #signal = new Signal();
   readonly #connection: DatabaseConnection;
   readonly #publication: DatabaseConnection;
   #ended = false;
 
-  constructor(run: Run, conducting: Conducting) {
+  constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
-    this.#with = conducting;
-    this.#connection = controlConnection(conducting.databaseUrl, 'conductor');
-    this.#publication = publicationConnection(conducting.databaseUrl);
+    this.#with = options;
+    this.#connection = controlConnection(options.databaseUrl, 'conductor');
+    this.#publication = publicationConnection(options.databaseUrl);
   }
 
   /** A shard of the run has ended; look how far all are. */
@@ -45,16 +45,16 @@ export class ConductedRun {
     this.#signal.raise();
   }
 
-  /** The run is not to go on: `conduct` rejects with RunEnded. */
+  /** The run is not to go on: `score` rejects with RunEnded. */
   end(): void {
     this.#ended = true;
     this.#signal.raise();
   }
 
-  async conduct(): Promise<void> {
+  async score(): Promise<void> {
     connectAhead(this.#connection);
     try {
-      const loaded = await this.#score();
+      const loaded = await this.#scoreShards();
       const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
       if (!mine) throw new RunEnded();
     } finally {
@@ -62,7 +62,7 @@ export class ConductedRun {
     }
   }
 
-  async #score(): Promise<Loaded> {
+  async #scoreShards(): Promise<Loaded> {
     const snapshot = await exportSnapshot(this.#with.readerUrl, this.run);
     try {
       const generation = await this.#open(snapshot);

@@ -2,12 +2,12 @@ import type { Logger } from '../log.ts';
 import type { Run } from './run.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
-import { ConductedRun, RunEnded, type Conducting } from './sharded-run.ts';
+import { ShardedRun, RunEnded, type ShardedRunOptions } from './sharded-run.ts';
 import { publicationConnection } from './connections.ts';
 import { publishRun, type Loaded } from './publish.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { ScorerPool } from './scorer-pool.ts';
-import { MOST_TRIES, type Failed, type Settlement } from './run-failures.ts';
+import { MOST_TRIES, type Failed, type RunFailures } from './run-failures.ts';
 
 export type Told = {
   /** A scorer has ended a job. */
@@ -17,42 +17,42 @@ export type Told = {
 };
 
 /** Keeps the runs of a service from their claim to their end: gives jobs to scorers and settles what becomes of them. */
-export class RunDesk {
-  readonly #settlement: Settlement;
+export class RunWorker {
+  readonly #failures: RunFailures;
   readonly #scorers: ScorerPool;
-  readonly #conducting: Conducting;
+  readonly #options: ShardedRunOptions;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;
-  readonly #conducted = new Set<ConductedRun>();
+  readonly #sharded = new Set<ShardedRun>();
   readonly #publishing = new Set<Run>();
   readonly #open = new Set<Promise<void>>();
   readonly #told: Told;
   #handedBack = false;
 
   constructor(
-    settlement: Settlement,
+    failures: RunFailures,
     scorers: ScorerPool,
-    conducting: Conducting,
+    options: ShardedRunOptions,
     metrics: RunMetrics,
     told: Told,
     log: Logger,
   ) {
-    this.#settlement = settlement;
+    this.#failures = failures;
     this.#scorers = scorers;
-    this.#conducting = conducting;
+    this.#options = options;
     this.#metrics = metrics;
     this.#told = told;
     this.#log = log;
   }
 
-  get conducted(): number {
-    return this.#conducted.size;
+  get sharded(): number {
+    return this.#sharded.size;
   }
 
-  /** The runs in hand: in one piece with a scorer, loaded and being published, or conducted. */
+  /** The runs in hand: in one piece with a scorer, loaded and being published, or sharded. */
   get runs(): Run[] {
     const whole = this.#scorers.progress.flatMap(({ job }) => (job.shard === null ? [job.run] : []));
-    return [...whole, ...this.#publishing, ...[...this.#conducted].map(({ run }) => run)];
+    return [...whole, ...this.#publishing, ...[...this.#sharded].map(({ run }) => run)];
   }
 
   /** The shards that scorers have or are about to get. */
@@ -64,25 +64,25 @@ export class RunDesk {
 
   score(job: Job): void {
     if (job.shard === null) this.#metrics.claimed(job.run);
-    this.#track(this.#scorers.score(job).then((outcome) => this.#settle(job, outcome)));
+    this.#track(this.#scorers.score(job).then((outcome) => this.#jobEnded(job, outcome)));
   }
 
-  conduct(run: Run): void {
+  scoreSharded(run: Run): void {
     this.#metrics.claimed(run);
-    const conducted = new ConductedRun(run, this.#conducting);
-    this.#conducted.add(conducted);
-    this.#track(this.#conduct(conducted));
+    const sharded = new ShardedRun(run, this.#options);
+    this.#sharded.add(sharded);
+    this.#track(this.#finishSharded(sharded));
   }
 
   /** A run was cancelled, or turned out to be another service's. */
   drop(runId: string): void {
-    for (const conducted of this.#conducted) if (conducted.run.runId === runId) conducted.end();
+    for (const sharded of this.#sharded) if (sharded.run.runId === runId) sharded.end();
     this.#scorers.abort(({ run }) => run.runId === runId);
   }
 
   /** Ends a run that cannot go on. */
-  async fail(...failure: Parameters<Settlement['fail']>): Promise<void> {
-    if (await this.#settlement.fail(...failure)) this.drop(failure[0].runId);
+  async fail(...failure: Parameters<RunFailures['fail']>): Promise<void> {
+    if (await this.#failures.fail(...failure)) this.drop(failure[0].runId);
   }
 
   /** Resolves when nothing is in hand any more. */
@@ -94,12 +94,12 @@ export class RunDesk {
   async handBack(): Promise<void> {
     this.#handedBack = true;
     for (const { runId } of this.runs) this.drop(runId);
-    await this.#settlement.handBack(this.#conducting.worker);
+    await this.#failures.handBack(this.#options.worker);
   }
 
   #track(work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.#log.error({ err: error }, 'settling a run failed; its lease will run out'))
+      .catch((error: unknown) => this.#log.error({ err: error }, 'ending a run failed; its lease will run out'))
       .finally(() => {
         this.#open.delete(tracked);
         this.#told.onFree();
@@ -107,7 +107,7 @@ export class RunDesk {
     this.#open.add(tracked);
   }
 
-  async #settle(job: Job, outcome: Outcome): Promise<void> {
+  async #jobEnded(job: Job, outcome: Outcome): Promise<void> {
     const { run, shard } = job;
     this.#metrics.jobEnded(run, outcome);
     if (outcome.kind === 'failed')
@@ -121,7 +121,7 @@ export class RunDesk {
   }
 
   #shardEnded({ runId }: Run): void {
-    for (const conducted of this.#conducted) if (conducted.run.runId === runId) conducted.shardEnded();
+    for (const sharded of this.#sharded) if (sharded.run.runId === runId) sharded.shardEnded();
   }
 
   /** Publishes a run that was scored in one piece. */
@@ -139,7 +139,7 @@ export class RunDesk {
   }
 
   async #publishByOwnConnection(run: Run, loaded: Loaded): Promise<boolean> {
-    const { databaseUrl, worker } = this.#conducting;
+    const { databaseUrl, worker } = this.#options;
     const link = publicationConnection(databaseUrl);
     try {
       return await publishRun(link, worker, run, loaded);
@@ -148,16 +148,16 @@ export class RunDesk {
     }
   }
 
-  async #conduct(conducted: ConductedRun): Promise<void> {
-    const { run } = conducted;
+  async #finishSharded(sharded: ShardedRun): Promise<void> {
+    const { run } = sharded;
     try {
-      await conducted.conduct();
+      await sharded.score();
       this.#metrics.ended(run.model, 'done');
     } catch (error) {
       if (!(error instanceof RunEnded))
         await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone: 0, rowsFailed: 0 });
     } finally {
-      this.#conducted.delete(conducted);
+      this.#sharded.delete(sharded);
       this.#scorers.release(run.runId);
       this.#told.onReturned();
     }
@@ -167,7 +167,7 @@ export class RunDesk {
   async #failWhole(run: Run, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
     if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
-    if (await this.#settlement.requeue(run, failed)) this.drop(run.runId);
+    if (await this.#failures.requeue(run, failed)) this.drop(run.runId);
     this.#told.onReturned();
   }
 
@@ -177,7 +177,7 @@ export class RunDesk {
     // Without its snapshot no shard of the attempt can be read any more, whoever tries.
     if (failed.code === 'snapshot_lost') return this.#failWhole(run, failed);
     if (failed.retry && shard.tries < MOST_TRIES) {
-      await this.#settlement.reopen(run, shard, failed);
+      await this.#failures.reopen(run, shard, failed);
       return this.#told.onReturned();
     }
     const message = failed.retry ? `${failed.message} (tried ${shard.tries} times)` : failed.message;

@@ -15,11 +15,11 @@ import { showGateway } from '../online/metrics.ts';
 import { beat } from '../runs/lease.ts';
 import { openConnections, type Connections } from './connections.ts';
 import { report, type WorkerState } from './workers.ts';
-import { RunDesk } from '../runs/worker.ts';
+import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
 import type { Service } from './running-service.ts';
 import { ScorerPool } from '../runs/scorer-pool.ts';
-import { Settlement } from '../runs/run-failures.ts';
+import { RunFailures } from '../runs/run-failures.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover } from '../runs/recover.ts';
 import { tidy, TIDY_EVERY } from '../runs/tidy.ts';
@@ -49,7 +49,7 @@ class Supervisor implements Service {
   readonly #metrics = new RunMetrics();
   readonly #scorers: ScorerPool;
   readonly #gateway: GatewayKeeper;
-  readonly #desk: RunDesk;
+  readonly #runWorker: RunWorker;
   readonly #dispatcher: Dispatcher;
   readonly #connections: Connections;
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
@@ -72,8 +72,8 @@ class Supervisor implements Service {
     this.#scorers = new ScorerPool(config, readerUrl, log);
     this.#gateway = new GatewayKeeper(config, this.#connections.beat, () => this.#loops.beat.wake(), log);
     const lookForAll = (): void => this.#lookFor('all');
-    this.#desk = new RunDesk(
-      new Settlement(this.#connections.settle, this.#metrics, log),
+    this.#runWorker = new RunWorker(
+      new RunFailures(this.#connections.settle, this.#metrics, log),
       this.#scorers,
       {
         worker: this.worker,
@@ -88,7 +88,7 @@ class Supervisor implements Service {
       log,
     );
     const claiming = { worker: this.worker, ...config };
-    this.#dispatcher = new Dispatcher(claiming, this.#connections.work, this.#scorers, this.#desk, log);
+    this.#dispatcher = new Dispatcher(claiming, this.#connections.work, this.#scorers, this.#runWorker, log);
     this.#loops = {
       work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
       check: new Wakeable(
@@ -180,7 +180,7 @@ class Supervisor implements Service {
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
       this.#watch.stop(),
-      this.#desk.drained(),
+      this.#runWorker.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
     this.#dispatcher.close();
@@ -196,13 +196,13 @@ class Supervisor implements Service {
 
   async #handBack(): Promise<void> {
     await this.#loops.work.stop();
-    await this.#desk
+    await this.#runWorker
       .handBack()
       .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
   }
 
   async #farewell(): Promise<void> {
-    await this.#desk.drained();
+    await this.#runWorker.drained();
     await this.#loops.beat.stop();
     if (this.#state === 'starting') return;
     this.#state = 'stopped';
@@ -254,7 +254,7 @@ class Supervisor implements Service {
       leaseMs: this.#config.leaseMs,
       connection,
       scorers: this.#scorers,
-      desk: this.#desk,
+      runWorker: this.#runWorker,
       metrics: this.#metrics,
     });
     await this.#report();
@@ -267,7 +267,7 @@ class Supervisor implements Service {
   }
 
   async #recover(): Promise<void> {
-    if ((await recover(this.#connections.sweep, this.#desk, this.#log)) > 0) this.#lookFor('all');
+    if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {
