@@ -8,7 +8,7 @@ import type { JsonRow } from '../inference/json-rows.ts';
 import { checkLengths, FEATURES_KEY, metadataNames } from './name-list.ts';
 import { normalise } from '../onnx/normalise.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { settleNulls } from './null-handling.ts';
+import { decideNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
 import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
@@ -18,14 +18,14 @@ import { referenceFor, type Reference, sampleRows } from './reference.ts';
 import type { Preparation } from './trial.ts';
 
 /** What is known of a model before it is proven. */
-export type Settled = {
+export type CheckedModel = {
   readonly signature: Signature;
   /** The bytes to serve, or null where they are those that were deployed. */
   readonly served: Uint8Array | null;
 };
 
 /** What the check of a model found. */
-export type ProbeReport = Settled & {
+export type ProbeReport = CheckedModel & {
   /** What was assumed, or is slower than it need be. */
   readonly warnings: string[];
   /** The metadata of the file, its operator sets (domain -> version) and its exporter. */
@@ -40,15 +40,15 @@ export type ProbeReport = Settled & {
   readonly reference: Reference | null;
 };
 
-/** Told of what is settled, gives rows to score beside those of the check; null for none. */
-export type RowsFor = (settled: Settled) => Promise<readonly JsonRow[] | null>;
+/** Told of what is checked, gives rows to score beside those of the check; null for none. */
+export type RowsFor = (checked: CheckedModel) => Promise<readonly JsonRow[] | null>;
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
 export type ProbeOptions = DeployOptions & { readonly expect?: readonly JsonRow[] | undefined };
 
 /**
  * Checks one model from its bytes to its predictions. Runs it: so only in a process that may hang, grow and crash.
- * What it settled may be refused all the same.
+ * What it checked may be refused all the same.
  * @throws PgscoreError with a code of the `model_` family for a model that is refused
  */
 export async function checkModel(
@@ -64,15 +64,15 @@ export async function checkModel(
   const { metadata, opset, producer } = outline;
   const { signature } = trial.session;
   checkStorable({ signature, metadata, opset, producer });
-  const settled = { signature, served: changed ? outline.bytes : null };
-  const asked = rowsFor(settled);
+  const checked = { signature, served: changed ? outline.bytes : null };
+  const asked = rowsFor(checked);
   const training = trainingBaseline(metadata, signature.features);
   const expectation = options.expect === undefined ? null : await compareExpected(trial.session, options.expect);
   // Rows that were expected, and came, are the proof.
   const differences = expectation === null ? knownDifferences(outline) : [];
   const rows = await asked;
   return {
-    ...settled,
+    ...checked,
     warnings: [...trial.warnings, ...training.warnings, ...differences],
     metadata,
     opset,
@@ -99,7 +99,7 @@ function prepare(outline: Outline, options: DeployOptions): Preparation {
   );
   const names = options.features ?? metadataNames(outline.metadata, FEATURES_KEY, 'model_feature_names_wrong');
   const mapped = mapFeatures(declaredInputs(outline.inputs), names);
-  const features = settleNulls(outline, mapped.features, options);
+  const features = decideNulls(outline, mapped.features, options);
   const samples = sampleRows(features, categoriesOf(outline, features));
   return { inputs: mapped.inputs, features, samples, options };
 }

@@ -15,7 +15,7 @@ type Default = number | string | boolean;
  * forest without a word, so a model that trained with NaN is no proof.
  * @throws PgscoreError model_null_values_wrong
  */
-export function settleNulls(
+export function decideNulls(
   outline: Outline,
   features: readonly MappedFeature[],
   { nulls = 'auto', nullValues = {} }: DeployOptions,

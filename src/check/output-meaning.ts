@@ -7,7 +7,7 @@ import type { Signature, Task } from '../inference/signature.ts';
 /** The half of a signature that says what the outputs mean. */
 type OutputMeaning = Pick<Signature, 'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold'>;
 
-/** What is known when the meaning of the outputs is settled. */
+/** What is known when the meaning of the outputs is checked. */
 type Evidence = {
   readonly outline: Outline;
   readonly observed: readonly ObservedOutput[];
@@ -22,10 +22,10 @@ type Evidence = {
  * @throws PgscoreError model_outputs_unclear, model_outputs_unsupported, model_class_labels_missing,
  *   model_class_labels_wrong, model_options_wrong
  */
-export function settleOutputs(evidence: Evidence, warnings: string[]): OutputMeaning {
-  const classLabels = settleLabels(evidence, warnings);
-  const task = settleTask(evidence, classLabels);
-  const decision = settleDecision(task, classLabels, evidence.options);
+export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
+  const classLabels = labelsFor(evidence, warnings);
+  const task = taskOf(evidence, classLabels);
+  const decision = decisionFor(task, classLabels, evidence.options);
   if (task === 'regression') return { task, classLabels: [], outputs: { value: findValue(evidence.observed) } };
   const label = evidence.observed.find(isLabel);
   const probabilities = findProbabilities(evidence.observed, classLabels);
@@ -48,14 +48,14 @@ function isLabel(output: ObservedOutput): boolean {
   return !isFloat(output) && output.width === 1;
 }
 
-function settleTask({ options }: Evidence, classLabels: readonly string[]): Task {
+function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
   if (options.task !== undefined) return options.task;
   if (classLabels.length === 0) return 'regression';
   return classLabels.length === 2 ? 'binary' : 'multiclass';
 }
 
 /** The labels that are known, or 0, 1, … for a network that ends in a sigmoid or a softmax. */
-function settleLabels({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
+function labelsFor({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
   if (options.task === 'regression') return [];
   if (classLabels.length > 0) return [...classLabels];
   const scores = observed.filter(isFloat);
@@ -135,7 +135,7 @@ function listed(observed: readonly ObservedOutput[]): string {
  * a threshold only where the deployer gives one. {} for other tasks.
  * @throws PgscoreError model_options_wrong
  */
-function settleDecision(
+function decisionFor(
   task: Task,
   labels: readonly string[],
   options: DeployOptions,

@@ -1,12 +1,12 @@
 /**
- * The probe process: on stdin the frame of a model and, once that is settled, one of rows to score; on descriptor 3 the frames
+ * The probe process: on stdin the frame of a model and, once that is checked, one of rows to score; on descriptor 3 the frames
  * of a verdict. Its argument is its parent's pid.
  */
 import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import { checkModel, type ProbeOptions, type Settled } from './check-model.ts';
+import { checkModel, type ProbeOptions, type CheckedModel } from './check-model.ts';
 import { readFrames, writeFrame, type Frame } from './frames.ts';
 import type { Asked, Verdict } from './verdict.ts';
 
@@ -35,8 +35,8 @@ async function judge({ head, body }: Frame<ProbeOptions>): Promise<Verdict> {
   }
 }
 
-async function rowsFor({ served, ...settled }: Settled): Promise<readonly JsonRow[] | null> {
-  tell({ settled, changed: served !== null }, served ?? undefined);
+async function rowsFor({ served, ...checked }: CheckedModel): Promise<readonly JsonRow[] | null> {
+  tell({ checked, changed: served !== null }, served ?? undefined);
   const asked = await next<Asked>();
   return asked?.head.rows ?? null;
 }

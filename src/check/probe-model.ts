@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { PgscoreError } from '../errors.ts';
 import { programFile } from '../lib/package-file.ts';
 import { limitWork } from '../lib/work-time.ts';
-import type { ProbeOptions, ProbeReport, RowsFor, Settled } from './check-model.ts';
+import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
 import { framePieces, type Frame } from './frames.ts';
 import { readVerdict, type Asked } from './verdict.ts';
 
@@ -72,7 +72,7 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   const breakOff = (): void => kill(new Error('the check was broken off'));
   signal?.addEventListener('abort', breakOff);
   try {
-    const ask = (settled: Settled): void => void sendRows(probe.request, rowsFor(settled));
+    const ask = (checked: CheckedModel): void => void sendRows(probe.request, rowsFor(checked));
     // With its verdict it has done all that it is for; one that went wrong is not to go on.
     const report = readVerdict(probe.verdict, ask).finally(() => probe.child.kill('SIGKILL'));
     const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);

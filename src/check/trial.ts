@@ -6,7 +6,7 @@ import type { Normalised } from '../onnx/normalise.ts';
 import { checkTensorsOnly, outputReader, observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
-import { settleOutputs } from './output-meaning.ts';
+import { outputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
 import { paddedRowsOf } from '../inference/feed.ts';
@@ -39,7 +39,7 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples));
   const warnings: string[] = [];
   const classLabels = classLabelsOf(model, options);
-  const meaning = settleOutputs({ outline, observed, classLabels, options }, warnings);
+  const meaning = outputMeaning({ outline, observed, classLabels, options }, warnings);
   const signature = { inputs, features, ...meaning, batch };
   const asReturned = new ModelSession(
     graph,

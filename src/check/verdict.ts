@@ -1,18 +1,18 @@
 import { type ErrorCode, codeOr, PgscoreError } from '../errors.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { ProbeReport, Settled } from './check-model.ts';
+import type { ProbeReport, CheckedModel } from './check-model.ts';
 import { readFrames } from './frames.ts';
 
-/** The head of what the probe is asked once a model is settled. */
+/** The head of what the probe is asked once a model is checked. */
 export type Asked = { readonly rows: readonly JsonRow[] | null };
 
 /**
- * The heads of what the probe hands back: what it settled, with the bytes to serve behind it, and then the rest. A refusal
+ * The heads of what the probe hands back: what it checked, with the bytes to serve behind it, and then the rest. A refusal
  * comes in the place of either.
  */
 export type Verdict =
-  | { readonly settled: Omit<Settled, 'served'>; readonly changed: boolean }
-  | { readonly report: Omit<ProbeReport, keyof Settled> }
+  | { readonly checked: Omit<CheckedModel, 'served'>; readonly changed: boolean }
+  | { readonly report: Omit<ProbeReport, keyof CheckedModel> }
   | { readonly refusal: Refusal };
 
 type Refusal = { readonly code: ErrorCode; readonly message: string; readonly remedy?: string | undefined };
@@ -27,16 +27,16 @@ const LONGEST_TEXT = 10_000;
  */
 export async function readVerdict(
   stream: AsyncIterable<Uint8Array>,
-  onSettled: (settled: Settled) => void,
+  onChecked: (checked: CheckedModel) => void,
 ): Promise<ProbeReport | PgscoreError | undefined> {
-  let settled: Settled | undefined;
+  let checked: CheckedModel | undefined;
   for await (const { head, body } of readFrames<Verdict>(stream, MOST_HEAD_BYTES)) {
     if ('refusal' in head) return refused(head.refusal);
-    if ('report' in head) return settled && { ...head.report, ...settled };
+    if ('report' in head) return checked && { ...head.report, ...checked };
     // What was compiled is what is served.
-    if (settled !== undefined) return undefined;
-    settled = { ...head.settled, served: head.changed ? body : null };
-    onSettled(settled);
+    if (checked !== undefined) return undefined;
+    checked = { ...head.checked, served: head.changed ? body : null };
+    onChecked(checked);
   }
   return undefined;
 }

@@ -53,7 +53,7 @@ export class CopyOut implements Submittable {
 
   /** Makes `next` raise `error`. */
   fail(error: unknown): void {
-    this.#settle({ done: false, error });
+    this.#end({ done: false, error });
   }
 
   submit(connection: Connection): void {
@@ -94,7 +94,7 @@ export class CopyOut implements Submittable {
       this.#decoder.finish();
       const decoded = `COPY ${this.#decoder.rows}`;
       if (this.#sent !== decoded) throw protocolError(`the server says ${this.#sent}, it holds ${decoded}`);
-      this.#settle({ done: true });
+      this.#end({ done: true });
     } catch (error) {
       this.fail(error);
     }
@@ -119,7 +119,7 @@ export class CopyOut implements Submittable {
     socket?.giveBack(unread);
   }
 
-  #settle(outcome: Outcome): void {
+  #end(outcome: Outcome): void {
     this.#outcome ??= outcome;
     this.#socket?.pause();
     this.#wake();

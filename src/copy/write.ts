@@ -33,12 +33,12 @@ export class CopyWriter {
 
   /** Sends whole tuples; resolves once the connection takes more. Raises PostgreSQL's error, also that of an earlier write. */
   write(tuples: Buffer): Promise<void> {
-    return this.#settled((done) => this.#stream.write(tuples, done));
+    return this.#acknowledged((done) => this.#stream.write(tuples, done));
   }
 
   /** Ends the COPY; resolves with the rows that the server took. */
   async finish(): Promise<number> {
-    await this.#settled((done) => this.#stream.end(TRAILER, done));
+    await this.#acknowledged((done) => this.#stream.end(TRAILER, done));
     return this.#stream.rowCount;
   }
 
@@ -51,7 +51,7 @@ export class CopyWriter {
     await this.#client.end();
   }
 
-  #settled(start: (done: Done) => void): Promise<void> {
+  #acknowledged(start: (done: Done) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
       this.#reject = reject;

@@ -70,12 +70,7 @@ export type FeatureSlot = {
 };
 
 /** Puts what the version says of a missing value in its place: NaN, a default, or a bad row. */
-export function settleMissing(
-  { feature, feed, reject }: FeatureSlot,
-  row: number,
-  element: number,
-  what: string,
-): void {
+export function fillMissing({ feature, feed, reject }: FeatureSlot, row: number, element: number, what: string): void {
   const { name, nulls } = feature;
   const at = row * feed.input.width + feature.position + element;
   const cells: Cells = feed.data;
@@ -97,9 +92,9 @@ function fillNumbers(column: NumberColumn, slot: FeatureSlot, type: NumberTensor
   );
   const { width } = column;
   for (const row of column.nulls) {
-    for (let element = 0; element < width; element += 1) settleMissing(slot, row, element, 'NULL');
+    for (let element = 0; element < width; element += 1) fillMissing(slot, row, element, 'NULL');
   }
-  if (slot.feature.nulls !== 'nan') settleNaNs(column, slot);
+  if (slot.feature.nulls !== 'nan') fillNaNs(column, slot);
   if (misfits.length > 0) rejectMisfits(misfits, column, slot);
 }
 
@@ -116,14 +111,14 @@ function scatter(values: NumberData, { feature, feed, rows }: FeatureSlot): void
 }
 
 /** A NaN in a float column is a missing value too. */
-function settleNaNs({ kind, values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
+function fillNaNs({ kind, values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
   if (kind !== 'float32' && kind !== 'float64') return;
   const isNull = new Set(nulls);
   for (let index = 0; index < values.length; index += 1) {
     const value = values[index];
     if (value === value) continue;
     const row = Math.floor(index / width);
-    if (!isNull.has(row)) settleMissing(slot, row, index % width, 'NaN');
+    if (!isNull.has(row)) fillMissing(slot, row, index % width, 'NaN');
   }
 }
 
@@ -145,7 +140,7 @@ function fillTexts({ bytes, offsets, nulls }: TextColumn, slot: FeatureSlot, tex
   for (let row = 0; row < slot.rows; row += 1, at += width) {
     cells[at] = texts.decode(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0);
   }
-  for (const row of nulls) settleMissing(slot, row, 0, 'NULL');
+  for (const row of nulls) fillMissing(slot, row, 0, 'NULL');
 }
 
 /** Slots of the cache, and the longest text that it keeps: at most 4096 categories of 64 bytes a model. */

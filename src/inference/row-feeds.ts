@@ -1,5 +1,5 @@
 import { OVERFLOWS } from '../lib/float32.ts';
-import { type FeatureSlot, settleMissing, coverBadRows, type Feeds } from './feeds.ts';
+import { type FeatureSlot, fillMissing, coverBadRows, type Feeds } from './feeds.ts';
 import { emptyFeed, type Cells, type Feed } from './feed.ts';
 import type { JsonRow } from './json-rows.ts';
 import { NumberRows, type FeatureRows } from './number-rows.ts';
@@ -65,7 +65,7 @@ type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => voi
 
 const putText: Put = (slot, cells, row, value) => {
   if (typeof value === 'string') cells[row * slot.feed.input.width + slot.feature.position] = value;
-  else if (value === null || value === undefined) settleMissing(slot, row, 0, 'NULL');
+  else if (value === null || value === undefined) fillMissing(slot, row, 0, 'NULL');
   else slot.reject(row, mistyped(slot.feature, value));
 };
 
@@ -74,7 +74,7 @@ const putNumber: Put = (slot, cells, row, value) => putElement(slot, cells, row,
 const putArray: Put = (slot, cells, row, value) => {
   const { width } = slot.feature;
   if (value === null || value === undefined) {
-    for (let element = 0; element < width; element += 1) settleMissing(slot, row, element, 'NULL');
+    for (let element = 0; element < width; element += 1) fillMissing(slot, row, element, 'NULL');
   } else if (Array.isArray(value) && value.length === width) {
     value.forEach((item: unknown, element) => putElement(slot, cells, row, element, item));
   } else {
@@ -91,10 +91,10 @@ function putElement(slot: FeatureSlot, cells: Cells, row: number, element: numbe
 
 function putValue(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
   const { feature, feed } = slot;
-  if (value === null || value === undefined) return settleMissing(slot, row, element, 'NULL');
+  if (value === null || value === undefined) return fillMissing(slot, row, element, 'NULL');
   const number = numberOf(feature.type, value);
   if (number === undefined) return slot.reject(row, mistyped(feature, value));
-  if (Number.isNaN(number) && feature.nulls !== 'nan') return settleMissing(slot, row, element, 'NaN');
+  if (Number.isNaN(number) && feature.nulls !== 'nan') return fillMissing(slot, row, element, 'NaN');
   if (!holds(feature.type, number)) return slot.reject(row, outOfRange(feature));
   cells[row * feed.input.width + feature.position + element] = feature.type === 'int64' ? BigInt(number) : number;
 }

@@ -34,7 +34,7 @@ export async function tellAlerts(
     const events = due.map(({ event_id: id }) => id);
     // No connection is held meanwhile.
     const failure = await postToWebhook(webhook, JSON.stringify(alertMessage(due)), events);
-    await connection.use((client) => settleAlerts(client, events, failure));
+    await connection.use((client) => recordDeliveries(client, events, failure));
     const told = { events, model: first.is_digest ? undefined : first.model, attempt: first.attempts };
     if (failure === null) log.info(told, 'alerts told');
     else log.warn({ ...told, reason: failure }, 'the alert webhook did not take alerts; they will be tried again');
@@ -75,7 +75,7 @@ export type AlertEvent = {
 const claimAlerts = statement<[], AlertEvent>('claim_alerts', 'select * from pgscore_data._claim_alerts()');
 
 /** Ends their claim; with a failure they are tried again later. */
-const settleAlerts = statement<[events: string[], failure: string | null]>(
+const recordDeliveries = statement<[events: string[], failure: string | null]>(
   'settle_alerts',
   'select pgscore_data._settle_alerts($1, $2)',
 );

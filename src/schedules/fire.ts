@@ -94,7 +94,7 @@ async function fireSchedule(
     const what = { schedule: schedule.name, fireAt: at };
     if (verdict.kind === 'postponed') {
       log.warn({ ...what, reason: verdict.error }, 'a fire could not be submitted and will be tried again');
-      return { submitted, postponed: 1, ...(await settle(service, schedule, unsubmitted)) };
+      return { submitted, postponed: 1, ...(await closeFires(service, schedule, unsubmitted)) };
     }
     if (verdict.kind === 'submitted') {
       submitted += 1;
@@ -104,7 +104,7 @@ async function fireSchedule(
       log.warn({ ...what, reason: verdict.error }, 'a schedule could not submit its run');
     }
   }
-  return { submitted, postponed: 0, ...(await settle(service, schedule, unsubmitted, due)) };
+  return { submitted, postponed: 0, ...(await closeFires(service, schedule, unsubmitted, due)) };
 }
 
 function missedFires({ missed, more }: Due): UnsubmittedFire[] {
@@ -116,7 +116,7 @@ function missedFires({ missed, more }: Due): UnsubmittedFire[] {
 }
 
 /** Records in one transaction what was not submitted and, where all is decided, how far. */
-async function settle(
+async function closeFires(
   service: pg.ClientBase,
   schedule: DueSchedule,
   fires: readonly UnsubmittedFire[],

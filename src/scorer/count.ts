@@ -109,7 +109,7 @@ class FeatureCount {
   }
 
   /** Sees to it that there are bins before the writing begins, if there are rows enough. */
-  async settle(tools: Tools, { allOver, ahead }: Sources): Promise<void> {
+  async finish(tools: Tools, { allOver, ahead }: Sources): Promise<void> {
     if (this.#tally !== undefined || this.#watched.length === 0) return;
     const sample = await allOver();
     if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, tools);

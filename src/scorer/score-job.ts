@@ -42,7 +42,7 @@ export async function scoreRows(
   const counted = await PredictionCount.of(job.run, session.signature, tools);
   const segments = await FrozenSegments.of(job.run, tools);
   const scored = new ScoredStream(job, tools, infer(rows, session, segments), counted);
-  await counted.features.settle(tools, { allOver, ahead: (most) => scored.readAhead(most) });
+  await counted.features.finish(tools, { allOver, ahead: (most) => scored.readAhead(most) });
   return scored;
 }
 

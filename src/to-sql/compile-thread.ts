@@ -21,14 +21,14 @@ export class CompileThread {
   readonly rows: Promise<readonly JsonRow[] | null>;
   readonly #thread: Worker;
   readonly #limits: Limits;
-  #settle: (compiled: Compiled) => void = () => undefined;
+  #end: (compiled: Compiled) => void = () => undefined;
   #liftLimit: () => void = () => undefined;
 
   constructor(limits: Limits = LIMITS) {
     this.#limits = limits;
     this.#thread = new Worker(MAIN, { resourceLimits: { maxOldGenerationSizeMb: limits.heapMb }, env: {} });
     this.compiled = new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#end = resolve;
     });
     let tellRows: (rows: readonly JsonRow[] | null) => void = () => undefined;
     this.rows = new Promise((resolve) => {
@@ -38,10 +38,10 @@ export class CompileThread {
     this.#thread.on('message', (message: CompileStep) => {
       if ('task' in message) this.#limitWork(message.task);
       else if ('rows' in message) tellRows(message.rows);
-      else this.#settle(message);
+      else this.#end(message);
     });
-    this.#thread.on('error', (error) => this.#settle({ refusal: `compiling it failed: ${error.message}` }));
-    this.#thread.on('exit', () => this.#settle({ refusal: 'compiling it was broken off' }));
+    this.#thread.on('error', (error) => this.#end({ refusal: `compiling it failed: ${error.message}` }));
+    this.#thread.on('exit', () => this.#end({ refusal: 'compiling it was broken off' }));
   }
 
   compile(request: CompileRequest): void {
@@ -56,7 +56,7 @@ export class CompileThread {
   #limitWork(task: Task): void {
     const { cpuMs } = this.#limits;
     this.#liftLimit = limitWork(task, cpuMs, (starved) => {
-      this.#settle({ refusal: `compiling it took longer than ${cpuMs / 1000} s of CPU time`, passing: starved });
+      this.#end({ refusal: `compiling it took longer than ${cpuMs / 1000} s of CPU time`, passing: starved });
       void this.stop();
     });
   }

@@ -43,7 +43,7 @@ function scalar(feature: Feature, column: Term): Term {
   const { type } = feature;
   if (type === 'float32') return float32Feature(feature, column);
   if (type === 'int32') return int32Feature(feature, column);
-  return settled(feature, column);
+  return withoutMissing(feature, column);
 }
 
 /** Past the range of int32 the row is bad. */
@@ -55,7 +55,7 @@ function int32Feature(feature: Feature, column: Term): Term {
   };
   return build(
     'int64',
-  )`case when ${column} < ${least} or ${column} > ${most} then ${past} else ${settled(feature, column)} end`;
+  )`case when ${column} < ${least} or ${column} > ${most} then ${past} else ${withoutMissing(feature, column)} end`;
 }
 
 /**
@@ -69,7 +69,7 @@ function float32Feature(feature: Feature, column: Term): Term {
   const guards = feature.nulls === 'error' && feature.width === 1 ? { guards: column } : {};
   const inRange = build('float64', { ordered, ...guards })`case when ${column} < ${limit} and ${column} > -${limit}
     then ${column} when ${column} < ${infinity} and ${column} > -${infinity}
-    then ${overflowing(feature, column)} else ${settled(feature, column)}::real end`;
+    then ${overflowing(feature, column)} else ${withoutMissing(feature, column)}::real end`;
   const traits = { ...inRange.traits, unchecked: column, sharper: nearestFloat(inRange) };
   if (ordered) return { ...inRange, kind: 'float32', traits };
   const filled = (value: number) => float32Feature({ ...feature, nulls: 'default', default: value }, column);
@@ -82,7 +82,7 @@ function overflowing({ name }: Feature, column: Term): Term {
 }
 
 /** What a version says of NULL, and of NaN in a float column. */
-function settled(feature: Feature, column: Term): Term {
+function withoutMissing(feature: Feature, column: Term): Term {
   const { kind } = column;
   const float = kind === 'float64';
   if (feature.nulls === 'nan') return build(kind)`coalesce(${column}, ${constant(kind, Number.NaN)})`;

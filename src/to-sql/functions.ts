@@ -24,17 +24,17 @@ export function sigmoid(kind: Kind, x: Term): Term {
   const traits = { range, origin: originOf(x), isShare: true } as const;
   const made = of(tangent(x));
   const { attempt } = x.traits;
-  return attempt === undefined ? made : { ...made, traits: { ...traits, quick: of(settledTangent(attempt.fast)) } };
+  return attempt === undefined ? made : { ...made, traits: { ...traits, quick: of(finiteTangent(attempt.fast)) } };
 }
 
 /** The hyperbolic tangent of half of x. Where a sum comes to exactly 1 or -1, it may hold what is past float32. */
 function tangent(x: Term): Term {
   const { attempt } = x.traits;
   if (attempt === undefined) return tangentOf(x);
-  return build('float64')`coalesce(${settledTangent(attempt.fast)}, ${tangentOf(attempt.checked)})`;
+  return build('float64')`coalesce(${finiteTangent(attempt.fast)}, ${tangentOf(attempt.checked)})`;
 }
 
-function settledTangent(sum: Term): Term {
+function finiteTangent(sum: Term): Term {
   return [Number.NaN, 1, -1].reduce(
     (term, value) => build('float64')`nullif(${term}, ${number(value)})`,
     tangentOf(sum),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
-import { settleNulls } from '../../src/check/null-handling.ts';
+import { decideNulls } from '../../src/check/null-handling.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { caught } from '../support/caught.ts';
 import {
@@ -27,7 +27,7 @@ const rest = integers('rest', [1], [1]);
 function settle(parts: ModelParts, names: string[] | null = ['a', 'b', 'c'], options: DeployOptions = {}) {
   const outline = readOutline(onnxModel(parts));
   const { features } = mapFeatures(declaredInputs(outline.inputs), names ?? undefined);
-  return settleNulls(outline, features, options);
+  return decideNulls(outline, features, options);
 }
 
 const rules = (parts: ModelParts, names?: string[]) => settle(parts, names).map(({ nulls }) => nulls);

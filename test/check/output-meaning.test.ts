@@ -3,7 +3,7 @@ import { classLabelsOf } from '../../src/check/class-labels.ts';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import type { ObservedOutput } from '../../src/inference/outputs.ts';
-import { settleOutputs } from '../../src/check/output-meaning.ts';
+import { outputMeaning } from '../../src/check/output-meaning.ts';
 import type { TensorType } from '../../src/inference/signature.ts';
 import { caught } from '../support/caught.ts';
 import { classic, integers, mapsValue, node, onnxModel, strings, tensorValue } from '../support/onnx-builder.ts';
@@ -17,7 +17,7 @@ type Case = { model?: Uint8Array; observed: ObservedOutput[]; classLabels?: stri
 function settle({ model = plain, observed, classLabels = [], options = {} }: Case) {
   const warnings: string[] = [];
   const { outline } = normalise(model);
-  return { ...settleOutputs({ outline, observed, classLabels, options }, warnings), warnings };
+  return { ...outputMeaning({ outline, observed, classLabels, options }, warnings), warnings };
 }
 
 const refused = (evidence: Case) => caught(() => settle(evidence)).code;
@@ -63,8 +63,8 @@ describe('a model is', () => {
     ['Softmax', 3, 'multiclass', ['0', '1', '2']],
   ])('a network that ends in %s of %i, with a warning about its labels', (op, width, task, classLabels) => {
     const model = onnxModel({ nodes: [node(op, ['X'], ['s']), node('Identity', ['s'], ['y'])] });
-    const settled = settle({ model, observed: [output('y', 'float32', width)] });
-    expect(settled).toMatchObject({ task, classLabels, warnings: [expect.stringContaining('no class labels')] });
+    const checked = settle({ model, observed: [output('y', 'float32', width)] });
+    expect(checked).toMatchObject({ task, classLabels, warnings: [expect.stringContaining('no class labels')] });
   });
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import type { Settled } from '../../src/check/check-model.ts';
+import type { CheckedModel } from '../../src/check/check-model.ts';
 import { probeModel } from '../../src/check/probe-model.ts';
 import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
@@ -73,15 +73,15 @@ describe('the probe', () => {
     });
   });
 
-  test('scores rows that it is given for what it settled', async () => {
+  test('scores rows that it is given for what it checked', async () => {
     const rows = goldenRows(golden).slice(0, 3);
-    const settled: Settled[] = [];
+    const checked: CheckedModel[] = [];
     const options = { positiveClass: 'late' };
     const { signature, served, reference } = await probeModel(goldenBytes(golden), options, {}, (found) => {
-      settled.push(found);
+      checked.push(found);
       return Promise.resolve(rows);
     });
-    expect(settled).toEqual([{ signature, served }]);
+    expect(checked).toEqual([{ signature, served }]);
     expect(reference).toMatchObject({ rows: [0, 1, 2], silent: [], label: expect.any(Array) });
     expect(reference?.score).toEqual(rows.map(({ expected_score }) => expect.closeTo(Number(expected_score), 6)));
   });

@@ -1,38 +1,38 @@
 import { expect, test } from '@jest/globals';
-import type { Settled } from '../../src/check/check-model.ts';
+import type { CheckedModel } from '../../src/check/check-model.ts';
 import { framePieces } from '../../src/check/frames.ts';
 import { readVerdict } from '../../src/check/verdict.ts';
 
 const NOTHING = new Uint8Array(0);
 const frame = (head: unknown, body: Uint8Array = NOTHING) => Buffer.concat(framePieces({ head, body }));
-const settled = (task: string, served?: Uint8Array) =>
-  frame({ settled: { signature: { task } }, changed: served !== undefined }, served);
+const checked = (task: string, served?: Uint8Array) =>
+  frame({ checked: { signature: { task } }, changed: served !== undefined }, served);
 const report = frame({ report: { warnings: ['slow'] } });
 
 async function read(...pieces: Uint8Array[]) {
-  const told: Settled[] = [];
+  const told: CheckedModel[] = [];
   async function* stream(): AsyncGenerator<Uint8Array> {
     yield* pieces;
   }
   return { verdict: await readVerdict(stream(), (found) => told.push(found)), told };
 }
 
-test('what is settled is told, and is part of the report', async () => {
+test('what is checked is told, and is part of the report', async () => {
   const first = { signature: { task: 'regression' }, served: null };
-  expect(await read(settled('regression'), report)).toEqual({
+  expect(await read(checked('regression'), report)).toEqual({
     verdict: { ...first, warnings: ['slow'] },
     told: [first],
   });
   const other = frame({ report: { signature: { task: 'binary' }, served: null } });
-  const { verdict } = await read(settled('regression', Buffer.from('bytes')), other);
+  const { verdict } = await read(checked('regression', Buffer.from('bytes')), other);
   expect(verdict).toEqual({ signature: { task: 'regression' }, served: Buffer.from('bytes') });
 });
 
-test('a refusal is one before and after something is settled', async () => {
+test('a refusal is one before and after something is checked', async () => {
   const refusal = frame({ refusal: { code: 'model_unreadable', message: 'it is none', remedy: 'Export it.' } });
   const error = { name: 'PgscoreError', code: 'model_unreadable', message: 'it is none', remedy: 'Export it.' };
   expect((await read(refusal)).verdict).toMatchObject(error);
-  expect((await read(settled('regression'), refusal)).verdict).toMatchObject(error);
+  expect((await read(checked('regression'), refusal)).verdict).toMatchObject(error);
 });
 
 test.each([
@@ -45,15 +45,15 @@ test.each([
   expect((await read(frame({ refusal }))).verdict).toBeUndefined();
 });
 
-test('nothing is settled twice', async () => {
-  const { verdict, told } = await read(settled('regression'), settled('binary'), report);
+test('nothing is checked twice', async () => {
+  const { verdict, told } = await read(checked('regression'), checked('binary'), report);
   expect([verdict, told.length]).toEqual([undefined, 1]);
 });
 
 test.each([
   ['nothing', NOTHING],
-  ['a report of what was not settled', report],
-  ['a part of one', settled('regression').subarray(0, 20)],
+  ['a report of what was not checked', report],
+  ['a part of one', checked('regression').subarray(0, 20)],
   ['a head that is no JSON', Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('boo')])],
   ['a head that is no object', frame(null)],
   ['a head of many megabytes', Buffer.concat([Buffer.from([1, 0, 0, 4, 0, 0, 0, 0]), Buffer.alloc(100)])],

@@ -6,7 +6,7 @@ import { classLabelsOf } from '../../src/check/class-labels.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { gate, MAX_MODEL_BYTES } from '../../src/onnx/gate.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
-import { settleNulls } from '../../src/check/null-handling.ts';
+import { decideNulls } from '../../src/check/null-handling.ts';
 import { caught } from '../support/caught.ts';
 import { goldenBytes, goldenModels, hostileBytes } from '../support/golden-models.ts';
 import { external, graph, integers, localFunction, node, onnxModel } from '../support/onnx-builder.ts';
@@ -173,7 +173,7 @@ function readsOrRefuses(bytes: Uint8Array): boolean {
     const normalised = normalise(bytes);
     classLabelsOf(normalised, {});
     const { features } = mapFeatures(declaredInputs(normalised.outline.inputs), undefined);
-    categoriesOf(normalised.outline, settleNulls(normalised.outline, features, {}));
+    categoriesOf(normalised.outline, decideNulls(normalised.outline, features, {}));
     return true;
   } catch (error) {
     if (error instanceof PgscoreError && error.code !== 'internal') return true;

@@ -166,13 +166,13 @@ export class Connection {
     const socket = this.#socket;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => socket.destroy(), TAKE_MS);
-      const settle = (): void => {
+      const drained = (): void => {
         clearTimeout(late);
-        socket.off('drain', settle).off('close', settle);
+        socket.off('drain', drained).off('close', drained);
         if (this.#gone) reject(new Gone());
         else resolve();
       };
-      socket.once('drain', settle).once('close', settle);
+      socket.once('drain', drained).once('close', drained);
     });
   }
 }

@@ -30,16 +30,16 @@ function Cast(call: OperatorCall): Tensor[] {
   const input = inputOf(call, 0);
   const to = call.attributes.integer('to') ?? 0;
   if (to === INT32)
-    return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => asInt32(settled(call, cell))) }];
+    return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => asInt32(rounded(call, cell))) }];
   const kind = KINDS[to];
   if (kind === undefined) throw unsupported(call, 'to this type');
   return [
-    { ...input, kind, cells: input.cells.map((cell) => converted(isFloat(kind) ? cell : settled(call, cell), kind)) },
+    { ...input, kind, cells: input.cells.map((cell) => converted(isFloat(kind) ? cell : rounded(call, cell), kind)) },
   ];
 }
 
 /** A float that becomes a whole number, or one of two. */
-function settled(call: OperatorCall, cell: Term): Term {
+function rounded(call: OperatorCall, cell: Term): Term {
   return isFloat(cell.kind) ? reproducible(call, cell) : cell;
 }
 

@@ -88,19 +88,14 @@ function twoClasses(
   const [first, second] = totals as [Term, Term];
   const based = (index: number) => sum('float32', [first, constant('float32', bases[index] ?? 0)]);
   if (!classes.has(1) && bases.length < 2) return oneSum(call, labels, based(0));
-  return bothSums(call, labels, settledSums(classes, bases.length, based, second));
+  return bothSums(call, labels, classSums(classes, bases.length, based, second));
 }
 
 /**
  * ONNX Runtime takes a class without weights for one without a score, its base value notwithstanding; and of two base
  * values, where the second class has weights, it adds the second to the sum of the first class and mirrors the result.
  */
-function settledSums(
-  classes: ReadonlySet<number>,
-  bases: number,
-  based: (index: number) => Term,
-  second: Term,
-): Term[] {
+function classSums(classes: ReadonlySet<number>, bases: number, based: (index: number) => Term, second: Term): Term[] {
   const none = constant('float32', 0);
   if (!classes.has(1)) return [based(0), none];
   if (bases < 2) return [classes.has(0) ? based(0) : none, second];

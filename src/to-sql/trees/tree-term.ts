@@ -53,9 +53,9 @@ function together(call: OperatorCall, trees: readonly Tree[], asked: Asked): Ter
   const leaves = trees.filter(isLeaf).map(asked.weight);
   // The first of those that are added up nests deepest: last comes that with the most branches, mostly the deepest.
   const terms = parts.filter((part) => typeof part !== 'number').toSorted((a, b) => branchesIn(a) - branchesIn(b));
-  const settled = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
-  if (terms.length === 0) return settled;
-  const total = sum('float32', settled === 0 ? terms : [...terms, constant('float32', settled)]);
+  const fixed = [...leaves, ...parts.filter((part) => typeof part === 'number')].reduce((a, b) => a + b, 0);
+  if (terms.length === 0) return fixed;
+  const total = sum('float32', fixed === 0 ? terms : [...terms, constant('float32', fixed)]);
   branchCounts.set(
     total,
     terms.reduce((count, term) => count + branchesIn(term), 0),
