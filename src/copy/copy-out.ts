@@ -19,7 +19,7 @@ export class CopyOut implements Submittable {
   readonly #pipeline: Pipeline;
   readonly #decoder: CopyDecoder;
   readonly #frames: CopyFrames;
-  #socket: BorrowedSocket | undefined;
+  #socket: RawSocket | undefined;
   #sent: string | undefined;
   #answered = false;
   #unended = false;
@@ -57,7 +57,7 @@ export class CopyOut implements Submittable {
   }
 
   submit(connection: Connection): void {
-    this.#socket = new BorrowedSocket(connection.stream, (bytes) => this.#receive(bytes));
+    this.#socket = new RawSocket(connection.stream, (bytes) => this.#receive(bytes));
     this.#pipeline.submit(connection);
   }
 
@@ -129,7 +129,7 @@ export class CopyOut implements Submittable {
 type Listener = (bytes: Buffer) => void;
 
 /** The socket of a node-pg connection, read by us for a while in the place of the driver's own parser. */
-class BorrowedSocket {
+class RawSocket {
   readonly #socket: Duplex;
   readonly #driver: readonly Listener[];
   readonly #reader: Listener;

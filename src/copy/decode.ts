@@ -12,7 +12,7 @@ const FIELD_COUNT_BYTES = 2;
 export class CopyDecoder {
   readonly #columns: number;
   readonly #assembler: BatchAssembler;
-  readonly #carry = new Carry();
+  readonly #partial = new PartialTuple();
   readonly #ready: DecodedBatch[] = [];
   #state: 'header' | 'tuples' | 'ended' = 'header';
   /** The next step of the tuple; past the last one, a tuple begins. */
@@ -45,7 +45,7 @@ export class CopyDecoder {
 
   /** Reads the bytes of `chunk` from `start` to `end`; they may be overwritten afterwards. */
   push(chunk: ViewedBytes, start = 0, end = chunk.bytes.length): void {
-    const carry = this.#carry;
+    const carry = this.#partial;
     if (carry.length === 0) {
       const at = this.#read(chunk, start, end);
       if (at < end) carry.append(chunk.bytes, at, end);
@@ -121,7 +121,7 @@ export class CopyDecoder {
 }
 
 /** The tail of a chunk that ended in the middle of a value, and what has arrived for it since. */
-class Carry {
+class PartialTuple {
   #chunk: ViewedBytes = viewed(new Uint8Array(256));
   #length = 0;
 

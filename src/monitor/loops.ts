@@ -11,7 +11,7 @@ const UPKEEP_MS = 3_600_000;
 const LOOK_MS = 60_000;
 
 /** What watching over models takes. */
-export type WatchOptions = {
+export type MonitorLoopsOptions = {
   readonly refreshing: DatabaseConnection;
   readonly comparing: DatabaseConnection;
   readonly alerting: DatabaseConnection;
@@ -27,10 +27,10 @@ export type WatchOptions = {
  * Keeps accuracy up to date: takes labels and predictions into the cells, reads sources of labels again in their turn, and
  * raises alerts by what comes of it. A loop that waits, as for a slow webhook, holds up no other.
  */
-export class Watch {
+export class MonitorLoops {
   readonly #loops: readonly Wakeable[];
 
-  constructor(options: WatchOptions, log: Logger) {
+  constructor(options: MonitorLoopsOptions, log: Logger) {
     const { refreshing, comparing, readerUrl, pollMs, goesOn } = options;
     const alertLoops = loopsOfAlerts(options, log);
     const refreshAll = async (): Promise<void> => {
@@ -77,7 +77,7 @@ export class Watch {
 
 /** The loop that looks at alerts, and that which tells of them. */
 function loopsOfAlerts(
-  { alerting, webhook, pollMs, goesOn }: WatchOptions,
+  { alerting, webhook, pollMs, goesOn }: MonitorLoopsOptions,
   log: Logger,
 ): [looking: Wakeable, telling: Wakeable] {
   const tell = async (): Promise<void> => {

@@ -150,7 +150,7 @@ const knownSegments = statement<[versionId: number], { column_name: string; valu
 );
 
 /** Tells the segments of the rows of a job, to be kept with their predictions: what the source says later changes nothing. */
-export class FrozenSegments {
+export class RunSegments {
   readonly #columns: readonly { readonly at: number; readonly values: SegmentValues }[];
 
   private constructor(run: Run, known: ReadonlyMap<string, string[]>) {
@@ -163,12 +163,12 @@ export class FrozenSegments {
   }
 
   /** Null for a run without segments. */
-  static async of(run: Run, tools: Tools): Promise<FrozenSegments | null> {
+  static async of(run: Run, tools: Tools): Promise<RunSegments | null> {
     if (run.segments.length === 0) return null;
     const known = new Map<string, string[]>();
     for (const { column_name, value } of await knownSegments(await tools.writer.client(), run.versionId))
       known.set(column_name, [...(known.get(column_name) ?? []), value]);
-    return new FrozenSegments(run, known);
+    return new RunSegments(run, known);
   }
 
   of({ rows, segments }: DecodedBatch): SegmentPlaces {

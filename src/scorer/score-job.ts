@@ -2,7 +2,7 @@ import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { ModelSession } from '../inference/session.ts';
-import { PredictionCount, FrozenSegments } from './count.ts';
+import { PredictionCount, RunSegments } from './count.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration, loadShard } from './load.ts';
@@ -40,7 +40,7 @@ export async function scoreRows(
   allOver: () => Promise<RecordBatch[]>,
 ): Promise<ScoredStream> {
   const counted = await PredictionCount.of(job.run, session.signature, tools);
-  const segments = await FrozenSegments.of(job.run, tools);
+  const segments = await RunSegments.of(job.run, tools);
   const scored = new ScoredStream(job, tools, infer(rows, session, segments), counted);
   await counted.features.finish(tools, { allOver, ahead: (most) => scored.readAhead(most) });
   return scored;
@@ -48,13 +48,13 @@ export async function scoreRows(
 
 function readSource(job: Job, { client, before, after }: Reading, tools: Tools): AsyncIterable<DecodedBatch> {
   const options = { rows: tools.batchRows, signal: tools.signal, before, after };
-  return awaited(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
+  return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 
 async function* infer(
   batches: AsyncIterable<DecodedBatch>,
   session: ModelSession,
-  segments: FrozenSegments | null,
+  segments: RunSegments | null,
 ): AsyncGenerator<Scored> {
   for await (const decoded of batches) {
     const predictions = await session.predict(decoded.batch, decoded.badRows);
@@ -90,7 +90,7 @@ async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promis
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
     const options = { rows: tools.batchRows, signal: tools.signal, before: rangeStatements(part), after: [] };
     const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
-    for await (const { batch } of awaited(read, tools.onWait)) {
+    for await (const { batch } of inOrder(read, tools.onWait)) {
       if (bytes < MOST_AHEAD) batches.push(batch);
       bytes += batch.data.byteLength;
     }
@@ -104,7 +104,7 @@ const TELL_MS = 500;
  * The items of a source, with a sign of life while the next one is awaited: a view may compute for minutes before its
  * first row, which is not the scorer's fault.
  */
-async function* awaited<T>(source: AsyncIterable<T>, tell: () => void): AsyncGenerator<T> {
+async function* inOrder<T>(source: AsyncIterable<T>, tell: () => void): AsyncGenerator<T> {
   let waiting = setInterval(tell, TELL_MS);
   try {
     for await (const item of source) {

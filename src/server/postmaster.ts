@@ -53,7 +53,7 @@ async function notStarted({ dataDir }: Cluster, cause?: unknown): Promise<Pgscor
 const WATCH = 'read -r line || { "$0" stop -D "$1" -m fast -s; [ -z "$2" ] || rm -rf "$2"; }';
 
 /** Ties a server to this process. */
-type Lifeline = {
+type ParentPipe = {
   /** Lets go of a server that has stopped. */
   release(): void;
 };
@@ -64,7 +64,7 @@ type Lifeline = {
  *
  * @param remove a directory to remove after that
  */
-export function attachLifeline({ dataDir, binaries, user }: Cluster, remove = ''): Lifeline {
+export function attachParentPipe({ dataDir, binaries, user }: Cluster, remove = ''): ParentPipe {
   const watch = spawn('/bin/sh', ['-c', WATCH, binaries.pgCtl, dataDir, remove], {
     ...user,
     cwd: '/',

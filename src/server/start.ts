@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binariesIn, installedBinaries } from './binaries.ts';
 import { ensureCluster, lastPort, writeSettings, type Cluster, type Settings, SUPERUSER } from './cluster.ts';
-import { attachLifeline, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { attachParentPipe, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { type Notice, serverUser } from './program.ts';
 import { LOOPBACK, freePort, isFree, runningServer, type RunningServer } from './running.ts';
 import { reachableBinaries, reachableDataDir } from './reachable.ts';
@@ -63,7 +63,7 @@ export async function launch(
   remove?: string,
 ): Promise<EmbeddedServer> {
   await writeSettings(cluster, { ...ALWAYS, ...settings, port: port ?? (await keptPort(cluster.dataDir)) });
-  const lifeline = attachLifeline(cluster, remove);
+  const lifeline = attachParentPipe(cluster, remove);
   try {
     const running = await startPostmaster(cluster);
     let stopped: Promise<void> | undefined;

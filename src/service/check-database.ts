@@ -7,7 +7,7 @@ import { isPassing } from '../postgres/sqlstate.ts';
 import type { Logger } from '../log.ts';
 
 /** Whether a service may work on a database: `paused` on a restored copy, until it is adopted. Raises `not_installed`. */
-export async function welcome(connection: DatabaseConnection): Promise<'running' | 'paused'> {
+export async function checkDatabase(connection: DatabaseConnection): Promise<'running' | 'paused'> {
   const state = await connection.use(installationState);
   if (state === 'missing') {
     throw new PgscoreError('not_installed', 'this database has no pgscore', {

@@ -14,7 +14,7 @@ import { GatewayKeeper } from '../online/gateway-keeper.ts';
 import { showGateway } from '../online/metrics.ts';
 import { beat } from '../runs/lease.ts';
 import { openConnections, type Connections } from './connections.ts';
-import { report, type WorkerState } from './workers.ts';
+import { reportWorker, type WorkerState } from './workers.ts';
 import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
 import type { Service } from './running-service.ts';
@@ -23,9 +23,9 @@ import { RunFailures } from '../runs/run-failures.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover } from '../runs/recover.ts';
 import { tidy, TIDY_EVERY } from '../runs/tidy.ts';
-import { unlessDown, checkReader, readerUrlOf, welcome } from './check-database.ts';
+import { unlessDown, checkReader, readerUrlOf, checkDatabase } from './check-database.ts';
 import { Wakeable } from '../lib/wakeable.ts';
-import { Watch } from '../monitor/loops.ts';
+import { MonitorLoops } from '../monitor/loops.ts';
 import { within } from '../lib/retry.ts';
 
 const MOST_BEAT_MS = 1000;
@@ -53,7 +53,7 @@ class Supervisor implements Service {
   readonly #dispatcher: Dispatcher;
   readonly #connections: Connections;
   readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
-  readonly #watch: Watch;
+  readonly #monitorLoops: MonitorLoops;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
@@ -109,7 +109,7 @@ class Supervisor implements Service {
     const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#connections;
     const goesOn = (): boolean => this.#state === 'running';
     const { pollMs, alertWebhook: webhook } = config;
-    this.#watch = new Watch({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
+    this.#monitorLoops = new MonitorLoops({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
       (hint) => this.#wakeFor(hint),
@@ -145,7 +145,7 @@ class Supervisor implements Service {
     await this.#gateway.start();
     await this.#listener.start();
     for (const loop of Object.values(this.#loops)) loop.start();
-    this.#watch.start();
+    this.#monitorLoops.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       {
@@ -179,7 +179,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
-      this.#watch.stop(),
+      this.#monitorLoops.stop(),
       this.#runWorker.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
@@ -217,7 +217,7 @@ class Supervisor implements Service {
   #wakeFor(hint: string): void {
     this.#lookFor(hint === 'run' ? 'runs' : 'all');
     if (hint === 'run') return;
-    if (hint === 'labels') return this.#watch.wake();
+    if (hint === 'labels') return this.#monitorLoops.wake();
     if (hint === 'models') return this.#gateway.warm();
     this.#loops.check.wake();
     this.#loops.beat.wake();
@@ -229,10 +229,10 @@ class Supervisor implements Service {
   }
 
   /** Goes on as soon as the database is there and, where it is a restored copy, adopted. */
-  async #askForWelcome(): Promise<void> {
+  async #checkDatabase(): Promise<void> {
     const begins = this.#state === 'starting';
     if (begins) await checkReader(this.#config);
-    const state = await welcome(this.#connections.beat);
+    const state = await checkDatabase(this.#connections.beat);
     if (begins && state === 'paused')
       this.#log.warn('this database is a restored copy of another; the service is paused until `pgscore adopt`');
     if (this.#waits) this.#state = state;
@@ -247,7 +247,7 @@ class Supervisor implements Service {
   }
 
   async #beat(): Promise<void> {
-    if (this.#waits) await this.#askForWelcome();
+    if (this.#waits) await this.#checkDatabase();
     const { beat: connection } = this.#connections;
     await beat({
       worker: this.worker,
@@ -263,7 +263,7 @@ class Supervisor implements Service {
   async #report(): Promise<void> {
     const state = this.#state;
     if (state === 'starting') return;
-    await this.#connections.beat.use((client) => report(client, this.worker, state, this.#config, this.gateway));
+    await this.#connections.beat.use((client) => reportWorker(client, this.worker, state, this.#config, this.gateway));
   }
 
   async #recover(): Promise<void> {

@@ -46,7 +46,7 @@ const forgetGateway = statement<[worker: string]>(
  * Puts a service on the list that pgscore.workers shows, or shows that it lives; tells where it answers score(), or that it
  * does not.
  */
-export async function report(
+export async function reportWorker(
   client: Pick<ClientBase, 'query'>,
   worker: string,
   state: WorkerState,
