@@ -4,7 +4,7 @@ import { dataTable, type Table } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
-import { raisedIn, type Raised } from './open-alerts.ts';
+import { openAlertsIn, type OpenAlert } from './open-alerts.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { colour } from './theme.ts';
 import { dateOf, timeAxis } from './time-plot.ts';
@@ -29,7 +29,7 @@ export const alertsPanel = (model?: string): Panel<undefined> =>
       const now = (await alertsOf(model)).filter((row) => !AT_REST.includes(text(row, 'state')));
       return now.length === 0 ? undefined : now;
     },
-    draw: (sheet, now) => sheet.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now)),
+    draw: (body, now) => body.add(listOf('Alerts that are raised or may be soon', 'state', 'since', now)),
   });
 
 /** What a model is watched for without having raised it, and what was raised before. Not shown where nothing is watched. */
@@ -43,18 +43,18 @@ export const rulesPanel = (model: string): Panel<undefined> =>
       const atRest = all.filter((row) => AT_REST.includes(text(row, 'state')));
       return atRest.length + before.length === 0 ? undefined : { atRest, before };
     },
-    draw: (sheet, { atRest, before }) => {
-      if (atRest.length > 0) sheet.add(folded(restOf(atRest), listOf('Rules at rest', 'state', 'since', atRest)));
+    draw: (body, { atRest, before }) => {
+      if (atRest.length > 0) body.add(folded(restOf(atRest), listOf('Rules at rest', 'state', 'since', atRest)));
       if (before.length === 0) return;
-      const raised = raisedIn(before, Date.now());
+      const raised = openAlertsIn(before, Date.now());
       if (raised.length > 0)
-        sheet.plot({
+        body.plot({
           label: `From when to when alerts of ${model} were raised`,
           size: 'low',
           config: timelineChart(raised),
           table: eventsTable(before),
         });
-      else sheet.add(folded(`${before.length} before`, dataTable(eventsTable(before))));
+      else body.add(folded(`${before.length} before`, dataTable(eventsTable(before))));
     },
   });
 
@@ -115,9 +115,9 @@ function boundOf(row: Row): string {
 }
 
 /** A line for each alert, with a bar from when to when it was raised. */
-function timelineChart(raised: readonly Raised[]): ChartConfiguration {
+function timelineChart(raised: readonly OpenAlert[]): ChartConfiguration {
   const alerts = [...new Set(raised.map(({ alert }) => alert))].toSorted();
-  const span = (of: Raised): string => `${moment(iso(of.from))} to ${of.ended ? moment(iso(of.to)) : 'now'}`;
+  const span = (of: OpenAlert): string => `${moment(iso(of.from))} to ${of.ended ? moment(iso(of.to)) : 'now'}`;
   return {
     type: 'bar',
     data: {

@@ -24,22 +24,22 @@ export const classesPanel = (): Panel<ModelContext> =>
       const [cells, classes] = await Promise.all([ask('confusion', values), ask('classes', values)]);
       return { cells, classes };
     },
-    draw: (sheet, { cells, classes }, context) => {
-      sheet.add(...versionToggle(context));
-      if (cells.length === 0) return sheet.say('No labels in this month.');
+    draw: (body, { cells, classes }, context) => {
+      body.add(...versionToggle(context));
+      if (cells.length === 0) return body.say('No labels in this month.');
       const names = classes.map((row) => text(row, 'class_label'));
       const numbers = new Map(
         cells.map((row) => [keyOf(text(row, 'actual_class'), text(row, 'predicted_class')), number(row, 'n') ?? 0]),
       );
       if (names.length <= MOST_CLASSES)
-        sheet.add(
+        body.add(
           confusionMatrix(
             'Rows are what was true, columns what was called',
             names,
             (actual, said) => numbers.get(keyOf(actual, said)) ?? 0,
           ),
         );
-      sheet.add(
+      body.add(
         dataTable({
           caption: 'By class',
           columns: [

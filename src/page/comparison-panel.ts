@@ -20,10 +20,10 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       const once = rows.filter((row, at) => rows.findIndex((other) => keyOf(other) === keyOf(row)) === at);
       return once.some((row) => number(row, 'difference') !== null) ? once : undefined;
     },
-    draw: (sheet, rows, { task }) => {
+    draw: (body, rows, { task }) => {
       const titles = new Map(METRICS[task].map(({ column, title }) => [column, title]));
       const numeric = (head: string) => ({ head, number: true as const });
-      sheet.add(
+      body.add(
         dataTable({
           caption: 'Versions against the champion and against the one before',
           columns: [

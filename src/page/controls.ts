@@ -1,5 +1,5 @@
 import { GRAINS, type Address } from './address.ts';
-import { goTo, here } from './navigate.ts';
+import { navigateTo, here } from './navigate.ts';
 import { el } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './legend.ts';
@@ -107,7 +107,7 @@ function choice(
 }
 
 function change(part: Partial<Address>): void {
-  goTo({ ...here(), ...part });
+  navigateTo({ ...here(), ...part });
 }
 
 /** One at least stays. */
@@ -161,7 +161,7 @@ export function versionToggle(context: ModelContext): HTMLElement[] {
         type: 'button',
         'aria-pressed': String(version === shown),
         'data-key': `decisions of ${version}`,
-        onclick: () => goTo({ ...here(), previous: version === before }),
+        onclick: () => navigateTo({ ...here(), previous: version === before }),
       },
       name,
     );

@@ -14,7 +14,7 @@ export type Plot = {
 type Drawn = ReturnType<typeof drawChart>;
 
 /** The inside of a panel: what was put there, and the charts that must go with it. */
-export class Sheet {
+export class PanelBody {
   readonly element = el('div', { class: 'body' });
   #charts: Drawn[] = [];
 

@@ -1,7 +1,7 @@
 import { number, text, type Row, ask } from './api.ts';
 import type { Address, Grain } from './address.ts';
 import { day, count, decimal } from './format.ts';
-import { goTo, here } from './navigate.ts';
+import { navigateTo, here } from './navigate.ts';
 import { dataTable, scrollBox } from './data-table.ts';
 import { el } from './dom.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
@@ -86,13 +86,13 @@ export const driftPanel = (): Panel<ModelContext> =>
       const rows = await ask(`drift-${context.address.grain}`, ofVersion(context));
       return rows.length === 0 ? undefined : rows;
     },
-    draw: (sheet, rows, { address }) => {
+    draw: (body, rows, { address }) => {
       const map = driftMap(rows);
       const box = scrollBox('Drift by feature and time', heatMap(map, address.grain, chosenCell(map, address)));
       const span = [map.days[0], map.days.at(-1)].map((date) => day(date, address.grain === 'month')).join(' to ');
       const colours = MEANINGS.map(([level, meaning]) => el('span', {}, el('i', { class: level }), meaning));
-      if (!rows.some((row) => levelOf(row) >= 0)) sheet.say(tooFew(address.grain));
-      sheet.add(
+      if (!rows.some((row) => levelOf(row) >= 0)) body.say(tooFew(address.grain));
+      body.add(
         box,
         el('p', { class: 'quiet' }, `By ${address.grain}, ${span}: population stability index (PSI), lower is closer.`),
         el('p', { class: 'quiet heat-legend' }, ...colours),
@@ -162,7 +162,7 @@ function cell(of: NonNullable<Cell>, grain: Grain, row: Row | undefined, pressed
     'aria-pressed': String(pressed),
     tabindex: pressed ? 0 : -1,
     'data-key': `drift ${of.feature} ${of.day}`,
-    onclick: () => goTo({ ...here(), ...of }),
+    onclick: () => navigateTo({ ...here(), ...of }),
   });
 }
 

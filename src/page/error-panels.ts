@@ -26,9 +26,9 @@ export const errorsPanel = (): Panel<ModelContext> =>
       if (context.task !== 'regression') return undefined;
       return ask(`performance-regression-${context.address.grain}`, { model, versions: version });
     },
-    draw: (sheet, rows, { address, focus }) => {
+    draw: (body, rows, { address, focus }) => {
       const known = rows.filter((row) => number(row, 'n_labeled') !== 0);
-      if (known.length === 0) return sheet.say('No labels yet.');
+      if (known.length === 0) return body.say('No labels yet.');
       const byMonth = address.grain === 'month';
       const points = (column: string) =>
         known.map((row) => ({
@@ -36,14 +36,14 @@ export const errorsPanel = (): Panel<ModelContext> =>
           value: number(row, column),
           unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
         }));
-      sheet.add(
+      body.add(
         el(
           'div',
           { class: 'legend' },
           ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series}` }), name)),
         ),
       );
-      sheet.plot({
+      body.plot({
         label: `Sizes of the errors of version ${focus}`,
         size: 'low',
         config: timePlot({
@@ -57,8 +57,8 @@ export const errorsPanel = (): Panel<ModelContext> =>
         }),
         table: tableOf(known, 'Sizes of errors', byMonth, ['median_abs_error', 'mae', 'p90_abs_error']),
       });
-      sheet.add(el('p', { class: 'quiet' }, 'Bias: above 0 the model says too much, below too little.'));
-      sheet.plot({
+      body.add(el('p', { class: 'quiet' }, 'Bias: above 0 the model says too much, below too little.'));
+      body.plot({
         label: `Bias of version ${focus}`,
         size: 'low',
         config: timePlot({
@@ -90,11 +90,11 @@ export const residualsPanel = (): Panel<ModelContext> =>
     about: 'prediction minus truth, of the newest labelled predictions',
     depends: ({ focus }) => focus,
     load: async (context) => (context.task === 'regression' ? ask('residuals', ofVersion(context)) : undefined),
-    draw: (sheet, rows, { focus }) => {
+    draw: (body, rows, { focus }) => {
       const [first] = rows;
-      if (first === undefined) return sheet.say('No labels yet.');
+      if (first === undefined) return body.say('No labels yet.');
       const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
-      sheet.plot({
+      body.plot({
         label: `Errors of version ${focus}: prediction minus truth`,
         size: 'low',
         config: histogram(rows, focus),
@@ -104,7 +104,7 @@ export const residualsPanel = (): Panel<ModelContext> =>
           rows: rows.map((row) => [range(row), count(number(row, 'n')), percent(number(row, 'share'))]),
         },
       });
-      sheet.say(`${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}.`);
+      body.say(`${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}.`);
     },
   });
 

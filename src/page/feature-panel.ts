@@ -34,21 +34,21 @@ export const featurePanel = (): Panel<ModelContext> =>
       const windows = all.filter((row) => levelOf(row) >= 0);
       return { feature: chosen.feature, date: chosen.day, bins, windows, leftOut: all.length - windows.length };
     },
-    draw: (sheet, { feature, date, windows, leftOut, bins }, { address: { grain } }) => {
+    draw: (body, { feature, date, windows, leftOut, bins }, { address: { grain } }) => {
       const name = windowName(grain, date);
-      sheet.add(el('h3', { class: 'feature-name' }, `${feature}, ${name}, against its baseline`));
+      body.add(el('h3', { class: 'feature-name' }, `${feature}, ${name}, against its baseline`));
       if (bins.length > 0)
-        sheet.plot({
+        body.plot({
           label: `${feature}, ${name}, against its baseline`,
           config: binsChart(bins, grain),
           table: binsTable(bins),
         });
       const few =
         leftOut === 0 ? '' : ` Left out, for too few rows to tell: ${leftOut} ${grain}${leftOut === 1 ? '' : 's'}.`;
-      sheet.add(el('h3', { class: 'feature-name' }, `Drift of ${feature} by ${grain}`));
-      sheet.say(`Population stability index against the baseline: lower is closer.${few}`);
+      body.add(el('h3', { class: 'feature-name' }, `Drift of ${feature} by ${grain}`));
+      body.say(`Population stability index against the baseline: lower is closer.${few}`);
       if (windows.length === 0) return;
-      sheet.plot({
+      body.plot({
         label: `Population stability index of ${feature} by ${grain}`,
         size: 'low',
         config: psiChart(windows, grain),

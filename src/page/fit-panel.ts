@@ -16,17 +16,17 @@ export const fitPanel = (): Panel<ModelContext> =>
     about: 'of the newest labelled predictions',
     depends: ({ focus }) => [focus],
     load: async (context) => (context.task === 'regression' ? ask('fit', ofVersion(context)) : undefined),
-    draw: (sheet, rows, { focus }) => {
+    draw: (body, rows, { focus }) => {
       const [first] = rows;
-      if (first === undefined) return sheet.say('No labels yet.');
+      if (first === undefined) return body.say('No labels yet.');
       const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
-      sheet.plot({
+      body.plot({
         label: `What came of the predictions of version ${focus}, against what it said`,
         size: 'tall',
         config: fitChart(rows, focus),
         table: tableOf(rows),
       });
-      sheet.say(
+      body.say(
         `${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}. On the dashed line they were right; above it the truth was more than was said. The outermost cells hold what lies beyond.`,
       );
     },

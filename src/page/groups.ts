@@ -1,5 +1,5 @@
 import { el } from './dom.ts';
-import { goTo, here } from './navigate.ts';
+import { navigateTo, here } from './navigate.ts';
 import { PARTS, writeAddress, type Part } from './address.ts';
 
 type Block = HTMLElement | { readonly element: HTMLElement };
@@ -21,7 +21,7 @@ export function groups(contents: Readonly<Record<Part, readonly Block[]>>): Grou
     // The rest of the address may have changed since.
     a.addEventListener('click', (event) => {
       event.preventDefault();
-      goTo({ ...here(), part }, true);
+      navigateTo({ ...here(), part }, true);
       show(part);
     });
     a.addEventListener('pointerenter', () => a.setAttribute('href', writeAddress({ ...here(), part })));

@@ -19,11 +19,11 @@ export const coveragePanel = (): Panel<ModelContext> =>
     about: 'predictions by day: whose truth is known, how long it took, and whose is not',
     depends: ({ focus }) => focus,
     load: async (context) => (await ask('coverage', ofVersion(context))).toReversed(),
-    draw: (sheet, rows, context) => {
-      if (rows.length === 0) return sheet.say('No predictions yet.');
+    draw: (body, rows, context) => {
+      if (rows.length === 0) return body.say('No predictions yet.');
       const young = rows.findIndex(isYoung);
-      sheet.add(el('p', { class: 'quiet' }, standingOf(rows, young)));
-      sheet.plot({
+      body.add(el('p', { class: 'quiet' }, standingOf(rows, young)));
+      body.plot({
         label: `Predictions of version ${context.focus} by day, and how long their labels took`,
         config: coverageChart(rows, context.focus, young === -1 ? undefined : rows[young]),
         table: tableOf(rows),
@@ -186,8 +186,8 @@ export const labelAgePanel = (): Panel<ModelContext> =>
     about: 'a month that is young compares with others on the labels that come early',
     depends: ({ focus }) => focus,
     load: async (context) => ask('label-age', ofVersion(context)),
-    draw: (sheet, rows, { task }) => {
-      if (rows.every((row) => number(row, 'n_labeled') === 0)) return sheet.say('No labels yet.');
+    draw: (body, rows, { task }) => {
+      if (rows.every((row) => number(row, 'n_labeled') === 0)) return body.say('No labels yet.');
       const months = [...new Set(rows.map((row) => text(row, 'window_date')))];
       const cell = (month: string, age: string): string => {
         const row = rows.find((one) => one['window_date'] === month && one['label_age'] === age);
@@ -197,8 +197,8 @@ export const labelAgePanel = (): Panel<ModelContext> =>
       const caption = `${task === 'regression' ? 'Mean absolute error' : 'Accuracy'} on the labels that were known within …`;
       const ever = (month: string): Row | undefined =>
         rows.find((one) => one['window_date'] === month && one['label_age'] === 'later');
-      sheet.say(caption);
-      sheet.add(
+      body.say(caption);
+      body.add(
         dataTable({
           caption,
           columns: [

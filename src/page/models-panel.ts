@@ -31,10 +31,10 @@ export const modelsPanel = (): Panel<undefined> =>
       );
       return { verdicts, models };
     },
-    draw: (sheet, { verdicts, models }) => {
-      if (models.length === 0) return sheet.empty('No model yet. Deploy one:', DEPLOY_HINT);
+    draw: (body, { verdicts, models }) => {
+      if (models.length === 0) return body.empty('No model yet. Deploy one:', DEPLOY_HINT);
       const cards = models.map((model) => ('unready' in model ? unreadyCard(model.unready) : modelCard(model)));
-      sheet.add(verdictSummary(verdicts), el('div', { class: 'models' }, ...cards));
+      body.add(verdictSummary(verdicts), el('div', { class: 'models' }, ...cards));
     },
   });
 

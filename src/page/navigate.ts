@@ -6,7 +6,7 @@ export function here(): Address {
 }
 
 /** Goes there; with `quietly`, as a slider moves, nothing is drawn anew and no step is added to the history. */
-export function goTo(address: Address, quietly = false): void {
+export function navigateTo(address: Address, quietly = false): void {
   const hash = writeAddress(address);
   if (quietly) history.replaceState(null, '', hash);
   else location.hash = hash;

@@ -1,12 +1,12 @@
 import { text, type Row } from './api.ts';
 
 /** From when to when an alert was raised. */
-export type Raised = { readonly alert: string; readonly from: number; readonly to: number; readonly ended: boolean };
+export type OpenAlert = { readonly alert: string; readonly from: number; readonly to: number; readonly ended: boolean };
 
 /** What was raised and resolved, from the events of both, in whatever order; what was not resolved is raised still. */
-export function raisedIn(events: readonly Row[], now: number): Raised[] {
+export function openAlertsIn(events: readonly Row[], now: number): OpenAlert[] {
   const open = new Map<string, number>();
-  const raised: Raised[] = [];
+  const raised: OpenAlert[] = [];
   const inOrder = events.toSorted((one, other) => text(one, 'event_at').localeCompare(text(other, 'event_at')));
   for (const event of inOrder) {
     const alert = nameOf(event);

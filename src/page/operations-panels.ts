@@ -22,9 +22,9 @@ export const runsPanel = (model?: string): Panel<undefined> =>
     title: 'Runs',
     depends: () => null,
     load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
-    draw: (sheet, rows) => {
+    draw: (body, rows) => {
       if (rows.length === 0)
-        return sheet.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
+        return body.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
       const heads = ['Run', 'Model', 'Source', 'State', 'Rows', 'Rate', 'By', 'When'];
       const table = el(
         'table',
@@ -40,7 +40,7 @@ export const runsPanel = (model?: string): Panel<undefined> =>
         ),
         el('tbody', {}, ...rows.map(lineOf)),
       );
-      sheet.add(scrollBox('Runs', table));
+      body.add(scrollBox('Runs', table));
     },
   });
 
@@ -105,9 +105,9 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
       const rows = await ask('schedules');
       return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
     },
-    draw: (sheet, rows) => {
-      if (rows.length === 0) return sheet.empty('Nothing is scored by the clock.', scheduleHint(model));
-      sheet.add(
+    draw: (body, rows) => {
+      if (rows.length === 0) return body.empty('Nothing is scored by the clock.', scheduleHint(model));
+      body.add(
         dataTable({
           caption: 'By name',
           columns: ['Schedule', 'When', 'Model', 'Source', 'State', 'Next'],
@@ -142,7 +142,7 @@ export const refreshesPanel = (): Panel<undefined> =>
       const rows = await ask('refreshes');
       return rows.length === 0 ? undefined : rows;
     },
-    draw: (sheet, rows) => {
+    draw: (body, rows) => {
       const numeric = (head: string) => ({ head, number: true as const });
       const table = dataTable({
         caption: 'The newest refreshes that changed something',
@@ -157,7 +157,7 @@ export const refreshesPanel = (): Panel<undefined> =>
       });
       const [newest] = rows;
       const summary = `The newest: ${moment(text(newest, 'started_at'))}, ${count(number(newest, 'duration_ms'))} ms`;
-      sheet.add(el('details', {}, el('summary', {}, summary), table));
+      body.add(el('details', {}, el('summary', {}, summary), table));
     },
   });
 
@@ -173,8 +173,8 @@ export const versionsPanel = (model: string): Panel<undefined> =>
       const mine = (await ask('versions')).filter((row) => row['model_name'] === model);
       return mine.length === 0 ? undefined : mine;
     },
-    draw: (sheet, rows) =>
-      sheet.add(
+    draw: (body, rows) =>
+      body.add(
         dataTable({
           caption: 'Versions, the newest first',
           columns: ['Version', 'State', 'Also called', 'Deployed by', 'When'],
@@ -197,9 +197,9 @@ export const eventsPanel = (): Panel<ModelContext> =>
     about: 'what was done to this model',
     depends: () => null,
     load: async ({ model }) => ask('events', { model }),
-    draw: (sheet, rows) => {
-      if (rows.length === 0) return sheet.say('Nothing is on record.');
-      sheet.add(
+    draw: (body, rows) => {
+      if (rows.length === 0) return body.say('Nothing is on record.');
+      body.add(
         dataTable({
           caption: 'The newest first',
           columns: ['When', 'What'],

@@ -1,6 +1,6 @@
 import { Refusal } from './api.ts';
 import { el } from './dom.ts';
-import { Sheet } from './dialog.ts';
+import { PanelBody } from './dialog.ts';
 import { scheme } from './theme.ts';
 import type { Address } from './address.ts';
 
@@ -15,7 +15,7 @@ type PanelSpec<Context, Data> = {
   readonly depends?: (context: Context) => unknown;
   /** undefined: the panel has nothing to say here, and is not shown. */
   readonly load: (context: Context) => Promise<Data | undefined>;
-  readonly draw: (sheet: Sheet, data: Data, context: Context) => void;
+  readonly draw: (body: PanelBody, data: Data, context: Context) => void;
 };
 
 export type Panel<Context> = {
@@ -35,7 +35,7 @@ export function panel<Context, Data>({
   load,
   draw,
 }: PanelSpec<Context, Data>): Panel<Context> {
-  const sheet = new Sheet();
+  const body = new PanelBody();
   const head = el(
     'header',
     {},
@@ -46,7 +46,7 @@ export function panel<Context, Data>({
     'section',
     { id, class: bare === true ? 'bare' : 'card', 'aria-labelledby': `${id}-title`, hidden: true },
     head,
-    sheet.element,
+    body.element,
   );
   let asked: string | undefined;
   let shown = '';
@@ -57,7 +57,7 @@ export function panel<Context, Data>({
     const asks = JSON.stringify(depends(context)) ?? '';
     if (asked === undefined) {
       element.hidden = false;
-      sheet.say('Loading …');
+      body.say('Loading …');
     }
     // What is asked again from time to time is not worth a word.
     if (asks !== asked) element.setAttribute('aria-busy', 'true');
@@ -73,11 +73,11 @@ export function panel<Context, Data>({
     ]);
     if (fingerprint === shown) return;
     shown = fingerprint;
-    sheet.clear();
-    if (answer instanceof Refusal) sheet.add(el('p', { class: 'error', role: 'alert' }, answer.message));
-    else if (answer !== undefined) draw(sheet, answer, context);
+    body.clear();
+    if (answer instanceof Refusal) body.add(el('p', { class: 'error', role: 'alert' }, answer.message));
+    else if (answer !== undefined) draw(body, answer, context);
   };
-  return { element, refresh, close: () => sheet.clear() };
+  return { element, refresh, close: () => body.clear() };
 }
 
 function allButAddress(context: unknown): unknown {

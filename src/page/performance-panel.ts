@@ -5,7 +5,7 @@ import type { Marker } from './markers.ts';
 import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import type { Sheet } from './dialog.ts';
+import type { PanelBody } from './dialog.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
 import { colourOf, tint, colour } from './theme.ts';
 import { atOf, timePlot, type Series } from './time-plot.ts';
@@ -29,18 +29,18 @@ export const performancePanel = (): Panel<ModelContext> =>
       ]);
       return { rows, estimates, events, rules: rules.filter((rule) => rule['model_name'] === model) };
     },
-    draw: (sheet, { rows, estimates, events, rules }, context) => {
+    draw: (body, { rows, estimates, events, rules }, context) => {
       const { address, model, task } = context;
       const metric = metricOf(task, address.metric);
-      if (rows.length === 0) return sheet.empty('This model has predicted nothing yet.', scoreHint(model));
+      if (rows.length === 0) return body.empty('This model has predicted nothing yet.', scoreHint(model));
       const labelled = rows.some((row) => number(row, 'n_labeled') !== 0);
-      if (!labelled) sayNoLabels(sheet, context);
+      if (!labelled) sayNoLabels(body, context);
       if (!labelled && estimates.length === 0) return;
       const byMonth = address.grain === 'month';
       const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
       const bounds = alertBounds(rules, context, metric.column, dates);
-      sheet.say(`${metric.title}: ${readingOf(metric)}.`);
-      sheet.add(
+      body.say(`${metric.title}: ${readingOf(metric)}.`);
+      body.add(
         versionLegend(context, {
           unripe: true,
           bars: true,
@@ -48,7 +48,7 @@ export const performancePanel = (): Panel<ModelContext> =>
           bound: bounds.length > 0,
         }),
       );
-      sheet.plot({
+      body.plot({
         label: `${metric.title} of ${model} by ${address.grain}`,
         size: 'tall',
         config: timePlot({
@@ -66,10 +66,10 @@ export const performancePanel = (): Panel<ModelContext> =>
     },
   });
 
-function sayNoLabels(sheet: Sheet, { model, health }: ModelContext): void {
+function sayNoLabels(body: PanelBody, { model, health }: ModelContext): void {
   const source = text(health, 'label_source');
-  if (source === '') sheet.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
-  else sheet.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
+  if (source === '') body.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
+  else body.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
 }
 
 function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: ModelContext): Series[] {

@@ -25,19 +25,19 @@ export const rankingPanel = (): Panel<ModelContext> =>
       ]);
       return { curve, months: rows.filter((row) => row['window_date'] === month) };
     },
-    draw: (sheet, { curve, months }, context) => {
-      if (curve.length === 0) return sheet.say('No labels in this month.');
-      sheet.add(versionLegend(context), ...months.map((row) => el('p', { class: 'quiet' }, areasOf(row))));
+    draw: (body, { curve, months }, context) => {
+      if (curve.length === 0) return body.say('No labels in this month.');
+      body.add(versionLegend(context), ...months.map((row) => el('p', { class: 'quiet' }, areasOf(row))));
       const rate = number(
         months.find((row) => row['model_version'] === context.focus),
         'positive_rate_actual',
       );
-      sheet.plot({
+      body.plot({
         label: 'ROC curve: true positive rate against false positive rate',
         config: curveChart(curve, context.versions, ['false_positive_rate', 'true_positive_rate'], [0, 1]),
         table: tableOf(curve),
       });
-      sheet.plot({
+      body.plot({
         label: 'Precision against recall',
         config: curveChart(curve, context.versions, ['recall_score', 'precision_score'], [rate ?? 0, rate ?? 0]),
         table: tableOf(curve),

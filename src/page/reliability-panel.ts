@@ -23,11 +23,11 @@ export const reliabilityPanel = (): Panel<ModelContext> =>
       ]);
       return { rows, month: months.find((row) => row['window_date'] === values.month) };
     },
-    draw: (sheet, { rows, month }, { focus }) => {
-      if (rows.length === 0) return sheet.say('No labels in this month.');
+    draw: (body, { rows, month }, { focus }) => {
+      if (rows.length === 0) return body.say('No labels in this month.');
       const [error, brier] = [number(month, 'ece'), number(month, 'brier_score')];
-      sheet.say(`Calibration error ${decimal(error)}, Brier score ${decimal(brier)}.`);
-      sheet.plot({
+      body.say(`Calibration error ${decimal(error)}, Brier score ${decimal(brier)}.`);
+      body.plot({
         label: `Reliability diagram of version ${focus}: observed rate against mean score`,
         config: reliabilityChart(rows, focus),
         table: tableOf(rows),

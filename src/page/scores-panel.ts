@@ -33,27 +33,27 @@ export const scoresPanel = (): Panel<ModelContext> =>
       ]);
       return { byVersion, byOutcome };
     },
-    draw: (sheet, { byVersion, byOutcome }, context) => {
-      if (byVersion.length === 0) return sheet.say('No predictions in this month.');
-      sheet.add(versionLegend(context));
+    draw: (body, { byVersion, byOutcome }, context) => {
+      if (byVersion.length === 0) return body.say('No predictions in this month.');
+      body.add(versionLegend(context));
       const versions = context.versions.map((version) => ({
         label: `version ${version}`,
         stroke: colourOf(version),
         rows: byVersion.filter((row) => row['model_version'] === version),
       }));
-      sheet.plot({
+      body.plot({
         label: 'Share of predictions by score and version',
         config: scoresChart(versions),
         table: tableOf(byVersion, 'Version', 'model_version'),
       });
       if (byOutcome.length === 0) return;
-      sheet.add(el('p', { class: 'quiet' }, `Of version ${context.focus}, by what was true:`), outcomeLegend());
+      body.add(el('p', { class: 'quiet' }, `Of version ${context.focus}, by what was true:`), outcomeLegend());
       const outcomes = OUTCOMES.map(([label, series]) => ({
         label,
         stroke: colour(series),
         rows: byOutcome.filter((row) => row['outcome'] === label),
       }));
-      sheet.plot({
+      body.plot({
         label: `Share of the scores of version ${context.focus} by what was true`,
         config: scoresChart(outcomes),
         table: tableOf(byOutcome, 'Was', 'outcome'),

@@ -23,14 +23,14 @@ export const segmentsPanel = (): Panel<ModelContext> =>
       const rows = values === undefined ? [] : await ask(`segments-${context.task}`, values);
       return rows.some((row) => row['segment_key'] !== null) ? rows : undefined;
     },
-    draw: (sheet, rows, { task, address, focus, month }) => {
+    draw: (body, rows, { task, address, focus, month }) => {
       const metric = metricBySegment(task, rows, address.metric);
       if (metric === undefined) return;
       const gaps = gapsOf(rows, metric).filter(({ labelled }) => labelled > 0);
-      if (gaps.length === 0) return sheet.say('No labels in this month.');
-      sheet.say(`${metric.title} of version ${focus} in ${day(month, true)}.`);
-      sheet.add(tableOf(gaps.slice(0, MOST_SHOWN), metric));
-      if (gaps.length > MOST_SHOWN) sheet.say(`And ${count(gaps.length - MOST_SHOWN)} more.`);
+      if (gaps.length === 0) return body.say('No labels in this month.');
+      body.say(`${metric.title} of version ${focus} in ${day(month, true)}.`);
+      body.add(tableOf(gaps.slice(0, MOST_SHOWN), metric));
+      if (gaps.length > MOST_SHOWN) body.say(`And ${count(gaps.length - MOST_SHOWN)} more.`);
     },
   });
 

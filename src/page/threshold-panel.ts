@@ -8,7 +8,7 @@ import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
 import { matrixOf } from './confusion-matrix.ts';
-import { goTo, here } from './navigate.ts';
+import { navigateTo, here } from './navigate.ts';
 import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
@@ -35,13 +35,13 @@ export const thresholdPanel = (): Panel<ModelContext> =>
       ]);
       return { curve, month: months.find((row) => row['window_date'] === values.month) };
     },
-    draw: (sheet, { curve, month }, context) => {
-      sheet.add(...versionToggle(context));
-      if (curve.length === 0) return sheet.say('No labels in this month.');
+    draw: (body, { curve, month }, context) => {
+      body.add(...versionToggle(context));
+      if (curve.length === 0) return body.say('No labels in this month.');
       const markers: Marker[] = [];
       const explorer = thresholdExplorer(curve, month);
-      sheet.add(explorer.element, lineLegend());
-      const chart = sheet.plot({
+      body.add(explorer.element, lineLegend());
+      const chart = body.plot({
         label: 'Precision, recall and F1 by threshold',
         size: 'low',
         config: curveChart(curve, markers),
@@ -138,7 +138,7 @@ function thresholdExplorer(curve: readonly Row[], month: Row | undefined): Thres
     tell(at);
   };
   const choose = (threshold: number | undefined): void => {
-    goTo({ ...here(), threshold }, true);
+    navigateTo({ ...here(), threshold }, true);
     show(threshold);
   };
   slider.addEventListener('input', () => choose(Number(slider.value)));

@@ -50,9 +50,9 @@ export const verdictPanel = (model: string): Panel<undefined> =>
     title: 'Verdict',
     depends: () => null,
     load: async () => (await ask('verdicts')).find((row) => row['model_name'] === model),
-    draw: (sheet, row) => {
-      sheet.add(el('p', {}, verdictChip(text(row, 'verdict')), ` ${text(row, 'sentence')}`));
+    draw: (body, row) => {
+      body.add(el('p', {}, verdictChip(text(row, 'verdict')), ` ${text(row, 'sentence')}`));
       const more = furtherCauses(row);
-      if (more.length > 0) sheet.say(`${more.map(([name, value]) => `${name}: ${value}`).join(' · ')}.`);
+      if (more.length > 0) body.say(`${more.map(([name, value]) => `${name}: ${value}`).join(' · ')}.`);
     },
   });

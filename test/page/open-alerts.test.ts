@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { raisedIn } from '../../src/page/open-alerts.ts';
+import { openAlertsIn } from '../../src/page/open-alerts.ts';
 
 const NOW = Date.parse('2026-03-10T00:00:00Z');
 const at = (day: number): string => `2026-03-0${day}T06:00:00Z`;
@@ -20,7 +20,7 @@ test('an alert is raised from its first event to the one that resolves it, or un
     event(3, 'no_data', 'stopped'),
     event(3, 'firing', 'low'),
   ];
-  expect(raisedIn(newestFirst, NOW)).toEqual([
+  expect(openAlertsIn(newestFirst, NOW)).toEqual([
     { alert: 'low', from: time(3), to: time(5), ended: true },
     { alert: 'stopped', from: time(3), to: NOW, ended: false },
     { alert: 'low', from: time(6), to: NOW, ended: false },
@@ -34,7 +34,7 @@ test('each feature is raised by itself, and what was raised before all that is k
     event(3, 'firing', 'drift', 'b'),
     event(4, 'resolved', 'drift', 'b'),
   ];
-  expect(raisedIn(events, NOW)).toEqual([
+  expect(openAlertsIn(events, NOW)).toEqual([
     { alert: 'drift, b', from: time(3), to: time(4), ended: true },
     { alert: 'drift, a', from: time(2), to: NOW, ended: false },
   ]);
