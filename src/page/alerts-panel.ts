@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
-import { dataTable, type Table } from './data-table.ts';
+import { dataTable, type Table, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
@@ -85,7 +85,6 @@ function listOf(caption: string, state: string, when: string, rows: readonly Row
 }
 
 function tableOf(caption: string, state: string, when: string, rows: readonly Row[]): Table {
-  const numeric = (head: string) => ({ head, number: true as const });
   return {
     caption,
     columns: ['State', 'Model', 'Alert', 'Of', numeric('Value'), numeric('Bound'), numeric('Rows'), 'Window', 'When'],

@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { confusionMatrix } from './confusion-matrix.ts';
-import { dataTable } from './data-table.ts';
+import { dataTable, numeric } from './data-table.ts';
 import { count, percent } from './format.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
@@ -42,10 +42,7 @@ export const classesPanel = (): Panel<ModelContext> =>
       body.add(
         dataTable({
           caption: 'By class',
-          columns: [
-            'Class',
-            ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map((head) => ({ head, number: true as const })),
-          ],
+          columns: ['Class', ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map(numeric)],
           rows: classes.map((row) => [
             text(row, 'class_label'),
             count(number(row, 'support')),

@@ -1,16 +1,16 @@
 import { ask, number, text, type Row } from './api.ts';
-import { dataTable } from './data-table.ts';
+import { numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { decimal } from './format.ts';
 import { METRICS } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
+import { tablePanel, type Panel } from './panel.ts';
 
 const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
 
 /** Whether a version is better than the champion and than the one before it. Not shown where nothing was compared. */
 export const comparisonPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  tablePanel<ModelContext>({
     id: 'comparison',
     title: 'Which version is better',
     about: 'over the labels that judge both; differences with 95 % intervals',
@@ -20,39 +20,29 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       const once = rows.filter((row, at) => rows.findIndex((other) => keyOf(other) === keyOf(row)) === at);
       return once.some((row) => number(row, 'difference') !== null) ? once : undefined;
     },
-    draw: (body, rows, { task }) => {
-      const titles = new Map(METRICS[task].map(({ column, title }) => [column, title]));
-      const numeric = (head: string) => ({ head, number: true as const });
-      body.add(
-        dataTable({
-          caption: 'Versions against the champion and against the one before',
-          columns: [
-            'Version',
-            'Against',
-            'Metric',
-            numeric('Its'),
-            numeric('The other’s'),
-            numeric('Difference'),
-            numeric('Interval'),
-            'Verdict',
-          ],
-          rows: rows.map((row) => [
-            text(row, 'model_version'),
-            `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
-            titles.get(text(row, 'metric')) ?? text(row, 'metric'),
-            decimal(number(row, 'value_a')),
-            decimal(number(row, 'value_b')),
-            decimal(number(row, 'difference')),
-            `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
-            el(
-              'span',
-              { class: `chip ${TONES[text(row, 'verdict')] ?? 'plain'}` },
-              text(row, 'verdict').replaceAll('_', ' '),
-            ),
-          ]),
-        }),
-      );
-    },
+    nothing: ['Nothing was compared.'],
+    caption: 'Versions against the champion and against the one before',
+    columns: [
+      'Version',
+      'Against',
+      'Metric',
+      ...['Its', 'The other’s', 'Difference', 'Interval'].map(numeric),
+      'Verdict',
+    ],
+    cells: (row, { task }) => [
+      text(row, 'model_version'),
+      `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
+      METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric'),
+      decimal(number(row, 'value_a')),
+      decimal(number(row, 'value_b')),
+      decimal(number(row, 'difference')),
+      `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
+      el(
+        'span',
+        { class: `chip ${TONES[text(row, 'verdict')] ?? 'plain'}` },
+        text(row, 'verdict').replaceAll('_', ' '),
+      ),
+    ],
   });
 
 /** The champion can be the version before, too: then it is the same comparison. */

@@ -1,8 +1,11 @@
 import { el } from './dom.ts';
 
 /** A column's head; numbers stand to the right. */
-type Column = string | { readonly head: string; readonly number: true };
-type Cell = string | Node;
+export type Column = string | { readonly head: string; readonly number: true };
+
+export const numeric = (head: string): Column => ({ head, number: true });
+
+export type Cell = string | Node;
 
 export type Table = {
   readonly caption: string;

@@ -1,9 +1,10 @@
+import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
 import { day, decimal, count, percent } from './format.ts';
 import { ENOUGH } from './metrics.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
+import { chartPanel, panel, type Panel } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot } from './time-plot.ts';
 import type { ChartConfiguration } from './chart.ts';
@@ -74,7 +75,7 @@ export const errorsPanel = (): Panel<ModelContext> =>
 function tableOf(rows: readonly Row[], caption: string, byMonth: boolean, columns: readonly string[]) {
   return {
     caption,
-    columns: ['From', ...columns.map((head) => ({ head: head.replaceAll('_', ' '), number: true as const }))],
+    columns: ['From', ...columns.map((head) => numeric(head.replaceAll('_', ' ')))],
     rows: rows.map((row) => [
       day(text(row, 'window_date'), byMonth),
       ...columns.map((column) => decimal(number(row, column))),
@@ -84,28 +85,24 @@ function tableOf(rows: readonly Row[], caption: string, byMonth: boolean, column
 
 /** How the errors of a regression lie about 0. */
 export const residualsPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  chartPanel<ModelContext>({
     id: 'residuals',
     title: 'Residuals',
     about: 'prediction minus truth, of the newest labelled predictions',
     depends: ({ focus }) => focus,
     load: async (context) => (context.task === 'regression' ? ask('residuals', ofVersion(context)) : undefined),
-    draw: (body, rows, { focus }) => {
-      const [first] = rows;
-      if (first === undefined) return body.say('No labels yet.');
-      const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
-      body.plot({
-        label: `Errors of version ${focus}: prediction minus truth`,
-        size: 'low',
-        config: histogram(rows, focus),
-        table: {
-          caption: 'Predictions by their error',
-          columns: ['Error', ...['Predictions', 'Share'].map((head) => ({ head, number: true as const }))],
-          rows: rows.map((row) => [range(row), count(number(row, 'n')), percent(number(row, 'share'))]),
-        },
-      });
-      body.say(`${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}.`);
-    },
+    nothing: ['No labels yet.'],
+    plot: (rows, { focus }) => ({
+      label: `Errors of version ${focus}: prediction minus truth`,
+      size: 'low',
+      config: histogram(rows, focus),
+      table: {
+        caption: 'Predictions by their error',
+        columns: ['Error', ...['Predictions', 'Share'].map(numeric)],
+        rows: rows.map((row) => [range(row), count(number(row, 'n')), percent(number(row, 'share'))]),
+      },
+    }),
+    below: ([first]) => sampledOf(first),
   });
 
 function histogram(rows: readonly Row[], version: number): ChartConfiguration {
@@ -139,4 +136,10 @@ function range(row: Row): string {
   const [low, high] = [number(row, 'error_low'), number(row, 'error_high')];
   if (low === null) return `below ${decimal(high)}`;
   return high === null ? `above ${decimal(low)}` : `${decimal(low)} to ${decimal(high)}`;
+}
+
+/** How many predictions a sample holds, and of which days. */
+export function sampledOf(first: Row | undefined): string {
+  const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
+  return `${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}.`;
 }

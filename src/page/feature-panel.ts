@@ -1,3 +1,4 @@
+import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { chosenCell, driftMap, levelOf, windowName } from './drift-panel.ts';
@@ -126,7 +127,7 @@ function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
 function binsTable(bins: readonly Row[]) {
   return {
     caption: 'Shares by bin',
-    columns: ['Bin', ...['Rows', 'Share', 'Baseline', 'Adds to PSI'].map((head) => ({ head, number: true as const }))],
+    columns: ['Bin', ...['Rows', 'Share', 'Baseline', 'Adds to PSI'].map(numeric)],
     rows: bins.map((row) => [
       binName(row),
       count(number(row, 'n')),
@@ -140,7 +141,7 @@ function binsTable(bins: readonly Row[]) {
 function windowsTable(windows: readonly Row[], grain: Grain) {
   return {
     caption: `By ${grain}`,
-    columns: ['From', ...['Rows', 'PSI', 'Noise limit'].map((head) => ({ head, number: true as const }))],
+    columns: ['From', ...['Rows', 'PSI', 'Noise limit'].map(numeric)],
     rows: windows.map((row) => [
       day(text(row, 'window_date'), grain === 'month'),
       count(number(row, 'n')),

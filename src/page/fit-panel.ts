@@ -1,8 +1,10 @@
-import { ask, number, text, type Row } from './api.ts';
+import { numeric } from './data-table.ts';
+import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
-import { count, day, decimal } from './format.ts';
+import { count, decimal } from './format.ts';
+import { sampledOf } from './error-panels.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
+import { chartPanel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 
 type Axis = 'predicted' | 'actual';
@@ -10,26 +12,21 @@ type Cell = { readonly x: number; readonly y: number; readonly n: number };
 
 /** What a regression said against what came of it. */
 export const fitPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  chartPanel<ModelContext>({
     id: 'fit',
     title: 'Predicted and actual',
     about: 'of the newest labelled predictions',
     depends: ({ focus }) => [focus],
     load: async (context) => (context.task === 'regression' ? ask('fit', ofVersion(context)) : undefined),
-    draw: (body, rows, { focus }) => {
-      const [first] = rows;
-      if (first === undefined) return body.say('No labels yet.');
-      const [from, to] = [day(text(first, 'first_date')), day(text(first, 'last_date'))];
-      body.plot({
-        label: `What came of the predictions of version ${focus}, against what it said`,
-        size: 'tall',
-        config: fitChart(rows, focus),
-        table: tableOf(rows),
-      });
-      body.say(
-        `${count(number(first, 'n_sampled'))} predictions for ${from === to ? from : `${from} to ${to}`}. On the dashed line they were right; above it the truth was more than was said. The outermost cells hold what lies beyond.`,
-      );
-    },
+    nothing: ['No labels yet.'],
+    plot: (rows, { focus }) => ({
+      label: `What came of the predictions of version ${focus}, against what it said`,
+      size: 'tall',
+      config: fitChart(rows, focus),
+      table: tableOf(rows),
+    }),
+    below: ([first]) =>
+      `${sampledOf(first)} On the dashed line they were right; above it the truth was more than was said. The outermost cells hold what lies beyond.`,
   });
 
 function fitChart(rows: readonly Row[], version: number): ChartConfiguration {
@@ -121,7 +118,7 @@ function middle(row: Row, axis: Axis, width: number): number {
 function tableOf(rows: readonly Row[]) {
   return {
     caption: 'Predictions by what was said and what came of it',
-    columns: ['Predicted', 'Actual', { head: 'Predictions', number: true as const }],
+    columns: ['Predicted', 'Actual', numeric('Predictions')],
     rows: rows.map((row) => [range(row, 'predicted'), range(row, 'actual'), count(number(row, 'n'))]),
   };
 }

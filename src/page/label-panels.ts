@@ -1,34 +1,30 @@
 import { ask, number, text, type Row } from './api.ts';
-import { el } from './dom.ts';
 import { count, day, NOTHING, percent, compact, decimal } from './format.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
+import { chartPanel, panel, type Panel } from './panel.ts';
 import { breakMarks } from './break-mark.ts';
 import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { markersPlugin } from './markers.ts';
 import { colour, colourOf, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-plot.ts';
-import { dataTable } from './data-table.ts';
+import { dataTable, numeric } from './data-table.ts';
 
 /** How much of the truth is known, day by day, and how long it took. */
 export const coveragePanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  chartPanel<ModelContext>({
     id: 'coverage',
     title: 'Labels',
     about: 'predictions by day: whose truth is known, how long it took, and whose is not',
     depends: ({ focus }) => focus,
     load: async (context) => (await ask('coverage', ofVersion(context))).toReversed(),
-    draw: (body, rows, context) => {
-      if (rows.length === 0) return body.say('No predictions yet.');
-      const young = rows.findIndex(isYoung);
-      body.add(el('p', { class: 'quiet' }, standingOf(rows, young)));
-      body.plot({
-        label: `Predictions of version ${context.focus} by day, and how long their labels took`,
-        config: coverageChart(rows, context.focus, young === -1 ? undefined : rows[young]),
-        table: tableOf(rows),
-      });
-    },
+    nothing: ['No predictions yet.'],
+    above: (rows) => standingOf(rows, rows.findIndex(isYoung)),
+    plot: (rows, { focus }) => ({
+      label: `Predictions of version ${focus} by day, and how long their labels took`,
+      config: coverageChart(rows, focus, rows.find(isYoung)),
+      table: tableOf(rows),
+    }),
   });
 
 /** Days on which later predictions stand in the place of all that have no label wait for none. */
@@ -55,7 +51,6 @@ function dayOf(row: Row, column: string): string {
 }
 
 function tableOf(rows: readonly Row[]) {
-  const numeric = (head: string) => ({ head, number: true as const });
   return {
     caption: 'Label coverage and delay by day',
     columns: [
@@ -203,10 +198,7 @@ export const labelAgePanel = (): Panel<ModelContext> =>
           caption,
           columns: [
             'Month',
-            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels', 'Known'].map((head) => ({
-              head,
-              number: true as const,
-            })),
+            ...[...AGES.map((age) => (age === 'later' ? 'ever' : age)), 'Labels', 'Known'].map(numeric),
           ],
           rows: months.map((month) => [
             day(month, true),

@@ -3,8 +3,8 @@ import { modelLink } from './address.ts';
 import { el } from './dom.ts';
 import { ago, count, span, moment } from './format.ts';
 import { RUN_HINT, scoreHint, scheduleHint } from './tooltip.ts';
-import { panel, type Panel } from './panel.ts';
-import { scrollBox, dataTable } from './data-table.ts';
+import { panel, tablePanel, type Panel } from './panel.ts';
+import { scrollBox, dataTable, numeric } from './data-table.ts';
 import type { ModelContext } from './model-context.ts';
 
 const TONES: Readonly<Record<string, string>> = {
@@ -97,7 +97,7 @@ function rowsOf(row: Row): string {
 
 /** What is scored by the clock, of one model or of all. */
 export const schedulesPanel = (model?: string): Panel<undefined> =>
-  panel<undefined, Row[]>({
+  tablePanel<undefined>({
     id: 'schedules',
     title: 'Schedules',
     depends: () => null,
@@ -105,23 +105,17 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
       const rows = await ask('schedules');
       return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
     },
-    draw: (body, rows) => {
-      if (rows.length === 0) return body.empty('Nothing is scored by the clock.', scheduleHint(model));
-      body.add(
-        dataTable({
-          caption: 'By name',
-          columns: ['Schedule', 'When', 'Model', 'Source', 'State', 'Next'],
-          rows: rows.map((row) => [
-            text(row, 'name'),
-            `${text(row, 'cron')} ${text(row, 'time_zone')}`,
-            text(row, 'model'),
-            text(row, 'source'),
-            scheduleState(row),
-            moment(text(row, 'next_fire_at') || null),
-          ]),
-        }),
-      );
-    },
+    nothing: ['Nothing is scored by the clock.', scheduleHint(model)],
+    caption: 'By name',
+    columns: ['Schedule', 'When', 'Model', 'Source', 'State', 'Next'],
+    cells: (row) => [
+      text(row, 'name'),
+      `${text(row, 'cron')} ${text(row, 'time_zone')}`,
+      text(row, 'model'),
+      text(row, 'source'),
+      scheduleState(row),
+      moment(text(row, 'next_fire_at') || null),
+    ],
   });
 
 function scheduleState(row: Row): HTMLElement {
@@ -143,10 +137,9 @@ export const refreshesPanel = (): Panel<undefined> =>
       return rows.length === 0 ? undefined : rows;
     },
     draw: (body, rows) => {
-      const numeric = (head: string) => ({ head, number: true as const });
       const table = dataTable({
         caption: 'The newest refreshes that changed something',
-        columns: ['When', ...['Runs', 'Labels', 'Pairs added', 'Removed', 'Took'].map((head) => numeric(head))],
+        columns: ['When', ...['Runs', 'Labels', 'Pairs added', 'Removed', 'Took'].map(numeric)],
         rows: rows.map((row) => [
           moment(text(row, 'started_at')),
           ...['runs_seen', 'labels_changed', 'pairs_added', 'pairs_removed'].map((column) =>
@@ -165,7 +158,7 @@ const VERSION_TONES: Readonly<Record<string, string>> = { ready: 'good', rejecte
 
 /** The versions of a model, and who deployed them. */
 export const versionsPanel = (model: string): Panel<undefined> =>
-  panel<undefined, Row[]>({
+  tablePanel<undefined>({
     id: 'versions',
     title: 'All versions',
     depends: () => null,
@@ -173,38 +166,28 @@ export const versionsPanel = (model: string): Panel<undefined> =>
       const mine = (await ask('versions')).filter((row) => row['model_name'] === model);
       return mine.length === 0 ? undefined : mine;
     },
-    draw: (body, rows) =>
-      body.add(
-        dataTable({
-          caption: 'Versions, the newest first',
-          columns: ['Version', 'State', 'Also called', 'Deployed by', 'When'],
-          rows: rows.map((row) => [
-            text(row, 'model_version'),
-            el('span', { class: `chip ${VERSION_TONES[text(row, 'state')] ?? 'plain'}` }, text(row, 'state')),
-            text(row, 'aliases'),
-            text(row, 'deployed_by'),
-            moment(text(row, 'deployed_at') || null),
-          ]),
-        }),
-      ),
+    nothing: ['No version is there.'],
+    caption: 'Versions, the newest first',
+    columns: ['Version', 'State', 'Also called', 'Deployed by', 'When'],
+    cells: (row) => [
+      text(row, 'model_version'),
+      el('span', { class: `chip ${VERSION_TONES[text(row, 'state')] ?? 'plain'}` }, text(row, 'state')),
+      text(row, 'aliases'),
+      text(row, 'deployed_by'),
+      moment(text(row, 'deployed_at') || null),
+    ],
   });
 
 /** What was done to the model. */
 export const eventsPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, Row[]>({
+  tablePanel<ModelContext>({
     id: 'events',
     title: 'History',
     about: 'what was done to this model',
     depends: () => null,
     load: async ({ model }) => ask('events', { model }),
-    draw: (body, rows) => {
-      if (rows.length === 0) return body.say('Nothing is on record.');
-      body.add(
-        dataTable({
-          caption: 'The newest first',
-          columns: ['When', 'What'],
-          rows: rows.map((row) => [moment(text(row, 'time')), text(row, 'text')]),
-        }),
-      );
-    },
+    nothing: ['Nothing is on record.'],
+    caption: 'The newest first',
+    columns: ['When', 'What'],
+    cells: (row) => [moment(text(row, 'time')), text(row, 'text')],
   });

@@ -1,6 +1,7 @@
-import { Refusal } from './api.ts';
+import { Refusal, type Row } from './api.ts';
+import { dataTable, type Cell, type Column } from './data-table.ts';
 import { el } from './dom.ts';
-import { PanelBody } from './dialog.ts';
+import { PanelBody, type Plot } from './panel-body.ts';
 import { scheme } from './theme.ts';
 import type { Address } from './address.ts';
 
@@ -78,6 +79,59 @@ export function panel<Context, Data>({
     else if (answer !== undefined) draw(body, answer, context);
   };
   return { element, refresh, close: () => body.clear() };
+}
+
+type RowsSpec<Context> = Omit<PanelSpec<Context, readonly Row[]>, 'draw'> & {
+  /** Shown where there are no rows: a sentence, and the SQL that would change that. */
+  readonly nothing: readonly [text: string, sql?: string];
+};
+
+/** A panel that is one table, a line for each row of the answer. */
+export function tablePanel<Context>({
+  caption,
+  columns,
+  cells,
+  ...spec
+}: RowsSpec<Context> & {
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  readonly cells: (row: Row, context: Context) => readonly Cell[];
+}): Panel<Context> {
+  return rowsPanel(spec, (body, rows, context) =>
+    body.add(dataTable({ caption, columns, rows: rows.map((row) => cells(row, context)) })),
+  );
+}
+
+/** A panel that is one chart, with a sentence above or below it. */
+export function chartPanel<Context>({
+  above,
+  plot,
+  below,
+  ...spec
+}: RowsSpec<Context> & {
+  readonly above?: (rows: readonly Row[]) => string;
+  readonly plot: (rows: readonly Row[], context: Context) => Plot;
+  readonly below?: (rows: readonly Row[]) => string;
+}): Panel<Context> {
+  return rowsPanel(spec, (body, rows, context) => {
+    if (above !== undefined) body.say(above(rows));
+    body.plot(plot(rows, context));
+    if (below !== undefined) body.say(below(rows));
+  });
+}
+
+function rowsPanel<Context>(
+  { nothing: [words, sql], ...spec }: RowsSpec<Context>,
+  draw: (body: PanelBody, rows: readonly Row[], context: Context) => void,
+): Panel<Context> {
+  return panel<Context, readonly Row[]>({
+    ...spec,
+    draw: (body, rows, context) => {
+      if (rows.length > 0) draw(body, rows, context);
+      else if (sql === undefined) body.say(words);
+      else body.empty(words, sql);
+    },
+  });
 }
 
 function allButAddress(context: unknown): unknown {

@@ -1,3 +1,4 @@
+import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
@@ -5,7 +6,7 @@ import type { Marker } from './markers.ts';
 import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import type { PanelBody } from './dialog.ts';
+import type { PanelBody } from './panel-body.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
 import { colourOf, tint, colour } from './theme.ts';
 import { atOf, timePlot, type Series } from './time-plot.ts';
@@ -134,7 +135,7 @@ function tableOf(rows: readonly Row[], estimates: readonly Row[], metric: Metric
   const estimated = new Map(estimates.map((row) => [windowOf(row), number(row, estimateOf(metric.column))]));
   return {
     caption: `${metric.title} by version and window`,
-    columns: columns.map((head, at) => (at >= 2 && at <= 7 ? { head, number: true as const } : head)),
+    columns: columns.map((head, at) => (at >= 2 && at <= 7 ? numeric(head) : head)),
     rows: rows.map((row) => [
       text(row, 'model_version'),
       day(text(row, 'window_date'), byMonth),

@@ -1,3 +1,4 @@
+import { numeric } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
@@ -123,7 +124,7 @@ function tableOf(curve: readonly Row[]) {
   const heads = ['Version', 'Scores from', 'True positive rate', 'False positive rate', 'Precision', 'Called positive'];
   return {
     caption: 'The curve, point by point',
-    columns: heads.map((head, at) => (at === 0 ? head : { head, number: true as const })),
+    columns: heads.map((head, at) => (at === 0 ? head : numeric(head))),
     rows: curve.map((row) => [
       String(number(row, 'model_version') ?? NOTHING),
       number(row, 'threshold')?.toFixed(2) ?? NOTHING,

@@ -1,3 +1,4 @@
+import { numeric } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
 import { count, decimal, percent } from './format.ts';
@@ -129,7 +130,7 @@ function tableOf(rows: readonly Row[]) {
   return {
     caption: 'Observed rate by tenth of the scores',
     columns: ['Scores', 'Predictions', 'Mean score', 'Observed', 'Low', 'High'].map((head, at) =>
-      at === 0 ? head : { head, number: true as const },
+      at === 0 ? head : numeric(head),
     ),
     rows: rows.map((row) => [
       `${(number(row, 'bin_low') ?? 0).toFixed(1)} to ${(number(row, 'bin_high') ?? 0).toFixed(1)}`,

@@ -1,3 +1,4 @@
+import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
@@ -71,7 +72,7 @@ function outcomeLegend(): HTMLElement {
 function tableOf(rows: readonly Row[], head: string, column: string) {
   return {
     caption: 'Scores in steps of 0.02',
-    columns: [head, ...['Score from', 'Predictions', 'Share'].map((name) => ({ head: name, number: true as const }))],
+    columns: [head, ...['Score from', 'Predictions', 'Share'].map(numeric)],
     rows: rows.map((row) => [
       text(row, column),
       (number(row, 'bin_low') ?? 0).toFixed(2),

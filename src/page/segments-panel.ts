@@ -1,5 +1,5 @@
 import { ask, type Row } from './api.ts';
-import { dataTable } from './data-table.ts';
+import { dataTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, NOTHING } from './format.ts';
 import { ENOUGH, write, type Metric } from './metrics.ts';
@@ -35,7 +35,6 @@ export const segmentsPanel = (): Panel<ModelContext> =>
   });
 
 function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
-  const numeric = (head: string) => ({ head, number: true as const });
   return dataTable({
     caption: 'Segments against all predictions',
     columns: [

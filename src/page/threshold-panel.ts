@@ -1,5 +1,6 @@
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
+import { numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
@@ -98,10 +99,7 @@ function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartCon
 function tableOf(curve: readonly Row[]) {
   return {
     caption: 'Precision, recall and F1 by threshold',
-    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map((head) => ({
-      head,
-      number: true as const,
-    })),
+    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map(numeric),
     rows: curve.map((row) => [
       (number(row, 'threshold') ?? 0).toFixed(2),
       percent(number(row, 'precision_score')),
