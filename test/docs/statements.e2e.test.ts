@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { loadFlights } from '../../src/commands/demo/flights.ts';
-import { ident } from '../../src/lib/ident.ts';
+import { ident } from '../../src/lib/text.ts';
 import { runCli, type Said } from '../commands/run-cli.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
