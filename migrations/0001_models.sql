@@ -1,4 +1,4 @@
--- Models, their versions and aliases, and the log of who changed what.
+-- Models, their versions and aliases, who may use them, the tables that are bound to them, and the log of who changed what.
 
 comment on table pgscore_data.migration is 'The files of migrations/ that were run here.';
 comment on table pgscore_data.migration_lock is 'Held while migrations run.';
@@ -8,17 +8,18 @@ create table pgscore_data.installation (
   system_identifier bigint not null,
   database_oid oid not null,
   version text not null,
-  installed_at timestamptz not null default clock_timestamp(),
   adopted_at timestamptz
 );
-comment on table pgscore_data.installation is 'Which cluster and database this installation belongs to. A restored copy does not match, and its service starts paused until `pgscore adopt`.';
+comment on table pgscore_data.installation is
+  'Which cluster and database this installation belongs to. A restored copy does not match, and its service starts paused until `pgscore '
+  'adopt`.';
 
 create table pgscore_data.model (
   model_id int generated always as identity primary key,
-  name text not null unique
-    check (name ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(name) <= 50),
+  name text not null unique check (name ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(name) <= 50),
   created_by name not null,
-  created_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp(),
+  unique (model_id, name)
 );
 comment on table pgscore_data.model is 'A model: a name that versions and aliases hang on.';
 
@@ -26,28 +27,30 @@ create table pgscore_data.version (
   version_id int generated always as identity primary key,
   model_id int not null references pgscore_data.model,
   number int not null,
+  deployed_by name not null,
+  deployed_at timestamptz not null default clock_timestamp(),
+  sha256 text not null,
+  size_bytes bigint not null,
+  options jsonb not null default '{}',
+  expect jsonb,
   state text not null default 'checking' check (state in ('checking', 'ready', 'rejected', 'dropped')),
+  attempt int not null default 0,
+  claimed_by uuid,
+  lease_until timestamptz,
+  checked_at timestamptz,
   reason_code text,
   reason text,
   remedy text,
-  options jsonb not null default '{}',
-  expect jsonb,
-  sha256 text not null,
-  size_bytes bigint not null,
   signature jsonb,
   warnings text[] not null default '{}',
   facts jsonb not null default '{}',
-  deployed_by name not null,
-  deployed_at timestamptz not null default clock_timestamp(),
-  checked_at timestamptz,
-  claimed_by uuid,
-  lease_until timestamptz,
-  attempt int not null default 0,
   unique (model_id, number),
   check (state <> 'ready' or signature is not null),
   check (state <> 'rejected' or reason is not null)
 );
-comment on table pgscore_data.version is 'An immutable version of a model, from the moment its bytes arrive (checking) to its verdict (ready or rejected). A dropped one keeps its row, for the runs that it made, and loses its bytes.';
+comment on table pgscore_data.version is
+  'An immutable version of a model, from the moment its bytes arrive (checking) to its verdict (ready or rejected). A dropped one keeps '
+  'its row, for the runs that it made, and loses its bytes.';
 create index version_checking on pgscore_data.version (version_id) where state = 'checking';
 
 create table pgscore_data.artifact (
@@ -55,26 +58,126 @@ create table pgscore_data.artifact (
   original bytea not null check (octet_length(original) <= 268435456),
   served bytea
 );
-alter table pgscore_data.artifact alter column original set storage external, alter column served set storage external;
-comment on table pgscore_data.artifact is 'The ONNX bytes of a version: as deployed, and as served where the check had to rewrite the graph (ZipMap removed, batch made dynamic).';
+comment on table pgscore_data.artifact is
+  'The ONNX bytes of a version: as deployed, and as served where the check had to rewrite the graph (ZipMap removed, batch made dynamic).';
+alter table pgscore_data.artifact
+  alter column original set storage external,
+  alter column served set storage external;
+
+create table pgscore_data.execution (
+  version_id int primary key references pgscore_data.version on delete cascade,
+  task text not null,
+  class_labels text[] not null,
+  positive_class int,
+  threshold double precision,
+  probabilities boolean not null,
+  features text[] not null,
+  types text[] not null default '{}',
+  native boolean not null,
+  parts text[] not null,
+  reason text,
+  evidence jsonb not null default '{}'
+);
+comment on table pgscore_data.execution is
+  'How a ready version is called from SQL: what score() must know of it at every call, and whether it is compiled to a function (native) '
+  'or why not (reason). parts: which of score, label and probabilities are compiled; the others follow from them. evidence: what its '
+  'equality with ONNX Runtime was proven on.';
+comment on column pgscore_data.execution.positive_class is 'Place of the positive class in class_labels, from 1.';
+comment on column pgscore_data.execution.threshold is 'As the deployer gave it; NULL: labels are the model''s own.';
+comment on column pgscore_data.execution.types is 'The tensor type of each of its features; of an array with its width, as float32[3].';
+
+create table pgscore_data.dropped_version (
+  version_id int primary key references pgscore_data.version,
+  task text not null,
+  class_labels text[] not null,
+  positive_class int,
+  threshold double precision,
+  probabilities boolean not null
+);
+comment on table pgscore_data.dropped_version is 'What the accuracy of a dropped version is read by: the same columns as in execution.';
 
 create table pgscore_data.alias (
   model_id int not null references pgscore_data.model,
+  model_name text not null,
   alias text not null check (alias ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(alias) <= 50),
   version_id int not null references pgscore_data.version,
-  primary key (model_id, alias)
+  revision bigint,
+  primary key (model_id, alias),
+  foreign key (model_id, model_name) references pgscore_data.model (model_id, name) on update cascade
 );
 comment on table pgscore_data.alias is 'A name for a version that may move: champion is the one that a bare model name means.';
+comment on column pgscore_data.alias.model_name is 'Name of the model, which follows it when it is renamed.';
+comment on column pgscore_data.alias.revision is
+  'The revision of the registry since which it points where it does; NULL until the transaction that pointed it there ends.';
+create unique index alias_model_name on pgscore_data.alias (model_name, alias);
 
 create table pgscore_data.promotion (
   promotion_id bigint generated always as identity primary key,
   model_id int not null references pgscore_data.model,
   version_id int not null references pgscore_data.version,
-  promoted_at timestamptz not null default clock_timestamp(),
   rolled_back boolean not null default false
 );
 comment on table pgscore_data.promotion is 'Every champion a model has had, in order; rollback goes down this list.';
 create index promotion_of_model on pgscore_data.promotion (model_id, promotion_id);
+
+create table pgscore_data.revision (revision bigint generated always as identity primary key);
+comment on table pgscore_data.revision is
+  'The revisions of the registry: each a transaction that changed what notations such as churn or churn@challenger mean. They are '
+  'committed in their order.';
+insert into pgscore_data.revision default values;
+
+create table pgscore_data.registry_change (
+  change_id bigint generated always as identity primary key
+);
+comment on table pgscore_data.registry_change is
+  'A change of what notations mean whose transaction has not ended, which therefore has no revision: empty to everybody else.';
+
+create table pgscore_data.former_alias (
+  model_name text not null,
+  alias text not null,
+  version_id int not null,
+  since bigint not null,
+  until bigint
+);
+comment on table pgscore_data.former_alias is
+  'Where aliases pointed in earlier revisions of the registry: from since to before until, which is NULL until the transaction that '
+  'changed it ends.';
+create index former_alias_name on pgscore_data.former_alias (model_name, alias, since);
+create index former_alias_open on pgscore_data.former_alias (since) where until is null;
+
+create operator pgscore_data.@@@ (leftarg = int, rightarg = int, function = pg_catalog.int4eq);
+comment on operator pgscore_data.@@@ (int, int) is
+  'Changed with each revision of the registry, as all plans are made anew then. Nothing uses it.';
+create domain pgscore_data.registry_mark as int constraint mark check (value > 0);
+comment on domain pgscore_data.registry_mark is
+  'Changed with each revision of the registry, as the checks of all domains are made anew then. Nothing uses it.';
+
+create table pgscore_data.model_grant (
+  model_id int not null references pgscore_data.model,
+  grantee name not null,
+  granted_by name not null,
+  primary key (model_id, grantee)
+);
+comment on table pgscore_data.model_grant is 'Roles that may call score() with a model. A new model is granted to pgscore_user.';
+
+create table pgscore_data.binding (
+  binding_id int generated always as identity primary key,
+  model_id int not null references pgscore_data.model,
+  bound_by name not null,
+  bound_at timestamptz not null default clock_timestamp(),
+  released boolean not null default false,
+  set_aside text
+);
+comment on table pgscore_data.binding is 'Tables that have typed functions of a model.';
+comment on column pgscore_data.binding.released is
+  'A deployer unbound it while its functions were in use: it keeps no version from being promoted.';
+comment on column pgscore_data.binding.set_aside is
+  'Why the functions of the champion raise, as it was when they were last made; NULL where they work.';
+
+create table pgscore_data.bound_relation (relation oid primary key);
+comment on table pgscore_data.bound_relation is
+  'Tables to which a model was bound: whoever writes the function of all models for the rows of one has its row locked. That of a dropped '
+  'table stays.';
 
 create table pgscore_data.audit (
   audit_id bigint generated always as identity primary key,

@@ -1,5 +1,19 @@
 -- Read handles, prediction targets, runs and their shards.
 
+create table pgscore_data.worker (
+  worker_id uuid primary key,
+  host text not null,
+  pid int not null,
+  version text not null,
+  scorers int not null,
+  has_webhook boolean not null default false,
+  state text not null check (state in ('running', 'draining', 'paused', 'stopped')),
+  started_at timestamptz not null default clock_timestamp(),
+  heartbeat_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+comment on table pgscore_data.worker is 'The running services. Identity is a UUID a process, never a host name.';
+comment on column pgscore_data.worker.has_webhook is 'Whether it tells alerts to a webhook.';
+
 create table pgscore_data.handle (
   handle_id bigint generated always as identity primary key,
   owner name not null,
@@ -7,10 +21,11 @@ create table pgscore_data.handle (
   kind text not null check (kind in ('view', 'function')),
   digest text not null,
   guard_key text not null,
-  created_at timestamptz not null default clock_timestamp(),
-  used_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp()
 );
-comment on table pgscore_data.handle is 'A view or function in pgscore_sources, owned by a requester, through which the service reads her source. It answers only a session that knows the guard key.';
+comment on table pgscore_data.handle is
+  'A view or function in pgscore_sources, owned by a requester, through which the service reads her source. It answers only a session that '
+  'knows the guard key.';
 create index handle_of_owner on pgscore_data.handle (owner, digest);
 
 create table pgscore_data.target (
@@ -19,8 +34,8 @@ create table pgscore_data.target (
   view_schema name not null,
   view_name name not null,
   task text not null check (task in ('binary', 'multiclass', 'regression')),
-  key_columns jsonb not null,
   class_labels text[] not null,
+  key_columns jsonb not null,
   probability_columns text[],
   current_generation int not null default 1,
   current_snapshot_at timestamptz,
@@ -29,34 +44,73 @@ create table pgscore_data.target (
   created_at timestamptz not null default clock_timestamp(),
   unique (view_schema, view_name)
 );
-comment on table pgscore_data.target is 'A managed place for predictions: its storage is pgscore_predictions.target_<id>, partitioned by generation.';
-comment on column pgscore_data.target.probability_columns is 'One column a class up to 20 classes; NULL where the probabilities are one jsonb column, or where there are none.';
-comment on column pgscore_data.target.current_generation is 'The generation that the latest view shows. Publishing a run is an update of this row.';
+comment on table pgscore_data.target is
+  'A managed place for predictions: its storage is pgscore_predictions.target_<id>, partitioned by generation.';
+comment on column pgscore_data.target.probability_columns is
+  'One column a class up to 20 classes; NULL where the probabilities are one jsonb column, or where there are none.';
+comment on column pgscore_data.target.current_generation is
+  'The generation that the latest view shows. Publishing a run is an update of this row.';
+
+create table pgscore_data.generation (
+  target_id int not null references pgscore_data.target on delete cascade,
+  generation int not null,
+  run_id bigint,
+  attempt int,
+  state text not null check (state in ('loading', 'published', 'retired', 'discarded')),
+  retired_xid xid8,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (target_id, generation)
+);
+comment on table pgscore_data.generation is 'A partition of a target: 0 holds superseded rows, every other one the predictions of a run.';
+comment on column pgscore_data.generation.retired_xid is
+  'The transaction that took it out of the history; snapshots from before that still see it.';
+
+create table pgscore_data.known_plan (
+  plan_id bigint generated always as identity primary key,
+  owner name not null,
+  request text,
+  version_id int not null references pgscore_data.version on delete cascade,
+  target_id int not null references pgscore_data.target on delete cascade,
+  handle_id bigint not null references pgscore_data.handle on delete cascade,
+  plan jsonb not null
+);
+comment on table pgscore_data.known_plan is
+  'What a request for a small table came to: it is planned and checked once, and again where the request, or the table as the catalogue '
+  'has it, is another. A plan never changes, since runs wait that read by it; it goes with its read handle.';
+comment on column pgscore_data.known_plan.request is
+  'Digest of the request and of what the catalogue says of the source; NULL once a run failed by it: then the request is planned anew.';
+-- Not unique: who asks first would wait for another who asked in a transaction that is still open. The newest counts.
+create index known_plan_of_request on pgscore_data.known_plan (owner, request, plan_id);
+create index known_plan_of_version on pgscore_data.known_plan (version_id);
+create index known_plan_of_target on pgscore_data.known_plan (target_id);
+create index known_plan_of_handle on pgscore_data.known_plan (handle_id);
 
 create table pgscore_data.run (
   run_id bigint generated always as identity primary key,
   requested_by name not null,
   requested_at timestamptz not null default clock_timestamp(),
   submitted_xid xid8 not null default pg_current_xact_id(),
+  schedule_id int,
+  fire_at timestamptz,
   version_id int not null references pgscore_data.version,
   target_id int references pgscore_data.target on delete set null,
   source_schema name not null,
   source_name name not null,
   source_kind text not null check (source_kind in ('ctid', 'stream')),
+  pages bigint,
   handle_id bigint references pgscore_data.handle on delete set null,
-  plan jsonb not null,
+  plan jsonb,
+  plan_id bigint,
   rls text not null check (rls in ('error', 'filter')),
+  segments text[],
   publish boolean,
   error_limit bigint,
-  schedule_id int,
-  fire_at timestamptz,
   state text not null default 'queued' check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
   phase text check (phase in ('reading', 'scoring', 'publishing')),
   attempt int not null default 0,
   handed_back int not null default 0,
   claimed_by uuid,
   lease_until timestamptz,
-  cancel_requested_at timestamptz,
   snapshot_at timestamptz,
   snapshot_id text,
   generation int,
@@ -70,27 +124,43 @@ create table pgscore_data.run (
   error_code text,
   error text,
   remedy text,
+  paired boolean not null default false,
+  kept boolean not null default false,
   check (state <> 'failed' or error is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
-comment on column pgscore_data.run.attempt is 'Fence: it goes up with every claim and never down, so that nothing an earlier holder does can count.';
-comment on column pgscore_data.run.handed_back is 'Claims that came to nothing because the service was stopped or could not connect; they do not count as tries.';
-comment on column pgscore_data.run.lease_until is 'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
+comment on column pgscore_data.run.pages is 'Pages of the source when the run was submitted.';
+comment on column pgscore_data.run.plan is 'How the source is read, where that is not kept for other runs too.';
+comment on column pgscore_data.run.plan_id is
+  'How the source is read, where that is known from an earlier run. An open run keeps the plan; afterwards it may be gone: a reference '
+  'would have every past run written anew then.';
+comment on column pgscore_data.run.segments is
+  'What the monitor''s segments were when the run was submitted: its predictions hold a value for each. NULL: none.';
+comment on column pgscore_data.run.attempt is
+  'Fence: it goes up with every claim and never down, so that nothing an earlier holder does can count.';
+comment on column pgscore_data.run.handed_back is
+  'Claims that came to nothing because the service was stopped or could not connect; they do not count as tries.';
+comment on column pgscore_data.run.lease_until is
+  'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
+comment on column pgscore_data.run.paired is 'Whether labels that were known before the run have been paired with its predictions.';
+comment on column pgscore_data.run.kept is 'Whether its predictions are kept for labels.';
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;
 create index run_of_requester on pgscore_data.run (requested_by, run_id);
+create index run_of_target on pgscore_data.run (target_id, version_id) where state = 'done';
+create index run_unpaired on pgscore_data.run (run_id) where state = 'done' and not paired;
+create index run_unkept on pgscore_data.run (snapshot_at) where state = 'done' and not kept;
 
-create table pgscore_data.generation (
-  target_id int not null references pgscore_data.target on delete cascade,
-  generation int not null,
-  run_id bigint,
-  attempt int,
-  state text not null check (state in ('loading', 'published', 'discarded')),
-  created_at timestamptz not null default clock_timestamp(),
-  primary key (target_id, generation)
+create table pgscore_data.cancellation (
+  run_id bigint not null,
+  requested_by name not null,
+  requested_at timestamptz not null default clock_timestamp()
 );
-comment on table pgscore_data.generation is 'A partition of a target: 0 holds superseded rows, every other one the predictions of a run.';
+comment on table pgscore_data.cancellation is
+  'Who asked for which run to be stopped; rows are only ever added. Neither key nor reference, which would lock what others need for as '
+  'long as the transaction that asks stays open.';
+create index cancellation_of_run on pgscore_data.cancellation (run_id);
 
 create table pgscore_data.shard (
   run_id bigint not null references pgscore_data.run on delete cascade,
@@ -109,7 +179,9 @@ create table pgscore_data.shard (
   error text,
   primary key (run_id, attempt, shard)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
-comment on table pgscore_data.shard is 'A part of a run: the blocks [block_from, block_to) of the source, read under the run''s snapshot. The fence goes up with every claim; only the holder of the newest may commit.';
+comment on table pgscore_data.shard is
+  'A part of a run: the blocks [block_from, block_to) of the source, read under the run''s snapshot. The fence goes up with every claim; '
+  'only the holder of the newest may commit.';
 create index shard_open on pgscore_data.shard (run_id, attempt, shard) where state <> 'done';
 
 create table pgscore_data.run_error (
@@ -124,15 +196,3 @@ create table pgscore_data.run_error (
 );
 comment on table pgscore_data.run_error is 'The rows of a run that could not be scored, and why.';
 create index run_error_of_run on pgscore_data.run_error (run_id, attempt, shard);
-
-create table pgscore_data.worker (
-  worker_id uuid primary key,
-  host text not null,
-  pid int not null,
-  version text not null,
-  scorers int not null,
-  state text not null check (state in ('running', 'draining', 'paused', 'stopped')),
-  started_at timestamptz not null default clock_timestamp(),
-  heartbeat_at timestamptz not null default clock_timestamp()
-) with (fillfactor = 50);
-comment on table pgscore_data.worker is 'The running services. Identity is a UUID a process, never a host name.';

@@ -2,8 +2,8 @@
 
 create table pgscore_data.schedule (
   schedule_id int generated always as identity primary key,
-  name text not null unique check (name <> '' and octet_length(name) <= 200),
   owner name not null,
+  name text not null check (name <> '' and octet_length(name) <= 200),
   cron text not null,
   time_zone text not null,
   model text not null,
@@ -17,11 +17,15 @@ create table pgscore_data.schedule (
   decided_until timestamptz not null default clock_timestamp(),
   next_fire_at timestamptz,
   error text,
-  created_at timestamptz not null default clock_timestamp()
+  created_at timestamptz not null default clock_timestamp(),
+  unique (owner, name)
 );
-comment on table pgscore_data.schedule is 'A run to be submitted again and again, as its owner, by the function `handle` in pgscore_sources.';
-comment on column pgscore_data.schedule.error is 'Why the schedule can never fire, such as a cron expression that no service understands. Of a fire, the error is in schedule_fire.';
-comment on column pgscore_data.schedule.decided_until is 'Every fire time up to here is decided: it has a row in schedule_fire, but for the older ones of a gap of more than a thousand.';
+comment on table pgscore_data.schedule is
+  'A run to be submitted again and again, as its owner, by the function `handle` in pgscore_sources.';
+comment on column pgscore_data.schedule.decided_until is
+  'Every fire time up to here is decided: it has a row in schedule_fire, but for the older ones of a gap of more than a thousand.';
+comment on column pgscore_data.schedule.error is
+  'Why the schedule can never fire, such as a cron expression that no service understands. Of a fire, the error is in schedule_fire.';
 
 create table pgscore_data.schedule_fire (
   schedule_id int not null references pgscore_data.schedule on delete cascade,

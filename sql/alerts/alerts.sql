@@ -36,8 +36,6 @@ begin atomic
 end;
 comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is 'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a pause is usual for it.';
 
-drop function if exists pgscore_data._alert_candidates(int, timestamptz, timestamptz), pgscore_data._alert_said(int, timestamptz);
-
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
   rule text, version_id int, grain text, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
@@ -92,8 +90,6 @@ begin atomic
 end;
 comment on function pgscore_data._alert_said(int, timestamptz, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
 
-drop function if exists pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], double precision);
-
 create or replace function pgscore_data._alert_limits(
   rule pgscore_data.effective_alert, reference double precision[], reference_n bigint[], least_threshold double precision, out lower double precision, out upper double precision,
   out lower_clear double precision, out upper_clear double precision, out usual double precision, out spread double precision, out reference_rows double precision
@@ -130,10 +126,6 @@ $$;
 comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], bigint[], double precision) is
 'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or usual, value; of drift half of the threshold, or what is about as much as chance.
 usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a window''s value, and rows.';
-
-drop function if exists
-  pgscore_data._preview(int, text, timestamptz, timestamptz), pgscore_data._store_verdicts(int, timestamptz, timestamptz),
-  pgscore_data._judge(int, text, timestamptz, timestamptz, boolean);
 
 create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
 returns table (

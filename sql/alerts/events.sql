@@ -208,7 +208,6 @@ comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
 Whoever listens on channel pgscore_alert is told, once.';
 
-drop function if exists pgscore_data._claim_alerts(int);
 create or replace function pgscore_data._claim_alerts(most int default 100)
 returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text, column_name text, kind text, severity text, event text, reason text,
   at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint, lower_threshold double precision, upper_threshold double precision, is_digest boolean, message text)

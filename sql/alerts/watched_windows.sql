@@ -1,9 +1,5 @@
 -- Which windows a rule looks at where it is left to find those of rows enough: days, or weeks, or months.
 
-drop function if exists
-  pgscore_data._drift_windows(text, int, text, pgscore_data.effective_alert, timestamptz, timestamptz),
-  pgscore_data._drift_of(text, int, pgscore_data.effective_alert, text, timestamptz[], timestamptz, timestamptz);
-
 create or replace function pgscore_data._watched_windows(
   this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz, as_of timestamptz
 ) returns setof pgscore_data.watched_window

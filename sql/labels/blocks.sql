@@ -90,4 +90,3 @@ begin atomic
    where r.run_id = this_run;
 end;
 comment on function pgscore_data._unblocked(bigint) is 'The predictions of a run that is kept in blocks, one row each.';
-

@@ -91,7 +91,6 @@ end
 $$;
 comment on function pgscore._capture_by_triggers(regclass, int) is 'Puts the triggers that capture labels on a table, as the caller; false where she may not, or where it is no table.';
 
-drop function if exists pgscore_data._compare_labels(int, timestamptz);
 create or replace function pgscore_data._compare_labels(this_source int, seen pg_snapshot, seen_at timestamptz) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp

@@ -24,7 +24,6 @@ select null::text as model, null::name as source_schema, null::name as source_na
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column owner set default current_user;
 
-drop function if exists pgscore_data._settle_key(int, text, text[]);
 create or replace function pgscore_data._settle_key(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -61,7 +61,6 @@ comment on function pgscore_data._wake(text) is 'Tells every listening service t
 create or replace trigger accept instead of insert on pgscore._deployment
 for each row execute function pgscore_data._accept_deployment();
 
-drop function if exists pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb);
 create or replace function pgscore.deploy(
   model text,
   bytes bytea,

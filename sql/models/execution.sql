@@ -126,7 +126,7 @@ as $$
          array(select f ->> 'type' || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
          coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
-         case when v.facts ? 'native' then v.facts -> 'native' ->> 'reason' else 'it was deployed before pgscore compiled models: deploy it again' end,
+         v.facts -> 'native' ->> 'reason',
          coalesce(v.facts -> 'native' -> 'evidence', '{}')
     from pgscore_data.version v
     cross join lateral (select array(select l from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (l, n) order by n)) labels ("all")

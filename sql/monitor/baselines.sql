@@ -109,7 +109,6 @@ begin
 end
 $$;
 comment on function pgscore_data._baseline_of_counts(int, text, jsonb, jsonb) is 'Makes what somebody counted in a table the baseline of a version, and freezes the bins of these values where there were none to count in; how many rows it has.';
-drop function if exists pgscore_data._baseline_of_counts(int, jsonb);
 
 create or replace function pgscore_data._monitor_features(this_model int, settings jsonb) returns void
 language plpgsql volatile

@@ -13,10 +13,7 @@ return pgscore_data._metric_meanings() || $${
 }$$::jsonb;
 comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
 
-create or replace function pgscore_data._define_class_views() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $do$
+do $do$
 declare
   g record;
 begin
@@ -64,5 +61,3 @@ begin
   end loop;
 end
 $do$;
-comment on function pgscore_data._define_class_views() is 'Makes the class views of three grains from one template.';
-select pgscore_data._define_class_views();

@@ -101,10 +101,7 @@ return format($q$
   parts, comparison, reason, reason || '_values', array(select pgscore_data._chi2_995(df) from generate_series(1, 60) df));
 comment on function pgscore_data._drift_between(text, text, text) is 'The query for the distances between what windows held (n) and what they are compared with (b), from their parts; reason says why there are none where b is not there.';
 
-create or replace function pgscore_data._define_feature_windows() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $do$
+do $do$
 declare
   g record;
 begin
@@ -166,9 +163,6 @@ begin
   end loop;
 end
 $do$;
-comment on function pgscore_data._define_feature_windows() is 'Makes the views of features that add up their cells when they are read, from one template. The drift of days is computed by refreshes instead, for alerts ask for it.';
-select pgscore_data._define_feature_windows();
-drop function if exists pgscore_data._chi2_99(bigint);
 
 do $do$
 declare

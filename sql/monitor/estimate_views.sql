@@ -26,10 +26,7 @@ return pgscore_data._metric_meanings() || $${
 }$$::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
 
-create or replace function pgscore_data._define_estimate_views() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $do$
+do $do$
 declare
   realized constant text := $q$
     select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
@@ -99,6 +96,3 @@ begin
   end loop;
 end
 $do$;
-comment on function pgscore_data._define_estimate_views() is 'Makes the views of estimates of three grains from one template.';
-select pgscore_data._define_estimate_views();
-drop view if exists pgscore_data.expected_of_classes;

@@ -84,7 +84,7 @@ begin atomic
   insert into pgscore_data.class_metric (version_id, grain, window_start, class, roc_auc, error_bound)
   select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0), sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
     from ranked r group by r.version_id, r.grain, r.window_start, r.window_end, r.class
-  -- Pairs from before there were these cells have none until they are counted again.
+  -- None where some pairs are in no such cell.
   having sum(r.p + r.n) = (select sum(o.n) from pgscore_data.cell_outcome o where o.version_id = r.version_id and o.segment_id = 0 and o.day >= r.window_start and o.day < r.window_end);
 end;
 comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window whose pairs are all in these cells.';

@@ -94,10 +94,7 @@ return format($q$
   case task when 'regression' then $q$ where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
 comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
-create or replace function pgscore_data._define_metric_series() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $do$
+do $do$
 begin
   execute 'create or replace view pgscore_data.counted_series with (security_barrier) as '
     || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
@@ -118,8 +115,6 @@ begin
        where x.is_defined and x.n > 0$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
-comment on function pgscore_data._define_metric_series() is 'Makes the tall view out of the wide ones and the counts of failed rows.';
-select pgscore_data._define_metric_series();
 comment on view pgscore_data.counted_series is 'Every metric of every window as a row, but for drift: to plan both takes a second.';
 
 create or replace view pgscore_data.metric_series with (security_barrier) as

@@ -117,10 +117,7 @@ return $${
 }$$::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
 
-create or replace function pgscore_data._define_performance_views() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $do$
+do $do$
 declare
   g record;
   wilson constant text := 'pgscore_data._wilson';
@@ -255,5 +252,3 @@ begin
   end loop;
 end
 $do$;
-comment on function pgscore_data._define_performance_views() is 'Makes the performance views of three grains from one template.';
-select pgscore_data._define_performance_views();

@@ -38,7 +38,6 @@ end
 $$;
 comment on function pgscore_data._refresh_apart() is 'Refreshes as _refresh() does, each model in a subtransaction of its own, with the work of the others held back. What a model that fails had to do stays to be done. Which failed, and why.';
 
-drop function if exists pgscore_data._release_work(int[], pgscore_data.label_change[], pgscore_data.run[]);
 create or replace function pgscore_data._release_work(models int[], labels pgscore_data.label_change[], runs pgscore_data.run[], batches pgscore_data.online_batch[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp

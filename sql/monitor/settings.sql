@@ -151,7 +151,6 @@ comment on function pgscore_data._accept_monitor() is
 create or replace trigger accept instead of insert on pgscore._monitor_request
 for each row execute function pgscore_data._accept_monitor();
 
-drop function if exists pgscore.monitor(text, text, text, interval, double precision, double precision, text[]);
 create or replace function pgscore.monitor(
   model text, time_zone text default null, pairing text default null, label_maturity interval default null,
   min_label_coverage double precision default null, quantile double precision default null, segments text[] default null,

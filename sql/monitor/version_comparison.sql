@@ -253,13 +253,3 @@ begin
   }');
 end
 $$;
-
--- Nothing of ours reads it any more.
-do $$
-begin
-  drop table if exists pgscore_data.cell_outcome_score_before;
-exception
-  when dependent_objects_still_exist then
-    raise warning 'pgscore_data.cell_outcome_score_before stays, as views that others made read it; drop them, then it' using detail = sqlerrm;
-end
-$$;

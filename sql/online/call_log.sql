@@ -49,7 +49,6 @@ comment on function pgscore_data._accept_call_log() is 'Stores which calls of a 
 create or replace trigger accept instead of insert on pgscore._call_log_request
 for each row execute function pgscore_data._accept_call_log();
 
-drop function if exists pgscore.log_calls(text, double precision, boolean), pgscore.log_calls(text, double precision, boolean, text[]);
 create or replace function pgscore.log_calls(
   model text, sampling double precision default null, inputs boolean default null, key text[] default null, event_time text default null
 ) returns void

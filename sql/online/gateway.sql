@@ -206,7 +206,6 @@ end
 $$;
 comment on type pgscore_models._columns is 'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
 
-drop function if exists pgscore_data._receive(text, int);
 create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -112,7 +112,6 @@ end
 $$;
 comment on function pgscore_data._refuse_unconnected(text) is 'Raises that no gateway could be connected to.';
 
-drop function if exists pgscore_data._connect_gateway();
 create or replace function pgscore_data._connect_gateway(until timestamptz) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

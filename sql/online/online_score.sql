@@ -75,4 +75,3 @@ comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_on
 
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;
-drop function if exists pgscore_data._request_lines(int, text), pgscore_data._check_asker(name);

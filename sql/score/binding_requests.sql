@@ -29,7 +29,6 @@ end
 $$;
 comment on function pgscore_data._refuse_relation(regclass, boolean, boolean) is 'Raises where no model may be bound to a table, or unbound from it.';
 
-drop function if exists pgscore_data._refuse_taken_name(text);
 create or replace function pgscore_data._refuse_taken_name(this_model int, base text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -54,7 +54,6 @@ end
 $$;
 comment on function pgscore_models._refuse_binding(int, text, text) is 'Raises that a binding was set aside, and why.';
 
-drop function if exists pgscore_data._bind_versions(int, text, regclass);
 create or replace function pgscore_data._bind_versions(b pgscore_data.binding, base text, relation regclass) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -109,7 +108,6 @@ end
 $$;
 comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regclass, text) is 'Points the typed function of the champion at its version, or, with a problem, at nothing.';
 
-drop function if exists pgscore_data._renew_binding(pgscore_data.binding);
 create or replace function pgscore_data._settle_binding(b pgscore_data.binding) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,5 @@
 -- What compiled functions read out of jsonb, and what they refuse of a feature.
 
-drop function if exists pgscore_models._null_feature(text);
 create or replace function pgscore_models._null_feature(feature text, takes_nan boolean default true) returns double precision
 -- No cost: where it is called nothing else is, and a planner that reckons with it compiles queries (jit) that are over sooner.
 language plpgsql immutable parallel safe cost 1

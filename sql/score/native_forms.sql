@@ -235,17 +235,3 @@ begin
   end loop;
 end
 $$;
-
--- Those of versions that were compiled before.
-do $$
-declare
-  compiled regprocedure;
-begin
-  for compiled in
-    select p.oid from pg_proc p join pg_language l on l.oid = p.prolang
-     where p.pronamespace = 'pgscore_models'::regnamespace and l.lanname = 'plpgsql' and p.proconfig is null and p.proname ~ '^_v[0-9]+(_label|_probabilities)?$'
-  loop
-    execute format('alter function %s %s', compiled, pgscore_data._pinned());
-  end loop;
-end
-$$;

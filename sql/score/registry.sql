@@ -155,10 +155,7 @@ comment on function pgscore_data._change_version() is 'A version that was droppe
 create or replace trigger change_version after update of state on pgscore_data.version
 for each row when (new.state = 'dropped') execute function pgscore_data._change_version();
 
--- Aliases that were changed since the migration, by what was there before, and all that the catalogs should have.
 lock table pgscore_data.revision in share row exclusive mode;
-insert into pgscore_data.revision select where not exists (select from pgscore_data.revision);
-update pgscore_data.alias a set revision = (select max(r.revision) from pgscore_data.revision r) where a.revision is null;
 select pgscore_data._write_revision((select max(r.revision) from pgscore_data.revision r), coalesce(jsonb_object_agg(a.model_name, array[a.revision, a.model_id]), '{}')) from pgscore_data.alias a where a.alias = 'champion';
 comment on function pgscore_models._as_of() is 'What all of a statement goes by, inlined and computed when it is planned. Made anew with each revision.';
 comment on function pgscore_models._champions() is 'By name, the models that have a champion: [since which revision, model_id]. Made anew with each revision.';

@@ -4,7 +4,8 @@ do $$
 begin
   if to_regtype('pgscore_models._routing') is null then
     create type pgscore_models._routing as (
-      version_id int, task text, class_labels text[], positive_class int, threshold double precision, probabilities boolean, native boolean, parts text[], reason text
+      version_id int, task text, class_labels text[], positive_class int, threshold double precision, probabilities boolean, native boolean,
+      parts text[], reason text, model text, texts text[]
     );
   end if;
 end
@@ -13,12 +14,6 @@ comment on type pgscore_models._routing is 'A version, and what score() must kno
 
 do $$
 begin
-  if not exists (select from pg_attribute a where a.attrelid = to_regclass('pgscore_models._routing') and a.attname = 'model') then
-    alter type pgscore_models._routing add attribute model text;
-  end if;
-  if not exists (select from pg_attribute a where a.attrelid = to_regclass('pgscore_models._routing') and a.attname = 'texts') then
-    alter type pgscore_models._routing add attribute texts text[];
-  end if;
   if to_regtype('pgscore_models._asked') is null then
     create type pgscore_models._asked as (version_id int, model text, as_of pgscore_models._as_of);
   end if;
@@ -147,6 +142,3 @@ language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$ select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = $1 $$;
 comment on function pgscore_models._version_name(int) is 'A version in its one notation, such as churn@3.';
-
-drop function if exists pgscore_models._route(text), pgscore_models._route_to(int), pgscore_models._version_of(text);
-drop view if exists pgscore._champions;

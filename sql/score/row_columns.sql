@@ -182,5 +182,3 @@ language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$ select pgscore_models._trim_columns(given, array(select c.name from unnest(array(select json_object_keys(to_json($1))), pgscore_models._sent_types(array_send(array[$1]))) c (name, type) where pgscore_models._is_padded(c.type))) $$;
 comment on function pgscore_models._without_padding(anyelement, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';
-
-drop function if exists pgscore_models._without_padding(record, jsonb), pgscore_models._padded_columns(record), pgscore_models._column_types(record), pgscore_models._padded_columns(anyelement), pgscore_models._column_types(bytea), pgscore_models._int4_at(bytea, int);

@@ -220,10 +220,3 @@ begin
 end
 $$;
 comment on function pgscore_models._score_class(pgscore_models._question, text) is 'score() with class => ... of a row.';
-
--- What took the version apart from the model, or from the row.
-drop function if exists pgscore_models._classify(pgscore_models._routing, text, jsonb),
-  pgscore_models._score_class(pgscore_models._routing, text, jsonb, text),
-  pgscore_models._is_record(anyelement), pgscore_models._predict_json(pgscore_models._routing, jsonb),
-    pgscore_models._classify(pgscore_models._routing, jsonb), pgscore_models._score_class(pgscore_models._routing, jsonb, text),
-    pgscore_models._given(anyelement);

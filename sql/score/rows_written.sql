@@ -1,6 +1,5 @@
 -- How the rows that score_rows() is given are written for the service, and whether a caller's function runs meanwhile.
 
-drop function if exists pgscore_models._rows_as_json(anyarray, text[]), pgscore_models._write_rows(anyarray, text[], text);
 create or replace function pgscore_models._write_rows(version_id int, rows anyarray, features text[], writer text) returns text
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp

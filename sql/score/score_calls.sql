@@ -78,25 +78,3 @@ comment on function pgscore_data._renew_score_calls() is 'Writes the newest vers
 select pgscore_data._renew_score_calls();
 comment on function pgscore_models._score(int, text, jsonb) is 'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes ready.';
 comment on function pgscore_models._score_row(int, text, anyelement, bigint, regclass) is 'score() of a row, by one version; shape and relation: of its type, as the query saw it. Made anew whenever a version becomes ready.';
-
--- What took all that is known of a version, where its number is enough.
-do $$
-declare
-  outdated regprocedure;
-begin
-  for outdated in
-    select p.oid from pg_proc p
-     where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_score', '_score_row', '_score_any', '_online_score', '_whole_route') and p.proargtypes[0] = 'pgscore_models._routing'::regtype
-  loop
-    -- One for rows of a table in a schema that is closed to us by now can't be called, and goes when it is open.
-    begin
-      execute format('drop function %s', outdated);
-    exception
-      when insufficient_privilege then
-        null;
-    end;
-  end loop;
-end
-$$;
-drop function if exists pgscore_models._version_only(text), pgscore_data._score_call(int, boolean, text, text, text), pgscore_data._score_calls(int[], int[], text, text, text),
-  pgscore_models._without_padding(record, text), pgscore_data._renew_online_score(), pgscore_data._online_calls(int[], text), pgscore_data._renew_native_calls(), pgscore_data._write_native_calls(int[]), pgscore_data._native_calls(int[], text), pgscore_models._score(int, bpchar, record), pgscore_models._score_row(int, text, anyelement, bigint);

@@ -6,7 +6,6 @@ set search_path = pg_catalog, pg_temp
 as $$ select e.features from pgscore_data.execution e where e.version_id = $1 $$;
 comment on function pgscore_models._feature_names(int) is 'The features of a version, in order.';
 
-drop function if exists pgscore_models._score_rows_native(pgscore_models._routing, anyarray);
 create or replace function pgscore_models._columns_native(route pgscore_models._routing, rows anyarray) returns pgscore_models._columns
 language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
@@ -110,26 +109,6 @@ begin
 end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
-
--- A view may use the one that was there before: it is given that by another name, as PostgreSQL could not tell the two apart.
-do $$
-begin
-  if to_regprocedure('pgscore.score_rows(text, anyarray)') is not null then
-    begin
-      drop function pgscore.score_rows(text, anyarray);
-    exception
-      when dependent_objects_still_exist then
-        alter function pgscore.score_rows(text, anyarray) rename to _score_rows;
-        create or replace function pgscore._score_rows(model text, rows anyarray)
-        returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
-        language sql stable cost 10000000 rows 1000
-        set search_path = pg_catalog, pg_temp
-        as 'select * from pgscore.score_rows(model, rows)';
-        comment on function pgscore._score_rows(text, anyarray) is 'score_rows() of views that were made when it had two arguments.';
-    end;
-  end if;
-end
-$$;
 
 -- It has the version of all that stands in the same statement, however often it is called: by its last argument, which is that of the caller's plan.
 -- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls

@@ -42,7 +42,6 @@ end
 $$;
 comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model. One that is in use stays for _drop_leftovers().';
 
-drop function if exists pgscore_data._drop_bound(name);
 create or replace function pgscore_data._drop_bound(this_model int, base text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -78,7 +77,6 @@ end
 $$;
 comment on function pgscore_data._drop_unbound(regclass) is 'Drops the typed functions for the rows of a table that belong to no model that is bound to it.';
 
-drop function if exists pgscore_data._rename_bound(text, text);
 create or replace function pgscore_data._rename_bound(this_model int, old_name text, new_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -98,7 +96,6 @@ end
 $$;
 comment on function pgscore_data._rename_bound(int, text, text) is 'Renames the typed functions of a model: views, indexes and columns that use them go on.';
 
-drop function if exists pgscore_data._drop_bound_version(name, int);
 create or replace function pgscore_data._drop_bound_version(this_model int, base text, number int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -117,7 +114,6 @@ end
 $$;
 comment on function pgscore_data._drop_bound_version(int, text, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
 
-drop function if exists pgscore_data._refuse_kept_champion(int, int), pgscore_data._keeps_champion(pgscore_data.binding);
 create or replace function pgscore_data._is_being_indexed(b pgscore_data.binding) returns boolean
 language sql volatile
 set search_path = pg_catalog, pg_temp

@@ -234,23 +234,3 @@ exception
 end
 $$;
 comment on function pgscore_data._drop_handle(bigint) is 'Drops a handle that no open run needs; false where it is in use just now, to be tried again.';
-
--- Handles of versions before they were barriers. A run that waits for one is told to be submitted again.
-do $$
-declare
-  open_view regclass;
-begin
-  for open_view in
-    select c.oid from pg_class c
-     where c.relnamespace = 'pgscore_sources'::regnamespace and c.relkind = 'v' and not coalesce('security_barrier=true' = any (c.reloptions), false)
-       and exists (select from pgscore_data.handle h where h.kind = 'view' and h.name = c.relname)
-  loop
-    begin
-      execute format('drop view %s', open_view);
-    exception
-      -- Something of its owner's hangs on it, and what it could tell is hers; or a run reads it, and it goes with that.
-      when dependent_objects_still_exist or lock_not_available then null;
-    end;
-  end loop;
-end
-$$;

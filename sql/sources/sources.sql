@@ -122,7 +122,6 @@ as $$
 $$;
 comment on function pgscore._leaves(regclass) is 'The relations that hold the rows of a source: itself, its partitions, its children.';
 
-drop function if exists pgscore._plan_source(regclass, jsonb, text[], text, jsonb);
 create or replace function pgscore._plan_source(source regclass, signature jsonb, key text[], event_time text, column_map jsonb, segments text[] default null) returns jsonb
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp

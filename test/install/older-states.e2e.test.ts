@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -24,7 +24,9 @@ const fresh = await emptyDatabase();
 await migrate({ url: fresh.url() });
 const installed = objectsOf(await dumpSchema(await fresh.client()));
 
-const states = await Promise.all(readdirSync(STATES).map(async (file) => ({ file, database: await emptyDatabase() })));
+const files = existsSync(STATES) ? readdirSync(STATES) : [];
+const states = await Promise.all(files.map(async (file) => ({ file, database: await emptyDatabase() })));
+if (states.length === 0) test.todo('no release has left a state yet');
 
 /** What is made for a model, a binding or a target. */
 const MADE = /pgscore_(models|predictions|sources)\.|pgscore_data\._binding_/;
@@ -69,26 +71,28 @@ function objectsOf(dump: string): Set<string> {
   return new Set(dump.split(/\n(?! )/).map((object) => object.replaceAll(/[()]/g, '')));
 }
 
-(found ? describe : describe.skip).each(states)('a database of $file', ({ file, database }) => {
-  test('is migrated: it is as a new one, answers as before, and serves', async () => {
-    await load(database, file);
-    const [owner, alice] = [await database.client(), await database.client('alice')];
-    const before = await answers(alice);
-    expect(before.every((rows) => rows.length > 0)).toBe(true);
+for (const { file, database } of states) {
+  (found ? describe : describe.skip)(`a database of ${file}`, () => {
+    test('is migrated: it is as a new one, answers as before, and serves', async () => {
+      await load(database, file);
+      const [owner, alice] = [await database.client(), await database.client('alice')];
+      const before = await answers(alice);
+      expect(before.every((rows) => rows.length > 0)).toBe(true);
 
-    await migrate({ url: database.url() });
-    expect(await answers(alice)).toEqual(before);
-    const migrated = objectsOf(await dumpSchema(owner));
-    expect([...installed].filter((object) => !migrated.has(object))).toEqual([]);
-    expect([...migrated].filter((object) => !installed.has(object) && !MADE.test(object))).toEqual([]);
+      await migrate({ url: database.url() });
+      expect(await answers(alice)).toEqual(before);
+      const migrated = objectsOf(await dumpSchema(owner));
+      expect([...installed].filter((object) => !migrated.has(object))).toEqual([]);
+      expect([...migrated].filter((object) => !installed.has(object) && !MADE.test(object))).toEqual([]);
 
-    expect(await adopt(owner)).toBe('copy');
-    await startTestService(database);
-    const asked = `select score('asked', '{"x": 4}') as answer`;
-    await waitFor(async () => (await alice.query(asked)).rows.length === 1, { message: 'an answer' });
-    await alice.query('insert into points values (101, 101, 2)');
-    await scoreTable(alice, 'sum', 'points');
-    const scored = 'select score as answer from points_scores where id = 101';
-    expect((await alice.query(scored)).rows).toEqual([{ answer: 121 }]);
+      expect(await adopt(owner)).toBe('copy');
+      await startTestService(database);
+      const asked = `select score('asked', '{"x": 4}') as answer`;
+      await waitFor(async () => (await alice.query(asked)).rows.length === 1, { message: 'an answer' });
+      await alice.query('insert into points values (101, 101, 2)');
+      await scoreTable(alice, 'sum', 'points');
+      const scored = 'select score as answer from points_scores where id = 101';
+      expect((await alice.query(scored)).rows).toEqual([{ answer: 121 }]);
+    });
   });
-});
+}

@@ -4,7 +4,7 @@ create table pgscore_data.alert_rule (
   model_id int not null references pgscore_data.model on delete cascade,
   name text not null check (name <> '' and octet_length(name) <= 200),
   metric text not null,
-  grain text not null check (grain in ('day', 'week', 'month')),
+  grain text not null check (grain in ('auto', 'day', 'week', 'month')),
   column_name text,
   threshold double precision check (threshold not in ('NaN', 'Infinity', '-Infinity')),
   clear_at double precision check (clear_at not in ('NaN', 'Infinity', '-Infinity')),
@@ -20,7 +20,10 @@ create table pgscore_data.alert_rule (
   primary key (model_id, name),
   check (for_windows between 1 and of_windows and of_windows <= 100)
 );
-comment on table pgscore_data.alert_rule is 'Rules that somebody set for a model. One takes the place of the default rule of its name; where it is not enabled, there is none.';
+comment on table pgscore_data.alert_rule is
+  'Rules that somebody set for a model. One takes the place of the default rule of its name; where it is not enabled, there is none.';
+comment on column pgscore_data.alert_rule.grain is
+  'auto, of drift: days, or where these have too few rows weeks, or where these have months.';
 comment on column pgscore_data.alert_rule.threshold is 'NULL: from the mean and spread of earlier windows.';
 comment on column pgscore_data.alert_rule.clear_at is 'Value at which a raised alert clears; NULL: somewhat better than the threshold.';
 comment on column pgscore_data.alert_rule.for_windows is 'Raised by so many of the last of_windows windows.';
@@ -33,15 +36,9 @@ create table pgscore_data.feed_day (
   n bigint not null,
   primary key (model_id, feed, day)
 ) with (fillfactor = 70);
-comment on table pgscore_data.feed_day is 'Local days on which a model was scored or its labels changed, by when that happened: how regular both are.';
-insert into pgscore_data.feed_day (model_id, feed, day, last_at, n)
-select v.model_id, 'scoring', date_trunc('day', r.finished_at, m.time_zone), max(r.finished_at), count(*)
-  from pgscore_data.run r join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
- where r.state = 'done' and r.finished_at is not null
- group by 1, 2, 3;
+comment on table pgscore_data.feed_day is
+  'Local days on which a model was scored or its labels changed, by when that happened: how regular both are.';
 
-create table pgscore_data.alert_due (version_id int not null);
-comment on table pgscore_data.alert_due is 'Versions whose windows or rules changed since alerts were last looked at. Rows are only added, so that nobody waits; who looks takes them away.';
 create table pgscore_data.alert_clock (
   singleton boolean primary key default true check (singleton),
   last_at timestamptz not null,
@@ -50,6 +47,11 @@ create table pgscore_data.alert_clock (
 comment on table pgscore_data.alert_clock is 'When the alerts of all models were last looked at, for what time alone brings about.';
 comment on column pgscore_data.alert_clock.rest_until is 'No service looks again before: ten times as long as the last look took.';
 insert into pgscore_data.alert_clock (last_at) values ('-infinity');
+
+create table pgscore_data.alert_due (version_id int not null);
+comment on table pgscore_data.alert_due is
+  'Versions whose windows or rules changed since alerts were last looked at. Rows are only added, so that nobody waits; who looks takes '
+  'them away.';
 
 create table pgscore_data.alert_window (
   model_id int not null references pgscore_data.model on delete cascade,
@@ -64,6 +66,10 @@ create table pgscore_data.alert_window (
   n bigint,
   lower_threshold double precision,
   upper_threshold double precision,
+  cusum double precision,
+  lasting_since timestamptz,
+  lasting_value double precision,
+  usual_value double precision,
   is_eligible boolean not null,
   is_usable boolean not null,
   is_breach boolean not null,
@@ -71,12 +77,18 @@ create table pgscore_data.alert_window (
   said_at timestamptz not null default clock_timestamp(),
   primary key (model_id, version_id, metric, grain, column_name, window_start, rule)
 ) with (fillfactor = 70);
-comment on table pgscore_data.alert_window is 'What a rule said of a window. Beyond the horizon it stands as it was said in time: a late label does not change it.';
+comment on table pgscore_data.alert_window is
+  'What a rule said of a window. Beyond the horizon it stands as it was said in time: a late label does not change it.';
 comment on column pgscore_data.alert_window.version_id is '0: the rule is about the model, whatever its version.';
+comment on column pgscore_data.alert_window.column_name is 'Empty: the rule is about no column.';
+comment on column pgscore_data.alert_window.cusum is
+  'Evidence of a lasting change for the worse, after this window; NULL: the rule does not watch for one.';
+comment on column pgscore_data.alert_window.lasting_since is 'First window since the evidence was last none.';
+comment on column pgscore_data.alert_window.lasting_value is 'Mean of the windows since then, by their rows.';
+comment on column pgscore_data.alert_window.usual_value is 'Mean of the windows that the threshold comes from.';
 comment on column pgscore_data.alert_window.is_eligible is 'Whether the window was mature, and of enough rows.';
 comment on column pgscore_data.alert_window.is_usable is 'Whether there was a threshold to judge it by, too.';
 comment on column pgscore_data.alert_window.said_at is 'What was said before a rule was set anew does not count.';
-comment on column pgscore_data.alert_window.column_name is 'Empty: the rule is about no column.';
 
 create table pgscore_data.alert (
   fingerprint text primary key,
@@ -97,11 +109,13 @@ create table pgscore_data.alert (
   lower_threshold double precision,
   upper_threshold double precision,
   told_at timestamptz,
+  detail text,
   unique (model_id, rule, version_id, column_name)
 ) with (fillfactor = 70);
 comment on table pgscore_data.alert is 'Where each rule stands, a row a version and column that it is about.';
 comment on column pgscore_data.alert.since is 'When it came into this state.';
 comment on column pgscore_data.alert.told_at is 'When the last event of it was written, while it is raised.';
+comment on column pgscore_data.alert.detail is 'What the window said, as the second half of a sentence.';
 
 create table pgscore_data.alert_event (
   event_id bigint generated always as identity primary key,
@@ -117,6 +131,7 @@ create table pgscore_data.alert_event (
   severity text not null,
   event text not null check (event in ('firing', 'no_data', 'reminder', 'resolved')),
   reason text,
+  message text,
   began_at timestamptz not null,
   window_start timestamptz,
   window_end timestamptz,
@@ -129,10 +144,32 @@ create table pgscore_data.alert_event (
   next_attempt_at timestamptz not null,
   attempts int not null default 0,
   delivered_at timestamptz,
+  has_webhook boolean not null default true,
   error text
 ) with (fillfactor = 70);
-comment on table pgscore_data.alert_event is 'Outbox of alerts: what was raised and resolved, with the values of that moment. The service tells it to the webhook; an event that waits for a day is given up.';
+comment on table pgscore_data.alert_event is
+  'Outbox of alerts: what was raised and resolved, with the values of that moment. The service tells it to the webhook; an event that '
+  'waits for a day is given up.';
+comment on column pgscore_data.alert_event.message is 'The event as a sentence.';
 comment on column pgscore_data.alert_event.began_at is 'When the alert was raised.';
-comment on column pgscore_data.alert_event.next_attempt_at is 'When to try next; while it is being sent, when another service may take it for lost.';
+comment on column pgscore_data.alert_event.next_attempt_at is
+  'When to try next; while it is being sent, when another service may take it for lost.';
+comment on column pgscore_data.alert_event.has_webhook is 'Whether a service told alerts to a webhook when it was written.';
 create index alert_event_waiting on pgscore_data.alert_event (next_attempt_at) where delivered_at is null;
 create index alert_event_of_model on pgscore_data.alert_event (model_id, event_id);
+
+create type pgscore_data.watched_window as (
+  rule text,
+  grain text,
+  column_name text,
+  window_start timestamptz,
+  window_end timestamptz,
+  value double precision,
+  ci_low double precision,
+  ci_high double precision,
+  n bigint,
+  noise_limit double precision,
+  is_enough boolean
+);
+comment on type pgscore_data.watched_window is
+  'A window as a rule sees it that may look at days, weeks or months. is_enough: it can be judged.';
