@@ -8,7 +8,8 @@ declare
   r record;
   is_timed boolean;
 begin
-  select x.target_id, x.generation, x.rows_done, x.snapshot_at, m.sealed_before into r
+  select x.target_id, x.generation, x.rows_done, x.snapshot_at, m.sealed_before,
+         x.plan ? 'columns' and not x.plan @> '{"columns": [{"role": "event_time"}]}' as is_for_one_time into r
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where x.run_id = this_run;
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before then
@@ -16,6 +17,9 @@ begin
   end if;
   if not (select pgscore_data._has_key(t) from pgscore_data.target t where t.target_id = r.target_id) then
     return false;
+  end if;
+  if r.is_for_one_time then
+    return true;
   end if;
   execute format(
     'select exists (select from pgscore_predictions.%I p where p.run_id = $1 and p.generation in ($2, 0) and p.event_time is not null)',
@@ -40,26 +44,30 @@ begin
   select x.version_id, x.generation, x.segments, v.model_id, t as target, k.n_buckets into r
     from pgscore_data.run x join pgscore_data.kept_run k using (run_id) join pgscore_data.version v on v.version_id = x.version_id
     join pgscore_data.target t using (target_id) where x.run_id = this_run;
-  -- Sorted by key, blocks of the same entities are equal from run to run.
+  -- Sorted by key, blocks of the same entities are equal from run to run. Columns of fixed width sort faster in front of others.
   execute format($q$
-    insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
-    select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
-           case when %4$L then b.classes end, b.probabilities, b.segments
-      from (select n.bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
-                   bool_and(case when abs(n.score) between 1e-37 and 1e38
-                     then n.score = n.score::real
-                     else coalesce(n.score = 0, true) end) as is_real,
-                   array_agg(n.predicted_class) as classes%5$s
-              from (select hashtext(%1$s) & $6 as bucket, %1$s as code, %2$s %3$s order by 1, %6$s) n group by n.bucket) b$q$,
+    with written as (
+      insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
+      select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
+             case when %4$L then b.classes end, b.probabilities, b.segments
+        from (select n.bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
+                     bool_and(case when abs(n.score) between 1e-37 and 1e38
+                       then n.score = n.score::real
+                       else coalesce(n.score = 0, true) end) as is_real,
+                     array_agg(n.predicted_class) as classes%5$s
+                from (select hashtext(%1$s) & $6 as bucket, %6$s, %1$s as code, %2$s %3$s order by %7$s) n group by n.bucket) b
+      returning cardinality(keys) as n
+    )
+    select coalesce(sum(w.n), 0) from written w$q$,
     pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task <> 'regression',
     case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities'
       else ', null::double precision[] as probabilities' end
       || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,
-    (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n)
-     from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)))
-  using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
-  select coalesce(sum(cardinality(b.keys)), 0) into kept from pgscore_data.kept_block b where b.run_id = this_run;
+    (select string_agg(format('p.%I as key_%s', k ->> 'name', n), ', ' order by n)
+     from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)),
+    (select string_agg(n::text, ', ') from generate_series(1, 1 + jsonb_array_length((r.target).key_columns)) n))
+  into kept using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
   return kept;
 end
 $$;
