@@ -11,6 +11,9 @@ const PAGES: Readonly<Record<string, Prepare>> = {
     await deployBytes(you, 'churn', weightedModel({ age: 'float32' }));
     await you.query('create table customers (customer_id bigint primary key, age real, as_of date)');
   },
+  'docs/reference/schedules.md': async (you) => {
+    await you.query("select pgscore.unschedule('nightly')");
+  },
 };
 
 /** Makes what a page takes for granted. */
