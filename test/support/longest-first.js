@@ -13,6 +13,7 @@ const LONG = [
   'faults/terminated-connections',
   'faults/server-restart',
   'bench/quick',
+  'docs/statements',
   'commands/care',
   'commands/demo',
   'monitor/cells',
