@@ -3,7 +3,8 @@ import type { ServiceConfig } from '../config.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { GatewayAddress, GatewaySettings } from './messages.ts';
 import type { GatewayStatistics } from './statistics.ts';
-import { backoff, pause } from '../lib/retry.ts';
+import { RestartDelay } from '../lib/child-process.ts';
+import { pause } from '../lib/retry.ts';
 import type { Logger } from '../log.ts';
 import { type LoadedVersion, wantedVersions } from '../check/load-version.ts';
 import { GatewayProcess } from './gateway-process.ts';
@@ -13,7 +14,6 @@ import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from './protocol/scram.ts';
 const PREPARING_MS = 10_000;
 /** A promotion wakes it at once. */
 const WARM_MS = 60_000;
-const SHORT_LIFE_MS = 5000;
 /** A version in whose first run so many gateways died is left alone, for the sake of all others. */
 const DEADLY = 2;
 
@@ -111,16 +111,17 @@ export class GatewayKeeper {
 
   async #keep(first: GatewayProcess): Promise<void> {
     let gateway = first;
-    for (let quick = 0; ;) {
-      const born = performance.now();
+    const delay = new RestartDelay();
+    for (;;) {
+      delay.started();
       const how = await gateway.exited;
       this.#address = undefined;
       if (this.#stopped) return;
       this.#blame(gateway.trying);
       await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
       this.#log.warn({ pid: gateway.pid }, `the gateway is replaced: its process ended (${how})`);
-      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
-      if (quick > 1) await Promise.race([pause(backoff(quick, 200, 10_000)), this.#stopping()]);
+      const delayMs = delay.ended();
+      if (delayMs > 0) await Promise.race([pause(delayMs), this.#stopping()]);
       if (this.#stopped) return;
       gateway = this.#begin();
     }

@@ -1,16 +1,13 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { PgscoreError } from '../errors.ts';
 import { removeSocketFolder, type LocalSocket } from './protocol/local-socket.ts';
 import type { FromGateway, GatewayAddress, GatewaySettings, ToGateway, WantedVersion } from './messages.ts';
 import type { GatewayStatistics } from './statistics.ts';
-import { programFile } from '../lib/package-file.ts';
+import { ChildProgram } from '../lib/child-process.ts';
 import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
-
-const MAIN = programFile('online/main');
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
@@ -24,7 +21,7 @@ export class GatewayProcess {
   readonly listening: Promise<GatewayAddress>;
   /** Resolves with how it ended: the signal, the exit code, or why it did not start. */
   readonly exited: Promise<string>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProgram<ToGateway, FromGateway>;
   readonly #silenceMs: number;
   readonly #log: Logger;
   readonly #watch: NodeJS.Timeout;
@@ -46,29 +43,22 @@ export class GatewayProcess {
       this.#reject = reject;
     });
     this.listening.catch(() => undefined);
-    this.#child = fork(MAIN, {
+    this.#child = new ChildProgram('online/main', {
       env: { ...settings.connecting, TMPDIR: tmpdir() },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      serialization: 'advanced',
-      execArgv: V8_FLAGS,
+      v8Flags: V8_FLAGS,
+      binary: true,
+      onMessage: (message) => this.#receive(message),
     });
-    this.#child.on('message', (message: FromGateway) => this.#receive(message));
-    this.exited = new Promise((resolve) => {
-      const ended = (how: string): void => {
-        clearInterval(this.#watch);
-        if (this.#local !== undefined) removeSocketFolder(this.#local);
-        this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
-        resolve(how);
-      };
-      this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
-      this.#child.on('error', (error) => {
-        if (this.#child.pid === undefined) ended(error.message);
-      });
+    this.exited = this.#child.exited.then((how) => {
+      clearInterval(this.#watch);
+      if (this.#local !== undefined) removeSocketFolder(this.#local);
+      this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
+      return how;
     });
     this.#worked = workTimer(this.#child.pid ?? 0);
     this.#watch = setInterval(() => this.#checkSilence(), Math.min(1000, silenceMs / 4));
     this.#watch.unref();
-    this.#send({ type: 'start', settings });
+    this.#child.send({ type: 'start', settings });
   }
 
   get pid(): number | undefined {
@@ -87,27 +77,23 @@ export class GatewayProcess {
 
   /** Has it load versions that calls may soon ask for. */
   warm(versions: readonly WantedVersion[]): void {
-    this.#send({ type: 'warm', versions });
+    this.#child.send({ type: 'warm', versions });
   }
 
   /** Resolves when it has loaded a version, or can't; after `limitMs` at the latest. */
   async prepare(versionId: number, version: LoadedVersion, limitMs: number): Promise<void> {
     const prepared = new Promise<void>((resolve) => this.#preparing.set(versionId, resolve));
-    this.#send({ type: 'prepare', versionId, version });
+    this.#child.send({ type: 'prepare', versionId, version });
     await within(Promise.race([prepared, this.exited]), limitMs);
     this.#preparing.delete(versionId);
   }
 
   /** Lets it answer the calls in hand, for so long, and ends it. */
   async stop(graceMs: number): Promise<void> {
-    this.#send({ type: 'drain' });
+    this.#child.send({ type: 'drain' });
     await within(this.exited, graceMs);
-    this.#child.kill('SIGKILL');
+    this.#child.kill();
     await this.exited;
-  }
-
-  #send(message: ToGateway): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   #receive(message: FromGateway): void {
@@ -141,7 +127,7 @@ export class GatewayProcess {
     const silentMs = this.#started ? performance.now() - this.#heard : this.#worked();
     if (silentMs < silenceLimitMs(this.#silenceMs, this.#started)) return;
     this.#log.error({ pid: this.pid }, `the gateway was silent for ${Math.round(silentMs / 1000)} s and is killed`);
-    this.#child.kill('SIGKILL');
+    this.#child.kill();
   }
 }
 

@@ -1,13 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { PgscoreError } from '../errors.ts';
-import { programFile } from '../lib/package-file.ts';
+import { ChildProgram } from '../lib/child-process.ts';
 import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
 import { OneAtATime } from './fair-queue.ts';
 import type { FromRunner, LoadGraph, Loaded, RunGraph, ToRunner } from './runner-messages.ts';
 
-const MAIN = programFile('online/runner-main');
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
 type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;
@@ -23,7 +21,7 @@ export class Runner {
   readonly turn = new OneAtATime();
   /** Resolves when it has, with the versions that it was loading or running if it was not killed from here. */
   readonly ended: Promise<readonly number[]>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProgram<ToRunner, FromRunner>;
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
   #end: string | undefined;
@@ -31,19 +29,14 @@ export class Runner {
   #killedFor: string | undefined;
 
   constructor() {
-    this.#child = fork(MAIN, [String(process.pid)], {
+    this.#child = new ChildProgram('online/runner-main', {
       env: {},
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      serialization: 'advanced',
-      execArgv: V8_FLAGS,
+      arguments: [String(process.pid)],
+      v8Flags: V8_FLAGS,
+      binary: true,
+      onMessage: (message) => this.#receive(message),
     });
-    this.#child.on('message', (message: FromRunner) => this.#receive(message));
-    this.ended = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => resolve(this.#ended(signal ?? `exit code ${code}`)));
-      this.#child.on('error', (error) => {
-        if (this.#child.pid === undefined) resolve(this.#ended(error.message));
-      });
-    });
+    this.ended = this.#child.exited.then((how) => this.#ended(how));
   }
 
   get pid(): number | undefined {
@@ -84,7 +77,7 @@ export class Runner {
 
   /** To be called in turn. */
   release(versionId: number): void {
-    this.#send({ type: 'release', versionId });
+    this.#child.send({ type: 'release', versionId });
   }
 
   /** Takes the processor only where no other wants it, from now on: a process can't take that back. */
@@ -104,7 +97,7 @@ export class Runner {
 
   kill(reason: string): void {
     this.#killedFor ??= reason;
-    this.#child.kill('SIGKILL');
+    this.#child.kill();
   }
 
   #ask(message: Unsent): Promise<FromRunner> {
@@ -113,13 +106,8 @@ export class Runner {
     const id = this.#asked;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { versionId: message.versionId, resolve, reject });
-      this.#send({ ...message, id });
+      this.#child.send({ ...message, id });
     });
-  }
-
-  /** One that is gone hears nothing; its end rejects what waits. */
-  #send(message: ToRunner): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   #receive(answer: FromRunner): void {

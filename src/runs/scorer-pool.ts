@@ -1,10 +1,9 @@
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
-import { backoff, pause } from '../lib/retry.ts';
+import { RestartDelay } from '../lib/child-process.ts';
+import { pause } from '../lib/retry.ts';
 import type { Apart, Job, Outcome, ScorerSettings } from './job.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
-
-const SHORT_LIFE_MS = 5000;
 
 /** `apart`: it was to be scored with others, and is to be scored by itself. */
 type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly apart: boolean };
@@ -88,12 +87,14 @@ export class ScorerPool {
   }
 
   async #keepOne(): Promise<void> {
-    for (let quick = 0; !this.#stopped;) {
-      const born = performance.now();
+    const delay = new RestartDelay();
+    while (!this.#stopped) {
+      delay.started();
       await this.#oneLife().catch((error: unknown) => this.#log.error({ err: error }, 'a scorer could not be started'));
-      quick = performance.now() - born < SHORT_LIFE_MS ? quick + 1 : 0;
-      if (quick > 1 && this.#scorers.size === 0) this.#loseWaiting('scorer processes end as soon as they are started');
-      if (quick > 1 && !this.#stopped) await pause(backoff(quick, 200, 10_000));
+      const delayMs = delay.ended();
+      if (delayMs === 0) continue;
+      if (this.#scorers.size === 0) this.#loseWaiting('scorer processes end as soon as they are started');
+      if (!this.#stopped) await pause(delayMs);
     }
   }
 

@@ -1,8 +1,5 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { programFile } from '../lib/package-file.ts';
+import { ChildProgram } from '../lib/child-process.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
-
-const MAIN = programFile('scorer/main');
 
 /**
  * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer a core: helper threads that mark that
@@ -21,7 +18,7 @@ type Working = Progress & Given;
  * killed, since a native call cannot be cancelled; then, and when it dies of itself, its jobs fail and may be tried again.
  */
 export class ScorerProcess {
-  readonly #child: ChildProcess;
+  readonly #child: ChildProgram<ToScorer, FromScorer>;
   readonly #batchTimeoutMs: number;
   readonly #watch: NodeJS.Timeout;
   /** Resolves with how it ended, and for what it was killed. */
@@ -33,24 +30,15 @@ export class ScorerProcess {
 
   constructor(settings: ScorerSettings, batchTimeoutMs: number) {
     this.#batchTimeoutMs = batchTimeoutMs;
-    this.#child = fork(MAIN, {
+    this.#child = new ChildProgram('scorer/main', {
       env: settings.connecting,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: V8_FLAGS,
+      v8Flags: V8_FLAGS,
+      onMessage: (message) => this.#receive(message),
     });
-    this.#child.on('message', (message: FromScorer) => this.#receive(message));
-    this.exited = new Promise((resolve) => {
-      const ended = (how: string): void => {
-        resolve(this.#ended(how));
-      };
-      this.#child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
-      this.#child.on('error', (error) => {
-        if (this.#child.pid === undefined) ended(error.message);
-      });
-    });
+    this.exited = this.#child.exited.then((how) => this.#ended(how));
     this.#watch = setInterval(() => this.#checkProgress(), Math.min(1000, batchTimeoutMs / 4));
     this.#watch.unref();
-    this.#send({ type: 'start', settings });
+    this.#child.send({ type: 'start', settings });
   }
 
   get pid(): number | undefined {
@@ -69,25 +57,21 @@ export class ScorerProcess {
   score(given: readonly Given[]): void {
     this.#heardAt = performance.now();
     for (const { job, ended } of given) this.#working.set(job.id, { job, ended, rowsDone: 0, rowsFailed: 0 });
-    this.#send({ type: 'score', jobs: given.map(({ job }) => job) });
+    this.#child.send({ type: 'score', jobs: given.map(({ job }) => job) });
   }
 
   /** Stops those of its jobs that are meant, after the present batch. */
   abort(which: (job: Job) => boolean): void {
-    for (const { job } of this.#working.values()) if (which(job)) this.#send({ type: 'abort', jobId: job.id });
+    for (const { job } of this.#working.values()) if (which(job)) this.#child.send({ type: 'abort', jobId: job.id });
   }
 
   release(runId: string): void {
-    this.#send({ type: 'release', runId });
+    this.#child.send({ type: 'release', runId });
   }
 
   kill(reason = 'the service stops'): void {
     this.#killedFor ??= reason;
-    this.#child.kill('SIGKILL');
-  }
-
-  #send(message: ToScorer): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined);
+    this.#child.kill();
   }
 
   #receive(message: FromScorer): void {

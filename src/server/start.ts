@@ -63,13 +63,13 @@ export async function launch(
   remove?: string,
 ): Promise<EmbeddedServer> {
   await writeSettings(cluster, { ...ALWAYS, ...settings, port: port ?? (await keptPort(cluster.dataDir)) });
-  const lifeline = attachParentPipe(cluster, remove);
+  const parentPipe = attachParentPipe(cluster, remove);
   try {
     const running = await startPostmaster(cluster);
     let stopped: Promise<void> | undefined;
-    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(() => lifeline.release())));
+    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(() => parentPipe.release())));
   } catch (error) {
-    lifeline.release();
+    parentPipe.release();
     // Two starts at once: the other was faster.
     const joined = await joinRunning(cluster);
     if (joined !== undefined) return joined;
