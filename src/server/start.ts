@@ -67,7 +67,10 @@ export async function launch(
   try {
     const running = await startPostmaster(cluster);
     let stopped: Promise<void> | undefined;
-    return describeServer(running, () => (stopped ??= stopPostmaster(cluster, 'fast').then(() => parentPipe.release())));
+    return describeServer(
+      running,
+      () => (stopped ??= stopPostmaster(cluster, 'fast').then(() => parentPipe.release())),
+    );
   } catch (error) {
     parentPipe.release();
     // Two starts at once: the other was faster.
