@@ -5,11 +5,15 @@ import { ERRORS } from '../../src/errors.ts';
 
 const INTRODUCTION = `# The command line
 
+\`\`\`sh
+pgscore runs --json
+\`\`\`
+
 <!-- Written by \`npm run renew -- test/commands/reference.test.ts\` from the commands and the table of errors. -->
 
 Results go to standard output, everything else to standard error. With \`--json\` the result is one JSON document, and an
 error is one JSON object, \`{"error": {"code", "message", "detail", "remedy", "sqlstate", "exit"}}\`. Options that
-name an environment variable can be given by it instead; \`docs/reference/configuration.md\` lists them.`;
+name an environment variable can be given by it instead: [configuration](configuration.md) lists them.`;
 
 /** The reference page: the exit statuses, then the help of every command. */
 export function reference(): string {
