@@ -1,4 +1,16 @@
 /** What a program may build on; everything else is inside. */
+export type { Connection } from './client/connection.ts';
+export { deploy, waitForVersion, type DeployOptions, type Version } from './client/deploy.ts';
+export {
+  scoreTable,
+  waitForRun,
+  type Run,
+  type ScoreTableOptions,
+  type SourceOptions,
+  type WaitForRunOptions,
+} from './client/runs.ts';
+export { score, type FeatureRow, type Prediction } from './client/score.ts';
+export type { WaitOptions } from './client/wait.ts';
 export { serviceConfig, type ServiceConfig } from './config.ts';
 export { startEmbedded, type EmbeddedOptions } from './server/start.ts';
 export type { EmbeddedServer } from './server/start.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { callFunction } from './function-call.ts';
+import { callFunction } from '../client/connection.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { runArgument } from './options.ts';
 import { inDatabase } from './connection.ts';

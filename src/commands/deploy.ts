@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
-import type pg from 'pg';
+import { deploy, setAlias, waitForVersion, type DeployOptions } from '../client/deploy.ts';
+import { readModelFile } from '../client/model-file.ts';
 import { PgscoreError } from '../errors.ts';
-import { awaitVerdict } from './await-verdict.ts';
 import { readExpectedRows } from './expected-rows.ts';
-import { callFunction, type Argument } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
-import { readModelFile } from './model-file.ts';
 import { describeModel } from './models.ts';
 import { jsonOption, namesOption, numberOption } from './options.ts';
-import { listOf } from './output.ts';
+import { listOf, spin } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Deploys an ONNX file as the next version of a model, and waits until the service has checked it.
@@ -23,20 +21,7 @@ Examples:
   pgscore deploy churn.onnx --model churn --features tenure,monthly_charges,contract
   pgscore deploy churn.onnx --model churn --expect expected.csv --alias challenger`;
 
-type Options = {
-  model: string;
-  features?: string[];
-  classLabels?: string[];
-  positiveClass?: string;
-  threshold?: number;
-  task?: string;
-  nulls?: string;
-  nullValues?: unknown;
-  expect?: string;
-  alias?: string;
-  native: boolean;
-  wait: boolean;
-};
+type Options = Omit<DeployOptions, 'expect' | 'wait'> & { readonly expect?: string; readonly wait: boolean };
 
 export function addDeploy(program: Command): void {
   databaseCommand(program, 'deploy')
@@ -68,47 +53,26 @@ export function addDeploy(program: Command): void {
     .option('--no-native', 'compile it to no function, whose source whoever may connect could read')
     .option('--no-wait', 'return at once; the check goes on')
     .addHelpText('after', EXAMPLES)
-    .action((file: string, options: Options, command: Command) => deploy(file, options, command));
+    .action((file: string, options: Options, command: Command) => run(file, options, command));
 }
 
-async function deploy(file: string, options: Options, command: Command): Promise<void> {
+async function run(file: string, options: Options, command: Command): Promise<void> {
   const { flags, output } = invocation(command);
   if (!options.wait && options.alias !== undefined) throw aliasNeedsVerdict();
-  const args = await deployArguments(file, options);
+  const bytes = await readModelFile(file);
+  const expect = options.expect === undefined ? undefined : await readExpectedRows(options.expect);
   await inDatabase(flags, async (client) => {
-    const version = String(await callFunction(client, 'pgscore.deploy', args));
+    const { version } = await deploy(client, bytes, { ...options, expect, alias: undefined, wait: false });
     if (!options.wait) {
       output.result({ version, state: 'checking' }, () => `${version} is being checked: pgscore models ${version}`);
       return;
     }
-    await awaitVerdict(client, version, output);
-    if (options.alias !== undefined) await pointAlias(client, version, options.alias);
+    const stop = spin(output, `Checking ${version}`);
+    await waitForVersion(client, version, { onNotice: (notice) => output.note(notice) }).finally(stop);
+    if (options.alias !== undefined) await setAlias(client, version, options.alias);
     const described = await describeModel(client, version);
     output.result(described, () => listOf(described));
   });
-}
-
-async function deployArguments(file: string, options: Options): Promise<Argument[]> {
-  return [
-    ['model', 'text', options.model],
-    ['bytes', 'bytea', await readModelFile(file)],
-    ['features', 'text[]', options.features],
-    ['class_labels', 'text[]', options.classLabels],
-    ['positive_class', 'text', options.positiveClass],
-    ['threshold', 'float8', options.threshold],
-    ['task', 'text', options.task],
-    ['nulls', 'text', options.nulls],
-    ['null_values', 'jsonb', options.nullValues],
-    ['native', 'boolean', options.native ? undefined : false],
-    ['expect', 'jsonb', options.expect === undefined ? undefined : await readExpectedRows(options.expect)],
-  ];
-}
-
-async function pointAlias(client: pg.Client, version: string, alias: string): Promise<void> {
-  await callFunction(client, 'pgscore.set_alias', [
-    ['version', 'text', version],
-    ['alias', 'text', alias],
-  ]);
 }
 
 function aliasNeedsVerdict(): PgscoreError {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { CsvError, parse } from 'csv-parse/sync';
+import { unreadable } from '../client/model-file.ts';
 import { PgscoreError } from '../errors.ts';
-import { unreadable } from './model-file.ts';
 
 /** A row as CSV has it: every value as text, an empty cell as NULL. The check reads numbers out of the text of numeric features. */
 export type CsvRow = Readonly<Record<string, string | null>>;

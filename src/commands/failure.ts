@@ -1,5 +1,6 @@
-import { ERRORS, PgscoreError, toPgscoreError, type ErrorCode } from '../errors.ts';
-import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
+import { databaseError } from '../client/connection.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import type { ErrorCode } from '../errors.ts';
 import { visible } from './output.ts';
 
 /** What the command line says of an error: pgscore's own, PostgreSQL's, or a stranger's, all in one form. */
@@ -15,13 +16,13 @@ export type Failure = {
 
 /** An error as the command line says it, with the exit status that goes with it. */
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof PgscoreError) && sqlState(error) !== undefined) return statementFailure(error);
-  if (!(error instanceof PgscoreError) && isConnectionLoss(error)) return connectionFailure(error);
-  const known = toPgscoreError(error);
+  const known = databaseError(error);
   const sqlstate = sqlState(known.cause);
+  const detail = known.code === 'statement_failed' ? detailOf(known.cause) : undefined;
   return {
     code: known.code,
     message: known.message,
+    ...(detail === undefined ? {} : { detail }),
     ...(known.remedy === undefined ? {} : { remedy: known.remedy }),
     ...(sqlstate === undefined ? {} : { sqlstate }),
     ...(known.code === 'internal' ? { stack: stackOf(error) } : {}),
@@ -50,30 +51,9 @@ export function failureJson(failure: Failure): string {
   return JSON.stringify({ error: { ...failure, stack: undefined } });
 }
 
-function statementFailure(error: unknown): Failure {
-  const { message, detail, hint } = error as { message: string; detail?: string; hint?: string };
-  const sqlstate = sqlState(error);
-  const remedy = hint ?? (sqlstate === '42501' ? MEMBERSHIP : undefined);
-  return {
-    code: 'statement_failed',
-    message,
-    ...(detail === undefined ? {} : { detail }),
-    ...(remedy === undefined ? {} : { remedy }),
-    ...(sqlstate === undefined ? {} : { sqlstate }),
-    exit: ERRORS.statement_failed.exit,
-  };
-}
-
-const MEMBERSHIP =
-  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer, reading accuracy in pgscore_analyst.';
-
-function connectionFailure(error: unknown): Failure {
-  return {
-    code: 'database_unreachable',
-    message: `the connection to PostgreSQL broke: ${error instanceof Error ? error.message : String(error)}`,
-    remedy: 'Check that PostgreSQL runs, then try again.',
-    exit: ERRORS.database_unreachable.exit,
-  };
+/** PostgreSQL's detail of a refused statement. */
+function detailOf(cause: unknown): string | undefined {
+  return (cause as { detail?: string } | undefined)?.detail;
 }
 
 function stackOf(error: unknown): string {

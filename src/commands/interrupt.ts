@@ -1,24 +1,21 @@
 /** Ctrl-C while something is waited for. */
 export type Interrupt = {
-  /** Whether Ctrl-C was pressed, since the start or since it was last asked. */
-  take(): boolean;
+  /** Is aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
   release(): void;
 };
 
-/** Holds the first Ctrl-C back, to be acted on; the second ends the process at once. */
-export function holdInterrupt(): Interrupt {
-  let pressed = false;
+/** Holds the first Ctrl-C back and calls `pressed`; the second ends the process at once. */
+export function holdInterrupt(pressed: () => void): Interrupt {
+  const controller = new AbortController();
   const hold = (): void => {
-    pressed = true;
     process.once('SIGINT', leave);
+    pressed();
+    controller.abort();
   };
   process.once('SIGINT', hold);
   return {
-    take: () => {
-      const was = pressed;
-      pressed = false;
-      return was;
-    },
+    signal: controller.signal,
     release: () => {
       process.removeListener('SIGINT', hold);
       process.removeListener('SIGINT', leave);

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { catalog, rowsOf, type RunRow } from '../postgres/catalog.ts';
-import { readRun } from './follow-run.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
+import type { RunRow } from '../postgres/catalog.ts';
+import { PgscoreError } from '../errors.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { numberOption, runArgument } from './options.ts';
-import { listOf, tableOf, type Row } from './output.ts';
+import { listOf, tableOf } from './output.ts';
+import type { Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Lists your runs, newest first, or shows one of them. Members of pgscore_owner see everybody's.`;
@@ -35,6 +37,15 @@ export function addRuns(program: Command): void {
 
 function listRuns(client: pg.Client, limit: number): Promise<RunRow[]> {
   return rowsOf(client, catalog.selectFrom('pgscore.runs').selectAll().orderBy('run', 'desc').limit(limit));
+}
+
+/** A run of the caller. Raises `usage` where there is none. */
+export async function readRun(client: pg.Client, number: number): Promise<RunRow> {
+  const [run] = await rowsOf(client, catalog.selectFrom('pgscore.runs').selectAll().where('run', '=', number));
+  if (run !== undefined) return run;
+  throw new PgscoreError('usage', `run ${number} does not exist, or is not yours`, {
+    remedy: 'pgscore runs lists your runs.',
+  });
 }
 
 async function readErrors(client: pg.Client, run: number, limit: number): Promise<{ view: RunRow; errors: Row[] }> {

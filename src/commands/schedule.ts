@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { sql } from 'kysely';
 import type pg from 'pg';
+import { callFunction, type Argument } from '../client/connection.ts';
+import { sourceArguments, type SourceOptions } from '../client/runs.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { callFunction, type Argument } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { addSourceOptions, sourceArguments, type SourceOptions } from './source-options.ts';
+import { addSourceOptions } from './source-options.ts';
 
 const DESCRIPTION = `Scores sources again and again, with your rights at each time.`;
 

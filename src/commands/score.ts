@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { scoreTable, type SourceOptions } from '../client/runs.ts';
 import type { RunRow } from '../postgres/catalog.ts';
 import { followRun } from './follow-run.ts';
-import { callFunction } from './function-call.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { listOf } from './output.ts';
+import { readRun } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
-import { addSourceOptions, sourceArguments, type SourceOptions } from './source-options.ts';
+import { addSourceOptions } from './source-options.ts';
 
 const DESCRIPTION = `Scores every row of a table or view, and waits until the run is done.
 
@@ -43,10 +44,10 @@ async function score(
 ): Promise<void> {
   const { flags, output } = invocation(command);
   await inPersonsDatabase(flags, async (client) => {
-    const args = sourceArguments(model, source, options);
-    const run = Number(await callFunction(client, 'pgscore.score_table', args));
+    const { run } = await scoreTable(client, { ...options, model, source, wait: false });
     if (options.wait) {
-      const done = await followRun(client, run, output);
+      await followRun(client, run, output);
+      const done = await readRun(client, run);
       output.result(done, () => summary(done));
     } else {
       output.result({ run, state: 'queued' }, () => `Run ${run} is queued: pgscore runs ${run}`);

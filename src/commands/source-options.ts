@@ -1,18 +1,5 @@
 import type { Command } from 'commander';
-import type { Argument } from './function-call.ts';
 import { jsonOption, namesOption, numberOption } from './options.ts';
-
-/** What scoring once and scoring on a schedule ask alike. */
-export type SourceOptions = {
-  target?: string;
-  targetSchema?: string;
-  key?: string[];
-  eventTime?: string;
-  columnMap?: unknown;
-  publish?: boolean;
-  rls?: string;
-  errorLimit?: number;
-};
 
 export function addSourceOptions(command: Command): Command {
   return command
@@ -36,20 +23,4 @@ export function addSourceOptions(command: Command): Command {
       'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
       numberOption('--error-limit'),
     );
-}
-
-/** The arguments of score_table() and schedule() that these options are. The source is looked up as the caller would. */
-export function sourceArguments(model: string, source: string, options: SourceOptions): Argument[] {
-  return [
-    ['model', 'text', model],
-    ['source', 'regclass', source],
-    ['key', 'text[]', options.key],
-    ['target', 'name', options.target],
-    ['target_schema', 'name', options.targetSchema],
-    ['event_time', 'text', options.eventTime],
-    ['column_map', 'jsonb', options.columnMap],
-    ['publish', 'boolean', options.publish],
-    ['rls', 'text', options.rls],
-    ['error_limit', 'bigint', options.errorLimit],
-  ];
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { callFunction } from './function-call.ts';
-import type { Argument } from './function-call.ts';
+import { callFunction, type Argument } from '../client/connection.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { inDatabase } from './connection.ts';
 

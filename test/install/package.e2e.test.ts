@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,7 @@ const database = await cloneDatabase();
 
 /** As in a shell of somebody else: nothing of the npm that runs the tests, and so nothing of this project's .npmrc. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|PG|ONNX)/i.test(name)));
-let packed = { filename: '', size: 0 };
+let packed = { filename: '', size: 0, files: [] as { path: string }[] };
 
 beforeAll(async () => {
   const pack = ['pack', '--ignore-scripts', '--json', `--pack-destination=${folder}`];
@@ -34,7 +34,29 @@ beforeAll(async () => {
   packed = (JSON.parse(stdout) as (typeof packed)[])[0] ?? packed;
   await mkdir(app);
   await run('npm', ['install', join(folder, packed.filename)], { cwd: app, env: ENV });
+  await mkdir(join(app, 'node_modules/@types'), { recursive: true });
+  for (const own of ['pg', '@types/pg', '@types/node'])
+    await symlink(join(ROOT, 'node_modules', own), join(app, 'node_modules', own));
+  await writeFile(join(app, 'program.mjs'), PROGRAM);
 });
+
+/** What a user of the package writes, with a driver of its own. */
+const PROGRAM = `
+import pg from 'pg';
+import { deploy, PgscoreError, score, scoreTable } from 'pgscore';
+
+const client = new pg.Client({ connectionString: process.argv[2] });
+await client.connect();
+const names = Array.from({ length: 20 }, (_, index) => 'f' + index);
+await client.query('create table points as select i as id, ' + names.map((name) => 'i::real as ' + name).join(', ') + ' from generate_series(1::bigint, 100) i');
+await client.query('alter table points add primary key (id)');
+const { version } = await deploy(client, '${join(ROOT, 'bench/logistic.onnx')}', { model: 'churn' });
+const { rowsDone } = await scoreTable(client, { model: 'churn', source: 'points' });
+const predictions = await score(client, 'churn', [Object.fromEntries(names.map((name) => [name, 1]))]);
+const refused = await score(client, 'missing', [{}]).catch((error) => error instanceof PgscoreError ? error.code : error);
+await client.end();
+console.log(JSON.stringify({ version, rowsDone, predictions: predictions.map((one) => one.version), refused }));
+`;
 
 type Locked = { hasInstallScript?: boolean; resolved?: string };
 
@@ -44,6 +66,12 @@ test('nothing that the package brings runs a script or comes from another place 
   expect(brought.map(([path]) => path)).toContain('node_modules/pino');
   expect(brought.filter(([, { hasInstallScript }]) => hasInstallScript === true)).toEqual([]);
   expect(brought.filter(([, { resolved }]) => /^(git|file|http:)/.test(resolved ?? ''))).toEqual([]);
+});
+
+test('it holds nothing that only the repository needs', () => {
+  const folders = new Set(packed.files.map(({ path }) => path.split('/')[0]));
+  expect(folders).toContain('dist');
+  for (const folder of ['src', 'test', 'bench', 'lint', '.ci']) expect(folders).not.toContain(folder);
 });
 
 test('it is as large as docs/guides/install.md says', async () => {
@@ -67,12 +95,27 @@ test('the installed service scores with ONNX Runtime', async () => {
     run(cli, words, { cwd: app, env: { ...ENV, PGSCORE_DATABASE_URL: database.url('ada') } });
   const { stdout } = await ada(['deploy', join(ROOT, 'demo/models/arrival_delay.onnx'), '--model', 'delay', '--json']);
   expect(JSON.parse(stdout)).toMatchObject({ state: 'ready' });
+  const said = await run(process.execPath, ['program.mjs', database.url('ada')], { cwd: app, env: ENV });
+  expect(JSON.parse(said.stdout)).toEqual({
+    version: 'churn@1',
+    rowsDone: 100,
+    predictions: ['churn@1'],
+    refused: 'statement_failed',
+  });
   // It fails where this machine lacks a locale, or for the passwords that ada does not have.
   const doctor = await ada(['doctor']).catch((error: unknown) => error);
   expect(doctor).toMatchObject({ stdout: expect.stringMatching(/ONNX Runtime +1\.\d+\.\d+, in a child/) });
   const ended = once(service, 'exit');
   service.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
+});
+
+test('a program is checked by the types that it brings', async () => {
+  const flags = ['--noEmit', '--allowJs', '--checkJs', '--strict', '--skipLibCheck', '--module', 'nodenext'];
+  const types = ['--target', 'es2023', '--types', 'node'];
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const checked = run(process.execPath, [tsc, ...flags, ...types, 'program.mjs'], { cwd: app });
+  await expect(checked).resolves.toMatchObject({ stdout: '' });
 });
 
 test('a program may import it', async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { PgscoreError } from '../../errors.ts';
-import { unreadable } from '../model-file.ts';
+import { unreadable } from '../../client/model-file.ts';
 import { allInputs, type Input, type Variables, tokensOf } from './inputs.ts';
 import type { TextResult } from './result.ts';
 

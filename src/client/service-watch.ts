@@ -1,42 +1,39 @@
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import type { Queryable } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
-import type { Output } from './output.ts';
+import { rowsOf, type Connection } from './connection.ts';
 
 const ASK_EVERY_MS = 1000;
 const TIMEOUT_MS = 30_000;
 
-const running = catalog.selectFrom('pgscore.workers').select('worker').where('state', '=', 'running').limit(1);
-
 /** Whether a service shares the queue of this database. */
-export async function serviceRuns(client: Queryable): Promise<boolean> {
-  return (await rowsOf(client, running)).length > 0;
+export async function serviceRuns(connection: Connection): Promise<boolean> {
+  const rows = await rowsOf(connection, `select from pgscore.workers where state = 'running' limit 1`, []);
+  return rows.length > 0;
 }
 
-/** Asks now and then whether a service runs while something waits for one; says so where none does, and gives up after 30 s. */
+/** Checks once a second whether a service runs. Says so if none does, and raises `no_service` after 30 s. */
 export class ServiceWatch {
-  readonly #output: Output;
+  readonly #notify: (notice: string) => void;
   readonly #timeoutMs: number;
   #asked = Number.NEGATIVE_INFINITY;
   #missingSince: number | undefined;
 
-  constructor(output: Output, timeoutMs = TIMEOUT_MS) {
-    this.#output = output;
+  constructor(notify: (notice: string) => void = () => undefined, timeoutMs = TIMEOUT_MS) {
+    this.#notify = notify;
     this.#timeoutMs = timeoutMs;
   }
 
   /** `what` is stored and waits, such as "run 7". */
-  async expectService(client: Queryable, what: string): Promise<void> {
+  async expectService(connection: Connection, what: string): Promise<void> {
     const now = performance.now();
     if (now - this.#asked < ASK_EVERY_MS) return;
     this.#asked = now;
-    if (await serviceRuns(client)) {
+    if (await serviceRuns(connection)) {
       this.#missingSince = undefined;
       return;
     }
     if (this.#missingSince === undefined) {
       this.#missingSince = now;
-      this.#output.note(`No service is running; ${what} waits for one: pgscore serve`);
+      this.#notify(`No service is running; ${what} waits for one: pgscore serve`);
     }
     if (now - this.#missingSince >= this.#timeoutMs) throw noService(what);
   }

@@ -1,0 +1,60 @@
+import { sqlState, isConnectionLoss } from '../postgres/sqlstate.ts';
+import { PgscoreError, toPgscoreError } from '../errors.ts';
+
+/** The caller's own connection: a `Client` or `PoolClient` of pg, or whatever has the same `query()`. */
+export type Connection = { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> };
+
+/** An argument of a function in SQL: its name, its type, and the value; undefined leaves the default. */
+export type Argument = readonly [name: string, type: string, value: unknown];
+
+/**
+ * Runs a statement and returns its rows.
+ *
+ * @throws PgscoreError for every error of PostgreSQL, see `databaseError`
+ */
+export async function rowsOf<Row>(connection: Connection, text: string, values: readonly unknown[]): Promise<Row[]> {
+  try {
+    return (await connection.query(text, [...values])).rows as Row[];
+  } catch (error) {
+    throw databaseError(error);
+  }
+}
+
+/** Runs `select function(name => value, …)` with the given arguments and returns its one value. */
+export async function callFunction(connection: Connection, name: string, args: readonly Argument[]): Promise<unknown> {
+  const given = args.filter(([, , value]) => value !== undefined);
+  const list = given.map(([argument, type], index) => `${argument} => $${index + 1}::${type}`).join(', ');
+  const text = `select ${name}(${list}) as value`;
+  const [row] = await rowsOf<{ value: unknown }>(connection, text, given.map(parameter));
+  return row?.value;
+}
+
+/** node-pg writes an array as an array of SQL, so JSON has to be text already. */
+function parameter([, type, value]: Argument): unknown {
+  return type === 'jsonb' ? JSON.stringify(value) : value;
+}
+
+/**
+ * An error of a statement as a PgscoreError. An error of PostgreSQL becomes `statement_failed` with PostgreSQL's message, its
+ * hint as `remedy`, and the original, which has the SQLSTATE, as `cause`. A lost connection becomes `database_unreachable`.
+ */
+export function databaseError(error: unknown): PgscoreError {
+  if (error instanceof PgscoreError) return error;
+  if (sqlState(error) !== undefined) return statementFailed(error as DatabaseError);
+  if (!isConnectionLoss(error)) return toPgscoreError(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PgscoreError('database_unreachable', `the connection to PostgreSQL broke: ${reason}`, {
+    remedy: 'Check that PostgreSQL runs, then try again.',
+    cause: error,
+  });
+}
+
+type DatabaseError = { readonly message: string; readonly hint?: string };
+
+function statementFailed(cause: DatabaseError): PgscoreError {
+  const remedy = cause.hint ?? (sqlState(cause) === '42501' ? MEMBERSHIP : undefined);
+  return new PgscoreError('statement_failed', cause.message, { ...(remedy !== undefined && { remedy }), cause });
+}
+
+const MEMBERSHIP =
+  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer, reading accuracy in pgscore_analyst.';

@@ -1,0 +1,151 @@
+import { codeOr, PgscoreError } from '../errors.ts';
+import { callFunction, rowsOf, type Argument, type Connection } from './connection.ts';
+import { readModelFile } from './model-file.ts';
+import { expectCommitted, waitFor, type WaitOptions } from './wait.ts';
+
+/** How a model is deployed. What is left out is found by the check of the service. */
+export type DeployOptions = WaitOptions & {
+  /** Name of the model. */
+  readonly model: string;
+  /** Columns of a matrix input, in order, if the file does not name them. */
+  readonly features?: readonly string[] | undefined;
+  /** Classes in the order of the probabilities, if the file does not name them. */
+  readonly classLabels?: readonly string[] | undefined;
+  /** Class whose probability is the score; by default the last of two. */
+  readonly positiveClass?: string | undefined;
+  /** Probability from which the positive class is predicted; by default the model's own label. */
+  readonly threshold?: number | undefined;
+  readonly task?: 'binary' | 'multiclass' | 'regression' | undefined;
+  /** What a NULL in a number feature becomes: `auto` (default), `error` or `nan`. */
+  readonly nulls?: 'auto' | 'error' | 'nan' | undefined;
+  /** Values in place of NULL, by feature. */
+  readonly nullValues?: unknown;
+  /** Rows of features with `expected_score` or `expected_label`, which the version must reproduce. */
+  readonly expect?: readonly Readonly<Record<string, unknown>>[] | undefined;
+  /** `false`: compile no SQL functions, whose source everybody who may connect can read. */
+  readonly native?: boolean | undefined;
+  /** An alias that points at the version once it is ready. */
+  readonly alias?: string | undefined;
+  /** `false`: return at once, while the version is checked. */
+  readonly wait?: boolean | undefined;
+};
+
+/** A deployed version. */
+export type Version = {
+  /** Such as `churn@3`. */
+  readonly version: string;
+  readonly state: 'checking' | 'ready';
+  /** binary, multiclass or regression; null while it is checked. */
+  readonly task: string | null;
+  /** The ways to score with it, such as `batch, online, native`; null while it is checked. */
+  readonly execution: string | null;
+  /** What the check noticed, a sentence each. */
+  readonly warnings: readonly string[];
+};
+
+const POLL_MS = 50;
+const CHECK_SECONDS = 600;
+
+/**
+ * Deploys an ONNX model as the next version of `options.model` and waits until the service has checked it. The first version
+ * that passes becomes champion; later ones serve after `pgscore.promote()`. Needs membership in pgscore_deployer.
+ *
+ * @param file path of the ONNX file, whose external data is read from beside it, or its bytes
+ * @throws PgscoreError `model_…` with the reason and the remedy if the check rejects the version; `no_service` if none runs;
+ *   `still_waiting` after 600 seconds or `timeoutSeconds`; `statement_failed` if PostgreSQL refuses it; `file_unreadable`
+ */
+export async function deploy(
+  connection: Connection,
+  file: string | Uint8Array,
+  options: DeployOptions,
+): Promise<Version> {
+  if (options.wait === false && options.alias !== undefined) throw aliasNeedsVerdict();
+  const bytes = typeof file === 'string' ? await readModelFile(file) : Buffer.from(file);
+  const version = String(await callFunction(connection, 'pgscore.deploy', deployArguments(bytes, options)));
+  if (options.wait === false) return { version, state: 'checking', task: null, execution: null, warnings: [] };
+  await expectCommitted(connection, version);
+  const ready = await waitForVersion(connection, version, options);
+  if (options.alias !== undefined) await setAlias(connection, version, options.alias);
+  return ready;
+}
+
+function deployArguments(bytes: Buffer, options: DeployOptions): Argument[] {
+  return [
+    ['model', 'text', options.model],
+    ['bytes', 'bytea', bytes],
+    ['features', 'text[]', options.features],
+    ['class_labels', 'text[]', options.classLabels],
+    ['positive_class', 'text', options.positiveClass],
+    ['threshold', 'float8', options.threshold],
+    ['task', 'text', options.task],
+    ['nulls', 'text', options.nulls],
+    ['null_values', 'jsonb', options.nullValues],
+    ['native', 'boolean', options.native === false ? false : undefined],
+    ['expect', 'jsonb', options.expect],
+  ];
+}
+
+/** Points an alias at a ready version. */
+export async function setAlias(connection: Connection, version: string, alias: string): Promise<void> {
+  await callFunction(connection, 'pgscore.set_alias', [
+    ['version', 'text', version],
+    ['alias', 'text', alias],
+  ]);
+}
+
+/**
+ * Waits until the service has checked a version, such as `churn@3`.
+ *
+ * @throws PgscoreError as `deploy()`; `version_missing` if it is dropped meanwhile
+ */
+export async function waitForVersion(
+  connection: Connection,
+  version: string,
+  options: WaitOptions = {},
+): Promise<Version> {
+  const { timeoutSeconds = CHECK_SECONDS, onNotice } = options;
+  return waitFor(
+    async (watch) => {
+      const { state, task, execution, warnings, ...verdict } = await readVersion(connection, version);
+      if (state === 'ready') return { version, state, task, execution, warnings };
+      if (state === 'rejected') throw rejected(version, verdict);
+      await watch.expectService(connection, version);
+      return undefined;
+    },
+    `the check of ${version}`,
+    POLL_MS,
+    { timeoutSeconds, onNotice },
+  );
+}
+
+type VersionRow = Pick<Version, 'task' | 'execution' | 'warnings'> &
+  Verdict & { readonly state: 'checking' | 'ready' | 'rejected' };
+
+type Verdict = {
+  readonly reason: string | null;
+  readonly reason_code: string | null;
+  readonly remedy: string | null;
+};
+
+const VERSION = `select state, task, execution, warnings, reason, reason_code, remedy
+    from pgscore.models where model = $1 and version = $2`;
+
+async function readVersion(connection: Connection, version: string): Promise<VersionRow> {
+  const [found] = await rowsOf<VersionRow>(connection, VERSION, version.split('@'));
+  if (found !== undefined) return found;
+  throw new PgscoreError('version_missing', `version ${version} was dropped while it was being checked`);
+}
+
+function rejected(version: string, { reason, reason_code: code, remedy }: Verdict): PgscoreError {
+  return new PgscoreError(
+    codeOr('model_rejected', code),
+    `${version} was rejected: ${reason}`,
+    remedy === null ? {} : { remedy },
+  );
+}
+
+function aliasNeedsVerdict(): PgscoreError {
+  return new PgscoreError('usage', 'an alias needs a version that is ready, so the check has to be waited for', {
+    remedy: 'Leave one of them out; the alias can be set later.',
+  });
+}

@@ -1,0 +1,35 @@
+import { rowsOf, type Connection } from './connection.ts';
+
+/** Values of one row by the names of the features; columns that the model does not take are ignored. */
+export type FeatureRow = Readonly<Record<string, string | number | boolean | Date | null>>;
+
+/** What a model says of one row. */
+export type Prediction = {
+  /** The probability of the positive class, or of the label with more than two classes; the value of a regression. */
+  readonly score: number | null;
+  /** The predicted class; null for a regression. */
+  readonly label: string | null;
+  /** By class, in the order of the model; null for a regression. */
+  readonly probabilities: readonly number[] | null;
+  /** The version that answered, such as `churn@3`. */
+  readonly version: string;
+};
+
+const SCORE = `select s.score, s.label, s.probabilities, s.version
+    from pgscore.score_rows($1, array(
+           select e.features from jsonb_array_elements($2::jsonb) with ordinality e (features, number) order by e.number))
+         with ordinality s
+   order by s.ordinality`;
+
+/**
+ * Scores rows at once, in the order given, inside of the connection's transaction. The service answers, and logs each
+ * prediction; `set pgscore.execution = native` on the connection has PostgreSQL compute a native model without it. Needs
+ * membership in pgscore_user and a grant of the model.
+ *
+ * @param model `churn` (its champion), `churn@3` or `churn@challenger`
+ * @throws PgscoreError `statement_failed` with PostgreSQL's message and hint: a row that cannot be scored, a missing grant, no
+ *   service; its `cause` has the SQLSTATE. `database_unreachable` if the connection is lost
+ */
+export async function score(connection: Connection, model: string, rows: readonly FeatureRow[]): Promise<Prediction[]> {
+  return rows.length === 0 ? [] : rowsOf<Prediction>(connection, SCORE, [model, JSON.stringify(rows)]);
+}
