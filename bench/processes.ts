@@ -30,7 +30,7 @@ export function cpuSecondsOfTree(pid: number): number {
 }
 
 /** What the kernel calls a process. */
-export function nameOf(pid: number): string | undefined {
+function nameOf(pid: number): string | undefined {
   return read(`/proc/${pid}/comm`)?.trim();
 }
 

@@ -129,12 +129,3 @@ export function describeMachine(postgresql: string): Machine {
     postgresql,
   };
 }
-
-/** A machine in a file name: `2-core-amd-epyc`. */
-export function machineKind({ cores, cpu }: Machine): string {
-  return `${cores}-core-${cpu}`
-    .toLowerCase()
-    .replaceAll(/\(.*?\)/g, '')
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '');
-}

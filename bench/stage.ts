@@ -133,7 +133,7 @@ export type ServiceProcess = {
   stop(): Promise<void>;
 };
 
-export async function startServiceProcess(flags: Flags): Promise<ServiceProcess> {
+async function startServiceProcess(flags: Flags): Promise<ServiceProcess> {
   const child = fork(MAIN, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
   const exited = once(child, 'exit');
   child.send(flags);

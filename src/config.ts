@@ -37,7 +37,7 @@ function requiredNumber(name: OptionName, flags: Flags, least: number): number {
 }
 
 /** What the gateway of a service is set to. */
-export type GatewayConfig = {
+type GatewayConfig = {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
@@ -55,7 +55,7 @@ export type GatewayConfig = {
 };
 
 /** Who may look at the page. */
-export type PageConfig = {
+type PageConfig = {
   readonly token: string | undefined;
   /** In lower case. */
   readonly userHeader: string | undefined;

@@ -127,7 +127,7 @@ const RECOUNT = `select pgscore_data._recount($1, $2::timestamptz + $3 * interva
  * Takes indexes and foreign keys off a table that is to be filled: what a row costs them one by one is many times what
  * it costs to build them afterwards. Returns the statements that put them back.
  */
-export async function withoutIndexes(client: pg.Client, table: string): Promise<readonly string[]> {
+async function withoutIndexes(client: pg.Client, table: string): Promise<readonly string[]> {
   const constraints = await client.query<{ drop: string; add: string }>(CONSTRAINTS, [table]);
   const indexes = await client.query<{ drop: string; add: string }>(INDEXES, [table]);
   const parts = [...constraints.rows, ...indexes.rows];

@@ -152,7 +152,7 @@ const PLACE = `select current_setting('unix_socket_directories') as folders, cur
  * The address of a database by the socket of its server, as libpq goes on one machine unless told otherwise; as it is where
  * there is none here. TCP takes 7 % of the CPU time of a call. `asking`: who may see the settings.
  */
-export async function socketUrl(url: string, asking = url): Promise<string> {
+async function socketUrl(url: string, asking = url): Promise<string> {
   const place = await placeOf(asking);
   for (const folder of place?.folders.split(',') ?? []) {
     const path = resolve(place?.data ?? '/', folder.trim());

@@ -63,7 +63,7 @@ export async function microsOf(
 }
 
 /** The better of two of a query that counts so many rows: the first may have to compile the functions of the session. */
-export async function secondsOf(client: pg.Client, text: string, rows: number): Promise<number> {
+async function secondsOf(client: pg.Client, text: string, rows: number): Promise<number> {
   const times: number[] = [];
   for (let turn = 0; turn < 2; turn += 1) {
     const began = performance.now();

@@ -58,7 +58,7 @@ export type ScoreCalls = {
 };
 
 /** The same model by ONNX Runtime in the server's own processes. */
-export type PlpythonCalls = {
+type PlpythonCalls = {
   readonly version: string;
   readonly callsPerSecond: Spread;
   readonly micros: Spread;

@@ -40,7 +40,7 @@ export async function discardCopy(client: pg.Client, copySql: string): Promise<v
 }
 
 /** Gives bytes of a COPY TO to a COPY FROM. */
-export async function copyIn(client: pg.Client, copySql: string, chunks: readonly Buffer[]): Promise<void> {
+async function copyIn(client: pg.Client, copySql: string, chunks: readonly Buffer[]): Promise<void> {
   await pipeline(Readable.from(chunks), client.query(from(copySql)));
 }
 

@@ -6,10 +6,10 @@ import type { ServiceProcess } from '../stage.ts';
 /** The name under which bench/trees.onnx is deployed. */
 export const MODEL = 'trees';
 
-export type EndedRun = { readonly run: string; readonly seconds: number; readonly scorerCpuSeconds: number };
+type EndedRun = { readonly run: string; readonly seconds: number; readonly scorerCpuSeconds: number };
 
 /** Submits a run over a large table and waits until its predictions are visible; `seconds` is what the user waits. */
-export async function scoreTable(client: pg.Client, source: string): Promise<EndedRun> {
+async function scoreTable(client: pg.Client, source: string): Promise<EndedRun> {
   const began = performance.now();
   const submitted = await client.query<{ run: string }>('select pgscore.score_table($1, $2::regclass) as run', [
     MODEL,

@@ -36,7 +36,7 @@ export async function oneRow(client: pg.Client, source: string, model = MODEL): 
   return performance.now() - began;
 }
 
-export const SUBMIT = 'select pgscore.score_table($1, $2::regclass) as run';
+const SUBMIT = 'select pgscore.score_table($1, $2::regclass) as run';
 
 /** The model that is scored, as its exporter wrote it. */
 export const TREES = fileURLToPath(new URL('../trees.onnx', import.meta.url));

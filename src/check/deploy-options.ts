@@ -1,7 +1,7 @@
 import type { Task } from '../inference/signature.ts';
 
 /** What becomes of a NULL in a float feature: as the graph handles it, always a bad row, or always NaN. */
-export type NullRule = 'auto' | 'error' | 'nan';
+type NullRule = 'auto' | 'error' | 'nan';
 
 /** What whoever deploys a model may say about it; all that is left out is found in the file. */
 export type DeployOptions = {

@@ -167,7 +167,7 @@ const LOOK_EVERY_MS = 50;
  * Calls `exceeded` once when the resident memory of a process passes the limit. Where there is no /proc, nothing is
  * watched. Returns a function that stops the watch.
  */
-export function watchMemory(pid: number, limitBytes: number, exceeded: () => void): () => void {
+function watchMemory(pid: number, limitBytes: number, exceeded: () => void): () => void {
   const timer = setInterval(() => {
     if (residentBytes(pid) <= limitBytes) return;
     clearInterval(timer);

@@ -1,7 +1,7 @@
 import { type Feature, watchedFeatures, type Watched } from '../inference/signature.ts';
 
 /** Metadata of the ONNX file under which pgscore looks for what the features were like in training: a JSON object. */
-export const BASELINE_KEY = 'pgscore.baseline';
+const BASELINE_KEY = 'pgscore.baseline';
 
 const MOST_CHARACTERS = 2 ** 20;
 const MOST_BINS = 100;

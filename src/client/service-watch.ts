@@ -5,7 +5,7 @@ const ASK_EVERY_MS = 1000;
 const TIMEOUT_MS = 30_000;
 
 /** Whether a service shares the queue of this database. */
-export async function serviceRuns(connection: Connection): Promise<boolean> {
+async function serviceRuns(connection: Connection): Promise<boolean> {
   const rows = await rowsOf(connection, `select from pgscore.workers where state = 'running' limit 1`, []);
   return rows.length > 0;
 }

@@ -29,7 +29,7 @@ export async function forgetDemo(dataDir: string): Promise<void> {
 }
 
 /** The URL of the demo that runs there, or undefined. */
-export async function recordedDemo(dataDir: string): Promise<string | undefined> {
+async function recordedDemo(dataDir: string): Promise<string | undefined> {
   try {
     const note: unknown = JSON.parse(await readFile(fileIn(dataDir), 'utf8'));
     return typeof note === 'object' && note !== null && 'url' in note ? String(note.url) : undefined;

@@ -31,7 +31,7 @@ export function addMigrate(program: Command): void {
 }
 
 /** What was done, and what is left to do. */
-export function migratedText(migrated: Migrated): string {
+function migratedText(migrated: Migrated): string {
   const { database, version, createdRoles, applied, passwords, state } = migrated;
   const fresh = createdRoles.length > 0 || applied.length > 0;
   return [

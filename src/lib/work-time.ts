@@ -11,7 +11,7 @@ const LEAST_CLOCK_MS = 60_000;
 export type Task = number | string;
 
 /** CPU time of a task so far; undefined where the kernel does not tell, and of one that has ended. */
-export function cpuMs(task: Task): number | undefined {
+function cpuMs(task: Task): number | undefined {
   try {
     const text = readFileSync(`/proc/${task}/stat`, 'latin1');
     // See proc(5): the name, in parentheses, may hold anything.

@@ -1,4 +1,4 @@
-export type Value = string | number | boolean | null;
+type Value = string | number | boolean | null;
 export type Row = Readonly<Record<string, Value>>;
 
 /** The service, its database or a view does not answer as it should; the message is for people. */

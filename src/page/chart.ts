@@ -1,15 +1,7 @@
 import type { Chart as ChartClass, ChartConfiguration } from 'chart.js';
 import { colour } from './theme.ts';
 
-export type {
-  ChartConfiguration,
-  ChartDataset,
-  ChartOptions,
-  Plugin,
-  Scale,
-  ScaleOptionsByType,
-  TooltipItem,
-} from 'chart.js';
+export type { ChartConfiguration, ChartDataset, ChartOptions, Plugin, Scale, TooltipItem } from 'chart.js';
 
 declare global {
   /** The library, which a script of its own has loaded before. */

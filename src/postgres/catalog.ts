@@ -36,7 +36,7 @@ type Catalog = {
   'pgscore.alerts': AlertRow;
 };
 
-export type ModelRow = {
+type ModelRow = {
   model: string;
   version: number;
   aliases: string[];

@@ -10,7 +10,7 @@ export type PlannedColumn = {
 };
 
 /** How the service reads the source with the requester's rights. */
-export type Handle = {
+type Handle = {
   readonly handleId: number;
   readonly name: string;
   readonly kind: 'view' | 'function';

@@ -106,9 +106,9 @@ export type EmbeddedServer = {
   stop(): Promise<void>;
 };
 
-export type Login = { readonly user: string; readonly password: string };
+type Login = { readonly user: string; readonly password: string };
 
-export function describeServer(running: RunningServer, stop: () => Promise<void>): EmbeddedServer {
+function describeServer(running: RunningServer, stop: () => Promise<void>): EmbeddedServer {
   const superuser = { user: SUPERUSER, password: running.password };
   return {
     port: running.port,

@@ -4,12 +4,12 @@ import type { Branch, Ensemble } from './ensemble.ts';
 export const SLOT = 16;
 export const [THRESHOLD, COLUMN, NEXT, FLAGS] = [0, 4, 8, 12] as const;
 /** NaN goes on to low. */
-export const MISSING_IS_LOW = 1;
+const MISSING_IS_LOW = 1;
 /** The row has arrived. Both slots that a leaf leads on to are that leaf again, and in place of the threshold it has its weight, or where its weights are. */
 export const ARRIVED = 2;
 
 /** A tree as it lies in a table: where its root is, and how many tests a row takes at most. */
-export type Rooted = { readonly address: number; readonly depth: number };
+type Rooted = { readonly address: number; readonly depth: number };
 
 /** The slots of an ensemble, behind them its weights where a leaf has several, and its roots; addresses count from the start. */
 export type NodeTable = {

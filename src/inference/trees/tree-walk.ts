@@ -21,7 +21,7 @@ const [LEVEL, FROM, TO, LAST, VALUE] = [0, 1, 2, 3, 4].map((place) => PARAMETERS
 ];
 
 /** Adds what trees say of rows to their sums. */
-export type Walk = (
+type Walk = (
   root: number,
   steps: number,
   rows: number,

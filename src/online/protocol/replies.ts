@@ -3,7 +3,7 @@ import type { WireError } from './wire-error.ts';
 /** Messages of the server, as bytes. */
 
 /** A message of one type over its parts; strings go as UTF-8 with a zero byte behind them. */
-export function message(type: string, ...parts: readonly (Buffer | string)[]): Buffer {
+function message(type: string, ...parts: readonly (Buffer | string)[]): Buffer {
   const bodies = parts.map((part) => (typeof part === 'string' ? Buffer.from(`${part}\0`) : part));
   const length = bodies.reduce((sum, { length: bytes }) => sum + bytes, 4);
   return Buffer.concat([Buffer.from(type, 'latin1'), int32(length), ...bodies]);

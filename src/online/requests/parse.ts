@@ -20,7 +20,7 @@ type Head = {
 };
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
-export type ReplyKind = 'rows' | 'columns' | 'score';
+type ReplyKind = 'rows' | 'columns' | 'score';
 
 /** A long request that was looked through: what it will take of memory, and how it is read, step by step. */
 export type LongRequest = { readonly bytes: number; readonly read: () => Iterator<void, ScoreRequest> };

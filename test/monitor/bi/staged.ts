@@ -15,7 +15,7 @@ import {
 /** A model of each task. The analyst sees them all, and no other. */
 export const MODELS = { binary: 'arrival_delay', multiclass: 'next.carrier-1', regression: 'air_time' } as const;
 
-export type Task = keyof typeof MODELS;
+type Task = keyof typeof MODELS;
 
 export type Staged = { database: TestDatabase; superuser: Client; analyst: Client; login: Login };
 

@@ -5,7 +5,7 @@ import { DAY_MS } from './record.ts';
 const HOUR_MS = DAY_MS / 24;
 
 /** A number of 0 to 1 that depends on nothing but these. */
-export function drawn(...numbers: number[]): number {
+function drawn(...numbers: number[]): number {
   let mixed = 2_166_136_261;
   for (const number of numbers) {
     mixed = Math.imul(mixed ^ number, 16_777_619);

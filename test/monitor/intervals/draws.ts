@@ -19,7 +19,7 @@ export function normal(random: Random): number {
   return sqrt(-2 * log(1 - random())) * cos(2 * PI * random());
 }
 
-export function exponential(random: Random): number {
+function exponential(random: Random): number {
   return -log(1 - random());
 }
 

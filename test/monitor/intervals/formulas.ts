@@ -3,7 +3,7 @@ export type Interval = readonly [low: number, high: number];
 
 const { exp, log, max, min, sqrt } = Math;
 
-export const Z = 1.959963984540054;
+const Z = 1.959963984540054;
 const Z2 = Z ** 2;
 
 /** Wilson with continuity correction: Newcombe 1998, method 4. */
@@ -99,7 +99,7 @@ export function aucInterval({ auc, positives, negatives, ...spread }: Ranking): 
 export type Value = { value: number; interval: Interval | null; nEffective: number; added: readonly number[] };
 
 /** Of what entities add to both values; above 0 less a standard error, as what is alike by chance narrows no interval. */
-export function correlation(a: Value, b: Value): number {
+function correlation(a: Value, b: Value): number {
   const sums = { ab: 0, a2: 0, b2: 0 };
   for (const [index, ofA] of a.added.entries()) {
     const ofB = b.added[index] ?? 0;
