@@ -1,19 +1,11 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice, bob] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-  database.client('bob'),
-]);
+const { superuser, ada, alice, bob } = await scoreFixture();
 
 /** a + 10 b, then b + 10 a: on the one row 1, 2 that is 21 and 12. The third needs a column c. */
 beforeAll(async () => {

@@ -1,18 +1,11 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { superuser, ada, alice } = await scoreFixture();
 
 beforeAll(async () => {
   await superuser.query('grant usage on schema alice to pgscore_owner, ada');

@@ -1,20 +1,13 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice, another] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-  database.client('alice'),
-]);
+const { database, superuser, ada, alice } = await scoreFixture();
+const another = await database.client('alice');
 
 beforeAll(async () => {
   for (const name of ['sum', 'total', 'third']) {
@@ -86,7 +79,7 @@ test('a deployer is not kept from unbinding by one that is left open: the table 
   await alice.query(`begin; select pgscore.bind('third', 'points')`);
   await ada.query(`select pgscore.unbind('sum', relation) from pgscore.bindings`);
   await alice.query('commit; alter table points drop column b');
-  await ada.query(`select pgscore.promote('sum@2')`);
+  await expect(ada.query(`select pgscore.promote('sum@2')`)).resolves.toMatchObject({ rowCount: 1 });
 });
 
 test.each([
@@ -120,7 +113,7 @@ test.each([
     expect((await refusal(older, `select pgscore.promote('sum@2')`)).code).toBe('40001');
     await older.query('rollback');
     await alice.query('drop table if exists more cascade');
-    await ada.query(`select pgscore.promote('sum@2')`);
+    await expect(ada.query(`select pgscore.promote('sum@2')`)).resolves.toMatchObject({ rowCount: 1 });
   },
 );
 
@@ -128,7 +121,8 @@ test('promotions of two models hold up each other as little where a table that w
   await alice.query(`create table gone (like points); select pgscore.bind('third', 'gone'); drop table gone cascade`);
   await ada.query(`begin; select pgscore.promote('sum@2')`);
   const deployer = await database.client('ada');
-  await deployer.query(`set statement_timeout = '10s'; select pgscore.promote('total@2')`);
+  await deployer.query(`set statement_timeout = '10s'`);
+  await expect(deployer.query(`select pgscore.promote('total@2')`)).resolves.toMatchObject({ rowCount: 1 });
   await ada.query('rollback');
 });
 
@@ -142,6 +136,6 @@ test.each([
   const promotion = ada.query(`select pgscore.promote('sum@2')`);
   await waitsFor(promotion);
   await alice.query('commit');
-  await promotion;
+  await expect(promotion).resolves.toMatchObject({ rowCount: 1 });
   if (scored !== undefined) expect(await scores()).toEqual(scored);
 });

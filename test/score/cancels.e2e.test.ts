@@ -1,17 +1,14 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 import { versionIdOf } from '../online/online.ts';
 
-const database = await cloneDatabase();
-const service = await startTestService(database);
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { database, service, superuser, ada } = await scoreFixture();
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));

@@ -2,16 +2,13 @@ import { readFile } from 'node:fs/promises';
 
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { database, superuser, ada } = await scoreFixture();
 
 const KINDS = `score('kinds', '{"sepal_length": 5, "sepal_width": 3, "petal_length": 1, "petal_width": 0.2}'::jsonb)`;
 

@@ -1,17 +1,10 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { fullTrees, nestedTrees, regressor } from '../support/tree-models.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { superuser, ada, alice } = await scoreFixture();
 
 const ROWS = 3000;
 const TRIES = 200;

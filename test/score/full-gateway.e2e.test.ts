@@ -2,10 +2,9 @@ import { beforeAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { addVersion } from '../online/online.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { SLOW_SIGNATURE, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -13,12 +12,11 @@ import { weightedModel } from '../support/weighted-model.ts';
 const SESSIONS = 4;
 const QUEUE_ROWS = 2000;
 
-const database = await cloneDatabase();
-const service = await startTestService(database, {
+const { database, service, superuser, ada } = await scoreFixture({
   PGSCORE_GATEWAY_MAX_CONNECTIONS: String(SESSIONS),
   PGSCORE_GATEWAY_QUEUE_ROWS: String(QUEUE_ROWS),
 });
-const [superuser, other, ada] = await Promise.all([database.client(), database.client(), database.client('ada')]);
+const other = await database.client();
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { timedOut } from '../support/timed-out.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -14,13 +13,7 @@ const ANSWER = [{ score: 21 }];
 /** What may pass beyond a limit on a busy machine; a call that heeds none of them waits for five seconds at least. */
 const MARGIN_MS = 3000;
 
-const database = await cloneDatabase();
-const service = await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { database, service, superuser, ada, alice } = await scoreFixture();
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));

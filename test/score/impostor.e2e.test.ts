@@ -3,11 +3,10 @@ import { createServer, type AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { serverVersionOf } from '../support/server-version.ts';
-import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -15,13 +14,7 @@ const PASSWORD = 'canary-of-the-gateway';
 /** AuthenticationCleartextPassword. */
 const ASKS_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 
-const database = await cloneDatabase();
-await startTestService(database, { PGSCORE_GATEWAY_PASSWORD: PASSWORD });
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { superuser, ada, alice } = await scoreFixture({ PGSCORE_GATEWAY_PASSWORD: PASSWORD });
 
 let told = '';
 const impostor = createServer((socket) => {

@@ -1,18 +1,11 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { superuser, ada, alice } = await scoreFixture();
 
 /** a + 10 b, then b + 10 a. */
 beforeAll(async () => {
@@ -93,6 +86,6 @@ test('a version over a column of an enum, whose texts may be renamed, is kept in
 
 test('an index that is being made holds up no promotion', async () => {
   await alice.query('begin; create index kept on points (pgscore_models.sum_v1(points))');
-  await ada.query(`select pgscore.promote('sum@2')`);
+  await expect(ada.query(`select pgscore.promote('sum@2')`)).resolves.toMatchObject({ rowCount: 1 });
   await alice.query('commit');
 });

@@ -4,16 +4,14 @@ import { join } from 'node:path';
 
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-const service = await startTestService(database);
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { database, service, superuser, ada } = await scoreFixture();
 const CALL = `select score('sum', '{"a": 3}') as score`;
 
 beforeAll(async () => {

@@ -2,21 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from '@jest/globals';
 import { migrate } from '../../src/install/migrate.ts';
 import { ident } from '../../src/lib/text.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice, another] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-  database.client('alice'),
-]);
+const { database, superuser, ada, alice } = await scoreFixture();
+const another = await database.client('alice');
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 

@@ -2,18 +2,11 @@ import { readFile } from 'node:fs/promises';
 
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { serverVersionOf } from '../support/server-version.ts';
-import { startTestService } from '../support/service.ts';
 
-const database = await cloneDatabase();
-const service = await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { service, superuser, ada, alice } = await scoreFixture();
 const serverVersion = await serverVersionOf(superuser);
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);

@@ -1,13 +1,10 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const { ada, alice } = await scoreFixture();
 const notices: (string | undefined)[] = [];
 alice.on('notice', ({ message }) => notices.push(message));
 

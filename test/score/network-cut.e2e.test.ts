@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
 
 import { layCable } from '../support/cable.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 import { gatewayOf } from '../online/online.ts';
@@ -14,13 +13,7 @@ const ANSWER = [{ score: 3 }];
 /** Three to four seconds until TCP gives the connection up, three more for a new one. */
 const MOST_MS = 15_000;
 
-const database = await cloneDatabase();
-const service = await startTestService(database, { PGSCORE_GATEWAY_TIMEOUT: '60' });
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { service, superuser, ada, alice } = await scoreFixture({ PGSCORE_GATEWAY_TIMEOUT: '60' });
 const { pid, port } = await gatewayOf(service);
 const cable = await layCable(port);
 

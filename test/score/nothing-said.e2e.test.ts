@@ -1,12 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const { ada, alice } = await scoreFixture();
 
 beforeAll(async () => {
   await deployModel(ada, 'logistic', 'bench/logistic.onnx');

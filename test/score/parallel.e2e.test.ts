@@ -1,14 +1,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { serverVersionOf } from '../support/server-version.ts';
-import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
+const { database, superuser, alice } = await scoreFixture();
 const serverVersion = await serverVersionOf(superuser);
 
 /** A sum over so many rows that the planner, which is told that workers cost nothing, reads them with several. */

@@ -1,18 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { database, superuser, ada, alice } = await scoreFixture();
 
 const [FIRST, SECOND] = [21, 12];
 

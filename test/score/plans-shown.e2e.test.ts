@@ -1,15 +1,12 @@
 import { expect, test } from '@jest/globals';
 
 import { migrate } from '../../src/install/migrate.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { asPlanned, showPlans } from '../support/plans-shown.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { database, superuser, ada } = await scoreFixture();
 await deployBytes(ada, 'sum', weightedModel({ a: 'float64' }));
 
 async function secrets(): Promise<string[]> {

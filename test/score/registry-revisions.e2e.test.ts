@@ -1,20 +1,13 @@
 import { beforeEach, expect, test } from '@jest/globals';
 
 import { migrate } from '../../src/install/migrate.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice, carol] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-  database.client('ada'),
-]);
+const { database, superuser, ada, alice } = await scoreFixture();
+const carol = await database.client('ada');
 
 const [FIRST, SECOND] = [21, 12];
 

@@ -1,17 +1,14 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { classModel } from '../support/class-model.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { classic, DataType, floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { serverVersionOf } from '../support/server-version.ts';
-import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [ada, alice, bob] = await Promise.all([database.client('ada'), database.client('alice'), database.client('bob')]);
+const { database, ada, alice, bob } = await scoreFixture();
 const serverVersion = await serverVersionOf(alice);
 
 /** A regression of one text, which its encoder has to know. */

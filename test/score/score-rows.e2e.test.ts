@@ -1,15 +1,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { classModel } from '../support/class-model.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const { database, ada, alice } = await scoreFixture();
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', B: 'float32' }));

@@ -1,20 +1,13 @@
 import { expect, test } from '@jest/globals';
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 /** More than twice what waits for the log in memory. */
 const ROWS = 250_000;
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-]);
+const { superuser, ada, alice } = await scoreFixture();
 await deployBytes(ada, 'sum', weightedModel({ a: 'float64' }));
 await alice.query('create table many (a float8)');
 await alice.query('insert into many select * from generate_series(1, $1::int)', [ROWS]);

@@ -1,14 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const { ada, alice } = await scoreFixture();
 
 /** a + 10 b */
 const SCORE = 21;

@@ -1,20 +1,13 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { classic, DataType, floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada, alice, another] = await Promise.all([
-  database.client(),
-  database.client('ada'),
-  database.client('alice'),
-  database.client('alice'),
-]);
+const { database, superuser, ada, alice } = await scoreFixture();
+const another = await database.client('alice');
 
 /** Three classes of how near a tone's number is to theirs. */
 function toneClasses(): Uint8Array {

@@ -1,13 +1,10 @@
 import { expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { startTestService } from '../support/service.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const database = await cloneDatabase();
-await startTestService(database);
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { superuser, ada } = await scoreFixture();
 
 test('a compiled function is proven on the rows that came with expected predictions too, however they are written', async () => {
   const model = weightedModel({ a: 'float32', n: 'int64', flag: 'bool', word: 'string' });
