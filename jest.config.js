@@ -17,7 +17,11 @@ export default {
   testSequencer: '<rootDir>/test/support/longest-first.js',
   // Jest takes no testTimeout from a project.
   testTimeout: 120_000,
-  reporters: ['default', '<rootDir>/test/support/closing-line-reporter.js'],
+  reporters: [
+    'default',
+    '<rootDir>/test/support/closing-line-reporter.js',
+    '<rootDir>/test/support/durations-reporter.js',
+  ],
   projects: [
     {
       ...project,
