@@ -20,6 +20,7 @@ for (const name of known) {
   const tune = `do $$begin execute format('alter database %I set ${name} = ''1h''', current_database()); end$$`;
   await superuser.query(tune);
 }
+await superuser.query(`do $$begin execute format('alter database %I set jit = on', current_database()); end$$`);
 const client = await connect({ url: database.url(), applicationName: 'tuned' });
 afterAll(() => client.end());
 
@@ -41,4 +42,9 @@ test('nor once all that was in the session is discarded', async () => {
   await client.query("set statement_timeout = '5s'");
   await discardAll(client);
   expect(await timeoutsOf(client)).toEqual(none);
+});
+
+test('no statement of ours is compiled where a DBA set JIT for the database', async () => {
+  const { rows } = await client.query('show jit');
+  expect(rows).toEqual([{ jit: 'off' }]);
 });

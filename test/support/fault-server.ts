@@ -23,7 +23,7 @@ export type FaultServer = EmbeddedServer & {
 export async function startFaultServer(settings: Settings = {}): Promise<FaultServer> {
   const wanted = await mkdtemp(join(tmpdir(), 'pgscore-fault-'));
   const cluster = await prepareCluster({ dataDir: wanted, ...programsUnderTest() });
-  const server = await launch(cluster, { settings }, cluster.dataDir);
+  const server = await launch(cluster, { settings: { jit: 'off', ...settings } }, cluster.dataDir);
   const start = async () => {
     await startPostmaster(cluster);
   };

@@ -20,6 +20,8 @@ const SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',
   full_page_writes: 'off',
+  // A server with LLVM compiles statements for longer than it runs those of most tests.
+  jit: 'off',
 };
 
 /** The server named by PGSCORE_TEST_DATABASE_URL, else a container where a Docker engine answers, else an embedded one. */
