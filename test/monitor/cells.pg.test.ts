@@ -227,7 +227,7 @@ test.each(['binary', 'multiclass', 'regression'] as const)(
           await expectTrue(world);
         }
       }),
-      { numRuns: 30, seed: 20261125, endOnFailure: true },
+      { numRuns: 12, seed: 20261125, endOnFailure: true },
     );
   },
   120_000,
@@ -242,7 +242,7 @@ test.each(['binary', 'regression'] as const)(
         for (const step of steps) await step.apply(world);
         await expectTrue(world);
       }),
-      { numRuns: 15, seed: 20261126, endOnFailure: true },
+      { numRuns: 8, seed: 20261126, endOnFailure: true },
     );
   },
   120_000,

@@ -7,7 +7,7 @@ const database = await cloneDatabase();
 const superuser = await database.client();
 
 /** An unlucky baseline is unlucky for all of its windows: so there are many, with few windows each. */
-const BASELINES = 200;
+const BASELINES = 80;
 const WINDOWS = 6;
 const SEED = 20260325;
 

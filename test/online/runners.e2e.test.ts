@@ -20,8 +20,8 @@ const [hanging, frozen, bystander, crashing, slow, crowded, last] = [
   await add('frozen', ENDLESS),
   await add('bystander', ENDLESS),
   await add('crashing', ENDLESS),
-  await add('slow', 3000),
-  await add('crowded', 8000),
+  await add('slow', 1500),
+  await add('crowded', 4000),
   await add('last', ENDLESS),
 ];
 const service = await startTestService(database, { PGSCORE_GATEWAY_PASSWORD: 'canary-of-the-gateway' });

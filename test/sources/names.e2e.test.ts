@@ -9,7 +9,8 @@ import { startTestService } from '../support/service.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-await startTestService(database);
+// drop_target() waits until what it drops is counted, which the service does when it polls.
+await startTestService(database, { PGSCORE_POLL: '0.1' });
 const [superuser, ada, alice] = await Promise.all([
   database.client(),
   database.client('ada'),

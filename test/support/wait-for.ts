@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Who waits long asks less often, since to ask takes the processor from what is waited for. */
+const MOST_PAUSE_MS = 50;
+
 export type WaitOptions = {
   /** Milliseconds; 30,000 by default, which a machine that does much else may need. */
   timeout?: number;
@@ -18,6 +21,7 @@ export async function waitFor<T>(
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeout;
   let cause: unknown;
+  let pauseMs = 10;
   do {
     try {
       const answer = await condition();
@@ -26,7 +30,8 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    await sleep(10);
+    await sleep(pauseMs);
+    pauseMs = Math.min(MOST_PAUSE_MS, 1.1 * pauseMs);
   } while (performance.now() < deadline);
   throw new Error(`waited ${timeout} ms for ${message}`, { cause });
 }

@@ -17,7 +17,7 @@ const [superuser, alice, ada] = await Promise.all([
 ]);
 
 const SEED = Number(process.env.PGSCORE_HISTORIES_SEED ?? 20261129);
-const RUNS = Number(process.env.PGSCORE_HISTORIES ?? 8);
+const RUNS = Number(process.env.PGSCORE_HISTORIES ?? 4);
 /** To shrink a failure takes long: PGSCORE_HISTORIES_PATH is the path that the failure says. */
 const { PGSCORE_HISTORIES_PATH: PATH } = process.env;
 const SHRINKING = PATH === undefined ? { endOnFailure: true } : { path: PATH, interruptAfterTimeLimit: 300_000 };

@@ -15,9 +15,9 @@ const [superuser, alice, ada] = await Promise.all([
   database.client('ada'),
 ]);
 
-/** By hand PGSCORE_YEAR_ENTITIES=12000 PGSCORE_YEAR_NIGHTS=400; CI has two cores and two minutes. Past 1,000 a run is kept as a large one. */
+/** By hand PGSCORE_YEAR_ENTITIES=12000 PGSCORE_YEAR_NIGHTS=400; CI has two cores and a minute. Past 1,000 a run is kept as a large one. */
 const ENTITIES = Number(process.env.PGSCORE_YEAR_ENTITIES ?? 1200);
-const NIGHTS = Number(process.env.PGSCORE_YEAR_NIGHTS ?? 120);
+const NIGHTS = Number(process.env.PGSCORE_YEAR_NIGHTS ?? 70);
 const MONTH = 30;
 const MOST_MS = 7_200_000;
 
