@@ -38,7 +38,7 @@ const program = new Command('npm run bench')
       'measure one part: an idle service, whole tables, score() inside of queries, or keeping accuracy up to date',
     ).choices(PARTS),
   )
-  .option('--quick', 'a smoke test over 50,000 rows: whether it runs, not how fast')
+  .option('--quick', 'a smoke test over few rows: whether it runs, not how fast')
   .option('--python <path>', 'python for the rivals', 'python3')
   .option('--plpython <url>', 'a server with plpython3u, as superuser, for that rival of score()')
   .option('--out <file>', 'also write the results to this file, as JSON')
