@@ -35,7 +35,7 @@ const IGNORED = [
   'test/monitor/(alert-kinds|alert-rules|alert-sentences|alerts|auc-golden|calibration-months|cells|class-estimates|comparison-golden|counted-calls|curves-golden|drift-grains|drift-noise|estimates|extreme-golden|features|labelled-calls|maturity|missing-values|model-verdict|quantiles|segment-columns|segment-ranks|segments|slow-drops)\\.',
   // The same statements as ordinary-use, which each server is asked.
   'test/monitor/counting/(histories|year)\\.',
-  'test/to-sql/(bundled-models|missing-values|trees)\\.',
+  'test/to-sql/(bundled-models|few-rows|missing-values|trees)\\.',
   'test/schedules/cron-agreement\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
   'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals|slow-log)\\.',
