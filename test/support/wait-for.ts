@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Who waits long asks less often, since to ask takes the processor from what is waited for. */
-const MOST_PAUSE_MS = 50;
+const MOST_PAUSE_MS = 25;
 
 export type WaitOptions = {
   /** Milliseconds; 30,000 by default, which a machine that does much else may need. */
