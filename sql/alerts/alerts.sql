@@ -4,16 +4,20 @@ create or replace function pgscore_data._alert_horizon(this_model int) returns i
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select greatest(2 * m.label_maturity, interval '7 days', (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e where e.model_id = m.model_id and e.grain <> 'auto'))
+  select greatest(2 * m.label_maturity, interval '7 days',
+                  (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e
+                    where e.model_id = m.model_id and e.grain <> 'auto'))
     from pgscore_data.monitor m where m.model_id = this_model;
 end;
-comment on function pgscore_data._alert_horizon(int) is 'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
+comment on function pgscore_data._alert_horizon(int) is
+  'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
 
 create or replace function pgscore_data._since(grain text, since timestamptz, as_of timestamptz) returns timestamptz
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return case when grain in ('week', 'month') then least(since, as_of - ('2 ' || grain)::interval) else since end;
-comment on function pgscore_data._since(text, timestamptz, timestamptz) is 'From when on windows of a grain can raise an alert: since, but two of them at least.';
+comment on function pgscore_data._since(text, timestamptz, timestamptz) is
+  'From when on windows of a grain can raise an alert: since, but two of them at least.';
 
 create or replace function pgscore_data._feed_series(this_model int, this_feed text, from_time timestamptz, as_of timestamptz)
 returns table (window_start timestamptz, window_end timestamptz, hours double precision, usual_hours double precision, n bigint)
@@ -21,24 +25,32 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   -- Usual is the pause that one in ten of the last 14 exceeds, and a quarter more, but no less than a day.
-  select d.day, e.day_end, extract(epoch from least(e.day_end, as_of) - p.last_at)::float8 / 3600, (p.gap + greatest(24, p.gap / 4))::float8, p.n
+  select d.day, e.day_end, extract(epoch from least(e.day_end, as_of) - p.last_at)::float8 / 3600,
+         (p.gap + greatest(24, p.gap / 4))::float8, p.n
     from pgscore_data.monitor m
    cross join lateral (
-     select greatest(f.day, from_time) as first from pgscore_data.feed_day f where f.model_id = m.model_id and f.feed = this_feed order by f.day limit 1) b
+     select greatest(f.day, from_time) as first from pgscore_data.feed_day f
+      where f.model_id = m.model_id and f.feed = this_feed order by f.day limit 1) b
    cross join lateral (
-     select s at time zone m.time_zone as day from generate_series(date_trunc('day', b.first at time zone m.time_zone), as_of at time zone m.time_zone, interval '1 day') s) d
+     select s at time zone m.time_zone as day
+       from generate_series(date_trunc('day', b.first at time zone m.time_zone), as_of at time zone m.time_zone, interval '1 day') s) d
    cross join lateral (select (date_trunc('day', d.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as day_end) e
    cross join lateral (
-     select max(x.last_at) as last_at, count(*) as n, round(extract(epoch from percentile_disc(0.9) within group (order by x.pause)) / 3600) as gap
+     select max(x.last_at) as last_at, count(*) as n, round(extract(epoch from percentile_disc(0.9) within group (order by x.pause)) / 3600)
+         as gap
        from (select f.last_at, f.day - lag(f.day) over (order by f.day) as pause
-               from (select y.day, y.last_at from pgscore_data.feed_day y where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 15) f) x) p
+               from (select y.day, y.last_at from pgscore_data.feed_day y
+                      where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 15) f) x) p
    where m.model_id = this_model and p.n > 0;
 end;
-comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is 'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a pause is usual for it.';
+comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is
+  'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a '
+  'pause is usual for it.';
 
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
-  rule text, version_id int, grain text, column_name text, window_start timestamptz, window_end timestamptz, value double precision, ci_low double precision, ci_high double precision,
+  rule text, version_id int, grain text, column_name text, window_start timestamptz, window_end timestamptz, value double precision,
+  ci_low double precision, ci_high double precision,
   n bigint, least_threshold double precision, is_usable boolean
 )
 language plpgsql stable
@@ -49,12 +61,15 @@ declare
   anew text[] := array(
     select e.name from pgscore_data.effective_alert e
      where e.model_id = this_model and e.kind <> 'feed'
-       and not exists (select from pgscore_data.alert_window w where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
+       and not exists (select from pgscore_data.alert_window w
+                        where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
 begin
   select x.version_id, x.number, y.name, m.time_zone into watched
-    from pgscore_data.watched_version x join pgscore_data.model y using (model_id) join pgscore_data.monitor m using (model_id) where x.model_id = this_model;
+    from pgscore_data.watched_version x join pgscore_data.model y using (model_id) join pgscore_data.monitor m using (model_id)
+   where x.model_id = this_model;
   return query
-    select e.name, e.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, w.ci_low, w.ci_high, w.n, w.noise_limit, w.is_enough
+    select e.name, e.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, w.ci_low, w.ci_high, w.n, w.noise_limit,
+           w.is_enough
       from (select x.grain, array_agg(x) as rules, bool_or(x.name = any (anew)) as has_new
               from pgscore_data.effective_alert x where x.model_id = this_model and x.kind <> 'feed' group by x.grain, x.kind = 'drift') g
      cross join lateral (
@@ -67,32 +82,43 @@ begin
      where w.window_end > pgscore_data._since(w.grain, since, as_of) or e.name = any (anew);
   return query
     select e.name, e.version_id, e.grain, '', f.window_start, f.window_end, f.hours, null::float8, null::float8, f.n, f.usual_hours,
-           f.n >= case when e.threshold is null then 7 else 1 end and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
+           f.n >= case when e.threshold is null then 7 else 1 end
+             and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
       from pgscore_data.effective_alert e
-     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end, since, as_of) f
+     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end,
+                                                  since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';
 end
 $$;
-comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is 'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
+comment on function pgscore_data._alert_candidates(int, timestamptz, timestamptz) is
+  'Every window that a rule of a model looks at and that ends after since, or where the rule has not looked before, of all time; and '
+  'whether it can be judged: mature, and of enough rows. least_threshold: what a value reaches by chance, or a pause as usual.';
 
-create or replace function pgscore_data._alert_said(this_model int, since timestamptz, as_of timestamptz) returns setof pgscore_data.alert_window
+create or replace function pgscore_data._alert_said(this_model int, since timestamptz, as_of timestamptz)
+  returns setof pgscore_data.alert_window
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select (s.w).*
-    from (select w, row_number() over series as nth, row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_end desc) as nth_last, e.threshold is null as wants_reference
+    from (select w, row_number() over series as nth,
+                 row_number() over (partition by w.rule, w.version_id, w.column_name order by w.window_end desc) as nth_last,
+                 e.threshold is null as wants_reference
             from pgscore_data.effective_alert e
-            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric and e.grain in (w.grain, 'auto') and w.rule = e.name and w.said_at >= e.set_at
+            join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.metric = e.metric
+              and e.grain in (w.grain, 'auto') and w.rule = e.name and w.said_at >= e.set_at
            where e.model_id = this_model and w.window_end <= pgscore_data._since(w.grain, since, as_of) and w.is_eligible
              and (e.threshold is null and e.kind <> 'feed' or w.window_end > since - interval '101 days' or e.grain <> 'day')
           window series as (partition by w.rule, w.version_id, w.column_name order by w.window_end)) s
    where s.nth_last <= 100 or s.nth <= 90 and s.wants_reference;
 end;
-comment on function pgscore_data._alert_said(int, timestamptz, timestamptz) is 'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
+comment on function pgscore_data._alert_said(int, timestamptz, timestamptz) is
+  'What was said of windows that ended by since, as far as it bears on those after: the first ones, for usual values, and the last ones.';
 
 create or replace function pgscore_data._alert_limits(
-  rule pgscore_data.effective_alert, reference double precision[], reference_n bigint[], least_threshold double precision, out lower double precision, out upper double precision,
-  out lower_clear double precision, out upper_clear double precision, out usual double precision, out spread double precision, out reference_rows double precision
+  rule pgscore_data.effective_alert, reference double precision[], reference_n bigint[], least_threshold double precision,
+  out lower double precision, out upper double precision,
+  out lower_clear double precision, out upper_clear double precision, out usual double precision, out spread double precision,
+  out reference_rows double precision
 )
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -110,27 +136,37 @@ begin
     select avg(x), 3 * stddev_pop(x), sum(n) into usual, reach, reference_rows from unnest(reference, reference_n) y (x, n);
     spread := (select sum(n * (x - usual) ^ 2) / (count(*) - 1) from unnest(reference, reference_n) y (x, n));
     -- Windows that were all perfect do not say that each will be: a share varies by chance at least, with one more row of either kind.
-    by_chance := case when rule.better = 'high' and rule.least = 0 and rule.most = 1 then (usual * reference_rows + 1) / (reference_rows + 2) end;
+    by_chance := case when rule.better = 'high' and rule.least = 0
+                   and rule.most = 1 then (usual * reference_rows + 1) / (reference_rows + 2) end;
     reach := greatest(reach, 3 * sqrt(by_chance * (1 - by_chance) * cardinality(reference) / nullif(reference_rows, 0)));
     -- Volume has days of the week in it: it must halve or double, too.
-    lower := case when rule.direction <> 'above' then greatest(rule.least, usual - greatest(reach, case rule.metric when 'n_predictions' then usual / 2 end)) end;
-    upper := case when rule.direction <> 'below' then least(rule.most, usual + greatest(reach, case rule.metric when 'n_predictions' then usual end)) end;
+    lower := case when rule.direction <> 'above' then greatest(rule.least,
+                                                               usual - greatest(reach,
+                                                                   case rule.metric when 'n_predictions' then usual / 2 end)) end;
+    upper := case when rule.direction <> 'below' then least(rule.most,
+                                                            usual + greatest(reach,
+                                                                case rule.metric when 'n_predictions' then usual end)) end;
     lower_clear := lower + 0.2 * (usual - lower);
     upper_clear := upper - 0.2 * (upper - usual);
     return;
   end if;
   lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
-  upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold) else upper - 0.2 * abs(upper) end);
+  upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold)
+                                           else upper - 0.2 * abs(upper) end);
 end
 $$;
 comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], bigint[], double precision) is
-'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or usual, value; of drift half of the threshold, or what is about as much as chance.
-usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a window''s value, and rows.';
+'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or '
+'usual, value; of drift half of the threshold, or what is about as much as chance.
+usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a '
+'window''s value, and rows.';
 
 create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
 returns table (
-  rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
-  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text, event text,
+  rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz,
+  value double precision, n bigint,
+  lower_threshold double precision, upper_threshold double precision, is_eligible boolean, is_usable boolean, is_breach boolean, state text,
+  event text,
   cusum double precision, lasting_since timestamptz, lasting_value double precision, usual_value double precision
 )
 language plpgsql stable
@@ -157,9 +193,12 @@ declare
   known boolean;
 begin
   for c in
-    select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, (x.ci_high - x.ci_low) / 2 as half_width, x.ci_low, x.ci_high, x.n,
-           x.least_threshold, x.is_usable as is_eligible, null::text as said_state, null::boolean as said_usable, null::boolean as said_breach,
-           null::float8 as said_cusum, null::timestamptz as said_since, x.window_end > pgscore_data._since(x.grain, since, as_of) as is_fresh
+    select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, (x.ci_high - x.ci_low) / 2 as half_width,
+           x.ci_low, x.ci_high, x.n,
+           x.least_threshold, x.is_usable as is_eligible, null::text as said_state, null::boolean as said_usable,
+           null::boolean as said_breach,
+           null::float8 as said_cusum, null::timestamptz as said_since,
+           x.window_end > pgscore_data._since(x.grain, since, as_of) as is_fresh
       from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
     union all
     select s.rule, s.version_id, s.grain, s.column_name, s.window_start, s.window_end, s.value, null, null, null, s.n,
@@ -187,28 +226,34 @@ begin
       select * into limits from pgscore_data._alert_limits(r, reference, reference_n, c.least_threshold);
       known := true;
     end if;
-    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start := c.window_start; window_end := c.window_end;
+    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start :=
+        c.window_start; window_end := c.window_end;
     value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper; usual_value := limits.usual;
     is_eligible := c.is_eligible;
     is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
     if is_usable and cusum is not null then
       cusum := case when c.said_state is not null then coalesce(c.said_cusum, 0)
         else pgscore_data._cusum(cusum, r, limits.usual, limits.spread, limits.reference_rows, c.value, c.half_width, c.n) end;
-      run_since := case when cusum > 0 then case when c.said_state is null then coalesce(lasting_since, c.window_start) else c.said_since end end;
+      run_since := case when cusum > 0 then case when c.said_state is null then coalesce(lasting_since, c.window_start)
+                                              else c.said_since end end;
       run_n := case when run_since = lasting_since then run_n else 0 end + c.n;
       lasting_value := case when run_n > c.n then lasting_value + (c.value - lasting_value) * c.n / run_n when cusum > 0 then c.value end;
       lasting_since := run_since;
     end if;
-    is_breach := coalesce(c.said_breach, is_usable and (coalesce(cusum >= pgscore_data._cusum_limit(), false) or coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
+    is_breach := coalesce(c.said_breach, is_usable
+                          and (coalesce(cusum >= pgscore_data._cusum_limit(), false)
+                               or coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
       case r.kind when 'drift' then c.value >= upper_threshold else coalesce(c.ci_low, c.value) > upper_threshold end, false)));
     if is_usable then
       recent := (array[is_breach] || recent)[1:r.of_windows];
-      calm := case when not is_breach and coalesce(cusum, 0) = 0 and c.value >= coalesce(limits.lower_clear, c.value) and c.value <= coalesce(limits.upper_clear, c.value) then calm + 1 else 0 end;
+      calm := case when not is_breach and coalesce(cusum, 0) = 0 and c.value >= coalesce(limits.lower_clear, c.value)
+                and c.value <= coalesce(limits.upper_clear, c.value) then calm + 1 else 0 end;
       if c.said_state is not null then
         progress := c.said_state;
         recent := case when before in ('firing', 'no_data') and progress = 'ok' then '{}' else recent end;
       elsif progress in ('firing', 'no_data') then
-        if calm >= (case r.kind when 'drift' then r.for_windows else 1 end) and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
+        if calm >= (case r.kind when 'drift' then r.for_windows else 1 end)
+          and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
           progress := 'ok';
           recent := '{}';
         end if;
@@ -221,11 +266,14 @@ begin
     end if;
     -- What may be the beginning of a change is not usual before the evidence is gone.
     if is_eligible and r.threshold is null and r.kind <> 'feed' then
-      doubtful := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful else array[c.value] || doubtful end;
-      doubtful_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful_n else array[c.n] || doubtful_n end;
+      doubtful := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful
+                    else array[c.value] || doubtful end;
+      doubtful_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful_n
+                      else array[c.n] || doubtful_n end;
       if r.better = 'neither' or coalesce(cusum, 0) = 0 and cardinality(reference) < 30 and cardinality(doubtful) > 0 then
         most := case r.better when 'neither' then 28 else 30 end;
-        kept := case r.better when 'neither' then cardinality(doubtful) else least(cardinality(doubtful), most - cardinality(reference)) end;
+        kept := case r.better when 'neither' then cardinality(doubtful)
+                  else least(cardinality(doubtful), most - cardinality(reference)) end;
         reference := (doubtful[1 + cardinality(doubtful) - kept:] || reference)[1:most];
         reference_n := (doubtful_n[1 + cardinality(doubtful) - kept:] || reference_n)[1:most];
         doubtful := '{}';
@@ -235,32 +283,40 @@ begin
     end if;
     if c.said_state is null then
       state := case when is_usable then progress else 'insufficient_data' end;
-      event := case when before not in ('firing', 'no_data') and progress in ('firing', 'no_data') then progress when before in ('firing', 'no_data') and progress not in ('firing', 'no_data') then 'resolved' end;
+      event := case when before not in ('firing', 'no_data') and progress in ('firing', 'no_data') then progress
+                 when before in ('firing', 'no_data') and progress not in ('firing', 'no_data') then 'resolved' end;
       return next;
     end if;
   end loop;
 end
 $$;
 comment on function pgscore_data._judge(int, text, timestamptz, timestamptz, boolean) is
-'Goes through the windows of each rule of a model, in order: whether it is breached, and in which state the rule is after it. Only windows that end after since raise an alert; with replay, what was said of older ones stands.
-Thresholds without a number come from windows before: the first 30 that were right, and in which no change began, or where no value is the better one, the last 28.
-cusum: evidence of a lasting change after the window (NULL: not watched for), which since lasting_since has had the mean lasting_value. A rule about drift clears after for_windows windows in a row on the good side, any other after one.';
+'Goes through the windows of each rule of a model, in order: whether it is breached, and in which state the rule is after it. Only '
+'windows that end after since raise an alert; with replay, what was said of older ones stands.
+Thresholds without a number come from windows before: the first 30 that were right, and in which no change began, or where no value is '
+'the better one, the last 28.
+cusum: evidence of a lasting change after the window (NULL: not watched for), which since lasting_since has had the mean lasting_value. A '
+'rule about drift clears after for_windows windows in a row on the good side, any other after one.';
 
 create or replace function pgscore_data._preview(this_model int, only_rule text, from_time timestamptz, to_time timestamptz) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select coalesce(jsonb_agg(jsonb_build_object('alert', j.rule, 'metric', j.metric, 'grain', j.grain, 'column_name', nullif(j.column_name, ''),
+  select coalesce(jsonb_agg(jsonb_build_object('alert', j.rule, 'metric', j.metric, 'grain', j.grain, 'column_name',
+                                               nullif(j.column_name, ''),
            'window_date', (j.window_start at time zone m.time_zone)::date, 'window_start', j.window_start, 'value', j.value, 'n', j.n,
-           'lower_threshold', j.lower_threshold, 'upper_threshold', j.upper_threshold, 'is_breach', j.is_breach, 'state', j.state, 'event', j.event)
+           'lower_threshold', j.lower_threshold, 'upper_threshold', j.upper_threshold, 'is_breach', j.is_breach, 'state', j.state, 'event',
+           j.event)
            order by j.rule, j.column_name, j.window_end), '[]')
     from pgscore_data._judge(this_model, only_rule, '-infinity', least(coalesce(to_time, clock_timestamp()), clock_timestamp()), false) j
     join pgscore_data.monitor m on m.model_id = this_model
    where from_time is null or j.window_end > from_time;
 end;
-comment on function pgscore_data._preview(int, text, timestamptz, timestamptz) is 'What the rules of a model would have said of each window, had they looked when it came.';
+comment on function pgscore_data._preview(int, text, timestamptz, timestamptz) is
+  'What the rules of a model would have said of each window, had they looked when it came.';
 
-create or replace function pgscore.preview_monitor(model text, alert text default null, from_time timestamptz default null, to_time timestamptz default null)
+create or replace function pgscore.preview_monitor(model text, alert text default null, from_time timestamptz default null,
+                                                   to_time timestamptz default null)
 returns table (
   alert text, metric text, grain text, column_name text, window_date date, window_start timestamptz, value double precision, n bigint,
   lower_threshold double precision, upper_threshold double precision, is_breach boolean, state text, event text
@@ -269,12 +325,14 @@ language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with asked as (
-    insert into pgscore._alert_request (model, action, name, settings) values ($1, 'preview', $2, jsonb_build_object('from_time', $3, 'to_time', $4)) returning outcome
+    insert into pgscore._alert_request (model, action, name, settings)
+      values ($1, 'preview', $2, jsonb_build_object('from_time', $3, 'to_time', $4)) returning outcome
   )
   select p.* from asked a cross join lateral jsonb_to_recordset(a.outcome) p (
     alert text, metric text, grain text, column_name text, window_date date, window_start timestamptz, value double precision, n bigint,
     lower_threshold double precision, upper_threshold double precision, is_breach boolean, state text, event text)
 $$;
 comment on function pgscore.preview_monitor(text, text, timestamptz, timestamptz) is
-'What a model''s rules would have said of the past: every window in order, with its state and the events firing, no_data and resolved. Set an alert, look, and roll back to try a rule out.
+'What a model''s rules would have said of the past: every window in order, with its state and the events firing, no_data and resolved. '
+'Set an alert, look, and roll back to try a rule out.
 model: its bare name.  alert: one rule (default: all).  from_time, to_time: windows that end within (default: all, until now).';

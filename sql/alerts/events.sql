@@ -4,7 +4,8 @@ create or replace function pgscore_data._alert_fingerprint(this_model int, rule 
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return left(encode(sha256(convert_to(concat_ws(E'\x1f', this_model, version, length(rule), rule, column_name), 'UTF8')), 'hex'), 16);
-comment on function pgscore_data._alert_fingerprint(int, text, int, text) is 'What makes an alert the same alert: model, rule, version and column.';
+comment on function pgscore_data._alert_fingerprint(int, text, int, text) is
+  'What makes an alert the same alert: model, rule, version and column.';
 
 create or replace function pgscore_data._store_verdicts(this_model int, since timestamptz, as_of timestamptz) returns void
 language sql volatile
@@ -12,32 +13,47 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- By whoever looks, and not by who sets or drops a rule: her transaction may stay open.
   delete from pgscore_data.alert_window w
-   where w.model_id = this_model and not exists (select from pgscore_data.effective_alert e where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain in (w.grain, 'auto') and w.said_at >= e.set_at);
+   where w.model_id = this_model
+     and not exists (select from pgscore_data.effective_alert e
+                      where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain in (w.grain, 'auto')
+                        and w.said_at >= e.set_at);
   with said as materialized (
     select j.* from pgscore_data._judge(this_model, null, since, as_of, true) j
   ), gone as (
     delete from pgscore_data.alert_window w using pgscore_data.effective_alert e
-     where w.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of) and e.model_id = w.model_id and e.version_id = w.version_id and e.name = w.rule
-       and not exists (select from said s where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name and s.window_start = w.window_start)
+     where w.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of) and e.model_id = w.model_id
+       and e.version_id = w.version_id and e.name = w.rule
+       and not exists (select from said s
+                        where s.rule = w.rule and s.metric = w.metric and s.grain = w.grain and s.column_name = w.column_name
+                          and s.window_start = w.window_start)
   )
   insert into pgscore_data.alert_window as w
-    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state,
+    (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold,
+     is_eligible, is_usable, is_breach, state,
      cusum, lasting_since, lasting_value, usual_value)
-  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
+  select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold,
+         s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
          s.cusum, s.lasting_since, s.lasting_value, s.usual_value
     from said s
    where not exists (
      select from pgscore_data.alert_window x
-      where x.model_id = this_model and x.version_id = s.version_id and x.metric = s.metric and x.grain = s.grain and x.column_name = s.column_name and x.window_start = s.window_start and x.rule = s.rule
-        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state, x.cusum, x.lasting_since, x.lasting_value, x.usual_value)
-            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
+      where x.model_id = this_model and x.version_id = s.version_id and x.metric = s.metric and x.grain = s.grain
+        and x.column_name = s.column_name and x.window_start = s.window_start and x.rule = s.rule
+        and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state, x.cusum,
+             x.lasting_since, x.lasting_value, x.usual_value)
+            is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach,
+                                  s.state,
               s.cusum, s.lasting_since, s.lasting_value, s.usual_value))
   on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update set
-    window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold, upper_threshold = excluded.upper_threshold,
-    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state, said_at = excluded.said_at,
-    cusum = excluded.cusum, lasting_since = excluded.lasting_since, lasting_value = excluded.lasting_value, usual_value = excluded.usual_value;
+    window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold,
+    upper_threshold = excluded.upper_threshold,
+    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state,
+    said_at = excluded.said_at,
+    cusum = excluded.cusum, lasting_since = excluded.lasting_since, lasting_value = excluded.lasting_value,
+    usual_value = excluded.usual_value;
 end;
-comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is 'Writes down what rules say of windows, where it is not what stands there already.';
+comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is
+  'Writes down what rules say of windows, where it is not what stands there already.';
 
 create or replace function pgscore_data._alert_number(value double precision) returns text
 language sql immutable
@@ -57,36 +73,48 @@ return concat(
     when w.value >= w.upper_threshold then ', above ' || pgscore_data._alert_number(w.upper_threshold) end,
   case when w.lasting_since is not null and (w.state = 'firing' or w.is_breach) then format('; since %s it has been %s, where %s is usual',
     (w.lasting_since at time zone zone)::date, pgscore_data._alert_number(w.lasting_value), pgscore_data._alert_number(w.usual_value)) end);
-comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is 'What a rule has to say of a window, as the second half of a sentence.';
+comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is
+  'What a rule has to say of a window, as the second half of a sentence.';
 
 create or replace function pgscore_data._alert_sentence(rule text, watched text, state text, reason text, detail text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return concat(rule, ' of ', watched, case when state in ('no_data', 'insufficient_data') then ' has ' else ' is ' end, replace(state, '_', ' '),
+return concat(rule, ' of ', watched, case when state in ('no_data', 'insufficient_data') then ' has ' else ' is ' end,
+              replace(state, '_', ' '),
   ' (' || replace(reason, '_', ' ') || ')', ': ' || detail, '.');
-comment on function pgscore_data._alert_sentence(text, text, text, text, text) is 'The sentence about an alert that the views show and the webhook is told. state: one of pgscore_bi.alerts, or resolved, or still_raised.';
+comment on function pgscore_data._alert_sentence(text, text, text, text, text) is
+  'The sentence about an alert that the views show and the webhook is told. state: one of pgscore_bi.alerts, or resolved, or still_raised.';
 
 create or replace function pgscore_data._write_event(a pgscore_data.alert, event text, reason text, as_of timestamptz) returns bigint
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event, reason, began_at, window_start, window_end, value, n,
+  insert into pgscore_data.alert_event (at, fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, event,
+                                        reason, began_at, window_start, window_end, value, n,
     lower_threshold, upper_threshold, is_digest, due_at, next_attempt_at, message, has_webhook)
-  select as_of, a.fingerprint, a.model_id, a.rule, a.version_id, a.column_name, a.metric, a.grain, a.kind, a.severity, _write_event.event, _write_event.reason, a.since, a.window_start, a.window_end, a.value, a.n,
+  select as_of, a.fingerprint, a.model_id, a.rule, a.version_id, a.column_name, a.metric, a.grain, a.kind, a.severity, _write_event.event,
+         _write_event.reason, a.since, a.window_start, a.window_end, a.value, a.n,
          a.lower_threshold, a.upper_threshold, d.is_digest, d.due_at, d.due_at,
-         pgscore_data._alert_sentence(a.rule, mo.name || coalesce('@' || v.number, ''), case _write_event.event when 'reminder' then 'still_raised' else _write_event.event end, _write_event.reason,
+         pgscore_data._alert_sentence(a.rule, mo.name || coalesce('@' || v.number, ''),
+                                      case _write_event.event when 'reminder' then 'still_raised' else _write_event.event end,
+                                      _write_event.reason,
            case when coalesce(_write_event.reason, 'recovered') = 'recovered' then a.detail end),
-         exists (select from pgscore_data.worker w where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > clock_timestamp() - interval '30 seconds')
+         exists (select from pgscore_data.worker w
+                  where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > clock_timestamp() - interval '30 seconds')
     from pgscore_data.monitor m
     join pgscore_data.model mo using (model_id)
     left join pgscore_data.version v on v.version_id = a.version_id
-   cross join lateral (select a.kind = 'drift' as is_digest, case when a.kind = 'drift' then (date_trunc('day', as_of at time zone m.time_zone) + interval '1 day') at time zone m.time_zone else as_of end as due_at) d
+   cross join lateral (select a.kind = 'drift' as is_digest,
+                              case when a.kind = 'drift' then (date_trunc('day',
+                                  as_of at time zone m.time_zone) + interval '1 day') at time zone m.time_zone else as_of end as due_at) d
    where m.model_id = a.model_id
   returning event_id;
 end;
-comment on function pgscore_data._write_event(pgscore_data.alert, text, text, timestamptz) is 'Puts an event into the outbox, with the values of this moment: at once, or for the digest of the day.';
+comment on function pgscore_data._write_event(pgscore_data.alert, text, text, timestamptz) is
+  'Puts an event into the outbox, with the values of this moment: at once, or for the digest of the day.';
 
-create or replace function pgscore_data._advance_alert(before pgscore_data.alert, now_is pgscore_data.alert, as_of timestamptz) returns bigint
+create or replace function pgscore_data._advance_alert(before pgscore_data.alert, now_is pgscore_data.alert, as_of timestamptz)
+  returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -99,7 +127,8 @@ begin
   if was_raised and not is_raised then
     event := pgscore_data._write_event(case when now_is.fingerprint is null then before else now_is end, 'resolved',
       case when now_is.state = 'insufficient_data' then 'insufficient_data' when now_is.fingerprint is not null then 'recovered'
-        when exists (select from pgscore_data.effective_alert e where e.model_id = before.model_id and e.name = before.rule) then 'superseded' else 'dropped' end, as_of);
+        when exists (select from pgscore_data.effective_alert e where e.model_id = before.model_id and e.name = before.rule)
+          then 'superseded' else 'dropped' end, as_of);
   end if;
   if now_is.fingerprint is null then
     delete from pgscore_data.alert a where a.fingerprint = before.fingerprint;
@@ -121,7 +150,8 @@ begin
   return event;
 end
 $$;
-comment on function pgscore_data._advance_alert(pgscore_data.alert, pgscore_data.alert, timestamptz) is 'Brings an alert from where it stood to where it stands; the event that this is, if any.';
+comment on function pgscore_data._advance_alert(pgscore_data.alert, pgscore_data.alert, timestamptz) is
+  'Brings an alert from where it stood to where it stands; the event that this is, if any.';
 
 create or replace function pgscore_data._evaluate_model(this_model int, as_of timestamptz) returns bigint
 language plpgsql volatile
@@ -137,27 +167,33 @@ begin
     with said as (
       select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*, w
         from pgscore_data.effective_alert e
-        join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name and w.metric = e.metric and e.grain in (w.grain, 'auto')
+        join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name
+          and w.metric = e.metric and e.grain in (w.grain, 'auto')
        where e.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of)
        order by w.rule, w.version_id, w.column_name, w.is_usable or e.kind = 'feed' desc, w.window_end desc
     ), standing as (
-      select row(pgscore_data._alert_fingerprint(this_model, x.rule, x.version_id, x.column_name), this_model, x.rule, x.version_id, x.column_name, x.metric, x.grain, x.kind, x.severity,
-               case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, null,
+      select row(pgscore_data._alert_fingerprint(this_model, x.rule, x.version_id, x.column_name), this_model, x.rule, x.version_id,
+                 x.column_name, x.metric, x.grain, x.kind, x.severity,
+               case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n,
+               x.lower_threshold, x.upper_threshold, null,
                pgscore_data._alert_detail(x.w, m.time_zone))::pgscore_data.alert as a
         from said x join pgscore_data.monitor m on m.model_id = this_model
     ), known as (
       select k as a from pgscore_data.alert k where k.model_id = this_model
     )
-    select k.a as before, n.a as now_is from standing n full join known k on (k.a).fingerprint = (n.a).fingerprint order by coalesce((n.a).rule, (k.a).rule), (n.a).column_name
+    select k.a as before, n.a as now_is from standing n
+        full join known k on (k.a).fingerprint = (n.a).fingerprint order by coalesce((n.a).rule, (k.a).rule), (n.a).column_name
   loop
     event := greatest(event, pgscore_data._advance_alert(s.before, s.now_is, as_of));
   end loop;
   return event;
 end
 $$;
-comment on function pgscore_data._evaluate_model(int, timestamptz) is 'Looks at the windows of a model that ended within the horizon and moves its alerts; the last event that came of it.';
+comment on function pgscore_data._evaluate_model(int, timestamptz) is
+  'Looks at the windows of a model that ended within the horizon and moves its alerts; the last event that came of it.';
 
-create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp(), at_once boolean default false, out event bigint, out failure text)
+create or replace function pgscore_data._evaluate_alerts(as_of timestamptz default clock_timestamp(), at_once boolean default false,
+                                                         out event bigint, out failure text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -178,7 +214,8 @@ begin
   end if;
   -- Ranks of scores are computed after their cells; a version whose turn for that has not come waits here, too.
   with due as (
-    delete from pgscore_data.alert_due d where not exists (select from pgscore_data.touched t where t.version_id = d.version_id) returning d.version_id
+    delete from pgscore_data.alert_due d where not exists (select from pgscore_data.touched t where t.version_id = d.version_id)
+      returning d.version_id
   ), clock as (
     update pgscore_data.alert_clock c set last_at = as_of where c.last_at <= as_of - interval '10 minutes' returning true
   )
@@ -186,8 +223,10 @@ begin
     select v.model_id from due d join pgscore_data.version v using (version_id)
     union
     select m.model_id from pgscore_data.monitor m
-     where exists (select from clock) and (exists (select from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data'))
-       or exists (select from pgscore_data.feed_day f where f.model_id = m.model_id and f.day > as_of - 2 * pgscore_data._alert_horizon(m.model_id)))
+     where exists (select from clock)
+       and (exists (select from pgscore_data.alert a where a.model_id = m.model_id and a.state in ('firing', 'no_data'))
+       or exists (select from pgscore_data.feed_day f
+                   where f.model_id = m.model_id and f.day > as_of - 2 * pgscore_data._alert_horizon(m.model_id)))
     order by 1) into models;
   foreach this_model in array models loop
     begin
@@ -204,39 +243,52 @@ begin
 end
 $$;
 comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
-'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and reminders. event: the last one that came of it; NULL where there was none, or another session is about it. failure: of a model that could not be looked at.
+'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and '
+'reminders. event: the last one that came of it; NULL where there was none, or another session is about it. failure: of a model that '
+'could not be looked at.
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
 Whoever listens on channel pgscore_alert is told, once.';
 
 create or replace function pgscore_data._claim_alerts(most int default 100)
-returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text, column_name text, kind text, severity text, event text, reason text,
-  at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint, lower_threshold double precision, upper_threshold double precision, is_digest boolean, message text)
+returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text,
+               column_name text, kind text, severity text, event text, reason text,
+  at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
+  lower_threshold double precision, upper_threshold double precision, is_digest boolean, message text)
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
   -- Events of a model are told in order: while the first of them waits for its next attempt, so do the others.
   with first as materialized (
     select f.* from (
-        select distinct on (e.is_digest, case when not e.is_digest then e.model_id end) e.event_id, e.is_digest, e.model_id, e.next_attempt_at
+        select distinct on (e.is_digest, case when not e.is_digest then e.model_id end) e.event_id, e.is_digest, e.model_id,
+               e.next_attempt_at
           from pgscore_data.alert_event e
-         where e.delivered_at is null and e.due_at > clock_timestamp() - interval '1 day' and (not e.is_digest or e.due_at <= clock_timestamp())
+         where e.delivered_at is null and e.due_at > clock_timestamp() - interval '1 day'
+           and (not e.is_digest or e.due_at <= clock_timestamp())
          order by e.is_digest, case when not e.is_digest then e.model_id end, e.event_id) f
      where f.next_attempt_at <= clock_timestamp() order by f.next_attempt_at limit 1
   ), locked as materialized (
-    select e.event_id from pgscore_data.alert_event e join first f on e.event_id = f.event_id where e.next_attempt_at <= clock_timestamp() for update of e skip locked
+    select e.event_id from pgscore_data.alert_event e join first f on e.event_id = f.event_id
+     where e.next_attempt_at <= clock_timestamp() for update of e skip locked
   ), taken as (
     update pgscore_data.alert_event e set attempts = e.attempts + 1, next_attempt_at = clock_timestamp() + interval '1 minute'
      where e.event_id in (
-       select x.event_id from pgscore_data.alert_event x join first f on x.is_digest = f.is_digest and (f.is_digest or x.model_id = f.model_id)
-        where exists (select from locked) and x.delivered_at is null and x.due_at > clock_timestamp() - interval '1 day' and (not x.is_digest or x.due_at <= clock_timestamp())
+       select x.event_id from pgscore_data.alert_event x
+         join first f on x.is_digest = f.is_digest and (f.is_digest or x.model_id = f.model_id)
+        where exists (select from locked) and x.delivered_at is null and x.due_at > clock_timestamp() - interval '1 day'
+          and (not x.is_digest or x.due_at <= clock_timestamp())
         order by x.event_id limit most)
     returning e.*
   )
-  select t.event_id, t.attempts, t.fingerprint, m.name, v.number, t.rule, t.metric, t.grain, nullif(t.column_name, ''), t.kind, t.severity, t.event, t.reason,
+  select t.event_id, t.attempts, t.fingerprint, m.name, v.number, t.rule, t.metric, t.grain, nullif(t.column_name, ''), t.kind, t.severity,
+         t.event, t.reason,
          t.at, t.began_at, t.window_start, t.window_end, t.value, t.n, t.lower_threshold, t.upper_threshold, t.is_digest, t.message
-    from taken t join pgscore_data.model m using (model_id) left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
+    from taken t join pgscore_data.model m using (model_id)
+    left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
 end;
-comment on function pgscore_data._claim_alerts(int) is 'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to be gone.';
+comment on function pgscore_data._claim_alerts(int) is
+  'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to '
+  'be gone.';
 
 create or replace function pgscore_data._settle_alerts(events bigint[], failure text) returns void
 language sql volatile security definer
@@ -244,7 +296,10 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   update pgscore_data.alert_event e set
     delivered_at = case when failure is null then clock_timestamp() end, error = left(failure, 500),
-    next_attempt_at = case when failure is null then e.next_attempt_at else clock_timestamp() + least(interval '1 hour', interval '5 seconds' * 2 ^ least(e.attempts - 1, 20)) * (0.8 + 0.4 * random()) end
+    next_attempt_at = case when failure is null then e.next_attempt_at
+                        else clock_timestamp() + least(interval '1 hour',
+                                                       interval '5 seconds' * 2 ^ least(e.attempts - 1, 20)) * (0.8 + 0.4 * random()) end
    where e.event_id = any (events) and e.delivered_at is null;
 end;
-comment on function pgscore_data._settle_alerts(bigint[], text) is 'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';
+comment on function pgscore_data._settle_alerts(bigint[], text) is
+  'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';

@@ -14,7 +14,8 @@ select * from (values
   ('missing_values', '{binary,multiclass,regression}', 'missing_rate_delta', 0.05, 'above', 'info', 2, 3, 240, 'auto'),
   ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
 ) x (name, tasks, metric, threshold, direction, severity, for_windows, of_windows, min_samples, grain);
-comment on view pgscore_data.default_alert is 'The rules that every model has without being asked for. No threshold: from the mean and spread of earlier windows.';
+comment on view pgscore_data.default_alert is
+  'The rules that every model has without being asked for. No threshold: from the mean and spread of earlier windows.';
 
 create or replace view pgscore_data.watched_version as
 select distinct on (v.model_id) v.model_id, v.version_id, v.number, e.task
@@ -23,25 +24,34 @@ select distinct on (v.model_id) v.model_id, v.version_id, v.number, e.task
   left join pgscore_data.alias a on a.version_id = v.version_id and a.alias = 'champion'
  where v.state = 'ready'
  order by v.model_id, a.alias is null, v.number desc;
-comment on view pgscore_data.watched_version is 'The version that the rules of a model are about: its champion, or the newest where it has none.';
+comment on view pgscore_data.watched_version is
+  'The version that the rules of a model are about: its champion, or the newest where it has none.';
 
 create or replace view pgscore_data.effective_alert as
-select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as version_id, r.name, k.kind, r.metric, r.grain, r.column_name, r.threshold, r.clear_at, r.direction, r.severity,
+select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as version_id, r.name, k.kind, r.metric, r.grain, r.column_name,
+       r.threshold, r.clear_at, r.direction, r.severity,
        r.for_windows, r.of_windows, r.min_samples, r.keep_firing_for, r.is_default, r.set_by, r.set_at, k.better, k.least, k.most
   from pgscore_data.watched_version w
   join lateral (
-    select o.name, o.metric, o.grain, o.column_name, o.threshold, o.clear_at, o.direction, o.severity, o.for_windows, o.of_windows, o.min_samples, o.keep_firing_for, false as is_default, o.set_by, o.set_at
+    select o.name, o.metric, o.grain, o.column_name, o.threshold, o.clear_at, o.direction, o.severity, o.for_windows, o.of_windows,
+           o.min_samples, o.keep_firing_for, false as is_default, o.set_by, o.set_at
       from pgscore_data.alert_rule o where o.model_id = w.model_id and o.enabled
     union all
-    select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', true, null, '-infinity'
+    select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples,
+           interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
-     where w.task = any (d.tasks) and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
+     where w.task = any (d.tasks)
+       and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
-comment on view pgscore_data.effective_alert is 'The rules that hold for each model now. Those about feeds are about the model (version_id 0), the others about the version that is watched.';
+comment on view pgscore_data.effective_alert is
+  'The rules that hold for each model now. Those about feeds are about the model (version_id 0), the others about the version that is '
+  'watched.';
 
 create or replace view pgscore._alert_request as
-select null::text as model, null::text as action, null::text as name, null::jsonb as settings, null::jsonb as outcome, null::name as owner where false;
-comment on view pgscore._alert_request is 'Where set_alert(), drop_alert() and preview_monitor() hand their request over: owner is the caller, and nobody can write it.';
+select null::text as model, null::text as action, null::text as name, null::jsonb as settings, null::jsonb as outcome, null::name as owner
+ where false;
+comment on view pgscore._alert_request is
+  'Where set_alert(), drop_alert() and preview_monitor() hand their request over: owner is the caller, and nobody can write it.';
 alter view pgscore._alert_request alter column owner set default current_user;
 
 create or replace function pgscore_data._check_alert(base text, this_task text, r pgscore_data.alert_rule) returns void
@@ -54,8 +64,10 @@ declare
 begin
   select * into k from pgscore_data.metric_kind x where x.metric = r.metric and this_task = any (x.tasks);
   if not found then
-    raise exception 'metric % is none of model "%"', coalesce(quote_literal(r.metric), 'NULL'), base using errcode = 'invalid_parameter_value',
-      hint = format('Use one of %s.', (select string_agg(x.metric, ', ' order by x.metric) from pgscore_data.metric_kind x where this_task = any (x.tasks)));
+    raise exception 'metric % is none of model "%"', coalesce(quote_literal(r.metric), 'NULL'), base
+      using errcode = 'invalid_parameter_value',
+      hint = format('Use one of %s.', (select string_agg(x.metric, ', ' order by x.metric) from pgscore_data.metric_kind x
+                                        where this_task = any (x.tasks)));
   end if;
   wrong := case
     when r.name is null or r.name = '' or octet_length(r.name) > 200 then 'a name has 1 to 200 bytes'
@@ -63,15 +75,20 @@ begin
     when coalesce(r.severity, '') not in ('info', 'warning', 'critical') then 'severity is info, warning or critical'
     when r.grain = 'auto' and k.kind not in ('performance', 'drift') then 'grain => auto is for performance and drift'
     when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of performance and drift auto'
-    when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage') and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
+    when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage')
+      and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
     when r.column_name is not null and k.kind <> 'drift' then format('%s is not about a column', r.metric)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed') and r.direction <> 'above' then format('%s is bad when it is high: direction is above', r.metric)
     when k.kind = 'drift' and r.threshold is null then format('%s needs a threshold', r.metric)
-    when r.direction = 'outside' and (r.threshold is not null or r.clear_at is not null) then 'outside is about the usual range; set one alert for below and one for above a threshold'
+    when r.direction = 'outside'
+      and (r.threshold is not null or r.clear_at is not null)
+        then 'outside is about the usual range; set one alert for below and one for above a threshold'
     when r.clear_at is not null and r.threshold is null then 'clear_at goes with a threshold'
-    when r.direction = 'below' and r.clear_at < r.threshold or r.direction = 'above' and r.clear_at > r.threshold then 'clear_at lies on the good side of the threshold'
-    when coalesce(r.for_windows not between 1 and r.of_windows or r.of_windows > 100, true) then 'for_windows is 1 to of_windows, and that 100 at most'
+    when r.direction = 'below' and r.clear_at < r.threshold or r.direction = 'above'
+      and r.clear_at > r.threshold then 'clear_at lies on the good side of the threshold'
+    when coalesce(r.for_windows not between 1 and r.of_windows or r.of_windows > 100, true)
+      then 'for_windows is 1 to of_windows, and that 100 at most'
     when coalesce(r.min_samples < 0 or r.keep_firing_for < interval '0', true) then 'min_samples and keep_firing_for are not negative'
   end;
   if wrong is not null then
@@ -82,7 +99,8 @@ end
 $$;
 comment on function pgscore_data._check_alert(text, text, pgscore_data.alert_rule) is 'Refuses a rule that makes no sense, and says why.';
 
-create or replace function pgscore_data._set_alert(this_model int, base text, this_task text, this_name text, settings jsonb, this_owner name) returns void
+create or replace function pgscore_data._set_alert(this_model int, base text, this_task text, this_name text, settings jsonb,
+                                                   this_owner name) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -98,11 +116,13 @@ begin
   r.column_name := settings ->> 'column_name';
   r.threshold := (settings ->> 'threshold')::float8;
   r.clear_at := (settings ->> 'clear_at')::float8;
-  r.direction := coalesce(settings ->> 'direction', case k.better when 'high' then 'below' when 'low' then 'above' when 'neither' then 'outside' end);
+  r.direction := coalesce(settings ->> 'direction',
+                          case k.better when 'high' then 'below' when 'low' then 'above' when 'neither' then 'outside' end);
   r.severity := settings ->> 'severity';
   r.for_windows := (settings ->> 'for_windows')::int;
   r.of_windows := coalesce((settings ->> 'of_windows')::int, r.for_windows);
-  r.min_samples := coalesce((settings ->> 'min_samples')::bigint, case when k.kind = 'drift' then 240 when k.kind = 'feed' or k.metric = 'n_predictions' then 0 else 30 end);
+  r.min_samples := coalesce((settings ->> 'min_samples')::bigint,
+                            case when k.kind = 'drift' then 240 when k.kind = 'feed' or k.metric = 'n_predictions' then 0 else 30 end);
   r.keep_firing_for := (settings ->> 'keep_firing_for')::interval;
   r.enabled := true;
   r.set_by := this_owner;
@@ -111,7 +131,8 @@ begin
   delete from pgscore_data.alert_rule x where x.model_id = this_model and x.name = this_name;
   insert into pgscore_data.alert_rule select r.*;
   if (select count(*) from pgscore_data.alert_rule x where x.model_id = this_model) > 100 then
-    raise exception 'model "%" has a hundred alerts already', base using errcode = 'program_limit_exceeded', hint = format('Drop one first: select pgscore.drop_alert(%L, …);', base);
+    raise exception 'model "%" has a hundred alerts already', base
+      using errcode = 'program_limit_exceeded', hint = format('Drop one first: select pgscore.drop_alert(%L, …);', base);
   end if;
 end
 $$;
@@ -124,12 +145,15 @@ as $$
 begin
   if not exists (select from pgscore_data.effective_alert e where e.model_id = this_model and e.name = this_name) then
     raise exception 'model "%" has no alert %', base, coalesce(quote_literal(this_name), 'NULL') using errcode = 'undefined_object',
-      hint = format('It has %s.', coalesce((select string_agg(quote_literal(e.name), ', ' order by e.name) from pgscore_data.effective_alert e where e.model_id = this_model), 'none'));
+      hint = format('It has %s.', coalesce((select string_agg(quote_literal(e.name), ', ' order by e.name)
+                                              from pgscore_data.effective_alert e where e.model_id = this_model), 'none'));
   end if;
   delete from pgscore_data.alert_rule x where x.model_id = this_model and x.name = this_name;
   -- One that every model has is switched off, rather than to come back.
-  insert into pgscore_data.alert_rule (model_id, name, metric, grain, direction, severity, for_windows, of_windows, min_samples, keep_firing_for, enabled, set_by)
-  select this_model, d.name, d.metric, d.grain, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', false, this_owner
+  insert into pgscore_data.alert_rule (model_id, name, metric, grain, direction, severity, for_windows, of_windows, min_samples,
+                                       keep_firing_for, enabled, set_by)
+  select this_model, d.name, d.metric, d.grain, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples, interval '0', false,
+         this_owner
     from pgscore_data.default_alert d where d.name = this_name;
 end
 $$;
@@ -144,16 +168,20 @@ declare
   earlier pgscore_data.alert_rule;
 begin
   if not pgscore_data._may_label(new.owner, family.model_id) then
-    raise exception 'permission denied for model "%"', new.model using errcode = 'insufficient_privilege', hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
+    raise exception 'permission denied for model "%"', new.model
+      using errcode = 'insufficient_privilege',
+        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
   if new.action = 'preview' then
-    new.outcome := pgscore_data._preview(family.model_id, new.name, (new.settings ->> 'from_time')::timestamptz, (new.settings ->> 'to_time')::timestamptz);
+    new.outcome := pgscore_data._preview(family.model_id, new.name, (new.settings ->> 'from_time')::timestamptz,
+                                         (new.settings ->> 'to_time')::timestamptz);
     return new;
   end if;
   perform from pgscore_data.monitor m where m.model_id = family.model_id for no key update;
   select * into earlier from pgscore_data.alert_rule r where r.model_id = family.model_id and r.name = new.name;
   if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
-    raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
+    raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by
+      using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
   end if;
   if exists (select from pgscore_data.default_alert d where d.name = new.name)
     and not pg_has_role(new.owner, 'pgscore_deployer', 'usage')
@@ -166,36 +194,50 @@ begin
   elsif new.action = 'drop_alert' then
     perform pgscore_data._drop_alert(family.model_id, new.model, new.name, new.owner);
   else
-    raise exception 'no such request' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_alert(), drop_alert() or preview_monitor().';
+    raise exception 'no such request' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_alert(), drop_alert() or '
+      'preview_monitor().';
   end if;
-  insert into pgscore_data.alert_due (version_id) select w.version_id from pgscore_data.watched_version w where w.model_id = family.model_id;
-  insert into pgscore_data.audit (actor, action, model, detail) values (new.owner, new.action, new.model, jsonb_build_object('alert', new.name) || jsonb_strip_nulls(coalesce(new.settings, '{}')));
+  insert into pgscore_data.alert_due (version_id) select w.version_id from pgscore_data.watched_version w
+    where w.model_id = family.model_id;
+  insert into pgscore_data.audit (actor, action, model, detail)
+    values (new.owner, new.action, new.model, jsonb_build_object('alert', new.name) || jsonb_strip_nulls(coalesce(new.settings, '{}')));
   return new;
 end
 $$;
-comment on function pgscore_data._accept_alert() is 'Does what set_alert(), drop_alert() and preview_monitor() ask for, and writes the first two to the audit.';
+comment on function pgscore_data._accept_alert() is
+  'Does what set_alert(), drop_alert() and preview_monitor() ask for, and writes the first two to the audit.';
 
 create or replace trigger accept instead of insert on pgscore._alert_request
 for each row execute function pgscore_data._accept_alert();
 
 create or replace function pgscore.set_alert(
-  model text, name text, metric text, threshold double precision default null, direction text default null, severity text default 'warning', for_windows int default 1, of_windows int default null,
-  grain text default null, column_name text default null, min_samples bigint default null, clear_at double precision default null, keep_firing_for interval default '0'
+  model text, name text, metric text, threshold double precision default null, direction text default null, severity text default 'warning',
+  for_windows int default 1, of_windows int default null,
+  grain text default null, column_name text default null, min_samples bigint default null, clear_at double precision default null,
+  keep_firing_for interval default '0'
 ) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._alert_request (model, action, name, settings)
-  values ($1, 'set_alert', $2, jsonb_build_object('metric', $3, 'threshold', $4::text, 'direction', $5, 'severity', $6, 'for_windows', $7, 'of_windows', $8,
+  values ($1, 'set_alert', $2, jsonb_build_object('metric', $3, 'threshold', $4::text, 'direction', $5, 'severity', $6, 'for_windows', $7,
+                                                  'of_windows', $8,
     'grain', $9, 'column_name', $10, 'min_samples', $11, 'clear_at', $12::text, 'keep_firing_for', $13))
 $$;
-comment on function pgscore.set_alert(text, text, text, double precision, text, text, int, int, text, text, bigint, double precision, interval) is
-'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_floor'', ''accuracy'', threshold => 0.8).
+comment on function pgscore.set_alert(text, text, text, double precision, text, text, int, int, text, text, bigint, double precision,
+                                      interval) is
+'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_floor'', ''accuracy'', threshold '
+'=> 0.8).
 Every model has rules without it, which only deployers change: select * from pgscore.alerts.
 model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
-threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a threshold, outside (default: by the metric).
-severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the month.  column_name: one feature (default: each).
-min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold; of drift half of it, for for_windows windows in a row).  keep_firing_for: not before windows without a breach span so long.';
+threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the '
+'mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a '
+'threshold, outside (default: by the metric).
+severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week '
+'or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the '
+'month.  column_name: one feature (default: each).
+min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold; of drift half of '
+'it, for for_windows windows in a row).  keep_firing_for: not before windows without a breach span so long.';
 
 create or replace function pgscore.drop_alert(model text, name text) returns void
 language sql volatile security invoker

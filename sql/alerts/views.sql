@@ -1,35 +1,48 @@
 -- What analysts, and those who score, see of alerts.
 
 create or replace view pgscore_bi.alerts with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, coalesce(a.grain, e.grain) as grain, coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
-       null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state, coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
-       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start, a.window_end,
-       e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples, extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
+select m.name as model_name, v.number::bigint as model_version, e.name as alert, e.kind, e.metric, coalesce(a.grain, e.grain) as grain,
+       coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
+       null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state,
+       coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
+       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start,
+       a.window_end,
+       e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples,
+       extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
        e.is_default, e.set_by::text as set_by, a.fingerprint,
-       pgscore_data._alert_sentence(e.name, m.name || coalesce('@' || v.number, ''), coalesce(a.state, 'insufficient_data'), null, a.detail) as message
+       pgscore_data._alert_sentence(e.name, m.name || coalesce('@' || v.number, ''), coalesce(a.state, 'insufficient_data'), null, a.detail)
+         as message
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.effective_alert e using (model_id)
   left join pgscore_data.version v on v.version_id = e.version_id
   left join pgscore_data.alert a on a.model_id = e.model_id and a.rule = e.name and a.version_id = e.version_id;
-comment on view pgscore_bi.alerts is 'Every rule of every model and where it stands now: a row a rule and, of drift, a column. Those with is_raised want somebody''s attention.';
+comment on view pgscore_bi.alerts is
+  'Every rule of every model and where it stands now: a row a rule and, of drift, a column. Those with is_raised want somebody''s '
+  'attention.';
 
 create or replace view pgscore_bi.alert_history with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason, e.severity, e.kind, e.metric, e.grain, nullif(e.column_name, '') as column_name,
-       null::text as segment_key, null::text as segment_value, e.value, e.lower_threshold, e.upper_threshold, e.n, (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
+select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason,
+       e.severity, e.kind, e.metric, e.grain, nullif(e.column_name, '') as column_name,
+       null::text as segment_key, null::text as segment_value, e.value, e.lower_threshold, e.upper_threshold, e.n,
+       (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
        e.began_at, case when e.delivered_at is not null then 'delivered'
          when e.attempts = 0 and case when e.due_at <= now() - interval '1 day' then not e.has_webhook
-           else not exists (select from pgscore_data.worker w where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > now() - interval '30 seconds') end then 'none'
+           else not exists (select from pgscore_data.worker w
+                             where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > now() - interval '30 seconds') end
+                                   then 'none'
          when e.due_at <= now() - interval '1 day' then 'given_up' when e.error is not null then 'failing' else 'waiting' end as delivery,
        e.attempts::bigint as attempts, e.delivered_at, e.error as delivery_error, e.fingerprint, e.message
   from pgscore_data.alert_event e
   join pgscore_data.visible_model m using (model_id)
   join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.version v using (version_id);
-comment on view pgscore_bi.alert_history is 'What was raised and resolved, with the values of that moment, and whether the webhook was told.';
+comment on view pgscore_bi.alert_history is
+  'What was raised and resolved, with the values of that moment, and whether the webhook was told.';
 
 create or replace view pgscore.alerts with (security_barrier) as
-select a.model_name as model, a.model_version as version, a.alert, a.state, a.severity, a.since, a.metric, a.grain, a.column_name, a.value, a.lower_threshold, a.upper_threshold, a.n, a.window_date,
+select a.model_name as model, a.model_version as version, a.alert, a.state, a.severity, a.since, a.metric, a.grain, a.column_name, a.value,
+       a.lower_threshold, a.upper_threshold, a.n, a.window_date,
        a.threshold, a.direction, a.for_windows, a.of_windows, a.min_samples, a.keep_firing_hours, a.is_default, a.set_by, a.message
   from pgscore_bi.alerts a;
 comment on view pgscore.alerts is 'The rules of your models and where each stands: pgscore_bi.alerts for those who score.';
@@ -37,19 +50,21 @@ comment on view pgscore.alerts is 'The rules of your models and where each stand
 create or replace function pgscore_data._alert_meanings() returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return pgscore_data._metric_meanings() || $${
+return pgscore_data._metric_meanings() || '{
   "model": "Name of the model.",
   "version": "Number of the version that the rule looks at; NULL: the model, whatever its version.",
   "model_version": "Number of the version; NULL: the model, whatever its version.",
   "grain": "Length of the window: day, week or month; of a rule that has judged none yet auto, where it takes the shortest of rows enough.",
-  "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could not be scored, null_score_share of those without a score.",
+  "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could '
+    'not be scored, null_score_share of those without a score.",
   "column_name": "Feature that it is about; NULL: none.",
   "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now.",
   "ci_low": "Lower bound of the 95 % interval.",
   "ci_high": "Upper bound.",
   "error_bound": "How far the value can be from that of the unbinned scores.",
   "n": "Rows that the value stands on.",
-  "label_coverage": "Of the window's predictions, the share whose truth is known; NULL where a metric needs no labels: drift, and the shares of rows that failed or have no score.",
+  "label_coverage": "Of the window''s predictions, the share whose truth is known; NULL where a metric needs no labels: drift, and the '
+    'shares of rows that failed or have no score.",
   "lower_threshold": "What is below it is a breach, where all of the interval is.",
   "upper_threshold": "What is above it is a breach, where all of the interval is.",
   "is_breach": "Whether a rule was breached, by the window or by a lasting change; NULL: no rule looked at it.",
@@ -57,11 +72,13 @@ return pgscore_data._metric_meanings() || $${
   "noise_limit": "What a drift metric reaches by chance.",
   "alert": "Name of the rule.",
   "kind": "performance, integrity, feed (silence) or drift.",
-  "state": "ok, pending (breached, not often enough), firing, no_data (a feed is silent) or insufficient_data (no window that could be judged).",
+  "state": "ok, pending (breached, not often enough), firing, no_data (a feed is silent) or insufficient_data (no window that could be '
+    'judged).",
   "is_raised": "Whether it is firing or no_data.",
   "severity": "info, warning or critical.",
   "since": "When it came into this state; NULL: it has not been looked at yet.",
-  "threshold": "The number that the rule names; NULL: it comes from earlier windows, and of performance a lasting change for the worse is a breach, too.",
+  "threshold": "The number that the rule names; NULL: it comes from earlier windows, and of performance a lasting change for the worse is '
+    'a breach, too.",
   "direction": "below, above, or outside a range.",
   "for_windows": "Raised by so many",
   "of_windows": "of the last so many windows that can be judged.",
@@ -80,7 +97,7 @@ return pgscore_data._metric_meanings() || $${
   "delivered_at": "When it took it.",
   "delivery_error": "Why it did not, the last time.",
   "message": "The alert as a sentence; of an event that which the webhook is told."
-}$$::jsonb;
+}'::jsonb;
 comment on function pgscore_data._alert_meanings() is 'What the columns of the alert views mean.';
 
 select pgscore_data._comment_columns(view, pgscore_data._alert_meanings())

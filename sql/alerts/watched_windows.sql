@@ -1,7 +1,8 @@
 -- Which windows a rule looks at where it is left to find those of rows enough: days, or weeks, or months.
 
 create or replace function pgscore_data._watched_windows(
-  this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz, as_of timestamptz
+  this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz,
+  as_of timestamptz
 ) returns setof pgscore_data.watched_window
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -17,7 +18,8 @@ begin
   end if;
   if rules[1].kind = 'drift' then
     return query
-      select r.name, d.grain, coalesce(d.column_name, ''), d.window_start, d.window_end, d.value, null::float8, null::float8, d.n, d.noise_limit,
+      select r.name, d.grain, coalesce(d.column_name, ''), d.window_start, d.window_end, d.value, null::float8, null::float8, d.n,
+             d.noise_limit,
              d.value is not null and d.n >= greatest(200, r.min_samples)
         from pgscore_data.drift_series d
         join unnest(rules) r on r.metric = d.metric and (r.column_name is null or r.column_name = d.column_name)
@@ -34,12 +36,14 @@ begin
                else s.n >= r.min_samples end
         from pgscore_data.counted_series s
         join unnest(rules) r on r.metric = s.metric
-       where s.segment_key is null and s.model_name = this_name and s.model_version = this_number and s.grain = this_grain and s.metric = any (metrics)
+       where s.segment_key is null and s.model_name = this_name and s.model_version = this_number and s.grain = this_grain
+         and s.metric = any (metrics)
          and s.window_start >= from_time and s.window_end <= as_of and (starts is null or s.window_start = any (starts));
   end if;
 end
 $$;
-comment on function pgscore_data._watched_windows(text, int, pgscore_data.effective_alert[], text, timestamptz[], timestamptz, timestamptz) is
+comment on function pgscore_data._watched_windows(text, int, pgscore_data.effective_alert[], text, timestamptz[], timestamptz,
+                                                  timestamptz) is
 'The windows of a grain, of those that begin at starts or of all, as rules see them that are all about drift, or none of them.';
 
 create or replace function pgscore_data._pooled_windows(
@@ -53,8 +57,10 @@ declare
   from_time constant timestamptz := date_trunc('month', first, zone) - interval '7 days';
   days pgscore_data.watched_window[] := array(
     select d from pgscore_data._watched_windows(this_name, this_number, rules, 'day', null, from_time, as_of) d);
-  weeks pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'week', days, days, from_time, as_of);
-  months pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'month', days, days || weeks, from_time, as_of);
+  weeks pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'week', days, days, from_time,
+      as_of);
+  months pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'month', days, days || weeks,
+      from_time, as_of);
 begin
   return query
     select w.* from unnest(weeks || months) w where w.window_end > first
@@ -62,14 +68,19 @@ begin
     select d.* from unnest(days) d
      where d.window_end > first
        and not exists (
-         select from unnest(weeks) w where w.rule = d.rule and w.column_name = d.column_name and w.window_start = date_trunc('week', d.window_start, zone))
+         select from unnest(weeks) w where w.rule = d.rule and w.column_name = d.column_name
+            and w.window_start = date_trunc('week', d.window_start, zone))
        and not exists (
-         select from unnest(months) m where m.rule = d.rule and m.column_name = d.column_name and m.window_start = date_trunc('month', d.window_start, zone));
+         select from unnest(months) m
+          where m.rule = d.rule and m.column_name = d.column_name and m.window_start = date_trunc('month', d.window_start, zone));
 end
 $$;
 comment on function pgscore_data._pooled_windows(text, int, text, pgscore_data.effective_alert[], timestamptz, timestamptz) is
-'The windows that rules of grain auto look at, of those that end between first and as_of: days of rows enough; weeks of rows enough that have no such day; months of rows enough that have no such day, and in which no such week begins. Days that are part of none of them come, too: they cannot be judged.
-Whether a window is looked at is told from it and what is inside of it, and not from how many rows are usual: so a model that is about the limit does not change from one grain to the other and back.';
+'The windows that rules of grain auto look at, of those that end between first and as_of: days of rows enough; weeks of rows enough that '
+'have no such day; months of rows enough that have no such day, and in which no such week begins. Days that are part of none of them '
+'come, too: they cannot be judged.
+Whether a window is looked at is told from it and what is inside of it, and not from how many rows are usual: so a model that is about '
+'the limit does not change from one grain to the other and back.';
 
 create or replace function pgscore_data._windows_above(
   this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], this_grain text, days pgscore_data.watched_window[],
@@ -90,8 +101,10 @@ begin
     select w from pgscore_data._watched_windows(this_name, this_number, rules, this_grain, starts, from_time, as_of) w
      where w.is_enough and not exists (
        select from unnest(parts) x
-        where x.rule = w.rule and x.column_name = w.column_name and x.is_enough and date_trunc(this_grain, x.window_start, zone) = w.window_start));
+        where x.rule = w.rule and x.column_name = w.column_name and x.is_enough
+          and date_trunc(this_grain, x.window_start, zone) = w.window_start));
 end
 $$;
-comment on function pgscore_data._windows_above(text, int, text, pgscore_data.effective_alert[], text, pgscore_data.watched_window[], pgscore_data.watched_window[], timestamptz, timestamptz) is
+comment on function pgscore_data._windows_above(text, int, text, pgscore_data.effective_alert[], text, pgscore_data.watched_window[],
+                                                pgscore_data.watched_window[], timestamptz, timestamptz) is
 'The weeks or months of rows enough of which no part has enough.';

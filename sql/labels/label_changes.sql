@@ -8,8 +8,10 @@ declare
   families text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = s.model_id);
   found text[] := (
     select array_agg(pgscore._label_key(pgscore._base_type(a.atttypid)) order by k.n)
-      from unnest(s.key_columns) with ordinality as k (name, n) left join pg_attribute a on a.attrelid = relation and a.attname = k.name and not a.attisdropped);
-  moment oid := (select pgscore._base_type(a.atttypid) from pg_attribute a where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped);
+      from unnest(s.key_columns) with ordinality as k (name, n)
+      left join pg_attribute a on a.attrelid = relation and a.attname = k.name and not a.attisdropped);
+  moment oid := (select pgscore._base_type(a.atttypid) from pg_attribute a
+                  where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped);
 begin
   if found is distinct from families
     or not exists (select from pg_attribute a where a.attrelid = relation and a.attname = s.label_column and not a.attisdropped)
@@ -22,10 +24,13 @@ begin
     case when s.known_at_column is null then 'null::timestamptz' when moment = 'timestamptz'::regtype then format('t.%I', s.known_at_column)
       else format('t.%I::timestamp at time zone %L', s.known_at_column, s.time_zone) end,
     s.label_column, transition)
-    || (select string_agg(format(' %s t.%I is not null', case n when 1 then 'where' else 'and' end, k), '' order by n) from unnest(s.key_columns) with ordinality as x (k, n));
+    || (select string_agg(format(' %s t.%I is not null', case n when 1 then 'where' else 'and' end, k), '' order by n)
+          from unnest(s.key_columns) with ordinality as x (k, n));
 end
 $$;
-comment on function pgscore_data._label_select(pgscore_data.label_source, oid, text) is 'The query that reads labels out of the rows that a statement wrote; NULL where the columns are not what they were. concat() calls no function of a type''s owner.';
+comment on function pgscore_data._label_select(pgscore_data.label_source, oid, text) is
+  'The query that reads labels out of the rows that a statement wrote; NULL where the columns are not what they were. concat() calls no '
+  'function of a type''s owner.';
 
 create or replace function pgscore._capture_labels() returns trigger
 language plpgsql security definer
@@ -39,7 +44,8 @@ declare
   fresh text;
   stale text;
 begin
-  select * into s from pgscore_data.label_source x where x.source_id::text = tg_argv[0] and x.source_schema = tg_table_schema and x.source_name = tg_table_name;
+  select * into s from pgscore_data.label_source x
+   where x.source_id::text = tg_argv[0] and x.source_schema = tg_table_schema and x.source_name = tg_table_name;
   if not found then
     return null;
   end if;
@@ -52,19 +58,25 @@ begin
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted) select $1, $2, o.key, o.known_at, true from (%s) o where o.label is not null', stale)
-      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) n where n.key = o.key and n.known_at is not distinct from o.known_at and n.label is not null)', fresh) else '' end
+    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted) select $1, $2, o.key, '
+                   'o.known_at, true from (%s) o where o.label is not null', stale)
+      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) n where n.key = o.key and n.known_at is not distinct '
+                                              'from o.known_at and n.label is not null)', fresh) else '' end
     using s.model_id, s.source_id;
   end if;
   if tg_op <> 'DELETE' then
-    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, label) select $1, $2, n.key, n.known_at, n.label from (%s) n where n.label is not null', fresh)
-      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) o where o.key = n.key and o.known_at is not distinct from n.known_at and o.label = n.label)', stale) else '' end
+    execute format('insert into pgscore_data.label_change (model_id, source_id, key, known_at, label) select $1, $2, n.key, n.known_at, '
+                   'n.label from (%s) n where n.label is not null', fresh)
+      || case tg_op when 'UPDATE' then format(' and not exists (select from (%s) o where o.key = n.key and o.known_at is not distinct '
+                                              'from n.known_at and o.label = n.label)', stale) else '' end
     using s.model_id, s.source_id;
   end if;
   return null;
 end
 $$;
-comment on function pgscore._capture_labels() is 'Trigger of a table that holds labels: queues what a statement wrote, in its transaction. On a table that no model takes its labels from it does nothing.';
+comment on function pgscore._capture_labels() is
+  'Trigger of a table that holds labels: queues what a statement wrote, in its transaction. On a table that no model takes its labels '
+  'from it does nothing.';
 
 create or replace function pgscore._capture_by_triggers(source regclass, source_id int) returns boolean
 language plpgsql volatile security invoker
@@ -89,7 +101,8 @@ exception
     return false;
 end
 $$;
-comment on function pgscore._capture_by_triggers(regclass, int) is 'Puts the triggers that capture labels on a table, as the caller; false where she may not, or where it is no table.';
+comment on function pgscore._capture_by_triggers(regclass, int) is
+  'Puts the triggers that capture labels on a table, as the caller; false where she may not, or where it is no table.';
 
 create or replace function pgscore_data._compare_labels(this_source int, seen pg_snapshot, seen_at timestamptz) returns bigint
 language plpgsql volatile security definer

@@ -5,9 +5,11 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select pg_has_role(role, 'pgscore_deployer', 'usage')
-      or exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee where g.model_id = this_model and pg_has_role(role, r.oid, 'usage'));
+      or exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
+                  where g.model_id = this_model and pg_has_role(role, r.oid, 'usage'));
 end;
-comment on function pgscore_data._may_label(name, int) is 'Whether a role may say what is true of a model''s predictions: who may score with the model may, and deployers.';
+comment on function pgscore_data._may_label(name, int) is
+  'Whether a role may say what is true of a model''s predictions: who may score with the model may, and deployers.';
 
 create or replace function pgscore_data._acts_for(role name, other name) returns boolean
 language sql stable
@@ -19,8 +21,10 @@ comment on function pgscore_data._acts_for(name, name) is
 'Whether a role may change what another has set: its members may, and deployers. A role that was dropped or renamed has no members.';
 
 create or replace view pgscore._label_request as
-select null::text as model, null::name as source_schema, null::name as source_name, null::name as label_column, null::name[] as key_columns, null::text[] as key_types,
-       null::name as known_at_column, null::text as time_zone, null::bigint as handle_id, null::int as source_id, null::name as owner where false;
+select null::text as model, null::name as source_schema, null::name as source_name, null::name as label_column, null::name[] as key_columns,
+       null::text[] as key_types,
+       null::name as known_at_column, null::text as time_zone, null::bigint as handle_id, null::int as source_id, null::name as owner
+ where false;
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column owner set default current_user;
 
@@ -32,14 +36,15 @@ declare
   known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
 begin
   if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
-    raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ') using
-      errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
+    raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ')
+      using errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
   end if;
   update pgscore_data.monitor m set key_types = families, key_columns = columns
    where m.model_id = this_model and (m.key_types, m.key_columns) is distinct from (families, columns);
 end
 $$;
-comment on function pgscore_data._settle_key(int, text, text[], name[]) is 'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
+comment on function pgscore_data._settle_key(int, text, text[], name[]) is
+  'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
 create or replace function pgscore_data._accept_labels() returns trigger
 language plpgsql security definer
@@ -50,22 +55,30 @@ declare
   earlier pgscore_data.label_source;
 begin
   if not pgscore_data._may_label(new.owner, family.model_id) then
-    raise exception 'permission denied for model "%"', new.model using errcode = 'insufficient_privilege', hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
+    raise exception 'permission denied for model "%"', new.model
+      using errcode = 'insufficient_privilege',
+        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
   if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
-    raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name, earlier.set_by using
-      errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer for: select pgscore.unset_labels(%L);', earlier.set_by, new.model);
+    raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name,
+      earlier.set_by using
+      errcode = 'insufficient_privilege',
+      hint = format('Ask %s or a deployer for: select pgscore.unset_labels(%L);', earlier.set_by, new.model);
   end if;
   if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.owner) then
-    raise exception 'the read handle belongs to another role' using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
+    raise exception 'the read handle belongs to another role'
+      using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
   perform pgscore_data._settle_key(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
-  insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column, time_zone, handle_id)
-  values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column, new.time_zone, new.handle_id)
+  insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column,
+                                              time_zone, handle_id)
+  values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column,
+          new.time_zone, new.handle_id)
   on conflict (model_id) do update set
-    set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name, label_column = excluded.label_column, key_columns = excluded.key_columns,
+    set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name,
+    label_column = excluded.label_column, key_columns = excluded.key_columns,
     known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(),
     compare_after = clock_timestamp(), compared_at = null, error = null, comparing_pid = null, comparing_since = null
   returning s.source_id into new.source_id;
@@ -99,23 +112,31 @@ begin
   end if;
   plan := pgscore._plan_source(source, '{"features": []}', key, known_at, null);
   keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
-  if label is null or not exists (select from pg_attribute a where a.attrelid = source and a.attname = label and a.attnum > 0 and not a.attisdropped) then
+  if label is null or not exists (select from pg_attribute a
+                                   where a.attrelid = source and a.attname = label and a.attnum > 0 and not a.attisdropped) then
     raise exception 'label column % does not exist in %', coalesce('"' || label || '"', 'NULL'), source using
       errcode = 'undefined_column', hint = 'Name the column that holds the truth: label => ''...''.';
   end if;
   if not has_column_privilege(source, label, 'select') then
-    raise exception 'permission denied for column "%" of %', label, source using errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
+    raise exception 'permission denied for column "%" of %', label, source
+      using errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
   end if;
   select k ->> 'name' into strange from jsonb_array_elements(keys) k where pgscore._label_key(to_regtype(k ->> 'sql_type')) is null limit 1;
   if strange is not null then
     raise exception 'labels cannot be keyed by "%"', strange using
-      errcode = 'datatype_mismatch', hint = 'A key of labels is an integer, text, uuid, date, timestamp, numeric or boolean. Set labels from a view that casts it.';
+      errcode = 'datatype_mismatch', hint = 'A key of labels is an integer, text, uuid, date, timestamp, numeric or boolean. Set labels '
+                                            'from a view that casts it.';
   end if;
-  families := array(select pgscore._label_key(to_regtype(k ->> 'sql_type')) from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
-  plan := plan || jsonb_build_object('kind', 'stream', 'columns', (plan -> 'columns') || jsonb_build_object('name', label, 'role', 'label', 'type', 'raw', 'width', 1,
-    'sql_type', (select format_type(pgscore._base_type(a.atttypid), -1) from pg_attribute a where a.attrelid = source and a.attname = label)));
-  insert into pgscore._label_request (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id)
-  values (model, plan ->> 'schema', plan ->> 'name', label, array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n), families,
+  families := array(select pgscore._label_key(to_regtype(k ->> 'sql_type'))
+                      from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
+  plan := plan || jsonb_build_object('kind', 'stream', 'columns', (plan -> 'columns')
+                                     || jsonb_build_object('name', label, 'role', 'label', 'type', 'raw', 'width', 1,
+    'sql_type', (select format_type(pgscore._base_type(a.atttypid), -1) from pg_attribute a
+                  where a.attrelid = source and a.attname = label)));
+  insert into pgscore._label_request (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone,
+                                      handle_id)
+  values (model, plan ->> 'schema', plan ->> 'name', label,
+          array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n), families,
     known_at, current_setting('TimeZone'), pgscore._ensure_handle(plan))
   returning source_id into id;
   if pgscore._capture_by_triggers(source, id) then
@@ -126,22 +147,27 @@ end
 $$;
 comment on function pgscore._set_labels(text, regclass, text, text[], text) is 'As set_labels, with the key as an array.';
 
-create or replace function pgscore.set_labels(model text, source regclass, label text, key text default null, known_at text default null) returns text
+create or replace function pgscore.set_labels(model text, source regclass, label text, key text default null, known_at text default null)
+  returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select pgscore._set_labels($1, $2, $3, case when $4 is not null then array[$4] end, $5) $$;
 comment on function pgscore.set_labels(text, regclass, text, text, text) is
-'Says where the truth about a model''s predictions arrives: a table or view with one row an entity, or one for each time that the truth became known. The accuracy views follow what is written there, corrected or deleted, however late.
+'Says where the truth about a model''s predictions arrives: a table or view with one row an entity, or one for each time that the truth '
+'became known. The accuracy views follow what is written there, corrected or deleted, however late.
 model: its bare name.  source: a table or view of yours.  label: the column with the true class or value; NULL while it is not known.
 key: the column that identifies an entity, as in the predictions (default: the primary key); a key of several columns is given as an array.
-known_at: the column that says when the truth became known (default: when pgscore first saw it). By it a label judges the last prediction that was for an earlier time.
-Returns how changes arrive: ''triggers'' in the writer''s own transaction, or ''polling'' where you may put no trigger on the source, which is then read again and compared.';
+known_at: the column that says when the truth became known (default: when pgscore first saw it). By it a label judges the last prediction '
+'that was for an earlier time.
+Returns how changes arrive: ''triggers'' in the writer''s own transaction, or ''polling'' where you may put no trigger on the source, '
+'which is then read again and compared.';
 
 create or replace function pgscore.set_labels(model text, source regclass, label text, key text[], known_at text default null) returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select pgscore._set_labels($1, $2, $3, $4, $5) $$;
-comment on function pgscore.set_labels(text, regclass, text, text[], text) is 'As set_labels with a key of one column, for a key of several: key => array[''a'', ''b''].';
+comment on function pgscore.set_labels(text, regclass, text, text[], text) is
+  'As set_labels with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace view pgscore._unlabel_request as
 select null::text as model, null::name as owner where false;
@@ -158,7 +184,8 @@ declare
 begin
   select * into s from pgscore_data.label_source x where x.model_id = family.model_id for update;
   if not pgscore_data._acts_for(new.owner, s.set_by) then
-    raise exception 'permission denied for the labels of model "%"', new.model using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
+    raise exception 'permission denied for the labels of model "%"', new.model
+      using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
   delete from pgscore_data.recorded_label r where r.model_id = family.model_id;
@@ -183,12 +210,14 @@ create or replace function pgscore.unset_labels(model text) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._unlabel_request (model) values ($1) $$;
-comment on function pgscore.unset_labels(text) is 'Withdraws every label of a model and forgets where they came from; its predictions stay. set_labels() begins anew.';
+comment on function pgscore.unset_labels(text) is
+  'Withdraws every label of a model and forgets where they came from; its predictions stay. set_labels() begins anew.';
 
 create or replace view pgscore.label_sources with (security_barrier) as
 select m.name as model, s.source_schema || '.' || s.source_name as source, s.label_column, s.key_columns, s.known_at_column,
        case when exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-              where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')
+              where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert'
+                and t.tgenabled <> 'D')
          then 'triggers' else 'polling' end as captured_by,
        s.set_by, s.set_at, s.compared_at, s.rows_compared,
        (select count(*) from (select from pgscore_data.label_change c where c.model_id = s.model_id limit 100000) w) as waiting,
@@ -199,7 +228,8 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
                           where r.state = 'done' and not (r.paired and r.kept) and v.model_id = s.model_id)
          and not exists (select from pgscore_data.online_batch b join pgscore_data.version v using (version_id)
                           where not b.counted and v.model_id = s.model_id)
-         and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id) as is_settled,
+         and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id)
+           as is_settled,
        s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
@@ -209,7 +239,9 @@ comment on column pgscore.label_sources.source is 'Table or view that holds the 
 comment on column pgscore.label_sources.label_column is 'Column with the true class or value.';
 comment on column pgscore.label_sources.key_columns is 'Columns that identify an entity.';
 comment on column pgscore.label_sources.known_at_column is 'Column that says when the truth became known; NULL: when pgscore first saw it.';
-comment on column pgscore.label_sources.captured_by is 'triggers: changes arrive in the writer''s transaction, and an hourly comparison finds what triggers miss. polling: the source is read again and compared; set_labels() by the table''s owner puts triggers on it.';
+comment on column pgscore.label_sources.captured_by is
+  'triggers: changes arrive in the writer''s transaction, and an hourly comparison finds what triggers miss. polling: the source is read '
+  'again and compared; set_labels() by the table''s owner puts triggers on it.';
 comment on column pgscore.label_sources.set_by is 'Role that set the labels; the source is read with its rights.';
 comment on column pgscore.label_sources.set_at is 'When it did.';
 comment on column pgscore.label_sources.compared_at is 'When the source was last read whole and compared.';
@@ -219,8 +251,11 @@ comment on column pgscore.label_sources.is_settled is
 'Whether the accuracy views show every label and prediction that is known so far: no change, comparison or refresh is owed.';
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
 comment on column pgscore.label_sources.n_unmatched is 'Labels of entities that were not predicted, counted to 100,000.';
-comment on column pgscore.label_sources.n_before is 'Labels that were known before the first time that their entity was predicted for: they judge nothing.';
-comment on column pgscore.label_sources.n_too_old is 'Labels that became known before the predictions that are still kept: see keep of pgscore.monitor().';
-comment on column pgscore.label_sources.late_share is 'Share of the labels of the last 90 days that came more than label_delay after known_at; NULL without known_at.';
+comment on column pgscore.label_sources.n_before is
+  'Labels that were known before the first time that their entity was predicted for: they judge nothing.';
+comment on column pgscore.label_sources.n_too_old is
+  'Labels that became known before the predictions that are still kept: see keep of pgscore.monitor().';
+comment on column pgscore.label_sources.late_share is
+  'Share of the labels of the last 90 days that came more than label_delay after known_at; NULL without known_at.';
 comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
 comment on column pgscore.label_sources.counted_at is 'When these were counted, by the hour.';

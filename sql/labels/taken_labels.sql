@@ -1,9 +1,12 @@
--- Changed labels leave the queue. One that was known before and only says something else now judges the predictions that it judged: it is corrected where it is.
+-- Changed labels leave the queue. One that was known before and only says something else now judges the predictions that it judged: it is
+-- corrected where it is.
 
-create or replace function pgscore_data._take_labels(most int, out changed bigint, out corrected bigint, out pairs bigint, out last_change bigint, out models int[])
+create or replace function pgscore_data._take_labels(most int, out changed bigint, out corrected bigint, out pairs bigint,
+                                                     out last_change bigint, out models int[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Versions are joined whole, whatever was waiting when this was planned; labels are gone to by their key and written by their place, which only a loop does.
+-- Versions are joined whole, whatever was waiting when this was planned; labels are gone to by their key and written by their place, which
+-- only a loop does.
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
@@ -57,16 +60,21 @@ begin
               p.read_in is null and p.last_read is not null and not pg_visible_in_snapshot(p.captured_in, p.last_read) desc,
               p.was_taken, p.change_id desc
   ), said as (
-    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l where not l.was_taken and not (any_sealed and pgscore_data._judges_sealed(l.model_id, l.key, l.known_at))
+    select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l
+     where not l.was_taken and not (any_sealed and pgscore_data._judges_sealed(l.model_id, l.key, l.known_at))
   ), held as materialized (
-    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said, s.source_id as said_source, s.retracted, e.*
+    select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said,
+           s.source_id as said_source, s.retracted, e.*
       from said s
       left join lateral (
-        select x.*, x.ctid as place from pgscore_data.evaluation x where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key
+        select x.*, x.ctid as place from pgscore_data.evaluation x
+         where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key
            and not (any_sealed and pgscore_data._is_sealed(x.model_id, x.event_time)) offset 0) e on true
   ), alike as (
-    -- What another version takes otherwise may come to judge more than it did; and of three classes or more, the other probabilities are not kept.
-    select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'
+    -- What another version takes otherwise may come to judge more than it did; and of three classes or more, the other probabilities are
+    -- not kept.
+    select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id
+     having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'
   ), judge as materialized (
     select j.* from pgscore_data.judge j join alike using (model_id)
   ), known as (
@@ -82,34 +90,45 @@ begin
       from known h left join judge j on j.version_id = h.version_id
     offset 0
   ), judged as materialized (
-    select h.*, case when h.task = 'binary' then case when h.said_class + 1 = h.positive_class then h.score else 1 - h.score end end as p_said,
+    select h.*, case when h.task = 'binary' then case when h.said_class + 1 = h.positive_class then h.score else 1 - h.score end end
+        as p_said,
            h.said_class is not null or h.said_number is not null as is_correction
       from meant h
   ), moved as (
     update pgscore_data.evaluation e
-       set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said, j.said_source, j.revision + 1, j.captured_at)
+       set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said,
+           j.said_source, j.revision + 1, j.captured_at)
       from judged j where j.is_correction and e.is_recent = j.is_recent and e.ctid = j.place
   ), counted as (
-    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, predicted_class, score, bin, segments, actual_class, actual, p_actual)
+    insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, predicted_class, score, bin, segments, actual_class, actual,
+                                            p_actual)
     select s.sign, j.version_id, j.day, j.age_band, j.predicted_class, j.score, j.bin, j.segments,
-           case s.sign when 1 then j.said_class else j.actual_class end, case s.sign when 1 then j.said_number else j.actual end, case s.sign when 1 then j.p_said else j.p_actual end
+           case s.sign when 1 then j.said_class else j.actual_class end, case s.sign when 1 then j.said_number else j.actual end,
+           case s.sign when 1 then j.p_said else j.p_actual end
       from judged j cross join lateral (values (-1), (1)) s (sign) where j.is_correction
   ), kept as (
     insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, captured_at, label, retracted, entity)
     -- A label without a time may have come at the very time that another one names.
-    select distinct on (k.entity, k.said_at) k.said_model, k.said_source, k.said_key, k.said_at, k.captured_at, k.said, k.retracted, k.entity
-      from (select h.said_model, h.said_source, h.said_key, h.said_at, h.captured_at, h.said, h.retracted, h.entity from held h where h.place is null
+    select distinct on (k.entity, k.said_at) k.said_model, k.said_source, k.said_key, k.said_at, k.captured_at, k.said, k.retracted,
+           k.entity
+      from (select h.said_model, h.said_source, h.said_key, h.said_at, h.captured_at, h.said, h.retracted, h.entity from held h
+             where h.place is null
             union all
-            select j.said_model, j.said_source, j.said_key, j.said_at, j.captured_at, j.said, j.retracted, j.entity from judged j where not j.is_correction) k
+            select j.said_model, j.said_source, j.said_key, j.said_at, j.captured_at, j.said, j.retracted, j.entity from judged j
+             where not j.is_correction) k
      order by k.entity, k.said_at
   ), recalled as (
     insert into pgscore_data.refresh_old_pair
-      (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at, is_recent, place)
+      (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score,
+       p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at, is_recent, place)
     select distinct on (j.entity, j.is_recent, j.place)
-           j.entity, j.model_id, j.key, j.version_id, j.run_id, j.day, j.event_time, j.known_at, j.age_band, j.actual_class, j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.label, j.source_id, j.revision, j.received_at, j.is_recent, j.place
+           j.entity, j.model_id, j.key, j.version_id, j.run_id, j.day, j.event_time, j.known_at, j.age_band, j.actual_class,
+           j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.label, j.source_id, j.revision,
+           j.received_at, j.is_recent, j.place
       from judged j where not j.is_correction
   )
-  select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j where j.is_correction;
+  select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j
+   where j.is_correction;
   changed := corrected + (select count(*) from pgscore_data.refresh_label);
   if exists (select from pgscore_data.taken_change) then
     delete from pgscore_data.taken_change x
@@ -119,4 +138,6 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._take_labels(int) is 'Takes changes out of the queue, corrects what can be where it is, and puts the rest in line with the labels that its entities have. How many labels changed, entities were corrected, with how many pairs; the last change where more may be waiting; and the models.';
+comment on function pgscore_data._take_labels(int) is
+  'Takes changes out of the queue, corrects what can be where it is, and puts the rest in line with the labels that its entities have. '
+  'How many labels changed, entities were corrected, with how many pairs; the last change where more may be waiting; and the models.';

@@ -2,7 +2,8 @@
 
 create or replace view pgscore._command as
 select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;
-comment on view pgscore._command is 'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
+comment on view pgscore._command is
+  'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._command alter column actor set default current_user;
 
 create or replace function pgscore_data._name_alias() returns trigger
@@ -25,12 +26,14 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.promotion (model_id, version_id)
   select v.model_id, v.version_id from pgscore_data.version v where v.version_id = this_version and this_alias = 'champion'
-     and not exists (select from pgscore_data.alias a where a.model_id = v.model_id and a.alias = 'champion' and a.version_id = v.version_id);
+     and not exists (select from pgscore_data.alias a
+                      where a.model_id = v.model_id and a.alias = 'champion' and a.version_id = v.version_id);
   insert into pgscore_data.alias (model_id, alias, version_id)
   select v.model_id, this_alias, v.version_id from pgscore_data.version v where v.version_id = this_version
   on conflict (model_id, alias) do update set version_id = excluded.version_id;
 end;
-comment on function pgscore_data._set_alias(int, text) is 'Points an alias at a version; a new champion is also written to the list that rollback goes down.';
+comment on function pgscore_data._set_alias(int, text) is
+  'Points an alias at a version; a new champion is also written to the list that rollback goes down.';
 
 create or replace function pgscore_data._rollback(this_model int) returns int
 language plpgsql volatile
@@ -65,7 +68,8 @@ begin
   select string_agg(a.alias, ', ') into used from pgscore_data.alias a where a.version_id = this_version;
   if used is not null then
     raise exception 'version "%" is in use by alias %', model_and_number, used using
-      errcode = 'dependent_objects_still_exist', hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
+      errcode = 'dependent_objects_still_exist',
+      hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
   end if;
   select string_agg(quote_literal(s.name), ', ') into used from pgscore_data.schedule s
    where s.model = model_and_number;
@@ -80,7 +84,8 @@ begin
   -- These go with the transaction's end, which is too late to refuse it.
   select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ') into used
     from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
-   where p.pronamespace = 'pgscore_models'::regnamespace and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'));
+   where p.pronamespace = 'pgscore_models'::regnamespace
+     and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'));
   if used is not null then
     raise exception 'version "%" is in use by %', model_and_number, used using
       errcode = 'dependent_objects_still_exist', hint = 'Drop these first: they call functions of pgscore that are for score() alone.';
@@ -91,11 +96,13 @@ begin
   select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities
     from pgscore_data.execution e where e.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
-  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v where v.version_id = this_version;
+  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v
+    where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
 end
 $$;
-comment on function pgscore_data._drop_version(int, text) is 'Drops a version that no alias, schedule or open run uses: its bytes go; its row stays for the runs that it made, and its accuracy.';
+comment on function pgscore_data._drop_version(int, text) is
+  'Drops a version that no alias, schedule or open run uses: its bytes go; its row stays for the runs that it made, and its accuracy.';
 
 create or replace function pgscore_data._rename_model(this_model int, old_name text, new_name text) returns void
 language plpgsql volatile
@@ -104,10 +111,12 @@ as $$
 begin
   update pgscore_data.model m set name = new_name where m.model_id = this_model;
   if not exists (select from pgscore_data.binding b where b.model_id = this_model) then
-    perform pgscore_data._drop_unless_used(f.function::text) from pgscore_data._typed_functions(this_model, old_name) f where pgscore_data._may_name(f.function);
+    perform pgscore_data._drop_unless_used(f.function::text) from pgscore_data._typed_functions(this_model, old_name) f
+      where pgscore_data._may_name(f.function);
   end if;
   -- Of one that is bound no more, too: a table may use what is left.
-  if exists (select from pgscore_data.binding b where b.model_id = this_model) or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
+  if exists (select from pgscore_data.binding b where b.model_id = this_model)
+    or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
     perform pgscore_data._rename_bound(this_model, old_name, new_name);
     -- Before others see it: what is written there goes by the names.
     perform pgscore_data._renew_score(pgscore_data._bound_relation(x))
@@ -147,13 +156,16 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._drop_model(int, text) is 'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
+comment on function pgscore_data._drop_model(int, text) is
+  'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
 
 create or replace function pgscore_data._outdate_snapshots(this_model int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$ update pgscore_data.model m set created_by = m.created_by where m.model_id = this_model $$;
-comment on function pgscore_data._outdate_snapshots(int) is 'Has commands on the model fail in transactions whose snapshot is from before, and does not show what is dropped, bound or unbound here: they would make its functions as they were.';
+comment on function pgscore_data._outdate_snapshots(int) is
+  'Has commands on the model fail in transactions whose snapshot is from before, and does not show what is dropped, bound or unbound '
+  'here: they would make its functions as they were.';
 
 create or replace function pgscore_data._execute_command() returns trigger
 language plpgsql security definer
@@ -176,7 +188,10 @@ begin
   end if;
   if new.model <> base and new.action not in ('promote', 'set_alias', 'drop_version') then
     raise exception '% takes a whole model, not version %', new.action, new.model using errcode = 'invalid_parameter_value',
-      hint = format('Name the model: %L.', base) || case new.action when 'drop_model' then format(' Of one version: select pgscore.drop_version(%L);', new.model) else '' end;
+      hint = format('Name the model: %L.', base) || case new.action
+                                                      when 'drop_model'
+                                                        then format(' Of one version: select pgscore.drop_version(%L);', new.model)
+                                                          else '' end;
   end if;
   new.outcome := base;
   case new.action
@@ -239,27 +254,32 @@ comment on function pgscore._run_command(text, text, text) is 'Hands a change of
 create or replace function pgscore.promote(version text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('promote', version, null) $$;
-comment on function pgscore.promote(text) is 'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.';
+comment on function pgscore.promote(text) is
+  'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.';
 
 create or replace function pgscore.rollback(model text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('rollback', model, null) $$;
-comment on function pgscore.rollback(text) is 'Makes the champion before the present one champion again; called again, it goes further back. Returns the version.';
+comment on function pgscore.rollback(text) is
+  'Makes the champion before the present one champion again; called again, it goes further back. Returns the version.';
 
 create or replace function pgscore.set_alias(version text, alias text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('set_alias', version, alias) $$;
-comment on function pgscore.set_alias(text, text) is 'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version.';
+comment on function pgscore.set_alias(text, text) is
+  'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version.';
 
 create or replace function pgscore.drop_version(version text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('drop_version', version, null) $$;
-comment on function pgscore.drop_version(text) is 'Drops a version; refused while an alias, a schedule or an open run uses it. Past predictions stay. Its number is never given again.';
+comment on function pgscore.drop_version(text) is
+  'Drops a version; refused while an alias, a schedule or an open run uses it. Past predictions stay. Its number is never given again.';
 
 create or replace function pgscore.drop_model(model text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('drop_model', model, null) $$;
-comment on function pgscore.drop_model(text) is 'Drops a model with its versions and aliases; refused while a schedule or an open run uses it. Past predictions stay.';
+comment on function pgscore.drop_model(text) is
+  'Drops a model with its versions and aliases; refused while a schedule or an open run uses it. Past predictions stay.';
 
 create or replace function pgscore.rename_model(model text, new_name text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

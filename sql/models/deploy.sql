@@ -1,7 +1,8 @@
 -- Deploying: bytes in, checked by the service, never trusted before that.
 
 create or replace view pgscore._deployment as
-select null::text as model, null::bytea as bytes, null::jsonb as options, null::jsonb as expect, null::text as version, null::name as deployed_by
+select null::text as model, null::bytea as bytes, null::jsonb as options, null::jsonb as expect, null::text as version,
+       null::name as deployed_by
 where false;
 comment on view pgscore._deployment is 'Where pgscore.deploy() hands its request over: deployed_by is the caller, and nobody can write it.';
 alter view pgscore._deployment alter column deployed_by set default current_user;
@@ -17,7 +18,8 @@ declare
 begin
   if new.model is null or new.model !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.model) > 50 then
     raise exception 'model name % cannot be used', coalesce(quote_literal(new.model), 'NULL') using
-      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most. Versions number themselves.';
+      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most. Versions '
+                                       'number themselves.';
   end if;
   if new.bytes is null or octet_length(new.bytes) = 0 then
     raise exception 'the model file for "%" is empty', new.model using
@@ -30,11 +32,13 @@ begin
   insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
   select m.model_id into this_model from pgscore_data.model m where m.name = new.model for no key update;
   if not exists (select from pgscore_data.version v where v.model_id = this_model) then
-    insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
+    insert into pgscore_data.model_grant (model_id, grantee, granted_by)
+      values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
   end if;
   select coalesce(max(v.number), 0) + 1 into next_number from pgscore_data.version v where v.model_id = this_model;
   insert into pgscore_data.version (model_id, number, options, expect, sha256, size_bytes, deployed_by)
-  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes), new.deployed_by)
+  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes),
+          new.deployed_by)
   returning version_id into this_version;
   insert into pgscore_data.artifact (version_id, original) values (this_version, new.bytes);
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
@@ -56,7 +60,9 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._wake(text) is 'Tells every listening service to look for work; the hint run, for runs only, and models, for what is to be loaded. No more than a hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
+comment on function pgscore_data._wake(text) is
+  'Tells every listening service to look for work; the hint run, for runs only, and models, for what is to be loaded. No more than a '
+  'hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
 
 create or replace trigger accept instead of insert on pgscore._deployment
 for each row execute function pgscore_data._accept_deployment();
@@ -81,25 +87,32 @@ declare
   deployed text;
 begin
   if deploy.nulls is not null and deploy.nulls not in ('auto', 'error', 'nan') then
-    raise exception 'nulls => % is not known', quote_literal(nulls) using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
+    raise exception 'nulls => % is not known', quote_literal(nulls)
+      using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
   end if;
   if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression') then
-    raise exception 'task => % is not known', quote_literal(task) using errcode = 'invalid_parameter_value', hint = 'Use ''binary'', ''multiclass'' or ''regression''.';
+    raise exception 'task => % is not known', quote_literal(task)
+      using errcode = 'invalid_parameter_value', hint = 'Use ''binary'', ''multiclass'' or ''regression''.';
   end if;
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
-    raise exception 'threshold => % is not between 0 and 1', threshold using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
+    raise exception 'threshold => % is not between 0 and 1', threshold
+      using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
   end if;
   if array_ndims(deploy.features) > 1 or exists (select from unnest(deploy.features) n where n is null) then
-    raise exception 'features => % is no list of names', features using errcode = 'invalid_parameter_value', hint = 'Name each column once: features => array[''age'', ''plan''].';
+    raise exception 'features => % is no list of names', features
+      using errcode = 'invalid_parameter_value', hint = 'Name each column once: features => array[''age'', ''plan''].';
   end if;
   if array_ndims(deploy.class_labels) > 1 or exists (select from unnest(deploy.class_labels) n where n is null) then
-    raise exception 'class_labels => % is no list of names', class_labels using errcode = 'invalid_parameter_value', hint = 'Name each class once: class_labels => array[''stays'', ''leaves''].';
+    raise exception 'class_labels => % is no list of names', class_labels
+      using errcode = 'invalid_parameter_value', hint = 'Name each class once: class_labels => array[''stays'', ''leaves''].';
   end if;
   if jsonb_typeof(deploy.null_values) <> 'object' then
-    raise exception 'null_values => % is no object', null_values using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
+    raise exception 'null_values => % is no object', null_values
+      using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
   end if;
   if jsonb_typeof(deploy.expect) <> 'array' or jsonb_path_exists(deploy.expect, '$[*] ? (@.type() != "object")') then
-    raise exception 'expect is no array of rows' using errcode = 'invalid_parameter_value', hint = 'Give rows as expect => ''[{"feature": 1, "expected_score": 0.5}]''.';
+    raise exception 'expect is no array of rows'
+      using errcode = 'invalid_parameter_value', hint = 'Give rows as expect => ''[{"feature": 1, "expected_score": 0.5}]''.';
   end if;
   insert into pgscore._deployment (model, bytes, options, expect)
   values (deploy.model, deploy.bytes,
@@ -112,11 +125,16 @@ end
 $$;
 comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean) is
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
-model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does not say (metadata key pgscore.features).
-class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class whose probability score() gives (default: the last of two).
-threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass or regression (default: found by the check).
-nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value per feature to use instead of NULL, as {"feature": value}.
-expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version that differs.
+model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does '
+'not say (metadata key pgscore.features).
+class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class '
+'whose probability score() gives (default: the last of two).
+threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass or '
+'regression (default: found by the check).
+nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value '
+'per feature to use instead of NULL, as {"feature": value}.
+expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '
+'that differs.
 native: false compiles it to no function, whose source whoever may connect could read (default: compiled where that can be).
 The first ready version of a model becomes its champion.';
 
@@ -140,14 +158,17 @@ begin
     if clock_timestamp() > give_up then
       raise exception 'version "%@%" is still being checked after %', found.model_name, found.number, timeout using
         errcode = 'query_canceled',
-        hint = case when exists (select from pgscore.workers where state = 'running') then 'A service is running: look at its log.' else 'No service is running: start pgscore serve. If the deploy is not committed yet, commit it first.' end;
+        hint = case when exists (select from pgscore.workers where state = 'running') then 'A service is running: look at its log.'
+                 else 'No service is running: start pgscore serve. If the deploy is not committed yet, commit it first.' end;
     end if;
     perform pg_sleep(0.02);
   end loop;
   if found.state = 'rejected' then
-    select m.reason_code, m.reason, m.remedy into verdict from pgscore.models m where m.model = found.model_name and m.version = found.number;
+    select m.reason_code, m.reason, m.remedy into verdict from pgscore.models m
+     where m.model = found.model_name and m.version = found.number;
     raise exception 'version "%@%" was rejected: %', found.model_name, found.number, verdict.reason using
-      errcode = 'object_not_in_prerequisite_state', detail = 'Code: ' || verdict.reason_code, hint = coalesce(verdict.remedy, 'Correct the model and deploy it again.');
+      errcode = 'object_not_in_prerequisite_state', detail = 'Code: ' || verdict.reason_code,
+      hint = coalesce(verdict.remedy, 'Correct the model and deploy it again.');
   end if;
   raise notice 'version "%@%" is ready', found.model_name, found.number;
   for noticed in
@@ -158,4 +179,5 @@ begin
 end
 $$;
 comment on procedure pgscore.wait_for_version(text, interval) is
-'Waits until the service has checked a version; raises the reason and the remedy if it was rejected. model: such as churn@1. timeout: how long to wait.';
+'Waits until the service has checked a version; raises the reason and the remedy if it was rejected. model: such as churn@1. timeout: how '
+'long to wait.';

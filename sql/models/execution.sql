@@ -23,22 +23,27 @@ as $$
 $$;
 comment on function pgscore_data._argument_type(text, int) is 'SQL type of the argument that takes a feature in a compiled function.';
 
-create or replace function pgscore_data._create_function(name name, arguments text, result text, language text, volatility text, body text, comment text) returns void
+create or replace function pgscore_data._create_function(name name, arguments text, result text, language text, volatility text, body text,
+                                                         comment text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  execute format('create or replace function pgscore_models.%I(%s) returns %s language %I %s as %L', name, arguments, result, language, volatility, body);
+  execute format('create or replace function pgscore_models.%I(%s) returns %s language %I %s as %L', name, arguments, result, language,
+                 volatility, body);
   execute format('comment on function pgscore_models.%I(%s) is %L', name, arguments, comment);
 end
 $$;
-comment on function pgscore_data._create_function(name, text, text, text, text, text, text) is 'Creates a generated function in pgscore_models. The body is quoted: whatever it holds, it is one function.';
+comment on function pgscore_data._create_function(name, text, text, text, text, text, text) is
+  'Creates a generated function in pgscore_models. The body is quoted: whatever it holds, it is one function.';
 
 create or replace function pgscore_data._pinned() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$ select 'set search_path = pg_catalog, pg_temp' $$;
-comment on function pgscore_data._pinned() is 'The clause of a compiled function in PL/pgSQL. Its plans are of one search_path: called under two in turns, they would be made anew each time, for a large model in 24 ms. To set it takes 0.1 µs.';
+comment on function pgscore_data._pinned() is
+  'The clause of a compiled function in PL/pgSQL. Its plans are of one search_path: called under two in turns, they would be made anew '
+  'each time, for a large model in 24 ms. To set it takes 0.1 µs.';
 
 create or replace function pgscore_data._create_few_and_many(this_version int, types text, few text, many text) returns void
 language plpgsql volatile
@@ -48,26 +53,35 @@ declare
   given text := (select string_agg('$' || n, ', ' order by n) from generate_series(1, cardinality(string_to_array(types, ', '))) n);
   name text := pgscore_models._version_name(this_version);
 begin
-  perform pgscore_data._create_function(format('_v%s_few', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 2000', few,
+  perform pgscore_data._create_function(format('_v%s_few', this_version)::name, types, 'double precision', 'plpgsql',
+                                        'immutable parallel safe cost 2000', few,
     format('The score of %s, compiled for few rows: its trees as arrays, which PostgreSQL walks through.', name));
-  perform pgscore_data._create_function(format('_v%s_many', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 2000', many,
-    format('The score of %s, compiled for many rows: its trees as one expression, which PostgreSQL makes ready in every transaction.', name));
-  -- An expression of half a million characters takes a millisecond or two to be made ready, and then a tenth of the time for a row. A statement
-  -- that is young may have one row; once it has run for as long as that takes, it is no loss. Both say the same to the last bit: it is immutable.
-  perform pgscore_data._create_function(format('_v%s', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 2000 ' || pgscore_data._pinned(),
-    format(E'begin\n  if pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) interval %4$L) then\n    return pgscore_models.%1$I(%3$s);\n  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
+  perform pgscore_data._create_function(format('_v%s_many', this_version)::name, types, 'double precision', 'plpgsql',
+                                        'immutable parallel safe cost 2000', many,
+    format('The score of %s, compiled for many rows: its trees as one expression, which PostgreSQL makes ready in every transaction.',
+           name));
+  -- An expression of half a million characters takes a millisecond or two to be made ready, and then a tenth of the time for a row. A
+  -- statement
+  -- that is young may have one row; once it has run for as long as that takes, it is no loss. Both say the same to the last bit: it is
+  -- immutable.
+  perform pgscore_data._create_function(format('_v%s', this_version)::name, types, 'double precision', 'plpgsql',
+                                        'immutable parallel safe cost 2000 ' || pgscore_data._pinned(),
+    format(E'begin\n  if pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) '
+           'interval %4$L) then\n    return pgscore_models.%1$I(%3$s);\n  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
       format('_v%s_few', this_version), format('_v%s_many', this_version), given, format('%s us', greatest(1000, length(many) / 200))),
     format('The score of %s, compiled: takes its features in the order of pgscore.models.inputs.', name));
 end
 $$;
-comment on function pgscore_data._create_few_and_many(int, text, text, text) is 'Creates _v<id>_few and _v<id>_many, two forms of a compiled score, and _v<id>, which takes the first while its statement is young.';
+comment on function pgscore_data._create_few_and_many(int, text, text, text) is
+  'Creates _v<id>_few and _v<id>_many, two forms of a compiled score, and _v<id>, which takes the first while its statement is young.';
 
 create or replace function pgscore_data._create_native(this_version int, features jsonb, bodies jsonb) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n)
+                   from jsonb_array_elements(features) with ordinality as x (f, n));
   part text;
 begin
   for part in select k from jsonb_object_keys(bodies) k loop
@@ -75,9 +89,12 @@ begin
       perform pgscore_data._create_few_and_many(this_version, types, bodies -> part ->> 'few', bodies -> part ->> 'body');
       continue;
     end if;
-    perform pgscore_data._create_function(pgscore_data._compiled_function(this_version, part), types, pgscore_data._part_result(part), bodies -> part ->> 'language',
-      'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then '10' else '2000 ' || pgscore_data._pinned() end, bodies -> part ->> 'body',
-      format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part, pgscore_models._version_name(this_version)));
+    perform pgscore_data._create_function(pgscore_data._compiled_function(this_version, part), types, pgscore_data._part_result(part),
+                                          bodies -> part ->> 'language',
+      'immutable parallel safe cost ' || case bodies -> part ->> 'language' when 'sql' then '10' else '2000 ' || pgscore_data._pinned() end,
+      bodies -> part ->> 'body',
+      format('The %s of %s, compiled: takes its features in the order of pgscore.models.inputs.', part,
+             pgscore_models._version_name(this_version)));
   end loop;
   perform pgscore_data._create_quick(this_version, types, bodies -> 'score' ->> 'quick');
   perform pgscore_data._create_native_forms(this_version, features, array(select k from jsonb_object_keys(bodies) k));
@@ -85,13 +102,15 @@ begin
 end
 $$;
 comment on function pgscore_data._create_native(int, jsonb, jsonb) is
-'Creates the compiled functions of a version in check: _v<id> and, where bodies has them, _v<id>_label and _v<id>_probabilities, each by arguments and by jsonb. features: as in the signature to be. Used once the version is ready and native.';
+'Creates the compiled functions of a version in check: _v<id> and, where bodies has them, _v<id>_label and _v<id>_probabilities, each by '
+'arguments and by jsonb. features: as in the signature to be. Used once the version is ready and native.';
 
 create or replace function pgscore_data._compiled_function(this_version int, part text) returns name
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$ select ('_v' || this_version || case part when 'score' then '' else '_' || part end)::name $$;
-comment on function pgscore_data._compiled_function(int, text) is 'Name of the compiled function that gives a part of a prediction: score, label or probabilities.';
+comment on function pgscore_data._compiled_function(int, text) is
+  'Name of the compiled function that gives a part of a prediction: score, label or probabilities.';
 
 create or replace function pgscore_data._part_result(part text) returns text
 language sql immutable
@@ -119,17 +138,22 @@ create or replace function pgscore_data._describe_execution(this_version int) re
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, types, native, parts, reason, evidence)
-  select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'), (v.signature ->> 'threshold')::double precision,
+  insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, types, native,
+                                      parts, reason, evidence)
+  select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'),
+         (v.signature ->> 'threshold')::double precision,
          v.signature -> 'outputs' ? 'probabilities',
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
-         array(select f ->> 'type' || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
+         array(select f ->> 'type' || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end
+                 from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
          coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
          v.facts -> 'native' ->> 'reason',
          coalesce(v.facts -> 'native' -> 'evidence', '{}')
     from pgscore_data.version v
-    cross join lateral (select array(select l from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (l, n) order by n)) labels ("all")
+    cross join lateral (select array(select l
+                                       from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (l, n)
+                                      order by n)) labels ("all")
    where v.version_id = this_version and v.state = 'ready'
   on conflict (version_id) do nothing
 $$;

@@ -9,12 +9,15 @@ create or replace function pgscore_data._baseline_plan(this_version int) returns
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', b.set_id is not null, 'low', b.low, 'high', b.high,
+  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', b.set_id is not null, 'low', b.low,
+                                      'high', b.high,
            'edges', b.edges::text, 'categories', b.categories::text, 'others', b.others::text) order by w.feature)
     from pgscore_data._watched(this_version) w
-    left join (pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id)) on s.version_id = this_version and b.feature = w.feature;
+    left join (pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id)) on s.version_id = this_version
+      and b.feature = w.feature;
 end;
-comment on function pgscore_data._baseline_plan(int) is 'The features of a version with the bins that they are counted in, for whoever counts a table.';
+comment on function pgscore_data._baseline_plan(int) is
+  'The features of a version with the bins that they are counted in, for whoever counts a table.';
 
 create or replace function pgscore_data._proposed_plan(this_version int, samples jsonb) returns jsonb
 language sql stable
@@ -24,16 +27,19 @@ begin atomic
            'edges', b.edges::text, 'categories', c.categories::text, 'others', c.others::text) order by w.feature)
     from pgscore_data._watched(this_version) w
     left join jsonb_array_elements(samples) s on (s ->> 'feature')::smallint = w.feature
-   cross join lateral pgscore_data._number_bins(array(select x::float8 from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x)) b
+   cross join lateral pgscore_data._number_bins(array(select x::float8
+                                                        from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x)) b
    cross join lateral pgscore_data._category_bins(array(select jsonb_array_elements_text(coalesce(nullif(s -> 'texts', 'null'), '[]')))) c;
 end;
-comment on function pgscore_data._proposed_plan(int, jsonb) is 'As _baseline_plan, with the bins that _freeze_bins would make of these values.';
+comment on function pgscore_data._proposed_plan(int, jsonb) is
+  'As _baseline_plan, with the bins that _freeze_bins would make of these values.';
 
 create or replace function pgscore_data._touch_set(this_set int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.touched_feature (set_id, day) select distinct c.set_id, c.day from pgscore_data.cell_feature c where c.set_id = this_set on conflict do nothing;
+  insert into pgscore_data.touched_feature (set_id, day) select distinct c.set_id, c.day from pgscore_data.cell_feature c
+    where c.set_id = this_set on conflict do nothing;
 end;
 comment on function pgscore_data._touch_set(int) is 'Has the drift of all days of a version computed again.';
 
@@ -58,26 +64,31 @@ declare
 begin
   select sum(n) into held
     from pgscore_data.cell_feature c cross join lateral unnest(c.counts) n
-   where c.set_id = this_set and c.day >= from_time and c.day < to_time and c.feature = (select min(b.feature) from pgscore_data.feature_bins b where b.set_id = this_set);
+   where c.set_id = this_set and c.day >= from_time and c.day < to_time
+     and c.feature = (select min(b.feature) from pgscore_data.feature_bins b where b.set_id = this_set);
   if held is null then
     raise exception 'no day of "%" in that time has features that were counted', base using
-      errcode = 'no_data_found', hint = format('select window_date, n from pgscore_bi.feature_drift_daily where model_name = %L; has the days that there are.', split_part(base, '@', 1));
+      errcode = 'no_data_found', hint = format('select window_date, n from pgscore_bi.feature_drift_daily where model_name = %L; has the '
+                                               'days that there are.', split_part(base, '@', 1));
   end if;
   delete from pgscore_data.feature_baseline b where b.set_id = this_set;
   insert into pgscore_data.feature_baseline (set_id, feature, counts, n_measured, sum)
   select this_set, b.feature, pgscore_data._dense(b.n_bins + 3, x.slots, x.counts), y.n_measured, y.sum
     from pgscore_data.feature_bins b
    cross join lateral (
-     select array_agg(u.slot::smallint) as slots, array_agg(u.n) as counts from pgscore_data.cell_feature c cross join lateral unnest(c.counts) with ordinality u (n, slot)
+     select array_agg(u.slot::smallint) as slots, array_agg(u.n) as counts from pgscore_data.cell_feature c
+      cross join lateral unnest(c.counts) with ordinality u (n, slot)
       where c.set_id = this_set and c.feature = b.feature and c.day >= from_time and c.day < to_time) x
    cross join lateral (
-     select sum(c.n_measured) as n_measured, sum(c.sum) as sum from pgscore_data.cell_feature c where c.set_id = this_set and c.feature = b.feature and c.day >= from_time and c.day < to_time) y
+     select sum(c.n_measured) as n_measured, sum(c.sum) as sum from pgscore_data.cell_feature c
+      where c.set_id = this_set and c.feature = b.feature and c.day >= from_time and c.day < to_time) y
    where b.set_id = this_set;
   perform pgscore_data._put_baseline(this_set, 'history', held);
   return held;
 end
 $$;
-comment on function pgscore_data._baseline_of_history(int, text, jsonb) is 'Makes the days that begin in a time the baseline of a version; how many rows they hold.';
+comment on function pgscore_data._baseline_of_history(int, text, jsonb) is
+  'Makes the days that begin in a time the baseline of a version; how many rows they hold.';
 
 create or replace function pgscore_data._baseline_of_counts(this_version int, base text, counted jsonb, samples jsonb) returns bigint
 language plpgsql volatile
@@ -88,10 +99,12 @@ declare
   held bigint;
 begin
   if (this_set is null) <> (samples is not null) then
-    raise exception 'the bins of "%" were frozen or forgotten meanwhile', base using errcode = 'serialization_failure', hint = 'Call pgscore.set_baseline() again.';
+    raise exception 'the bins of "%" were frozen or forgotten meanwhile', base
+      using errcode = 'serialization_failure', hint = 'Call pgscore.set_baseline() again.';
   end if;
   if exists (select from jsonb_to_recordset(counted) c (n numeric, measured numeric, sum float8)
-              where c.n not between 0 and 9007199254740991 or c.measured not between 0 and c.n or not abs(c.sum) < 1e80 or num_nulls(c.n, c.measured, c.sum) > 0) then
+              where c.n not between 0 and 9007199254740991 or c.measured not between 0 and c.n or not abs(c.sum) < 1e80
+                 or num_nulls(c.n, c.measured, c.sum) > 0) then
     raise exception 'these are no counts' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_baseline().';
   end if;
   if samples is not null then
@@ -100,15 +113,19 @@ begin
   end if;
   delete from pgscore_data.feature_baseline b where b.set_id = this_set;
   insert into pgscore_data.feature_baseline (set_id, feature, counts, n_measured, sum)
-  select this_set, b.feature, pgscore_data._dense(b.n_bins + 3, array_agg(c.slot), array_agg(c.n)), coalesce(sum(c.measured), 0), coalesce(sum(pgscore_data._exactly(c.sum)), 0)
-    from pgscore_data.feature_bins b join jsonb_to_recordset(counted) c (feature smallint, slot smallint, n bigint, measured bigint, sum float8) using (feature)
+  select this_set, b.feature, pgscore_data._dense(b.n_bins + 3, array_agg(c.slot), array_agg(c.n)), coalesce(sum(c.measured), 0),
+         coalesce(sum(pgscore_data._exactly(c.sum)), 0)
+    from pgscore_data.feature_bins b
+    join jsonb_to_recordset(counted) c (feature smallint, slot smallint, n bigint, measured bigint, sum float8) using (feature)
    where b.set_id = this_set group by b.feature, b.n_bins;
   select min((select sum(n) from unnest(b.counts) n)) into held from pgscore_data.feature_baseline b where b.set_id = this_set;
   perform pgscore_data._put_baseline(this_set, 'table', held);
   return held;
 end
 $$;
-comment on function pgscore_data._baseline_of_counts(int, text, jsonb, jsonb) is 'Makes what somebody counted in a table the baseline of a version, and freezes the bins of these values where there were none to count in; how many rows it has.';
+comment on function pgscore_data._baseline_of_counts(int, text, jsonb, jsonb) is
+  'Makes what somebody counted in a table the baseline of a version, and freezes the bins of these values where there were none to count '
+  'in; how many rows it has.';
 
 create or replace function pgscore_data._monitor_features(this_model int, settings jsonb) returns void
 language plpgsql volatile
@@ -116,18 +133,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update pgscore_data.monitor m set
-    baseline_rows = coalesce((settings ->> 'baseline_rows')::int, m.baseline_rows), psi_floor = coalesce((settings ->> 'psi_floor')::float8, m.psi_floor),
-    psi_warning = coalesce((settings ->> 'psi_warning')::float8, m.psi_warning), psi_alert = coalesce((settings ->> 'psi_alert')::float8, m.psi_alert),
+    baseline_rows = coalesce((settings ->> 'baseline_rows')::int, m.baseline_rows),
+    psi_floor = coalesce((settings ->> 'psi_floor')::float8, m.psi_floor),
+    psi_warning = coalesce((settings ->> 'psi_warning')::float8, m.psi_warning),
+    psi_alert = coalesce((settings ->> 'psi_alert')::float8, m.psi_alert),
     features_watched = coalesce((settings ->> 'watched')::boolean, m.features_watched)
    where m.model_id = this_model;
-  perform pgscore_data._touch_set(s.set_id) from pgscore_data.feature_set s join pgscore_data.version v using (version_id) where v.model_id = this_model;
+  perform pgscore_data._touch_set(s.set_id) from pgscore_data.feature_set s join pgscore_data.version v using (version_id)
+    where v.model_id = this_model;
 exception
   when check_violation or numeric_value_out_of_range then
     raise exception 'these settings are out of bounds' using
-      errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'baseline_rows: 100 to 1,000,000; psi_floor: above 0, up to 0.01; psi_warning above 0, and psi_alert not below it. Leave out what is to stay as it is.';
+      errcode = 'invalid_parameter_value', detail = sqlerrm,
+      hint = 'baseline_rows: 100 to 1,000,000; psi_floor: above 0, up to 0.01; psi_warning above 0, and psi_alert not below it. Leave out '
+             'what is to stay as it is.';
 end
 $$;
-comment on function pgscore_data._monitor_features(int, jsonb) is 'Changes how the features of a model are watched; what is not given stays.';
+comment on function pgscore_data._monitor_features(int, jsonb) is
+  'Changes how the features of a model are watched; what is not given stays.';
 
 create or replace function pgscore_data._accept_baseline() returns trigger
 language plpgsql security definer
@@ -139,14 +162,16 @@ declare
 begin
   -- Whoever asks for a plan goes on to count a table, which may take hours: she holds up nobody until she has counted.
   if new.action in ('plan', 'propose') then
-    new.outcome := case new.action when 'plan' then pgscore_data._baseline_plan(version.version_id) else pgscore_data._proposed_plan(version.version_id, new.settings) end;
+    new.outcome := case new.action when 'plan' then pgscore_data._baseline_plan(version.version_id)
+                     else pgscore_data._proposed_plan(version.version_id, new.settings) end;
     return new;
   end if;
   -- A refresh may be counting into what is changed here.
   perform pgscore_data._await_turn('cells');
   case new.action
     when 'count' then
-      new.outcome := to_jsonb(pgscore_data._baseline_of_counts(version.version_id, new.model, new.settings -> 'counts', new.settings -> 'samples'));
+      new.outcome := to_jsonb(pgscore_data._baseline_of_counts(version.version_id, new.model, new.settings -> 'counts',
+                                                               new.settings -> 'samples'));
       new.settings := new.settings - 'counts' - 'samples';
     when 'history' then
       new.outcome := to_jsonb(pgscore_data._baseline_of_history(version.version_id, new.model, new.settings));
@@ -172,32 +197,38 @@ declare
   found jsonb := '[]';
 begin
   for f in
-    select p.value as feature, p.value ->> 'name' as name, p.value ->> 'kind' as kind, a.attname, t.typname, t.typtype, t.typcategory, pgscore._base_type(a.atttypid) as type
+    select p.value as feature, p.value ->> 'name' as name, p.value ->> 'kind' as kind, a.attname, t.typname, t.typtype, t.typcategory,
+           pgscore._base_type(a.atttypid) as type
       from jsonb_array_elements(plan) p
       left join lateral (
         select x.attname, x.atttypid from pg_attribute x
-         where x.attrelid = source and x.attnum > 0 and not x.attisdropped and lower(x.attname) = lower(p.value ->> 'name') order by x.attname = p.value ->> 'name' desc limit 1) a on true
+         where x.attrelid = source and x.attnum > 0 and not x.attisdropped and lower(x.attname) = lower(p.value ->> 'name')
+        order by x.attname = p.value ->> 'name' desc limit 1) a on true
       left join pg_type t on t.oid = pgscore._base_type(a.atttypid)
   loop
     if f.attname is null then
       raise exception '% has no column "%"', source, f.name using
         errcode = 'undefined_column', hint = 'Give a table or view that has every feature of the model under its name.';
     end if;
-    if f.type <> 'bool'::regtype and (f.kind = 'number' and f.typcategory <> 'N' or f.kind = 'category' and f.typcategory <> 'S' and f.typtype <> 'e') then
+    if f.type <> 'bool'::regtype
+      and (f.kind = 'number' and f.typcategory <> 'N' or f.kind = 'category' and f.typcategory <> 'S' and f.typtype <> 'e') then
       raise exception 'column "%" of % is %, and feature "%" a %', f.attname, source, f.type::regtype, f.name, f.kind using
         errcode = 'datatype_mismatch', hint = 'Give a view that casts it to the type that the model takes.';
     end if;
     found := found || jsonb_build_array(f.feature || jsonb_build_object('value',
-      case when f.kind = 'number' and f.type = 'bool'::regtype then format('s.%I::int::float8', f.attname) when f.kind = 'number' then format('s.%I::float8', f.attname)
+      case when f.kind = 'number' and f.type = 'bool'::regtype then format('s.%I::int::float8', f.attname)
+        when f.kind = 'number' then format('s.%I::float8', f.attname)
         when f.type = 'bool'::regtype then format('case when s.%1$I then ''true'' when not s.%1$I then ''false'' end', f.attname)
         else format('case when s.%1$I is not null then concat(s.%1$I) end', f.attname) end));
   end loop;
   return found;
 end
 $$;
-comment on function pgscore._baseline_columns(regclass, jsonb) is 'The columns of a source that hold the features of a plan, as expressions.';
+comment on function pgscore._baseline_columns(regclass, jsonb) is
+  'The columns of a source that hold the features of a plan, as expressions.';
 
-create or replace function pgscore.set_baseline(model text, source regclass default null, from_time timestamptz default null, to_time timestamptz default null) returns bigint
+create or replace function pgscore.set_baseline(model text, source regclass default null, from_time timestamptz default null,
+                                                to_time timestamptz default null) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
@@ -211,50 +242,70 @@ declare
 begin
   if source is null then
     insert into pgscore._baseline_request (model, action, settings)
-    values (model, case when from_time is null and to_time is null then 'anew' else 'history' end, jsonb_build_object('from_time', from_time, 'to_time', to_time)) returning outcome into held;
+    values (model, case when from_time is null and to_time is null then 'anew' else 'history' end,
+            jsonb_build_object('from_time', from_time, 'to_time', to_time)) returning outcome into held;
     return held;
   end if;
   if from_time is not null or to_time is not null then
-    raise exception 'a baseline is a table or a time, not both' using errcode = 'invalid_parameter_value', hint = 'Give a view that selects the rows of that time.';
+    raise exception 'a baseline is a table or a time, not both'
+      using errcode = 'invalid_parameter_value', hint = 'Give a view that selects the rows of that time.';
   end if;
   insert into pgscore._baseline_request (model, action) values (model, 'plan') returning outcome into plan;
   if plan is null then
-    raise exception 'no feature of "%" is watched', model using errcode = 'object_not_in_prerequisite_state', hint = 'Array features are not; the others are from the moment that the version is ready.';
+    raise exception 'no feature of "%" is watched', model
+      using errcode = 'object_not_in_prerequisite_state',
+        hint = 'Array features are not; the others are from the moment that the version is ready.';
   end if;
   columns := pgscore._baseline_columns(source, plan);
   if not (plan -> 0 ->> 'frozen')::boolean then
     execute format('select jsonb_build_array(%s) from (select s.* from %s s order by random() limit 10000) s',
-      (select string_agg(format('jsonb_build_object(''feature'', %s, %L, jsonb_agg(%s))', c ->> 'feature', case c ->> 'kind' when 'number' then 'numbers' else 'texts' end, c ->> 'value'), ', ') from jsonb_array_elements(columns) c), source)
+      (select string_agg(format('jsonb_build_object(''feature'', %s, %L, jsonb_agg(%s))', c ->> 'feature',
+                                case c ->> 'kind' when 'number' then 'numbers' else 'texts' end, c ->> 'value'), ', ')
+                                  from jsonb_array_elements(columns) c), source)
       into samples;
     insert into pgscore._baseline_request (model, action, settings) values (model, 'propose', samples) returning outcome into plan;
     columns := pgscore._baseline_columns(source, plan);
   end if;
   execute (
     select 'select jsonb_agg(c) from (' || string_agg(format(case c ->> 'kind'
-      when 'number' then 'select %1$s as feature, pgscore._number_slot(s.x, %3$L, %4$L, %5$L) as slot, count(*) as n, count(*) filter (where abs(s.x) < 1e60) as measured, coalesce(sum(s.x) filter (where abs(s.x) < 1e60), 0) as sum'
-      else 'select %1$s, pgscore._category_slot(s.x, %6$L, %7$L), count(*), 0, 0' end || ' from (select %2$s as x from %8$s s) s group by 2',
-      c ->> 'feature', c ->> 'value', c ->> 'low', c ->> 'high', c ->> 'edges', c ->> 'categories', c ->> 'others', source), ' union all ') || ') c'
+      when 'number' then 'select %1$s as feature, pgscore._number_slot(s.x, %3$L, %4$L, %5$L) as slot, count(*) as n, count(*) filter '
+                         '(where abs(s.x) < 1e60) as measured, coalesce(sum(s.x) filter (where abs(s.x) < 1e60), 0) as sum'
+      else 'select %1$s, pgscore._category_slot(s.x, %6$L, %7$L), count(*), 0, 0' end
+        || ' from (select %2$s as x from %8$s s) s group by 2',
+      c ->> 'feature', c ->> 'value', c ->> 'low', c ->> 'high', c ->> 'edges', c ->> 'categories', c ->> 'others', source), ' union all ')
+        || ') c'
       from jsonb_array_elements(columns) c)
     into counted;
   if counted is null then
-    raise exception '% has no row', source using errcode = 'no_data_found', hint = 'Give a table with the rows that the model was trained on, or others that are as they should be.';
+    raise exception '% has no row', source using errcode = 'no_data_found', hint = 'Give a table with the rows that the model was trained '
+      'on, or others that are as they should be.';
   end if;
-  insert into pgscore._baseline_request (model, action, settings) values (model, 'count', jsonb_build_object('source', source::text, 'counts', counted) || case when samples is null then '{}' else jsonb_build_object('samples', samples) end) returning outcome into held;
+  insert into pgscore._baseline_request (model, action, settings)
+    values (model, 'count', jsonb_build_object('source', source::text, 'counts', counted)
+            || case when samples is null then '{}' else jsonb_build_object('samples', samples) end) returning outcome into held;
   return held;
 end
 $$;
 comment on function pgscore.set_baseline(text, regclass, timestamptz, timestamptz) is
 'Says what the features of a version are compared with; without a call, with its first runs.
-source: a table or view that has every feature under its name, read with your rights.  from_time, to_time: the days of the version''s own history that begin then.  Neither: what was known of its features is forgotten, and its next runs are the baseline.
-model: churn means its champion, churn@3 that version.  Bins that are frozen stay as they are. Returns how many rows the baseline has. Days are compared anew with the next refresh.';
+source: a table or view that has every feature under its name, read with your rights.  from_time, to_time: the days of the version''s own '
+'history that begin then.  Neither: what was known of its features is forgotten, and its next runs are the baseline.
+model: churn means its champion, churn@3 that version.  Bins that are frozen stay as they are. Returns how many rows the baseline has. '
+'Days are compared anew with the next refresh.';
 
-create or replace function pgscore.monitor_features(model text, baseline_rows int default null, psi_floor double precision default null, psi_warning double precision default null, psi_alert double precision default null, watched boolean default null) returns void
+create or replace function pgscore.monitor_features(model text, baseline_rows int default null, psi_floor double precision default null,
+                                                    psi_warning double precision default null, psi_alert double precision default null,
+                                                    watched boolean default null) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._monitor_request (model, action, settings)
-  values ($1, 'monitor_features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5, 'watched', $6))
+  values ($1, 'monitor_features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5, 'watched',
+                                                     $6))
 $$;
 comment on function pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean) is
 'Changes how the features of a model are watched, all its versions; what is left out stays as it is.
-baseline_rows: the first runs of a version that have so many rows together are its baseline (default 1000).  psi_floor: what a share of nothing counts as in the population stability index (default 0.0001).  psi_warning, psi_alert: the index from which a feature has drifted (defaults 0.1 and 0.25), if it is beyond the noise of windows of their size.  watched: false for runs that do not count their features, which saves them some of their time (docs/benchmarks.md says how much) and leaves these days without drift (default true).';
+baseline_rows: the first runs of a version that have so many rows together are its baseline (default 1000).  psi_floor: what a share of '
+'nothing counts as in the population stability index (default 0.0001).  psi_warning, psi_alert: the index from which a feature has '
+'drifted (defaults 0.1 and 0.25), if it is beyond the noise of windows of their size.  watched: false for runs that do not count their '
+'features, which saves them some of their time (docs/benchmarks.md says how much) and leaves these days without drift (default true).';

@@ -12,18 +12,22 @@ begin atomic
       from gone g
       cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
       -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.
-      cross join lateral (select x.* from pgscore_data.scored x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
+      cross join lateral (select x.* from pgscore_data.scored x
+                           where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
       left join pgscore_data.scored_version e using (version_id)
       left join pgscore_data.score_bin b on b.bin = c.bin
      group by 1, 2, 3
   ), due as (
-    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p where p.bin >= 0 on conflict do nothing
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p
+      where p.bin >= 0 on conflict do nothing
   ), volume as (
     insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
-    select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0), coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
-    on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions, n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
+    select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0),
+           coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
+    on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions,
+      n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
   ), score as (
     insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
     select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
@@ -32,12 +36,16 @@ begin atomic
   -- Beside each other: of an excluded within the statement of another, a dump has what can't be read.
   select;
 end;
-comment on function pgscore_data._count_predictions(bigint[]) is 'Adds the counts of finished runs and of batches of calls to the cells; those of an attempt that came to nothing go.';
+comment on function pgscore_data._count_predictions(bigint[]) is
+  'Adds the counts of finished runs and of batches of calls to the cells; those of an attempt that came to nothing go.';
 
 create or replace view pgscore_data.cell_outcome_score as
 -- In the list of columns, where nothing is put down in between as in FROM.
-select l.version_id, l.day, l.positive, unnest(l.bins) as bin, unnest(l.counts) as n, unnest(l.sums) as sum_score from pgscore_data.score_log l;
-comment on view pgscore_data.cell_outcome_score is 'Labelled predictions of a binary classifier by score and truth: AUC, average precision, calibration and thresholds come from these. A cell is the sum of its rows.';
+select l.version_id, l.day, l.positive, unnest(l.bins) as bin, unnest(l.counts) as n, unnest(l.sums) as sum_score
+  from pgscore_data.score_log l;
+comment on view pgscore_data.cell_outcome_score is
+  'Labelled predictions of a binary classifier by score and truth: AUC, average precision, calibration and thresholds come from these. A '
+  'cell is the sum of its rows.';
 
 create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile
@@ -47,14 +55,17 @@ declare
   holds record;
 begin
   with days as materialized (
-    select d.version_id, d.day, bool_or(d.actual_class is not null) as classes, bool_or(d.bin is not null) as scores, bool_or(d.rank is not null) as ranks, bool_or(d.class_bins is not null) as class_scores, bool_or(d.actual is not null) as numbers
+    select d.version_id, d.day, bool_or(d.actual_class is not null) as classes, bool_or(d.bin is not null) as scores,
+           bool_or(d.rank is not null) as ranks, bool_or(d.class_bins is not null) as class_scores, bool_or(d.actual is not null) as numbers
       from pgscore_data.refresh_delta d group by d.version_id, d.day
   ), noted as (
     insert into pgscore_data.touched (version_id, day) select d.version_id, d.day from days d on conflict do nothing
   )
-  select bool_or(d.classes) as classes, bool_or(d.scores) as scores, bool_or(d.ranks) as ranks, bool_or(d.class_scores) as class_scores, bool_or(d.numbers) as numbers into holds from days d;
+  select bool_or(d.classes) as classes, bool_or(d.scores) as scores, bool_or(d.ranks) as ranks, bool_or(d.class_scores) as class_scores,
+         bool_or(d.numbers) as numbers into holds from days d;
   if holds.classes then
-    insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier, sum_log_loss)
+    insert into pgscore_data.cell_outcome as c (version_id, segment_id, day, age_band, actual_class, predicted_class, n, sum_brier,
+                                                sum_log_loss)
     select d.version_id, d.segment_id, d.day, d.age_band, d.actual_class, d.predicted_class, sum(d.sign),
            coalesce(sum((d.sign * (1 - d.p_actual) ^ 2)::numeric), 0),
            coalesce(sum((-d.sign * ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, d.p_actual))))::numeric), 0)
@@ -76,40 +87,49 @@ begin
   end if;
   if holds.ranks then
     insert into pgscore_data.cell_rank as c (version_id, segment_id, day, rank, n)
-    select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
+    select d.version_id, d.segment_id, d.day, d.rank, sum(d.sign) from pgscore_data.refresh_slice d
+     where d.rank is not null group by d.version_id, d.segment_id, d.day, d.rank
     on conflict (version_id, segment_id, day, rank) do update set n = c.n + excluded.n;
   end if;
   if holds.class_scores then
     insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
     select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
-      from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place) where d.class_bins is not null group by 1, 2, 3, 4, 5
+      from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place)
+     where d.class_bins is not null group by 1, 2, 3, 4, 5
     on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
   end if;
   if holds.numbers then
     insert into pgscore_data.cell_regression as c
-      (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual, n_zero_actual, sum_relative_error, n_log, sum_log_error2)
-    select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum((d.sign * x.error)::numeric), sum((d.sign * abs(x.error))::numeric), sum((d.sign * (x.error * x.error))::numeric), sum((d.sign * (x.error * x.error * x.error * x.error))::numeric),
+      (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual,
+       n_zero_actual, sum_relative_error, n_log, sum_log_error2)
+    select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum((d.sign * x.error)::numeric),
+           sum((d.sign * abs(x.error))::numeric), sum((d.sign * (x.error * x.error))::numeric),
+           sum((d.sign * (x.error * x.error * x.error * x.error))::numeric),
            sum(d.sign * x.actual), sum(d.sign * x.actual * x.actual), sum(d.sign * abs(x.actual)),
            coalesce(sum(d.sign) filter (where d.actual = 0), 0),
            coalesce(sum((d.sign * (abs(d.score - d.actual) / abs(d.actual)))::numeric) filter (where d.actual <> 0), 0),
            coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
            coalesce(sum((d.sign * (ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
-      from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x where d.actual is not null
+      from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x
+     where d.actual is not null
      group by d.version_id, d.segment_id, d.day, d.age_band
     on conflict (version_id, segment_id, day, age_band) do update set
       n = c.n + excluded.n, sum_error = c.sum_error + excluded.sum_error, sum_abs_error = c.sum_abs_error + excluded.sum_abs_error,
-      sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4, sum_actual = c.sum_actual + excluded.sum_actual,
+      sum_error2 = c.sum_error2 + excluded.sum_error2, sum_error4 = c.sum_error4 + excluded.sum_error4,
+      sum_actual = c.sum_actual + excluded.sum_actual,
       sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
       n_zero_actual = c.n_zero_actual + excluded.n_zero_actual, sum_relative_error = c.sum_relative_error + excluded.sum_relative_error,
       n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2;
     insert into pgscore_data.cell_error as c (version_id, day, bucket, n)
-    select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d where d.actual is not null
+    select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d
+     where d.actual is not null
      group by d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual)
     on conflict (version_id, day, bucket) do update set n = c.n + excluded.n;
   end if;
 end
 $$;
-comment on function pgscore_data._add_deltas() is 'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
+comment on function pgscore_data._add_deltas() is
+  'Adds what left and what came to the cells. Sums are numeric, so that what is taken out leaves nothing behind.';
 
 create or replace function pgscore_data._fold_scores() returns void
 language plpgsql volatile
@@ -120,17 +140,21 @@ declare
 begin
   for w in
     select x.version_id, x.window_start as day from pgscore_data.refresh_window x
-     where x.grain = 'day' and (select sum(cardinality(l.bins)) from pgscore_data.score_log l where l.version_id = x.version_id and l.day = x.window_start) > 6000
+     where x.grain = 'day' and (select sum(cardinality(l.bins)) from pgscore_data.score_log l
+                                 where l.version_id = x.version_id and l.day = x.window_start) > 6000
   loop
     with held as (
       delete from pgscore_data.score_log l where l.version_id = w.version_id and l.day = w.day returning l.*
     ), cells as (
       select h.version_id, h.day, h.positive, c.bin, sum(c.n)::bigint as n, sum(c.sum_score) as sum_score
-        from held h cross join lateral unnest(h.bins, h.counts, h.sums) c (bin, n, sum_score) group by h.version_id, h.day, h.positive, c.bin having sum(c.n) <> 0
+        from held h cross join lateral unnest(h.bins, h.counts, h.sums) c (bin, n, sum_score)
+       group by h.version_id, h.day, h.positive, c.bin having sum(c.n) <> 0
     )
     insert into pgscore_data.score_log (version_id, day, positive, bins, counts, sums)
-    select c.version_id, c.day, c.positive, array_agg(c.bin order by c.bin), array_agg(c.n order by c.bin), array_agg(c.sum_score order by c.bin) from cells c group by c.version_id, c.day, c.positive;
+    select c.version_id, c.day, c.positive, array_agg(c.bin order by c.bin), array_agg(c.n order by c.bin),
+           array_agg(c.sum_score order by c.bin) from cells c group by c.version_id, c.day, c.positive;
   end loop;
 end
 $$;
-comment on function pgscore_data._fold_scores() is 'Adds up what refreshes logged of the scores of a touched day, where that is more than twice what a day has cells.';
+comment on function pgscore_data._fold_scores() is
+  'Adds up what refreshes logged of the scores of a touched day, where that is more than twice what a day has cells.';

@@ -2,18 +2,22 @@
 
 create or replace view pgscore_data.class_bin as
 select (b.bin / 4)::smallint as bin, (min(b.low) + max(b.high)) / 2 as middle from pgscore_data.score_bin b group by b.bin / 4;
-comment on view pgscore_data.class_bin is 'The bins that the probabilities of three or more classes are counted in: four of score_bin each, so at most 0.004 wide.';
+comment on view pgscore_data.class_bin is
+  'The bins that the probabilities of three or more classes are counted in: four of score_bin each, so at most 0.004 wide.';
 
 create or replace function pgscore_data._count_class_volumes() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
-    delete from pgscore_data.class_tally t where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
+    delete from pgscore_data.class_tally t
+      where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
   ), placed as (
-    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n, sum(c.n_predicted)::bigint as n_predicted
+    select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n,
+           sum(c.n_predicted)::bigint as n_predicted
       from gone g
-      cross join lateral (select x.* from pgscore_data.scored x where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
+      cross join lateral (select x.* from pgscore_data.scored x
+                           where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
      cross join lateral unnest(g.classes, g.bins, g.counts, g.predicted) as c (class, bin, n, n_predicted)
@@ -25,7 +29,8 @@ begin atomic
   select p.version_id, p.day, p.class, p.bin, p.n, p.n_predicted from placed p
   on conflict (version_id, day, class, bin) do update set n = c.n + excluded.n, n_predicted = c.n_predicted + excluded.n_predicted;
 end;
-comment on function pgscore_data._count_class_volumes() is 'Adds what finished runs and batches of calls counted by class to the cells; the counts of an attempt that came to nothing go.';
+comment on function pgscore_data._count_class_volumes() is
+  'Adds what finished runs and batches of calls counted by class to the cells; the counts of an attempt that came to nothing go.';
 
 create or replace function pgscore_data._estimate_classes(versions int[], days timestamptz[]) returns void
 language sql volatile
@@ -43,22 +48,29 @@ begin atomic
       join pgscore_data.calibration c using (version_id, month)
      cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
   ), bins as (
-    select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted, coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
+    select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted,
+           coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
       from due d
-     cross join lateral (select * from pgscore_data.cell_class_volume x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
+     cross join lateral (select * from pgscore_data.cell_class_volume x
+                          where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
       join pgscore_data.class_bin b on b.bin = c.bin
       left join learned l on l.version_id = d.version_id and l.month = d.month
   ), ranked as (
-    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class
+        order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
   insert into pgscore_data.class_estimate (version_id, day, class, n, true_positives, false_positives, false_negatives, roc_auc)
-  select r.version_id, r.day, r.class, sum(r.n), sum(r.share * r.n_predicted), sum((1 - r.share) * r.n_predicted), sum(r.share * (r.n - r.n_predicted)),
+  select r.version_id, r.day, r.class, sum(r.n), sum(r.share * r.n_predicted), sum((1 - r.share) * r.n_predicted),
+         sum(r.share * (r.n - r.n_predicted)),
          sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
     from ranked r group by r.version_id, r.day, r.class
   on conflict (version_id, day, class) do update set
-    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives, false_negatives = excluded.false_negatives, roc_auc = excluded.roc_auc;
+    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives,
+    false_negatives = excluded.false_negatives, roc_auc = excluded.roc_auc;
 end;
-comment on function pgscore_data._estimate_classes(int[], timestamptz[]) is 'Estimates these days of classifiers of three or more classes: a prediction is of a class by the share of it to expect in the bin of its probability, as learned, or else the middle of the bin.';
+comment on function pgscore_data._estimate_classes(int[], timestamptz[]) is
+  'Estimates these days of classifiers of three or more classes: a prediction is of a class by the share of it to expect in the bin of '
+  'its probability, as learned, or else the middle of the bin.';
 
 create or replace function pgscore_data._rank_classes(versions int[], days timestamptz[]) returns void
 language sql volatile
@@ -87,14 +99,17 @@ begin atomic
     select b.*, coalesce(sum(b.n - b.p) over (w rows between unbounded preceding and 1 preceding), 0) as n_below
       from bins b window w as (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin)
   ), class as (
-    select r.version_id, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p, sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0) as roc_auc
+    select r.version_id, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p,
+           sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0) as roc_auc
       from ranked r group by r.version_id, r.grain, r.window_start, r.class
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
   select c.version_id, c.grain, c.window_start, 'estimated_roc_auc', avg(c.roc_auc) filter (where c.p between 0.5 and c.n - 0.5)
     from class c group by c.version_id, c.grain, c.window_start;
 end;
-comment on function pgscore_data._rank_classes(int[], timestamptz[]) is 'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are likely to be there.';
+comment on function pgscore_data._rank_classes(int[], timestamptz[]) is
+  'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are '
+  'likely to be there.';
 
 create or replace function pgscore_data._claim_class_calibration(
   out version_id int, out month timestamptz, out n bigint, out n_right bigint, out last_day timestamptz, out n_classes int,
@@ -123,7 +138,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._claim_class_calibration() is 'As _claim_calibration(), of a version of three or more classes: the labelled history by bins of the probability of each class.';
+comment on function pgscore_data._claim_class_calibration() is
+  'As _claim_calibration(), of a version of three or more classes: the labelled history by bins of the probability of each class.';
 
 grant execute on function pgscore_data._claim_class_calibration() to pgscore_service;
 grant insert on pgscore_data.class_tally to pgscore_service;

@@ -22,27 +22,34 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with due as (
-    select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc, t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
+    select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc,
+        t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
       from (select x.set_id, x.day from pgscore_data.touched_feature x order by x.day desc, x.set_id limit most) t
   ), taken as (
-    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1) returning t.set_id, t.day
+    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1)
+      returning t.set_id, t.day
   )
   insert into pgscore_data.refresh_drift (set_id, day, feature, slot, part, center, w, b, psi_floor)
   select t.set_id, t.day, c.feature, x.slot,
          case k.kind
            when 'number' then case when x.slot <= 2 then x.slot when x.slot = k.n_bins + 3 then 13 else 2 + k.coarse[x.slot - 2] end
            else case when x.slot = 2 then k.n_bins + 3 else x.slot end end,
-         case k.kind when 'number' then pgscore_data._measure(case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high else k.centers[x.slot - 2] end) end,
+         case k.kind when 'number' then pgscore_data._measure(case x.slot when 1 then null when 2 then k.low when k.n_bins + 3 then k.high
+                                                                else k.centers[x.slot - 2] end) end,
          x.w, x.b, s.psi_floor
     from taken t
    cross join lateral (
-     select f.baseline_complete, m.psi_floor from pgscore_data.feature_set f join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id) where f.set_id = t.set_id offset 0) s
+     select f.baseline_complete, m.psi_floor from pgscore_data.feature_set f join pgscore_data.version v using (version_id)
+       join pgscore_data.monitor m using (model_id) where f.set_id = t.set_id offset 0) s
    cross join lateral (select c.feature, c.counts from pgscore_data.cell_feature c where c.set_id = t.set_id and c.day = t.day offset 0) c
    cross join lateral (select k.* from pgscore_data.feature_bins k where k.set_id = t.set_id and k.feature = c.feature offset 0) k
-    left join lateral (select b.counts from pgscore_data.feature_baseline b where b.set_id = t.set_id and b.feature = c.feature and s.baseline_complete offset 0) b on true
+    left join lateral (select b.counts from pgscore_data.feature_baseline b
+                        where b.set_id = t.set_id and b.feature = c.feature and s.baseline_complete offset 0) b on true
    cross join lateral unnest(c.counts, b.counts) with ordinality as x (w, b, slot);
 end;
-comment on function pgscore_data._take_touched(int) is 'Lays out what the days whose drift is to be computed hold in each slot (of numbers, less than 1e-60 is 0: no double holds its square), and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
+comment on function pgscore_data._take_touched(int) is
+  'Lays out what the days whose drift is to be computed hold in each slot (of numbers, less than 1e-60 is 0: no double holds its square), '
+  'and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
 
 create or replace function pgscore_data._distances() returns void
 language sql volatile
@@ -50,45 +57,64 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- Windows and one grouping, and no join before the features of a day are single rows: nothing tells the planner how many there are.
   with total as (
-    select d.*, nullif(sum(d.w) over whole, 0) as n, nullif(sum(d.b) over whole, 0) as m, sum(d.w) over part as part_w, sum(d.b) over part as part_b, row_number() over (partition by d.set_id, d.day, d.feature, d.part order by d.slot) = 1 as leads,
-           max(d.slot) over whole as last_slot, nullif(sum(case when d.slot > 1 then d.w end) over whole, 0) as n_values, nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as m_values,
+    select d.*, nullif(sum(d.w) over whole, 0) as n, nullif(sum(d.b) over whole, 0) as m, sum(d.w) over part as part_w,
+           sum(d.b) over part as part_b, row_number() over (partition by d.set_id, d.day, d.feature, d.part order by d.slot) = 1 as leads,
+           max(d.slot) over whole as last_slot, nullif(sum(case when d.slot > 1 then d.w end) over whole, 0) as n_values,
+           nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as m_values,
            sum(d.b * d.center) over whole / nullif(sum(case when d.slot > 1 then d.b end) over whole, 0) as center_baseline,
-           sum(case when d.slot > 1 then d.w end) over upto as upto_w, sum(case when d.slot > 1 then d.b end) over upto as upto_b, lead(d.center) over upto - d.center as step
+           sum(case when d.slot > 1 then d.w end) over upto as upto_w, sum(case when d.slot > 1 then d.b end) over upto as upto_b,
+           lead(d.center) over upto - d.center as step
       from pgscore_data.refresh_drift d
-    window whole as (partition by d.set_id, d.day, d.feature), part as (partition by d.set_id, d.day, d.feature, d.part), upto as (partition by d.set_id, d.day, d.feature order by d.slot)
+    window whole as (partition by d.set_id, d.day, d.feature), part as (partition by d.set_id, d.day, d.feature, d.part),
+    upto as (partition by d.set_id, d.day, d.feature order by d.slot)
   ), share as (
-    select t.*, t.part_w / t.n as pw, t.part_b / t.m as pb, (t.part_w + t.part_b) * t.n / (t.n + t.m) as expected_w, (t.part_w + t.part_b) * t.m / (t.n + t.m) as expected_b, t.leads and (t.part_w > 0 or t.part_b > 0) as counts,
-           case t.part_w / t.n when 0 then t.psi_floor else t.part_w / t.n end as floored_w, case t.part_b / t.m when 0 then t.psi_floor else t.part_b / t.m end as floored_b,
+    select t.*, t.part_w / t.n as pw, t.part_b / t.m as pb, (t.part_w + t.part_b) * t.n / (t.n + t.m) as expected_w,
+           (t.part_w + t.part_b) * t.m / (t.n + t.m) as expected_b, t.leads and (t.part_w > 0 or t.part_b > 0) as counts,
+           case t.part_w / t.n when 0 then t.psi_floor else t.part_w / t.n end as floored_w,
+           case t.part_b / t.m when 0 then t.psi_floor else t.part_b / t.m end as floored_b,
            case when t.center is not null then abs(t.upto_w / t.n_values - t.upto_b / t.m_values) end as gap,
            -- Rows that are all of one sample: by chance, where each is as likely to be of either, one time in a thousand or more.
            t.leads and t.part_w * t.part_b = 0
              and t.part_w * ln((t.n + t.m) / t.n) + t.part_b * ln((t.n + t.m) / t.m) < 6.907755278982137 as by_chance
       from total t
   ), apart as (
-    select s.set_id, s.day, s.feature, max(s.n) as n, max(s.m) as m, max(s.n_values) as n_values, max(s.m_values) as m_values, count(*) filter (where s.counts) as n_bins, max(s.psi_floor) as psi_floor,
+    select s.set_id, s.day, s.feature, max(s.n) as n, max(s.m) as m, max(s.n_values) as n_values, max(s.m_values) as m_values,
+           count(*) filter (where s.counts) as n_bins, max(s.psi_floor) as psi_floor,
            sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b)) filter (where s.counts) as psi,
            coalesce(sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b))
              filter (where s.counts and s.by_chance), 0) as psi_by_chance,
            count(*) filter (where s.counts and not s.by_chance) as n_told,
-           sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end + case when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end) filter (where s.counts)) / 2 / 0.6931471805599453)) as js,
+           sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end + case
+               when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end) filter (where s.counts)) / 2 / 0.6931471805599453)) as js,
            sum(least(1, 1 / least(s.expected_w, s.expected_b))) filter (where s.counts and not s.by_chance) as sparse,
            sum(abs(s.pw - s.pb)) filter (where s.leads) / 2 as tv, max(abs(s.pw - s.pb)) filter (where s.leads) as l_infinity,
            sum((s.part_w - s.expected_w) ^ 2 / s.expected_w + (s.part_b - s.expected_b) ^ 2 / s.expected_b) filter (where s.counts) as chi2,
-           max(s.gap) as ks, sum(s.gap * s.step) / greatest(sqrt(sum(s.b * (s.center - s.center_baseline) ^ 2) / max(s.m_values)), 0.001) as wasserstein,
-           sum(s.w) filter (where s.slot = 1) as missing, sum(s.b) filter (where s.slot = 1) as missing_baseline, sum(s.w) filter (where s.slot = 2) as low_or_new, sum(s.w) filter (where s.slot = s.last_slot) as above
+           max(s.gap) as ks, sum(s.gap * s.step) / greatest(sqrt(sum(s.b * (s.center - s.center_baseline) ^ 2) / max(s.m_values)), 0.001)
+             as wasserstein,
+           sum(s.w) filter (where s.slot = 1) as missing, sum(s.b) filter (where s.slot = 1) as missing_baseline,
+           sum(s.w) filter (where s.slot = 2) as low_or_new, sum(s.w) filter (where s.slot = s.last_slot) as above
       from share s group by s.set_id, s.day, s.feature
   )
-  insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2, ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
-    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, ks_p_value, chi2_p_value, status, undefined_reason)
-  select a.set_id, a.day, a.feature, coalesce(a.n, 0), coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise, case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2, sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
-         a.missing / a.n, a.missing / a.n - a.missing_baseline / a.m, case k.kind when 'number' then (a.low_or_new + a.above) / a.n end, case when k.others is not null then a.low_or_new / a.n end,
-         k.mean, k.mean - k.mean_baseline, pgscore_data._ks_p_value(a.ks, a.n_values, a.m_values), pgscore_data._chi2_p_value(a.chi2, a.n_bins - 1),
+  insert into pgscore_data.drift_value (set_id, day, feature, n, n_baseline, n_bins, psi, psi_floor, psi_noise_limit, js_distance_base2,
+                                        ks_statistic, wasserstein_normed, tv_distance, l_infinity_distance, chi2_statistic, cramers_v,
+    missing_rate, missing_rate_delta, out_of_range_rate, new_category_rate, mean, mean_delta, ks_p_value, chi2_p_value, status,
+    undefined_reason)
+  select a.set_id, a.day, a.feature, coalesce(a.n, 0), coalesce(a.m, 0), a.n_bins, a.psi, a.psi_floor, l.noise,
+         case when a.m > 0 then a.js end, a.ks, a.wasserstein, a.tv, a.l_infinity, a.chi2,
+         sqrt(a.chi2 / (a.n + a.m) / nullif(least(a.n_bins - 1, 1), 0)),
+         a.missing / a.n, a.missing / a.n - a.missing_baseline / a.m, case k.kind when 'number' then (a.low_or_new + a.above) / a.n end,
+         case when k.others is not null then a.low_or_new / a.n end,
+         k.mean, k.mean - k.mean_baseline, pgscore_data._ks_p_value(a.ks, a.n_values, a.m_values),
+         pgscore_data._chi2_p_value(a.chi2, a.n_bins - 1),
          case when coalesce(a.m, 0) < 200 or coalesce(a.n, 0) < greatest(200, 20 * a.n_bins) then 'insufficient_data'
-           when a.psi >= greatest(k.psi_alert, l.noise) then 'alert' when a.psi >= greatest(k.psi_warning, l.noise) then 'warning' else 'ok' end,
-         case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values' when a.n_bins = 1 then 'one_bin' end
+           when a.psi >= greatest(k.psi_alert, l.noise) then 'alert' when a.psi >= greatest(k.psi_warning, l.noise) then 'warning'
+             else 'ok' end,
+         case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values'
+           when a.n_bins = 1 then 'one_bin' end
     from apart a
    cross join lateral (
-     select b.kind, b.others, round(c.sum / nullif(c.n_measured, 0), 100)::float8 as mean, round(x.sum / nullif(x.n_measured, 0), 100)::float8 as mean_baseline, mo.psi_warning, mo.psi_alert
+     select b.kind, b.others, round(c.sum / nullif(c.n_measured, 0), 100)::float8 as mean,
+            round(x.sum / nullif(x.n_measured, 0), 100)::float8 as mean_baseline, mo.psi_warning, mo.psi_alert
        from pgscore_data.feature_bins b
        join pgscore_data.cell_feature c on c.set_id = b.set_id and c.feature = b.feature and c.day = a.day
        join pgscore_data.feature_set s on s.set_id = b.set_id
@@ -109,7 +135,8 @@ comment on function pgscore_data._distances() is
 'A bin whose rows are all of one sample, as they are by chance at least one time in a thousand, counts by the floor: what it adds to '
 'PSI is added to the limit, and it is none of those bins. Simulated with 2 to 53 bins as unequal as 1 to 10,000, windows of 200 to '
 '20,000 rows, baselines of 200 to 100,000 and floors of 0.000001 to 0.01: 0 to 1 % of windows are beyond it (test/monitor/drift-noise).
-KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at least 0.001); all others over the ten, with missing and what lies outside.';
+KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at '
+'least 0.001); all others over the ten, with missing and what lies outside.';
 
 create or replace function pgscore_data._compute_drift(most int default 1000) returns boolean
 language plpgsql volatile security definer
@@ -124,10 +151,13 @@ begin
   truncate pgscore_data.refresh_drift;
   perform pgscore_data._take_touched(most);
   analyze pgscore_data.refresh_drift;
-  delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d where v.set_id = d.set_id and v.day = d.day;
+  delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d
+    where v.set_id = d.set_id and v.day = d.day;
   perform pgscore_data._distances();
-  insert into pgscore_data.alert_due (version_id) select distinct f.version_id from pgscore_data.refresh_drift d join pgscore_data.feature_set f using (set_id);
+  insert into pgscore_data.alert_due (version_id) select distinct f.version_id from pgscore_data.refresh_drift d
+    join pgscore_data.feature_set f using (set_id);
   return exists (select from pgscore_data.touched_feature);
 end
 $$;
-comment on function pgscore_data._compute_drift(int) is 'Brings the drift of touched days up to date, at most so many features of days, the newest first. True where more is waiting.';
+comment on function pgscore_data._compute_drift(int) is
+  'Brings the drift of touched days up to date, at most so many features of days, the newest first. True where more is waiting.';

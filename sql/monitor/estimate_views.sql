@@ -1,76 +1,110 @@
--- What analysts read of accuracy before labels come. Expected cells of days add up to those of weeks and months; ROC AUC is computed of each.
+-- What analysts read of accuracy before labels come. Expected cells of days add up to those of weeks and months; ROC AUC is computed of
+-- each.
 
 create or replace function pgscore_data._estimate_meanings() returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return pgscore_data._metric_meanings() || $${
+return pgscore_data._metric_meanings() || '{
   "n": "Predictions with a score: those that the estimate is about, labelled or not.",
   "estimated_accuracy": "Accuracy to expect of them.",
   "realized_accuracy": "Accuracy of those whose truth is known.",
-  "estimated_precision_score": "Precision to expect; of three or more classes the mean over those that are predicted (macro), as realized_precision_score is then.",
+  "estimated_precision_score": "Precision to expect; of three or more classes the mean over those that are predicted (macro), as '
+    'realized_precision_score is then.",
   "realized_precision_score": "Precision of those whose truth is known.",
-  "estimated_recall_score": "Recall to expect; of three or more classes the mean over those of which there is likely to be one (at least 0.5 are to be expected).",
+  "estimated_recall_score": "Recall to expect; of three or more classes the mean over those of which there is likely to be one (at least '
+    '0.5 are to be expected).",
   "realized_recall_score": "Recall of those whose truth is known.",
   "estimated_f1_score": "F1 to expect; of three or more classes the mean over those that are predicted or likely to be there.",
   "realized_f1_score": "F1 of those whose truth is known.",
-  "estimated_roc_auc": "Area under the ROC curve to expect; ties, and scores in one bin, count half. Of three or more classes the mean over each against the others, of those that are likely to be there.",
+  "estimated_roc_auc": "Area under the ROC curve to expect; ties, and scores in one bin, count half. Of three or more classes the mean '
+    'over each against the others, of those that are likely to be there.",
   "realized_roc_auc": "Area under the ROC curve of those whose truth is known.",
   "estimated_positive_rate": "Share of positives to expect; NULL for three or more classes.",
   "realized_positive_rate": "Share of positives of those whose truth is known; NULL for three or more classes.",
-  "is_realized": "Whether the labelled share has reached the minimum of the model's monitor: then look at what was realized.",
+  "is_realized": "Whether the labelled share has reached the minimum of the model''s monitor: then look at what was realized.",
   "is_mature": "The same as is_realized, by the name that other views have for it. Estimates do not hang on it.",
-  "is_calibrated": "Whether the scores were corrected by what past labels say of them. If not, they are taken as the probabilities that they claim to be.",
-  "calibration": "isotonic: corrected (of three or more classes: at least one of them, each of 10 labels); not_needed: correction would have made them no truer; too_few_labels: less than 200 on the mature days of a year, or less than 10 of a class (of three or more: of every class), so that nobody knows whether scores mean what they say.",
-  "calibrated_until": "Last day whose labels the correction was learned from. It is before the month of the window; only where there is nothing to learn from before, it may be later: then the first correction there is holds.",
-  "undefined_reason": "Why estimates are NULL: no_probabilities (the model says labels only, or no prediction has a score), not_estimated (the next refresh will), too_many_classes (more than 50), not_counted (a classifier of three or more classes predicted before pgscore counted what they are made of), no_predicted_positives or one_class (no positive, or no negative, is to be expected)."
-}$$::jsonb;
+  "is_calibrated": "Whether the scores were corrected by what past labels say of them. If not, they are taken as the probabilities that '
+    'they claim to be.",
+  "calibration": "isotonic: corrected (of three or more classes: at least one of them, each of 10 labels); not_needed: correction would '
+    'have made them no truer; too_few_labels: less than 200 on the mature days of a year, or less than 10 of a class (of three or more: '
+    'of every class), so that nobody knows whether scores mean what they say.",
+  "calibrated_until": "Last day whose labels the correction was learned from. It is before the month of the window; only where there is '
+    'nothing to learn from before, it may be later: then the first correction there is holds.",
+  "undefined_reason": "Why estimates are NULL: no_probabilities (the model says labels only, or no prediction has a score), not_estimated '
+    '(the next refresh will), too_many_classes (more than 50), not_counted (a classifier of three or more classes predicted before '
+    'pgscore counted what they are made of), no_predicted_positives or one_class (no positive, or no negative, is to be expected)."
+}'::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
 
 do $do$
 declare
   realized constant text := $q$
-    select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
-           coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8 as fp,
-           coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8 as fn
+    select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1
+                                                              and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
+           coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8
+             as fp,
+           coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8
+             as fn
       from pgscore_data.cell_outcome x
      where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end$q$;
   g record;
 begin
-  for g in select * from (values ('daily', 'day', 'x.roc_auc', 'false'), ('weekly', 'week', 'r.value', 'r.version_id is null'), ('monthly', 'month', 'r.value', 'r.version_id is null')) x (suffix, grain, roc_auc, is_due) loop
+  for g in select * from (values ('daily', 'day', 'x.roc_auc', 'false'), ('weekly', 'week', 'r.value', 'r.version_id is null'),
+                          ('monthly', 'month', 'r.value', 'r.version_id is null')) x (suffix, grain, roc_auc, is_due) loop
     execute format('create or replace view pgscore_bi.estimated_performance_%s with (security_barrier) as', g.suffix) || format($q$
       select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
-             coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage, coalesce(x.n, 0) as n,
+             coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
+             coalesce(x.n, 0) as n,
              (x.true_positives + x.true_negatives) / x.n as estimated_accuracy, (c.n - c.fp - c.fn) / nullif(c.n, 0) as realized_accuracy,
-             x.true_positives / nullif(x.true_positives + x.false_positives, 0) as estimated_precision_score, c.tp / nullif(c.tp + c.fp, 0) as realized_precision_score,
-             x.true_positives / nullif(x.true_positives + x.false_negatives, 0) as estimated_recall_score, c.tp / nullif(c.tp + c.fn, 0) as realized_recall_score,
-             2 * x.true_positives / nullif(2 * x.true_positives + x.false_positives + x.false_negatives, 0) as estimated_f1_score, 2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as realized_f1_score,
+             x.true_positives / nullif(x.true_positives + x.false_positives, 0) as estimated_precision_score,
+             c.tp / nullif(c.tp + c.fp, 0) as realized_precision_score,
+             x.true_positives / nullif(x.true_positives + x.false_negatives, 0) as estimated_recall_score,
+             c.tp / nullif(c.tp + c.fn, 0) as realized_recall_score,
+             2 * x.true_positives / nullif(2 * x.true_positives + x.false_positives + x.false_negatives, 0) as estimated_f1_score,
+             2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as realized_f1_score,
              %1$s as estimated_roc_auc, auc.value as realized_roc_auc,
-             (x.true_positives + x.false_negatives) / x.n as estimated_positive_rate, (c.tp + c.fn) / nullif(c.n, 0) as realized_positive_rate,
+             (x.true_positives + x.false_negatives) / x.n as estimated_positive_rate,
+             (c.tp + c.fn) / nullif(c.n, 0) as realized_positive_rate,
              coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_realized,
-             coalesce(k.state = 'isotonic', false) as is_calibrated, coalesce(k.state, 'too_few_labels') as calibration, (k.last_day at time zone mo.time_zone)::date as calibrated_until,
+             coalesce(k.state = 'isotonic', false) as is_calibrated, coalesce(k.state, 'too_few_labels') as calibration,
+             (k.last_day at time zone mo.time_zone)::date as calibrated_until,
              case when x.n is null then case when not e.probabilities then 'no_probabilities'
-                    when exists (select from pgscore_data.cell_score y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end) then 'not_estimated' else 'no_probabilities' end
-               when %2$s then 'not_estimated' when %1$s is null then 'one_class' when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
-             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$ || pgscore_data._counted_columns() || $q$ $q$, g.roc_auc, g.is_due)
+                    when exists (select from pgscore_data.cell_score y
+                                  where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end)
+                                        then 'not_estimated' else 'no_probabilities' end
+               when %2$s then 'not_estimated' when %1$s is null then 'one_class'
+                 when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
+             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$ || pgscore_data._counted_columns()
+               || $q$ $q$, g.roc_auc, g.is_due)
     || pgscore_data._windows_from(g.grain, 'binary', realized) || format($q$
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
            where y.version_id = v.version_id and y.from_day < w.window_end and y.to_day > w.window_start
            order by y.month desc limit 1) k on true
         left join lateral (
-          select sum(y.n)::bigint as n, sum(y.true_positives) as true_positives, sum(y.false_positives) as false_positives, sum(y.false_negatives) as false_negatives, sum(y.true_negatives) as true_negatives, max(y.roc_auc) as roc_auc
-            from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end having count(*) > 0) x on true
-        left join pgscore_data.metric_value auc on auc.version_id = v.version_id and auc.grain = %1$L and auc.window_start = w.window_start and auc.metric = 'roc_auc'
-        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start and r.metric = 'estimated_roc_auc'
+          select sum(y.n)::bigint as n, sum(y.true_positives) as true_positives, sum(y.false_positives) as false_positives,
+                 sum(y.false_negatives) as false_negatives, sum(y.true_negatives) as true_negatives, max(y.roc_auc) as roc_auc
+            from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end
+              having count(*) > 0) x on true
+        left join pgscore_data.metric_value auc on auc.version_id = v.version_id and auc.grain = %1$L and auc.window_start = w.window_start
+          and auc.metric = 'roc_auc'
+        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start
+          and r.metric = 'estimated_roc_auc'
        where s.segment_key is null
       union all
-      select p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, p.n_predictions, p.n_labeled, p.label_coverage, coalesce(x.n, 0),
-             x.accuracy, p.accuracy, x.macro_precision, p.macro_precision, x.macro_recall, p.macro_recall, x.macro_f1, p.macro_f1, %2$s, p.macro_roc_auc, null, null, p.is_mature,
+      select p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, p.n_predictions,
+             p.n_labeled, p.label_coverage, coalesce(x.n, 0),
+             x.accuracy, p.accuracy, x.macro_precision, p.macro_precision, x.macro_recall, p.macro_recall, x.macro_f1, p.macro_f1, %2$s,
+             p.macro_roc_auc, null, null, p.is_mature,
              coalesce(k.state = 'isotonic', false), coalesce(k.state, 'too_few_labels'), (k.last_day at time zone mo.time_zone)::date,
-             case when x.n is null then case when not e.probabilities then 'no_probabilities' when cardinality(e.class_labels) > 50 then 'too_many_classes'
-                  when exists (select from pgscore_data.cell_class_volume y where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated' else 'not_counted' end
-               when %4$s then 'not_estimated' when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded, p.is_dropped
+             case when x.n is null then case when not e.probabilities then 'no_probabilities'
+                                          when cardinality(e.class_labels) > 50 then 'too_many_classes'
+                  when exists (select from pgscore_data.cell_class_volume y
+                                where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated'
+                                      else 'not_counted' end
+               when %4$s then 'not_estimated'
+                 when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded, p.is_dropped
         from pgscore_bi.multiclass_performance_%3$s p
         join pgscore_data.model m on m.name = p.model_name
         join pgscore_data.monitor mo using (model_id)
@@ -81,17 +115,30 @@ begin
            where y.version_id = v.version_id and y.from_day < p.window_end and y.to_day > p.window_start
            order by y.month desc limit 1) k on true
         left join lateral (
-          -- As in what is realized, a class that is not there is no part of a mean: one is likely to be there where at least half a prediction of it is to be expected.
-          select max(y.n) as n, sum(y.tp) / max(y.n) as accuracy, avg(y.tp / nullif(y.tp + y.fp, 0)) as macro_precision, avg(y.tp / nullif(y.tp + y.fn, 0)) filter (where y.tp + y.fn >= 0.5) as macro_recall,
+          -- As in what is realized, a class that is not there is no part of a mean: one is likely to be there where at least half a
+          -- prediction of it is to be expected.
+          select max(y.n) as n, sum(y.tp) / max(y.n) as accuracy, avg(y.tp / nullif(y.tp + y.fp, 0)) as macro_precision,
+                 avg(y.tp / nullif(y.tp + y.fn, 0)) filter (where y.tp + y.fn >= 0.5) as macro_recall,
                  avg(2 * y.tp / nullif(2 * y.tp + y.fp + y.fn, 0)) filter (where y.tp + y.fn >= 0.5 or y.tp + y.fp > 0) as macro_f1,
                  avg(y.roc_auc) filter (where y.tp + y.fn between 0.5 and y.n - 0.5) as roc_auc
-            from (select sum(z.n)::bigint as n, sum(z.true_positives) as tp, sum(z.false_positives) as fp, sum(z.false_negatives) as fn, max(z.roc_auc) as roc_auc
-                    from pgscore_data.class_estimate z where z.version_id = v.version_id and z.day >= p.window_start and z.day < p.window_end group by z.class) y
+            from (select sum(z.n)::bigint as n, sum(z.true_positives) as tp, sum(z.false_positives) as fp, sum(z.false_negatives) as fn,
+                         max(z.roc_auc) as roc_auc
+                    from pgscore_data.class_estimate z
+                   where z.version_id = v.version_id and z.day >= p.window_start and z.day < p.window_end group by z.class) y
           having count(*) > 0) x on true
-        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = p.window_start and r.metric = 'estimated_roc_auc'
+        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = p.window_start
+          and r.metric = 'estimated_roc_auc'
        where p.segment_key is null$q$, g.grain, g.roc_auc, g.suffix, g.is_due);
     execute format('comment on view pgscore_bi.%I is %L', 'estimated_performance_' || g.suffix, format(
-'What the accuracy of each version of a classifier is likely to be, by %s, before labels come: from all scores of the %1$s and what earlier labels say that such scores mean (CBPE: confidence-based performance estimation, after NannyML), with what labels then said beside it. It holds as long as a score means what it meant: if other rows come (covariate shift), it sees the effect. It is blind to concept drift: if the same rows turn out differently, it cannot know. Where scores are taken as they are and the threshold is 0.5, it never says less than 0.5 of accuracy, since whoever is less than half sure of a class says the other. Three or more classes are as many questions, one against the others, each with its own calibration; precision, recall, F1 and ROC AUC are means over the classes (macro), and a probability is taken for what it says whichever class was said. Exact for the scores as they are binned: which side of the threshold each prediction is on, and which class it says, is counted, not told from its bin. Regressions have no estimate: it takes a second model that predicts their error.', g.grain));
+'What the accuracy of each version of a classifier is likely to be, by %s, before labels come: from all scores of the %1$s and what '
+'earlier labels say that such scores mean (CBPE: confidence-based performance estimation, after NannyML), with what labels then said '
+'beside it. It holds as long as a score means what it meant: if other rows come (covariate shift), it sees the effect. It is blind to '
+'concept drift: if the same rows turn out differently, it cannot know. Where scores are taken as they are and the threshold is 0.5, it '
+'never says less than 0.5 of accuracy, since whoever is less than half sure of a class says the other. Three or more classes are as many '
+'questions, one against the others, each with its own calibration; precision, recall, F1 and ROC AUC are means over the classes (macro), '
+'and a probability is taken for what it says whichever class was said. Exact for the scores as they are binned: which side of the '
+'threshold each prediction is on, and which class it says, is counted, not told from its bin. Regressions have no estimate: it takes a '
+'second model that predicts their error.', g.grain));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'estimated_performance_' || g.suffix), pgscore_data._estimate_meanings());
   end loop;
 end

@@ -47,7 +47,8 @@ begin atomic
   ), labelled as materialized (
     select d.day, date_trunc('month', d.day at time zone z.time_zone) as local,
            case z.task when 'binary' then o.n
-             else (select sum(s.n) from pgscore_data.cell_class_score s where s.version_id = this_version and s.class = 0 and s.day = d.day) end as n,
+             else (select sum(s.n) from pgscore_data.cell_class_score s
+                    where s.version_id = this_version and s.class = 0 and s.day = d.day) end as n,
            coalesce(case z.task when 'binary' then o.positive else o.right_ones end, 0) as positive
       from pgscore_data._mature_days(this_version) d join outcome o using (day) cross join zone z
   )
@@ -121,7 +122,8 @@ begin
   perform pgscore_data._await_turn('cells');
   select c.month, c.share into old from pgscore_data.calibration c where c.version_id = this_version and c.month = this_month;
   insert into pgscore_data.calibration as c (version_id, month, n, n_positive, last_day, share, state)
-  values (this_version, this_month, _set_calibration.n, _set_calibration.n_positive, _set_calibration.last_day, learned, _set_calibration.state)
+  values (this_version, this_month, _set_calibration.n, _set_calibration.n_positive, _set_calibration.last_day, learned,
+          _set_calibration.state)
   on conflict on constraint calibration_pkey do update set
     n = excluded.n, n_positive = excluded.n_positive, last_day = excluded.last_day, share = excluded.share, state = excluded.state;
   if old.month is null or old.share is distinct from learned then
@@ -158,7 +160,8 @@ begin
     select c.* into month, n, n_positive, last_day from pgscore_data._next_calibration(due) c;
     if month is not null then
       version_id := due;
-      select array_agg(h.bin order by h.bin), array_agg(h.n order by h.bin), array_agg(h.positives order by h.bin) into bins, totals, positives
+      select array_agg(h.bin order by h.bin), array_agg(h.n order by h.bin), array_agg(h.positives order by h.bin) into bins, totals,
+             positives
         from (select s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
                 from pgscore_data._days_before(due, month) d join pgscore_data.cell_outcome_score s on s.version_id = due and s.day = d.day
                group by s.bin having sum(s.n) <> 0) h;
@@ -188,27 +191,35 @@ begin atomic
   ), bins as (
     select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share[c.bin + 1], (b.low + b.high) / 2) as share
       from due d
-     cross join lateral (select * from pgscore_data.cell_score x where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
+     cross join lateral (select * from pgscore_data.cell_score x
+                          where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
       join pgscore_data.score_bin b on b.bin = c.bin
       left join learned l on l.version_id = d.version_id and l.month = d.month
   ), ranked as (
-    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day
+        order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
   insert into pgscore_data.estimate (version_id, day, n, true_positives, false_positives, false_negatives, true_negatives, roc_auc)
-  select r.version_id, r.day, sum(r.n), sum(r.share * r.n_positive), sum((1 - r.share) * r.n_positive), sum(r.share * (r.n - r.n_positive)), sum((1 - r.share) * (r.n - r.n_positive)),
+  select r.version_id, r.day, sum(r.n), sum(r.share * r.n_positive), sum((1 - r.share) * r.n_positive), sum(r.share * (r.n - r.n_positive)),
+         sum((1 - r.share) * (r.n - r.n_positive)),
          sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
     from ranked r group by r.version_id, r.day
   on conflict (version_id, day) do update set
-    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives, false_negatives = excluded.false_negatives,
+    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives,
+    false_negatives = excluded.false_negatives,
     true_negatives = excluded.true_negatives, roc_auc = excluded.roc_auc;
 end;
-comment on function pgscore_data._estimate_binary(int[], timestamptz[]) is 'Estimates these days of binary classifiers. A prediction in a bin counts as a positive by the share of positives to expect there: as learned, or else the middle of the bin, which is within half its width, at most 0.0005, of the score.';
+comment on function pgscore_data._estimate_binary(int[], timestamptz[]) is
+  'Estimates these days of binary classifiers. A prediction in a bin counts as a positive by the share of positives to expect there: as '
+  'learned, or else the middle of the bin, which is within half its width, at most 0.0005, of the score.';
 
-create or replace function pgscore_data._windows_around(versions int[], days timestamptz[]) returns table (version_id int, grain text, window_start timestamptz, window_end timestamptz)
+create or replace function pgscore_data._windows_around(versions int[], days timestamptz[])
+  returns table (version_id int, grain text, window_start timestamptz, window_end timestamptz)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 ' || g.grain)::interval) at time zone m.time_zone
+  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
+      || g.grain)::interval) at time zone m.time_zone
     from unnest(versions, days) as d (version_id, day)
     join pgscore_data.version v using (version_id)
     join pgscore_data.monitor m using (model_id)
@@ -253,10 +264,13 @@ begin atomic
       from bins b window w as (partition by b.version_id, b.grain, b.window_start order by b.bin)
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
-  select r.version_id, r.grain, r.window_start, 'estimated_roc_auc', sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
+  select r.version_id, r.grain, r.window_start, 'estimated_roc_auc',
+         sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
     from ranked r group by r.version_id, r.grain, r.window_start;
 end;
-comment on function pgscore_data._rank_binary(int[], timestamptz[]) is 'The ROC AUC to expect in the weeks and months around these days of binary classifiers. All else that is estimated of them adds up from days.';
+comment on function pgscore_data._rank_binary(int[], timestamptz[]) is
+  'The ROC AUC to expect in the weeks and months around these days of binary classifiers. All else that is estimated of them adds up from '
+  'days.';
 
 create or replace function pgscore_data._estimate(most int default 50) returns boolean
 language plpgsql volatile security definer
@@ -269,13 +283,17 @@ declare
   versions int[];
   days timestamptz[];
 begin
-  if not exists (select from pgscore_data.estimate_due) and not exists (select from pgscore_data.class_tally t where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
+  if not exists (select from pgscore_data.estimate_due)
+    and not exists (select from pgscore_data.class_tally t
+                     where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
     or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._count_class_volumes();
   with due as (
-    delete from pgscore_data.estimate_due t where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit most) returning t.*
+    delete from pgscore_data.estimate_due t
+      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit most)
+            returning t.*
   )
   select array_agg(d.version_id), array_agg(d.day) into versions, days from due d;
   perform pgscore_data._estimate_binary(versions, days);
@@ -287,4 +305,5 @@ begin
   return exists (select from pgscore_data.estimate_due);
 end
 $$;
-comment on function pgscore_data._estimate(int) is 'Estimates so many days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
+comment on function pgscore_data._estimate(int) is
+  'Estimates so many days that changed, and the weeks and months around them, the newest first; true where more is waiting.';

@@ -15,6 +15,7 @@ begin atomic
     from pgscore_data.day_volume w
     join c using (day)
    where w.version_id = this_version and w.segment_id = 0 and c.n > 0
-     and c.n >= (c.n + w.n_awaiting) * (select m.min_label_coverage from pgscore_data.monitor m join pgscore_data.version v using (model_id) where v.version_id = this_version);
+     and c.n >= (c.n + w.n_awaiting) * (select m.min_label_coverage from pgscore_data.monitor m join pgscore_data.version v using (model_id)
+                                         where v.version_id = this_version);
 end;
 comment on function pgscore_data._mature_days(int) is 'The days of a version whose labels are there, by its monitor.';

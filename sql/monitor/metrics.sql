@@ -8,10 +8,12 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- P and N of a bin are its positives and negatives; "below" and "above" are those of lower and of higher bins.
   with bins as (
-    select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
+    select w.version_id, w.grain, w.window_start, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p,
+           coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n,
            sum(c.sum_score) as sum_score
       from pgscore_data.refresh_window w
-     cross join lateral (select * from pgscore_data.cell_outcome_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end offset 0) c
+     cross join lateral (select * from pgscore_data.cell_outcome_score x
+                          where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bin having sum(c.n) <> 0
   ), ranked as (
     select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg,
@@ -23,19 +25,25 @@ begin atomic
            (r.n_below + r.n / 2) / nullif(r.neg, 0) as beats, (r.pos - r.p_below - r.p / 2) / nullif(r.pos, 0) as loses
       from ranked r
   ), averaged as (
-    select p.*, sum(p.p * p.beats) over w / nullif(p.pos, 0) as auc from placed p window w as (partition by p.version_id, p.grain, p.window_start)
+    select p.*, sum(p.p * p.beats) over w / nullif(p.pos, 0) as auc
+      from placed p window w as (partition by p.version_id, p.grain, p.window_start)
   ), summed as (
-    select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg, max(p.auc) as auc, sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
-           sum(p.p * (p.beats - p.auc) ^ 2) / nullif(max(p.pos), 0) as beats_variance, sum(p.n * (p.loses - p.auc) ^ 2) / nullif(max(p.neg), 0) as loses_variance,
+    select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg, max(p.auc) as auc,
+           sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
+           sum(p.p * (p.beats - p.auc) ^ 2) / nullif(max(p.pos), 0) as beats_variance,
+           sum(p.n * (p.loses - p.auc) ^ 2) / nullif(max(p.neg), 0) as loses_variance,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above + p.n, 0)) / nullif(max(p.pos), 0) as ap,
-           -- The positives of a bin after its negatives, one by one: a sum of growing terms, no less than P times the first, nor than its integral.
+           -- The positives of a bin after its negatives, one by one: a sum of growing terms, no less than P times the first, nor than its
+           -- integral.
            sum(greatest(p.p * (p.p_above + 1) / (p.p_above + 1 + p.n_above + p.n),
-                        p.p - case when p.n_above + p.n > 0 then (p.n_above + p.n) * ln(1 + p.p / (p.p_above + p.n_above + p.n)) else 0 end)) / nullif(max(p.pos), 0) as ap_low,
+                        p.p - case when p.n_above + p.n > 0 then (p.n_above + p.n) * ln(1 + p.p / (p.p_above + p.n_above + p.n))
+                                else 0 end)) / nullif(max(p.pos), 0) as ap_low,
            sum(p.p * (p.p_above + p.p) / nullif(p.p_above + p.p + p.n_above, 0)) / nullif(max(p.pos), 0) as ap_high,
            max(abs(p.p_above / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0))) as ks,
            -- What KS can reach inside of a bin that holds both classes: all its positives first, or all its negatives.
            max(greatest((p.p_above + p.p) / nullif(p.pos, 0) - p.n_above / nullif(p.neg, 0),
-                        (p.n_above + p.n) / nullif(p.neg, 0) - p.p_above / nullif(p.pos, 0))) filter (where p.p > 0 and p.n > 0) as ks_inside
+                        (p.n_above + p.n) / nullif(p.neg, 0) - p.p_above / nullif(p.pos, 0))) filter (where p.p > 0 and p.n > 0)
+                          as ks_inside
       from averaged p group by p.version_id, p.grain, p.window_start
   ), tenths as (
     select 0 as bin, 0 as tenth union all
@@ -63,31 +71,40 @@ begin atomic
      ('roc_auc', case when s.pos * s.neg > 0 then s.auc end, i.low, i.high, s.auc_bound,
        case when s.pos * s.neg = 0 then 'one_class' end),
      ('average_precision', case when s.pos > 0 then s.ap end, s.ap_low, s.ap_high, null, case when s.pos = 0 then 'no_positive_labels' end),
-     ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null, case when s.pos * s.neg > 0 then greatest(0, s.ks_inside - s.ks) end, case when s.pos * s.neg = 0 then 'one_class' end),
+     ('ks_of_scores', case when s.pos * s.neg > 0 then s.ks end, null, null,
+      case when s.pos * s.neg > 0 then greatest(0, s.ks_inside - s.ks) end, case when s.pos * s.neg = 0 then 'one_class' end),
      ('ece', c.ece, null, null, null, null)
    ) x (metric, value, ci_low, ci_high, error_bound, reason);
 end;
-comment on function pgscore_data._ranking_metrics() is 'AUC with its binning bound and interval, average precision with the interval that the bins leave open, the KS distance of the scores with its binning bound and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
+comment on function pgscore_data._ranking_metrics() is
+  'AUC with its binning bound and interval, average precision with the interval that the bins leave open, the KS distance of the scores '
+  'with its binning bound and the expected calibration error, of every touched window; and the curve of scores of every touched month.';
 
 create or replace function pgscore_data._class_ranking() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with bins as (
-    select w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin, coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
+    select w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin,
+           coalesce(sum(c.n::float8) filter (where c.positive), 0) as p, coalesce(sum(c.n::float8) filter (where not c.positive), 0) as n
       from pgscore_data.refresh_window w
-     cross join lateral (select * from pgscore_data.cell_class_score x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
+     cross join lateral (select * from pgscore_data.cell_class_score x
+                          where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, w.window_end, c.class, c.bin
   ), ranked as (
-    select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
+    select b.*, coalesce(sum(b.n) over (partition by b.version_id, b.grain, b.window_start, b.class
+                                        order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
   insert into pgscore_data.class_metric (version_id, grain, window_start, class, roc_auc, error_bound)
-  select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0), sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
+  select r.version_id, r.grain, r.window_start, r.class, sum(r.p * (r.n_below + r.n / 2)) / nullif(sum(r.p) * sum(r.n), 0),
+         sum(r.p * r.n) / 2 / nullif(sum(r.p) * sum(r.n), 0)
     from ranked r group by r.version_id, r.grain, r.window_start, r.window_end, r.class
   -- None where some pairs are in no such cell.
-  having sum(r.p + r.n) = (select sum(o.n) from pgscore_data.cell_outcome o where o.version_id = r.version_id and o.segment_id = 0 and o.day >= r.window_start and o.day < r.window_end);
+  having sum(r.p + r.n) = (select sum(o.n) from pgscore_data.cell_outcome o
+                            where o.version_id = r.version_id and o.segment_id = 0 and o.day >= r.window_start and o.day < r.window_end);
 end;
-comment on function pgscore_data._class_ranking() is 'AUC of each class against the others with its binning bound, of every touched window whose pairs are all in these cells.';
+comment on function pgscore_data._class_ranking() is
+  'AUC of each class against the others with its binning bound, of every touched window whose pairs are all in these cells.';
 
 create or replace function pgscore_data._error_quantiles() returns void
 language sql volatile
@@ -96,7 +113,8 @@ begin atomic
   with buckets as (
     select w.version_id, w.grain, w.window_start, c.bucket, sum(c.n::float8) as n
       from pgscore_data.refresh_window w
-     cross join lateral (select * from pgscore_data.cell_error x where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
+     cross join lateral (select * from pgscore_data.cell_error x
+                          where x.version_id = w.version_id and x.day >= w.window_start and x.day < w.window_end and x.n <> 0 offset 0) c
      group by w.version_id, w.grain, w.window_start, c.bucket
   ), ranked as (
     select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total,
@@ -105,14 +123,17 @@ begin atomic
   ), placed as (
     -- Rank (n - 1) q, from 0, lies between two errors; each is known within 1 %, and so is what lies between them.
     select r.version_id, r.grain, r.window_start, q.metric, (r.total - 1) * q.share - floor((r.total - 1) * q.share) as fraction,
-           min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower, min(r.error) filter (where r.upto > ceil((r.total - 1) * q.share)) as upper
+           min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower,
+           min(r.error) filter (where r.upto > ceil((r.total - 1) * q.share)) as upper
       from ranked r cross join (values ('median_abs_error', 0.5::float8), ('p90_abs_error', 0.9), ('max_abs_error', 1)) q (metric, share)
      group by r.version_id, r.grain, r.window_start, q.metric, q.share, r.total
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
   select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from placed p;
 end;
-comment on function pgscore_data._error_quantiles() is 'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() has it.';
+comment on function pgscore_data._error_quantiles() is
+  'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() '
+  'has it.';
 
 create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
 language plpgsql volatile security definer
@@ -129,19 +150,24 @@ begin
   end if;
   truncate pgscore_data.refresh_window;
   with days as (
-    delete from pgscore_data.touched t where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
+    delete from pgscore_data.touched t
+      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
   )
   insert into pgscore_data.refresh_window (version_id, grain, window_start, window_end)
-  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 ' || g.grain)::interval) at time zone m.time_zone
+  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
+      || g.grain)::interval) at time zone m.time_zone
     from days d
     join pgscore_data.version v using (version_id)
     join pgscore_data.monitor m using (model_id)
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
   -- Labels do not change what was to be expected without them.
-  delete from pgscore_data.metric_value v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start and v.metric <> 'estimated_roc_auc';
-  delete from pgscore_data.score_curve v using pgscore_data.refresh_window w where v.version_id = w.version_id and w.grain = 'month' and v.window_start = w.window_start;
-  delete from pgscore_data.class_metric v using pgscore_data.refresh_window w where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
+  delete from pgscore_data.metric_value v using pgscore_data.refresh_window w
+    where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start and v.metric <> 'estimated_roc_auc';
+  delete from pgscore_data.score_curve v using pgscore_data.refresh_window w
+    where v.version_id = w.version_id and w.grain = 'month' and v.window_start = w.window_start;
+  delete from pgscore_data.class_metric v using pgscore_data.refresh_window w
+    where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start;
   perform pgscore_data._fold_scores();
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._class_ranking();
@@ -151,4 +177,5 @@ begin
   return exists (select from pgscore_data.touched);
 end
 $$;
-comment on function pgscore_data._compute_metrics(int) is 'Brings the metrics of the windows around at most so many touched days up to date, the newest first. True where more is waiting.';
+comment on function pgscore_data._compute_metrics(int) is
+  'Brings the metrics of the windows around at most so many touched days up to date, the newest first. True where more is waiting.';

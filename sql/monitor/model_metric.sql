@@ -49,60 +49,79 @@ select * from (values
   ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1),
   ('missing_rate_delta', 'drift', '{binary,multiclass,regression}', 'low', -1, 1)
 ) x (metric, kind, tasks, better, least, most);
-comment on view pgscore_data.metric_kind is 'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
+comment on view pgscore_data.metric_kind is
+  'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
 
 do $do$
 begin
   execute 'create or replace view pgscore_data.drift_series as ' || (
     select string_agg(format($q$
-      select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric, f.feature_name::text as column_name,
+      select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'psi'::text as metric,
+             f.feature_name::text as column_name,
              f.psi as value, f.n, f.psi_noise_limit as noise_limit, f.undefined_reason, %2$L::text as grain
         from pgscore_bi.feature_drift_%1$s f
       union all
       select f.model_name, f.model_version, f.window_date, f.window_start, f.window_end, 'missing_rate_delta', f.feature_name,
-             f.missing_rate_delta, f.n, 2.5758293035489 * sqrt(greatest(0, p.missing * (1 - p.missing)) * (1::float8 / nullif(f.n, 0) + 1::float8 / nullif(f.n_baseline, 0))),
+             f.missing_rate_delta, f.n, 2.5758293035489 * sqrt(greatest(0,
+                 p.missing * (1 - p.missing)) * (1::float8 / nullif(f.n, 0) + 1::float8 / nullif(f.n_baseline, 0))),
              f.undefined_reason, %2$L
         from pgscore_bi.feature_drift_%1$s f
        cross join lateral (
-         select (f.missing_rate * f.n + (f.missing_rate - f.missing_rate_delta) * f.n_baseline) / nullif(f.n + f.n_baseline, 0) as missing) p
+         select (f.missing_rate * f.n + (f.missing_rate - f.missing_rate_delta) * f.n_baseline) / nullif(f.n + f.n_baseline, 0)
+             as missing) p
       union all
-      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n, null::float8, d.undefined_reason, %2$L
+      select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n,
+             null::float8, d.undefined_reason, %2$L
         from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
       from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
 end
 $do$;
-comment on view pgscore_data.drift_series is 'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi or missing_rate_delta, or a window with metric drift_share. noise_limit is what the metric reaches by chance: of missing_rate_delta, at 99 % of the normal limit for two shares.';
+comment on view pgscore_data.drift_series is
+  'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi or missing_rate_delta, or '
+  'a window with metric drift_share. noise_limit is what the metric reaches by chance: of missing_rate_delta, at 99 % of the normal limit '
+  'for two shares.';
 
 create or replace function pgscore_data._tall_part(grain text, suffix text, task text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
-  select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, x.metric, null::text as column_name,
-         x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature, case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage
+  select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end,
+         x.metric, null::text as column_name,
+         x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature,
+         case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage
     from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
   task || '_performance_' || suffix,
   (select string_agg(format('(%L, p.%I::float8, %s, %s, %s, %s)', k.metric, k.metric,
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_ci_low'), 'null::float8'),
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_ci_high'), 'null::float8'),
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a where a.attrelid = w.view and a.attname = w.base || '_error_bound'), 'null::float8'),
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
+                       where a.attrelid = w.view and a.attname = w.base || '_ci_low'), 'null::float8'),
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
+                       where a.attrelid = w.view and a.attname = w.base || '_ci_high'), 'null::float8'),
+            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
+                       where a.attrelid = w.view and a.attname = w.base || '_error_bound'), 'null::float8'),
             case k.kind when 'performance' then 'p.n_labeled' else 'p.n_predictions' end), ', ' order by k.metric)
      from pgscore_data.metric_kind k
-    cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view, regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
+    cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view,
+                               regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
     where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
-  case task when 'regression' then $q$ where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
-comment on function pgscore_data._tall_part(text, text, text) is 'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
+  case task when 'regression' then $q$
+    where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
+comment on function pgscore_data._tall_part(text, text, text) is
+  'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
 do $do$
 begin
   execute 'create or replace view pgscore_data.counted_series with (security_barrier) as '
     || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
-          from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix) cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
+          from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix)
+         cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
     || format($q$
       union all
-      select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day, (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
-             x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end, null::float8
+      select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day,
+             (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
+             x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end,
+             null::float8
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -111,7 +130,8 @@ begin
         join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = s.segment_id
        cross join lateral (
          values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed, true),
-                ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities and c.segment_id = 0)) x (metric, hits, n, is_defined)
+                ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities
+                 and c.segment_id = 0)) x (metric, hits, n, is_defined)
        where x.is_defined and x.n > 0$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
@@ -126,13 +146,18 @@ select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.wind
 comment on view pgscore_data.metric_series is 'Every metric of every window as a row, before what rules say of it.';
 
 create or replace view pgscore_bi.model_metric with (security_barrier) as
-select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s.window_date, s.window_start, s.window_end, s.metric, s.column_name,
-       s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature, s.noise_limit, s.label_coverage
+select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s.window_date, s.window_start, s.window_end, s.metric,
+       s.column_name,
+       s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature,
+       s.noise_limit, s.label_coverage
   from pgscore_data.metric_series s
   join pgscore_data.model m on m.name = s.model_name
   join pgscore_data.version v on v.model_id = m.model_id and v.number = s.model_version
   left join lateral (
     select max(w.lower_threshold) as lower_threshold, min(w.upper_threshold) as upper_threshold, bool_or(w.is_breach) as is_breach
       from pgscore_data.alert_window w
-     where s.segment_key is null and w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
-comment on view pgscore_bi.model_metric is 'Every metric as a row: a version, grain, window, segment, metric and column; of all predictions: where segment_key is null. The thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';
+     where s.segment_key is null and w.model_id = m.model_id and w.version_id = v.version_id and w.metric = s.metric and w.grain = s.grain
+       and w.column_name = coalesce(s.column_name, '') and w.window_start = s.window_start) t on true;
+comment on view pgscore_bi.model_metric is
+  'Every metric as a row: a version, grain, window, segment, metric and column; of all predictions: where segment_key is null. The '
+  'thresholds are those of the tightest rule that looked at the window. Filter by model, grain and metric.';

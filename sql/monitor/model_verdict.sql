@@ -127,8 +127,10 @@ begin
   perform pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._drift_meanings() || '{
     "model_version": "The champion; where there is none, the newest ready version; NULL: none is ready.",
     "is_champion": "Whether model_version is the champion.",
-    "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. healthy: none of these.",
-    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, drift, labels_late or challenger_better; of unknown no_version, no_predictions, no_label_source, no_labels or no_mature_month; of healthy none.",
+    "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
+      'healthy: none of these.",
+    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, drift, labels_late or '
+      'challenger_better; of unknown no_version, no_predictions, no_label_source, no_labels or no_mature_month; of healthy none.",
     "sentence": "The cause in one sentence, with its numbers.",
     "causes": "All causes of act and watch, the largest first; NULL: there is none.",
     "since": "First day on which the cause holds, as far back as is looked.",
@@ -140,7 +142,8 @@ begin
     "n": "Labelled predictions of that month.",
     "reference_value": "The metric over the months before it, twelve at most, weighted by their labels.",
     "open_alerts": "Alerts of the version and of the model that are raised now.",
-    "label_coverage": "Of the predictions of the newest 90 days whose labels are due by label_maturity, the share whose truth is known; NULL: none are due.",
+    "label_coverage": "Of the predictions of the newest 90 days whose labels are due by label_maturity, the share whose truth is known; '
+      'NULL: none are due.",
     "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
     "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
     "better_version": "A version that is surely better than the champion by the same metric; NULL: none is.",

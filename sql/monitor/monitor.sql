@@ -25,7 +25,8 @@ return (
   select bool_and(pgscore_data._is_sealed(e.model_id, e.event_time)) is true from pgscore_data.evaluation e
    where e.model_id = this_model and hash_array(e.key) = hash_array(_judges_sealed.key) and e.key = _judges_sealed.key
      and e.known_at = _judges_sealed.known_at);
-comment on function pgscore_data._judges_sealed(int, text[], timestamptz) is 'Whether a label judges only predictions of sealed days: what it says then stays.';
+comment on function pgscore_data._judges_sealed(int, text[], timestamptz) is
+  'Whether a label judges only predictions of sealed days: what it says then stays.';
 
 create or replace view pgscore_data.scored_version as
 select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities from pgscore_data.execution e
@@ -58,7 +59,9 @@ comment on function pgscore_data._await_turn(text) is 'Waits until this transact
 create or replace function pgscore_data._score_bin(score double precision, mirrored double precision[]) returns smallint
 language sql immutable parallel safe
 return (cardinality(mirrored) - width_bucket(-score, mirrored))::smallint;
-comment on function pgscore_data._score_bin(double precision, double precision[]) is 'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in numpy.searchsorted(side=''left''); a hundredth, of which an edge is the number before, to the one above.';
+comment on function pgscore_data._score_bin(double precision, double precision[]) is
+  'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in '
+  'numpy.searchsorted(side=''left''); a hundredth, of which an edge is the number before, to the one above.';
 
 create or replace function pgscore_data._error_bucket(error double precision) returns int
 language sql immutable parallel safe
@@ -70,23 +73,30 @@ language sql immutable parallel safe
 return case lower(label)
   when 'true' then '1' when 't' then '1' when 'false' then '0' when 'f' then '0'
   else regexp_replace(label, '^(-?\d+)\.0+$', '\1') end;
-comment on function pgscore_data._label_form(text) is 'A class label in the form in which labels are compared: true is 1, false is 0, 2.0 is 2.';
+comment on function pgscore_data._label_form(text) is
+  'A class label in the form in which labels are compared: true is 1, false is 0, 2.0 is 2.';
 
 create or replace function pgscore_data._class_of(label text, class_labels text[], class_forms text[]) returns smallint
 language sql immutable parallel safe
 return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label))) - 1)::smallint;
-comment on function pgscore_data._class_of(text, text[], text[]) is 'Place of a label among the classes, from 0; NULL where it is none of them.';
+comment on function pgscore_data._class_of(text, text[], text[]) is
+  'Place of a label among the classes, from 0; NULL where it is none of them.';
 
 create or replace function pgscore_data._rank_of(class smallint, probabilities double precision[]) returns smallint
 language sql immutable parallel safe
 return case when probabilities[class + 1] is not null then
-  (select 1 + count(*) from unnest(probabilities) with ordinality as x (p, place) where x.p > probabilities[class + 1] or x.p = probabilities[class + 1] and x.place > class + 1)::smallint end;
-comment on function pgscore_data._rank_of(smallint, double precision[]) is 'How many classes, this one included, are said to be at least as likely as it; of equal ones only the later count, as in scikit-learn. NULL without probabilities.';
+  (select 1 + count(*) from unnest(probabilities) with ordinality as x (p, place)
+    where x.p > probabilities[class + 1] or x.p = probabilities[class + 1] and x.place > class + 1)::smallint end;
+comment on function pgscore_data._rank_of(smallint, double precision[]) is
+  'How many classes, this one included, are said to be at least as likely as it; of equal ones only the later count, as in scikit-learn. '
+  'NULL without probabilities.';
 
 create or replace function pgscore_data._measure(x double precision) returns double precision
 language sql immutable parallel safe
 return case when abs(x) < 1e-60 then 0 when abs(x) < 1e60 then x end;
-comment on function pgscore_data._measure(double precision) is 'A value as a regression''s cells take it: of what is finite, less than 1e-60 is 0, and NULL is 1e60 and more, whose fourth powers no double holds.';
+comment on function pgscore_data._measure(double precision) is
+  'A value as a regression''s cells take it: of what is finite, less than 1e-60 is 0, and NULL is 1e60 and more, whose fourth powers no '
+  'double holds.';
 
 create or replace function pgscore_data._number_of(label text) returns double precision
 language sql immutable parallel safe
@@ -99,21 +109,25 @@ comment on function pgscore_data._number_of(text) is 'A label of a regression as
 create or replace function pgscore_data._exactly(x double precision) returns numeric
 language sql immutable parallel safe
 return case when abs(x) < 9e18 then trunc(x)::bigint + (x - trunc(x))::numeric else x::numeric end;
-comment on function pgscore_data._exactly(double precision) is 'A double as numeric with 15 digits after its point: a cast keeps 15 in all, too few where values lie far from 0 and near one another.';
+comment on function pgscore_data._exactly(double precision) is
+  'A double as numeric with 15 digits after its point: a cast keeps 15 in all, too few where values lie far from 0 and near one another.';
 
 create or replace function pgscore_data._moment(event_time timestamptz, snapshot_at timestamptz) returns timestamptz
 language sql immutable parallel safe
 return case when event_time >= '0001-01-01 00:00+00' and event_time < '9999-12-31 00:00+00' then event_time else snapshot_at end;
-comment on function pgscore_data._moment(timestamptz, timestamptz) is 'The time that a prediction counts for: infinity, and what has no day before or after it, count as no time at all.';
+comment on function pgscore_data._moment(timestamptz, timestamptz) is
+  'The time that a prediction counts for: infinity, and what has no day before or after it, count as no time at all.';
 
 create or replace function pgscore_data._label_age(known_at timestamptz, event_time timestamptz) returns interval
 language sql immutable parallel safe
 return greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', known_at)) - event_time;
-comment on function pgscore_data._label_age(timestamptz, timestamptz) is 'How old a prediction was when its label became known; from infinity, PostgreSQL 16 subtracts nothing.';
+comment on function pgscore_data._label_age(timestamptz, timestamptz) is
+  'How old a prediction was when its label became known; from infinity, PostgreSQL 16 subtracts nothing.';
 
 create or replace function pgscore_data._age_band(age interval) returns smallint
 language sql immutable parallel safe
-return (case when age <= interval '1 day' then 0 when age <= interval '7 days' then 1 when age <= interval '30 days' then 2 when age <= interval '90 days' then 3 else 4 end)::smallint;
+return (case when age <= interval '1 day' then 0 when age <= interval '7 days' then 1 when age <= interval '30 days' then 2
+          when age <= interval '90 days' then 3 else 4 end)::smallint;
 comment on function pgscore_data._age_band(interval) is 'How old a prediction was when its label became known, in bands.';
 
 create or replace function pgscore._label_key(type oid) returns text
@@ -122,9 +136,11 @@ set search_path = pg_catalog, pg_temp
 return case
   when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
   when type in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
-  when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype, 'bool'::regtype) then format_type(type, -1)
+  when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype,
+                'bool'::regtype) then format_type(type, -1)
 end;
-comment on function pgscore._label_key(oid) is 'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
+comment on function pgscore._label_key(oid) is
+  'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[])
 language plpgsql stable
@@ -132,11 +148,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   select m.model_id, e.task, e.class_labels into _model_family.model_id, _model_family.task, _model_family.class_labels
-    from pgscore_data.model m join pgscore_data.version v on v.model_id = m.model_id join pgscore_data.execution e on e.version_id = v.version_id
+    from pgscore_data.model m join pgscore_data.version v on v.model_id = m.model_id
+    join pgscore_data.execution e on e.version_id = v.version_id
    where m.name = model order by v.number desc limit 1;
   if not found then
     raise exception 'model "%" has no version that is ready', model using
-      errcode = 'undefined_object', hint = 'select model, version, state, reason from pgscore.models; lists what there is. Labels belong to a model, not to one version of it: write churn, not churn@3.';
+      errcode = 'undefined_object', hint = 'select model, version, state, reason from pgscore.models; lists what there is. Labels belong '
+                                           'to a model, not to one version of it: write churn, not churn@3.';
   end if;
 end
 $$;

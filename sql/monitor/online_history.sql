@@ -9,7 +9,8 @@ begin atomic
   )
   insert into pgscore_data.online_hour as h (version_id, hour, n_predictions, last_at)
   select c.version_id, date_trunc('hour', c.snapshot_at, 'UTC'), sum(c.n_predictions), max(c.snapshot_at) from counted c group by 1, 2
-  on conflict (version_id, hour) do update set n_predictions = h.n_predictions + excluded.n_predictions, last_at = greatest(h.last_at, excluded.last_at);
+  on conflict (version_id, hour) do update set n_predictions = h.n_predictions + excluded.n_predictions,
+    last_at = greatest(h.last_at, excluded.last_at);
 end;
 comment on function pgscore_data._note_counted_calls(bigint[]) is 'Takes batches of calls out of those that are to be counted.';
 
@@ -31,4 +32,5 @@ begin
      and m.model_id in (select x.model_id from pgscore_data.monitor x where x.key_columns is null for no key update skip locked);
 end
 $$;
-comment on function pgscore_data._note_key(bigint[]) is 'Takes the key of the first runs of a model for that of its calls, where labels have not said it.';
+comment on function pgscore_data._note_key(bigint[]) is
+  'Takes the key of the first runs of a model for that of its calls, where labels have not said it.';

@@ -30,7 +30,9 @@ begin
   return exp(- z * z) * 0.5641895835477563 / (z + fraction);
 end
 $$;
-comment on function pgscore_data._erfc(double precision) is 'The complementary error function of a number of at least 0, as scipy.special.erfc has it: by its series below 2, by its continued fraction from there on (Abramowitz and Stegun 7.1.6, 7.1.14). PostgreSQL has it from version 16 on.';
+comment on function pgscore_data._erfc(double precision) is
+  'The complementary error function of a number of at least 0, as scipy.special.erfc has it: by its series below 2, by its continued '
+  'fraction from there on (Abramowitz and Stegun 7.1.6, 7.1.14). PostgreSQL has it from version 16 on.';
 
 create or replace function pgscore_data._chi2_p_value(statistic double precision, degrees bigint) returns double precision
 language plpgsql immutable strict parallel safe
@@ -65,18 +67,25 @@ begin
   return least(1, total);
 end
 $$;
-comment on function pgscore_data._chi2_p_value(double precision, bigint) is 'The probability of at least such a statistic under chi-squared with so many degrees of freedom, as scipy.stats.chi2.sf has it: the finite sums of Abramowitz and Stegun 26.4.4 and 26.4.5. NULL without a degree of freedom.';
+comment on function pgscore_data._chi2_p_value(double precision, bigint) is
+  'The probability of at least such a statistic under chi-squared with so many degrees of freedom, as scipy.stats.chi2.sf has it: the '
+  'finite sums of Abramowitz and Stegun 26.4.4 and 26.4.5. NULL without a degree of freedom.';
 
-create or replace function pgscore_data._ks_p_value(statistic double precision, n double precision, m double precision) returns double precision
+create or replace function pgscore_data._ks_p_value(statistic double precision, n double precision, m double precision)
+  returns double precision
 language sql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 begin atomic
   -- Two series of one function, for small arguments and for large ones; e^-700 is the least that does not underflow.
   select case
            when x.at < 0.04 then 1
-           when x.at < 1 then 1 - 2.5066282746310002 / x.at * (select sum(exp(greatest(-700, -1.2337005501361697 * (2 * k - 1) ^ 2 / x.at ^ 2))) from generate_series(1, 4) k)
-           else 2 * (select sum(case k % 2 when 1 then 1 else -1 end * exp(greatest(-700, -2 * k ^ 2 * x.at ^ 2))) from generate_series(1, 6) k)
+           when x.at < 1 then 1 - 2.5066282746310002 / x.at * (select sum(exp(greatest(-700,
+               -1.2337005501361697 * (2 * k - 1) ^ 2 / x.at ^ 2))) from generate_series(1, 4) k)
+           else 2 * (select sum(case k % 2 when 1 then 1 else -1 end * exp(greatest(-700, -2 * k ^ 2 * x.at ^ 2)))
+                       from generate_series(1, 6) k)
          end
     from (select statistic * sqrt(n * m / (n + m)) as at) x;
 end;
-comment on function pgscore_data._ks_p_value(double precision, double precision, double precision) is 'The probability of at least such a Kolmogorov-Smirnov distance of samples of n and m rows from one distribution: its limit for large samples, as scipy.special.kolmogorov has it.';
+comment on function pgscore_data._ks_p_value(double precision, double precision, double precision) is
+  'The probability of at least such a Kolmogorov-Smirnov distance of samples of n and m rows from one distribution: its limit for large '
+  'samples, as scipy.special.kolmogorov has it.';

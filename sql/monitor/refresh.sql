@@ -20,17 +20,20 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._clear_work() is 'Empties the work tables of the last refresh. To truncate one makes new files, which takes longer than a small refresh.';
+comment on function pgscore_data._clear_work() is
+  'Empties the work tables of the last refresh. To truncate one makes new files, which takes longer than a small refresh.';
 
 create or replace function pgscore_data._note_feed(this_feed text, this_model int, happened_at timestamptz) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.feed_day as f (model_id, feed, day, last_at, n)
-  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m where m.model_id = this_model
+  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m
+   where m.model_id = this_model
   on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at), n = f.n + 1;
 end;
-comment on function pgscore_data._note_feed(text, int, timestamptz) is 'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
+comment on function pgscore_data._note_feed(text, int, timestamptz) is
+  'Notes that a model was scored, or that its labels changed: alerts know silence by that.';
 
 create or replace function pgscore_data._count_scored(runs bigint[], batches bigint[]) returns void
 language plpgsql volatile
@@ -49,7 +52,8 @@ begin
   if cardinality(batches) > 0 then
     perform pgscore_data._note_counted_calls(batches);
   end if;
-  perform pgscore_data._note_feed('scoring', v.model_id, max(s.finished_at)) from pgscore_data.scored s join pgscore_data.version v using (version_id)
+  perform pgscore_data._note_feed('scoring', v.model_id, max(s.finished_at)) from pgscore_data.scored s
+    join pgscore_data.version v using (version_id)
     where s.run_id = any (scored) and s.finished_at is not null group by v.model_id, date_trunc('day', s.finished_at);
   insert into pgscore_data.alert_due (version_id) select distinct s.version_id from pgscore_data.scored s where s.run_id = any (scored);
 end
@@ -78,7 +82,8 @@ begin
   perform pgscore_data._add_deltas();
 end
 $$;
-comment on function pgscore_data._pair_noted() is 'Pairs the entities anew that are noted, and brings the cells up to date. How many pairs went and came.';
+comment on function pgscore_data._pair_noted() is
+  'Pairs the entities anew that are noted, and brings the cells up to date. How many pairs went and came.';
 
 create or replace function pgscore_data._refresh(most int default 100000) returns boolean
 language plpgsql volatile security definer
@@ -105,7 +110,8 @@ declare
   added bigint := 0;
   entities bigint;
 begin
-  if not exists (select from pgscore_data.label_change) and not exists (select from pgscore_data.run r where r.state = 'done' and not r.kept)
+  if not exists (select from pgscore_data.label_change)
+    and not exists (select from pgscore_data.run r where r.state = 'done' and not r.kept)
     and not exists (select from pgscore_data.online_batch b where not b.counted) then
     return false;
   end if;
@@ -132,14 +138,17 @@ begin
   select count(*) into entities from pgscore_data.refresh_key;
   select p.removed, p.added into removed, added from pgscore_data._pair_noted() p;
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
-  values (began, taken.changed, taken.corrected + entities, taken.pairs + removed, taken.pairs + added, cardinality(runs), extract(epoch from clock_timestamp() - began) * 1000);
+  values (began, taken.changed, taken.corrected + entities, taken.pairs + removed, taken.pairs + added, cardinality(runs),
+          extract(epoch from clock_timestamp() - began) * 1000);
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
   return exists (select from pgscore_data.label_change c where c.change_id > taken.last_change and c.captured_at < began)
       or exists (select from pgscore_data.run r where r.state = 'done' and not r.kept and r.finished_at < began)
       or exists (select from pgscore_data.online_batch b where not b.counted and b.kept_at < began);
 end
 $$;
-comment on function pgscore_data._refresh(int) is 'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';
+comment on function pgscore_data._refresh(int) is
+  'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more '
+  'was waiting when it began.';
 
 create or replace function pgscore_data._move_recent(most int default 20000, from_bytes bigint default 134217728) returns boolean
 language plpgsql volatile security definer
@@ -151,7 +160,8 @@ declare
   moved bigint;
 begin
   -- Rows that are gone take their place until somebody's old snapshot has ended, and to pass them again and again takes long.
-  if pg_relation_size('pgscore_data.evaluation_recent') < from_bytes or from_bytes > 0 and pg_stat_get_live_tuples('pgscore_data.evaluation_recent'::regclass) < most
+  if pg_relation_size('pgscore_data.evaluation_recent') < from_bytes or from_bytes > 0
+    and pg_stat_get_live_tuples('pgscore_data.evaluation_recent'::regclass) < most
     or not pgscore_data._take_turn('cells') then
     return false;
   end if;
@@ -162,4 +172,6 @@ begin
   return moved = most;
 end
 $$;
-comment on function pgscore_data._move_recent(int, bigint) is 'Moves labels that arrived lately to the others, when they take so many bytes: neighbours in the index of entities, so that many of them share a page there. True where more are waiting.';
+comment on function pgscore_data._move_recent(int, bigint) is
+  'Moves labels that arrived lately to the others, when they take so many bytes: neighbours in the index of entities, so that many of '
+  'them share a page there. True where more are waiting.';

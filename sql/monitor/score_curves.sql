@@ -3,19 +3,22 @@
 create or replace function pgscore_data._curve_meanings() returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return pgscore_data._detail_meanings() || $${
+return pgscore_data._detail_meanings() || '{
   "n_labeled": "Predictions of the window whose truth is known.",
   "label_coverage": "n_labeled / (n_labeled + n_awaiting) of the window.",
-  "is_mature": "Whether that share has reached the minimum of the model's monitor: whatever is told of truth is provisional before. How all scores lie does not hang on it.",
-  "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none reaches the threshold)."
-}$$::jsonb;
+  "is_mature": "Whether that share has reached the minimum of the model''s monitor: whatever is told of truth is provisional before. How '
+    'all scores lie does not hang on it.",
+  "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none reaches '
+    'the threshold)."
+}'::jsonb;
 comment on function pgscore_data._curve_meanings() is 'What the columns of the views of scores mean.';
 
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
        s.low as bin_low, s.high as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share,
-       null::text as segment_key, null::text as segment_value, (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
+       null::text as segment_key, null::text as segment_value,
+       (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
        l.n as n_labeled, l.n::float8 / nullif(l.n + w.n_awaiting, 0) as label_coverage,
        l.n > 0 and l.n >= mo.min_label_coverage * (l.n + w.n_awaiting) as is_mature
   from pgscore_data.visible_model m
@@ -23,59 +26,80 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
   join pgscore_data.version v using (model_id)
   -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
   -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
- cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_awaiting from pgscore_data.day_volume x where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
- cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day = w.day) l
+ cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_awaiting from pgscore_data.day_volume x
+                      where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = 0 offset 0) w
+ cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from pgscore_data.cell_outcome x
+                      where x.version_id = v.version_id and x.segment_id = 0 and x.day = w.day) l
  cross join lateral (
     select x.bin, 'all' as outcome, x.n from pgscore_data.cell_score x where x.version_id = v.version_id and x.day = w.day and x.n <> 0
     union all
-    select x.bin, 'positive', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and x.positive group by x.bin having sum(x.n) <> 0
+    select x.bin, 'positive', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
+     where x.version_id = v.version_id and x.day = w.day and x.positive group by x.bin having sum(x.n) <> 0
     union all
-    select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
+    select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
+     where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
   join pgscore_data.score_bin s using (bin);
-comment on view pgscore_bi.score_distribution_daily is 'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day has up to 1,500 bins.';
+comment on view pgscore_bi.score_distribution_daily is
+  'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
+  'has up to 1,500 bins.';
 
 create or replace view pgscore_data.curve_month as
-select m.name as model_name, v.number::bigint as model_version, v.version_id, (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
+select m.name as model_name, v.number::bigint as model_version, v.version_id,
+       (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
        c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature,
        coalesce((select r.pairs2 from pgscore_data.cell_repeat r
-                  where r.version_id = v.version_id and r.segment_id = 0 and r.grain = 'month' and r.window_start = w.window_start), 0)::float8 as pairs2
+                  where r.version_id = v.version_id and r.segment_id = 0 and r.grain = 'month' and r.window_start = w.window_start),
+                        0)::float8 as pairs2
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
  cross join lateral (
-   select y.window_start, (date_trunc('month', y.window_start at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end
+   select y.window_start, (date_trunc('month', y.window_start at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone
+       as window_end
      from (select distinct x.window_start from pgscore_data.score_curve x where x.version_id = v.version_id) y) w
  cross join lateral (
-   select sum(x.n_awaiting)::float8 as n from pgscore_data.day_volume x where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
+   select sum(x.n_awaiting)::float8 as n from pgscore_data.day_volume x
+    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
  cross join lateral (
-   select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c;
-comment on view pgscore_data.curve_month is 'The months of binary classifiers that have curves of scores, and whether their labels are there.';
+   select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x
+    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c;
+comment on view pgscore_data.curve_month is
+  'The months of binary classifiers that have curves of scores, and whether their labels are there.';
 
 do $do$
 begin
   execute format($q$
     create or replace view pgscore_bi.reliability_curve with (security_barrier) as
-    select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high, t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
-           %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end, m.label_coverage, m.is_mature
+    select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high,
+           t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
+           %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end,
+           m.label_coverage, m.is_mature
       from pgscore_data.curve_month m
      cross join lateral (
-       select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives, sum(c.sum_score) as sum_score
+       select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
+              sum(c.sum_score) as sum_score
          from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
      cross join lateral (select m.pairs2) i$q$,
     pgscore_data._share('t.positives', 't.n', '-'), pgscore_data._share('t.positives', 't.n', '+'));
 end
 $do$;
-comment on view pgscore_bi.reliability_curve is 'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
+comment on view pgscore_bi.reliability_curve is
+  'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
 
 create or replace function pgscore_data._cut_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return (
-  select '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
-    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._share(x.hits, x.n, '-'), pgscore_data._share(x.hits, x.n, '+')), '' order by x.place)
-    from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'), (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
+  select '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + '
+         'c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
+    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._share(x.hits, x.n, '-'),
+                         pgscore_data._share(x.hits, x.n, '+')), '' order by x.place)
+    from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'),
+          (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
     || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
-comment on function pgscore_data._cut_columns() is 'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp from the threshold on, of p positives and n negatives. Recall is the true positive rate.';
+comment on function pgscore_data._cut_columns() is
+  'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp from the '
+  'threshold on, of p positives and n negatives. Recall is the true positive rate.';
 
 do $do$
 begin
@@ -85,43 +109,59 @@ begin
       select m.*, t / 100.0::float8 as threshold, c.tp, c.fp, y.p, y.n
         from pgscore_data.curve_month m
        cross join lateral (
-         select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives, sum(x.n_positive) as p, sum(x.n_negative) as n
+         select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives,
+                sum(x.n_positive) as p, sum(x.n_negative) as n
            from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start) y
        cross join generate_series(0, 99) t
        cross join lateral (
-         select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
+         select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp
+           from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
     )
-    select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-           (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate, c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
+    select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate,
+           c.fp / nullif(c.n, 0) as false_positive_rate,
+           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
+           2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+           (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate,
+           c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
            null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s
       from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
-comment on view pgscore_bi.threshold_curve is 'What a binary classifier would have done with another threshold, in steps of 0.01, by month: positive is what scores at least so much. Also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and lift, against predicted_positive_rate).';
+comment on view pgscore_bi.threshold_curve is
+  'What a binary classifier would have done with another threshold, in steps of 0.01, by month: positive is what scores at least so much. '
+  'Also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and '
+  'lift, against predicted_positive_rate).';
 
 do $do$
 begin
   execute format($q$
     create or replace view pgscore_bi.roc_curve with (security_barrier) as
     with above as (
-      select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p, sum(s.n_negative) over whole as n
+      select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p,
+             sum(s.n_negative) over whole as n
         from pgscore_data.curve_month m
        cross join lateral (
-         select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start
+         select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x
+          where x.version_id = m.version_id and x.window_start = m.window_start
          union all select null, 0, 0) s
-      window whole as (partition by m.model_name, m.model_version, m.window_date), upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
+      window whole as (partition by m.model_name, m.model_version, m.window_date),
+      upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
     )
-    select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start, c.window_end,
+    select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start,
+           c.window_end,
            c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score, 2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
+           2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
            c.label_coverage, c.is_mature, %1$s
       from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
 end
 $do$;
-comment on view pgscore_bi.roc_curve is 'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is called positive, which has no threshold. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer bins: where all scores are below 0.01 the curve has two points.';
+comment on view pgscore_bi.roc_curve is
+  'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is '
+  'called positive, which has no threshold. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer '
+  'bins: where all scores are below 0.01 the curve has two points.';
 
 do $$
 declare

@@ -5,12 +5,14 @@ with ready as (
   select v.version_id, v.model_id, e.task, lag(v.version_id) over (partition by v.model_id order by v.number) as predecessor
     from pgscore_data.version v join pgscore_data.execution e using (version_id) where v.state = 'ready'
 ), pair as (
-  select r.version_id, a.version_id as other_id, 'champion' as compared_with, r.task from ready r join pgscore_data.alias a on a.model_id = r.model_id and a.alias = 'champion' where a.version_id <> r.version_id
+  select r.version_id, a.version_id as other_id, 'champion' as compared_with, r.task from ready r
+    join pgscore_data.alias a on a.model_id = r.model_id and a.alias = 'champion' where a.version_id <> r.version_id
   union all
   select r.version_id, r.predecessor, 'predecessor', r.task from ready r where r.predecessor is not null
 )
 select p.version_id, p.other_id, p.compared_with, p.task from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
-comment on view pgscore_data.version_pair is 'Which versions are compared: each one with the champion of its model and with the one before it.';
+comment on view pgscore_data.version_pair is
+  'Which versions are compared: each one with the champion of its model and with the one before it.';
 
 create or replace function pgscore_data._find_common_labels(this_version int, other int) returns void
 language sql volatile
@@ -203,7 +205,8 @@ begin
     left join pgscore_data.compared_pair p using (version_id, other_id)
     join pgscore_data.calibration_check a on a.version_id = v.version_id
     join pgscore_data.calibration_check b on b.version_id = v.other_id
-   where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at and (not patient or clock_timestamp() > p.compared_at + p.compare_seconds * interval '20 seconds')
+   where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at
+     and (not patient or clock_timestamp() > p.compared_at + p.compare_seconds * interval '20 seconds')
    order by p.compared_at nulls first limit 1;
   if not found or not pgscore_data._take_turn('cells') then
     return false;
@@ -212,11 +215,14 @@ begin
   return true;
 end
 $$;
-comment on function pgscore_data._compare_versions(boolean) is 'Compares one pair of versions whose labels changed since they were compared; true where another may wait. patient: not before twenty times as long has passed as it took.';
+comment on function pgscore_data._compare_versions(boolean) is
+  'Compares one pair of versions whose labels changed since they were compared; true where another may wait. patient: not before twenty '
+  'times as long has passed as it took.';
 
 create or replace view pgscore_bi.version_comparison with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, k.metric,
-       (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date, coalesce(c.n_days, 0) as n_days,
+       (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date,
+       coalesce(c.n_days, 0) as n_days,
        x.value as value_a, x.other_value as value_b, x.value - x.other_value as difference,
        x.value - x.other_value - b.below as ci_low, x.value - x.other_value + b.above as ci_high,
        coalesce(x.n, 0) as n_a, coalesce(x.other_n, 0) as n_b,
@@ -225,16 +231,22 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
          when x.other_value - x.value > b.above then case when k.task = 'regression' then 'better' else 'worse' end
          else 'no_difference' end as verdict,
        c.compared_at,
-       case when x.value is null or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_labels'
-         when k.metric = 'precision_score' then 'no_predicted_positives' when k.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
-         when k.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e where e.version_id in (p.version_id, p.other_id) and not e.probabilities) then 'no_probabilities' else 'one_class' end
+       case when x.value is null
+         or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_labels'
+         when k.metric = 'precision_score' then 'no_predicted_positives'
+           when k.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
+         when k.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e
+                                                           where e.version_id in (p.version_id, p.other_id) and not e.probabilities)
+                                                                 then 'no_probabilities' else 'one_class' end
          else 'no_labels' end end as undefined_reason
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.version_pair p using (version_id)
   join pgscore_data.version o on o.version_id = p.other_id
-  join (values ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'), ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) k (task, metric) on k.task = p.task
+  join (values ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'),
+        ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) k (task, metric)
+          on k.task = p.task
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
   left join pgscore_data.compared_metric x on x.version_id = p.version_id and x.other_id = p.other_id and x.metric = k.metric
  cross join lateral (
@@ -249,7 +261,8 @@ comment on view pgscore_bi.version_comparison is
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
-    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, one_class, or no_probabilities (a version says labels only), of one of them at least."
+    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
+      'one_class, or no_probabilities (a version says labels only), of one of them at least."
   }');
 end
 $$;

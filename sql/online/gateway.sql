@@ -8,7 +8,9 @@ begin
   -- What could not connect said why.
   if state <> '08001' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
-      hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes too long, or rows that are longer than the service takes (pgscore serve --gateway-message-limit, 16 MB). If it is not, call again: it is connected to anew.';
+      hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes '
+             'too long, or rows that are longer than the service takes (pgscore serve --gateway-message-limit, 16 MB). If it is not, call '
+             'again: it is connected to anew.';
   end if;
 end
 $$;
@@ -25,7 +27,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_lost_late(timestamptz, text, text) is 'Raises where a connection was lost so long after the request that it is not to be sent again, as it may be the reason.';
+comment on function pgscore_data._refuse_lost_late(timestamptz, text, text) is
+  'Raises where a connection was lost so long after the request that it is not to be sent again, as it may be the reason.';
 
 create or replace function pgscore_data._refuse_other_release(state text, reason text) returns void
 language plpgsql volatile
@@ -34,7 +37,8 @@ as $$
 begin
   -- What is sent is JSON or numbers, and one request at a time: a service of the same release reads it.
   if state in ('22P02', '0A000') then
-    raise exception 'the service is of another release than the functions in the database' using errcode = 'object_not_in_prerequisite_state', detail = format('It says: %s.', reason),
+    raise exception 'the service is of another release than the functions in the database'
+      using errcode = 'object_not_in_prerequisite_state', detail = format('It says: %s.', reason),
       hint = 'Run pgscore migrate, and restart the service.';
   end if;
 end
@@ -78,7 +82,8 @@ begin
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
         raise exception 'the service hung up on the request' using
-          errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve --gateway-message-limit, 16 MB.';
+          errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve '
+                                                 '--gateway-message-limit, 16 MB.';
       end if;
       asked := true;
       return pgscore_data._take_answer();
@@ -107,7 +112,9 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._ask(text) is 'Sends one request to the gateway and returns its answer, one element for each of the request''s rows. Connects where it must, and asks once more where the connection was lost soon.';
+comment on function pgscore_data._ask(text) is
+  'Sends one request to the gateway and returns its answer, one element for each of the request''s rows. Connects where it must, and asks '
+  'once more where the connection was lost soon.';
 
 create or replace function pgscore_data._drain_gateway() returns void
 language plpgsql volatile
@@ -138,15 +145,18 @@ comment on function pgscore_data._leave_gateway() is 'Ends this session''s conne
 create or replace function pgscore_data._acts_as_owner(relation pg_class) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $$ select relation.relkind = 'm' or relation.relhastriggers and exists (select from pg_constraint k where k.conrelid = relation.oid and k.contype = 'f') $$;
-comment on function pgscore_data._acts_as_owner(pg_class) is 'Whether PostgreSQL itself executes queries on a relation as its owner: to refresh it, or as a foreign key cascades.';
+as $$ select relation.relkind = 'm' or relation.relhastriggers
+  and exists (select from pg_constraint k where k.conrelid = relation.oid and k.contype = 'f') $$;
+comment on function pgscore_data._acts_as_owner(pg_class) is
+  'Whether PostgreSQL itself executes queries on a relation as its owner: to refresh it, or as a foreign key cascades.';
 
 create or replace function pgscore_data._asked_for(asked_by name, request text) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. Where PostgreSQL acts as an owner, in a function, in a
+  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. Where PostgreSQL acts as an owner, in a function,
+  -- in a
   -- refresh or in what a foreign key cascades to, it can't be proven: who owns none of these can't have been that owner.
   if not exists (
     -- Materialized: else the planner looks at what every role owns, for 40 ms.
@@ -166,7 +176,8 @@ begin
          or exists (select from pg_class c where c.relowner = r.oid and pgscore_data._acts_as_owner(c)))
   ) then
     raise exception 'role "%" cannot ask in the name of "%"', session_user, asked_by using errcode = 'insufficient_privilege',
-      detail = format('"%s" owns no SECURITY DEFINER function, no materialized view and no table with a foreign key: PostgreSQL cannot have been acting as that role.', asked_by),
+      detail = format('"%s" owns no SECURITY DEFINER function, no materialized view and no table with a foreign key: PostgreSQL cannot '
+                      'have been acting as that role.', asked_by),
       hint = 'Leave asked_by out: score() sets it.';
   end if;
   return regexp_replace(request, '^score \{', '\&"alone":true,');
@@ -204,7 +215,8 @@ begin
   end if;
 end
 $$;
-comment on type pgscore_models._columns is 'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
+comment on type pgscore_models._columns is
+  'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
 
 create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
@@ -217,13 +229,15 @@ begin
   if pgscore_data._signs() then
     return null;
   end if;
-  select r.* into answer from pgscore_dblink.dblink_get_result('pgscore') as r (scores double precision[], labels int[], probabilities double precision[]);
+  select r.* into answer from pgscore_dblink.dblink_get_result('pgscore')
+      as r (scores double precision[], labels int[], probabilities double precision[]);
   if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
     perform from pgscore_dblink.dblink_get_result('pgscore') as r (scores text, labels text, probabilities text);
   end if;
   return case when cardinality(answer.scores) = rows then answer end;
 exception
-  when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout or undefined_function then
+  when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout
+    or undefined_function then
     perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
     return null;
   when query_canceled then
@@ -235,37 +249,46 @@ exception
     raise;
 end
 $$;
-comment on function pgscore_data._receive(int) is 'The answer to a request for that many rows that was sent ahead; NULL where it did not arrive.';
+comment on function pgscore_data._receive(int) is
+  'The answer to a request for that many rows that was sent ahead; NULL where it did not arrive.';
 
-create or replace function pgscore_models._as_columns(answers pgscore_models._prediction[], class_labels text[]) returns pgscore_models._columns
+create or replace function pgscore_models._as_columns(answers pgscore_models._prediction[], class_labels text[])
+  returns pgscore_models._columns
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select array_agg(a.score order by a.n), case when class_labels <> '{}' then array_agg(array_position(class_labels, a.label) order by a.n) end,
+  select array_agg(a.score order by a.n), case when class_labels <> '{}'
+                                            then array_agg(array_position(class_labels, a.label) order by a.n) end,
          case when bool_or(a.probabilities is not null) then
            (select array_agg(p order by b.n, m)
               from unnest(answers) with ordinality b (score, label, probabilities, n),
-                   unnest(coalesce(b.probabilities, array_fill(null::double precision, array[cardinality(class_labels)]))) with ordinality x (p, m))
+                   unnest(coalesce(b.probabilities, array_fill(null::double precision,
+                                                               array[cardinality(class_labels)]))) with ordinality x (p, m))
          end
     from unnest(answers) with ordinality a (score, label, probabilities, n)
 $$;
-comment on function pgscore_models._as_columns(pgscore_models._prediction[], text[]) is 'Predictions of one row after the other as columns.';
+comment on function pgscore_models._as_columns(pgscore_models._prediction[], text[]) is
+  'Predictions of one row after the other as columns.';
 
 create or replace function pgscore._may_score(role name, version_id int) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select has_function_privilege(r.oid, p.oid, 'execute')
-    from pg_roles r, pg_proc p where r.rolname = role and p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_online', version_id)
+    from pg_roles r, pg_proc p where r.rolname = role and p.pronamespace = 'pgscore_models'::regnamespace
+      and p.proname = format('_v%s_online', version_id)
 $$;
-comment on function pgscore._may_score(name, int) is 'Whether a role may score with a version: the gateway asks it for every caller. NULL where there is no such role or version.';
+comment on function pgscore._may_score(name, int) is
+  'Whether a role may score with a version: the gateway asks it for every caller. NULL where there is no such role or version.';
 
-create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, reply text, work text, comment text) returns void
+create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, reply text, work text,
+                                                       comment text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+  execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql '
+                 'volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, arguments, result, format(work, E'declare\n  request text;', format(E'
   request := %s;
   if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
@@ -274,25 +297,31 @@ begin
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;
-comment on function pgscore_data._create_asking(text, text, text, int, text, text, text) is 'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
+comment on function pgscore_data._create_asking(text, text, text, int, text, text, text) is
+  'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
 
 create or replace function pgscore_data._create_online(this_version int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  names text := (select string_agg(quote_literal(f), ', ' order by n) from pgscore_data.execution e cross join unnest(e.features) with ordinality as x (f, n) where e.version_id = this_version);
+  names text := (select string_agg(quote_literal(f), ', ' order by n) from pgscore_data.execution e
+                  cross join unnest(e.features) with ordinality as x (f, n) where e.version_id = this_version);
   base text := format('_v%s_online', this_version);
 begin
   -- So that what log_calls() changes meanwhile is seen, by it or here.
   perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
   perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
-    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
+    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) '
+           'pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return '
+           '(pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
     'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
-  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns', E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
+  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns',
+                                      E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
     'Sends many rows, a JSON array or as _rows_writer() has them written, to the service ahead of _columns().');
   perform pgscore_data._create_asking(base || '_columns', 'rows text, count int', 'pgscore_models._columns', this_version, 'rows',
-    format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
+    format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    '
+           'return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
       (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
     'The predictions of rows that were sent; asks for them again where no answer arrived.');
   if to_regprocedure(format('pgscore_models.%I(text, int, name)', base || '_receive')) is not null then

@@ -13,7 +13,10 @@ as $$
 begin
   if pgscore_data._signs() and to_regprocedure('pgscore_dblink.dblink_connect(varchar, text)') is null then
     raise exception 'this call asks the service, and the extension dblink is missing in schema pgscore_dblink' using
-      errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is elsewhere: alter extension dblink set schema pgscore_dblink; or, where others use it there: pgscore migrate. Without it work score_table(), schedules and native versions, these in score_rows() after: set pgscore.execution = native;';
+      errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is '
+                                                'elsewhere: alter extension dblink set schema pgscore_dblink; or, where others use it '
+                                                'there: pgscore migrate. Without it work score_table(), schedules and native versions, '
+                                                'these in score_rows() after: set pgscore.execution = native;';
   end if;
   if not exists (select from pgscore_data.installation i
       where i.system_identifier = (select c.system_identifier from pg_control_system() c)
@@ -39,9 +42,11 @@ as $$
     from pgscore_data.worker w
    where w.state = 'running'
      -- A standby may lag behind by any time. A transaction that sees no changes sees no heartbeat that is younger than itself.
-     and (pg_is_in_recovery() or w.heartbeat_at > case when pgscore_data._sees_no_changes() then transaction_timestamp() else clock_timestamp() end - interval '30 seconds')
+     and (pg_is_in_recovery() or w.heartbeat_at > case when pgscore_data._sees_no_changes() then transaction_timestamp()
+                                                    else clock_timestamp() end - interval '30 seconds')
 $$;
-comment on function pgscore_data._running_services() is 'The services that are alive, as far as can be seen here; is_late: another was heard of much later.';
+comment on function pgscore_data._running_services() is
+  'The services that are alive, as far as can be seen here; is_late: another was heard of much later.';
 
 create or replace function pgscore_data._try_gateways(out connected boolean, out problem text)
 language plpgsql volatile
@@ -60,16 +65,22 @@ begin
               from pgscore_data.gateway x join pgscore_data._running_services() s using (worker_id)) g
      -- Where its machine is another, there is no such socket, and what somebody else may have put there is not its owner's.
      cross join lateral (values
-       (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable', pgscore_data._quoted(g.socket_folder), g.port, pgscore_data._quoted(g.socket_owner)) end),
-       (2, format('host=%s port=%s sslmode=%s keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=3000', g.host, g.port, case when g.tls then 'require' else 'disable' end))
+       (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable',
+                                                             pgscore_data._quoted(g.socket_folder), g.port,
+                                                             pgscore_data._quoted(g.socket_owner)) end),
+       (2, format('host=%s port=%s sslmode=%s keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 '
+                  'tcp_user_timeout=3000', g.host, g.port, case when g.tls then 'require' else 'disable' end))
      ) a (place, address)
      where a.address is not null
      order by g.is_late, g.heard desc, g.turn, a.place
   loop
     begin
       -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.
-      perform pgscore_dblink.dblink_connect('pgscore', format('%s user=%s dbname=pgscore password=%s %s connect_timeout=2 application_name=pgscore client_encoding=UTF8',
-        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password), proof))
+      perform pgscore_dblink.dblink_connect('pgscore',
+                                            format('%s user=%s dbname=pgscore password=%s %s connect_timeout=2 application_name=pgscore '
+                                                   'client_encoding=UTF8',
+        gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password),
+        proof))
          from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
       connected := found;
       exit when connected;
@@ -80,7 +91,9 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._try_gateways() is 'Connects this session to the gateway of a service that is alive. problem: why the last that was tried could not be; NULL where none is known.';
+comment on function pgscore_data._try_gateways() is
+  'Connects this session to the gateway of a service that is alive. problem: why the last that was tried could not be; NULL where none is '
+  'known.';
 
 create or replace function pgscore_data._is_full(problem text) returns boolean
 language sql immutable
@@ -95,8 +108,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   native constant text := 'Native versions need none, in score_rows() after: set pgscore.execution = native;';
-  seen constant text := case when pgscore_data._sees_no_changes() then 'This transaction sees the services as they were when it began, and none that came since: call again in another. ' end;
-  older constant text := case when pgscore_data._signs() and problem like '%password authentication failed%' then 'It may be of a release that knows no signed requests: run pgscore migrate, and restart the service. ' end;
+  seen constant text := case when pgscore_data._sees_no_changes()
+                          then 'This transaction sees the services as they were when it began, and none that came since: call again in '
+                               'another. ' end;
+  older constant text := case when pgscore_data._signs()
+                           and problem like '%password authentication failed%'
+                             then 'It may be of a release that knows no signed requests: run pgscore migrate, and restart the service. '
+                                 end;
 begin
   if not exists (select from pgscore_data._running_services()) then
     raise exception 'no service is running that could score' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
@@ -104,10 +122,12 @@ begin
   end if;
   if pgscore_data._is_full(problem) then
     raise exception 'too many sessions ask the service at once' using errcode = 'too_many_connections', detail = problem,
-      hint = concat('Call again later, or raise what --gateway-max-connections of the service says. ', native, ' score_table() waits for it.');
+      hint = concat('Call again later, or raise what --gateway-max-connections of the service says. ', native,
+                    ' score_table() waits for it.');
   end if;
   raise exception 'the service does not answer' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
-    detail = coalesce(problem, 'It runs, but its gateway does not.'), hint = concat(seen, 'Look at its log. ', older, native, ' score_table() waits for it.');
+    detail = coalesce(problem, 'It runs, but its gateway does not.'),
+    hint = concat(seen, 'Look at its log. ', older, native, ' score_table() waits for it.');
 end
 $$;
 comment on function pgscore_data._refuse_unconnected(text) is 'Raises that no gateway could be connected to.';
@@ -138,18 +158,22 @@ begin
   perform pgscore_data._refuse_unconnected(tried.problem);
 end
 $$;
-comment on function pgscore_data._connect_gateway(timestamptz) is 'Connects this session to the gateway of a service that is alive; while it has none, waits for one until then.';
+comment on function pgscore_data._connect_gateway(timestamptz) is
+  'Connects this session to the gateway of a service that is alive; while it has none, waits for one until then.';
 
 create or replace function pgscore_data._milliseconds_allowed() returns int
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select coalesce(nullif(current_setting('pgscore.deadline', true), '')::int, 5000) $$;
-comment on function pgscore_data._milliseconds_allowed() is 'What a call may take, as far as this session knows: the service may have a default of its own.';
+comment on function pgscore_data._milliseconds_allowed() is
+  'What a call may take, as far as this session knows: the service may have a default of its own.';
 
 create or replace function pgscore_data._within(request text, until timestamptz) returns text
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  select regexp_replace(request, '^(score [^\n]*,"deadline":)\d+', '\1' || greatest(1, ceil(extract(epoch from until - clock_timestamp()) * 1000)::int))
+  select regexp_replace(request, '^(score [^\n]*,"deadline":)\d+', '\1'
+                        || greatest(1, ceil(extract(epoch from until - clock_timestamp()) * 1000)::int))
 $$;
-comment on function pgscore_data._within(text, timestamptz) is 'A request that is to be answered until then, where its caller set a deadline.';
+comment on function pgscore_data._within(text, timestamptz) is
+  'A request that is to be answered until then, where its caller set a deadline.';

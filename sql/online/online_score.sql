@@ -4,8 +4,11 @@
 create or replace function pgscore_data._cancels_exec() returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $$ select v >= 170000 or v / 10000 = 16 and v >= 160014 or v / 10000 = 15 and v >= 150018 from (select current_setting('server_version_num')::int) x (v) $$;
-comment on function pgscore_data._cancels_exec() is 'Whether dblink_exec() heeds a cancel and statement_timeout on this server, as was tried; minor releases before these waited for the answer.';
+as $$ select v >= 170000 or v / 10000 = 16 and v >= 160014 or v / 10000 = 15 and v >= 150018
+  from (select current_setting('server_version_num')::int) x (v) $$;
+comment on function pgscore_data._cancels_exec() is
+  'Whether dblink_exec() heeds a cancel and statement_timeout on this server, as was tried; minor releases before these waited for the '
+  'answer.';
 
 create or replace function pgscore_data._settings(deadline text, id text) returns text
 language plpgsql immutable
@@ -13,7 +16,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if deadline <> '' and deadline !~ '^[0-9]{1,9}$' then
-    raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline) using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
+    raise exception 'pgscore.deadline = % is no number of milliseconds', quote_literal(deadline)
+      using errcode = 'invalid_parameter_value', hint = 'set pgscore.deadline = 2000;';
   end if;
   return coalesce(',"deadline":' || nullif(deadline, '')::int, '') || coalesce(',"id":' || to_json(left(nullif(id, ''), 200)), '');
 end
@@ -29,12 +33,17 @@ as $$
          pgscore_data._settings(current_setting('pgscore.deadline', true), current_setting('pgscore.request_id', true)) else '' end%s
     || E'}\n' || rows$request$,
     format('score {"version":%s,"reply":"%s"%s,"role":', this_version, reply, case when log.sampling = 1 then logged end),
-    case when log.sampling > 0 and log.sampling < 1 then format(' || case when random() < %L::double precision then %L else '''' end', log.sampling, logged) end)
+    case when log.sampling > 0 and log.sampling < 1
+      then format(' || case when random() < %L::double precision then %L else '''' end', log.sampling, logged) end)
     from (select coalesce(l.sampling, 1), coalesce(l.inputs, true)
-            from pgscore_data.version v left join pgscore_data.call_log l using (model_id) where v.version_id = this_version) log (sampling, inputs)
+            from pgscore_data.version v left join pgscore_data.call_log l using (model_id)
+           where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
 $$;
-comment on function pgscore_data._request(int, text) is 'The expression by which a generated function makes the request for its rows: who asks for which version, what the session has set, and whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; one expression, as PL/pgSQL prepares each anew in every transaction.';
+comment on function pgscore_data._request(int, text) is
+  'The expression by which a generated function makes the request for its rows: who asks for which version, what the session has set, and '
+  'whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; one '
+  'expression, as PL/pgSQL prepares each anew in every transaction.';
 
 create or replace function pgscore_data._create_online_score(this_version int) returns void
 language plpgsql volatile
@@ -44,7 +53,8 @@ declare
   name text := format('_v%s_online_score', this_version);
   general text := format('return (pgscore_models._v%s_online(rows::jsonb, asked_by)).score;', this_version);
 begin
-  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns double precision language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+  execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns double precision '
+                 'language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
     name, case when pgscore_data._cancels_exec() then format($body$declare
   began constant timestamptz := clock_timestamp();
 begin
@@ -68,7 +78,8 @@ begin
   end;
   %s
 end$body$, pgscore_data._request(this_version, 'score'), general) else format('begin %s end', general) end);
-  execute format('comment on function pgscore_models.%I(text, name) is %L', name, 'Asks the service for the score of a row, a JSON object, and for nothing else of it.');
+  execute format('comment on function pgscore_models.%I(text, name) is %L', name,
+                 'Asks the service for the score of a row, a JSON object, and for nothing else of it.');
 end
 $$;
 comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_online_score, by which score() asks the service.';

@@ -54,7 +54,8 @@ begin
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
   -- A type of hers that she dropped with CASCADE took the key and these views along.
-  execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_' || t.target_id || '_history');
+  execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_'
+                 || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);
   delete from pgscore_data.target x where x.target_id = t.target_id;
   return new;
@@ -74,9 +75,11 @@ declare
   wanted record;
 begin
   select t.target_id, t.view_schema, t.view_name into wanted from pgscore._target_request t
-   where t.view_name = parts[cardinality(parts)] and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
+   where t.view_name = parts[cardinality(parts)]
+     and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
   if wanted.target_id is null then
-    raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL') using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+    raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL')
+      using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;
   -- Labels can still judge what was predicted.
   insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'wait');
@@ -85,4 +88,6 @@ begin
   insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'drop');
 end
 $$;
-comment on function pgscore.drop_target(text, name) is 'Drops a target with its views and every prediction in it; refused while a run writes to it or while a view of yours depends on its views. target: flight_scores or schema.flight_scores.';
+comment on function pgscore.drop_target(text, name) is
+  'Drops a target with its views and every prediction in it; refused while a run writes to it or while a view of yours depends on its '
+  'views. target: flight_scores or schema.flight_scores.';

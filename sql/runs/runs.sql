@@ -12,7 +12,8 @@ select
   p.rows_failed,
   r.rows_expected as rows_total,
   case when p.seconds > 0 then round((p.rows_done / p.seconds)::numeric, 1)::float8 end as rows_per_second,
-  case when r.state = 'running' and p.rows_done > 0 and r.rows_expected >= p.rows_done then make_interval(secs => p.seconds * (r.rows_expected - p.rows_done) / p.rows_done) end as eta,
+  case when r.state = 'running' and p.rows_done > 0
+    and r.rows_expected >= p.rows_done then make_interval(secs => p.seconds * (r.rows_expected - p.rows_done) / p.rows_done) end as eta,
   r.attempt - r.handed_back as attempt,
   p.cpu_seconds,
   case when p.rows_done > 0 then p.cpu_seconds * 1e6 / p.rows_done end as cpu_seconds_per_million_rows,
@@ -40,8 +41,10 @@ cross join lateral (
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
-where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
-comment on view pgscore.runs is 'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
+where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage')
+   or current_user = 'pgscore_service';
+comment on view pgscore.runs is
+  'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';
 comment on column pgscore.runs.model is 'The version that scores, such as churn@3.';
 comment on column pgscore.runs.source is 'What is scored.';
@@ -53,13 +56,15 @@ comment on column pgscore.runs.rows_failed is 'Rows that could not be scored; pg
 comment on column pgscore.runs.rows_total is 'Rows of the source: the planner''s estimate until the run is done, then exact.';
 comment on column pgscore.runs.rows_per_second is 'Rows done by seconds since the start.';
 comment on column pgscore.runs.eta is 'Time left at this rate.';
-comment on column pgscore.runs.attempt is 'How often the run was tried; it goes up when a service or a connection dies, not when a service is stopped.';
+comment on column pgscore.runs.attempt is
+  'How often the run was tried; it goes up when a service or a connection dies, not when a service is stopped.';
 comment on column pgscore.runs.cpu_seconds is 'CPU time of the scorer processes.';
 comment on column pgscore.runs.cpu_seconds_per_million_rows is 'What a million rows cost at this rate, in CPU seconds of the scorers.';
 comment on column pgscore.runs.error_code is 'Stable code of the reason.';
 comment on column pgscore.runs.error is 'Why the run failed.';
 comment on column pgscore.runs.remedy is 'What to do about it.';
-comment on column pgscore.runs.published is 'Whether the latest view shows this run; false for a version that is not champion, or where a newer snapshot was first.';
+comment on column pgscore.runs.published is
+  'Whether the latest view shows this run; false for a version that is not champion, or where a newer snapshot was first.';
 comment on column pgscore.runs.requested_by is 'The role whose rights the run reads with.';
 comment on column pgscore.runs.requested_at is 'When it was submitted.';
 comment on column pgscore.runs.started_at is 'When a service first began it.';
@@ -73,7 +78,9 @@ select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input
 from pgscore_data.run_error e
 join pgscore_data.run r on r.run_id = e.run_id and r.attempt = e.attempt
 where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage');
-comment on view pgscore.run_errors is 'The rows of your runs that could not be scored, with the reason and the input. As many as the run''s error limit are kept, 10,000 of a shard at most.';
+comment on view pgscore.run_errors is
+  'The rows of your runs that could not be scored, with the reason and the input. As many as the run''s error limit are kept, 10,000 of a '
+  'shard at most.';
 comment on column pgscore.run_errors.run is 'The run.';
 comment on column pgscore.run_errors.key is 'Key of the source row.';
 comment on column pgscore.run_errors.code is 'Stable code; the error_code of the prediction.';
@@ -84,11 +91,13 @@ comment on column pgscore.run_errors.input is 'The features of the row as they w
 create or replace view pgscore._run_control with (security_barrier) as
 select r.run_id, r.state, r.rows_done, r.rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
 from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
-comment on view pgscore._run_control is 'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end; pgscore.runs has their progress.';
+comment on view pgscore._run_control is
+  'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end; pgscore.runs has their progress.';
 
 create or replace view pgscore._cancel_request as
 select null::bigint as run_id, null::boolean as accepted, null::name as requested_by where false;
-comment on view pgscore._cancel_request is 'Where cancel_run() hands its request over: requested_by is the caller, and nobody can write it.';
+comment on view pgscore._cancel_request is
+  'Where cancel_run() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._cancel_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._accept_cancellation() returns trigger
@@ -99,9 +108,11 @@ declare
   current_state text;
 begin
   select r.state into current_state from pgscore_data.run r
-   where r.run_id = new.run_id and (pg_has_role(new.requested_by, to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role(new.requested_by, 'pgscore_owner', 'usage'));
+   where r.run_id = new.run_id and (pg_has_role(new.requested_by, to_regrole(quote_ident(r.requested_by)), 'usage')
+                                    or pg_has_role(new.requested_by, 'pgscore_owner', 'usage'));
   if not found then
-    raise exception 'run % does not exist, or is not yours', coalesce(new.run_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+    raise exception 'run % does not exist, or is not yours', coalesce(new.run_id::text, 'NULL')
+      using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
   end if;
   new.accepted := current_state in ('queued', 'running');
   if new.accepted then
@@ -109,7 +120,8 @@ begin
     select new.run_id, new.requested_by where not exists (select from pgscore_data.cancellation c where c.run_id = new.run_id);
     -- One that is locked is being claimed just now, or cancelled by another: the service ends it.
     update pgscore_data.run r set state = 'cancelled', finished_at = clock_timestamp()
-     where r.run_id = (select x.run_id from pgscore_data.run x where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);
+     where r.run_id = (select x.run_id from pgscore_data.run x
+                        where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);
     perform pgscore_data._wake();
   end if;
   return new;
@@ -126,7 +138,8 @@ language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._cancel_request (run_id) values ($1) returning accepted $$;
 comment on function pgscore.cancel_run(bigint) is
-'Asks for a run to be stopped, when this is committed; its predictions are discarded. False where it had already ended. One that is being published at that moment is done all the same.';
+'Asks for a run to be stopped, when this is committed; its predictions are discarded. False where it had already ended. One that is being '
+'published at that moment is done all the same.';
 
 create or replace view pgscore.workers with (security_barrier) as
 select w.worker_id as worker, w.host, w.pid, w.version,
@@ -148,9 +161,12 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running') then format('run %s waits for a service: none is running (pgscore serve)', $1)
+    when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running')
+      then format('run %s waits for a service: none is running (pgscore serve)', $1)
     when r.state = 'queued' then format('run %s waits for its turn', $1)
-    else format('run %s: %s of %s rows, %s rows/s%s', $1, r.rows_done, coalesce(r.rows_total::text, '?'), coalesce(round(r.rows_per_second::numeric)::text, '?'), coalesce(', ' || date_trunc('second', r.eta)::text || ' left', '')) end
+    else format('run %s: %s of %s rows, %s rows/s%s', $1, r.rows_done, coalesce(r.rows_total::text, '?'),
+                coalesce(round(r.rows_per_second::numeric)::text, '?'),
+                coalesce(', ' || date_trunc('second', r.eta)::text || ' left', '')) end
   from pgscore.runs r where r.run = $1
 $$;
 comment on function pgscore._progress(bigint) is 'A line on how far a run is, for whoever waits for it.';
@@ -175,26 +191,32 @@ begin
   end if;
   if pgscore._is_uncommitted(run) then
     raise exception 'run % is not committed yet', run using
-      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.', hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
+      errcode = 'object_not_in_prerequisite_state', detail = 'The service sees a request only after its transaction has committed.',
+      hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
   end if;
   loop
     -- pgscore.runs says how far a run is, which takes as long as a tenth of a run of one row.
     select c.* into r from pgscore._run_control c where c.run_id = run;
     if not found then
-      raise exception 'run % does not exist, or is not yours', run using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
+      raise exception 'run % does not exist, or is not yours', run
+        using errcode = 'undefined_object', hint = 'select run, state from pgscore.runs; lists your runs.';
     end if;
     exit when r.state in ('done', 'failed', 'cancelled');
     if clock_timestamp() > give_up then
-      raise exception 'run % is still % after %', run, r.state, timeout using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
+      raise exception 'run % is still % after %', run, r.state, timeout
+        using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
     end if;
     if clock_timestamp() > told + interval '1 second' then
       told := clock_timestamp();
       raise notice '%', pgscore._progress(run);
     end if;
-    perform pg_sleep(least(0.1, greatest(0.0005, 0.0025 - extract(epoch from clock_timestamp() - began), extract(epoch from clock_timestamp() - began) / 100)));
+    perform pg_sleep(least(0.1, greatest(0.0005, 0.0025 - extract(epoch from clock_timestamp() - began),
+                                         extract(epoch from clock_timestamp() - began) / 100)));
   end loop;
   if r.state = 'failed' then
-    raise exception 'run % failed: %', run, r.error using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'), hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');
+    raise exception 'run % failed: %', run, r.error
+      using errcode = 'external_routine_exception', detail = 'Code: ' || coalesce(r.error_code, 'internal'),
+        hint = coalesce(r.remedy, 'select * from pgscore.runs; has the details.');
   elsif r.state = 'cancelled' then
     raise exception 'run % was cancelled', run using errcode = 'query_canceled';
   end if;
@@ -203,7 +225,8 @@ begin
 end
 $$;
 comment on procedure pgscore.wait_for_run(bigint, interval) is
-'Waits for a run to end, with progress as notices; raises the run''s error if it failed. run: what score_table() returned. timeout: how long to wait (default: as long as it takes).';
+'Waits for a run to end, with progress as notices; raises the run''s error if it failed. run: what score_table() returned. timeout: how '
+'long to wait (default: as long as it takes).';
 
 create or replace function pgscore._is_uncommitted(run bigint) returns boolean
 language sql stable security definer
@@ -212,7 +235,9 @@ as $$ select exists (select from pgscore_data.run r where r.run_id = $1 and r.su
 comment on function pgscore._is_uncommitted(bigint) is 'Whether a run was submitted by the transaction that asks.';
 
 create or replace view pgscore.targets with (security_barrier) as
-select t.view_schema || '.' || t.view_name as target, t.task, t.owner, (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
+select t.view_schema || '.' || t.view_name as target, t.task, t.owner,
+       (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n)
+          from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
        t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';

@@ -14,17 +14,21 @@ begin
   end if;
   update pgscore_data.target x set next_generation = x.next_generation + 1 where x.target_id = t.target_id;
   base := 'target_' || t.target_id;
-  execute format('create table pgscore_predictions.%I (like pgscore_predictions.%I including defaults)', base || '_g' || t.next_generation, base);
+  execute format('create table pgscore_predictions.%I (like pgscore_predictions.%I including defaults)', base || '_g' || t.next_generation,
+                 base);
   execute format('alter table pgscore_predictions.%I replica identity full, alter generation set default %s, alter run_id set default %s',
     base || '_g' || t.next_generation, t.next_generation, this_run);
   -- Attached empty and committed before a row goes in: attaching a full one would show a reader half a run.
-  execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g' || t.next_generation, t.next_generation);
+  execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g'
+                 || t.next_generation, t.next_generation);
   execute format('grant select, insert, update, delete on pgscore_predictions.%I to pgscore_service', base || '_g' || t.next_generation);
-  insert into pgscore_data.generation (target_id, generation, run_id, attempt, state) values (t.target_id, t.next_generation, this_run, this_attempt, 'loading');
+  insert into pgscore_data.generation (target_id, generation, run_id, attempt, state)
+    values (t.target_id, t.next_generation, this_run, this_attempt, 'loading');
   return t.next_generation;
 end
 $$;
-comment on function pgscore_data._create_generation(bigint, int) is 'Makes an empty partition for the predictions of one attempt of a run; its number.';
+comment on function pgscore_data._create_generation(bigint, int) is
+  'Makes an empty partition for the predictions of one attempt of a run; its number.';
 
 create or replace function pgscore_data._index_generation(this_target int, this_generation int) returns void
 language plpgsql volatile security definer
@@ -37,7 +41,8 @@ begin
   execute format('create unique index on pgscore_predictions.%I (%s)', format('target_%s_g%s', this_target, this_generation), keys);
 end
 $$;
-comment on function pgscore_data._index_generation(int, int) is 'Builds the unique index over a loaded generation; a duplicate key raises unique_violation and names it.';
+comment on function pgscore_data._index_generation(int, int) is
+  'Builds the unique index over a loaded generation; a duplicate key raises unique_violation and names it.';
 
 create or replace function pgscore_data._drop_generation(this_target int, this_generation int) returns boolean
 language plpgsql volatile security definer
@@ -48,12 +53,15 @@ declare
   base text := 'target_' || this_target;
   partition text := format('target_%s_g%s', this_target, this_generation);
 begin
-  if exists (select from pgscore_data.target t where t.target_id = this_target and t.current_generation = this_generation) or this_generation = 0 then
+  if exists (select from pgscore_data.target t where t.target_id = this_target and t.current_generation = this_generation)
+    or this_generation = 0 then
     return false;
   end if;
   -- While a lock is waited for, every new reader of the target waits behind it: wait only for what could not be had for an hour.
   if to_regclass(format('pgscore_predictions.%I', partition)) is not null
-    and exists (select from pgscore_data.generation g where g.target_id = this_target and g.generation = this_generation and g.created_at > clock_timestamp() - interval '1 hour')
+    and exists (select from pgscore_data.generation g
+                 where g.target_id = this_target and g.generation = this_generation
+                   and g.created_at > clock_timestamp() - interval '1 hour')
   then
     execute format('lock table only pgscore_predictions.%I, only pgscore_predictions.%I in access exclusive mode nowait', base, partition);
   end if;
@@ -65,7 +73,8 @@ exception
     return false;
 end
 $$;
-comment on function pgscore_data._drop_generation(int, int) is 'Drops a generation that is not current; false where readers hold it just now, to be tried again.';
+comment on function pgscore_data._drop_generation(int, int) is
+  'Drops a generation that is not current; false where readers hold it just now, to be tried again.';
 
 create or replace function pgscore_data._begin_publication(
   this_run bigint, this_attempt int, worker uuid, snapshot timestamptz, expected_latest boolean, expected_generation int,
@@ -91,4 +100,6 @@ begin
 end
 $$;
 comment on function pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int) is
-'First step of a publishing transaction: locks the run, if it is still this worker''s and not cancelled (else PS001), and its target, which must be as expected where that is given (else PS002). latest: whether the run becomes what the latest view shows, because its version is champion or publication was asked for, and no newer snapshot was published before.';
+'First step of a publishing transaction: locks the run, if it is still this worker''s and not cancelled (else PS001), and its target, '
+'which must be as expected where that is given (else PS002). latest: whether the run becomes what the latest view shows, because its '
+'version is champion or publication was asked for, and no newer snapshot was published before.';

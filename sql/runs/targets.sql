@@ -3,7 +3,8 @@
 create or replace view pgscore._target_request with (security_barrier) as
 select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
-comment on view pgscore._target_request is 'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
+comment on view pgscore._target_request is
+  'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
 alter view pgscore._target_request alter column owner set default current_user;
 
 create or replace function pgscore_data._prediction_columns(task text, probability_columns text[]) returns text
@@ -13,10 +14,12 @@ as $$
   select 'score double precision' || case
     when task = 'regression' then ''
     when probability_columns is null then ', label text, probabilities jsonb'
-    else ', label text' || coalesce((select string_agg(format(', %I double precision', p), '' order by n) from unnest(probability_columns) with ordinality as x (p, n)), '')
+    else ', label text' || coalesce((select string_agg(format(', %I double precision', p), '' order by n)
+                                       from unnest(probability_columns) with ordinality as x (p, n)), '')
   end || ', error_code text'
 $$;
-comment on function pgscore_data._prediction_columns(text, text[]) is 'Definition of the columns that hold a prediction; the encoder writes them in this order.';
+comment on function pgscore_data._prediction_columns(text, text[]) is
+  'Definition of the columns that hold a prediction; the encoder writes them in this order.';
 
 create or replace function pgscore_data._storage_view(t pgscore_data.target, view_suffix text, filter text) returns void
 language plpgsql volatile
@@ -28,7 +31,8 @@ begin
   -- Left joins, so that the planner drops them from a query that does not ask for the run's constants.
   execute format(
     'create view pgscore_predictions.%I as
-     select %s, p.score%s, p.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as event_time, r.snapshot_at as scored_at
+     select %s, p.score%s, p.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
+'event_time, r.snapshot_at as scored_at
        from pgscore_predictions.%I p
        left join pgscore_data.run r on r.run_id = p.run_id
        left join pgscore_data.version v on v.version_id = r.version_id
@@ -37,12 +41,14 @@ begin
     base || view_suffix,
     (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)),
     case when t.task = 'regression' then '' when t.probability_columns is null then ', p.label, p.probabilities'
-      else ', p.label' || coalesce((select string_agg(format(', p.%I', c), '' order by n) from unnest(t.probability_columns) with ordinality as x (c, n)), '') end,
+      else ', p.label' || coalesce((select string_agg(format(', p.%I', c), '' order by n)
+                                      from unnest(t.probability_columns) with ordinality as x (c, n)), '') end,
     base, filter);
   execute format('grant select on pgscore_predictions.%I to %I', base || view_suffix, t.owner);
 end
 $$;
-comment on function pgscore_data._storage_view(pgscore_data.target, text, text) is 'Makes one of the two views over a target''s storage and lets its owner read it.';
+comment on function pgscore_data._storage_view(pgscore_data.target, text, text) is
+  'Makes one of the two views over a target''s storage and lets its owner read it.';
 
 create or replace function pgscore_data._key_types(key_columns jsonb) returns jsonb
 language plpgsql stable
@@ -52,7 +58,8 @@ declare
   k record;
   checked jsonb := '[]';
 begin
-  for k in select x ->> 'name' as name, to_regtype(x ->> 'sql_type') as type from jsonb_array_elements(key_columns) with ordinality as x (x, n) order by n loop
+  for k in select x ->> 'name' as name, to_regtype(x ->> 'sql_type') as type
+    from jsonb_array_elements(key_columns) with ordinality as x (x, n) order by n loop
     if k.name is null or not coalesce(pgscore._key_type_allowed(k.type), false) then
       raise exception 'key column % cannot be stored', coalesce(quote_literal(k.name), 'NULL') using
         errcode = 'datatype_mismatch', hint = 'Submit runs with pgscore.score_table().';
@@ -62,16 +69,19 @@ begin
   return checked;
 end
 $$;
-comment on function pgscore_data._key_types(jsonb) is 'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
+comment on function pgscore_data._key_types(jsonb) is
+  'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
 
 create or replace function pgscore._probability_columns(class_labels text[]) returns text[]
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when cardinality(class_labels) <= 20 and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
+  select case when cardinality(class_labels) <= 20
+           and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
     then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
 $$;
-comment on function pgscore._probability_columns(text[]) is 'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
+comment on function pgscore._probability_columns(text[]) is
+  'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
 
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
@@ -84,25 +94,34 @@ declare
   key_names text;
 begin
   if coalesce(new.view_name, '') = '' then
-    raise exception 'target => % cannot be used', coalesce(quote_literal(new.view_name), 'NULL') using errcode = 'invalid_name', hint = 'It names the view that shows the predictions: any name of 1 to 55 bytes.';
+    raise exception 'target => % cannot be used', coalesce(quote_literal(new.view_name), 'NULL')
+      using errcode = 'invalid_name', hint = 'It names the view that shows the predictions: any name of 1 to 55 bytes.';
   elsif to_regnamespace(quote_ident(new.view_schema)) is null then
-    raise exception 'target_schema => % does not exist', quote_literal(new.view_schema) using errcode = 'invalid_schema_name', hint = 'Name a schema that you may create views in: target_schema => ''...''.';
+    raise exception 'target_schema => % does not exist', quote_literal(new.view_schema)
+      using errcode = 'invalid_schema_name', hint = 'Name a schema that you may create views in: target_schema => ''...''.';
   elsif (select n.nspowner = 'pgscore_owner'::regrole from pg_namespace n where n.nspname = new.view_schema) then
     raise exception 'target_schema => % is a schema of pgscore', quote_literal(new.view_schema) using
-      errcode = 'insufficient_privilege', hint = 'Name a schema of yours: target_schema => ''...''; pgscore uninstall drops what is in its own.';
+      errcode = 'insufficient_privilege', hint = 'Name a schema of yours: target_schema => ''...''; pgscore uninstall drops what is in '
+                                                 'its own.';
   elsif not has_schema_privilege(new.owner, new.view_schema, 'create') then
     raise exception 'permission denied for schema %', new.view_schema using
-      errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant create on schema %I to %I;', new.view_schema, new.owner);
+      errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant '
+                                                        'create on schema %I to %I;', new.view_schema, new.owner);
   end if;
   insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, probability_columns)
-  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels, pgscore._probability_columns(new.class_labels))
+  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
+          pgscore._probability_columns(new.class_labels))
   returning * into t;
   base := 'target_' || t.target_id;
-  select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n), string_agg(quote_ident(k ->> 'name'), ', ' order by n)
+  select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n),
+         string_agg(quote_ident(k ->> 'name'), ', ' order by n)
     into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
-  execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, pgscore_segments text[]) partition by list (generation)',
+  execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, '
+                 'pgscore_segments text[]) partition by list (generation)',
     base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
-  execute format('comment on table pgscore_predictions.%I is %L', base, format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema, t.view_name));
+  execute format('comment on table pgscore_predictions.%I is %L', base,
+                 format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema,
+                        t.view_name));
   execute format('create table pgscore_predictions.%I partition of pgscore_predictions.%I for values in (0)', base || '_g0', base);
   execute format('create unique index on pgscore_predictions.%I (%s, run_id)', base || '_g0', key_names);
   execute format('create index on pgscore_predictions.%I (run_id)', base || '_g0');
@@ -110,15 +129,20 @@ begin
   execute format('create unique index on pgscore_predictions.%I (%s)', base || '_g1', key_names);
   execute format('alter table pgscore_predictions.%I replica identity full', base || '_g0');
   execute format('alter table pgscore_predictions.%I replica identity full', base || '_g1');
-  execute format('grant select, insert, update, delete on pgscore_predictions.%I, pgscore_predictions.%I, pgscore_predictions.%I to pgscore_service', base, base || '_g0', base || '_g1');
+  execute format('grant select, insert, update, delete on pgscore_predictions.%I, pgscore_predictions.%I, pgscore_predictions.%I to '
+                 'pgscore_service', base, base || '_g0', base || '_g1');
   insert into pgscore_data.generation (target_id, generation, state) values (t.target_id, 0, 'published'), (t.target_id, 1, 'published');
-  perform pgscore_data._storage_view(t, '_latest', format('p.generation = (select x.current_generation from pgscore_data.target x where x.target_id = %s)', t.target_id));
-  perform pgscore_data._storage_view(t, '_history', format('p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s and g.state = ''published'')', t.target_id));
+  perform pgscore_data._storage_view(t, '_latest',
+    format('p.generation = (select x.current_generation from pgscore_data.target x where x.target_id = %s)', t.target_id));
+  perform pgscore_data._storage_view(t, '_history',
+                                     format('p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s '
+                                            'and g.state = ''published'')', t.target_id));
   new.target_id := t.target_id;
   return new;
 exception
   when unique_violation then
-    if exists (select from pgscore_data.target x where x.view_schema = new.view_schema and x.view_name = new.view_name and x.owner = new.owner) then
+    if exists (select from pgscore_data.target x
+                where x.view_schema = new.view_schema and x.view_name = new.view_name and x.owner = new.owner) then
       raise exception 'target %.% was made by another session of yours just now', new.view_schema, new.view_name using
         errcode = 'object_in_use', hint = 'Submit the run again.';
     end if;
@@ -126,7 +150,8 @@ exception
       errcode = 'insufficient_privilege', hint = 'Choose another name: target => ''...''.';
 end
 $$;
-comment on function pgscore_data._create_storage() is 'Makes the storage of a new target: the partitioned table, its superseded and first generations, and the views over them.';
+comment on function pgscore_data._create_storage() is
+  'Makes the storage of a new target: the partitioned table, its superseded and first generations, and the views over them.';
 
 create or replace trigger create_storage instead of insert on pgscore._target_request
 for each row execute function pgscore_data._create_storage();
@@ -140,13 +165,16 @@ declare
 begin
   if to_regclass(format('%I.%I', target_schema, view_name)) is not null then
     raise exception '"%.%" already exists and is not a target', target_schema, view_name using
-      errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands there.';
+      errcode = 'duplicate_table', hint = 'Choose another name for the predictions (target => ''...''), or drop or rename what stands '
+                                          'there.';
   end if;
   execute format('create view %I.%I as select * from pgscore_predictions.%I', target_schema, view_name, storage_view);
   execute format('comment on view %I.%I is %L', target_schema, view_name, what);
-  for col in select a.attname from pg_attribute a where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
+  for col in select a.attname from pg_attribute a
+    where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
     execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
-      when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the label (multiclass). NULL where the row could not be scored.'
+      when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the '
+                              'label (multiclass). NULL where the row could not be scored.'
       when col = 'label' then 'The predicted class: by the threshold of the version, or as the model itself has it.'
       when col = 'probabilities' then 'Probability of each class, by its label.'
       when col like 'probability\_%' then format('Probability of class %s.', substr(col, 13))
@@ -159,7 +187,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore._create_user_view(name, name, text, text) is 'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
+comment on function pgscore._create_user_view(name, name, text, text) is
+  'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
 
 create or replace function pgscore._ensure_target(target_schema name, target name, signature jsonb, keys jsonb) returns int
 language plpgsql volatile security invoker
@@ -172,7 +201,8 @@ declare
   id int;
 begin
   if octet_length(target) > 55 then
-    raise exception 'target name "%" is longer than 55 bytes', target using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
+    raise exception 'target name "%" is longer than 55 bytes', target
+      using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
   end if;
   select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
@@ -184,8 +214,11 @@ begin
     raise exception 'target "%.%" has another shape', target_schema, target using
       errcode = 'datatype_mismatch',
       detail = format('It holds %s predictions keyed by %s%s; this run gives %s keyed by %s%s.',
-        known.task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(known.key_columns) k), coalesce(' of ' || nullif(array_to_string(known.class_labels, ', '), ''), ''),
-        task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k), coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
+        known.task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ')
+                       from jsonb_array_elements(known.key_columns) k),
+                         coalesce(' of ' || nullif(array_to_string(known.class_labels, ', '), ''), ''),
+        task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
+        coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
       hint = 'Choose another target, or select pgscore.drop_target(target) first.';
   else
     id := known.target_id;
@@ -195,9 +228,11 @@ begin
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.');
   end if;
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
-    perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id), 'Every prediction that a finished run made.');
+    perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id),
+                                      'Every prediction that a finished run made.');
   end if;
   return id;
 end
 $$;
-comment on function pgscore._ensure_target(name, name, jsonb, jsonb) is 'The target of a run: the caller''s own where its shape fits, else a new one with its two views.';
+comment on function pgscore._ensure_target(name, name, jsonb, jsonb) is
+  'The target of a run: the caller''s own where its shape fits, else a new one with its two views.';

@@ -6,7 +6,8 @@ comment on view pgscore._schedule_control is 'The caller''s schedules, by name.'
 
 create or replace view pgscore._schedule_command as
 select null::text as action, null::int as schedule_id, null::name as requested_by where false;
-comment on view pgscore._schedule_command is 'Where the functions that change schedules hand their request over: requested_by is the caller, and nobody can write it.';
+comment on view pgscore._schedule_command is
+  'Where the functions that change schedules hand their request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._schedule_command alter column requested_by set default current_user;
 
 create or replace function pgscore_data._control_schedule() returns trigger
@@ -19,7 +20,8 @@ begin
   select * into s from pgscore_data.schedule x
    where x.schedule_id = new.schedule_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
   if not found then
-    raise exception 'schedule % does not exist, or is not yours', coalesce(new.schedule_id::text, 'NULL') using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
+    raise exception 'schedule % does not exist, or is not yours', coalesce(new.schedule_id::text, 'NULL')
+      using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
   end if;
   case new.action
     when 'pause' then
@@ -52,7 +54,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   meant pgscore._schedule_control[] := array(
-    select c from pgscore._schedule_control c where c.owner = current_user and c.name = schedule_name or c.owner || '.' || c.name = schedule_name);
+    select c from pgscore._schedule_control c
+     where c.owner = current_user and c.name = schedule_name or c.owner || '.' || c.name = schedule_name);
 begin
   if meant = '{}' then
     meant := array(select c from pgscore._schedule_control c where c.name = schedule_name);
@@ -76,7 +79,8 @@ that name among those. Raises where there is none, or more than one.';
 create or replace function pgscore.pause_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._command_schedule('pause', $1) $$;
-comment on function pgscore.pause_schedule(text) is 'Stops a schedule from firing until resume_schedule(); times in between are not caught up.';
+comment on function pgscore.pause_schedule(text) is
+  'Stops a schedule from firing until resume_schedule(); times in between are not caught up.';
 
 create or replace function pgscore.resume_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

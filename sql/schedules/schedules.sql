@@ -4,7 +4,8 @@ create or replace view pgscore._schedule_request with (security_barrier) as
 select s.schedule_id, s.name, s.cron, s.time_zone, s.model, s.source, s.arguments, s.overlap, s.catch_up, s.handle,
        encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex') as guard_hash, s.owner
 from pgscore_data.schedule s where s.owner = current_user;
-comment on view pgscore._schedule_request is 'The caller''s own schedules; inserting one reserves the function that submits its runs. owner is the caller, and nobody can write it.';
+comment on view pgscore._schedule_request is
+  'The caller''s own schedules; inserting one reserves the function that submits its runs. owner is the caller, and nobody can write it.';
 alter view pgscore._schedule_request alter column owner set default current_user;
 
 create or replace function pgscore_data._reserve_schedule() returns trigger
@@ -15,7 +16,8 @@ declare
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
   insert into pgscore_data.schedule (name, owner, cron, time_zone, model, source, arguments, overlap, catch_up, handle, guard_key)
-  values (new.name, new.owner, new.cron, new.time_zone, new.model, new.source, new.arguments, new.overlap, new.catch_up, 's_' || replace(gen_random_uuid()::text, '-', ''), key)
+  values (new.name, new.owner, new.cron, new.time_zone, new.model, new.source, new.arguments, new.overlap, new.catch_up, 's_'
+          || replace(gen_random_uuid()::text, '-', ''), key)
   returning schedule_id, handle into new.schedule_id, new.handle;
   new.guard_hash := encode(sha256(convert_to(key, 'UTF8')), 'hex');
   perform pgscore_data._wake();
@@ -27,9 +29,11 @@ exception
   -- As they are, these would show the guard key of the row that fails.
   when check_violation or not_null_violation then
     if new.name <> '' and octet_length(new.name) <= 200 then
-      raise exception 'schedule "%" lacks something, or has an option that is not known', new.name using errcode = 'invalid_parameter_value', hint = 'Make schedules with pgscore.schedule().';
+      raise exception 'schedule "%" lacks something, or has an option that is not known', new.name
+        using errcode = 'invalid_parameter_value', hint = 'Make schedules with pgscore.schedule().';
     end if;
-    raise exception 'schedule name % cannot be used', coalesce(quote_literal(new.name), 'NULL') using errcode = 'invalid_name', hint = 'Any text of 1 to 200 bytes.';
+    raise exception 'schedule name % cannot be used', coalesce(quote_literal(new.name), 'NULL')
+      using errcode = 'invalid_name', hint = 'Any text of 1 to 200 bytes.';
 end
 $$;
 comment on function pgscore_data._reserve_schedule() is 'Stores a schedule and names the function that submits its runs.';
@@ -37,40 +41,55 @@ comment on function pgscore_data._reserve_schedule() is 'Stores a schedule and n
 create or replace trigger reserve instead of insert on pgscore._schedule_request
 for each row execute function pgscore_data._reserve_schedule();
 
-create or replace function pgscore._check_schedule(cron text, time_zone text, overlap text, catch_up text, rls text, error_limit bigint) returns void
+create or replace function pgscore._check_schedule(cron text, time_zone text, overlap text, catch_up text, rls text, error_limit bigint)
+  returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgscore._check_cron(cron);
-  if time_zone is null or time_zone ~ '^(posix/|right/|posixrules$|localtime$|Factory$)' or not exists (select from pg_timezone_names z where z.name = time_zone) then
-    raise exception 'time_zone => % is not known', coalesce(quote_literal(time_zone), 'NULL') using errcode = 'invalid_parameter_value', hint = 'Use a name of pg_timezone_names, such as Europe/Berlin.';
+  if time_zone is null or time_zone ~ '^(posix/|right/|posixrules$|localtime$|Factory$)'
+    or not exists (select from pg_timezone_names z where z.name = time_zone) then
+    raise exception 'time_zone => % is not known', coalesce(quote_literal(time_zone), 'NULL')
+      using errcode = 'invalid_parameter_value', hint = 'Use a name of pg_timezone_names, such as Europe/Berlin.';
   end if;
   if overlap is null or overlap not in ('skip', 'queue') then
-    raise exception 'overlap => % is not known', coalesce(quote_literal(overlap), 'NULL') using errcode = 'invalid_parameter_value', hint = '''skip'' leaves a fire out while the last run still goes on; ''queue'' submits it all the same.';
+    raise exception 'overlap => % is not known', coalesce(quote_literal(overlap), 'NULL')
+      using errcode = 'invalid_parameter_value',
+        hint = '''skip'' leaves a fire out while the last run still goes on; ''queue'' submits it all the same.';
   end if;
   if catch_up is null or catch_up not in ('skip', 'latest', 'all') then
-    raise exception 'catch_up => % is not known', coalesce(quote_literal(catch_up), 'NULL') using errcode = 'invalid_parameter_value', hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
+    raise exception 'catch_up => % is not known', coalesce(quote_literal(catch_up), 'NULL')
+      using errcode = 'invalid_parameter_value',
+        hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
   end if;
   -- The run would say so, but only in the night.
   if rls is null or rls not in ('error', 'filter') then
-    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using errcode = 'invalid_parameter_value', hint = '''error'' fails a run if a policy would hide rows; ''filter'' scores the rows that you may see.';
+    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL')
+      using errcode = 'invalid_parameter_value',
+        hint = '''error'' fails a run if a policy would hide rows; ''filter'' scores the rows that you may see.';
   end if;
   if error_limit < 0 then
-    raise exception 'error_limit => % is negative', error_limit using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which a run fails.';
+    raise exception 'error_limit => % is negative', error_limit
+      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which a run fails.';
   end if;
 end
 $$;
-comment on function pgscore._check_schedule(text, text, text, text, text, bigint) is 'Refuses the options of a schedule that would fail at each fire.';
+comment on function pgscore._check_schedule(text, text, text, text, text, bigint) is
+  'Refuses the options of a schedule that would fail at each fire.';
 
 create or replace function pgscore._fire_body(schedule_id int, guard_hash text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('select pgscore._fire(%s, fire_at) where pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
+  select format('select pgscore._fire(%s, fire_at) where '
+                'pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), '
+                '''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
     schedule_id, guard_hash)
 $$;
-comment on function pgscore._fire_body(int, text) is 'The body of the function that submits a schedule''s runs. Functions with exactly this text stand in databases and are refused with any other.';
+comment on function pgscore._fire_body(int, text) is
+  'The body of the function that submits a schedule''s runs. Functions with exactly this text stand in databases and are refused with any '
+  'other.';
 
 create or replace function pgscore._create_schedule(
   name text, cron text, model text, source regclass, key text[], target name, target_schema name, event_time text, column_map jsonb,
@@ -88,22 +107,26 @@ declare
 begin
   perform pgscore._check_schedule(cron, time_zone, overlap, catch_up, rls, error_limit);
   perform pgscore._ensure_target(view_schema, view_name, version.signature,
-    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n) from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
+       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
   insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
-  values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model, format('%I.%I', plan ->> 'schema', plan ->> 'name'),
+  values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model,
+          format('%I.%I', plan ->> 'schema', plan ->> 'name'),
     jsonb_build_object('target', view_name, 'target_schema', view_schema, 'key', key, 'event_time', event_time,
       'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
     _create_schedule.overlap, _create_schedule.catch_up)
   returning schedule_id, handle, guard_hash into reserved;
   execute format(
-    'create function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile security definer set search_path = pg_catalog, pg_temp as %L',
+    'create function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile security definer set '
+    'search_path = pg_catalog, pg_temp as %L',
     reserved.handle, pgscore._fire_body(reserved.schedule_id, reserved.guard_hash));
   execute format('revoke execute on function pgscore_sources.%I(timestamp with time zone) from public', reserved.handle);
   execute format('grant execute on function pgscore_sources.%I(timestamp with time zone) to pgscore_reader', reserved.handle);
   return _create_schedule.name;
 end
 $$;
-comment on function pgscore._create_schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text, text) is
+comment on function pgscore._create_schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text,
+                                             text) is
 'Checks a schedule by planning its first run, stores it, and makes the function that submits its runs, owned by the caller.';
 
 create or replace function pgscore.schedule(
@@ -130,10 +153,14 @@ as $$
 $$;
 comment on function pgscore.schedule(text, text, text, regclass, name, name, text, text, jsonb, boolean, text, bigint, text, text, text) is
 'Scores a source again and again, with your rights at each time. Returns the name.
-name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, @monthly, @yearly. Where both day fields are restricted, either may match.
-model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare model name are looked up anew each time.
-time_zone: default this session''s; an event_time without a zone is read in it, too. A local time that a clock change leaves out fires at the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
-overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, latest fires once, all every missed time, skip none.';
+name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, '
+'@monthly, @yearly. Where both day fields are restricted, either may match.
+model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare '
+'model name are looked up anew each time.
+time_zone: default this session''s; an event_time without a zone is read in it, too. A local time that a clock change leaves out fires at '
+'the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
+overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, '
+'latest fires once, all every missed time, skip none.';
 
 create or replace function pgscore.schedule(
   name text,
@@ -157,13 +184,15 @@ set search_path = pg_catalog, pg_temp
 as $$
   select pgscore._create_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 $$;
-comment on function pgscore.schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text, text) is
+comment on function pgscore.schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text,
+                                     text) is
 'As schedule with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace view pgscore.schedules with (security_barrier) as
 select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_schema' || '.' || (s.arguments ->> 'target') as target,
        case when s.paused then 'paused' when s.error is not null then 'broken' else 'active' end as state,
-       s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run, coalesce(s.error, f.error) as last_error, s.owner, s.created_at,
+       s.overlap, s.catch_up, f.fire_at as last_fire_at, f.outcome as last_outcome, f.run_id as last_run,
+       coalesce(s.error, f.error) as last_error, s.owner, s.created_at,
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
 from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
@@ -192,7 +221,9 @@ from pgscore_data.schedule_fire f
 join pgscore_data.schedule s using (schedule_id)
 left join pgscore_data.run r using (run_id)
 where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
-comment on view pgscore.schedule_history is 'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service submitted it in time) or failed (the submission raised an error).';
+comment on view pgscore.schedule_history is
+  'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service submitted it in '
+  'time) or failed (the submission raised an error).';
 comment on column pgscore.schedule_history.name is 'Name of the schedule.';
 comment on column pgscore.schedule_history.fire_at is 'The fire time; of run_schedule(), when it was called.';
 comment on column pgscore.schedule_history.outcome is 'submitted, skipped, missed or failed.';

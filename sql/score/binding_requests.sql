@@ -2,7 +2,8 @@
 
 create or replace view pgscore._binding_request as
 select null::text as model, null::oid as relation, null::boolean as bound, null::text as outcome, null::name as requested_by where false;
-comment on view pgscore._binding_request is 'Where bind() and unbind() hand their request over: requested_by is the caller, and nobody can write it.';
+comment on view pgscore._binding_request is
+  'Where bind() and unbind() hand their request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._binding_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._refuse_relation(relation regclass, owned boolean, bound boolean) returns void
@@ -12,12 +13,14 @@ as $$
 declare
   found record;
 begin
-  select c.relkind, c.relpersistence, n.nspname, n.oid as schema_id into found from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
+  select c.relkind, c.relpersistence, n.nspname, n.oid as schema_id into found from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where c.oid = relation;
   if not owned and bound then
     raise exception 'only the owner of % may bind a model to it', relation using errcode = 'insufficient_privilege',
       hint = 'score() works on its rows without binding, by matching names at every call.';
   elsif not owned then
-    raise exception 'only the owner of % may unbind a model from it, or a pgscore_deployer', relation using errcode = 'insufficient_privilege',
+    raise exception 'only the owner of % may unbind a model from it, or a pgscore_deployer', relation
+      using errcode = 'insufficient_privilege',
       hint = 'select * from pgscore.bindings; lists what is bound.';
   elsif found.relkind not in ('r', 'p', 'v', 'm', 'f') or found.relpersistence = 't' then
     raise exception '% is not a table, view, materialised or foreign table that lasts', relation using errcode = 'wrong_object_type';
@@ -27,7 +30,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_relation(regclass, boolean, boolean) is 'Raises where no model may be bound to a table, or unbound from it.';
+comment on function pgscore_data._refuse_relation(regclass, boolean, boolean) is
+  'Raises where no model may be bound to a table, or unbound from it.';
 
 create or replace function pgscore_data._refuse_taken_name(this_model int, base text) returns void
 language plpgsql stable
@@ -39,7 +43,8 @@ begin
       hint = format('select pgscore.rename_model(%L, ...);', base);
   elsif exists (
     select from pgscore_data.binding b join pgscore_data.model m using (model_id)
-     where m.model_id <> this_model and (pgscore_data._is_of_a_version(m.name::name, base) or pgscore_data._is_of_a_version(base::name, m.name))
+     where m.model_id <> this_model
+       and (pgscore_data._is_of_a_version(m.name::name, base) or pgscore_data._is_of_a_version(base::name, m.name))
   ) then
     raise exception 'another model''s function has a name that model "%" needs', base using errcode = 'duplicate_function',
       hint = format('select pgscore.rename_model(%L, ...);', base);
@@ -60,10 +65,12 @@ begin
 exception when undefined_column or ambiguous_column then
   get stacked diagnostics said = message_text, details = pg_exception_detail;
   raise exception '%', said using errcode = sqlstate, detail = details,
-    hint = 'bind() goes by the names of columns: bind a view that gives them those of the features. select inputs from pgscore.models; has these.';
+    hint = 'bind() goes by the names of columns: bind a view that gives them those of the features. select inputs from pgscore.models; '
+           'has these.';
 end
 $$;
-comment on function pgscore_data._refuse_unfitting_table(regclass, text) is 'Raises, to the owner of a table, what it lacks of the champion of a model.';
+comment on function pgscore_data._refuse_unfitting_table(regclass, text) is
+  'Raises, to the owner of a table, what it lacks of the champion of a model.';
 
 create or replace function pgscore_data._bind(this_model int, base text, relation regclass, actor name) returns void
 language plpgsql volatile
@@ -74,11 +81,14 @@ declare
 begin
   perform pgscore_data._refuse_taken_name(this_model, base);
   perform pgscore_data._refuse_unfitting_table(relation, base);
-  update pgscore_data.binding b set released = false where b.model_id = this_model and pgscore_data._bound_relation(b) = relation returning b.* into this;
+  update pgscore_data.binding b set released = false where b.model_id = this_model and pgscore_data._bound_relation(b) = relation
+    returning b.* into this;
   if not found then
     insert into pgscore_data.binding (model_id, bound_by) values (this_model, actor) returning * into this;
-    execute format('create function pgscore_data.%I(%s) returns void language sql set search_path = pg_catalog, pg_temp as %L', '_binding_' || this.binding_id, relation, '');
-    execute format('comment on function pgscore_data.%I is %L', '_binding_' || this.binding_id, 'Never called. What it takes is the table of a binding.');
+    execute format('create function pgscore_data.%I(%s) returns void language sql set search_path = pg_catalog, pg_temp as %L', '_binding_'
+                   || this.binding_id, relation, '');
+    execute format('comment on function pgscore_data.%I is %L', '_binding_' || this.binding_id,
+                   'Never called. What it takes is the table of a binding.');
   end if;
   perform pgscore_data._settle_binding(this);
   select b.* into this from pgscore_data.binding b where b.binding_id = this.binding_id;
@@ -90,7 +100,8 @@ begin
   perform pgscore_data._renew_grants(this_model);
 end
 $$;
-comment on function pgscore_data._bind(int, text, regclass, name) is 'Binds a model to a table, or makes a binding that was set aside good again.';
+comment on function pgscore_data._bind(int, text, regclass, name) is
+  'Binds a model to a table, or makes a binding that was set aside good again.';
 
 create or replace function pgscore_data._unbind_or_release(this pgscore_data.binding, base text, owned boolean) returns void
 language plpgsql volatile
@@ -106,7 +117,8 @@ exception when insufficient_privilege or dependent_objects_still_exist or object
   if owned then
     get stacked diagnostics details = pg_exception_detail, remedy = pg_exception_hint;
     -- PostgreSQL's own is about a command that is not hers.
-    raise exception '%', sqlerrm using errcode = sqlstate, detail = details, hint = case when remedy like '%CASCADE%' then 'Drop these first.' else remedy end;
+    raise exception '%', sqlerrm
+      using errcode = sqlstate, detail = details, hint = case when remedy like '%CASCADE%' then 'Drop these first.' else remedy end;
   end if;
   -- A deployer is not to be held up by what others make of their tables, nor may she break it.
   update pgscore_data.binding b set released = true where b.binding_id = this.binding_id;
@@ -114,7 +126,8 @@ exception when insufficient_privilege or dependent_objects_still_exist or object
     hint = 'select * from pgscore.bindings; lists what is bound.';
 end
 $$;
-comment on function pgscore_data._unbind_or_release(pgscore_data.binding, text, boolean) is 'Unbinds; where the functions are in use, a deployer who does not own the table only takes its say in promotions.';
+comment on function pgscore_data._unbind_or_release(pgscore_data.binding, text, boolean) is
+  'Unbinds; where the functions are in use, a deployer who does not own the table only takes its say in promotions.';
 
 create or replace function pgscore_data._accept_binding() returns trigger
 language plpgsql security definer
@@ -142,7 +155,8 @@ begin
   perform pgscore_data._outdate_snapshots(this_model.model_id);
   select c.relowner into table_owner from pg_class c where c.oid = relation;
   if not found then
-    raise exception 'table % does not exist', relation using errcode = 'undefined_table', hint = 'Pass a table or view that is there: ''schema.table''.';
+    raise exception 'table % does not exist', relation
+      using errcode = 'undefined_table', hint = 'Pass a table or view that is there: ''schema.table''.';
   end if;
   owned := pg_has_role(new.requested_by, table_owner, 'usage');
   if new.bound or owned or not pg_has_role(new.requested_by, 'pgscore_deployer', 'usage') then
@@ -154,17 +168,20 @@ begin
   else
     select b.* into this from pgscore_data.binding b where b.model_id = this_model.model_id and pgscore_data._bound_relation(b) = relation;
     if not found then
-      raise exception 'model "%" is not bound to %', this_model.model_name, relation using errcode = 'undefined_object', hint = 'select * from pgscore.bindings; lists what is bound.';
+      raise exception 'model "%" is not bound to %', this_model.model_name, relation
+        using errcode = 'undefined_object', hint = 'select * from pgscore.bindings; lists what is bound.';
     end if;
     perform pgscore_data._unbind_or_release(this, this_model.model_name, owned);
     new.outcome := this_model.model_name;
   end if;
   insert into pgscore_data.audit (actor, action, model, detail)
-  values (new.requested_by, case when new.bound then 'bind' else 'unbind' end, this_model.model_name, jsonb_build_object('argument', relation::text));
+  values (new.requested_by, case when new.bound then 'bind' else 'unbind' end, this_model.model_name,
+          jsonb_build_object('argument', relation::text));
   return new;
 end
 $$;
-comment on function pgscore_data._accept_binding() is 'Binds a model to a table of the requester, or unbinds it. The model is locked, so that no promotion misses a binding.';
+comment on function pgscore_data._accept_binding() is
+  'Binds a model to a table of the requester, or unbinds it. The model is locked, so that no promotion misses a binding.';
 
 create or replace trigger accept instead of insert on pgscore._binding_request
 for each row execute function pgscore_data._accept_binding();
@@ -173,11 +190,15 @@ create or replace function pgscore.bind(model text, relation regclass) returns t
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._binding_request (model, relation, bound) values ($1, $2, true) returning outcome $$;
 comment on function pgscore.bind(text, regclass) is
-'Makes typed functions of a model for the rows of a table of yours: pgscore_models.churn(customers) follows the champion, churn_v3(customers) and churn_v3(features…) are of one version and never change. score(''churn'', c) then costs no more than the model, and the version functions serve in index expressions and generated columns.
-The binding goes with the table through ALTER TABLE. The table cannot be dropped while it is bound: pgscore.unbind(model, table). Binding again repairs a binding that pgscore.bindings shows with a problem. Returns the function of the champion.';
+'Makes typed functions of a model for the rows of a table of yours: pgscore_models.churn(customers) follows the champion, '
+'churn_v3(customers) and churn_v3(features…) are of one version and never change. score(''churn'', c) then costs no more than the model, '
+'and the version functions serve in index expressions and generated columns.
+The binding goes with the table through ALTER TABLE. The table cannot be dropped while it is bound: pgscore.unbind(model, table). Binding '
+'again repairs a binding that pgscore.bindings shows with a problem. Returns the function of the champion.';
 
 create or replace function pgscore.unbind(model text, relation regclass) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._binding_request (model, relation, bound) values ($1, $2, false) returning outcome $$;
 comment on function pgscore.unbind(text, regclass) is
-'Drops the typed functions of a model for a table; refused while an index, a view or a column uses one. For the owner of the table and for a pgscore_deployer, to whom functions in use are left, without a say in promotions. Returns the model.';
+'Drops the typed functions of a model for a table; refused while an index, a view or a column uses one. For the owner of the table and '
+'for a pgscore_deployer, to whom functions in use are left, without a say in promotions. Returns the model.';

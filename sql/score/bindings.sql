@@ -9,13 +9,15 @@ as $$
    where p.pronamespace = 'pgscore_data'::regnamespace and p.proname = ('_binding_' || b.binding_id)::name
 $$;
 comment on function pgscore_data._bound_relation(pgscore_data.binding) is
-'The table of a binding; NULL where it is gone. It is what the function _binding_<id> takes: PostgreSQL has that follow the table wherever it goes, through a dump and an upgrade of the server too, and drops it with the table.';
+'The table of a binding; NULL where it is gone. It is what the function _binding_<id> takes: PostgreSQL has that follow the table '
+'wherever it goes, through a dump and an upgrade of the server too, and drops it with the table.';
 
 create or replace function pgscore_data._may_use_type(relation regclass) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select has_schema_privilege('pgscore_owner', c.relnamespace, 'usage') and has_type_privilege('pgscore_owner', c.reltype, 'usage') from pg_class c where c.oid = relation
+  select has_schema_privilege('pgscore_owner', c.relnamespace, 'usage') and has_type_privilege('pgscore_owner', c.reltype, 'usage')
+    from pg_class c where c.oid = relation
 $$;
 comment on function pgscore_data._may_use_type(regclass) is 'Whether pgscore may make functions of the rows of a table.';
 
@@ -25,31 +27,37 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- Read by everybody: it tells of the features, which all know, and nothing of other columns.
   select case
-      when not has_schema_privilege('pgscore_owner', c.relnamespace, 'usage') then format('pgscore may not use the types of schema %I: grant usage on schema %I to pgscore_owner', n.nspname, n.nspname)
-      when not has_type_privilege('pgscore_owner', c.reltype, 'usage') then format('pgscore may not use its row type: grant usage on type %s to pgscore_owner', relation)
+      when not has_schema_privilege('pgscore_owner', c.relnamespace, 'usage')
+        then format('pgscore may not use the types of schema %I: grant usage on schema %I to pgscore_owner', n.nspname, n.nspname)
+      when not has_type_privilege('pgscore_owner', c.reltype, 'usage')
+        then format('pgscore may not use its row type: grant usage on type %s to pgscore_owner', relation)
       else (select string_agg(x.problem, ', ' order by x.n) from (
         select m.n, case
             when m.candidates > 1 then format('it has more than one column for "%s"', m.feature)
             when m.column_name is null then format('it has no column for "%s"', m.feature)
-            when not coalesce(pgscore._cast_allowed(pgscore._wire_type(pgscore._base_type(m.type)), m.tensor_type, m.width), false) then format('its column for "%s" has a type that the feature cannot be', m.feature)
+            when not coalesce(pgscore._cast_allowed(pgscore._wire_type(pgscore._base_type(m.type)), m.tensor_type, m.width), false)
+              then format('its column for "%s" has a type that the feature cannot be', m.feature)
           end as problem
           from pgscore._matched_features(relation, signature, null) m) x where x.problem is not null)
     end
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation
 $$;
-comment on function pgscore._binding_problem(regclass, jsonb) is 'Why a table, as it is now, has no typed function of a version with this signature; NULL where it has one.';
+comment on function pgscore._binding_problem(regclass, jsonb) is
+  'Why a table, as it is now, has no typed function of a version with this signature; NULL where it has one.';
 
 create or replace function pgscore_models._refuse_binding(binding int, model text, problem text) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation regclass := (select t.typrelid from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type t on t.oid = p.proargtypes[0]
+  relation regclass := (select t.typrelid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                          join pg_type t on t.oid = p.proargtypes[0]
                          where n.nspname = 'pgscore_data' and p.proname = ('_binding_' || binding)::name);
 begin
   raise exception '% no longer fits model "%", to which it is bound: %', relation, model, problem using
     errcode = 'object_not_in_prerequisite_state',
-    hint = format('Once it fits, bind it again: select pgscore.bind(%L, %L); or be rid of the functions: select pgscore.unbind(%L, %L);', model, relation, model, relation);
+    hint = format('Once it fits, bind it again: select pgscore.bind(%L, %L); or be rid of the functions: select pgscore.unbind(%L, %L);',
+                  model, relation, model, relation);
 end
 $$;
 comment on function pgscore_models._refuse_binding(int, text, text) is 'Raises that a binding was set aside, and why.';
@@ -70,11 +78,13 @@ begin
       from jsonb_array_elements(pgscore._feature_columns(relation, version.signature, null)) with ordinality as x (c, n)
       join jsonb_array_elements(version.signature -> 'features') with ordinality as y (f, m) on m = n;
     perform pgscore_data._bind_version(version.execution, pgscore_data._version_function(base, version.number), relation, columns);
-    perform pgscore_data._bind_scalars(version.execution, pgscore_data._version_function(base, version.number), version.signature -> 'features');
+    perform pgscore_data._bind_scalars(version.execution, pgscore_data._version_function(base, version.number),
+                                       version.signature -> 'features');
   end loop;
 end
 $$;
-comment on function pgscore_data._bind_versions(pgscore_data.binding, text, regclass) is 'Creates the typed functions of the versions that a table fits.';
+comment on function pgscore_data._bind_versions(pgscore_data.binding, text, regclass) is
+  'Creates the typed functions of the versions that a table fits.';
 
 create or replace function pgscore_data._bind_champion(b pgscore_data.binding, base text, relation regclass, problem text) returns void
 language plpgsql volatile
@@ -97,16 +107,24 @@ begin
   end if;
   -- STABLE: a promotion makes it call another version, and no statement sees both: one that goes by another champion is given the score of
   -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion, but for what is not to be kept.
-  perform pgscore_data._create_function(base, relation::text, result, 'sql', case when problem is not null or champion.native then 'stable parallel safe cost 2000' else pgscore_data._online_kind() end,
+  perform pgscore_data._create_function(base, relation::text, result, 'sql',
+                                        case when problem is not null or champion.native then 'stable parallel safe cost 2000'
+                                          else pgscore_data._online_kind() end,
     format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
-      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id operator(pg_catalog.=) %2$s then %5$s else pgscore_models.%4$I(pgscore_models._asked(%1$L, pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, pgscore_models._as_of()), $1)) end',
-          base, champion.version_id, pgscore_data._version_function(base, champion.number), case result when 'text' then '_label_of' else '_score_of' end,
+      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id '
+                                            'operator(pg_catalog.=) %2$s then %5$s else pgscore_models.%4$I(pgscore_models._asked(%1$L, '
+                                            'pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, '
+                                            'pgscore_models._as_of()), $1)) end',
+          base, champion.version_id, pgscore_data._version_function(base, champion.number),
+          case result when 'text' then '_label_of' else '_score_of' end,
           pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)), result))
         else format('null::%s', result) end),
-    format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base, relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
+    format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base,
+           relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
 end
 $$;
-comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regclass, text) is 'Points the typed function of the champion at its version, or, with a problem, at nothing.';
+comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regclass, text) is
+  'Points the typed function of the champion at its version, or, with a problem, at nothing.';
 
 create or replace function pgscore_data._settle_binding(b pgscore_data.binding) returns void
 language plpgsql volatile
@@ -118,7 +136,8 @@ as $$
 declare
   relation regclass := pgscore_data._bound_relation(b);
   base text := (select m.name from pgscore_data.model m where m.model_id = b.model_id);
-  champion jsonb := (select v.signature from pgscore_data.alias a join pgscore_data.version v using (version_id) where a.model_id = b.model_id and a.alias = 'champion');
+  champion jsonb := (select v.signature from pgscore_data.alias a join pgscore_data.version v using (version_id)
+                      where a.model_id = b.model_id and a.alias = 'champion');
   problem text := case when champion is null then 'the model has no champion' else pgscore._binding_problem(relation, champion) end;
 begin
   if pgscore_data._may_use_type(relation) then
@@ -126,7 +145,8 @@ begin
       perform pgscore_data._bind_versions(b, base, relation);
       perform pgscore_data._bind_champion(b, base, relation, problem);
     exception
-      when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition or dependent_objects_still_exist then
+      when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition
+        or dependent_objects_still_exist then
         problem := coalesce(problem, sqlerrm);
       -- Of a function that was dropped meanwhile, PostgreSQL says that it is an error of its own.
       when lock_not_available or internal_error then
@@ -135,15 +155,18 @@ begin
   end if;
   -- It takes no row: it can be replaced where pgscore may no longer name the table's type.
   perform pgscore_data._create_function(('_fits_' || b.binding_id)::name, '', 'boolean', 'sql', 'stable parallel safe',
-    case when problem is null then 'select true' else format('select pgscore_models._refuse_binding(%s, %L, %L)', b.binding_id, base, problem) end,
+    case when problem is null then 'select true'
+      else format('select pgscore_models._refuse_binding(%s, %L, %L)', b.binding_id, base, problem) end,
     'Whether a table fits the champion of a model that is bound to it; raises where it does not.');
   update pgscore_data.binding x set set_aside = problem where x.binding_id = b.binding_id and x.set_aside is distinct from problem;
   if problem is not null and b.set_aside is null then
-    raise warning '% no longer fits model "%", to which it is bound, and is set aside: %', relation, base, problem using hint = 'select * from pgscore.bindings; lists what is bound.';
+    raise warning '% no longer fits model "%", to which it is bound, and is set aside: %', relation, base, problem using
+      hint = 'select * from pgscore.bindings; lists what is bound.';
   end if;
 end
 $$;
-comment on function pgscore_data._settle_binding(pgscore_data.binding) is 'Creates the typed functions of a model for the rows of a table, or sets the binding aside where the table does not fit the champion.';
+comment on function pgscore_data._settle_binding(pgscore_data.binding) is
+  'Creates the typed functions of a model for the rows of a table, or sets the binding aside where the table does not fit the champion.';
 
 create or replace function pgscore_data._lock_bound(relation regclass) returns void
 language plpgsql volatile
@@ -152,13 +175,16 @@ set lock_timeout = '500ms'
 as $$
 begin
   -- Changed, so that a transaction with a snapshot from before fails, which would not see all that is bound.
-  insert into pgscore_data.bound_relation as b (relation) values (_lock_bound.relation) on conflict on constraint bound_relation_pkey do update set relation = excluded.relation;
+  insert into pgscore_data.bound_relation as b (relation)
+    values (_lock_bound.relation) on conflict on constraint bound_relation_pkey do update set relation = excluded.relation;
 exception
   when lock_not_available then
-    raise exception 'another transaction is changing the functions of the rows of %', relation using errcode = 'lock_not_available', hint = 'Ask again when it has ended; pg_stat_activity lists who has one open.';
+    raise exception 'another transaction is changing the functions of the rows of %', relation
+      using errcode = 'lock_not_available', hint = 'Ask again when it has ended; pg_stat_activity lists who has one open.';
 end
 $$;
-comment on function pgscore_data._lock_bound(regclass) is 'To be called before the function of all models for the rows of a table is replaced: of two that replace one at once, one fails.';
+comment on function pgscore_data._lock_bound(regclass) is
+  'To be called before the function of all models for the rows of a table is replaced: of two that replace one at once, one fails.';
 
 create or replace function pgscore_data._renew_score(relation regclass) returns void
 language plpgsql volatile
@@ -180,7 +206,9 @@ begin
     return;
   end if;
   function := format('pgscore_models._score(int, name, %s)', relation);
-  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id, pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name), 'double precision')), ' ' order by v.version_id) into branches
+  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id,
+                           pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name), 'double precision')), ' '
+                     order by v.version_id) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
@@ -188,7 +216,9 @@ begin
     cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
-     and exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
+     and exists (select from pg_proc p
+                  where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name
+                    and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
   if branches is null then
     perform pgscore_data._drop_unless_used(function);
     if to_regprocedure(function) is null then
@@ -196,14 +226,17 @@ begin
     end if;
   end if;
   -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
-  execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision language sql volatile parallel restricted cost 10000 as %L',
+  execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision '
+                 'language sql volatile parallel restricted cost 10000 as %L',
     relation, 'select ' || coalesce('case ' || branches || ' else ' || general || ' end', general));
-  execute format('comment on function %s is %L', function, 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
+  execute format('comment on function %s is %L', function,
+                 'score() on a row of a bound table: a constant model leaves nothing of it in the plan but the model.');
   execute format('revoke all on function %s from public', function);
   execute format('grant execute on function %s to pgscore_user', function);
 end
 $$;
-comment on function pgscore_data._renew_score(regclass) is 'Makes score() on rows of a table go to the typed functions of the models that are bound to it and that it fits.';
+comment on function pgscore_data._renew_score(regclass) is
+  'Makes score() on rows of a table go to the typed functions of the models that are bound to it and that it fits.';
 
 create or replace function pgscore_data._renew_score_unless_held(relation regclass) returns void
 language plpgsql volatile
@@ -218,7 +251,8 @@ exception
       hint = format('When that has ended, bind the model again: select pgscore.bind(''model'', %L);', relation);
 end
 $$;
-comment on function pgscore_data._renew_score_unless_held(regclass) is 'Renews score() on rows of a table, or leaves it to whoever is at it.';
+comment on function pgscore_data._renew_score_unless_held(regclass) is
+  'Renews score() on rows of a table, or leaves it to whoever is at it.';
 
 create or replace function pgscore_data._renew_bindings(this_model int) returns void
 language plpgsql volatile security definer
@@ -240,7 +274,9 @@ begin
   perform pgscore_data._renew_grants(this_model);
 end
 $$;
-comment on function pgscore_data._renew_bindings(int) is 'Brings the typed functions of a model up to its versions and its champion. No table that is bound can make it fail, nor what uses a function.';
+comment on function pgscore_data._renew_bindings(int) is
+  'Brings the typed functions of a model up to its versions and its champion. No table that is bound can make it fail, nor what uses a '
+  'function.';
 
 create or replace function pgscore_data._refuse_unfitting(this_model int, this_version int, notation text) returns void
 language plpgsql stable
@@ -249,7 +285,8 @@ as $$
 declare
   victim record;
 begin
-  select pgscore_data._bound_relation(b) as relation, c.relname, n.nspname, m.name, pgscore._binding_problem(c.oid, chosen.signature) as problem into victim
+  select pgscore_data._bound_relation(b) as relation, c.relname, n.nspname, m.name,
+         pgscore._binding_problem(c.oid, chosen.signature) as problem into victim
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pg_class c on c.oid = pgscore_data._bound_relation(b)
@@ -263,12 +300,14 @@ begin
   if found then
     raise exception 'version "%" does not fit %, to which the model is bound: %', notation, victim.relation, victim.problem using
       errcode = 'dependent_objects_still_exist',
-      hint = format('Its owner makes it fit, or you unbind it: select pgscore.unbind(model, relation) from pgscore.bindings where model = %L and relation_schema = %L and relation_name = %L;',
+      hint = format('Its owner makes it fit, or you unbind it: select pgscore.unbind(model, relation) from pgscore.bindings where model = '
+                    '%L and relation_schema = %L and relation_name = %L;',
         victim.name, victim.nspname, victim.relname);
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_unfitting(int, int, text) is 'Raises where a table that is bound and fits the champion would not fit another version in its place.';
+comment on function pgscore_data._refuse_unfitting(int, int, text) is
+  'Raises where a table that is bound and fits the champion would not fit another version in its place.';
 
 create or replace view pgscore.bindings with (security_barrier) as
 select m.name as model, n.nspname as relation_schema, c.relname as relation_name, b.bound_by, b.bound_at,
@@ -288,5 +327,6 @@ comment on column pgscore.bindings.relation_schema is 'Schema of the table.';
 comment on column pgscore.bindings.relation_name is 'Name of the table.';
 comment on column pgscore.bindings.bound_by is 'The role that bound it.';
 comment on column pgscore.bindings.bound_at is 'When it was bound.';
-comment on column pgscore.bindings.problem is 'Why the functions of the champion do not work on its rows, as the table is now; NULL where they do.';
+comment on column pgscore.bindings.problem is
+  'Why the functions of the champion do not work on its rows, as the table is now; NULL where they do.';
 comment on column pgscore.bindings.relation is 'The table, for pgscore.unbind(model, relation).';

@@ -12,18 +12,22 @@ declare
 begin
   select m.name as model, pgscore_data._bound_relation(b) as relation into bound
     from pgscore_data.binding b join pgscore_data.model m using (model_id) where b.binding_id = split_part(place, ' ', 1)::int;
-  raise exception 'column "%" of % is %, and model "%", to which it is bound, takes % there', substr(place, position(' ' in place) + 1), bound.relation, type, bound.model, wanted using
+  raise exception 'column "%" of % is %, and model "%", to which it is bound, takes % there', substr(place, position(' ' in place) + 1),
+    bound.relation, type, bound.model, wanted using
     errcode = 'datatype_mismatch',
-    hint = format('Give it a type that the model takes: select * from pgscore.feature_casts; lists these. Or be rid of the functions: select pgscore.unbind(%L, %L);', bound.model, bound.relation);
+    hint = format('Give it a type that the model takes: select * from pgscore.feature_casts; lists these. Or be rid of the functions: '
+                  'select pgscore.unbind(%L, %L);', bound.model, bound.relation);
 end
 $$;
-comment on function pgscore_models._refuse_column(regtype, text, text) is 'Raises that a column of a bound table has a type that its feature cannot have.';
+comment on function pgscore_models._refuse_column(regtype, text, text) is
+  'Raises that a column of a bound table has a type that its feature cannot have.';
 
 create or replace function pgscore_models._is_enum(type regtype) returns boolean
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$ select exists (select from pg_type t where t.oid = pgscore._base_type(type) and t.typtype = 'e') $$;
-comment on function pgscore_models._is_enum(regtype) is 'Whether a type is an enum, or a domain over one, which no function for enums takes.';
+comment on function pgscore_models._is_enum(regtype) is
+  'Whether a type is an enum, or a domain over one, which no function for enums takes.';
 
 -- varchar, which the calls give, decides for one of these before that for anyelement: an enum fits both.
 do $$
@@ -55,8 +59,10 @@ begin
       ('_array_column', 'real[]', 'double precision[]', '$1::double precision[]')
     ) x (name, type, result, value)
   loop
-    execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel safe as %L', this.name, this.type, this.result, 'select ' || this.value);
-    execute format('comment on function pgscore_models.%I(%s, varchar) is %L', this.name, this.type, 'The value of a column of a bound table, as a compiled function takes it.');
+    execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel safe '
+                   'as %L', this.name, this.type, this.result, 'select ' || this.value);
+    execute format('comment on function pgscore_models.%I(%s, varchar) is %L', this.name, this.type,
+                   'The value of a column of a bound table, as a compiled function takes it.');
   end loop;
   for this in
     select x.name, x.result, x.wanted, type from (values
@@ -66,13 +72,19 @@ begin
       ('_flag_column', 'boolean', 'a boolean', '{anyelement}'),
       ('_text_column', 'text', 'a text', '{anyelement}'),
       -- PostgreSQL could make either of the two above of these arrays, and would not choose.
-      ('_array_column', 'double precision[]', 'an array of real or double precision', '{anyelement,smallint[],integer[],bigint[],numeric[]}')
+      ('_array_column', 'double precision[]', 'an array of real or double precision',
+       '{anyelement,smallint[],integer[],bigint[],numeric[]}')
     ) x (name, result, wanted, types) cross join unnest(x.types) type
   loop
-    execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as %L',
+    execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel safe '
+                   'set search_path = pg_catalog, pg_temp as %L',
       this.name, this.type, case this.type when 'anyelement' then 'text' else 'varchar' end, this.result,
-      format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end', case when this.name = '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end, this.wanted));
-    execute format('comment on function pgscore_models.%I(%s, %s) is %L', this.name, this.type, case this.type when 'anyelement' then 'text' else 'varchar' end, 'Raises that the column has a type that its feature cannot have.');
+      format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end',
+             case when this.name = '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end,
+             this.wanted));
+    execute format('comment on function pgscore_models.%I(%s, %s) is %L', this.name, this.type,
+                   case this.type when 'anyelement' then 'text' else 'varchar' end,
+                   'Raises that the column has a type that its feature cannot have.');
   end loop;
 end
 $$;
@@ -81,7 +93,8 @@ $$;
 create or replace function pgscore_models._text_column(value anyenum, place varchar) returns text
 language sql stable parallel safe
 as $$ select $1::pg_catalog.text $$;
-comment on function pgscore_models._text_column(anyenum, varchar) is 'The value of a column of a bound table, as a compiled function takes it.';
+comment on function pgscore_models._text_column(anyenum, varchar) is
+  'The value of a column of a bound table, as a compiled function takes it.';
 
 create or replace function pgscore_data._column_function(tensor_type text, width int) returns text
 language sql immutable

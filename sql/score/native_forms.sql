@@ -4,7 +4,8 @@ create or replace function pgscore_data._is_whole(number text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('pg_catalog.mod(%1$s, ''1'') operator(pg_catalog.=) ''0'' and %1$s operator(pg_catalog.>=) ''-9223372036854775808'' and %1$s operator(pg_catalog.<=) ''9223372036854775807''', number)
+  select format('pg_catalog.mod(%1$s, ''1'') operator(pg_catalog.=) ''0'' and %1$s operator(pg_catalog.>=) ''-9223372036854775808'' and '
+                '%1$s operator(pg_catalog.<=) ''9223372036854775807''', number)
 $$;
 comment on function pgscore_data._is_whole(text) is 'The SQL that asks whether a numeric is a whole number of 64 bits.';
 
@@ -14,13 +15,23 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format(case
       when width > 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
-      when tensor_type in ('float32', 'float64') then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'
-      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) operator(pg_catalog.=) ''number'' and ' || pgscore_data._is_whole('(f operator(pg_catalog.->) %1$L)::numeric') || ' then (f operator(pg_catalog.->) %1$L)::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
-      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_boolean(f operator(pg_catalog.->) %1$L, %1$L) end'
-      else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type in ('float32', 'float64')
+        then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double '
+             'precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) '
+                                                  'operator(pg_catalog.=) ''number'' and '
+                                                    || pgscore_data._is_whole('(f operator(pg_catalog.->) %1$L)::numeric')
+                                                      || ' then (f operator(pg_catalog.->) %1$L)::bigint else '
+                                                         'pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
+      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f '
+                                     'operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_boolean(f operator(pg_catalog.->) '
+                                     '%1$L, %1$L) end'
+      else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else '
+           'pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L) end'
     end, feature)
 $$;
-comment on function pgscore_data._json_argument(text, text, int) is 'The SQL that takes a feature out of the jsonb f for a compiled function.';
+comment on function pgscore_data._json_argument(text, text, int) is
+  'The SQL that takes a feature out of the jsonb f for a compiled function.';
 
 create or replace function pgscore_data._is_number(feature jsonb) returns boolean
 language sql immutable
@@ -37,49 +48,62 @@ declare
   attributes text;
 begin
   -- A longer name would be cut, and so be the key of another value; a path of a thousand steps nests as deep.
-  if (select count(*) not between 1 and 500 or max(octet_length(f ->> 'name')) > 63 from jsonb_array_elements(features) f where pgscore_data._is_number(f)) then
+  if (select count(*) not between 1 and 500 or max(octet_length(f ->> 'name')) > 63 from jsonb_array_elements(features) f
+       where pgscore_data._is_number(f)) then
     return null;
   end if;
-  select string_agg(format('%I %s', f ->> 'name', case when f ->> 'type' in ('float32', 'float64') then 'double precision' else 'numeric' end), ', ' order by n)
+  select string_agg(format('%I %s', f ->> 'name',
+                           case when f ->> 'type' in ('float32', 'float64') then 'double precision' else 'numeric' end), ', ' order by n)
     into attributes from jsonb_array_elements(features) with ordinality as x (f, n) where pgscore_data._is_number(f);
   if to_regtype(format('pgscore_models.%I', type_name)) is null then
     execute format('create type pgscore_models.%I as (%s)', type_name, attributes);
     execute format('revoke usage on type pgscore_models.%I from public', type_name);
-    execute format('comment on type pgscore_models.%I is %L', type_name, format('The features of %s that are numbers.', pgscore_models._version_name(this_version)));
+    execute format('comment on type pgscore_models.%I is %L', type_name,
+                   format('The features of %s that are numbers.', pgscore_models._version_name(this_version)));
   end if;
   return type_name;
 end
 $$;
-comment on function pgscore_data._create_row_type(int, jsonb) is 'Makes the type _v<id>_row that takes the numbers out of a row in one pass; NULL where there can be none.';
+comment on function pgscore_data._create_row_type(int, jsonb) is
+  'Makes the type _v<id>_row that takes the numbers out of a row in one pass; NULL where there can be none.';
 
 create or replace function pgscore_data._plain_path(features jsonb) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   -- Unequal to a number that is no double: true of numbers and null, unknown of all else and of what is missing.
-  select 'strict ' || string_agg(format(case when pgscore_data._is_number(f) then '$.%s != 1e400' else 'exists($.%s)' end, to_json(f ->> 'name')), ' && ' order by n)
+  select 'strict ' || string_agg(format(case when pgscore_data._is_number(f) then '$.%s != 1e400' else 'exists($.%s)' end,
+                                        to_json(f ->> 'name')), ' && ' order by n)
     from jsonb_array_elements(features) with ordinality as x (f, n)
 $$;
-comment on function pgscore_data._plain_path(jsonb) is 'The jsonpath that holds for a row with all features by their exact names and a number or null in each that is one.';
+comment on function pgscore_data._plain_path(jsonb) is
+  'The jsonpath that holds for a row with all features by their exact names and a number or null in each that is one.';
 
 create or replace function pgscore_data._create_json(this_version int, part text, features jsonb, row_type name) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n)
+                   from jsonb_array_elements(features) with ordinality as x (f, n));
   compiled name := pgscore_data._compiled_function(this_version, part);
-  body text := format(E'  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n%2$s', names, pgscore_data._json_call(compiled, features, false));
+  body text := format(E'  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  '
+                      'end if;\n%2$s', names, pgscore_data._json_call(compiled, features, false));
 begin
   if row_type is not null then
-    body := format(E'  if f operator(pg_catalog.@@) %L::pg_catalog.jsonpath then\n    r := pg_catalog.jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n', pgscore_data._plain_path(features), row_type, pgscore_data._json_call(compiled, features, true)) || body;
+    body := format(E'  if f operator(pg_catalog.@@) %L::pg_catalog.jsonpath then\n    r := '
+                   'pg_catalog.jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n', pgscore_data._plain_path(features),
+                   row_type, pgscore_data._json_call(compiled, features, true)) || body;
   end if;
-  perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
+  perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql',
+                                        'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
     case when row_type is null then '' else format(E'declare\n  r pgscore_models.%I;\n', row_type) end || E'begin\n' || body || 'end',
     format('The %s of %s for a row as jsonb.', part, pgscore_models._version_name(this_version)));
 end
 $$;
-comment on function pgscore_data._create_json(int, text, jsonb, name) is 'Creates the form of a compiled function that takes a row as jsonb. One whose numbers are numbers, the usual one, takes them in one pass; of any other, each key is looked at.';
+comment on function pgscore_data._create_json(int, text, jsonb, name) is
+  'Creates the form of a compiled function that takes a row as jsonb. One whose numbers are numbers, the usual one, takes them in one '
+  'pass; of any other, each key is looked at.';
 
 create or replace function pgscore_data._json_call(compiled name, features jsonb, plain boolean) returns text
 language sql immutable
@@ -87,18 +111,23 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- In variables: an expression in the place of an argument would be computed wherever the function uses it.
   select coalesce(E'  declare\n' || string_agg(format(E'    f%s %s := %s;\n', n, type, value), '' order by n) filter (where not bare), '')
-      || format(E'  begin\n    return pgscore_models.%I(%s);\n  end;\n', compiled, string_agg(case when bare then value else 'f' || n end, ', ' order by n))
+      || format(E'  begin\n    return pgscore_models.%I(%s);\n  end;\n', compiled,
+                string_agg(case when bare then value else 'f' || n end, ', ' order by n))
     from jsonb_array_elements(features) with ordinality as x (f, n)
-   cross join lateral (select pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), plain and pgscore_data._is_number(f)) y (type, number)
+   cross join lateral (select pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), plain
+                          and pgscore_data._is_number(f)) y (type, number)
    cross join lateral (select number and type = 'double precision') z (bare)
    cross join lateral (
      select case
        when bare then format('r.%I', f ->> 'name')
-       when number then format('case when %1$s then r.%2$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %3$L, %3$L) end', pgscore_data._is_whole(format('r.%I', f ->> 'name')), f ->> 'name', f ->> 'name')
+       when number then format('case when %1$s then r.%2$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %3$L, '
+                               '%3$L) end', pgscore_data._is_whole(format('r.%I', f ->> 'name')), f ->> 'name', f ->> 'name')
        else pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)
      end) w (value)
 $$;
-comment on function pgscore_data._json_call(name, jsonb, boolean) is 'The PL/pgSQL that calls a compiled function with features out of the jsonb f, those that are numbers out of the record r where the row is plain.';
+comment on function pgscore_data._json_call(name, jsonb, boolean) is
+  'The PL/pgSQL that calls a compiled function with features out of the jsonb f, those that are numbers out of the record r where the row '
+  'is plain.';
 
 create or replace function pgscore_models._fitting_shape(wanted jsonb, features anyelement) returns bigint
 language plpgsql immutable parallel safe
@@ -109,7 +138,8 @@ begin
     select from jsonb_array_elements(wanted) f
      where not exists (
        select from pg_type t join pg_attribute a on a.attrelid = t.typrelid
-        where t.oid = pg_typeof(features) and a.attnum > 0 and not a.attisdropped and a.attname::text = f ->> 'name' and (f ->> 'width')::int = 1
+        where t.oid = pg_typeof(features) and a.attnum > 0 and not a.attisdropped and a.attname::text = f ->> 'name'
+          and (f ->> 'width')::int = 1
           and pgscore._base_type(a.atttypid) = any (case
             when f ->> 'type' = 'float32' then '{real,double precision,numeric,smallint,integer,bigint}'
             -- Not of real, which says more digits as a double precision than it does as JSON.
@@ -121,40 +151,52 @@ begin
   ) then pgscore_models._shape(features) end;
 end
 $$;
-comment on function pgscore_models._fitting_shape(jsonb, anyelement) is 'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
+comment on function pgscore_models._fitting_shape(jsonb, anyelement) is
+  'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE '
+  'for the same reason as _shape(): computed once in a session, and compared with what the query says.';
 
 create or replace function pgscore_data._create_record(this_version int, features jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n) where f ->> 'type' = 'string' order by n);
+  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n)
+                         where f ->> 'type' = 'string' order by n);
   padded text := format('not f operator(pg_catalog.?&) array[%s]', array_to_string(texts, ', '))
-    || (select string_agg(format(' or pg_catalog.right(f operator(pg_catalog.->>) %s, 1) operator(pg_catalog.=) %L', t, ' '), '') from unnest(texts) t);
+    || (select string_agg(format(' or pg_catalog.right(f operator(pg_catalog.->>) %s, 1) operator(pg_catalog.=) %L', t, ' '), '')
+          from unnest(texts) t);
 begin
-  perform pgscore_data._create_function(format('_v%s_record', this_version)::name, 'features record', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000',
+  perform pgscore_data._create_function(format('_v%s_record', this_version)::name, 'features record', 'double precision', 'plpgsql',
+                                        'immutable parallel safe cost 5000',
     E'declare\n  f jsonb := pg_catalog.to_jsonb(features);\nbegin\n'
       || coalesce('  if ' || padded || E' then\n    f := pgscore_models._without_padding(features, f);\n  end if;\n', '')
       || format(E'  return pgscore_models.%I(f);\nend', format('_v%s_json', this_version)),
     format('The score of %s for a row by way of jsonb.', pgscore_models._version_name(this_version)));
 end
 $$;
-comment on function pgscore_data._create_record(int, jsonb) is 'Creates the form of a compiled score that makes jsonb of a row. The types of its columns are looked at only where a text may be padded.';
+comment on function pgscore_data._create_record(int, jsonb) is
+  'Creates the form of a compiled score that makes jsonb of a row. The types of its columns are looked at only where a text may be padded.';
 
 create or replace function pgscore_data._create_row(this_version int, features jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision', 'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
-    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(%s, pgscore_models._texts(%s), features));\n  end if;\n  return pgscore_models.%I(features);\nend',
+  perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision',
+                                        'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
+    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return '
+           'pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(%s, '
+           'pgscore_models._texts(%s), features));\n  end if;\n  return pgscore_models.%I(features);\nend',
       features, '_v' || this_version,
-      (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
+      (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', '
+                         order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
       format('_v%s_json', this_version), this_version, this_version, format('_v%s_record', this_version)),
-    format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other row, by way of jsonb.', pgscore_models._version_name(this_version)));
+    format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other '
+           'row, by way of jsonb.', pgscore_models._version_name(this_version)));
 end
 $$;
-comment on function pgscore_data._create_row(int, jsonb) is 'Creates the form of a compiled score that takes a row. PL/pgSQL makes one of it for each row type of a session.';
+comment on function pgscore_data._create_row(int, jsonb) is
+  'Creates the form of a compiled score that takes a row. PL/pgSQL makes one of it for each row type of a session.';
 
 create or replace function pgscore_data._create_quick(this_version int, types text, quick text) returns void
 language plpgsql volatile
@@ -162,16 +204,22 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if quick is not null then
-    perform pgscore_data._create_function(format('_v%s_quick', this_version)::name, types, 'double precision', 'sql', 'immutable parallel safe cost 10', quick,
-      format('The score of %s where no feature is missing and none past its range, else NULL.', pgscore_models._version_name(this_version)));
-    -- In PL/pgSQL, so that a query holds the checks of each feature nowhere: with them it takes three times as long to plan. No cost, as few rows come here.
-    perform pgscore_data._create_function(format('_v%s_checked', this_version)::name, types, 'double precision', 'plpgsql', 'immutable parallel safe cost 1',
-      format(E'begin\n  return pgscore_models.%I(%s);\nend', '_v' || this_version, (select string_agg('$' || n, ', ' order by n) from generate_series(1, cardinality(string_to_array(types, ', '))) n)),
+    perform pgscore_data._create_function(format('_v%s_quick', this_version)::name, types, 'double precision', 'sql',
+                                          'immutable parallel safe cost 10', quick,
+      format('The score of %s where no feature is missing and none past its range, else NULL.',
+             pgscore_models._version_name(this_version)));
+    -- In PL/pgSQL, so that a query holds the checks of each feature nowhere: with them it takes three times as long to plan. No cost, as
+    -- few rows come here.
+    perform pgscore_data._create_function(format('_v%s_checked', this_version)::name, types, 'double precision', 'plpgsql',
+                                          'immutable parallel safe cost 1',
+      format(E'begin\n  return pgscore_models.%I(%s);\nend', '_v' || this_version,
+             (select string_agg('$' || n, ', ' order by n) from generate_series(1, cardinality(string_to_array(types, ', '))) n)),
       format('The score of %s for a row that _quick leaves open.', pgscore_models._version_name(this_version)));
   end if;
 end
 $$;
-comment on function pgscore_data._create_quick(int, text, text) is 'Creates _v<id>_quick and, for the rows that it leaves open, _v<id>_checked: what is bound to a table calls these.';
+comment on function pgscore_data._create_quick(int, text, text) is
+  'Creates _v<id>_quick and, for the rows that it leaves open, _v<id>_checked: what is bound to a table calls these.';
 
 create or replace function pgscore_data._create_real(this_version int) returns void
 language plpgsql volatile
@@ -183,19 +231,27 @@ declare
 begin
   select p.prosrc, p.pronargs into compiled
     from pg_proc p join pg_language l on l.oid = p.prolang
-   where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_v' || this_version, '_v' || this_version || '_quick') and l.lanname = 'sql'
+   where p.pronamespace = 'pgscore_models'::regnamespace and p.proname in ('_v' || this_version, '_v' || this_version || '_quick')
+     and l.lanname = 'sql'
      and 'double precision'::regtype = all (p.proargtypes)
    order by length(p.proname) desc limit 1;
-  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''([-+.0-9e]+|Infinity)''::double precision|\$[0-9]+ is null|then \$[0-9]+ when |then \(?pgscore_models\._past_float32\(\$[0-9]+, |then \$[0-9]+ else \(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
+  if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''([-+.0-9e]+|Infinity)''::double precision|\$[0-9]+ is null|then '
+                                     '\$[0-9]+ when |then \(?pgscore_models\._past_float32\(\$[0-9]+, |then \$[0-9]+ else '
+                                     '\(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
     -- The second for a bound table of which a column is given another type: then PostgreSQL takes that one.
     foreach type in array '{real,double precision}'::text[] loop
-      perform pgscore_data._create_function(format('_v%s_real', this_version)::name, array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',
-        'immutable parallel safe cost 10', compiled.prosrc, format('The score of %s for features that are all %s, by _quick where there is one.', pgscore_models._version_name(this_version), type));
+      perform pgscore_data._create_function(format('_v%s_real', this_version)::name,
+                                            array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',
+        'immutable parallel safe cost 10', compiled.prosrc,
+        format('The score of %s for features that are all %s, by _quick where there is one.', pgscore_models._version_name(this_version),
+               type));
     end loop;
   end if;
 end
 $$;
-comment on function pgscore_data._create_real(int) is 'Creates _v<id>_real, the compiled score without a cast of each feature, where features meet nothing but constants in double precision: what PostgreSQL computes of a real and a double precision, it computes in double precision.';
+comment on function pgscore_data._create_real(int) is
+  'Creates _v<id>_real, the compiled score without a cast of each feature, where features meet nothing but constants in double precision: '
+  'what PostgreSQL computes of a real and a double precision, it computes in double precision.';
 
 create or replace function pgscore_data._create_native_forms(this_version int, features jsonb, parts text[]) returns void
 language plpgsql volatile

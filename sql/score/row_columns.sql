@@ -3,7 +3,9 @@
 create or replace function pgscore_models._is_row(type regtype) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ begin return type = 'record'::regtype or (select t.typtype = 'c' or t.typtype = 'd' and pgscore_models._is_row(pgscore._base_type(type)) from pg_type t where t.oid = type); end $$;
+as $$ begin return type = 'record'::regtype
+  or (select t.typtype = 'c' or t.typtype = 'd' and pgscore_models._is_row(pgscore._base_type(type)) from pg_type t
+       where t.oid = type); end $$;
 comment on function pgscore_models._is_row(regtype) is 'Whether a value of a type is a row.';
 
 create or replace function pgscore_models._sent_types(sent bytea) returns oid[]
@@ -22,7 +24,9 @@ begin
   return types;
 end
 $$;
-comment on function pgscore_models._sent_types(bytea) is 'The types of the columns of a row, in their order, out of what array_send() says of an array of it alone: of each its type, the length of its value, -1 for NULL, the value. Nothing else says them of a row of a subquery.';
+comment on function pgscore_models._sent_types(bytea) is
+  'The types of the columns of a row, in their order, out of what array_send() says of an array of it alone: of each its type, the length '
+  'of its value, -1 for NULL, the value. Nothing else says them of a row of a subquery.';
 
 create or replace function pgscore_models._columns_of(type regtype, out names text[], out types oid[])
 language plpgsql stable parallel safe
@@ -31,7 +35,8 @@ as $$
 begin
   select array_agg(c.attname), array_agg(c.atttypid) into names, types
     from (select a.attname::text, a.atttypid from pg_attribute a
-           where a.attrelid = (select case t.typtype when 'd' then (select b.typrelid from pg_type b where b.oid = pgscore._base_type(type)) else t.typrelid end from pg_type t where t.oid = type)
+           where a.attrelid = (select case t.typtype when 'd' then (select b.typrelid from pg_type b where b.oid = pgscore._base_type(type))
+                                        else t.typrelid end from pg_type t where t.oid = type)
              and a.attnum > 0 and not a.attisdropped order by a.attnum) c;
 end
 $$;
@@ -45,12 +50,15 @@ comment on function pgscore_models._is_padded(oid) is 'Whether a type is char(n)
 
 create or replace view pgscore._feature_types as
 select e.version_id, e.features, e.types from pgscore_data.execution e;
-comment on view pgscore._feature_types is 'The features of a version, and what they are; read by everybody who calls score(), to whom pgscore.models shows as much.';
+comment on view pgscore._feature_types is
+  'The features of a version, and what they are; read by everybody who calls score(), to whom pgscore.models shows as much.';
 
 create or replace function pgscore_models._texts(version_id int) returns text[]
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ begin return (select array_agg(lower(f.name)) from pgscore._feature_types v cross join lateral unnest(v.features, v.types) f (name, type) where v.version_id = _texts.version_id and f.type = 'string'); end $$;
+as $$ begin return (select array_agg(lower(f.name)) from pgscore._feature_types v
+                     cross join lateral unnest(v.features, v.types) f (name, type)
+                    where v.version_id = _texts.version_id and f.type = 'string'); end $$;
 comment on function pgscore_models._texts(int) is 'The features of a version that are texts, in lower case; NULL where it has none.';
 
 create or replace function pgscore_models._may_be(feature_type text, type oid) returns boolean
@@ -63,16 +71,21 @@ declare
 begin
   return case
     when feature_type like '%]' then coalesce(pgscore._wire_type(base) = 'vector', false) or exists (
-      select from pg_type t where t.oid = base and t.typcategory = 'A' and pgscore._base_type(t.typelem) = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[]))
-    when feature_type = 'string' then base = any ('{text,varchar,bpchar,name,unknown}'::regtype[]) or coalesce(pgscore._wire_type(base) = 'enum', false)
+      select from pg_type t where t.oid = base and t.typcategory = 'A'
+         and pgscore._base_type(t.typelem) = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[]))
+    when feature_type = 'string' then base = any ('{text,varchar,bpchar,name,unknown}'::regtype[])
+      or coalesce(pgscore._wire_type(base) = 'enum', false)
     when feature_type = 'bool' then base = 'boolean'::regtype
     else base = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[])
   end;
 end
 $$;
-comment on function pgscore_models._may_be(text, oid) is 'Whether a value of a type may be a feature. Wider than pgscore.feature_casts: of a number it is seen whether it is whole, and in what range.';
+comment on function pgscore_models._may_be(text, oid) is
+  'Whether a value of a type may be a feature. Wider than pgscore.feature_casts: of a number it is seen whether it is whole, and in what '
+  'range.';
 
-create or replace function pgscore_models._mistyped_column(version_id int, columns text[], column_types oid[], out feature text, out feature_type text, out column_name text, out column_type oid)
+create or replace function pgscore_models._mistyped_column(version_id int, columns text[], column_types oid[], out feature text,
+                                                           out feature_type text, out column_name text, out column_type oid)
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -89,7 +102,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_models._mistyped_column(int, text[], oid[]) is 'The first feature of a version that a column cannot be, by its type.';
+comment on function pgscore_models._mistyped_column(int, text[], oid[]) is
+  'The first feature of a version that a column cannot be, by its type.';
 
 create or replace function pgscore_models._check_columns(version_id int, columns text[], types oid[]) returns void
 language plpgsql stable parallel safe
@@ -101,13 +115,16 @@ begin
   select * into mistyped from pgscore_models._mistyped_column(version_id, columns, types);
   -- Who may not use the model is told that.
   if mistyped.feature is not null and has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', version_id), 'execute') then
-    raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.column_type, null), mistyped.feature, mistyped.feature_type using
+    raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.column_type, null),
+      mistyped.feature, mistyped.feature_type using
       errcode = 'datatype_mismatch',
-      hint = pgscore._cast_remedy(mistyped.feature, mistyped.column_name, split_part(mistyped.feature_type, '[', 1), case when mistyped.feature_type like '%]' then 2 else 1 end, pgscore._base_type(mistyped.column_type));
+      hint = pgscore._cast_remedy(mistyped.feature, mistyped.column_name, split_part(mistyped.feature_type, '[', 1),
+                                  case when mistyped.feature_type like '%]' then 2 else 1 end, pgscore._base_type(mistyped.column_type));
   end if;
 end
 $$;
-comment on function pgscore_models._check_columns(int, text[], oid[]) is 'Raises where a feature of a version cannot be the column of its name in a row with these columns.';
+comment on function pgscore_models._check_columns(int, text[], oid[]) is
+  'Raises where a feature of a version cannot be the column of its name in a row with these columns.';
 
 create or replace function pgscore_models._taken_shape(version_id int, features anyelement) returns bigint
 language plpgsql immutable parallel safe
@@ -118,11 +135,14 @@ declare
 begin
   select * into columns from pgscore_models._columns_of(pg_typeof(features));
   -- Of a version that an old snapshot does not see, or not as it is, nothing is known.
-  return case when exists (select from pgscore._feature_types v where v.version_id = _taken_shape.version_id and v.types <> '{}') and (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null
+  return case when exists (select from pgscore._feature_types v where v.version_id = _taken_shape.version_id and v.types <> '{}')
+           and (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null
     then pgscore_models._shape(features) end;
 end
 $$;
-comment on function pgscore_models._taken_shape(int, anyelement) is 'The shape of a row type whose columns may be the features of a version; else NULL. IMMUTABLE for the same reason as _shape(): computed once in a session, and compared with what the query says.';
+comment on function pgscore_models._taken_shape(int, anyelement) is
+  'The shape of a row type whose columns may be the features of a version; else NULL. IMMUTABLE for the same reason as _shape(): computed '
+  'once in a session, and compared with what the query says.';
 
 create or replace function pgscore_models._takes_row(version_id int, features anyelement, relation regclass) returns boolean
 language plpgsql stable parallel safe
@@ -136,12 +156,15 @@ begin
   return true;
 end
 $$;
-comment on function pgscore_models._takes_row(int, anyelement, regclass) is 'True; raises where a column of a row of a table cannot be the feature of its name. relation: its _relation(), by which expressions with this are made anew when the table is altered.';
+comment on function pgscore_models._takes_row(int, anyelement, regclass) is
+  'True; raises where a column of a row of a table cannot be the feature of its name. relation: its _relation(), by which expressions '
+  'with this are made anew when the table is altered.';
 
 create or replace function pgscore_models._trim_columns(given jsonb, columns text[]) returns jsonb
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' ')) from unnest(columns) c where given ->> c is not null), '{}') $$;
+as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' ')) from unnest(columns) c where given ->> c is not null),
+                               '{}') $$;
 comment on function pgscore_models._trim_columns(jsonb, text[]) is 'A row without the padding of these columns.';
 
 create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, names text[], types oid[]) returns jsonb
@@ -151,18 +174,23 @@ as $$
 begin
   -- Most rows have their texts in columns that are plain texts.
   if exists (select from unnest(names, types) u (name, type)
-              where u.type <> all ('{text,varchar,bpchar,name}'::regtype[]) and lower(u.name) = any (texts) and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
+              where u.type <> all ('{text,varchar,bpchar,name}'::regtype[]) and lower(u.name) = any (texts)
+                and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
     or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")'
   then
-    perform pgscore_models._check_columns(version_id, array_agg(u.name), array_agg(u.type)) from unnest(names, types) u (name, type) where (given -> u.name) @? '$ ? (@ starts with "")';
+    perform pgscore_models._check_columns(version_id, array_agg(u.name), array_agg(u.type)) from unnest(names, types) u (name, type)
+      where (given -> u.name) @? '$ ? (@ starts with "")';
   end if;
   if given @? '$.* ? (@ like_regex " $")' then
-    return pgscore_models._trim_columns(given, array(select u.name from unnest(names, types) u (name, type) where pgscore_models._is_padded(u.type)));
+    return pgscore_models._trim_columns(given, array(select u.name from unnest(names, types) u (name, type)
+                                                      where pgscore_models._is_padded(u.type)));
   end if;
   return given;
 end
 $$;
-comment on function pgscore_models._as_typed(int, text[], jsonb, text[], oid[]) is 'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type that its feature cannot be.';
+comment on function pgscore_models._as_typed(int, text[], jsonb, text[], oid[]) is
+  'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type '
+  'that its feature cannot be.';
 
 create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, type regtype) returns jsonb
 language plpgsql stable parallel safe
@@ -180,5 +208,8 @@ comment on function pgscore_models._as_typed(int, text[], jsonb, regtype) is 'Th
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ select pgscore_models._trim_columns(given, array(select c.name from unnest(array(select json_object_keys(to_json($1))), pgscore_models._sent_types(array_send(array[$1]))) c (name, type) where pgscore_models._is_padded(c.type))) $$;
+as $$ select pgscore_models._trim_columns(given,
+                                          array(select c.name from unnest(array(select json_object_keys(to_json($1))),
+                                              pgscore_models._sent_types(array_send(array[$1]))) c (name, type)
+                                        where pgscore_models._is_padded(c.type))) $$;
 comment on function pgscore_models._without_padding(anyelement, jsonb) is 'What a row is as jsonb, with char(n) without its padding.';

@@ -1,38 +1,56 @@
--- How score() of a row that is not bound comes to the functions of a version: in calls that are written out, which cost a twentieth of one that is put together.
+-- How score() of a row that is not bound comes to the functions of a version: in calls that are written out, which cost a twentieth of one
+-- that is put together.
 
-create or replace function pgscore_data._score_call(this_version int, native boolean, form text, formable text, sendable text[], sent text[]) returns text
+create or replace function pgscore_data._score_call(this_version int, native boolean, form text, formable text, sendable text[],
+                                                    sent text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Few expressions, and few functions in each: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is answered the general way.
+  -- Few expressions, and few functions in each: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is
+  -- answered the general way.
   with mine (is_mine, mode) as (
-    select format($mine$version_id operator(pg_catalog.=) %1$s and pg_catalog.has_function_privilege('pgscore_models._v%1$s_online(pg_catalog.jsonb, pg_catalog.name)'::pg_catalog.regprocedure, 'execute') and pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.=) any (array['1', '2', '3'])$mine$, this_version),
-           $mode$coalesce(pg_catalog.current_setting('pgscore.execution', true), '') operator(pg_catalog.=) any (array['', 'auto', '%s'])$mode$
+    select format($mine$version_id operator(pg_catalog.=) %1$s
+      and pg_catalog.has_function_privilege('pgscore_models._v%1$s_online(pg_catalog.jsonb, pg_catalog.name)'::pg_catalog.regprocedure,
+        'execute')
+      and pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.=) any (array['1', '2', '3'])$mine$, this_version),
+           $mode$coalesce(pg_catalog.current_setting('pgscore.execution', true),
+                          '') operator(pg_catalog.=) any (array['', 'auto', '%s'])$mode$
   ), calls (n, condition, call) as (
-    select n, format('%s and %s and %s', case when native then $only$pg_catalog.current_setting('pgscore.execution', true) operator(pg_catalog.=) 'online'$only$ else format(mode, 'online') end, is_mine, format(s.condition, this_version)),
+    select n, format('%s and %s and %s', case when native then $only$pg_catalog.current_setting('pgscore.execution',
+        true) operator(pg_catalog.=) 'online'$only$ else format(mode, 'online') end, is_mine, format(s.condition, this_version)),
            format('pgscore_models._v%s_online_score(%s)', this_version, s.text)
       from mine cross join unnest(sendable, sent) with ordinality as s (condition, text, n)
     union all
-    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(formable, this_version)), format('pgscore_models._v%s_%s', this_version, form) from mine where native
+    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(formable, this_version)),
+           format('pgscore_models._v%s_%s', this_version, form) from mine where native
   )
   select E'\nif ' || string_agg(format(E'%s then\n  return %s;', condition, call), E'\nelsif ' order by n) || E'\nend if;' from calls
 $$;
-comment on function pgscore_data._score_call(int, boolean, text, text, text[], text[]) is 'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  formable: a condition of rows that this takes.  sendable: conditions of rows that the service can be sent, the usual one first; %1$s in any of them is the version.  sent: such rows, as the text of a JSON object.';
+comment on function pgscore_data._score_call(int, boolean, text, text, text[], text[]) is
+  'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  '
+  'formable: a condition of rows that this takes.  sendable: conditions of rows that the service can be sent, the usual one first; %1$s '
+  'in any of them is the version.  sent: such rows, as the text of a JSON object.';
 
-create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, formable text, sendable text[], sent text[]) returns text
+create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, formable text, sendable text[], sent text[])
+  returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Halved again and again: a hundred versions are seven comparisons. What names a version's functions is read for its neighbours that are not written here, too:
+  -- Halved again and again: a hundred versions are seven comparisons. What names a version's functions is read for its neighbours that are
+  -- not written here, too:
   -- a version is taken out before its functions are dropped.
   select case cardinality(versions)
     when 0 then ''
     when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, formable, sendable, sent)
-    else format(E'\nif version_id operator(pg_catalog.<) %s then%s\nelse%s\nend if;', versions[half + 1], pgscore_data._score_calls(versions[:half], natives, form, formable, sendable, sent), pgscore_data._score_calls(versions[half + 1:], natives, form, formable, sendable, sent))
+    else format(E'\nif version_id operator(pg_catalog.<) %s then%s\nelse%s\nend if;', versions[half + 1],
+                pgscore_data._score_calls(versions[:half], natives, form, formable, sendable, sent),
+                pgscore_data._score_calls(versions[half + 1:], natives, form, formable, sendable, sent))
   end
   from (select cardinality(versions) / 2) x (half)
 $$;
-comment on function pgscore_data._score_calls(int[], int[], text, text, text[], text[]) is 'The PL/pgSQL by which score() comes to the functions of one of some versions, in ascending order, of which these are native. The rest as of _score_call().';
+comment on function pgscore_data._score_calls(int[], int[], text, text, text[], text[]) is
+  'The PL/pgSQL by which score() comes to the functions of one of some versions, in ascending order, of which these are native. The rest '
+  'as of _score_call().';
 
 create or replace function pgscore_data._write_score_calls(versions int[], natives int[]) returns void
 language plpgsql volatile
@@ -40,24 +58,36 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- For the row type of a session and a version it is settled once, unless the table is changed meanwhile.
-  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or pgscore_models._takes_row(%1$s, features, pgscore_models._relation(case when false then features end)))';
+  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape '
+                          'operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or '
+                          'pgscore_models._takes_row(%1$s, features, pgscore_models._relation(case when false then features end)))';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path: to change it and back costs each call more than the rest of this.
   execute format('create or replace function pgscore_models._score(version_id int, model text, features jsonb) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
-      pgscore_data._score_calls(versions, natives, 'json(features)', 'true', '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
-  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among the
-  -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a call.
-  execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint, relation regclass) returns double precision
+    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end '
+           'if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
+      pgscore_data._score_calls(versions, natives, 'json(features)', 'true',
+                                '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
+  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among
+  -- the
+  -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time
+  -- of a call.
+  execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint, '
+                 'relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, pgscore_models._texts(version_id), features));\nend',
-      pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row, array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
-        array['pg_catalog.row_to_json(features)::pg_catalog.text', 'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
+    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return '
+           'pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, pgscore_models._texts(version_id), '
+           'features));\nend',
+      pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row,
+                                array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
+        array['pg_catalog.row_to_json(features)::pg_catalog.text',
+              'pgscore_models._without_padding(features, pg_catalog.to_jsonb(features))::pg_catalog.text'])));
 end
 $$;
-comment on function pgscore_data._write_score_calls(int[], int[]) is 'Writes some versions, in ascending order, into score() of a row and of jsonb.';
+comment on function pgscore_data._write_score_calls(int[], int[]) is
+  'Writes some versions, in ascending order, into score() of a row and of jsonb.';
 
 create or replace function pgscore_data._renew_score_calls() returns void
 language sql volatile
@@ -66,15 +96,22 @@ as $$
   -- Of two that replace a function at once, one fails.
   select from pgscore_data.turn t where t.work = 'calls' for update;
   -- Each costs the first call of a session some microseconds.
-  select pgscore_data._write_score_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'), array_agg(x.version_id) filter (where x.native))
+  select pgscore_data._write_score_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'),
+                                         array_agg(x.version_id) filter (where x.native))
     from (select e.version_id, e.native from pgscore_data.execution e
            where (e.task = 'regression' or e.task = 'binary' and e.probabilities)
-             and (select count(*) from unnest(array['online(jsonb, name)', 'online_score(text, name)'] || case when e.native then array['json(jsonb)', 'row(anyelement, bigint)', 'record(record)'] end) f
+             and (select count(*) from unnest(array['online(jsonb, name)', 'online_score(text, name)']
+                                              || case when e.native
+                                                   then array['json(jsonb)', 'row(anyelement, bigint)', 'record(record)'] end) f
                    where to_regprocedure(format('pgscore_models._v%s_%s', e.version_id, f)) is null) = 0
            order by e.version_id desc limit 300) x;
 $$;
-comment on function pgscore_data._renew_score_calls() is 'Writes the newest versions into score(). One that is not among them is called all the same.';
+comment on function pgscore_data._renew_score_calls() is
+  'Writes the newest versions into score(). One that is not among them is called all the same.';
 
 select pgscore_data._renew_score_calls();
-comment on function pgscore_models._score(int, text, jsonb) is 'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes ready.';
-comment on function pgscore_models._score_row(int, text, anyelement, bigint, regclass) is 'score() of a row, by one version; shape and relation: of its type, as the query saw it. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score(int, text, jsonb) is
+  'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes '
+  'ready.';
+comment on function pgscore_models._score_row(int, text, anyelement, bigint, regclass) is
+  'score() of a row, by one version; shape and relation: of its type, as the query saw it. Made anew whenever a version becomes ready.';

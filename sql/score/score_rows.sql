@@ -15,9 +15,11 @@ as $$
     from (select unnest(rows) as r, generate_series(1, cardinality(rows)) as n) x
     cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, route.texts, x.r)) p
 $$;
-comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is 'The predictions of rows by the compiled functions of a version.';
+comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is
+  'The predictions of rows by the compiled functions of a version.';
 
-create or replace function pgscore_models._answer_native(route pgscore_models._routing, rows anyarray, before int, total int) returns pgscore_models._columns
+create or replace function pgscore_models._answer_native(route pgscore_models._routing, rows anyarray, before int, total int)
+  returns pgscore_models._columns
 language plpgsql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
@@ -47,12 +49,15 @@ exception
       raise;
     end if;
     get stacked diagnostics problem = message_text, detail = pg_exception_detail, remedy = pg_exception_hint;
-    raise exception '%', problem using errcode = sqlstate, hint = remedy, detail = concat_ws(' ', nullif(detail, ''), format('Row %s of %s.', before + at, total));
+    raise exception '%', problem
+      using errcode = sqlstate, hint = remedy, detail = concat_ws(' ', nullif(detail, ''), format('Row %s of %s.', before + at, total));
 end
 $$;
-comment on function pgscore_models._answer_native(pgscore_models._routing, anyarray, int, int) is 'The same, of rows that others came before; the error says which of all of them could not be scored.';
+comment on function pgscore_models._answer_native(pgscore_models._routing, anyarray, int, int) is
+  'The same, of rows that others came before; the error says which of all of them could not be scored.';
 
-create or replace function pgscore_models._answer_online(route pgscore_models._routing, request text, rows int) returns pgscore_models._columns
+create or replace function pgscore_models._answer_online(route pgscore_models._routing, request text, rows int)
+  returns pgscore_models._columns
 language plpgsql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
@@ -65,16 +70,19 @@ begin
   execute format('select * from pgscore_models._v%s_online_columns($1, $2)', route.version_id) into answer using request, rows;
   return answer;
 exception
-  when feature_not_supported or sqlclient_unable_to_establish_sqlconnection or connection_failure or too_many_connections or object_not_in_prerequisite_state then
+  when feature_not_supported or sqlclient_unable_to_establish_sqlconnection or connection_failure or too_many_connections
+    or object_not_in_prerequisite_state then
     if not route.native then
       raise;
     end if;
     get stacked diagnostics problem = message_text, detail = pg_exception_detail, remedy = pg_exception_hint;
     raise exception '%', problem using errcode = sqlstate, detail = concat_ws(' ', nullif(detail, ''), remedy),
-      hint = 'score_rows() asks the service, so that predictions are kept. This version is native: after set pgscore.execution = native; it is computed here, without the service, and not kept.';
+      hint = 'score_rows() asks the service, so that predictions are kept. This version is native: after set pgscore.execution = native; '
+             'it is computed here, without the service, and not kept.';
 end
 $$;
-comment on function pgscore_models._answer_online(pgscore_models._routing, text, int) is 'The predictions of rows that were sent to the service; where there is none, the error says what else could give them.';
+comment on function pgscore_models._answer_online(pgscore_models._routing, text, int) is
+  'The predictions of rows that were sent to the service; where there is none, the error says what else could give them.';
 
 create or replace function pgscore_models._check_rows(rows anyarray) returns void
 language plpgsql stable parallel safe
@@ -88,9 +96,14 @@ begin
     raise exception 'score_rows() takes an array of one dimension, not of %', array_ndims(rows) using errcode = 'array_subscript_error',
       hint = 'array(select unnest(…)) has all rows in one.';
   end if;
-  if not pgscore_models._is_row(pg_typeof(rows[first])) and coalesce(jsonb_typeof(to_jsonb(rows[first])) not in ('object', 'null'), pg_typeof(rows[first]) not in ('jsonb'::regtype, 'json'::regtype)) then
-    raise exception 'score_rows() takes an array of rows, not of %', case when pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then left(rows[first]::text, 80) else pg_typeof(rows[first])::text end using errcode = 'datatype_mismatch',
-      hint = 'Pass rows by the table''s name or alias: array(select c from customers c); or jsonb: array(select jsonb_build_object(''name'', value, …) from …).';
+  if not pgscore_models._is_row(pg_typeof(rows[first]))
+    and coalesce(jsonb_typeof(to_jsonb(rows[first])) not in ('object', 'null'),
+                 pg_typeof(rows[first]) not in ('jsonb'::regtype, 'json'::regtype)) then
+    raise exception 'score_rows() takes an array of rows, not of %',
+      case when pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then left(rows[first]::text, 80)
+        else pg_typeof(rows[first])::text end using errcode = 'datatype_mismatch',
+      hint = 'Pass rows by the table''s name or alias: array(select c from customers c); or jsonb: array(select '
+             'jsonb_build_object(''name'', value, …) from …).';
   end if;
   begin
     missing := array_position(rows, null) - first + 1;
@@ -100,7 +113,8 @@ begin
       select min(x.n) into missing from (select unnest(rows) as e, generate_series(1, cardinality(rows)) as n) x where num_nulls(x.e) = 1;
   end;
   if missing is null and pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then
-    execute 'select min(x.n) from unnest($1) with ordinality x (row, n) where jsonb_typeof(to_jsonb(x.row)) = ''null''' into missing using rows;
+    execute 'select min(x.n) from unnest($1) with ordinality x (row, n) where jsonb_typeof(to_jsonb(x.row)) = ''null''' into missing
+      using rows;
   end if;
   if missing is not null then
     raise exception 'row % of the array is NULL', missing using errcode = 'null_value_not_allowed',
@@ -110,7 +124,8 @@ end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
 
--- It has the version of all that stands in the same statement, however often it is called: by its last argument, which is that of the caller's plan.
+-- It has the version of all that stands in the same statement, however often it is called: by its last argument, which is that of the
+-- caller's plan.
 -- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls
 -- a function for that, which only one written in C can be: so they are the thousand that it takes for granted, each at the cost of score().
 create or replace function pgscore.score_rows(model text, rows anyarray, as_of pgscore_models._as_of default pgscore_models._as_of())
@@ -123,7 +138,8 @@ declare
   version_name text := pgscore_models._version_name(route.version_id);
   names text[] := pgscore_models._feature_names(route.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
-  native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native' and pgscore_models._execution('native', route.version_id, route.native, route.reason);
+  native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native'
+    and pgscore_models._execution('native', route.version_id, route.native, route.reason);
   total int := cardinality(rows);
   before int := array_lower(rows, 1) - 1;
   element regtype := pg_typeof(rows[before + 1]);
@@ -131,7 +147,8 @@ declare
   worth boolean := not native and (total >= 100 or pg_column_size(rows) > 1000000);
   numbers text := case when worth then pgscore_models._rows_writer(route.version_id, element) end;
   writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(route.version_id, element)) end;
-  -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in its place.
+  -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in
+  -- its place.
   alone constant boolean := numbers is not null or worth and pgscore_models._written_alone(element);
   -- So many of each session the service takes however many there are; more rows at a time were no faster. Of numbers, which take
   -- up to 17 bytes each, so many that a message is far from the 16 MB that the service takes.
@@ -187,8 +204,11 @@ begin
     end if;
     if cardinality(sent) > 0 then
       -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
-      return query select x.r, x.score, route.class_labels[x.place], case when answer.probabilities is not null and x.place is not null then answer.probabilities[x.n * classes - classes + 1 : x.n * classes] end, version_name
-        from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place, generate_series(1, cardinality(sent)) as n) x;
+      return query select x.r, x.score, route.class_labels[x.place],
+        case when answer.probabilities is not null
+          and x.place is not null then answer.probabilities[x.n * classes - classes + 1 : x.n * classes] end, version_name
+        from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place,
+                     generate_series(1, cardinality(sent)) as n) x;
     end if;
     exit when coalesce(cardinality(chunk), 0) = 0;
     sent := chunk;
@@ -199,7 +219,9 @@ begin
 end
 $$;
 comment on function pgscore.score_rows(text, anyarray, pgscore_models._as_of) is
-'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are computed here, and not logged.
+'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the '
+'transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are '
+'computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
 Leave the last argument out: it has all of a statement go by one version of the model.
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';

@@ -5,12 +5,15 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format('pgscore_models.%I(%s)', '_v' || this_version || part,
-    string_agg(format('pgscore_models.%I($1.%I, %L::varchar)', pgscore_data._column_function(y.type, y.width), c ->> 'name', concat_ws(' ', c ->> 'binding', c ->> 'name'))
+    string_agg(format('pgscore_models.%I($1.%I, %L::varchar)', pgscore_data._column_function(y.type, y.width), c ->> 'name',
+                      concat_ws(' ', c ->> 'binding', c ->> 'name'))
       || case part when '_real' then '' else '::' || pgscore_data._argument_type(y.type, y.width) end, ', ' order by n))
   from jsonb_array_elements(columns) with ordinality as x (c, n)
  cross join lateral (select c ->> 'tensor_type', (c ->> 'width')::int) y (type, width)
 $$;
-comment on function pgscore_data._compiled_call(int, text, jsonb) is 'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are. A column whose type its feature cannot have is refused.';
+comment on function pgscore_data._compiled_call(int, text, jsonb) is
+  'The SQL that calls a compiled function with the columns of a row $1: with casts, unless it takes real columns as they are. A column '
+  'whose type its feature cannot have is refused.';
 
 create or replace function pgscore_data._native_expression(this_version int, columns jsonb) returns text
 language sql stable
@@ -18,21 +21,29 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
   select case
-      when quick then format('coalesce(%s, case when %s then null else %s end)', pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing, pgscore_data._compiled_call(this_version, '_checked', columns))
-      else format('case when %s then null else %s end', missing, pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
+      when quick then format('coalesce(%s, case when %s then null else %s end)',
+                             pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing,
+                             pgscore_data._compiled_call(this_version, '_checked', columns))
+      else format('case when %s then null else %s end', missing,
+                  pgscore_data._compiled_call(this_version, case when real then '_real' else '' end, columns))
     end
-    from (select exists (select from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
-                 bool_and(c ->> 'sql_type' = 'real') and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version, string_agg(c ->> 'sql_type', ', '))) is not null,
+    from (select exists (select from pg_proc p
+                          where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = format('_v%s_quick', this_version)),
+                 bool_and(c ->> 'sql_type' = 'real')
+                   and to_regprocedure(format('pgscore_models._v%s_real(%s)', this_version,
+                                              string_agg(c ->> 'sql_type', ', '))) is not null,
                  format('($1.%I) is null and pg_catalog.num_nulls($1) = 1', columns -> 0 ->> 'name')
             from jsonb_array_elements(columns) c) x (quick, real, missing)
 $$;
-comment on function pgscore_data._native_expression(int, jsonb) is 'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
+comment on function pgscore_data._native_expression(int, jsonb) is
+  'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
 
 create or replace function pgscore_data._online_kind() returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 -- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
-as $$ select format('volatile parallel %s cost 100000', case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
+as $$ select format('volatile parallel %s cost 100000',
+                    case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
 comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
 
 create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
@@ -46,7 +57,8 @@ as $$
     else call
   end
 $$;
-comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is 'What a typed function of a version computes: by the compiled function or through the service.';
+comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is
+  'What a typed function of a version computes: by the compiled function or through the service.';
 
 create or replace function pgscore_models._score_of(asked pgscore_models._asked, features jsonb) returns double precision
 language plpgsql stable parallel restricted cost 10000
@@ -56,7 +68,9 @@ begin
   return pgscore_models._score(pgscore_models._version(asked), asked.model, features);
 end
 $$;
-comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is 'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older than it, or newer. STABLE, as that function is.';
+comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is
+  'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older '
+  'than it, or newer. STABLE, as that function is.';
 
 create or replace function pgscore_models._features_for(asked pgscore_models._asked, features anyelement) returns jsonb
 language sql stable parallel safe
@@ -77,8 +91,10 @@ comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_
 create or replace function pgscore_data._columns_in(body text) returns text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp
-as $$ select array(select distinct replace(m[1], '''''', '''') from regexp_matches(body, '''[0-9]+ ((?:[^'']|'''')*)''::varchar', 'g') m order by 1) $$;
-comment on function pgscore_data._columns_in(text) is 'The columns that a typed function of a version takes, out of its body as _compiled_call() writes it.';
+as $$ select array(select distinct replace(m[1], '''''', '''')
+                     from regexp_matches(body, '''[0-9]+ ((?:[^'']|'''')*)''::varchar', 'g') m order by 1) $$;
+comment on function pgscore_data._columns_in(text) is
+  'The columns that a typed function of a version takes, out of its body as _compiled_call() writes it.';
 
 create or replace function pgscore_data._refuse_other_columns(name name, relation regclass, body text) returns void
 language plpgsql stable
@@ -91,35 +107,44 @@ begin
     from pg_proc p
     join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid = 'pg_class'::regclass
     join pg_index i on i.indexrelid = d.objid
-   where p.oid = to_regprocedure(format('pgscore_models.%I(%s)', name, relation)) and pgscore_data._columns_in(p.prosrc) not in ('{}', pgscore_data._columns_in(body))
+   where p.oid = to_regprocedure(format('pgscore_models.%I(%s)', name, relation))
+     and pgscore_data._columns_in(p.prosrc) not in ('{}', pgscore_data._columns_in(body))
    order by 1 limit 1;
   if found then
     raise exception 'index % keeps scores of its column%', indexed.index,
-      (select coalesce(' ' || string_agg(format('"%s"', c), ', '), 's') || ', and ' || indexed.proname || '() would take ' || (select string_agg(format('"%s"', n), ', ') from unnest(pgscore_data._columns_in(body)) n where n <> all (indexed.columns)) || ' instead'
+      (select coalesce(' ' || string_agg(format('"%s"', c), ', '), 's') || ', and ' || indexed.proname || '() would take '
+           || (select string_agg(format('"%s"', n), ', ') from unnest(pgscore_data._columns_in(body)) n where n <> all (indexed.columns))
+             || ' instead'
          from unnest(indexed.columns) c where c <> all (pgscore_data._columns_in(body))) using
-      errcode = 'dependent_objects_still_exist', hint = format('Drop index %s, bind again, and make it anew; or give the column its name back.', indexed.index);
+      errcode = 'dependent_objects_still_exist',
+      hint = format('Drop index %s, bind again, and make it anew; or give the column its name back.', indexed.index);
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_other_columns(name, regclass, text) is 'Raises where an index goes by a typed function of a version that would take other columns than it did: it never changes.';
+comment on function pgscore_data._refuse_other_columns(name, regclass, text) is
+  'Raises where an index goes by a typed function of a version that would take other columns than it did: it never changes.';
 
 create or replace function pgscore_data._not_to_be_kept(call text, result text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 -- PostgreSQL asks of an index and a stored column that nothing in it changes, once functions are inlined: without this it would take one
--- by the champion, and have it be of two versions after a promotion; of a row of constants alone it still does. What changes stands where only a row without a score comes to: asked
+-- by the champion, and have it be of two versions after a promotion; of a row of constants alone it still does. What changes stands where
+-- only a row without a score comes to: asked
 -- of each row it would take a logistic model a fifteenth longer.
 as $$ select format('coalesce(%s, case when pg_catalog.now() is null then null::%s end)', call, result) $$;
-comment on function pgscore_data._not_to_be_kept(text, text) is 'The SQL of a call that PostgreSQL takes into no index and no generated column.';
+comment on function pgscore_data._not_to_be_kept(text, text) is
+  'The SQL of a call that PostgreSQL takes into no index and no generated column.';
 
 create or replace function pgscore_data._refuse_kept(function regprocedure) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  kept text := (select string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') from pg_depend d left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
+  kept text := (select string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') from pg_depend d
+                  left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
                  where d.refclassid = 'pg_proc'::regclass and d.refobjid = function
-                  and (i.indexrelid is not null or d.classid = 'pg_attrdef'::regclass or d.classid = 'pg_class'::regclass and d.objid in (select t.partrelid from pg_partitioned_table t)));
+                  and (i.indexrelid is not null or d.classid = 'pg_attrdef'::regclass or d.classid = 'pg_class'::regclass
+                       and d.objid in (select t.partrelid from pg_partitioned_table t)));
 begin
   if kept is not null then
     raise exception '% keeps scores by the texts of an enum, which may be renamed', kept using errcode = 'dependent_objects_still_exist',
@@ -127,7 +152,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_kept(regprocedure) is 'Raises where an index or a column keeps what a function gives that can be kept no more.';
+comment on function pgscore_data._refuse_kept(regprocedure) is
+  'Raises where an index or a column keeps what a function gives that can be kept no more.';
 
 create or replace function pgscore_data._bind_version(e pgscore_data.execution, name name, relation regclass, columns jsonb) returns void
 language plpgsql volatile
@@ -141,21 +167,26 @@ declare
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
     else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
-      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns), format('pgscore_models._features(%1$s, pgscore_models._texts(%1$s), $1)', e.version_id)))
+      pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns),
+                                 format('pgscore_models._features(%1$s, pgscore_models._texts(%1$s), $1)', e.version_id)))
   end;
 begin
   -- The texts of an enum may be renamed.
-  if e.native and exists (select from jsonb_array_elements(columns) c join pg_attribute a on a.attrelid = relation and a.attname = c ->> 'name' where pgscore_models._is_enum(a.atttypid)) then
+  if e.native and exists (select from jsonb_array_elements(columns) c
+                            join pg_attribute a on a.attrelid = relation and a.attname = c ->> 'name'
+                           where pgscore_models._is_enum(a.atttypid)) then
     kind := 'stable parallel safe cost 2000';
     body := pgscore_data._not_to_be_kept(body, result);
     perform pgscore_data._refuse_kept(to_regprocedure(format('pgscore_models.%I(%s)', name, relation)));
   end if;
   perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
-    format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value' else 'The probability of the positive class' end, relation));
+    format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value'
+                                                  else 'The probability of the positive class' end, relation));
 end
 $$;
-comment on function pgscore_data._bind_version(pgscore_data.execution, name, regclass, jsonb) is 'Creates the typed function of a version for the rows of a table.';
+comment on function pgscore_data._bind_version(pgscore_data.execution, name, regclass, jsonb) is
+  'Creates the typed function of a version for the rows of a table.';
 
 create or replace function pgscore_data._bind_scalars(e pgscore_data.execution, name name, features jsonb) returns void
 language plpgsql volatile
@@ -163,17 +194,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- A longer name would be cut, and could then be that of another; and PL/pgSQL has some of its own.
-  named boolean := (select bool_and(octet_length(f ->> 'name') between 1 and 63 and f ->> 'name' !~ '^\$[0-9]+$') from jsonb_array_elements(features) f);
-  taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end || pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  named boolean := (select bool_and(octet_length(f ->> 'name') between 1 and 63 and f ->> 'name' !~ '^\$[0-9]+$')
+                      from jsonb_array_elements(features) f);
+  taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end
+                                   || pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n)
+                                     from jsonb_array_elements(features) with ordinality as x (f, n));
   given text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
 begin
   -- In PL/pgSQL, which takes 0.3 µs more: pg_dump may write a table with a generated column before the function that one in SQL would
   -- call, for which PostgreSQL looks when it makes the column.
   if e.native and jsonb_array_length(features) <= 100 then
-    perform pgscore_data._create_function(name, taken, case e.task when 'multiclass' then 'text' else 'double precision' end, 'plpgsql', 'immutable parallel safe cost 2000',
-      format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, given), format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', given), null)),
+    perform pgscore_data._create_function(name, taken, case e.task when 'multiclass' then 'text' else 'double precision' end, 'plpgsql',
+                                          'immutable parallel safe cost 2000',
+      format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, given),
+          format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', given), null)),
       'By its features: for generated columns, which take no rows. Never changes.');
   end if;
 end
 $$;
-comment on function pgscore_data._bind_scalars(pgscore_data.execution, name, jsonb) is 'Creates the typed function of a compiled version that takes its features one by one.';
+comment on function pgscore_data._bind_scalars(pgscore_data.execution, name, jsonb) is
+  'Creates the typed function of a compiled version that takes its features one by one.';

@@ -24,7 +24,8 @@ as $$
    where p.pronamespace = 'pgscore_models'::regnamespace and pgscore_data._may_name(p.oid)
      and (p.proname ~ '^_fits_[0-9]+$' and not exists (select from pgscore_data.binding b where p.proname = '_fits_' || b.binding_id)
        or p.proname = '_score' and p.proargtypes[1] = 'name'::regtype and not exists (
-         select from pg_proc holder where holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname ~ '^_binding_[0-9]+$' and holder.proargtypes[0] = p.proargtypes[2]))
+         select from pg_proc holder where holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname ~ '^_binding_[0-9]+$'
+            and holder.proargtypes[0] = p.proargtypes[2]))
 $$;
 comment on function pgscore_data._drop_leftovers() is 'Drops what bindings left that are no more, as it was in use.';
 
@@ -40,7 +41,8 @@ begin
   perform pgscore_data._drop_unless_used(format('pgscore_models.%I()', '_fits_' || this_binding));
 end
 $$;
-comment on function pgscore_data._forget_binding(int) is 'Deletes a binding and its own two functions, not those of the model. One that is in use stays for _drop_leftovers().';
+comment on function pgscore_data._forget_binding(int) is
+  'Deletes a binding and its own two functions, not those of the model. One that is in use stays for _drop_leftovers().';
 
 create or replace function pgscore_data._drop_bound(this_model int, base text) returns void
 language plpgsql volatile
@@ -75,7 +77,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._drop_unbound(regclass) is 'Drops the typed functions for the rows of a table that belong to no model that is bound to it.';
+comment on function pgscore_data._drop_unbound(regclass) is
+  'Drops the typed functions for the rows of a table that belong to no model that is bound to it.';
 
 create or replace function pgscore_data._rename_bound(this_model int, old_name text, new_name text) returns void
 language plpgsql volatile
@@ -94,7 +97,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._rename_bound(int, text, text) is 'Renames the typed functions of a model: views, indexes and columns that use them go on.';
+comment on function pgscore_data._rename_bound(int, text, text) is
+  'Renames the typed functions of a model: views, indexes and columns that use them go on.';
 
 create or replace function pgscore_data._drop_bound_version(this_model int, base text, number int) returns void
 language plpgsql volatile
@@ -104,7 +108,8 @@ declare
   this regprocedure;
 begin
   for this in
-    select f.function from pgscore_data._typed_functions(this_model, base) f where f.name = pgscore_data._version_function(base, number) and pgscore_data._may_name(f.function)
+    select f.function from pgscore_data._typed_functions(this_model, base) f
+     where f.name = pgscore_data._version_function(base, number) and pgscore_data._may_name(f.function)
   loop
     execute format('drop function %s', this);
   end loop;
@@ -112,7 +117,8 @@ begin
     from (select y.* from pgscore_data.binding y where y.model_id = this_model order by pgscore_data._bound_relation(y)) x;
 end
 $$;
-comment on function pgscore_data._drop_bound_version(int, text, int) is 'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
+comment on function pgscore_data._drop_bound_version(int, text, int) is
+  'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
 
 create or replace function pgscore_data._is_being_indexed(b pgscore_data.binding) returns boolean
 language sql volatile
@@ -121,10 +127,12 @@ as $$
   -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
   select exists (
     select from pg_locks l
-     where l.relation = pgscore_data._bound_relation(b) and l.database = (select d.oid from pg_database d where d.datname = current_database())
+     where l.relation = pgscore_data._bound_relation(b)
+       and l.database = (select d.oid from pg_database d where d.datname = current_database())
        and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid())
 $$;
-comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is 'Whether somebody else makes an index of a bound table, which may go by a function of the model.';
+comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is
+  'Whether somebody else makes an index of a bound table, which may go by a function of the model.';
 
 create or replace function pgscore_data._refuse_index_build(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
@@ -137,7 +145,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_index_build(pgscore_data.binding, text) is 'Raises while an index is made of a bound table: PostgreSQL locks no function that it goes by, and would have it without one.';
+comment on function pgscore_data._refuse_index_build(pgscore_data.binding, text) is
+  'Raises while an index is made of a bound table: PostgreSQL locks no function that it goes by, and would have it without one.';
 
 create or replace function pgscore_data._unbind(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
@@ -157,7 +166,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._unbind(pgscore_data.binding, text) is 'Unbinds a model from a table, with its typed functions; refused while an index, a view or a column uses one.';
+comment on function pgscore_data._unbind(pgscore_data.binding, text) is
+  'Unbinds a model from a table, with its typed functions; refused while an index, a view or a column uses one.';
 
 create or replace function pgscore_data._unbind_all(this_model int, base name) returns void
 language plpgsql volatile

@@ -11,7 +11,9 @@ select * from (values
   ('text, varchar, char, name, enum', 'string', 'the text as it is; char(n) without its padding'),
   ('real[], double precision[], vector', 'float32, float64', 'one array is one matrix input; a wrong length makes a failed row')
 ) as c (sql_type, tensor_types, rule);
-comment on view pgscore.feature_casts is 'Which SQL types a feature may have for each tensor type. Decided once a column; all other pairs are refused before a run starts. A domain counts as its base type.';
+comment on view pgscore.feature_casts is
+  'Which SQL types a feature may have for each tensor type. Decided once a column; all other pairs are refused before a run starts. A '
+  'domain counts as its base type.';
 comment on column pgscore.feature_casts.sql_type is 'Types of the source column.';
 comment on column pgscore.feature_casts.tensor_types is 'Tensor types that it may feed.';
 comment on column pgscore.feature_casts.rule is 'What happens to the value.';
@@ -34,16 +36,19 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when t.oid in ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype, 'numeric'::regtype) then t.typname::text
+    when t.oid in ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype, 'float8'::regtype,
+                   'numeric'::regtype) then t.typname::text
     when t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype) then 'text'
     when t.typtype = 'e' then 'enum'
     when t.oid = 'float4[]'::regtype then '_float4'
     when t.oid = 'float8[]'::regtype then '_float8'
-    when t.typname = 'vector' and t.typtype = 'b' and exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e') then 'vector'
+    when t.typname = 'vector' and t.typtype = 'b'
+      and exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e') then 'vector'
   end
   from pg_type t where t.oid = $1
 $$;
-comment on function pgscore._wire_type(oid) is 'How a feature of this base type arrives through binary COPY; NULL for a type that cannot be a feature.';
+comment on function pgscore._wire_type(oid) is
+  'How a feature of this base type arrives through binary COPY; NULL for a type that cannot be a feature.';
 
 create or replace function pgscore._cast_allowed(wire_type text, tensor_type text, width int) returns boolean
 language sql immutable security invoker
@@ -68,8 +73,10 @@ as $$
     when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, x.type, wanted)
     when tensor_type = 'string' then format('%I::text as %I', column_name, wanted)
     when t.typcategory = 'A' then format('one element: %I[1] as %I', column_name, wanted)
-    when t.typname in ('date', 'timestamp', 'timestamptz') then format('the part the model was trained on: extract(month from %I)%s as %I', column_name, x.conversion, wanted)
-    when t.typname in ('interval', 'time', 'timetz') then format('seconds: extract(epoch from %I)%s as %I', column_name, x.conversion, wanted)
+    when t.typname in ('date', 'timestamp', 'timestamptz')
+      then format('the part the model was trained on: extract(month from %I)%s as %I', column_name, x.conversion, wanted)
+    when t.typname in ('interval', 'time', 'timetz')
+      then format('seconds: extract(epoch from %I)%s as %I', column_name, x.conversion, wanted)
     when t.typcategory = 'N' then format('%I%s%s as %I', column_name,
       -- Neither has a cast to a float; that of money to numeric is its only one, and oid and its like have one to bigint.
       case when t.oid = 'money'::regtype then '::numeric' when t.typname ~ '^(oid|reg.*)$' then '::bigint' end, x.conversion, wanted)
@@ -77,30 +84,37 @@ as $$
     else format('%I as the number that the model was trained on', wanted)
   end || '; select * from pgscore.feature_casts; lists what is taken.'
   from pg_type t
-  cross join lateral (select case tensor_type when 'string' then 'text' when 'bool' then 'boolean' when 'int32' then 'integer' when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end) y (type)
+  cross join lateral (select case tensor_type when 'string' then 'text' when 'bool' then 'boolean' when 'int32' then 'integer'
+                               when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end) y (type)
   cross join lateral (select y.type, case tensor_type when 'bool' then ' <> 0' else '::' || y.type end) x (type, conversion)
   where t.oid = base
 $$;
-comment on function pgscore._cast_remedy(text, text, text, int, oid) is 'The expression to write where a column cannot be a feature as it is.';
+comment on function pgscore._cast_remedy(text, text, text, int, oid) is
+  'The expression to write where a column cannot be a feature as it is.';
 
 create or replace function pgscore._matched_features(
   source regclass, signature jsonb, column_map jsonb,
-  out n bigint, out feature text, out tensor_type text, out width int, out wanted text, out column_name name, out type oid, out candidates int
+  out n bigint, out feature text, out tensor_type text, out width int, out wanted text, out column_name name, out type oid,
+  out candidates int
 ) returns setof record
 language sql stable security invoker
 begin atomic
-  select f.n, f.name, f.type, f.width, w.wanted, coalesce(exact.attname, loose.attname), coalesce(exact.atttypid, loose.atttypid), coalesce(loose.candidates, 0)
-    from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality as f (name, type, width, n)
+  select f.n, f.name, f.type, f.width, w.wanted, coalesce(exact.attname, loose.attname), coalesce(exact.atttypid, loose.atttypid),
+         coalesce(loose.candidates, 0)
+    from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality
+      as f (name, type, width, n)
     cross join lateral (select coalesce(column_map ->> f.name, f.name) as wanted) w
     left join pg_attribute exact
       on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
     left join lateral (
       select min(a.attname::text)::name as attname, min(a.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
-        from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0 and not a.attisdropped
+        from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0
+          and not a.attisdropped
     ) loose on true;
 end;
 comment on function pgscore._matched_features(regclass, jsonb, jsonb) is
-'The column of a source for each feature of a signature: by column_map, else by exact name, else by name without regard to case; candidates says how many columns are so called then.';
+'The column of a source for each feature of a signature: by column_map, else by exact name, else by name without regard to case; '
+'candidates says how many columns are so called then.';
 
 create or replace function pgscore._rewritten_hint(feature text, columns text[]) returns text
 language sql immutable security invoker
@@ -139,7 +153,8 @@ begin
       case cardinality(missing) when 1 then 'a feature' else cardinality(missing) || ' features' end,
       (select string_agg(format('"%s"', x), ', ') from unnest(missing) x) using
       errcode = 'undefined_column',
-      detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
+      detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
+                                    where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
       hint = coalesce(
         pgscore._rewritten_hint(missing[1],
           array(select a.attname::text from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped)),
@@ -147,7 +162,8 @@ begin
   end if;
 end
 $$;
-comment on function pgscore._refuse_columns(regclass, jsonb, jsonb) is 'Says which feature has no column, more than one, or one that it cannot be read from.';
+comment on function pgscore._refuse_columns(regclass, jsonb, jsonb) is
+  'Says which feature has no column, more than one, or one that it cannot be read from.';
 
 create or replace function pgscore._feature_columns(source regclass, signature jsonb, column_map jsonb) returns jsonb
 language plpgsql stable security invoker
@@ -157,7 +173,8 @@ declare
   stranger text;
   planned jsonb;
 begin
-  if (case jsonb_typeof(column_map) when 'object' then exists (select from jsonb_each(column_map) m where jsonb_typeof(m.value) <> 'string') else column_map is not null end) then
+  if (case jsonb_typeof(column_map) when 'object' then exists (select from jsonb_each(column_map) m where jsonb_typeof(m.value) <> 'string')
+        else column_map is not null end) then
     raise exception 'column_map => % does not map features to columns', quote_literal(column_map) using
       errcode = 'invalid_parameter_value', hint = 'The keys are features, the values columns: {"feature": "column"}.';
   end if;
@@ -174,7 +191,8 @@ begin
     select k.type, b.base, format_type(b.base, -1) as sql_type, pgscore._wire_type(b.base) as wire
       from (select distinct m.type from matched m) k cross join lateral (select pgscore._base_type(k.type) as base offset 0) b
   )
-  select jsonb_agg(jsonb_build_object('name', m.column_name, 'role', 'feature', 'feature', m.feature, 'type', k.wire, 'width', m.width, 'sql_type', k.sql_type) order by m.n)
+  select jsonb_agg(jsonb_build_object('name', m.column_name, 'role', 'feature', 'feature', m.feature, 'type', k.wire, 'width', m.width,
+                                      'sql_type', k.sql_type) order by m.n)
     into planned
     from matched m left join kinds k on k.type = m.type
   having bool_and(m.candidates <= 1 and coalesce(pgscore._cast_allowed(k.wire, m.tensor_type, m.width), false));
@@ -185,4 +203,5 @@ begin
 end
 $$;
 comment on function pgscore._feature_columns(regclass, jsonb, jsonb) is
-'Matches the features of a signature to columns of a source: by column_map, else by exact name, else by name without regard to case where that is unique; raises for a missing, ambiguous or mistyped one.';
+'Matches the features of a signature to columns of a source: by column_map, else by exact name, else by name without regard to case where '
+'that is unique; raises for a missing, ambiguous or mistyped one.';

@@ -3,7 +3,8 @@
 create or replace view pgscore._handle_request with (security_barrier) as
 select h.digest, h.kind, h.name, encode(sha256(convert_to(h.guard_key, 'UTF8')), 'hex') as guard_hash, h.handle_id, h.owner
 from pgscore_data.handle h where h.owner = current_user;
-comment on view pgscore._handle_request is 'The caller''s own read handles; inserting one reserves its name and guard. owner is the caller, and nobody can write it.';
+comment on view pgscore._handle_request is
+  'The caller''s own read handles; inserting one reserves its name and guard. owner is the caller, and nobody can write it.';
 alter view pgscore._handle_request alter column owner set default current_user;
 
 create or replace function pgscore_data._reserve_handle() returns trigger
@@ -15,7 +16,8 @@ declare
 begin
   -- Said here: the error of a constraint would show the row, and with it the key.
   if new.kind is null or new.kind not in ('view', 'function') or new.digest is null then
-    raise exception 'a read handle is a view or a function with a digest' using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
+    raise exception 'a read handle is a view or a function with a digest'
+      using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
   insert into pgscore_data.handle (owner, name, kind, digest, guard_key)
   values (new.owner, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
@@ -24,7 +26,8 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._reserve_handle() is 'Gives a new handle a name that cannot be guessed and a guard key that only the service can read.';
+comment on function pgscore_data._reserve_handle() is
+  'Gives a new handle a name that cannot be guessed and a guard key that only the service can read.';
 
 create or replace trigger reserve instead of insert on pgscore._handle_request
 for each row execute function pgscore_data._reserve_handle();
@@ -48,14 +51,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(case
       -- Not by a cast, which may be a function of an enum's owner.
-      when c ->> 'role' = 'segment' and c ->> 'type' = 'enum' then format('case when (t.%1$I) is not null then concat(t.%1$I) end', c ->> 'name')
+      when c ->> 'role' = 'segment'
+        and c ->> 'type' = 'enum' then format('case when (t.%1$I) is not null then concat(t.%1$I) end', c ->> 'name')
       when c ->> 'role' = 'segment' then format('left((t.%I)::%s::text, 100)', c ->> 'name', c ->> 'sql_type')
       when c ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', c ->> 'name', c ->> 'time_zone')
       else format('(t.%I)::%s', c ->> 'name', pgscore._handle_type(c))
     end || ' as c' || n, ', ' order by n)
   from jsonb_array_elements(columns) with ordinality as x (c, n)
 $$;
-comment on function pgscore._handle_columns(jsonb) is 'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types, segments as texts.';
+comment on function pgscore._handle_columns(jsonb) is
+  'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types, segments as texts.';
 
 create or replace function pgscore._columns_are(relation text, names text[], types text[]) returns boolean
 language plpgsql stable security invoker parallel safe
@@ -69,13 +74,15 @@ begin
     join pg_attribute a on a.attrelid = relation::regclass and a.attname = x.name and a.attnum > 0 and not a.attisdropped
    where format_type(a.atttypid, -1) <> x.type and format_type(pgscore._base_type(a.atttypid), -1) <> x.type limit 1;
   if found then
-    raise exception 'column "%" was % and is %', changed.name, changed.was, changed.is using errcode = 'invalid_function_definition', hint = 'Submit the run again.';
+    raise exception 'column "%" was % and is %', changed.name, changed.was, changed.is
+      using errcode = 'invalid_function_definition', hint = 'Submit the run again.';
   end if;
   return true;
 end
 $$;
 comment on function pgscore._columns_are(text, text[], text[]) is
-'Raises where a column of a source has another type than a handle was made for, which the casts of the handle would hide. The handle asks as it reads, when it holds its lock.';
+'Raises where a column of a source has another type than a handle was made for, which the casts of the handle would hide. The handle asks '
+'as it reads, when it holds its lock.';
 
 create or replace function pgscore._create_handle(plan jsonb, kind text, digest text) returns bigint
 language plpgsql volatile security invoker
@@ -91,22 +98,27 @@ declare
 begin
   insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
   returning handle_id, name, guard_hash into reserved;
-  guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), ''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
+  guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), '
+                  '''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
   if _create_handle.kind = 'view' then
     -- A barrier with OFFSET, into which no condition moves, lest the planner show what it knows of a column: to the function of an
     -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
     execute format(
       'create view pgscore_sources.%I with (security_barrier = true) as select %s from %s t
-        where %s and t.ctid >= nullif(current_setting(''pgscore.block_from'', true), '''')::tid and t.ctid < nullif(current_setting(''pgscore.block_to'', true), '''')::tid offset 0',
+        where %s and t.ctid >= nullif(current_setting(''pgscore.block_from'', true), '''')::tid and t.ctid < '
+'nullif(current_setting(''pgscore.block_to'', true), '''')::tid offset 0',
       reserved.name, columns, relation, guard);
     execute format('grant select on pgscore_sources.%I to pgscore_reader', reserved.name);
   else
-    select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names, array_agg(c ->> 'sql_type' order by n) as types into shape
+    select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names,
+           array_agg(c ->> 'sql_type' order by n) as types into shape
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n);
     execute format(
-      'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = pg_catalog, pg_temp as %L',
+      'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = '
+      'pg_catalog, pg_temp as %L',
       reserved.name, shape.result,
-      format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names, shape.types)
+      format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names,
+             shape.types)
         || case when by_block then ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi' else '' end);
     execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
     execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
@@ -115,15 +127,18 @@ begin
 end
 $$;
 comment on function pgscore._create_handle(jsonb, text, text) is
-'Creates a read handle as the caller. A view for a plain table, which the planner sees through; a function where policies or a view''s own functions would run, because those must run as the requester.';
+'Creates a read handle as the caller. A view for a plain table, which the planner sees through; a function where policies or a view''s '
+'own functions would run, because those must run as the requester.';
 
 create or replace function pgscore._handle_is_sole(handle name) returns boolean
 language sql stable security invoker
 begin atomic
-  select count(*) = 1 and bool_and(oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = current_user) from pg_proc p where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
+  select count(*) = 1 and bool_and(oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = current_user) from pg_proc p
+   where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
 end;
 comment on function pgscore._handle_is_sole(name) is
-'Whether the function of a handle is the caller''s, as it is not where a role of her name was there before, and stands alone under its name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
+'Whether the function of a handle is the caller''s, as it is not where a role of her name was there before, and stands alone under its '
+'name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
 
 create or replace function pgscore._runs_code_when_planned(source regclass) returns boolean
 language sql stable security invoker
@@ -197,7 +212,8 @@ declare
   kept record;
 begin
   if kind = 'function' then
-    select h.handle_id, h.name into kept from pgscore._handle_request h where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
+    select h.handle_id, h.name into kept from pgscore._handle_request h
+     where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
     if pgscore._handle_is_sole(kept.name) then
       return kept.handle_id;
     end if;
@@ -205,7 +221,8 @@ begin
   return pgscore._create_handle(plan, kind, shape);
 end
 $$;
-comment on function pgscore._ensure_handle(jsonb) is 'A read handle for a plan: the caller''s own of the same shape where there is one that is not overloaded, else a new one.';
+comment on function pgscore._ensure_handle(jsonb) is
+  'A read handle for a plan: the caller''s own of the same shape where there is one that is not overloaded, else a new one.';
 
 create or replace function pgscore_data._drop_handle(this_handle bigint) returns boolean
 language plpgsql volatile security definer
@@ -233,4 +250,5 @@ exception
     return false;
 end
 $$;
-comment on function pgscore_data._drop_handle(bigint) is 'Drops a handle that no open run needs; false where it is in use just now, to be tried again.';
+comment on function pgscore_data._drop_handle(bigint) is
+  'Drops a handle that no open run needs; false where it is in use just now, to be tried again.';

@@ -1,7 +1,8 @@
 -- Plans that are known: a small table that is scored again and again is planned once.
 
 create or replace view pgscore._known_plan with (security_barrier) as
-select k.plan_id, k.request, k.version_id, k.target_id, k.handle_id, k.plan ->> 'schema' as source_schema, k.plan ->> 'name' as source_name, k.plan ->> 'kind' as source_kind,
+select k.plan_id, k.request, k.version_id, k.target_id, k.handle_id, k.plan ->> 'schema' as source_schema, k.plan ->> 'name' as source_name,
+       k.plan ->> 'kind' as source_kind,
        h.name as handle_name, t.view_schema, t.view_name, k.owner
   from pgscore_data.known_plan k
   cross join lateral (select x.name from pgscore_data.handle x where x.handle_id = k.handle_id offset 0) h
@@ -16,26 +17,33 @@ create or replace function pgscore._request_of(
 language sql stable security invoker
 begin atomic
   -- Handles say the names of schemas and types, which others can take over; those of built-in types stay.
-  select md5(row(c.oid, c.relname, n.nspname, version_id, target_schema, target, key, event_time, case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
+  select md5(row(c.oid, c.relname, n.nspname, version_id, target_schema, target, key, event_time,
+                 case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
            (select row(i.indkey::text, i.indnkeyatts)::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
-           array(select row(a.attname, a.atttypid, a.attnum, case when a.atttypid >= 16384 then format_type(pgscore._base_type(a.atttypid), -1) end)
+           array(select row(a.attname, a.atttypid, a.attnum,
+                            case when a.atttypid >= 16384 then format_type(pgscore._base_type(a.atttypid), -1) end)
              from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum)::text)::text),
          s.pages, case when c.reltuples >= 0 then c.reltuples::bigint end
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as pages) s
-   where c.oid = source and c.relkind in ('r', 'm') and c.relpersistence <> 't' and not c.relrowsecurity and not c.relhassubclass and s.pages <= 128
+   where c.oid = source and c.relkind in ('r', 'm') and c.relpersistence <> 't' and not c.relrowsecurity and not c.relhassubclass
+     and s.pages <= 128
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
 end;
 comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb, text[]) is
-'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns only.';
+'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL '
+'where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns '
+'only.';
 
 create or replace function pgscore._stands(handle_name name, view_schema name, view_name name) returns boolean
 language sql stable security invoker
 begin atomic
-  select pgscore._handle_is_sole(handle_name) and to_regclass(format('%I.%I', view_schema, view_name)) is not null and to_regclass(format('%I.%I', view_schema, view_name || '_history')) is not null;
+  select pgscore._handle_is_sole(handle_name) and to_regclass(format('%I.%I', view_schema, view_name)) is not null
+     and to_regclass(format('%I.%I', view_schema, view_name || '_history')) is not null;
 end;
-comment on function pgscore._stands(name, name, name) is 'Whether what a known plan needs is still there: its read handle, and the two views of its target.';
+comment on function pgscore._stands(name, name, name) is
+  'Whether what a known plan needs is still there: its read handle, and the two views of its target.';
 
 create or replace function pgscore_data._keep_plan(r pgscore._run_request) returns void
 language sql volatile
@@ -44,4 +52,5 @@ begin atomic
   insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
   select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null;
 end;
-comment on function pgscore_data._keep_plan(pgscore._run_request) is 'Keeps the plan of a request that was checked, where it said what it depends on.';
+comment on function pgscore_data._keep_plan(pgscore._run_request) is
+  'Keeps the plan of a request that was checked, where it said what it depends on.';
