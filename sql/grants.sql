@@ -200,3 +200,17 @@ grant execute on function
   to pgscore_deployer;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;
+
+-- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
+
+do $$
+declare
+  this regprocedure;
+begin
+  if current_setting('server_version_num')::int < 170000 then
+    for this in select p.oid::regprocedure from pg_proc p where p.pronamespace = 'pgscore'::regnamespace and p.proparallel = 'r' loop
+      execute format('alter function %s parallel unsafe', this);
+    end loop;
+  end if;
+end
+$$;

@@ -127,31 +127,6 @@ comment on function pgscore_data._baseline_of_counts(int, text, jsonb, jsonb) is
   'Makes what somebody counted in a table the baseline of a version, and freezes the bins of these values where there were none to count '
   'in; how many rows it has.';
 
-create or replace function pgscore_data._monitor_features(this_model int, settings jsonb) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pgscore_data.monitor m set
-    baseline_rows = coalesce((settings ->> 'baseline_rows')::int, m.baseline_rows),
-    psi_floor = coalesce((settings ->> 'psi_floor')::float8, m.psi_floor),
-    psi_warning = coalesce((settings ->> 'psi_warning')::float8, m.psi_warning),
-    psi_alert = coalesce((settings ->> 'psi_alert')::float8, m.psi_alert),
-    features_watched = coalesce((settings ->> 'watched')::boolean, m.features_watched)
-   where m.model_id = this_model;
-  perform pgscore_data._touch_set(s.set_id) from pgscore_data.feature_set s join pgscore_data.version v using (version_id)
-    where v.model_id = this_model;
-exception
-  when check_violation or numeric_value_out_of_range then
-    raise exception 'these settings are out of bounds' using
-      errcode = 'invalid_parameter_value', detail = sqlerrm,
-      hint = 'baseline_rows: 100 to 1,000,000; psi_floor: above 0, up to 0.01; psi_warning above 0, and psi_alert not below it. Leave out '
-             'what is to stay as it is.';
-end
-$$;
-comment on function pgscore_data._monitor_features(int, jsonb) is
-  'Changes how the features of a model are watched; what is not given stays.';
-
 create or replace function pgscore_data._accept_baseline() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -292,20 +267,3 @@ source: a table or view that has every feature under its name, read with your ri
 'history that begin then.  Neither: what was known of its features is forgotten, and its next runs are the baseline.
 model: churn means its champion, churn@3 that version.  Bins that are frozen stay as they are. Returns how many rows the baseline has. '
 'Days are compared anew with the next refresh.';
-
-create or replace function pgscore.monitor_features(model text, baseline_rows int default null, psi_floor double precision default null,
-                                                    psi_warning double precision default null, psi_alert double precision default null,
-                                                    watched boolean default null) returns void
-language sql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  insert into pgscore._monitor_request (model, action, settings)
-  values ($1, 'monitor_features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5, 'watched',
-                                                     $6))
-$$;
-comment on function pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean) is
-'Changes how the features of a model are watched, all its versions; what is left out stays as it is.
-baseline_rows: the first runs of a version that have so many rows together are its baseline (default 1000).  psi_floor: what a share of '
-'nothing counts as in the population stability index (default 0.0001).  psi_warning, psi_alert: the index from which a feature has '
-'drifted (defaults 0.1 and 0.25), if it is beyond the noise of windows of their size.  watched: false for runs that do not count their '
-'features, which saves them some of their time (docs/benchmarks.md says how much) and leaves these days without drift (default true).';

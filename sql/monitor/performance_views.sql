@@ -3,137 +3,6 @@
 -- The views of three grains differ in a word, so one template makes them. Expressions are written out rather than called:
 -- a function in a view needs EXECUTE of whoever reads it.
 
-create or replace function pgscore_data._metric_meanings() returns jsonb
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return '{
-  "model_name": "Name of the model.",
-  "model_version": "Number of the version.",
-  "segment_key": "Column that the predictions are split by; NULL: all of them. Every prediction is in the row of all and in one row of '
-    'each column: to get the row of all only, where segment_key is null.",
-  "segment_value": "Value of that column when the prediction was made; :missing: there was none, or it could not be read; :other: a value '
-    'beyond the 200 most frequent of the first run. NULL: all of them.",
-  "window_date": "First local day of the window, in the model''s time zone.",
-  "window_start": "Where the window begins.",
-  "window_end": "Where it ends; that instant belongs to the next one.",
-  "n_predictions": "Predictions for times in the window, by finished runs and by calls of score() that are kept.",
-  "n_labeled": "Predictions that a label judges: the one that stands for its entity and time.",
-  "n_awaiting": "Predictions that a label may still come for.",
-  "n_superseded": "Predictions without a label whose place another one has: made anew for the same time, or before the entity''s next '
-    'prediction. n_predictions = n_labeled + n_awaiting + n_superseded.",
-  "n_effective": "How many labelled predictions of independent entities tell as much as these: n_labeled where each entity is judged once '
-    'in the window. Intervals go by it.",
-  "is_dropped": "Whether the version was dropped.",
-  "label_coverage": "n_labeled / (n_labeled + n_awaiting); NULL where both are 0.",
-  "is_mature": "Whether there are labels and the labelled share has reached the minimum of the model''s monitor. Before that, ratios are '
-    'provisional and usually biased: labels that come early are seldom like the others.",
-  "true_positives": "Positives that were called so.",
-  "false_positives": "Negatives that were called positive.",
-  "false_negatives": "Positives that were called negative.",
-  "true_negatives": "Negatives that were called so.",
-  "accuracy": "Share of labelled predictions that were right.",
-  "accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "accuracy_ci_high": "Upper bound.",
-  "balanced_accuracy": "Mean of recall and specificity, of those that are defined.",
-  "precision_score": "Of what was called positive, the share that was: TP / (TP + FP).",
-  "precision_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "precision_ci_high": "Upper bound.",
-  "recall_score": "Of the positives, the share that was found: TP / (TP + FN).",
-  "recall_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "recall_ci_high": "Upper bound.",
-  "f1_score": "Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).",
-  "f1_ci_low": "Lower bound, from the Wilson interval of TP / (TP + FP + FN).",
-  "f1_ci_high": "Upper bound.",
-  "specificity": "Of the negatives, the share that was called so: TN / (TN + FP).",
-  "specificity_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "specificity_ci_high": "Upper bound.",
-  "mcc": "Matthews correlation coefficient.",
-  "cohen_kappa": "Agreement beyond chance.",
-  "roc_auc": "Probability that a positive is scored above a negative; ties count half.",
-  "roc_auc_ci_low": "Lower bound of the 95 % interval: the wider one of Newcombe''s method 5 and of DeLong''s on the logit scale. NULL '
-    'with less than two of a class.",
-  "roc_auc_ci_high": "Upper bound.",
-  "roc_auc_error_bound": "How far the value can be from that of the unbinned scores.",
-  "average_precision": "Area under the precision-recall curve, without interpolation.",
-  "average_precision_low": "Least value that the unbinned scores can give.",
-  "average_precision_high": "Greatest value that they can give.",
-  "ks_of_scores": "Greatest distance between the true and the false positive rate, at the ends of bins of scores: that of the unbinned '
-    'scores is no less.",
-  "ks_of_scores_error_bound": "How much greater the value of the unbinned scores can be.",
-  "brier_score": "Mean squared distance of the probability from the truth.",
-  "log_loss": "Mean of -ln of the probability that was given to the truth, clipped at 2.22e-16.",
-  "ece": "Expected calibration error, ten bins of equal width.",
-  "decision_threshold": "Probability from which the version calls positive, as its deployer gave it; NULL: its labels are the model''s '
-    'own.",
-  "positive_rate_predicted": "Share of labelled predictions that were called positive.",
-  "positive_rate_predicted_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "positive_rate_predicted_ci_high": "Upper bound.",
-  "positive_rate_actual": "Share of labelled predictions that were positive.",
-  "positive_rate_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "positive_rate_actual_ci_high": "Upper bound.",
-  "macro_precision": "Mean of the classes'' precision, of those that are defined.",
-  "macro_recall": "Mean of the classes'' recall, of those that are defined.",
-  "macro_f1": "Mean of the classes'' F1, of those that are defined.",
-  "weighted_precision": "Precision of the classes, weighted by how often each is true.",
-  "weighted_recall": "Recall of the classes, weighted by how often each is true; equal to accuracy.",
-  "weighted_f1": "F1 of the classes, weighted by how often each is true.",
-  "n_classes_defined": "Classes with a recall: those that occurred.",
-  "macro_roc_auc": "Mean of the classes'' ROC AUC, each against the others, of those that are defined.",
-  "macro_roc_auc_error_bound": "How far the value can be from that of the unbinned probabilities.",
-  "n_classes_defined_auc": "Classes with a ROC AUC: those that occurred while others did, too.",
-  "top_2_accuracy": "Share of labelled predictions whose truth was among the two classes said to be likeliest; of equal ones the later in '
-    'the model''s order comes first.",
-  "top_3_accuracy": "The same of three; NULL for a model of no more classes.",
-  "top_5_accuracy": "The same of five; NULL for a model of no more classes.",
-  "micro_precision": "Right of all: where each prediction has one class, equal to accuracy.",
-  "micro_recall": "Equal to accuracy, too.",
-  "micro_f1": "Equal to accuracy, too.",
-  "top_2_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "top_2_accuracy_ci_high": "Upper bound.",
-  "top_3_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "top_3_accuracy_ci_high": "Upper bound.",
-  "top_5_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "top_5_accuracy_ci_high": "Upper bound.",
-  "mae": "Mean absolute error.",
-  "mae_ci_low": "Lower bound of the 95 % interval, on the log scale; the upper one allows for heavy tails. NULL of less than two, or '
-    'where no prediction was off.",
-  "mae_ci_high": "Upper bound.",
-  "rmse": "Root of the mean squared error.",
-  "rmse_ci_low": "Lower bound of the 95 % interval, on the log scale; the upper one allows for heavy tails. NULL of less than two, or '
-    'where no prediction was off.",
-  "rmse_ci_high": "Upper bound.",
-  "bias": "Mean of prediction minus truth.",
-  "r2": "Share of the variance of the truth that is explained.",
-  "mape": "Mean of |error| / |truth|, over the rows whose truth is not 0.",
-  "n_zero_actual": "Labelled predictions whose truth is 0.",
-  "wape": "Sum of |error| / sum of |truth|.",
-  "median_abs_error": "Median of the absolute error, within 1 %.",
-  "p90_abs_error": "Ninth decile of the absolute error, within 1 %.",
-  "pinball_loss": "Mean pinball loss of the quantile that the model predicts: what lies above the prediction counts q times, what lies '
-    'below 1 - q times. NULL where no quantile is set.",
-  "msle": "Mean squared logarithmic error: of ln(1 + prediction) - ln(1 + truth). NULL where one of them is -1 or less, or was counted '
-    'before pgscore did this; pgscore.rebuild() counts anew.",
-  "quantile": "The quantile that the model predicts, as set by pgscore.monitor(model, quantile => ...); NULL: none.",
-  "max_abs_error": "Greatest absolute error, within 1 %.",
-  "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the '
-    'truth.",
-  "actual_mean": "Mean of the truth.",
-  "class_label": "The class.",
-  "support": "Labelled predictions whose truth is this class.",
-  "n_predicted": "Labelled predictions that were called this class.",
-  "actual_class": "The class that was true.",
-  "predicted_class": "The class that was said.",
-  "n": "How many.",
-  "share_of_actual": "Of what was this class, the share that was called so.",
-  "share_of_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
-  "share_of_actual_ci_high": "Upper bound.",
-  "undefined_reason": "Why ratios are NULL: no_labels, superseded (no label came before the next predictions of these entities), '
-    'no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is '
-    'one) no_probabilities (the model says labels only), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was '
-    'labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."
-}'::jsonb;
-comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';
-
 do $do$
 declare
   g record;
@@ -311,6 +180,88 @@ begin
              'are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: '
              'where segment_key is null.', g.word));
     perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());
+  end loop;
+end
+$do$;
+
+-- What analysts read of each class: the confusion matrix, seen from one class at a time.
+
+create or replace function pgscore_data._class_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._metric_meanings() || '{
+  "precision_score": "Of what was called this class, the share that was.",
+  "recall_score": "Of what was this class, the share that was called so.",
+  "f1_score": "Harmonic mean of precision and recall.",
+  "f1_ci_low": "Lower bound, from the Wilson interval of hits / (support + n_predicted - hits).",
+  "roc_auc": "Probability that one of this class has a higher probability of it than one of another; ties count half.",
+  "undefined_reason": "Why ratios are NULL: no_labels, no_positive_labels (none was this class), no_predicted_positives (none was called '
+    'so); of roc_auc only one_class (all were this class), no_probabilities, too_many_classes (over 50), not_by_segment or not_counted '
+    '(pgscore.rebuild() counts)."
+}'::jsonb;
+comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
+
+do $do$
+declare
+  g record;
+begin
+  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
+    execute format('create or replace view pgscore_bi.class_performance_%s with (security_barrier) as ', g.suffix) || format($q$
+      select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
+             (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start,
+             w.window_end, e.class_labels[c.class + 1] as class_label,
+             c.support::bigint as support, c.predicted::bigint as n_predicted,
+             c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score,
+             2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
+             a.roc_auc, a.error_bound as roc_auc_error_bound,
+             %2$s as precision_ci_low, %3$s as precision_ci_high, %4$s as recall_ci_low, %5$s as recall_ci_high,
+             2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
+             case when c.n = 0 then 'no_labels' when c.support = 0 then 'no_positive_labels'
+               when c.predicted = 0 then 'no_predicted_positives' when cardinality(e.class_labels) = 2 or a.roc_auc is not null then null
+               when c.support = c.n then 'one_class' when not e.probabilities then 'no_probabilities'
+                 when cardinality(e.class_labels) > 50 then 'too_many_classes'
+               when s.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
+             c.n::bigint as n_labeled, c.n / nullif(c.n + w.n_awaiting, 0) as label_coverage,
+             c.n > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task <> 'regression'
+        join pgscore_data.slice s using (model_id)
+       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+       cross join lateral (
+         select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone
+             as window_end
+           from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_awaiting)::float8 as n_awaiting
+                   from pgscore_data.day_volume x
+                  where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0
+                 group by 1) y) w
+       cross join lateral (
+         -- A cell counts for the class that was true and for the one that was said: each is read once, whatever the number of classes.
+         select x.class, sum(x.support) as support, sum(x.predicted) as predicted, sum(x.hits) as hits, sum(sum(x.support)) over () as n
+           from (select k as class, 0::float8 as support, 0::float8 as predicted, 0::float8 as hits
+                   from generate_series(0, cardinality(e.class_labels) - 1) k
+                 union all
+                 select y.class, y.support, y.predicted, y.hits
+                   from (select o.actual_class, o.predicted_class, sum(o.n)::float8 as n from pgscore_data.cell_outcome o
+                          where o.version_id = v.version_id and o.segment_id = s.segment_id and o.day >= w.window_start
+                            and o.day < w.window_end group by 1, 2) o
+                  cross join lateral (values (o.actual_class::int, o.n, 0::float8,
+                                              case when o.actual_class = o.predicted_class then o.n else 0 end),
+                                              (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
+          group by x.class) c$q$ || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
+       cross join lateral (select %6$s as low, %7$s as high) q
+        left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L
+          and a.window_start = w.window_start and a.class = c.class$q$, g.grain,
+      pgscore_data._share('c.hits', 'c.predicted', '-'), pgscore_data._share('c.hits', 'c.predicted', '+'),
+      pgscore_data._share('c.hits', 'c.support', '-'), pgscore_data._share('c.hits', 'c.support', '+'),
+      pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'),
+      pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+'));
+    execute format('comment on view pgscore_bi.class_performance_%s is %L', g.suffix,
+      format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all '
+             'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
+             'more; binary_performance_%s has it of two.', g.grain, g.suffix));
+    perform pgscore_data._comment_columns(format('pgscore_bi.class_performance_%s', g.suffix), pgscore_data._class_meanings());
   end loop;
 end
 $do$;

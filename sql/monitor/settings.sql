@@ -220,3 +220,70 @@ A block of calls that holds one of them is deleted whole.
 forget(''churn'', run => 7) does so for a run that was made in error. A pgscore_deployer may call it.
 Accuracy is counted again where days are not sealed. Distributions of scores and features stay as they were counted.
 Labels stay: they belong to their source. Returns how many predictions were kept.';
+
+-- Regressions that predict a quantile: which one is not in the model, so somebody has to say.
+
+create or replace function pgscore_data._check_quantile(this_model int, base text, this_quantile double precision) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if this_quantile is null then
+    return;
+  end if;
+  if not (this_quantile >= 0 and this_quantile < 1) then
+    raise exception 'quantile => % is not between 0 and 1', this_quantile using
+      errcode = 'invalid_parameter_value', hint = 'Give the share of actual values that the model was trained to stay above, such as 0.9; '
+                                                  '0 takes it back.';
+  end if;
+  if exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id)
+              where v.model_id = this_model and e.task <> 'regression') then
+    raise exception 'model "%" is a classifier, and predicts no quantile', base using
+      errcode = 'invalid_parameter_value', hint = 'Leave quantile out.';
+  end if;
+end
+$$;
+comment on function pgscore_data._check_quantile(int, text, double precision) is
+  'Refuses a quantile that is none, or that no version of the model could predict.';
+
+create or replace function pgscore_data._monitor_features(this_model int, settings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore_data.monitor m set
+    baseline_rows = coalesce((settings ->> 'baseline_rows')::int, m.baseline_rows),
+    psi_floor = coalesce((settings ->> 'psi_floor')::float8, m.psi_floor),
+    psi_warning = coalesce((settings ->> 'psi_warning')::float8, m.psi_warning),
+    psi_alert = coalesce((settings ->> 'psi_alert')::float8, m.psi_alert),
+    features_watched = coalesce((settings ->> 'watched')::boolean, m.features_watched)
+   where m.model_id = this_model;
+  perform pgscore_data._touch_set(s.set_id) from pgscore_data.feature_set s join pgscore_data.version v using (version_id)
+    where v.model_id = this_model;
+exception
+  when check_violation or numeric_value_out_of_range then
+    raise exception 'these settings are out of bounds' using
+      errcode = 'invalid_parameter_value', detail = sqlerrm,
+      hint = 'baseline_rows: 100 to 1,000,000; psi_floor: above 0, up to 0.01; psi_warning above 0, and psi_alert not below it. Leave out '
+             'what is to stay as it is.';
+end
+$$;
+comment on function pgscore_data._monitor_features(int, jsonb) is
+  'Changes how the features of a model are watched; what is not given stays.';
+
+create or replace function pgscore.monitor_features(model text, baseline_rows int default null, psi_floor double precision default null,
+                                                    psi_warning double precision default null, psi_alert double precision default null,
+                                                    watched boolean default null) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into pgscore._monitor_request (model, action, settings)
+  values ($1, 'monitor_features', jsonb_build_object('baseline_rows', $2, 'psi_floor', $3, 'psi_warning', $4, 'psi_alert', $5, 'watched',
+                                                     $6))
+$$;
+comment on function pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean) is
+'Changes how the features of a model are watched, all its versions; what is left out stays as it is.
+baseline_rows: the first runs of a version that have so many rows together are its baseline (default 1000).  psi_floor: what a share of '
+'nothing counts as in the population stability index (default 0.0001).  psi_warning, psi_alert: the index from which a feature has '
+'drifted (defaults 0.1 and 0.25), if it is beyond the noise of windows of their size.  watched: false for runs that do not count their '
+'features, which saves them some of their time (docs/benchmarks.md says how much) and leaves these days without drift (default true).';

@@ -84,5 +84,56 @@ end
 $$;
 comment on function pgscore_data._create_online_score(int) is 'Creates _v<id>_online_score, by which score() asks the service.';
 
+create or replace function pgscore_data._create_asking(name text, arguments text, result text, this_version int, reply text, work text,
+                                                       comment text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('create or replace function pgscore_models.%I(%s, asked_by name default current_user) returns %s language plpgsql '
+                 'volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
+    name, arguments, result, format(work, E'declare\n  request text;', format(E'
+  request := %s;
+  if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
+    request := pgscore_data._asked_for(asked_by, request);
+  end if;', pgscore_data._request(this_version, reply))));
+  execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
+end
+$$;
+comment on function pgscore_data._create_asking(text, text, text, int, text, text, text) is
+  'Creates a function that asks the service. work: its body, where %1$s declares and %2$s makes the request of its rows.';
+
+create or replace function pgscore_data._create_online(this_version int) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names text := (select string_agg(quote_literal(f), ', ' order by n) from pgscore_data.execution e
+                  cross join unnest(e.features) with ordinality as x (f, n) where e.version_id = this_version);
+  base text := format('_v%s_online', this_version);
+begin
+  -- So that what log_calls() changes meanwhile is seen, by it or here.
+  perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
+  perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
+    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) '
+           'pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return '
+           '(pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
+    'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
+  perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns',
+                                      E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',
+    'Sends many rows, a JSON array or as _rows_writer() has them written, to the service ahead of _columns().');
+  perform pgscore_data._create_asking(base || '_columns', 'rows text, count int', 'pgscore_models._columns', this_version, 'rows',
+    format(E'%%1$s\n  answer pgscore_models._columns := pgscore_data._receive(count);\nbegin\n  if answer.scores is not null then\n    '
+           'return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
+      (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
+    'The predictions of rows that were sent; asks for them again where no answer arrived.');
+  if to_regprocedure(format('pgscore_models.%I(text, int, name)', base || '_receive')) is not null then
+    execute format('drop function pgscore_models.%I(text, int, name)', base || '_receive');
+  end if;
+  perform pgscore_data._create_online_score(this_version);
+end
+$$;
+comment on function pgscore_data._create_online(int) is 'Creates _v<id>_online and its like, by which a version is asked of the service.';
+
 select pgscore_data._create_online(e.version_id) from pgscore_data.execution e;
 select pgscore_data._renew_grants(m.model_id) from pgscore_data.model m;

@@ -202,3 +202,64 @@ as $$ insert into pgscore._binding_request (model, relation, bound) values ($1, 
 comment on function pgscore.unbind(text, regclass) is
 'Drops the typed functions of a model for a table; refused while an index, a view or a column uses one. For the owner of the table and '
 'for a pgscore_deployer, to whom functions in use are left, without a say in promotions. Returns the model.';
+
+create or replace function pgscore_data._bound_relation(b pgscore_data.binding) returns regclass
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.typrelid::regclass from pg_proc p join pg_type t on t.oid = p.proargtypes[0]
+   where p.pronamespace = 'pgscore_data'::regnamespace and p.proname = ('_binding_' || b.binding_id)::name
+$$;
+comment on function pgscore_data._bound_relation(pgscore_data.binding) is
+'The table of a binding; NULL where it is gone. It is what the function _binding_<id> takes: PostgreSQL has that follow the table '
+'wherever it goes, through a dump and an upgrade of the server too, and drops it with the table.';
+
+create or replace function pgscore_data._may_use_type(relation regclass) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select has_schema_privilege('pgscore_owner', c.relnamespace, 'usage') and has_type_privilege('pgscore_owner', c.reltype, 'usage')
+    from pg_class c where c.oid = relation
+$$;
+comment on function pgscore_data._may_use_type(regclass) is 'Whether pgscore may make functions of the rows of a table.';
+
+create or replace function pgscore._binding_problem(relation regclass, signature jsonb) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Read by everybody: it tells of the features, which all know, and nothing of other columns.
+  select case
+      when not has_schema_privilege('pgscore_owner', c.relnamespace, 'usage')
+        then format('pgscore may not use the types of schema %I: grant usage on schema %I to pgscore_owner', n.nspname, n.nspname)
+      when not has_type_privilege('pgscore_owner', c.reltype, 'usage')
+        then format('pgscore may not use its row type: grant usage on type %s to pgscore_owner', relation)
+      else (select string_agg(x.problem, ', ' order by x.n) from (
+        select m.n, case
+            when m.candidates > 1 then format('it has more than one column for "%s"', m.feature)
+            when m.column_name is null then format('it has no column for "%s"', m.feature)
+            when not coalesce(pgscore._cast_allowed(pgscore._wire_type(pgscore._base_type(m.type)), m.tensor_type, m.width), false)
+              then format('its column for "%s" has a type that the feature cannot be', m.feature)
+          end as problem
+          from pgscore._matched_features(relation, signature, null) m) x where x.problem is not null)
+    end
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation
+$$;
+comment on function pgscore._binding_problem(regclass, jsonb) is
+  'Why a table, as it is now, has no typed function of a version with this signature; NULL where it has one.';
+
+create or replace function pgscore_models._refuse_binding(binding int, model text, problem text) returns boolean
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  relation regclass := (select t.typrelid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                          join pg_type t on t.oid = p.proargtypes[0]
+                         where n.nspname = 'pgscore_data' and p.proname = ('_binding_' || binding)::name);
+begin
+  raise exception '% no longer fits model "%", to which it is bound: %', relation, model, problem using
+    errcode = 'object_not_in_prerequisite_state',
+    hint = format('Once it fits, bind it again: select pgscore.bind(%L, %L); or be rid of the functions: select pgscore.unbind(%L, %L);',
+                  model, relation, model, relation);
+end
+$$;
+comment on function pgscore_models._refuse_binding(int, text, text) is 'Raises that a binding was set aside, and why.';

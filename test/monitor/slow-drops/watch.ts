@@ -9,7 +9,7 @@ export type Window = {
 /** Of a share of 0 to 1, where high is better, or of an error. */
 export type Metric = 'share' | 'error';
 
-/** What the rule does: sql/alerts/lasting_changes.sql and _alert_limits(). Other values are for the simulation. */
+/** What the rule does: sql/alerts/windows.sql and _alert_limits(). Other values are for the simulation. */
 export type Settings = {
   readonly limit: number;
   /** Windows that a lasting change takes at least. */

@@ -1,0 +1,209 @@
+-- Which windows a rule looks at where it is left to find those of rows enough: days, or weeks, or months.
+
+create or replace function pgscore_data._watched_windows(
+  this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz,
+  as_of timestamptz
+) returns setof pgscore_data.watched_window
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+-- To plan these views takes longer than to read them.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  metrics constant text[] := array(select distinct r.metric from unnest(rules) r);
+  maturity constant interval := (select m.label_maturity from pgscore_data.monitor m where m.model_id = rules[1].model_id);
+begin
+  if cardinality(starts) = 0 or cardinality(rules) is null then
+    return;
+  end if;
+  if rules[1].kind = 'drift' then
+    return query
+      select r.name, d.grain, coalesce(d.column_name, ''), d.window_start, d.window_end, d.value, null::float8, null::float8, d.n,
+             d.noise_limit,
+             d.value is not null and d.n >= greatest(200, r.min_samples)
+        from pgscore_data.drift_series d
+        join unnest(rules) r on r.metric = d.metric and (r.column_name is null or r.column_name = d.column_name)
+       where d.model_name = this_name and d.model_version = this_number and d.grain = this_grain and d.metric = any (metrics)
+         and d.window_start >= from_time and d.window_end <= as_of and (starts is null or d.window_start = any (starts));
+  else
+    return query
+      select r.name, s.grain, '', s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, null::float8,
+             s.value is not null and case
+               when r.kind = 'performance' then s.is_mature and s.n >= r.min_samples and coalesce(s.least_class >= 10, true)
+               -- A day's predictions may come in several runs.
+               when r.metric = 'n_predictions' then s.window_end + interval '1 day' <= as_of
+               when r.metric = 'label_coverage' then s.n >= r.min_samples and s.window_end + maturity <= as_of
+               else s.n >= r.min_samples end
+        from pgscore_data.counted_series s
+        join unnest(rules) r on r.metric = s.metric
+       where s.segment_key is null and s.model_name = this_name and s.model_version = this_number and s.grain = this_grain
+         and s.metric = any (metrics)
+         and s.window_start >= from_time and s.window_end <= as_of and (starts is null or s.window_start = any (starts));
+  end if;
+end
+$$;
+comment on function pgscore_data._watched_windows(text, int, pgscore_data.effective_alert[], text, timestamptz[], timestamptz,
+                                                  timestamptz) is
+'The windows of a grain, of those that begin at starts or of all, as rules see them that are all about drift, or none of them.';
+
+create or replace function pgscore_data._pooled_windows(
+  this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], first timestamptz, as_of timestamptz
+) returns setof pgscore_data.watched_window
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- From a week before the month, for a week is of the month that it begins in.
+  from_time constant timestamptz := date_trunc('month', first, zone) - interval '7 days';
+  days pgscore_data.watched_window[] := array(
+    select d from pgscore_data._watched_windows(this_name, this_number, rules, 'day', null, from_time, as_of) d);
+  weeks pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'week', days, days, from_time,
+      as_of);
+  months pgscore_data.watched_window[] := pgscore_data._windows_above(this_name, this_number, zone, rules, 'month', days, days || weeks,
+      from_time, as_of);
+begin
+  return query
+    select w.* from unnest(weeks || months) w where w.window_end > first
+    union all
+    select d.* from unnest(days) d
+     where d.window_end > first
+       and not exists (
+         select from unnest(weeks) w where w.rule = d.rule and w.column_name = d.column_name
+            and w.window_start = date_trunc('week', d.window_start, zone))
+       and not exists (
+         select from unnest(months) m
+          where m.rule = d.rule and m.column_name = d.column_name and m.window_start = date_trunc('month', d.window_start, zone));
+end
+$$;
+comment on function pgscore_data._pooled_windows(text, int, text, pgscore_data.effective_alert[], timestamptz, timestamptz) is
+'The windows that rules of grain auto look at, of those that end between first and as_of: days of rows enough; weeks of rows enough that '
+'have no such day; months of rows enough that have no such day, and in which no such week begins. Days that are part of none of them '
+'come, too: they cannot be judged.
+Whether a window is looked at is told from it and what is inside of it, and not from how many rows are usual: so a model that is about '
+'the limit does not change from one grain to the other and back.';
+
+create or replace function pgscore_data._windows_above(
+  this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], this_grain text, days pgscore_data.watched_window[],
+  parts pgscore_data.watched_window[], from_time timestamptz, as_of timestamptz
+) returns pgscore_data.watched_window[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  starts constant timestamptz[] := array(
+    select distinct x.start from (
+        select d.rule, date_trunc(this_grain, d.window_start, zone) as start, sum(d.n) as n from unnest(days) d
+         group by d.rule, d.column_name, 2 having not bool_or(d.is_enough)) x
+      join unnest(rules) r on r.name = x.rule
+     where x.n >= case r.kind when 'drift' then greatest(200, r.min_samples) else r.min_samples end);
+begin
+  return array(
+    select w from pgscore_data._watched_windows(this_name, this_number, rules, this_grain, starts, from_time, as_of) w
+     where w.is_enough and not exists (
+       select from unnest(parts) x
+        where x.rule = w.rule and x.column_name = w.column_name and x.is_enough
+          and date_trunc(this_grain, x.window_start, zone) = w.window_start));
+end
+$$;
+comment on function pgscore_data._windows_above(text, int, text, pgscore_data.effective_alert[], text, pgscore_data.watched_window[],
+                                                pgscore_data.watched_window[], timestamptz, timestamptz) is
+'The weeks or months of rows enough of which no part has enough.';
+
+-- Slow, lasting changes for the worse: a one-sided CUSUM over the windows that a rule without a threshold looks at.
+
+create or replace function pgscore_data._cusum_limit() returns double precision
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return 5;
+comment on function pgscore_data._cusum_limit() is
+'Evidence of a lasting change at which a rule is breached. Chosen by simulation, test/monitor/slow-drops/simulate.ts: about 0.1 false '
+'alarms in 200 days at most where days vary by chance, 0.6 where they differ by a standard deviation of four points more.';
+
+create or replace function pgscore_data._watches_lasting(rule pgscore_data.effective_alert) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return rule.kind = 'performance' and rule.threshold is null
+  and rule.direction = case rule.better when 'high' then 'below' when 'low' then 'above' end;
+comment on function pgscore_data._watches_lasting(pgscore_data.effective_alert) is
+  'Whether a rule watches for lasting changes: of performance, without a threshold, in the direction that is worse.';
+
+create or replace function pgscore_data._cusum(
+  before double precision, rule pgscore_data.effective_alert, usual double precision, spread double precision,
+  reference_rows double precision,
+  value double precision, half_width double precision, n bigint
+) returns double precision
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- The change to be found: five points of what should be high, or to twice the errors; a tenth of what should be low.
+  shift constant double precision := case rule.better when 'high' then greatest(0.01, least(0.05, rule.most - usual))
+                                       else 0.1 * abs(usual) end;
+  worse constant double precision := case rule.better when 'high' then usual - value else value - usual end;
+  own_variance constant double precision := (half_width / 1.959963984540054) ^ 2;
+  variance constant double precision := case when half_width is not null then greatest(spread / nullif(n, 0), own_variance) end;
+  -- The usual value is an estimate, too: one standard error of it is forgiven.
+  forgiven constant double precision := sqrt(greatest(spread, own_variance * n) / reference_rows);
+  step constant double precision := shift * (worse - forgiven - shift / 2) / nullif(variance, 0);
+  -- No window alone is a lasting change: it takes three.
+  most constant double precision := pgscore_data._cusum_limit() / 3;
+begin
+  return least(pgscore_data._cusum_limit(), greatest(0, before + coalesce(greatest(-most, least(most, step)), 0)));
+end
+$$;
+comment on function pgscore_data._cusum(double precision, pgscore_data.effective_alert, double precision, double precision,
+                                        double precision, double precision, double precision, bigint) is
+'Evidence of a lasting change after a window, from that before it: the CUSUM of Page (1954, Continuous inspection schemes, Biometrika '
+'41), whose steps are the log-likelihood ratio of a normal mean that is worse by a shift against one that is as usual.
+value, half_width (of its 95 % interval; NULL: there is none, and the window is no evidence) and n are of the window; usual, spread '
+'(variance of a row''s share in a window''s value) and reference_rows of the windows that the threshold comes from. Variance is the '
+'greater of that between windows and that of the interval, so days that differ by more than chance count for less.
+Steps are cut to a third of the limit (winsorized), and the evidence stays at the limit while the change lasts, so that it clears as fast '
+'as it came.';
+
+create or replace function pgscore_data._alert_horizon(this_model int) returns interval
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select greatest(2 * m.label_maturity, interval '7 days',
+                  (select max(('2 ' || e.grain)::interval) from pgscore_data.effective_alert e
+                    where e.model_id = m.model_id and e.grain <> 'auto'))
+    from pgscore_data.monitor m where m.model_id = this_model;
+end;
+comment on function pgscore_data._alert_horizon(int) is
+  'How old windows can be to raise an alert: twice the time that labels take, and no less than a week, and two windows.';
+
+create or replace function pgscore_data._since(grain text, since timestamptz, as_of timestamptz) returns timestamptz
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case when grain in ('week', 'month') then least(since, as_of - ('2 ' || grain)::interval) else since end;
+comment on function pgscore_data._since(text, timestamptz, timestamptz) is
+  'From when on windows of a grain can raise an alert: since, but two of them at least.';
+
+create or replace function pgscore_data._feed_series(this_model int, this_feed text, from_time timestamptz, as_of timestamptz)
+returns table (window_start timestamptz, window_end timestamptz, hours double precision, usual_hours double precision, n bigint)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Usual is the pause that one in ten of the last 14 exceeds, and a quarter more, but no less than a day.
+  select d.day, e.day_end, extract(epoch from least(e.day_end, as_of) - p.last_at)::float8 / 3600,
+         (p.gap + greatest(24, p.gap / 4))::float8, p.n
+    from pgscore_data.monitor m
+   cross join lateral (
+     select greatest(f.day, from_time) as first from pgscore_data.feed_day f
+      where f.model_id = m.model_id and f.feed = this_feed order by f.day limit 1) b
+   cross join lateral (
+     select s at time zone m.time_zone as day
+       from generate_series(date_trunc('day', b.first at time zone m.time_zone), as_of at time zone m.time_zone, interval '1 day') s) d
+   cross join lateral (select (date_trunc('day', d.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as day_end) e
+   cross join lateral (
+     select max(x.last_at) as last_at, count(*) as n, round(extract(epoch from percentile_disc(0.9) within group (order by x.pause)) / 3600)
+         as gap
+       from (select f.last_at, f.day - lag(f.day) over (order by f.day) as pause
+               from (select y.day, y.last_at from pgscore_data.feed_day y
+                      where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 15) f) x) p
+   where m.model_id = this_model and p.n > 0;
+end;
+comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is
+  'For each local day, how long a model had not been scored, or its labels not changed, when the day ended or at as_of; and how long a '
+  'pause is usual for it.';
