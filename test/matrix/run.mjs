@@ -29,6 +29,8 @@ const IGNORED = [
   'test/bench/',
   'test/commands/(cli|demo|story)\\.',
   'test/story-psql\\.',
+  // What the docs show.
+  'test/docs/',
   // How the package is made and installed, and what this side makes of sslmode.
   'test/(postgres/tls|install/package)\\.',
   // What only arithmetic decides; models/whole-path and to-sql/operators run compiled models, monitor/label-changes and the golden numbers the counting.
