@@ -2,7 +2,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
 import { runFrom, type Run, type ClaimedRunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
 import type { Job, Shard } from './job.ts';
-import type { RunWorker } from './worker.ts';
+import type { RunDefect } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
 
@@ -22,13 +22,22 @@ export type Expected = 'runs' | 'all' | 'known';
 
 type Claiming = { readonly worker: string; readonly leaseMs: number; readonly pollMs: number };
 
+/** Who does what is claimed. */
+export type ClaimedWork = {
+  /** How many runs over large tables it has in hand. */
+  readonly sharded: number;
+  score(job: Job): void;
+  scoreSharded(run: Run): void;
+  fail(run: Pick<Run, 'runId' | 'attempt' | 'model'>, defect: RunDefect): Promise<void>;
+};
+
 /** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
 export class Dispatcher {
   readonly #worker: string;
   readonly #leaseMs: number;
   readonly #connection: DatabaseConnection;
   readonly #scorers: ScorerPool;
-  readonly #runWorker: RunWorker;
+  readonly #work: ClaimedWork;
   readonly #log: Logger;
   readonly #pollMs: number;
   #nextJob = 1;
@@ -45,7 +54,7 @@ export class Dispatcher {
     { worker, leaseMs, pollMs }: Claiming,
     connection: DatabaseConnection,
     scorers: ScorerPool,
-    runWorker: RunWorker,
+    work: ClaimedWork,
     log: Logger,
   ) {
     this.#worker = worker;
@@ -53,7 +62,7 @@ export class Dispatcher {
     this.#pollMs = pollMs;
     this.#connection = connection;
     this.#scorers = scorers;
-    this.#runWorker = runWorker;
+    this.#work = work;
     this.#log = log;
   }
 
@@ -94,7 +103,7 @@ export class Dispatcher {
   async #dispatchRuns(): Promise<void> {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
-    const large = this.#runWorker.sharded < MOST_CONDUCTED;
+    const large = this.#work.sharded < MOST_CONDUCTED;
     const most = this.#scorers.roomFor(RUNS_EACH);
     const rows = await this.#connection.use((client) =>
       claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
@@ -111,8 +120,8 @@ export class Dispatcher {
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
       'run claimed',
     );
-    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#runWorker.scoreSharded(run);
-    else this.#runWorker.score(this.#job(run, null));
+    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#work.scoreSharded(run);
+    else this.#work.score(this.#job(run, null));
   }
 
   async #dispatchShard(): Promise<void> {
@@ -123,14 +132,14 @@ export class Dispatcher {
     if (row === undefined) return;
     this.#shardsExpected = true;
     const run = await this.#sound(row);
-    if (run !== undefined) this.#runWorker.score(this.#job(run, shardFrom(row)));
+    if (run !== undefined) this.#work.score(this.#job(run, shardFrom(row)));
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */
   async #sound(row: ClaimedRunRow): Promise<Run | undefined> {
     const run = runFrom(row);
     if ('runId' in run) return run;
-    await this.#runWorker.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
+    await this.#work.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
     return undefined;
   }
 

@@ -2,14 +2,12 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Run } from './run.ts';
 import type { RunWorker } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
-import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
 
 type Beating = {
   readonly worker: string;
   readonly leaseMs: number;
   readonly connection: DatabaseConnection;
-  readonly scorers: ScorerPool;
   readonly runWorker: RunWorker;
   readonly metrics: RunMetrics;
 };
@@ -26,9 +24,11 @@ export async function beat(beating: Beating): Promise<void> {
   await renewHeldShards(beating);
 }
 
-async function renewHeldRuns({ worker, leaseMs, connection, scorers, runWorker }: Beating, runs: Run[]): Promise<void> {
+async function renewHeldRuns({ worker, leaseMs, connection, runWorker }: Beating, runs: Run[]): Promise<void> {
   if (runs.length === 0) return;
-  const whole = new Map(scorers.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])));
+  const whole = new Map(
+    runWorker.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])),
+  );
   const ids = runs.map(({ runId }) => runId);
   const done = ids.map((id) => whole.get(id)?.rowsDone ?? 0);
   const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
@@ -38,8 +38,8 @@ async function renewHeldRuns({ worker, leaseMs, connection, scorers, runWorker }
   for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) runWorker.drop(id);
 }
 
-async function renewHeldShards({ worker, leaseMs, connection, scorers }: Beating): Promise<void> {
-  const held = scorers.progress.flatMap(({ job: { id, run, shard }, rowsDone, rowsFailed }) =>
+async function renewHeldShards({ worker, leaseMs, connection, runWorker }: Beating): Promise<void> {
+  const held = runWorker.progress.flatMap(({ job: { id, run, shard }, rowsDone, rowsFailed }) =>
     shard === null ? [] : [{ jobId: id, runId: run.runId, attempt: run.attempt, ...shard, rowsDone, rowsFailed }],
   );
   if (held.length === 0) return;
@@ -58,7 +58,7 @@ async function renewHeldShards({ worker, leaseMs, connection, scorers }: Beating
   );
   const mine = new Set(renewed.map((row) => `${row.run_id}/${row.attempt}/${row.shard}`));
   const lost = held.filter(({ runId, attempt, shard }) => !mine.has(`${runId}/${attempt}/${shard}`));
-  scorers.abort(({ id }) => lost.some(({ jobId }) => jobId === id));
+  runWorker.abort(lost.map(({ jobId }) => jobId));
 }
 
 /**

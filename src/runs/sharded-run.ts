@@ -1,6 +1,6 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
-import { createGeneration, publishRun, type Loaded } from './publish.ts';
+import { createGeneration, type Loaded } from './publish.ts';
 import { measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
@@ -24,20 +24,21 @@ export type ShardedRunOptions = {
 /** Something ended the run from outside: it was cancelled, failed, or belongs to another service by now. */
 export class RunEnded extends Error {}
 
-/** Conducts a run over a large table: one snapshot for all of its shards, and publication when the last of them is done. */
+/** A run over a large table: one snapshot for all of its shards. */
 export class ShardedRun {
   readonly run: Run;
   readonly #with: ShardedRunOptions;
   readonly #signal = new Signal();
   readonly #connection: DatabaseConnection;
-  readonly #publication: DatabaseConnection;
+  /** To publish it; connected when its last shards are scored. */
+  readonly publication: DatabaseConnection;
   #ended = false;
 
   constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
     this.#with = options;
     this.#connection = controlConnection(options.databaseUrl, 'conductor');
-    this.#publication = publicationConnection(options.databaseUrl);
+    this.publication = publicationConnection(options.databaseUrl);
   }
 
   /** A shard of the run has ended; look how far all are. */
@@ -51,14 +52,13 @@ export class ShardedRun {
     this.#signal.raise();
   }
 
-  async score(): Promise<void> {
+  /** Resolves when all of its shards are scored. */
+  async score(): Promise<Loaded> {
     connectAhead(this.#connection);
     try {
-      const loaded = await this.#scoreShards();
-      const mine = await publishRun(this.#publication, this.#with.worker, this.run, loaded);
-      if (!mine) throw new RunEnded();
+      return await this.#scoreShards();
     } finally {
-      await Promise.all([this.#connection.end(), this.#publication.end()]);
+      await this.#connection.end();
     }
   }
 
@@ -122,7 +122,7 @@ export class ShardedRun {
         throw error;
       });
     if (shards === undefined) return undefined;
-    if (Number(shards.open) <= this.#with.scorers) connectAhead(this.#publication);
+    if (Number(shards.open) <= this.#with.scorers) connectAhead(this.publication);
     if (Number(shards.open) > 0) return undefined;
     if (Number(shards.shards) === 0) throw new RunEnded();
     return {

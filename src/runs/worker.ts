@@ -1,48 +1,112 @@
+import type { ServiceConfig } from '../config.ts';
+import { Wakeable } from '../lib/wakeable.ts';
 import type { Logger } from '../log.ts';
-import type { Run } from './run.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
+import { Dispatcher, type Expected } from './claim.ts';
+import { publicationConnection } from './connections.ts';
 import { failureOf } from './failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
-import { ShardedRun, RunEnded, type ShardedRunOptions } from './sharded-run.ts';
-import { publicationConnection } from './connections.ts';
-import { publishRun, type Loaded } from './publish.ts';
 import type { RunMetrics } from './metrics.ts';
-import type { ScorerPool } from './scorer-pool.ts';
-import { MOST_TRIES, type Failed, type RunFailures } from './run-failures.ts';
+import { publishRun, type Loaded } from './publish.ts';
+import type { Run } from './run.ts';
+import { MOST_TRIES, RunFailures, type Failed } from './run-failures.ts';
+import { ScorerPool } from './scorer-pool.ts';
+import { RunEnded, ShardedRun } from './sharded-run.ts';
 
-export type Told = {
-  /** A scorer has ended a job. */
-  readonly onFree: () => void;
-  /** Work is in the queue again, or there is room for another large run. */
-  readonly onReturned: () => void;
+type RunWorkerOptions = {
+  readonly worker: string;
+  readonly readerUrl: string | undefined;
+  /** To claim, and to write down what becomes of work that did not succeed. */
+  readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
+  readonly mayClaim: () => boolean;
+  readonly metrics: RunMetrics;
 };
 
-/** Keeps the runs of a service from their claim to their end: gives jobs to scorers and settles what becomes of them. */
+/** Takes runs from their claim to their end: claims them, gives jobs to scorers, publishes, and deals with what fails. */
 export class RunWorker {
-  readonly #failures: RunFailures;
-  readonly #scorers: ScorerPool;
-  readonly #options: ShardedRunOptions;
+  readonly #config: ServiceConfig;
+  readonly #worker: string;
+  readonly #readerUrl: string | undefined;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;
+  readonly #scorers: ScorerPool;
+  readonly #failures: RunFailures;
+  readonly #dispatcher: Dispatcher;
+  readonly #claiming: Wakeable;
   readonly #sharded = new Set<ShardedRun>();
   readonly #publishing = new Set<Run>();
   readonly #open = new Set<Promise<void>>();
-  readonly #told: Told;
   #handedBack = false;
 
   constructor(
-    failures: RunFailures,
-    scorers: ScorerPool,
-    options: ShardedRunOptions,
-    metrics: RunMetrics,
-    told: Told,
+    config: ServiceConfig,
+    { worker, readerUrl, connections, mayClaim, metrics }: RunWorkerOptions,
     log: Logger,
   ) {
-    this.#failures = failures;
-    this.#scorers = scorers;
-    this.#options = options;
+    this.#config = config;
+    this.#worker = worker;
+    this.#readerUrl = readerUrl;
     this.#metrics = metrics;
-    this.#told = told;
     this.#log = log;
+    this.#scorers = new ScorerPool(config, readerUrl, log);
+    this.#failures = new RunFailures(connections.settle, metrics, log);
+    this.#dispatcher = new Dispatcher({ worker, ...config }, connections.work, this.#scorers, this, log);
+    const claim = async (): Promise<void> => {
+      if (mayClaim()) await this.#dispatcher.dispatch();
+    };
+    this.#claiming = new Wakeable('claiming work', config.pollMs, claim, log);
+  }
+
+  startScorers(): void {
+    this.#scorers.start();
+  }
+
+  startClaiming(): void {
+    this.#claiming.start();
+  }
+
+  /** Claims what there may be to claim. */
+  lookFor(expected: Expected): void {
+    this.#dispatcher.expect(expected);
+    this.#claiming.wake();
+  }
+
+  /** From now on claims only what runs in hand need. */
+  drain(): void {
+    this.#dispatcher.drain();
+  }
+
+  /** From now on claims nothing. */
+  close(): void {
+    this.#dispatcher.close();
+  }
+
+  /** Resolves when nothing is in hand any more. */
+  async drained(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all(this.#open);
+  }
+
+  /** Gives what is still in hand back to the queue, without costing it a try; what becomes of it here counts no more. */
+  async handBack(): Promise<void> {
+    await this.#claiming.stop();
+    this.#handedBack = true;
+    for (const { runId } of this.runs) this.drop(runId);
+    await this.#failures
+      .handBack(this.#worker)
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
+  }
+
+  stopScorers(): Promise<void> {
+    return this.#scorers.stop();
+  }
+
+  get scorerPids(): readonly number[] {
+    return this.#scorers.pids;
+  }
+
+  /** The jobs that are worked on or wait. */
+  get progress(): ScorerPool['progress'] {
+    return this.#scorers.progress;
   }
 
   get sharded(): number {
@@ -51,13 +115,13 @@ export class RunWorker {
 
   /** The runs in hand: in one piece with a scorer, loaded and being published, or sharded. */
   get runs(): Run[] {
-    const whole = this.#scorers.progress.flatMap(({ job }) => (job.shard === null ? [job.run] : []));
+    const whole = this.progress.flatMap(({ job }) => (job.shard === null ? [job.run] : []));
     return [...whole, ...this.#publishing, ...[...this.#sharded].map(({ run }) => run)];
   }
 
   /** The shards that scorers have or are about to get. */
   get shards(): (Shard & Pick<Run, 'runId' | 'attempt'>)[] {
-    return this.#scorers.progress.flatMap(({ job: { run, shard } }) =>
+    return this.progress.flatMap(({ job: { run, shard } }) =>
       shard === null ? [] : [{ ...shard, runId: run.runId, attempt: run.attempt }],
     );
   }
@@ -69,7 +133,15 @@ export class RunWorker {
 
   scoreSharded(run: Run): void {
     this.#metrics.claimed(run);
-    const sharded = new ShardedRun(run, this.#options);
+    const { scorers, databaseUrl } = this.#config;
+    const sharded = new ShardedRun(run, {
+      worker: this.#worker,
+      scorers,
+      databaseUrl,
+      readerUrl: this.#readerUrl,
+      onOpened: () => this.lookFor('all'),
+      onScored: (runId) => this.#scorers.release(runId),
+    });
     this.#sharded.add(sharded);
     this.#track(this.#finishSharded(sharded));
   }
@@ -80,21 +152,14 @@ export class RunWorker {
     this.#scorers.abort(({ run }) => run.runId === runId);
   }
 
+  /** Shards turned out to be another service's. */
+  abort(jobIds: readonly number[]): void {
+    this.#scorers.abort(({ id }) => jobIds.includes(id));
+  }
+
   /** Ends a run that cannot go on. */
   async fail(...failure: Parameters<RunFailures['fail']>): Promise<void> {
     if (await this.#failures.fail(...failure)) this.drop(failure[0].runId);
-  }
-
-  /** Resolves when nothing is in hand any more. */
-  async drained(): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open);
-  }
-
-  /** Gives what is still in hand back to the queue, without costing it a try; what becomes of it here counts no more. */
-  async handBack(): Promise<void> {
-    this.#handedBack = true;
-    for (const { runId } of this.runs) this.drop(runId);
-    await this.#failures.handBack(this.#options.worker);
   }
 
   #track(work: Promise<void>): void {
@@ -102,7 +167,7 @@ export class RunWorker {
       .catch((error: unknown) => this.#log.error({ err: error }, 'ending a run failed; its lease will run out'))
       .finally(() => {
         this.#open.delete(tracked);
-        this.#told.onFree();
+        this.lookFor('known');
       });
     this.#open.add(tracked);
   }
@@ -117,7 +182,7 @@ export class RunWorker {
     if (outcome.kind === 'published') this.#metrics.ended(run.model, 'done');
     if (shard !== null) this.#shardEnded(run);
     else if (outcome.kind === 'loaded' && outcome.snapshotAt !== null)
-      await this.#publish(run, { ...outcome, snapshotAt: outcome.snapshotAt });
+      await this.#finishWhole(run, { ...outcome, snapshotAt: outcome.snapshotAt });
   }
 
   #shardEnded({ runId }: Run): void {
@@ -125,11 +190,10 @@ export class RunWorker {
   }
 
   /** Publishes a run that was scored in one piece. */
-  async #publish(run: Run, loaded: Loaded): Promise<void> {
+  async #finishWhole(run: Run, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
     try {
-      const mine = await this.#publishByOwnConnection(run, loaded);
-      if (mine) this.#metrics.ended(run.model, 'done');
+      await this.#publish(run, publicationConnection(this.#config.databaseUrl), loaded);
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
       await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });
@@ -138,28 +202,27 @@ export class RunWorker {
     }
   }
 
-  async #publishByOwnConnection(run: Run, loaded: Loaded): Promise<boolean> {
-    const { databaseUrl, worker } = this.#options;
-    const link = publicationConnection(databaseUrl);
-    try {
-      return await publishRun(link, worker, run, loaded);
-    } finally {
-      await link.end();
-    }
-  }
-
+  /** Waits for the shards of a run, and publishes it. */
   async #finishSharded(sharded: ShardedRun): Promise<void> {
     const { run } = sharded;
     try {
-      await sharded.score();
-      this.#metrics.ended(run.model, 'done');
+      await this.#publish(run, sharded.publication, sharded.score());
     } catch (error) {
       if (!(error instanceof RunEnded))
         await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone: 0, rowsFailed: 0 });
     } finally {
       this.#sharded.delete(sharded);
       this.#scorers.release(run.runId);
-      this.#told.onReturned();
+      this.lookFor('all');
+    }
+  }
+
+  /** Publishes a run once it is loaded, and ends the connection, which must hold no lock when the run fails. */
+  async #publish(run: Run, connection: DatabaseConnection, loading: Loaded | Promise<Loaded>): Promise<void> {
+    try {
+      if (await publishRun(connection, this.#worker, run, await loading)) this.#metrics.ended(run.model, 'done');
+    } finally {
+      await connection.end();
     }
   }
 
@@ -168,7 +231,7 @@ export class RunWorker {
     if (this.#handedBack) return;
     if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
     if (await this.#failures.requeue(run, failed)) this.drop(run.runId);
-    this.#told.onReturned();
+    this.lookFor('all');
   }
 
   /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
@@ -178,7 +241,7 @@ export class RunWorker {
     if (failed.code === 'snapshot_lost') return this.#failWhole(run, failed);
     if (failed.retry && shard.tries < MOST_TRIES) {
       await this.#failures.reopen(run, shard, failed);
-      return this.#told.onReturned();
+      return this.lookFor('all');
     }
     const message = failed.retry ? `${failed.message} (tried ${shard.tries} times)` : failed.message;
     return this.fail(run, { ...failed, message }, failed.rowsDone, failed.rowsFailed);

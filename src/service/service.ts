@@ -9,7 +9,6 @@ import { startTicker, type Ticker } from '../schedules/ticker.ts';
 import { startWeb, type Web, type WebOptions } from '../http/server.ts';
 import { checkVersions } from '../check/check-versions.ts';
 import { clearFolders } from './clear-folders.ts';
-import { Dispatcher, type Expected } from '../runs/claim.ts';
 import { GatewayKeeper } from '../online/gateway-keeper.ts';
 import { showGateway } from '../online/metrics.ts';
 import { beat } from '../runs/lease.ts';
@@ -18,8 +17,6 @@ import { reportWorker, type WorkerState } from './workers.ts';
 import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
 import type { Service } from './running-service.ts';
-import { ScorerPool } from '../runs/scorer-pool.ts';
-import { RunFailures } from '../runs/run-failures.ts';
 import { surviveStrayRejections } from './stray-rejections.ts';
 import { recover } from '../runs/recover.ts';
 import { tidy, TIDY_EVERY } from '../runs/tidy.ts';
@@ -47,12 +44,10 @@ class Supervisor implements Service {
   readonly #config: ServiceConfig;
   readonly #log: Logger;
   readonly #metrics = new RunMetrics();
-  readonly #scorers: ScorerPool;
   readonly #gateway: GatewayKeeper;
   readonly #runWorker: RunWorker;
-  readonly #dispatcher: Dispatcher;
   readonly #connections: Connections;
-  readonly #loops: { work: Wakeable; check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
+  readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
   readonly #monitorLoops: MonitorLoops;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
@@ -69,28 +64,19 @@ class Supervisor implements Service {
     this.#dieOfStrayRejections = surviveStrayRejections(log);
     const readerUrl = readerUrlOf(config);
     this.#connections = openConnections(config);
-    this.#scorers = new ScorerPool(config, readerUrl, log);
     this.#gateway = new GatewayKeeper(config, this.#connections.beat, () => this.#loops.beat.wake(), log);
-    const lookForAll = (): void => this.#lookFor('all');
     this.#runWorker = new RunWorker(
-      new RunFailures(this.#connections.settle, this.#metrics, log),
-      this.#scorers,
+      config,
       {
         worker: this.worker,
-        scorers: config.scorers,
-        databaseUrl: config.databaseUrl,
         readerUrl,
-        onOpened: lookForAll,
-        onScored: (runId) => this.#scorers.release(runId),
+        connections: this.#connections,
+        mayClaim: () => !this.#waits,
+        metrics: this.#metrics,
       },
-      this.#metrics,
-      { onFree: () => this.#lookFor('known'), onReturned: lookForAll },
       log,
     );
-    const claiming = { worker: this.worker, ...config };
-    this.#dispatcher = new Dispatcher(claiming, this.#connections.work, this.#scorers, this.#runWorker, log);
     this.#loops = {
-      work: new Wakeable('claiming work', config.pollMs, () => this.#dispatch(), log),
       check: new Wakeable(
         'checking versions',
         config.pollMs,
@@ -122,7 +108,7 @@ class Supervisor implements Service {
   }
 
   get scorerPids(): readonly number[] {
-    return this.#scorers.pids;
+    return this.#runWorker.scorerPids;
   }
 
   get gateway(): Service['gateway'] {
@@ -132,7 +118,11 @@ class Supervisor implements Service {
   async start(): Promise<void> {
     await clearFolders();
     showGateway(this.#metrics.registry, () => this.#gateway.statistics);
-    this.#metrics.gauge('pgscore_jobs_in_hand', 'Jobs being scored or waiting for it', () => this.#scorers.inHand);
+    this.#metrics.gauge(
+      'pgscore_jobs_in_hand',
+      'Jobs being scored or waiting for it',
+      () => this.#runWorker.progress.length,
+    );
     this.#web = await startWeb({
       host: this.#config.httpHost,
       port: this.#config.httpPort,
@@ -141,9 +131,10 @@ class Supervisor implements Service {
       page: { ...this.#config.page, connection: this.#connections.page },
     });
     await unlessDown(() => this.#beat(), this.#log);
-    this.#scorers.start();
+    this.#runWorker.startScorers();
     await this.#gateway.start();
     await this.#listener.start();
+    this.#runWorker.startClaiming();
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#monitorLoops.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
@@ -168,7 +159,7 @@ class Supervisor implements Service {
   async #stop(): Promise<void> {
     const began = this.#state !== 'starting';
     if (began) this.#state = 'draining';
-    this.#dispatcher.drain();
+    this.#runWorker.drain();
     const hurried = new Promise<void>((resolve) => {
       this.#hurry = resolve;
     });
@@ -183,22 +174,15 @@ class Supervisor implements Service {
       this.#runWorker.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
-    this.#dispatcher.close();
+    this.#runWorker.close();
     this.#checks.abort();
-    if (began) await within(this.#handBack(), LAST_WORDS_MS);
-    await Promise.all([this.#scorers.stop(), this.#gateway.stop(0)]);
+    if (began) await within(this.#runWorker.handBack(), LAST_WORDS_MS);
+    await Promise.all([this.#runWorker.stopScorers(), this.#gateway.stop(0)]);
     await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#connections).map((connection) => connection.end()));
     await this.#web?.stop();
     this.#dieOfStrayRejections();
     this.#log.info('pgscore has stopped');
-  }
-
-  async #handBack(): Promise<void> {
-    await this.#loops.work.stop();
-    await this.#runWorker
-      .handBack()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
   }
 
   async #farewell(): Promise<void> {
@@ -209,23 +193,13 @@ class Supervisor implements Service {
     await this.#report().catch(() => undefined);
   }
 
-  #lookFor(expected: Expected): void {
-    this.#dispatcher.expect(expected);
-    this.#loops.work.wake();
-  }
-
   #wakeFor(hint: string): void {
-    this.#lookFor(hint === 'run' ? 'runs' : 'all');
+    this.#runWorker.lookFor(hint === 'run' ? 'runs' : 'all');
     if (hint === 'run') return;
     if (hint === 'labels') return this.#monitorLoops.wake();
     if (hint === 'models') return this.#gateway.warm();
     this.#loops.check.wake();
     this.#loops.beat.wake();
-  }
-
-  /** Goes on while the service drains, for what is in hand. */
-  async #dispatch(): Promise<void> {
-    if (!this.#waits) await this.#dispatcher.dispatch();
   }
 
   /** Goes on as soon as the database is there and, where it is a restored copy, adopted. */
@@ -253,7 +227,6 @@ class Supervisor implements Service {
       worker: this.worker,
       leaseMs: this.#config.leaseMs,
       connection,
-      scorers: this.#scorers,
       runWorker: this.#runWorker,
       metrics: this.#metrics,
     });
@@ -267,7 +240,7 @@ class Supervisor implements Service {
   }
 
   async #recover(): Promise<void> {
-    if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#lookFor('all');
+    if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#runWorker.lookFor('all');
   }
 
   async #fireSchedules(): Promise<void> {
