@@ -57,7 +57,7 @@ export class OnlineModels {
     this.#options = options;
     this.#runners = new Runners({
       onLeft: (runner, gone) => this.#forget(runner, gone),
-      onBack: (runner) => this.#takeBack(runner),
+      onBack: (runner, versionId) => this.#takeBack(runner, versionId),
       onRefused: (versionId) => void options.cache.forget(versionId)?.session.release(),
       warn: options.warn,
     });
@@ -128,7 +128,7 @@ export class OnlineModels {
   #begin(versionId: number, version: LoadedVersion): Promise<ModelSession> {
     const runners = this.#runners;
     const small = version.bytes.length <= SMALL_BYTES && !runners.isSlow(versionId);
-    const runner = small ? runners.common : runners.own((own) => this.#modelsOf(own));
+    const runner = small ? runners.common : runners.own(versionId, (own) => this.#modelsOf(own));
     return new Promise((resolve, reject) => {
       const begin = async (): Promise<void> => {
         if (!runners.serves(runner) || runner.gone) return resolve(this.#begin(versionId, version));
@@ -204,13 +204,13 @@ export class OnlineModels {
     if (!gone) this.#away.set(runner, away);
   }
 
-  /** What was not loaded elsewhere meanwhile is used again. */
-  #takeBack(runner: Runner): boolean {
+  /** The slow version is used again where it was not loaded elsewhere meanwhile; others that it took along are loaded anew. */
+  #takeBack(runner: Runner, slow: number): boolean {
     const away = this.#away.get(runner) ?? new Map<number, Kept>();
     this.#away.delete(runner);
     for (const [versionId, { session, bytes }] of away) {
       const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
-      if (elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
+      if (versionId !== slow || elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
         runner.release(versionId);
       } else {
         this.#homes.set(versionId, runner);

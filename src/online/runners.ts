@@ -7,8 +7,9 @@ const APART_MS = 500;
 /** What nobody waits for any more may be slow, up to here; from then on it hangs. */
 const HUNG_MS = 5000;
 const LOOK_EVERY_MS = 100;
-/** Runners of 90 MB, beside the common one, before the large and the slow share them. */
-const MOST_OWN = 4;
+/** Runners of 90 MB, beside the common one, before the large share them, and before the slow do. */
+const MOST_LARGE = 4;
+const MOST_SLOW = 2;
 const MOST_APART = 4;
 const MOST_APART_OF_ONE = 2;
 
@@ -24,8 +25,8 @@ type Apart = Attended & { readonly runner: Runner; readonly worked: () => number
 type RunnersPorts = {
   /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
   readonly onLeft: (runner: Runner, gone: boolean) => void;
-  /** It has done what took long. False where nothing that it has loaded is of use. */
-  readonly onBack: (runner: Runner) => boolean;
+  /** It has done what took long for a version. False where that version has been loaded elsewhere. */
+  readonly onBack: (runner: Runner, versionId: number) => boolean;
   /** A version is left alone from now on. */
   readonly onRefused: (versionId: number) => void;
   readonly warn: (message: string, error: unknown) => void;
@@ -41,6 +42,7 @@ export class Runners {
   readonly #serving = new Set<Runner>();
   readonly #apart = new Set<Apart>();
   readonly #slow = new Set<number>();
+  readonly #ofSlow = new WeakSet<Runner>();
   #common: Runner | undefined;
 
   constructor(ports: RunnersPorts) {
@@ -56,11 +58,19 @@ export class Runners {
     this.#common ??= this.#start();
   }
 
-  /** One for a large or slow model: a new one, or that with the fewest models, which the others have to share. */
-  own(modelsOf: (runner: Runner) => number): Runner {
-    const own = this.#own;
-    if (own.length < MOST_OWN) return this.#start();
-    return own.reduce((least, runner) => (modelsOf(runner) < modelsOf(least) ? runner : least));
+  /**
+   * One for a large or slow model: a new one, or that with the fewest models, which share it. A slow model shares none with
+   * large ones: it would take them along when it is set apart.
+   */
+  own(versionId: number, modelsOf: (runner: Runner) => number): Runner {
+    const slow = this.isSlow(versionId);
+    const alike = this.#ownOf(slow);
+    if (alike.length < (slow ? MOST_SLOW : MOST_LARGE)) {
+      const runner = this.#start();
+      if (slow) this.#ofSlow.add(runner);
+      return runner;
+    }
+    return alike.reduce((least, runner) => (modelsOf(runner) < modelsOf(least) ? runner : least));
   }
 
   isCommon(runner: Runner): boolean {
@@ -108,8 +118,8 @@ export class Runners {
     runner.kill(reason);
   }
 
-  get #own(): Runner[] {
-    return [...this.#serving].filter((runner) => runner !== this.#common);
+  #ownOf(slow: boolean): Runner[] {
+    return [...this.#serving].filter((runner) => runner !== this.#common && this.#ofSlow.has(runner) === slow);
   }
 
   #start(): Runner {
@@ -151,7 +161,7 @@ export class Runners {
     const back = (): void => {
       clearInterval(look);
       this.#apart.delete(apart);
-      this.#return(apart.runner);
+      this.#return(apart);
     };
     apart.ended.then(back, back);
   }
@@ -164,11 +174,15 @@ export class Runners {
     else runner.kill(reason);
   }
 
-  #return(runner: Runner): void {
+  #return({ runner, versionId }: Apart): void {
     if (runner.gone) return;
-    const hasRoom = this.#own.length < MOST_OWN;
-    if (hasRoom && !runner.yields && this.#ports.onBack(runner)) this.#serving.add(runner);
-    else runner.kill('it had nothing to do');
+    const hasRoom = this.#ownOf(true).length < MOST_SLOW;
+    if (hasRoom && !runner.yields && this.#ports.onBack(runner, versionId)) {
+      this.#ofSlow.add(runner);
+      this.#serving.add(runner);
+    } else {
+      runner.kill('it had nothing to do');
+    }
   }
 }
 
