@@ -39,6 +39,10 @@ const IGNORED = [
   'test/monitor/counting/(histories|year)\\.',
   'test/to-sql/(bundled-models|few-rows|missing-values|trees)\\.',
   'test/schedules/cron-agreement\\.',
+  // How names are quoted, what a version says of itself, and how ties are broken.
+  'test/sources/names\\.',
+  'test/(check|models)/(described-versions|versions)\\.',
+  'test/score/ties\\.',
   // What the service keeps of calls, and what it says of rows; score/kept-calls and score/score-rows ask what a server makes of it.
   'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals|slow-log)\\.',
 ].map((pattern) => `--testPathIgnorePatterns=${pattern}`);

@@ -27,7 +27,7 @@ async function connections(): Promise<number> {
   return Number(/^pgscore_gateway_connections (.*)$/m.exec(metrics)?.[1]);
 }
 
-test('a thousand cancels leave the session working, every answer its own, and no session in the gateway', async () => {
+test('hundreds of cancels leave the session working, every answer its own, and no session in the gateway', async () => {
   const client = await database.client('alice');
   await client.query('set pgscore.execution = online');
   const { rows: sessions } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -41,7 +41,7 @@ test('a thousand cancels leave the session working, every answer its own, and no
       await superuser.query('select pg_cancel_backend($1), pg_sleep($2)', [backend, (turn % 16) / 1000]);
     }
   })();
-  for (let n = 0; cancels < 1000 || answers < 100; n += 1) {
+  for (let n = 0; cancels < 300 || answers < 100; n += 1) {
     const answer = await score(client, n % 1000).catch((error: unknown) => error);
     if (answer instanceof Error) {
       expect(answer).toMatchObject({ code: '57014' });

@@ -64,14 +64,16 @@ test('a further start keeps the data and the port', async () => {
   const second = await start('kept');
   expect(second.port).toBe(first.port);
   await expect(ask(second.url(), 'select answer from kept')).resolves.toBe(42);
+  await second.stop();
 });
 
 test('a start joins the server that runs, and leaves it to the one who started it', async () => {
-  const owner = await start('joined');
-  const guest = await start('joined');
+  const owner = await start('kept');
+  const guest = await start('kept');
   expect(guest.url()).toBe(owner.url());
   await guest.stop();
   await expect(ask(owner.url(), 'select 1')).resolves.toBe(1);
+  await owner.stop();
 });
 
 test('starts at the same moment on a new directory share one server', async () => {
@@ -80,11 +82,12 @@ test('starts at the same moment on a new directory share one server', async () =
 });
 
 test('a postmaster.pid that names another living process does not hinder', async () => {
-  const first = await start('stale');
+  const first = await start('kept');
   await first.stop();
   await writeFile(join(first.dataDir, 'postmaster.pid'), `${process.pid}\n${first.dataDir}\n0\n${first.port}\n`);
-  const second = await start('stale');
+  const second = await start('kept');
   await expect(ask(second.url(), 'select 1')).resolves.toBe(1);
+  await second.stop();
 });
 
 test('a setting that PostgreSQL refuses is named in the error', async () => {
@@ -103,10 +106,10 @@ test('a folder that holds something else is refused and left alone', async () =>
 });
 
 test('the data of another major version is refused by name', async () => {
-  const server = await start('older');
+  const server = await start('kept');
   await server.stop();
   await writeFile(join(server.dataDir, 'PG_VERSION'), '14\n');
-  await expect(start('older')).rejects.toMatchObject({
+  await expect(start('kept')).rejects.toMatchObject({
     code: 'embedded_failed',
     message: expect.stringContaining('PostgreSQL 14'),
   });
