@@ -39,7 +39,13 @@ export const OPTIONS = {
     'password of pgscore_reader; migrate sets it',
   ),
   scorers: spec('--scorers', 'PGSCORE_SCORERS', 'integer', undefined, 'scorer processes; default: one a core'),
-  batchRows: spec('--batch-rows', 'PGSCORE_BATCH_ROWS', 'integer', '16384', 'rows a batch'),
+  batchRows: spec(
+    '--batch-rows',
+    'PGSCORE_BATCH_ROWS',
+    'integer',
+    '16384',
+    'rows that a scorer reads and scores at once; 16 MiB end a batch sooner',
+  ),
   batchSeconds: spec(
     '--batch-timeout',
     'PGSCORE_BATCH_TIMEOUT',
