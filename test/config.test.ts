@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 
 import { OPTIONS, serviceConfig, type OptionSpec } from '../src/config.ts';
+import { expectCommitted } from './support/committed.ts';
 
 const PAGE = new URL('../docs/reference/configuration.md', import.meta.url);
 
@@ -15,7 +16,9 @@ function table(): string {
 }
 
 test('the page on configuration holds the table of settings', async () => {
-  expect(await readFile(PAGE, 'utf8')).toContain(table());
+  const page = await readFile(PAGE, 'utf8');
+  const renewed = page.replace(/^\| flag \|(?:.*\n)(?:\|.*\n)+/m, () => `${table()}\n`);
+  await expectCommitted('docs/reference/configuration.md', renewed);
 });
 
 describe('settings of the service', () => {
