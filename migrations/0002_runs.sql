@@ -124,7 +124,7 @@ create table pgscore_data.run (
   error_code text,
   error text,
   remedy text,
-  paired boolean not null default false,
+  counted boolean not null default false,
   kept boolean not null default false,
   check (state <> 'failed' or error is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
@@ -142,14 +142,15 @@ comment on column pgscore_data.run.handed_back is
   'Claims that came to nothing because the service was stopped or could not connect; they do not count as tries.';
 comment on column pgscore_data.run.lease_until is
   'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
-comment on column pgscore_data.run.paired is 'Whether labels that were known before the run have been paired with its predictions.';
+comment on column pgscore_data.run.counted is
+  'Whether a refresh counted its predictions, and paired those whose labels were known before the run.';
 comment on column pgscore_data.run.kept is 'Whether its predictions are kept for labels.';
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;
 create index run_of_requester on pgscore_data.run (requested_by, run_id);
 create index run_of_target on pgscore_data.run (target_id, version_id) where state = 'done';
-create index run_unpaired on pgscore_data.run (run_id) where state = 'done' and not paired;
+create index run_uncounted on pgscore_data.run (run_id) where state = 'done' and not counted;
 create index run_unkept on pgscore_data.run (snapshot_at) where state = 'done' and not kept;
 
 create table pgscore_data.cancellation (

@@ -154,8 +154,8 @@ grant execute on function
 
 grant execute on function
   pgscore_data._audit(int),
-  pgscore_data._forget_monitoring(),
-  pgscore_data._forget_predictions(),
+  pgscore_data._delete_monitoring(),
+  pgscore_data._delete_predictions(),
   pgscore_data._count_all_labels(),
   pgscore_data._refresh(int),
   pgscore_data._move_recent(int, bigint),

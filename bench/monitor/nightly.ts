@@ -134,7 +134,7 @@ async function keepNight(
 
 const ADD_RUN = `with numbered as (
     update pgscore_data.target set next_generation = next_generation + 1 where target_id = $2 returning next_generation - 1 as generation)
-  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at, paired, rows_done)
+  insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at, counted, rows_done)
   select current_user, $1, $2, 'pgscore_bench', 'nights', 'ctid', '{}', 'error', 'done', 1, generation, now() - $3 * interval '1 day', true, $4
     from numbered returning run_id as run, generation`;
 

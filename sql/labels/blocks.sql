@@ -81,7 +81,7 @@ select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.place, b.segmen
  cross join lateral unnest(b.keys) with ordinality as k (code, place);
 comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each. segments are those of the whole block.';
 
-create or replace function pgscore_data._unblocked(this_run bigint)
+create or replace function pgscore_data._block_rows(this_run bigint)
 returns table (
   code text, key text[], event_time timestamptz, score double precision, predicted_class smallint,
   probabilities double precision[], segments int[]
@@ -97,4 +97,4 @@ begin atomic
    cross join lateral unnest(b.keys, b.scores, b.exact_scores, b.classes) with ordinality as k (code, score, exact_score, class, place)
    where r.run_id = this_run;
 end;
-comment on function pgscore_data._unblocked(bigint) is 'The predictions of a run that is kept in blocks, one row each.';
+comment on function pgscore_data._block_rows(bigint) is 'The predictions of a run that is kept in blocks, one row each.';

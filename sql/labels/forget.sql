@@ -52,7 +52,7 @@ begin
   insert into pgscore_data.refresh_arrival select g.* from gone g;
   insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
-    from pgscore_data.kept_run r cross join lateral pgscore_data._unblocked(r.run_id) u
+    from pgscore_data.kept_run r cross join lateral pgscore_data._block_rows(r.run_id) u
    where this_run is not null and r.run_id = this_run and r.version_id = any (versions)
   union all
   select r.version_id, this_key, r.event_time, r.event_time, r.run_id, x.score, x.predicted_class, x.probabilities, x.segments
@@ -177,7 +177,8 @@ begin
     perform pgscore_data._keep_single(r.run_id)
       from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
      where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
-    perform pgscore_data._settle_arrivals();
+    perform pgscore_data._count_arrivals();
+    perform pgscore_data._keep_arrivals();
   end if;
   perform pgscore_data._pair_noted();
   -- Cells of sealed days stay; who was predicted does not.

@@ -4,19 +4,17 @@
 -- Example: Monday's run of all customers is the head, and Tuesday's run closes all of its places at once. Customers who are not
 -- in Tuesday's run keep their place of Monday, one by one, in kept_prediction. Then Monday's run is no head any more.
 --
--- Runs are joined whole. PostgreSQL takes a run that is not in its statistics yet for one row, and would loop over it.
+-- Runs are joined whole: _keep_blocks() turns nested loops off for itself and what it calls. PostgreSQL takes a run that is not in its
+-- statistics yet for one row, and would loop over it.
 
-create or replace function pgscore_data._is_waiting(pairing text) returns boolean
+create or replace function pgscore_data._is_superseding(pairing text) returns boolean
 language sql immutable parallel safe
 return pairing in ('latest_before_label', 'latest');
-comment on function pgscore_data._is_waiting(text) is 'Whether a later place takes over from an earlier one by this pairing rule.';
+comment on function pgscore_data._is_superseding(text) is 'Whether a later place takes over from an earlier one by this pairing rule.';
 
 create or replace function pgscore_data._close_alike(this_run bigint, head bigint, alike int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-set enable_seqscan = on
 as $$
 declare
   r record;
@@ -56,7 +54,7 @@ begin
     join (values (head, r.head_time, 'infinity'::timestamptz, -1),
                  (head, r.head_time, pgscore_data._closes_at(r.pairing, r.label_delay, null, r.event_time), 1),
                  (this_run, r.event_time, 'infinity', 1)) x (run_id, at, closes_at, sign) using (run_id)
-   where case when x.run_id = head then pgscore_data._is_waiting(r.pairing) else r.pairing <> 'first' end
+   where case when x.run_id = head then pgscore_data._is_superseding(r.pairing) else r.pairing <> 'first' end
    group by c.segments, x.at, x.closes_at, x.sign;
 end
 $$;
@@ -66,9 +64,6 @@ comment on function pgscore_data._close_alike(bigint, bigint, int[]) is
 create or replace function pgscore_data._close_unlike(this_run bigint, heads bigint[], buckets int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-set enable_seqscan = on
 set work_mem = '256MB'
 as $$
 declare
@@ -129,7 +124,7 @@ begin
     from counted c
    cross join lateral (
      values (-1, 'infinity'::timestamptz), (1, pgscore_data._closes_at(r.pairing, r.label_delay, null, r.event_time))) x (sign, closes_at)
-   where c.event_time is not null and pgscore_data._is_waiting(r.pairing)
+   where c.event_time is not null and pgscore_data._is_superseding(r.pairing)
   union all
   select r.version_id, c.new_segments, date_trunc('day', r.event_time, r.time_zone), 'infinity', c.n
     from counted c where r.pairing <> 'first' or c.event_time is null;
@@ -141,9 +136,6 @@ comment on function pgscore_data._close_unlike(bigint, bigint[], int[]) is
 create or replace function pgscore_data._close_by_blocks(this_run bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-set enable_seqscan = on
 as $$
 declare
   heads constant bigint[] := array(
@@ -179,13 +171,10 @@ comment on function pgscore_data._close_by_blocks(bigint) is
 create or replace function pgscore_data._keep_left_behind(this_run bigint) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-set enable_seqscan = on
 begin atomic
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select k.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
-    from pgscore_data._unblocked(this_run) u
+    from pgscore_data._block_rows(this_run) u
     join pgscore_data.refresh_left l on l.run_id = this_run and l.code = u.code
     join pgscore_data.kept_run k on k.run_id = this_run;
 end;
@@ -195,9 +184,6 @@ comment on function pgscore_data._keep_left_behind(bigint) is
 create or replace function pgscore_data._retire_heads(this_run bigint, most int default 8) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-set enable_seqscan = on
 as $$
 declare
   h record;
@@ -253,8 +239,9 @@ begin
   if exists (select from pgscore_data.refresh_special) then
     insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
     select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
-      from pgscore_data._unblocked(this_run) u join pgscore_data.refresh_special s using (code);
-    perform pgscore_data._settle_arrivals(is_kept => false);
+      from pgscore_data._block_rows(this_run) u join pgscore_data.refresh_special s using (code);
+    perform pgscore_data._count_arrivals();
+    delete from pgscore_data.refresh_arrival;
   end if;
   update pgscore_data.kept_run k set n_predictions = kept, is_counted = true, is_head = true where k.run_id = this_run;
   perform pgscore_data._retire_heads(this_run);

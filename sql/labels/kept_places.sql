@@ -39,6 +39,11 @@ return case when cardinality(key) = 1 then key[1] else key::text end;
 comment on function pgscore_data._key_code(text[]) is
   'A key as blocks store it: its value, or the text of the array where it has several columns.';
 
+create or replace function pgscore_data._block_place(keys text[], key text[]) returns int
+language sql immutable parallel safe
+return array_position(keys, pgscore_data._key_code(key) collate "C");
+comment on function pgscore_data._block_place(text[], text[]) is 'Where a key stands among the keys of a block; NULL where it does not.';
+
 -- Stable, as the cast to an array is: PostgreSQL inlines no function that calls itself immutable and is not.
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql stable parallel safe
@@ -58,7 +63,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_newest_place.key)) & (r.n_buckets - 1) offset 0) b
-            where array_position(b.keys, pgscore_data._key_code(_newest_place.key) collate "C") is not null limit 1)) x;
+            where pgscore_data._block_place(b.keys, _newest_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._newest_place(int, text[]) is 'The latest event_time of an entity''s predictions; NULL if none is kept.';
 
@@ -81,7 +86,7 @@ begin atomic
       select * from pgscore_data.kept_block b
        where b.run_id = r.run_id
          and b.bucket = hashtext(pgscore_data._key_code(_newest_predictions.key)) & (r.n_buckets - 1) offset 0) b
-    cross join lateral (select array_position(b.keys, pgscore_data._key_code(_newest_predictions.key) collate "C") as place) x
+    cross join lateral (select pgscore_data._block_place(b.keys, _newest_predictions.key) as place) x
     where x.place is not null
     order by r.event_time desc fetch first 1 row with ties);
 end;
@@ -103,7 +108,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_last_place.key)) & (r.n_buckets - 1) offset 0) b
-            where array_position(b.keys, pgscore_data._key_code(_last_place.key) collate "C") is not null limit 1)) x;
+            where pgscore_data._block_place(b.keys, _last_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
   'The last place of an entity until a time. It looks through runs one by one, which takes long where few hold the entity.';
@@ -123,7 +128,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_next_place.key)) & (r.n_buckets - 1) offset 0) b
-            where array_position(b.keys, pgscore_data._key_code(_next_place.key) collate "C") is not null limit 1)) x;
+            where pgscore_data._block_place(b.keys, _next_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
   'The first place of an entity after a time. It looks through runs one by one, which takes long where few hold the entity.';
@@ -142,7 +147,7 @@ begin atomic
      select b.keys from pgscore_data.kept_block b
       where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_places_within.key)) & (r.n_buckets - 1) offset 0) b
    where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until
-     and array_position(b.keys, pgscore_data._key_code(_places_within.key) collate "C") is not null;
+     and pgscore_data._block_place(b.keys, _places_within.key) is not null;
 end;
 comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is
   'The places of an entity after one time and until another.';
@@ -164,7 +169,7 @@ begin atomic
    cross join lateral (
      select * from pgscore_data.kept_block b
       where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_predictions_at.key)) & (r.n_buckets - 1) offset 0) b
-   cross join lateral (select array_position(b.keys, pgscore_data._key_code(_predictions_at.key) collate "C") as place) x
+   cross join lateral (select pgscore_data._block_place(b.keys, _predictions_at.key) as place) x
    where r.version_id = version and r.is_counted and r.event_time = at and x.place is not null;
 end;
 comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions of an entity for one time.';

@@ -118,7 +118,7 @@ begin
            cross join lateral (
              select b.keys from pgscore_data.kept_block b
               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
-           where r.run_id = this_run and array_position(b.keys, pgscore_data._key_code(l.key) collate "C") is not null
+           where r.run_id = this_run and pgscore_data._block_place(b.keys, l.key) is not null
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
   perform pgscore_data._recall_labels(told);
@@ -151,7 +151,8 @@ begin
   perform pgscore_data._note_labels_before(array(
     select distinct v.model_id from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id)
      where exists (select from pgscore_data.evaluation e where e.model_id = v.model_id)));
-  perform pgscore_data._settle_arrivals();
+  perform pgscore_data._count_arrivals();
+  perform pgscore_data._keep_arrivals();
   for r in select x.run_id from unnest(large) with ordinality as x (run_id, n) order by x.n loop
     perform pgscore_data._keep_blocks(r.run_id);
     perform pgscore_data._note_labels_of_run(r.run_id);

@@ -28,7 +28,7 @@ select null::text as model, null::name as source_schema, null::name as source_na
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column owner set default current_user;
 
-create or replace function pgscore_data._settle_key(this_model int, base text, families text[], columns name[]) returns void
+create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -43,7 +43,7 @@ begin
    where m.model_id = this_model and (m.key_types, m.key_columns) is distinct from (families, columns);
 end
 $$;
-comment on function pgscore_data._settle_key(int, text, text[], name[]) is
+comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
   'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
 create or replace function pgscore_data._accept_labels() returns trigger
@@ -70,7 +70,7 @@ begin
     raise exception 'the read handle belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
-  perform pgscore_data._settle_key(family.model_id, new.model, new.key_types, new.key_columns);
+  perform pgscore_data._set_key_types(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column,
                                               time_zone, handle_id)
@@ -225,7 +225,7 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
        s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
          and not exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
          and not exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
-                          where r.state = 'done' and not (r.paired and r.kept) and v.model_id = s.model_id)
+                          where r.state = 'done' and not (r.counted and r.kept) and v.model_id = s.model_id)
          and not exists (select from pgscore_data.online_batch b join pgscore_data.version v using (version_id)
                           where not b.counted and v.model_id = s.model_id)
          and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id)

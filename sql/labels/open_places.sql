@@ -16,12 +16,12 @@ return case pairing
 comment on function pgscore_data._closes_at(text, interval, timestamptz, timestamptz) is
   'When a place becomes superseded, given the places of its entity before and after it. Rounded up to the minute to keep cells few.';
 
-create or replace function pgscore_data._standing(pairing text, made_at timestamptz, run_id bigint) returns numeric[]
+create or replace function pgscore_data._precedence(pairing text, made_at timestamptz, run_id bigint) returns numeric[]
 language sql immutable parallel safe
 return case pairing
   when 'first' then array[-extract(epoch from made_at), -abs(run_id)]
   else array[extract(epoch from made_at), abs(run_id)] end;
-comment on function pgscore_data._standing(text, timestamptz, bigint) is
+comment on function pgscore_data._precedence(text, timestamptz, bigint) is
   'Of several predictions of a place without a label, the one where this is greatest stands: the newest made, or the first under first.';
 
 create or replace function pgscore_data._apply_open() returns void
@@ -46,7 +46,7 @@ end
 $$;
 comment on function pgscore_data._apply_open() is 'Adds the changes that refresh_open holds to cell_open.';
 
-create or replace function pgscore_data._settle_arrivals(is_kept boolean default true) returns void
+create or replace function pgscore_data._count_arrivals() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
@@ -90,16 +90,16 @@ begin
     select p.*, o.made_at is not null as was_there, o.segments as old_segments,
            case when a.made_at is null
                or o.made_at is not null
-                 and pgscore_data._standing(p.pairing, o.made_at, o.run_id) > pgscore_data._standing(p.pairing, a.made_at, a.run_id)
+                 and pgscore_data._precedence(p.pairing, o.made_at, o.run_id) > pgscore_data._precedence(p.pairing, a.made_at, a.run_id)
              then o.segments else a.segments end as new_segments
       from place p
       left join lateral (
         select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x
-         order by pgscore_data._standing(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
+         order by pgscore_data._precedence(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
       left join (
         select distinct on (x.version_id, x.key, x.event_time) x.*
           from pgscore_data.refresh_arrival x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-         order by x.version_id, x.key, x.event_time, pgscore_data._standing(m.pairing, x.made_at, x.run_id) desc) a
+         order by x.version_id, x.key, x.event_time, pgscore_data._precedence(m.pairing, x.made_at, x.run_id) desc) a
         on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
   ), ordered as (
     select s.*, lag(s.event_time) over later as earlier, lead(s.event_time) over later as later,
@@ -122,14 +122,21 @@ begin
   select w.version_id, w.new_segments, date_trunc('day', w.event_time, w.time_zone),
          pgscore_data._closes_at(w.pairing, w.label_delay, w.earlier, w.later), 1
     from waiting w;
-  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_arrival a where is_kept;
-  delete from pgscore_data.refresh_arrival;
 end
 $$;
-comment on function pgscore_data._settle_arrivals(boolean) is
-  'Counts the places of new predictions and the places before them anew. Keeps the predictions, unless blocks hold them: is_kept => false.';
+comment on function pgscore_data._count_arrivals() is
+  'Counts the places of new predictions and the places before them anew. Arrivals of sealed days are dropped.';
 
-create or replace function pgscore_data._note_flips() returns void
+create or replace function pgscore_data._keep_arrivals() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_arrival a;
+  delete from pgscore_data.refresh_arrival;
+end;
+comment on function pgscore_data._keep_arrivals() is 'Keeps new predictions that no block holds, one by one.';
+
+create or replace function pgscore_data._note_labeled_places() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
@@ -157,7 +164,7 @@ begin
       join pgscore_data.monitor g using (model_id)
      cross join lateral (
        select x.segments from pgscore_data._predictions_at(f.version_id, k.key, f.event_time) x
-        order by pgscore_data._standing(g.pairing, x.made_at, x.run_id) desc limit 1) s
+        order by pgscore_data._precedence(g.pairing, x.made_at, x.run_id) desc limit 1) s
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
            case when m.pairing = 'first'
@@ -174,4 +181,4 @@ begin
             from around x group by x.version_id, x.segments, x.day, x.pairing, x.label_delay, x.earlier, x.later offset 0) a;
 end
 $$;
-comment on function pgscore_data._note_flips() is 'Notes the places that got a label, and those that lost theirs and wait again.';
+comment on function pgscore_data._note_labeled_places() is 'Notes the places that got a label, and those that lost theirs and wait again.';

@@ -6,7 +6,7 @@ select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,
   from pgscore_data.scored_version e join pgscore_data.version v using (version_id);
 comment on view pgscore_data.judge is 'How each version reads a label: as one of its classes, or as a number.';
 
-create or replace function pgscore_data._tell_labels() returns void
+create or replace function pgscore_data._note_changed_labels() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- Work tables are joined whole: a cached plan may have seen them small.
@@ -40,7 +40,7 @@ begin
   delete from pgscore_data.refresh_old_pair o where not exists (select from pgscore_data.refresh_key k where k.entity = o.entity);
 end
 $$;
-comment on function pgscore_data._tell_labels() is
+comment on function pgscore_data._note_changed_labels() is
   'Notes the entities whose labels changed, with their old labels and their new ones. A label that repeats what is known changes nothing.';
 
 create or replace function pgscore_data._recall_labels(after bigint) returns void
@@ -224,7 +224,7 @@ $$;
 comment on function pgscore_data._pair(int) is
   'Pairs a place with the last label that judges it and the prediction that stands in it. Keeps a label that judges none unpaired.';
 
-create or replace function pgscore_data._settle(out removed bigint, out added bigint)
+create or replace function pgscore_data._replace_pairs(out removed bigint, out added bigint)
 language sql volatile
 set search_path = pg_catalog, pg_temp
 -- Work tables are joined whole. Stored pairs are found by their ctid.
@@ -279,6 +279,6 @@ begin atomic
   )
   select count(c.old_run_id), count(c.run_id) from changed c;
 end;
-comment on function pgscore_data._settle() is
+comment on function pgscore_data._replace_pairs() is
 'Replaces the old pairs of noted entities by the new ones, and notes what that changes in the cells.
 Returns how many pairs were removed and added. A changed pair counts in both.';

@@ -67,7 +67,7 @@ select m.model_id, v.version_id,
 comment on view pgscore_data.late_until is
   'Until when superseded predictions get no label any more. A label without a known_at column counts as known when it arrives.';
 
-create or replace function pgscore_data._forget_superseded() returns void
+create or replace function pgscore_data._delete_superseded() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
@@ -83,7 +83,7 @@ begin
     join pgscore_data.kept_run r on r.version_id = l.version_id and r.is_counted and not r.is_head
      -- Labels known before the next run still judge it.
      and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
-   cross join lateral pgscore_data._unblocked(r.run_id) u
+   cross join lateral pgscore_data._block_rows(r.run_id) u
    where exists (
      select from pgscore_data.evaluation e
       where e.model_id = l.model_id and hash_array(e.key) = hash_array(u.key) and e.key = u.key
@@ -113,10 +113,10 @@ begin
     from pgscore_data.late_until l where l.model_id = m.model_id and l.version_id = any (runs || singles) and l.until > m.superseded_before;
 end
 $$;
-comment on function pgscore_data._forget_superseded() is
+comment on function pgscore_data._delete_superseded() is
   'Deletes predictions that were superseded before late_until, except those that a label judges.';
 
-create or replace function pgscore_data._forget_predictions() returns boolean
+create or replace function pgscore_data._delete_predictions() returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 -- A user's open transaction is left to the next hour.
@@ -129,15 +129,15 @@ begin
     return false;
   end if;
   perform pgscore_data._seal_days();
-  perform pgscore_data._forget_superseded();
+  perform pgscore_data._delete_superseded();
   delete from pgscore_data.cell_open c where c.closes_at <= clock_timestamp() or c.n = 0;
   return true;
 end
 $$;
-comment on function pgscore_data._forget_predictions() is
+comment on function pgscore_data._delete_predictions() is
   'Deletes predictions that no label can judge any more. False if another session has the turn.';
 
-create or replace function pgscore_data._forget_monitoring() returns void
+create or replace function pgscore_data._delete_monitoring() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -163,6 +163,6 @@ begin atomic
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
 end;
-comment on function pgscore_data._forget_monitoring() is
+comment on function pgscore_data._delete_monitoring() is
 'Deletes what nobody reads any more.
 This is: counts of failed runs and old attempts, features of dropped versions, counted batches of calls, and old lines of logs.';

@@ -127,7 +127,7 @@ begin
         hint = format('Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or '
                       'boolean; or say what calls of score() are about: select pgscore.log_calls(%L, key => array[''id'']);', new.model);
     end if;
-    perform pgscore_data._settle_key(family.model_id, new.model, families, columns);
+    perform pgscore_data._set_key_types(family.model_id, new.model, families, columns);
   end if;
   if cardinality(new.key) is distinct from cardinality(families) or array_position(new.key, null) is not null then
     raise exception 'the key of model "%" has % columns (%), and none is NULL', new.model, cardinality(families),

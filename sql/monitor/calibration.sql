@@ -22,14 +22,15 @@ comment on function pgscore_data._mature_days(int) is 'The days of a version who
 
 -- What the scores of a version mean, by the labels that it has, and for which days.
 
-create or replace function pgscore_data._note_changed_labels() returns void
+create or replace function pgscore_data._note_touched_versions() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.calibration_check as c (version_id) select distinct w.version_id from pgscore_data.refresh_window w
   on conflict (version_id) do update set changed_at = clock_timestamp();
 end;
-comment on function pgscore_data._note_changed_labels() is 'Notes which versions a refresh touched, for what is learned from their labels.';
+comment on function pgscore_data._note_touched_versions() is
+  'Notes which versions a refresh touched, for what is learned from their labels.';
 
 create or replace function pgscore_data._days_before(this_version int, this_month timestamptz) returns table (day timestamptz)
 language sql stable

@@ -172,7 +172,7 @@ begin
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();
-  perform pgscore_data._note_changed_labels();
+  perform pgscore_data._note_touched_versions();
   insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w;
   return exists (select from pgscore_data.touched);
 end

@@ -35,7 +35,7 @@ select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.pr
 comment on view pgscore_data.scored_version is 'What accuracy is read by, of versions that are ready and of those that were dropped.';
 
 create or replace view pgscore_data.scored as
-select r.run_id, r.attempt, r.version_id, r.state, r.snapshot_at, r.finished_at, r.paired from pgscore_data.run r
+select r.run_id, r.attempt, r.version_id, r.state, r.snapshot_at, r.finished_at, r.counted from pgscore_data.run r
 union all
 select b.batch_id, 0, b.version_id, 'done', b.snapshot_at, b.kept_at, b.counted from pgscore_data.online_batch b;
 comment on view pgscore_data.scored is 'What was scored together and has tallies: runs, and batches of calls as they were kept.';

@@ -65,7 +65,7 @@ begin
   analyze pgscore_data.refresh_prediction;
   analyze pgscore_data.refresh_place;
   perform pgscore_data._pair(this_model);
-  perform pgscore_data._settle();
+  perform pgscore_data._replace_pairs();
   for v in
     select x.version_id, greatest(sealed, date_trunc('day', from_time, m.time_zone)) as from_day,
            date_trunc('day', to_time, m.time_zone)
@@ -178,7 +178,7 @@ begin
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments
-      from prediction p order by p.code, p.event_time, pgscore_data._standing(m.pairing, p.made_at, p.number) desc
+      from prediction p order by p.code, p.event_time, pgscore_data._precedence(m.pairing, p.made_at, p.number) desc
   ), ordered as (
     select p.*, lag(p.event_time) over w as earlier, lead(p.event_time) over w as later
       from place p window w as (partition by p.code order by p.event_time)

@@ -46,7 +46,7 @@ begin
   perform pgscore_data._count_features(scored);
   if cardinality(runs) > 0 then
     perform pgscore_data._count_segments(runs);
-    update pgscore_data.run r set paired = true where r.run_id = any (runs);
+    update pgscore_data.run r set counted = true where r.run_id = any (runs);
     perform pgscore_data._note_key(runs);
   end if;
   if cardinality(batches) > 0 then
@@ -74,9 +74,9 @@ begin
       perform pgscore_data._find_predictions(this_model);
       perform pgscore_data._pair(this_model);
     end loop;
-    perform pgscore_data._note_flips();
+    perform pgscore_data._note_labeled_places();
     perform pgscore_data._note_repeats();
-    select s.removed, s.added into removed, added from pgscore_data._settle() s;
+    select s.removed, s.added into removed, added from pgscore_data._replace_pairs() s;
     perform pgscore_data._apply_open();
   end if;
   perform pgscore_data._add_deltas();
@@ -122,16 +122,16 @@ begin
   taken := pgscore_data._take_labels(most);
   perform pgscore_data._note_feed('labels', m.model_id, clock_timestamp()) from unnest(taken.models) m (model_id);
   if exists (select from pgscore_data.refresh_label) then
-    perform pgscore_data._tell_labels();
+    perform pgscore_data._note_changed_labels();
   end if;
-  runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.paired order by r.run_id limit 1000);
+  runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.counted order by r.run_id limit 1000);
   batches := array(select b.batch_id from pgscore_data.online_batch b where not b.counted order by b.batch_id limit 1000);
   if cardinality(runs) + cardinality(batches) > 0 then
     perform pgscore_data._count_scored(runs, batches);
   end if;
   -- A run that ended since is not counted yet, and its segments have no names.
   unkept := array(
-    select r.run_id from pgscore_data.run r where r.state = 'done' and r.paired and not r.kept order by r.snapshot_at limit 1000);
+    select r.run_id from pgscore_data.run r where r.state = 'done' and r.counted and not r.kept order by r.snapshot_at limit 1000);
   if cardinality(unkept) + cardinality(batches) > 0 then
     perform pgscore_data._keep_scored(unkept, batches);
   end if;
@@ -193,8 +193,8 @@ begin
     return;
   end if;
   with held as (delete from pgscore_data.label_change c returning c) select array_agg(h.c) into labels from held h;
-  runs := array(select r from pgscore_data.run r where r.state = 'done' and not (r.paired and r.kept));
-  update pgscore_data.run r set paired = true, kept = true from unnest(runs) x where r.run_id = x.run_id;
+  runs := array(select r from pgscore_data.run r where r.state = 'done' and not (r.counted and r.kept));
+  update pgscore_data.run r set counted = true, kept = true from unnest(runs) x where r.run_id = x.run_id;
   with held as (update pgscore_data.online_batch b set counted = true where not b.counted returning b) select array_agg(h.b) into batches
     from held h;
   for this_model in
@@ -226,7 +226,7 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.label_change overriding system value select l.* from unnest(labels) l where l.model_id = any (models);
-  update pgscore_data.run r set paired = x.paired, kept = x.kept
+  update pgscore_data.run r set counted = x.counted, kept = x.kept
     from unnest(runs) x join pgscore_data.version v on v.version_id = x.version_id where r.run_id = x.run_id and v.model_id = any (models);
   update pgscore_data.online_batch b set counted = false
     from unnest(batches) x join pgscore_data.version v on v.version_id = x.version_id

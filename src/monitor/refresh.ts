@@ -76,18 +76,18 @@ async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => bo
   }
 }
 
-const forgetMonitoring = statement<[]>('forget_monitoring', 'select pgscore_data._forget_monitoring()');
+const deleteMonitoring = statement<[]>('delete_monitoring', 'select pgscore_data._delete_monitoring()');
 
 const countLabels = statement<[]>('count_labels', 'select pgscore_data._count_all_labels()');
-const forgetPredictions = statement<[]>('forget_predictions', 'select pgscore_data._forget_predictions()');
+const deletePredictions = statement<[]>('delete_predictions', 'select pgscore_data._delete_predictions()');
 
 /**
  * Forgets what is too old, and counts the labels that judge nothing or come late. At most once a night it counts some days again.
  * Resolves with how many cells were wrong on those days.
  */
 export async function upkeep(client: Queryable): Promise<number> {
-  await forgetMonitoring(client);
-  await forgetPredictions(client);
+  await deleteMonitoring(client);
+  await deletePredictions(client);
   await countLabels(client);
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);

@@ -164,7 +164,7 @@ test('a run that fails is not counted', async () => {
   await alice.query(`create view failing_bad as select 1::bigint as id, x, n, color, flag, at from failing_good`);
   expect(await score('failing', 'failing_bad', { key: 'id' })).toBe('failed');
   expect(await wrongCells('failing', ['failing_good'])).toEqual([]);
-  await superuser.query('select pgscore_data._forget_monitoring()');
+  await superuser.query('select pgscore_data._delete_monitoring()');
   const { rows } = await superuser.query(
     'select count(*)::int as n from (select run_id from pgscore_data.feature_tally union all select run_id from pgscore_data.feature_sample) t',
   );

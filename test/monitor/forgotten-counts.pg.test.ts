@@ -12,7 +12,7 @@ test('counts of an attempt that came to nothing go, those of the one that is don
   const runId = await addRun(superuser, model, [PREDICTION]);
   await superuser.query('update pgscore_data.run set attempt = 2 where run_id = $1', [runId]);
   await addTallies(superuser, { runId, attempt: 2 }, model.versionId, [PREDICTION]);
-  await superuser.query('select pgscore_data._forget_monitoring()');
+  await superuser.query('select pgscore_data._delete_monitoring()');
   const { rows } = await superuser.query('select attempt from pgscore_data.day_tally where run_id = $1', [runId]);
   expect(rows).toEqual([{ attempt: 2 }]);
 });
@@ -34,7 +34,7 @@ test('features of a version that is gone go, those of others stay', async () => 
     `insert into pgscore_data.feature_sample select run_id, attempt, shard, $1, feature, days, numbers, texts from pgscore_data.feature_sample where version_id = $2`,
     [gone!.versionId, other!.versionId],
   );
-  await superuser.query('select pgscore_data._forget_monitoring()');
+  await superuser.query('select pgscore_data._delete_monitoring()');
   const { rows } = await superuser.query('select distinct version_id from pgscore_data.feature_sample');
   expect(rows).toEqual([{ version_id: other!.versionId }]);
 });

@@ -15,7 +15,7 @@ async function addNight({ versionId, targetId }: MonitoredModel, night: Night): 
     `with numbered as (
        update pgscore_data.target set next_generation = next_generation + 1 where target_id = $2 returning next_generation - 1 as generation
      ), run as (
-       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at, paired, rows_done)
+       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, generation, snapshot_at, counted, rows_done)
        select 'alice', $1, $2, 'public', 'source', 'ctid', '{}', 'error', 'done', 1, generation, now() - $3 * interval '1 hour', true, $4 from numbered returning run_id, generation
      ), stored as (
        insert into pgscore_data.generation (target_id, generation, run_id, attempt, state) select $2, generation, run_id, 1, 'published' from run

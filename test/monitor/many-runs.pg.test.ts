@@ -13,7 +13,7 @@ const NEW = 20;
 async function addCountedRuns(): Promise<void> {
   const like = await addRun(superuser, model, [{ id: 0, at: '2026-03-01T12:00:00Z', score: 0.5, label: 'yes' }]);
   await superuser.query(
-    `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, snapshot_at, generation, paired, kept)
+    `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, snapshot_at, generation, counted, kept)
      select r.requested_by, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.plan, r.rls, 'done', 1, r.snapshot_at, r.generation, true, true
        from pgscore_data.run r cross join generate_series(1, $2::int) n where r.run_id = $1`,
     [like, BEFORE],

@@ -136,7 +136,7 @@ test('errors of a regression that grew surely, but by less than a twentieth, are
 /** Another run, as it would have ended. */
 async function endRun({ versionId, targetId }: MonitoredModel, state: string, done: number, failed: number) {
   await superuser.query(
-    `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, rows_done, rows_failed, error_code, error, finished_at, paired)
+    `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, plan, rls, state, attempt, rows_done, rows_failed, error_code, error, finished_at, counted)
      values ('alice', $1, $2, 'public', 'source', 'ctid', '{}', 'error', $3, 1, $4, $5, case $3 when 'failed' then 'source_missing' end, case $3 when 'failed' then 'gone' end, '2024-06-01 12:00+00', true)`,
     [versionId, targetId, state, done, failed],
   );

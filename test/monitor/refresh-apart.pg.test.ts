@@ -66,7 +66,7 @@ test('a model whose labels cannot be taken holds up no other, and is caught up w
     { model: 'bad', value: 2 },
     { model: 'good', value: 2 },
   ]);
-  const waiting = `select (select count(*) from pgscore_data.label_change)::int as labels, (select count(*) from pgscore_data.run where not paired)::int as runs`;
+  const waiting = `select (select count(*) from pgscore_data.label_change)::int as labels, (select count(*) from pgscore_data.run where not counted)::int as runs`;
   expect((await superuser.query(waiting)).rows).toEqual([{ labels: 0, runs: 0 }]);
 });
 

@@ -45,7 +45,7 @@ test('days older than keep are sealed: corrections, withdrawals, rebuilds and la
   await superuser.query(LABEL, ['sealed', 'yes', ago(499)]);
   await superuser.query('select pgscore.refresh()');
   await ada.query(`select pgscore.monitor('sealed', keep => '15 days')`);
-  await superuser.query('select pgscore_data._forget_predictions()');
+  await superuser.query('select pgscore_data._delete_predictions()');
   expect(await kept(model)).toBe(6);
   const before = await counts('sealed');
   expect(before[0]).toEqual({ labeled: 2, awaiting: 0, accuracy: 1 });
@@ -67,7 +67,7 @@ test('a history that is scored in hindsight is kept from when it was made', asyn
   const model = await addMonitoredModel(superuser, 'history', 'binary');
   await addRun(superuser, model, [{ id: 1, at: '2013-03-01 12:00+00', score: 0.75, label: 'yes' }]);
   await superuser.query('select pgscore.refresh()');
-  await superuser.query('select pgscore_data._forget_predictions()');
+  await superuser.query('select pgscore_data._delete_predictions()');
   await superuser.query(`select pgscore.record_label('history', '1', 'yes', '2013-03-02')`);
   await superuser.query('select pgscore.refresh()');
   expect(await counts('history')).toEqual([{ labeled: 1, awaiting: 0, accuracy: 1 }]);
@@ -78,7 +78,7 @@ test('superseded predictions go when no label within late can be for them, but f
   await superuser.query(`select pgscore.record_label('late', '1', 'yes', $1)`, [ago(599)]);
   await superuser.query('select pgscore.refresh()');
   await ada.query(`select pgscore.monitor('late', late => '12 days')`);
-  await superuser.query('select pgscore_data._forget_predictions()');
+  await superuser.query('select pgscore_data._delete_predictions()');
   // Of 600 hours ago the one that is labelled. A label known 280 hours ago is for those of 500 hours ago.
   expect(await kept(model)).toBe(10);
   const before = await counts('late');

@@ -9,7 +9,7 @@ export async function settled(superuser: Client): Promise<void> {
   await waitFor(
     async () => {
       const { rows } = await superuser.query<{ waiting: boolean }>(
-        `select exists (select from pgscore_data.run where state = 'done' and not paired) or exists (select from pgscore_data.label_change)
+        `select exists (select from pgscore_data.run where state = 'done' and not counted) or exists (select from pgscore_data.label_change)
              or exists (select from pgscore_data.label_source where compared_at is null) as waiting`,
       );
       return rows[0]?.waiting === false;

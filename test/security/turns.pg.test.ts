@@ -22,7 +22,7 @@ test('nobody who can take advisory locks holds up refreshes, alerts or the bins 
   ]);
   await superuser.query('select pgscore_data._refresh()');
   const { rows } = await superuser.query(
-    `select (select count(*)::int from pgscore_data.feature_bins) as bins, (select paired from pgscore_data.run) as counted`,
+    `select (select count(*)::int from pgscore_data.feature_bins) as bins, (select counted from pgscore_data.run) as counted`,
   );
   expect(rows).toEqual([{ bins: 1, counted: true }]);
 });
@@ -45,7 +45,7 @@ test('who deploys a version, and commits late, holds up no refresh', async () =>
   await ada.query('begin');
   await ada.query(`select pgscore.deploy('deployed', 'bytes')`);
   await superuser.query('select pgscore_data._refresh()');
-  const { rows } = await superuser.query('select paired from pgscore_data.run where run_id = $1', [run]);
-  expect(rows).toEqual([{ paired: true }]);
+  const { rows } = await superuser.query('select counted from pgscore_data.run where run_id = $1', [run]);
+  expect(rows).toEqual([{ counted: true }]);
   await ada.query('rollback');
 });

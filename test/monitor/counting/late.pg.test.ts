@@ -40,7 +40,7 @@ test.each([true, false])(
       await history.run(1, { snapshotAt: TODAY - d * DAY_MS, ids, given, isLarge, publish: true });
     await history.tell(ids.map((id) => ({ id, knownAt: TODAY - 199 * DAY_MS, truth: 'yes' })));
     await look();
-    await superuser.query('select pgscore_data._forget_predictions()');
+    await superuser.query('select pgscore_data._delete_predictions()');
     const before = await look();
     await history.tell(ids.slice(0, 10).map((id) => ({ id, knownAt: TODAY - 149 * DAY_MS, truth: 'no' })));
     const after = await look();

@@ -49,7 +49,7 @@ test('days that are older than predictions are kept stay as they are, whatever i
   await tell(10, 'yes');
   await history.expectCounted();
   await ada.query(`select pgscore.monitor('sealed', keep => $1)`, [`${KEPT_DAYS} days`]);
-  await superuser.query('select pgscore_data._forget_predictions()');
+  await superuser.query('select pgscore_data._delete_predictions()');
   const then = await days();
   expect(Object.keys(then.sealed)).toHaveLength(10);
   await history.expectCounted();
