@@ -164,7 +164,7 @@ describe('a promotion', () => {
       for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
     })();
     let promotedInside = 0;
-    for (let turn = 0; turn < 20 || promotedInside < 3; turn += 1) {
+    for (let turn = 0; turn < 8 || promotedInside < 2; turn += 1) {
       const before = promotions;
       const { rows } = await alice.query(
         `select count(distinct score('sum', p) = a + 10 * b)::int as versions from points p`,

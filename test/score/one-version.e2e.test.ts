@@ -43,7 +43,7 @@ test.each([
       for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
     })();
     try {
-      for (let statements = 0; statements < 300 || promotions < 40; statements += 1) {
+      for (let statements = 0; statements < 100 || promotions < 20; statements += 1) {
         const { rows } = await alice.query<{ answers: number[] }>(query);
         seen.add([...new Set(rows[0]?.answers)].join(' and '));
       }
