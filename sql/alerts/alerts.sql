@@ -1,4 +1,4 @@
--- What rules say of windows, and what follows from it. Evaluation and preview go through the windows by one function.
+-- Judges each window by a rule: its limits, whether they are breached, and the state that follows. Evaluation and preview share this.
 
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
@@ -134,8 +134,8 @@ declare
   before text;
   reference double precision[];
   reference_n bigint[];
-  doubtful double precision[];
-  doubtful_n bigint[];
+  held_back double precision[];
+  held_back_n bigint[];
   most int;
   kept int;
   recent boolean[];
@@ -165,8 +165,8 @@ begin
       progress := 'ok';
       reference := '{}';
       reference_n := '{}';
-      doubtful := '{}';
-      doubtful_n := '{}';
+      held_back := '{}';
+      held_back_n := '{}';
       recent := '{}';
       calm := 0;
       cusum := case when pgscore_data._watches_lasting(r) then 0 end;
@@ -219,18 +219,18 @@ begin
     end if;
     -- What may be the beginning of a change is not usual before the evidence is gone.
     if is_eligible and r.threshold is null and r.kind <> 'feed' then
-      doubtful := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful
-                    else array[c.value] || doubtful end;
-      doubtful_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then doubtful_n
-                      else array[c.n] || doubtful_n end;
-      if r.better = 'neither' or coalesce(cusum, 0) = 0 and cardinality(reference) < 30 and cardinality(doubtful) > 0 then
+      held_back := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then held_back
+                    else array[c.value] || held_back end;
+      held_back_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then held_back_n
+                      else array[c.n] || held_back_n end;
+      if r.better = 'neither' or coalesce(cusum, 0) = 0 and cardinality(reference) < 30 and cardinality(held_back) > 0 then
         most := case r.better when 'neither' then 28 else 30 end;
-        kept := case r.better when 'neither' then cardinality(doubtful)
-                  else least(cardinality(doubtful), most - cardinality(reference)) end;
-        reference := (doubtful[1 + cardinality(doubtful) - kept:] || reference)[1:most];
-        reference_n := (doubtful_n[1 + cardinality(doubtful) - kept:] || reference_n)[1:most];
-        doubtful := '{}';
-        doubtful_n := '{}';
+        kept := case r.better when 'neither' then cardinality(held_back)
+                  else least(cardinality(held_back), most - cardinality(reference)) end;
+        reference := (held_back[1 + cardinality(held_back) - kept:] || reference)[1:most];
+        reference_n := (held_back_n[1 + cardinality(held_back) - kept:] || reference_n)[1:most];
+        held_back := '{}';
+        held_back_n := '{}';
         known := false;
       end if;
     end if;

@@ -1,4 +1,4 @@
--- From what rules say to where alerts stand, to the events that are told, and to what analysts see of both.
+-- Moves alerts from state to state by what was judged, and writes the events that are sent.
 
 create or replace function pgscore_data._alert_fingerprint(this_model int, rule text, version int, column_name text) returns text
 language sql immutable

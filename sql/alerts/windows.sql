@@ -1,4 +1,4 @@
--- Which windows a rule looks at where it is left to find those of rows enough: days, or weeks, or months.
+-- Chooses days, weeks or months for a rule that names no grain: the shortest that have enough rows.
 
 create or replace function pgscore_data._watched_windows(
   this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz,

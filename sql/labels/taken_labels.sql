@@ -71,8 +71,7 @@ begin
          where x.model_id = s.model_id and hash_array(x.key) = hash_array(s.key) and x.key = s.key
            and not (any_sealed and pgscore_data._is_sealed(x.model_id, x.event_time)) offset 0) e on true
   ), alike as (
-    -- What another version takes otherwise may come to judge more than it did; and of three classes or more, the other probabilities are
-    -- not kept.
+    -- Versions with other classes may accept a label that this one rejects. Of three classes or more, not all probabilities are stored.
     select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id
      having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'
   ), judge as materialized (
@@ -81,12 +80,13 @@ begin
     -- What a dropped version said is judged no more: it has to be looked up with what the others said.
     select h.*,
            bool_and(h.known_at = h.said_at and h.label <> h.said and not h.retracted and h.version_id is not null and h.n_pairs = 1
-             and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as says_else
+             and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as is_corrected
       from (select x.*, count(*) over (partition by x.entity, x.version_id) as n_pairs from held x where x.place is not null) h
   ), meant as (
     select h.*, j.task, j.positive_class,
-           case when h.says_else and j.task = 'binary' then pgscore_data._class_of(h.said, j.class_labels, j.class_forms) end as said_class,
-           case when h.says_else and j.task = 'regression' then pgscore_data._number_of(h.said) end as said_number
+           case when h.is_corrected and j.task = 'binary'
+             then pgscore_data._class_of(h.said, j.class_labels, j.class_forms) end as said_class,
+           case when h.is_corrected and j.task = 'regression' then pgscore_data._number_of(h.said) end as said_number
       from known h left join judge j on j.version_id = h.version_id
     offset 0
   ), judged as materialized (

@@ -59,7 +59,8 @@ create or replace function pgscore_data._counted_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return $q$, w.n_awaiting, w.n_predictions - coalesce(c.n, 0)::bigint - w.n_awaiting as n_superseded, v.state = 'dropped' as is_dropped$q$;
-comment on function pgscore_data._counted_columns() is 'The last columns of every performance view.';
+comment on function pgscore_data._counted_columns() is
+  'Columns of every performance view: places that wait for a label, superseded ones, and whether the version was dropped.';
 
 create or replace function pgscore_data._window_columns() returns text
 language sql immutable

@@ -77,7 +77,7 @@ begin
 end
 $do$;
 comment on view pgscore_data.drift_series is
-  'Where drift comes into the tall view, and with it to the alerts: a row a window and feature with metric psi or missing_rate_delta, or '
+  'Drift for model_metric and for alerts: a row a window and feature with metric psi or missing_rate_delta, or '
   'a window with metric drift_share. noise_limit is what the metric reaches by chance: of missing_rate_delta, at 99 % of the normal limit '
   'for two shares.';
 
@@ -135,7 +135,7 @@ begin
        where x.is_defined and x.n > 0$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
-comment on view pgscore_data.counted_series is 'Every metric of every window as a row, but for drift: to plan both takes a second.';
+comment on view pgscore_data.counted_series is 'Every metric of every window as a row, without drift, since planning both takes a second.';
 
 create or replace view pgscore_data.metric_series with (security_barrier) as
 select * from pgscore_data.counted_series

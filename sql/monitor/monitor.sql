@@ -1,4 +1,4 @@
--- How a model is watched: its settings, and what a label or a score means.
+-- What a label and a score mean: classes, numbers, score bins; and the turn that a refresh takes.
 
 create or replace function pgscore_data._monitor_model() returns trigger
 language plpgsql

@@ -1,4 +1,4 @@
--- What a regression said beside what came of it: as many of the newest pairs as a plot can show.
+-- Predictions beside outcomes: the newest pairs of regressions, as many as a plot can show, and the age of labels.
 
 create or replace view pgscore_bi.predicted_vs_actual with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone mo.time_zone)::date as first_date,

@@ -1,4 +1,4 @@
--- What the compiled functions of a version take beside their arguments: a row of any table, a row as jsonb, real columns as they are.
+-- Wrappers of a compiled function: for a row of any table, for a record, for jsonb, and for columns that are all real.
 
 create or replace function pgscore_data._is_whole(number text) returns text
 language sql immutable

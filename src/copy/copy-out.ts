@@ -22,7 +22,7 @@ export class CopyOut implements Submittable {
   #socket: RawSocket | undefined;
   #sent: string | undefined;
   #answered = false;
-  #unended = false;
+  #cleanupFailed = false;
   #outcome: Outcome | undefined;
   #wake: () => void = () => undefined;
 
@@ -48,7 +48,7 @@ export class CopyOut implements Submittable {
 
   /** Whether the connection can take another query: the driver has its socket back, and the steps after the COPY ended what they should. */
   get released(): boolean {
-    return this.#answered && this.#socket === undefined && !this.#unended;
+    return this.#answered && this.#socket === undefined && !this.#cleanupFailed;
   }
 
   /** Makes `next` raise `error`. */
@@ -74,7 +74,7 @@ export class CopyOut implements Submittable {
     this.#pipeline.handleError(error, connection);
     if (this.#sent === undefined) return this.fail(error);
     // All rows are here. A source may have set its session a time limit that what comes after it does not keep.
-    this.#unended = true;
+    this.#cleanupFailed = true;
     this.#finish();
   }
 

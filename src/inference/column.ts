@@ -83,7 +83,7 @@ export type ColumnKind = 'bool' | 'int32' | 'int64' | 'float32' | 'float64' | 't
  */
 type Cast = 'exact' | 'rounded' | 'checked';
 
-/** The cast of a column to a feature; a pair that is missing is refused. Text never becomes a number, nor a number text. */
+/** The cast of a column to a feature; a pair that is missing is refused, by `sql/sources/feature_columns.sql` before the service sees it. Text never becomes a number, nor a number text. */
 export const CASTS: Record<TensorType, Partial<Record<ColumnKind, Cast>>> = {
   float32: { bool: 'exact', int32: 'rounded', int64: 'rounded', float32: 'exact', float64: 'rounded' },
   float64: { bool: 'exact', int32: 'exact', int64: 'rounded', float32: 'exact', float64: 'exact' },

@@ -47,9 +47,9 @@ export class OnlineModels {
   readonly #runners: Runners;
   readonly #loading = new Map<number, Promise<ModelSession>>();
   /** Of versions that are not walked here. */
-  readonly #homes = new Map<number, Runner>();
+  readonly #runnerOf = new Map<number, Runner>();
   /** What runners that were set apart have loaded. */
-  readonly #away = new Map<Runner, Map<number, Kept>>();
+  readonly #setApart = new Map<Runner, Map<number, Kept>>();
   /** Keeps a model that is walked here from being given up in the middle of its run. */
   readonly #thread = new OneAtATime();
 
@@ -102,10 +102,10 @@ export class OnlineModels {
    * work takes long, and goes on by itself.
    */
   inTurn(versionId: number, { work, waits }: ModelWork): Promise<boolean> {
-    const home = this.#homes.get(versionId);
+    const home = this.#runnerOf.get(versionId);
     return (home?.turn ?? this.#thread).run(async () => {
       const session = this.loaded(versionId);
-      if (session === undefined || this.#homes.get(versionId) !== home) return false;
+      if (session === undefined || this.#runnerOf.get(versionId) !== home) return false;
       const ended = work(session);
       if (home !== undefined) return this.#runners.attend(home, { versionId, ended, waits });
       await ended;
@@ -152,8 +152,8 @@ export class OnlineModels {
         version.signature,
       );
       await this.#runFirst(runner, versionId, session, walked);
-      if (walked) this.#homes.delete(versionId);
-      else this.#homes.set(versionId, runner);
+      if (walked) this.#runnerOf.delete(versionId);
+      else this.#runnerOf.set(versionId, runner);
       await cache.put(versionId, session, walked || this.#runners.isCommon(runner) ? bytes : bytes + RUNNER_BYTES);
       return session;
     } finally {
@@ -175,7 +175,8 @@ export class OnlineModels {
   }
 
   #released(runner: Runner, versionId: number): void {
-    if (this.#homes.get(versionId) === runner && this.loaded(versionId) === undefined) this.#homes.delete(versionId);
+    if (this.#runnerOf.get(versionId) === runner && this.loaded(versionId) === undefined)
+      this.#runnerOf.delete(versionId);
     this.#endIdle(runner);
   }
 
@@ -189,31 +190,31 @@ export class OnlineModels {
   }
 
   #modelsOf(runner: Runner): number {
-    return [...this.#homes.values()].filter((home) => home === runner).length;
+    return [...this.#runnerOf.values()].filter((home) => home === runner).length;
   }
 
   #forget(runner: Runner, gone: boolean): void {
-    const away = this.#away.get(runner) ?? new Map<number, Kept>();
-    this.#away.delete(runner);
-    for (const [versionId, home] of this.#homes) {
+    const away = this.#setApart.get(runner) ?? new Map<number, Kept>();
+    this.#setApart.delete(runner);
+    for (const [versionId, home] of this.#runnerOf) {
       if (home !== runner) continue;
       const kept = this.#options.cache.forget(versionId);
-      this.#homes.delete(versionId);
+      this.#runnerOf.delete(versionId);
       if (kept !== undefined) away.set(versionId, kept);
     }
-    if (!gone) this.#away.set(runner, away);
+    if (!gone) this.#setApart.set(runner, away);
   }
 
   /** The slow version is used again where it was not loaded elsewhere meanwhile; others that it took along are loaded anew. */
   #takeBack(runner: Runner, slow: number): boolean {
-    const away = this.#away.get(runner) ?? new Map<number, Kept>();
-    this.#away.delete(runner);
+    const away = this.#setApart.get(runner) ?? new Map<number, Kept>();
+    this.#setApart.delete(runner);
     for (const [versionId, { session, bytes }] of away) {
       const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
       if (versionId !== slow || elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
         runner.release(versionId);
       } else {
-        this.#homes.set(versionId, runner);
+        this.#runnerOf.set(versionId, runner);
         void this.#options.cache.put(versionId, session, bytes);
       }
     }

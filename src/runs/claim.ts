@@ -114,7 +114,7 @@ export class Dispatcher {
   }
 
   async #begin(row: ClaimedRunRow): Promise<void> {
-    const run = await this.#sound(row);
+    const run = await this.#validRunOrFail(row);
     if (run === undefined) return;
     this.#log.debug(
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
@@ -131,12 +131,12 @@ export class Dispatcher {
     );
     if (row === undefined) return;
     this.#shardsExpected = true;
-    const run = await this.#sound(row);
+    const run = await this.#validRunOrFail(row);
     if (run !== undefined) this.#work.score(this.#job(run, shardFrom(row)));
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */
-  async #sound(row: ClaimedRunRow): Promise<Run | undefined> {
+  async #validRunOrFail(row: ClaimedRunRow): Promise<Run | undefined> {
     const run = runFrom(row);
     if ('runId' in run) return run;
     await this.#work.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);

@@ -149,8 +149,8 @@ export class ScorerPool {
 
 /** Whether two jobs can be scored together; of one, whether it can be with others. */
 function goTogether(one: Waiting, other: Waiting): boolean {
-  const social = ({ job, apart }: Waiting): boolean => !apart && isSmall(job);
-  return social(one) && social(other) && one.job.run.requestedBy === other.job.run.requestedBy;
+  const canShareScorer = ({ job, apart }: Waiting): boolean => !apart && isSmall(job);
+  return canShareScorer(one) && canShareScorer(other) && one.job.run.requestedBy === other.job.run.requestedBy;
 }
 
 /** A run over a small table that was not tried before: one that kills its scorer takes no others along twice. */

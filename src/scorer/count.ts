@@ -78,7 +78,7 @@ type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number |
 /** Where rows come from that bins can be made of. */
 type Sources = {
   /** Some from all over the source; none where there is no choice. */
-  readonly allOver: () => Promise<RecordBatch[]>;
+  readonly sampleSource: () => Promise<RecordBatch[]>;
   /** Has so many of the job's own come by, or fewer of great size; whether those were all. */
   readonly ahead: (rows: number) => Promise<boolean>;
 };
@@ -109,9 +109,9 @@ class FeatureCount {
   }
 
   /** Sees to it that there are bins before the writing begins, if there are rows enough. */
-  async finish(tools: Tools, { allOver, ahead }: Sources): Promise<void> {
+  async finish(tools: Tools, { sampleSource, ahead }: Sources): Promise<void> {
     if (this.#tally !== undefined || this.#watched.length === 0) return;
-    const sample = await allOver();
+    const sample = await sampleSource();
     if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, tools);
     const areAll = await ahead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
     const read = this.#read.map(({ batch }) => batch);

@@ -18,7 +18,7 @@ export type Publication = {
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
   /** What else is written with the predictions: the rows that failed, and counts for the monitor. */
-  readonly beside: () => PipelinedStatement[];
+  readonly sideStatements: () => PipelinedStatement[];
   readonly counts: ScoredStream['counts'];
 };
 
@@ -48,11 +48,11 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
   const { counts } = scored;
-  const beside = (): PipelinedStatement[] => [
+  const sideStatements = (): PipelinedStatement[] => [
     ...rowErrorStatements(job.run, 0, scored.failed),
     ...scored.predictionCount.statements(0),
   ];
-  return { job, snapshotAt, batches, beside, counts };
+  return { job, snapshotAt, batches, sideStatements, counts };
 }
 
 /** Publishes one run, whatever its target has become since it was claimed. */
@@ -92,13 +92,13 @@ function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place |
 }
 
 function publishing(publication: Publication, { latest, generation }: Place): PipelinedStatement[] {
-  const { job, snapshotAt, batches, beside, counts } = publication;
+  const { job, snapshotAt, batches, sideStatements, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
     ...(latest ? [supersede(run.target, generation)] : []),
     predictionsStatement(run, latest ? generation : HISTORY, batches),
-    ...beside(),
+    ...sideStatements(),
     finishRun.pipelined(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];

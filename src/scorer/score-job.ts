@@ -31,18 +31,18 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, tools);
 }
 
-/** The rows of a job as they are scored and counted. `allOver` gives some rows from all over its source, to make bins of. */
+/** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
 export async function scoreRows(
   job: Job,
   session: ModelSession,
   rows: AsyncIterable<DecodedBatch>,
   tools: Tools,
-  allOver: () => Promise<RecordBatch[]>,
+  sampleSource: () => Promise<RecordBatch[]>,
 ): Promise<ScoredStream> {
   const counted = await PredictionCount.of(job.run, session.signature, tools);
   const segments = await RunSegments.of(job.run, tools);
   const scored = new ScoredStream(job, tools, infer(rows, session, segments), counted);
-  await counted.features.finish(tools, { allOver, ahead: (most) => scored.readAhead(most) });
+  await counted.features.finish(tools, { sampleSource, ahead: (most) => scored.readAhead(most) });
   return scored;
 }
 
