@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
 
-import { migrate } from '../../src/install/migrate.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
@@ -143,24 +142,6 @@ test('transactions that repeat their reads promote models beside each other', as
       `select array[score('sum', p), score('sum', l), score('other', l)] as value from bound p, loose l limit 1`,
     ),
   ).toEqual([SECOND, SECOND, SECOND]);
-});
-
-test('a view that was made when score_rows() had two arguments goes on, and is in nobody’s way', async () => {
-  await superuser.query('set role pgscore_owner');
-  await superuser.query(`drop function pgscore.score_rows(text, anyarray, pgscore_models._as_of);
-    create function pgscore.score_rows(model text, rows anyarray)
-    returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
-    language sql as 'select null::anyelement, 0::float8, null::text, null::float8[], null::text';
-    grant execute on function pgscore.score_rows(text, anyarray) to pgscore_user`);
-  await superuser.query('reset role');
-  await alice.query(
-    `create view scored as select s.score from pgscore.score_rows('sum', array(select l from loose l)) s`,
-  );
-  await migrate({ url: database.url() });
-  const asked = `select s.score as value from pgscore.score_rows('sum', array(select l from loose l)) s`;
-  expect([await value('select score as value from scored'), await value(asked)]).toEqual([FIRST, FIRST]);
-  const again = `create or replace view scored as ${String(await value(`select pg_get_viewdef('scored') as value`))}`;
-  await alice.query(again);
 });
 
 test('a name that a model had is not kept to by plans that were made before it lost it', async () => {

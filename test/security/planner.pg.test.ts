@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { migrate } from '../../src/install/migrate.ts';
 import { ident } from '../../src/lib/text.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { READER_PASSWORD } from '../support/service-passwords.ts';
@@ -72,11 +71,4 @@ test('a shard is still read by its blocks alone, by a plan with nothing on top',
     '  ->  Tid Range Scan on salaries t',
     `        TID Cond: ((ctid >= (NULLIF(current_setting('pgscore.block_from'::text, true), ''::text))::tid) AND (ctid < (NULLIF(current_setting('pgscore.block_to'::text, true), ''::text))::tid))`,
   ]);
-});
-
-test('an upgrade drops the handles that were no barrier yet', async () => {
-  const asBefore = `alter view ${view} reset (security_barrier)`;
-  await alice.query(asBefore);
-  await migrate({ url: database.url() });
-  expect((await superuser.query('select to_regclass($1) as handle', [view])).rows).toEqual([{ handle: null }]);
 });
