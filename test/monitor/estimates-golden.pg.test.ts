@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from '@jest/globals';
-import { asOwner } from '../../src/install/as-owner.ts';
 import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
@@ -112,18 +111,6 @@ test('a label that is corrected changes what came of a week, and not what was to
   expect(after?.['realized_roc_auc']).not.toBe(before?.['realized_roc_auc']);
   for (const name of ['estimated_roc_auc', 'estimated_accuracy'])
     expect([name, after?.[name]]).toEqual([name, before?.[name]]);
-});
-
-test('weeks and months of what was estimated before an upgrade are made up for by the next refresh', async () => {
-  const before = await shown('estimated', 'monthly');
-  await superuser.query(`delete from pgscore_data.metric_value where metric = 'estimated_roc_auc'`);
-  expect(await shown('estimated', 'monthly')).toMatchObject([
-    { estimated_roc_auc: null, undefined_reason: 'not_estimated' },
-  ]);
-  const due = readFileSync(new URL('../../migrations/0030_estimate_windows.sql', import.meta.url), 'utf8');
-  await asOwner(superuser, () => superuser.query(due));
-  await superuser.query('select pgscore.refresh()');
-  expect(await shown('estimated', 'monthly')).toEqual(before);
 });
 
 test('nothing is learned again until the labelled history has grown by a tenth', async () => {

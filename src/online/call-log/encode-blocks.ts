@@ -16,7 +16,7 @@ import type { Keyed, FinishedCall } from './logged-call.ts';
 export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys, event_times`;
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 
-/** Predictions whose numbers a block may take, see migrations/0032_online_blocks.sql. */
+/** Predictions whose numbers a block may take, see online_block in migrations/0004_online.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
 const FIXED_BYTES = 2 + 4 * 10 + 4 + 9 * 28;
