@@ -96,7 +96,7 @@ export async function setAlias(connection: Connection, version: string, alias: s
 /**
  * Waits until the service has checked a version, such as `churn@3`.
  *
- * @throws PgscoreError as `deploy()`; `version_missing` if it is dropped meanwhile
+ * @throws PgscoreError as `deploy()`; `version_missing` if there is none of that name, or it is dropped meanwhile
  */
 export async function waitForVersion(
   connection: Connection,
@@ -133,7 +133,13 @@ const VERSION = `select state, task, execution, warnings, reason, reason_code, r
 async function readVersion(connection: Connection, version: string): Promise<VersionRow> {
   const [found] = await rowsOf<VersionRow>(connection, VERSION, version.split('@'));
   if (found !== undefined) return found;
-  throw new PgscoreError('version_missing', `version ${version} was dropped while it was being checked`);
+  throw new PgscoreError(
+    'version_missing',
+    `version ${version} does not exist, or was dropped while it was being checked`,
+    {
+      remedy: 'pgscore models lists the versions. Name one as churn@3, not by an alias.',
+    },
+  );
 }
 
 function rejected(version: string, { reason, reason_code: code, remedy }: Verdict): PgscoreError {

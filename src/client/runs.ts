@@ -121,7 +121,7 @@ export async function waitForRun(
         cancelled = true;
         await callFunction(connection, 'pgscore.cancel_run', [['run', 'bigint', number]]);
       }
-      if (run.state === 'queued') await watch.expectService(connection, `run ${number}`);
+      await watch.expectService(connection, `run ${number}`);
       return undefined;
     },
     `run ${number}`,

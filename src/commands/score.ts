@@ -11,7 +11,7 @@ import { addSourceOptions } from './source-options.ts';
 const DESCRIPTION = `Scores every row of a table or view, and waits until the run is done.
 
 The columns of the source are matched to the features of the model by name. The predictions are in the view that
---target names, and every one ever made in the view of that name and _history. Ctrl-C asks for the run to be cancelled.`;
+--target names; the view of that name and _history also has those of earlier runs. Ctrl-C asks for the run to be cancelled.`;
 
 const EXAMPLES = `
 Examples:

@@ -16,7 +16,7 @@ export function checkVersion(number: number): Finding {
     return fail('PostgreSQL', `${version} is too old`, `Use PostgreSQL ${OLDEST_MAJOR} to ${NEWEST_MAJOR}.`);
   }
   if (major > NEWEST_MAJOR) {
-    return warn('PostgreSQL', `${version} is newer than what was tested`, 'Look for a newer pgscore: npm view pgscore');
+    return warn('PostgreSQL', `${version} is newer than what was tested`, 'Look for a newer release of pgscore.');
   }
   const tested = TESTED_MINORS[major] ?? 0;
   if (minor >= tested) return ok('PostgreSQL', version);
