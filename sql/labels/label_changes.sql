@@ -113,6 +113,7 @@ as $$
 declare
   this_model int;
   timed boolean;
+  has_undated boolean;
   sealed timestamptz;
   compared bigint;
 begin
@@ -121,6 +122,8 @@ begin
   if not found then
     return 0;
   end if;
+  has_undated := not timed or exists (
+    select from pgscore_data.compared_label c where c.source_id = this_source and c.known_at is null);
   analyze pgscore_data.compared_label;
   analyze pgscore_data.label_change;
   with queued as materialized (
@@ -130,11 +133,20 @@ begin
       from pgscore_data.label_change c cross join lateral (select case when timed then c.known_at end as at) w
      where c.model_id = this_model
      order by hash_array(c.key), c.key, w.at, c.change_id desc
+  ), evaluated as (
+    -- Labels are joined by equality of key and time, so that many labels of one entity are no loop over each other.
+    select e.key, e.known_at as at, e.label, e.source_id, e.event_time from pgscore_data.evaluation e
+     where e.model_id = this_model and timed
+    union all
+    select e.key, null, e.label, e.source_id, e.event_time from pgscore_data.evaluation e
+     where e.model_id = this_model and has_undated
   ), found as (
     select c.key, c.known_at, c.label
       from pgscore_data.compared_label c
       left join queued q on q.key = c.key and q.at is not distinct from c.known_at
-      left join pgscore_data.evaluation e on e.model_id = this_model and e.key = c.key and (c.known_at is null or e.known_at = c.known_at)
+            and coalesce(q.at, '-infinity') = coalesce(c.known_at, '-infinity')
+      left join evaluated e on e.key = c.key and e.at is not distinct from c.known_at
+            and coalesce(e.at, '-infinity') = coalesce(c.known_at, '-infinity')
       left join pgscore_data.recorded_label r on r.model_id = this_model and r.key = c.key and r.overrules
             and r.source_known_at is not distinct from c.known_at and r.source_label = c.label
      where c.source_id = this_source
@@ -152,15 +164,17 @@ begin
     returning r.key, r.source_known_at
   ), said as (
     select distinct e.key, e.known_at
-      from pgscore_data.evaluation e left join queued q on q.key = e.key and (not timed or q.at = e.known_at)
+      from pgscore_data.evaluation e
+      left join queued q on q.key = e.key and coalesce(q.at, '-infinity') = case when timed then e.known_at else '-infinity' end
      where e.model_id = this_model and e.source_id = this_source and q.key is null and e.event_time >= sealed is not false
     union all
     select q.key, q.known_at from queued q where q.source_id = this_source and not q.is_newer and (q.was_read or q.label is not null)
   ), gone as (
     select s.key, s.known_at from said s
      where not exists (
-       select from pgscore_data.compared_label c
-        where c.source_id = this_source and c.key = s.key and (c.known_at is null or c.known_at = s.known_at))
+         select from pgscore_data.compared_label c where c.source_id = this_source and c.key = s.key and c.known_at = s.known_at)
+       and not exists (
+         select from pgscore_data.compared_label c where c.source_id = this_source and c.key = s.key and c.known_at is null)
     union
     select o.key, o.source_known_at from no_longer_overruled o
   )

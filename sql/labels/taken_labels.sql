@@ -50,6 +50,8 @@ begin
   ), seen as (
     select p.*, r.read_in as last_read
       from placed p left join read r on r.hash = p.hash and r.key = p.key and r.known_at is not distinct from p.known_at
+        -- By equality, so that the many labels of one entity are hashed by their times, too.
+        and coalesce(r.known_at, '-infinity') = coalesce(p.known_at, '-infinity')
   ), latest as (
     -- What a comparison read is older than what its snapshot did not see, even if that was queued or taken first.
     select distinct on (p.hash, p.key, p.known_at)

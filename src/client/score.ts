@@ -1,3 +1,4 @@
+import { PgscoreError } from '../errors.ts';
 import { rowsOf, type Connection } from './connection.ts';
 
 /** Values of one row by the names of the features; columns that the model does not take are ignored. */
@@ -27,9 +28,18 @@ const SCORE = `select s.score, s.label, s.probabilities, s.version
  * membership in pgscore_user and a grant of the model.
  *
  * @param model `churn` (its champion), `churn@3` or `churn@challenger`
- * @throws PgscoreError `statement_failed` with PostgreSQL's message and hint: a row that cannot be scored, a missing grant, no
+ * @throws PgscoreError `usage` if a number is not finite; `statement_failed` with PostgreSQL's message and hint: a row that cannot be scored, a missing grant, no
  *   service; its `cause` has the SQLSTATE. `database_unreachable` if the connection is lost
  */
 export async function score(connection: Connection, model: string, rows: readonly FeatureRow[]): Promise<Prediction[]> {
-  return rows.length === 0 ? [] : rowsOf<Prediction>(connection, SCORE, [model, JSON.stringify(rows)]);
+  return rows.length === 0 ? [] : rowsOf<Prediction>(connection, SCORE, [model, JSON.stringify(rows, finite)]);
+}
+
+/** JSON would have null, which is another row, for a number that it has no form for. */
+function finite(feature: string, value: unknown): unknown {
+  const isMissing = typeof value === 'number' && !Number.isFinite(value);
+  if (!isMissing && typeof value !== 'bigint') return value;
+  throw new PgscoreError('usage', `feature "${feature}" is ${value}, which JSON cannot hold`, {
+    remedy: 'Pass null for a missing number, and a string for an integer past 2^53.',
+  });
 }

@@ -57,7 +57,7 @@ export class OnlineModels {
     this.#options = options;
     this.#runners = new Runners({
       onLeft: (runner, gone) => this.#forget(runner, gone),
-      onBack: (runner, versionId) => this.#takeBack(runner, versionId),
+      onBack: (runner) => this.#takeBack(runner),
       onRefused: (versionId) => void options.cache.forget(versionId)?.session.release(),
       warn: options.warn,
     });
@@ -205,13 +205,13 @@ export class OnlineModels {
     if (!gone) this.#setApart.set(runner, away);
   }
 
-  /** The slow version is used again where it was not loaded elsewhere meanwhile; others that it took along are loaded anew. */
-  #takeBack(runner: Runner, slow: number): boolean {
+  /** Slow versions are used again where they were not loaded elsewhere meanwhile; others that they took along are loaded anew. */
+  #takeBack(runner: Runner): boolean {
     const away = this.#setApart.get(runner) ?? new Map<number, Kept>();
     this.#setApart.delete(runner);
     for (const [versionId, { session, bytes }] of away) {
       const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
-      if (versionId !== slow || elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
+      if (!this.#runners.isSlow(versionId) || elsewhere || this.#runners.refusedMs(versionId) !== undefined) {
         runner.release(versionId);
       } else {
         this.#runnerOf.set(versionId, runner);

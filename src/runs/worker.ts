@@ -76,9 +76,10 @@ export class RunWorker {
     this.#dispatcher.drain();
   }
 
-  /** From now on claims nothing. */
-  close(): void {
+  /** From now on claims nothing; resolves when no claim is under way. */
+  async close(): Promise<void> {
     this.#dispatcher.close();
+    await this.#claiming.stop();
   }
 
   /** Resolves when nothing is in hand any more. */
@@ -88,7 +89,6 @@ export class RunWorker {
 
   /** Gives what is still in hand back to the queue, without costing it a try; what becomes of it here counts no more. */
   async handBack(): Promise<void> {
-    await this.#claiming.stop();
     this.#handedBack = true;
     for (const { runId } of this.runs) this.drop(runId);
     await this.#failures

@@ -52,7 +52,8 @@ function refreshConnection(url: string | undefined): DatabaseConnection {
     url,
     applicationName: 'pgscore refresh',
     timeoutMs: MONITOR_TIMEOUT_MS,
-    settings: { ...LOOKING_UP, synchronous_commit: 'off' },
+    // Before the timeout of this side, which ends the connection and not the statement with its locks.
+    settings: { ...LOOKING_UP, synchronous_commit: 'off', statement_timeout: `${MONITOR_TIMEOUT_MS - 10_000}ms` },
   });
 }
 

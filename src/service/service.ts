@@ -174,7 +174,7 @@ class Supervisor implements Service {
       this.#runWorker.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
-    this.#runWorker.close();
+    await within(this.#runWorker.close(), LAST_WORDS_MS);
     this.#checks.abort();
     if (began) await within(this.#runWorker.handBack(), LAST_WORDS_MS);
     await Promise.all([this.#runWorker.stopScorers(), this.#gateway.stop(0)]);

@@ -146,6 +146,11 @@ describe('score', () => {
     expect(predictions[0]?.score).not.toBe(predictions[1]?.score);
   });
 
+  test('refuses a number that JSON cannot hold, in place of scoring another row', async () => {
+    const scored = score(alice, 'churn', [{ ...row(0), f3: Number.NaN }]);
+    await expect(scored).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('f3') });
+  });
+
   test('of no rows is no prediction', async () => {
     await expect(score(alice, 'churn', [])).resolves.toEqual([]);
   });

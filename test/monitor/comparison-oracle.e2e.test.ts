@@ -12,7 +12,7 @@ import { write, writeUnseen } from './oracle/random-writes.ts';
 
 /** PGSCORE_ORACLE_SEED does the same again, if not at the same moments; PGSCORE_ORACLE_SECONDS=3600 is for an hour by hand. */
 const seed = Number(process.env['PGSCORE_ORACLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? 20);
+const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? 60);
 
 const database = await cloneDatabase();
 const superuser = await database.client();
