@@ -241,7 +241,8 @@ select t.view_schema || '.' || t.view_name as target, t.task, t.owner,
        t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';
-comment on column pgscore.targets.target is 'View with the latest prediction for each key; the view of its name and _history also has those of earlier runs.';
+comment on column pgscore.targets.target is
+  'View with the latest prediction for each key; the view of its name and _history also has those of earlier runs.';
 comment on column pgscore.targets.task is 'binary, multiclass or regression.';
 comment on column pgscore.targets.owner is 'The role that owns it.';
 comment on column pgscore.targets.key is 'Columns that identify a row, with their types.';
