@@ -32,10 +32,15 @@ export async function inlineExternalData(model: Uint8Array, readFile: ReadDataFi
 }
 
 async function readDataFile(name: string, readFile: ReadDataFile): Promise<Uint8Array> {
-  if (name === '' || name === '.' || name.includes('..') || /[/\\:\0]/.test(name)) {
-    throw new PgscoreError('model_data_file', `the model wants its weights from '${name}', outside of its own folder`, {
-      remedy: 'Export the model again, with its data file beside it.',
-    });
+  // A file that is no model's data, such as .env or another model, would be readable by whoever may score with this one.
+  if (name === '' || name.startsWith('.') || name.endsWith('.onnx') || name.includes('..') || /[/\\:\0]/.test(name)) {
+    throw new PgscoreError(
+      'model_data_file',
+      `the model wants its weights from '${name}', which is no data file beside it`,
+      {
+        remedy: 'Export the model again, with its data file beside it.',
+      },
+    );
   }
   try {
     return await readFile(name);

@@ -62,18 +62,27 @@ describe('external data', () => {
     expect(await inlineExternalData(model, readWeights)).toBe(model);
   });
 
-  test.each([['../w.bin'], ['/etc/passwd'], ['a/b'], ['a\\b'], ['..'], ['.'], [''], ['c:x'], ['w\0.bin']])(
-    'is never read from %j',
-    async (location) => {
-      let reads = 0;
-      const inlined = inlineExternalData(modelWith({ ...place, location }), async () => {
-        reads += 1;
-        return weights;
-      });
-      await expect(inlined).rejects.toMatchObject({ code: 'model_data_file' });
-      expect(reads).toBe(0);
-    },
-  );
+  test.each([
+    ['../w.bin'],
+    ['/etc/passwd'],
+    ['a/b'],
+    ['a\\b'],
+    ['..'],
+    ['.'],
+    [''],
+    ['c:x'],
+    ['w\0.bin'],
+    ['.env'],
+    ['other.onnx'],
+  ])('is never read from %j', async (location) => {
+    let reads = 0;
+    const inlined = inlineExternalData(modelWith({ ...place, location }), async () => {
+      reads += 1;
+      return weights;
+    });
+    await expect(inlined).rejects.toMatchObject({ code: 'model_data_file' });
+    expect(reads).toBe(0);
+  });
 
   test('is not looked for in a file that is no model: what it is instead is said', async () => {
     const pickle = inlineExternalData(Uint8Array.of(0x80, 0x04, 0x95, 0, 0), readWeights);
