@@ -7,6 +7,8 @@ const APART_MS = 500;
 /** What nobody waits for any more may be slow, up to here; from then on it hangs. */
 const HUNG_MS = 5000;
 const LOOK_EVERY_MS = 100;
+/** One slow run may be the machine's: so long a version is kept from others. */
+const SLOW_MS = 600_000;
 /** Runners of 90 MB, beside the common one, before the large share them, and before the slow do. */
 const MOST_LARGE = 4;
 const MOST_SLOW = 2;
@@ -41,7 +43,8 @@ export class Runners {
   readonly #blame = new FailureIsolation();
   readonly #serving = new Set<Runner>();
   readonly #apart = new Set<Apart>();
-  readonly #slow = new Set<number>();
+  /** Slow versions, with the time until which they count as slow. */
+  readonly #slow = new Map<number, number>();
   readonly #ofSlow = new WeakSet<Runner>();
   #common: Runner | undefined;
 
@@ -81,9 +84,9 @@ export class Runners {
     return this.#serving.has(runner);
   }
 
-  /** Whether a version held up others before. */
+  /** Whether a version held up others in the last ten minutes. */
   isSlow(versionId: number): boolean {
-    return this.#slow.has(versionId);
+    return performance.now() < (this.#slow.get(versionId) ?? 0);
   }
 
   refusedMs(versionId: number): number | undefined {
@@ -149,7 +152,7 @@ export class Runners {
 
   #setApart(apart: Apart): void {
     this.#leave(apart.runner, false);
-    this.#slow.add(apart.versionId);
+    this.#slow.set(apart.versionId, performance.now() + SLOW_MS);
     this.#apart.add(apart);
     const [oldest] = this.#apart;
     if (this.#apart.size > MOST_APART && oldest !== undefined) this.#end(oldest);
