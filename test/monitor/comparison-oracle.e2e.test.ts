@@ -61,13 +61,28 @@ async function watch(client: Client, goesOn: () => boolean): Promise<number> {
   return settled;
 }
 
+/** Why a model is not settled, and what the database is about. */
+async function owed(): Promise<unknown> {
+  const { rows } = await superuser.query(`select to_jsonb(s) as source,
+      (select count(*) from pgscore_data.label_change c where c.model_id = s.model_id) as changes,
+      (select count(*) from pgscore_data.comparison_request q where q.source_id = s.source_id) as requests,
+      (select count(*) from pgscore_data.touched) as days,
+      (select jsonb_agg(jsonb_build_object('name', a.application_name, 'waits', a.wait_event, 'since', a.xact_start))
+         from pg_stat_activity a where a.datname = current_database() and a.state <> 'idle') as sessions
+    from pgscore_data.label_source s`);
+  return rows;
+}
+
 async function waitUntilSettled(): Promise<void> {
   let wrong: unknown;
   const areSettled = async (): Promise<boolean> => {
     const settled = await settledModels(superuser).catch((error: unknown) => (wrong = error));
     return wrong !== undefined || settled === tables.length;
   };
-  await waitFor(areSettled, { message: `all models to be settled when nobody writes, seed ${seed}` });
+  const message = `all models to be settled when nobody writes, seed ${seed}`;
+  await waitFor(areSettled, { timeout: 120_000, message }).catch(async (error: unknown) => {
+    throw new Error(`what is owed: ${JSON.stringify(await owed())}`, { cause: error });
+  });
   if (wrong !== undefined) throw wrong;
 }
 
