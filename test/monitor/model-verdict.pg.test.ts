@@ -260,8 +260,18 @@ test('where there is nothing to judge by, the sentence says what to do', async (
      values ($1, 'alice', 'public', 'truth', 'label', '{id}', 'UTC')`,
     [model.modelId],
   );
+  const waiting = 'Labels are waiting to be counted, which takes seconds while a service runs.';
+  expect(await cause()).toEqual(['labels_waiting', waiting]);
+  const compared = 'update pgscore_data.label_source set compared_at = now(), error = $2 where model_id = $1';
+  await superuser.query(compared, [model.modelId, 'relation "truth" does not exist']);
+  expect(await cause()).toEqual([
+    'labels_unreadable',
+    'Labels of public.truth cannot be read: pgscore.label_sources has the error.',
+  ]);
+  await superuser.query(compared, [model.modelId, null]);
   expect(await cause()).toEqual(['no_labels', expect.stringContaining('public.truth')]);
   await superuser.query(`select pgscore.record_label('new', '1', 'yes', now() - interval '1 day')`);
+  expect(await cause()).toEqual(['labels_waiting', waiting]);
   await superuser.query('select pgscore.refresh()');
   expect(await cause()).toEqual([
     'no_mature_month',
