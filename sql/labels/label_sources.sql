@@ -16,6 +16,12 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
          and not exists (select from pgscore_data.online_batch b join pgscore_data.version v using (version_id)
                           where not b.counted and v.model_id = s.model_id)
          and not exists (select from pgscore_data.touched t join pgscore_data.version v using (version_id) where v.model_id = s.model_id)
+         and not exists (select from pgscore_data.touched_feature t join pgscore_data.feature_set f using (set_id)
+                           join pgscore_data.version v using (version_id) where v.model_id = s.model_id)
+         and not exists (select from pgscore_data.estimate_due e join pgscore_data.version v using (version_id)
+                          where v.model_id = s.model_id)
+         and not exists (select from pgscore_data.comparison_due d join pgscore_data.version v using (version_id)
+                          where v.model_id = s.model_id)
            as is_settled,
        s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
@@ -35,7 +41,7 @@ comment on column pgscore.label_sources.compared_at is 'When the source was last
 comment on column pgscore.label_sources.rows_compared is 'How many labels it held then.';
 comment on column pgscore.label_sources.waiting is 'Changes that the next refresh takes, counted to 100,000.';
 comment on column pgscore.label_sources.is_settled is
-'Whether the accuracy views show every label and prediction that is known so far: no change, comparison or refresh is owed.';
+'Whether the views of pgscore_bi show every label and prediction that is known so far: no change, comparison or refresh is owed.';
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
 comment on column pgscore.label_sources.n_unmatched is 'Labels of entities that were not predicted, counted to 100,000.';
 comment on column pgscore.label_sources.n_before is

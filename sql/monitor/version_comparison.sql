@@ -14,6 +14,15 @@ select p.version_id, p.other_id, p.compared_with, p.task from pair p join ready 
 comment on view pgscore_data.version_pair is
   'Which versions are compared: each one with the champion of its model and with the one before it.';
 
+create or replace view pgscore_data.comparison_due as
+select v.version_id, v.other_id, p.compared_at, p.compare_seconds
+  from pgscore_data.version_pair v
+  left join pgscore_data.compared_pair p using (version_id, other_id)
+  join pgscore_data.calibration_check a on a.version_id = v.version_id
+  join pgscore_data.calibration_check b on b.version_id = v.other_id
+ where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at;
+comment on view pgscore_data.comparison_due is 'Pairs of versions whose labels changed since they were compared.';
+
 create or replace function pgscore_data._find_common_labels(this_version int, other int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -200,14 +209,10 @@ declare
   pair record;
 begin
   -- All labels of two versions are read, half a million in common in 5 s: at most a twentieth of the time goes into that.
-  select v.version_id, v.other_id into pair
-    from pgscore_data.version_pair v
-    left join pgscore_data.compared_pair p using (version_id, other_id)
-    join pgscore_data.calibration_check a on a.version_id = v.version_id
-    join pgscore_data.calibration_check b on b.version_id = v.other_id
-   where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at
-     and (not patient or clock_timestamp() > p.compared_at + p.compare_seconds * interval '20 seconds')
-   order by p.compared_at nulls first limit 1;
+  select d.version_id, d.other_id into pair
+    from pgscore_data.comparison_due d
+   where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
+   order by d.compared_at nulls first limit 1;
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;

@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { refusal } from '../support/refusal.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const [superuser, other, ada, alice, bob, service] = await Promise.all([
@@ -191,4 +191,19 @@ test('whoever set the labels may record one that the source does not have, until
   await compareLabels(service, readerUrl);
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
+});
+
+test('labels are not settled before estimates are made and versions are compared', async () => {
+  const whole = async (step: string): Promise<boolean | undefined> => {
+    const once = `select pgscore_data.${step} as more`;
+    while ((await superuser.query<{ more: boolean }>(once)).rows[0]?.more === true);
+    return await isSettled();
+  };
+  const rival = await addVersion(superuser, model, 2);
+  await addRun(superuser, rival, [{ id: 1, at: '2026-03-01 00:00+00', score: 0.7, label: 'yes' }]);
+  expect(await whole('_refresh()')).toBe(false);
+  expect(await whole('_compute_metrics()')).toBe(false);
+  expect(await whole('_compute_drift()')).toBe(false);
+  expect(await whole('_estimate()')).toBe(false);
+  expect(await whole('_compare_versions(patient => false)')).toBe(true);
 });
