@@ -44,9 +44,7 @@ type GatewayConfig = {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly password: string | undefined;
   readonly mostConnections: number;
-  readonly queueRows: number;
   readonly batchRows: number;
-  readonly messageBytes: number;
   /** 0: no limit. */
   readonly idleMs: number;
   readonly silenceMs: number;
@@ -162,9 +160,7 @@ function gatewayConfig(flags: Flags): GatewayConfig {
     tls,
     password: setting('gatewayPassword', flags),
     mostConnections: requiredNumber('gatewayConnections', flags, 1),
-    queueRows: requiredNumber('gatewayQueueRows', flags, 1),
     batchRows: requiredNumber('gatewayBatchRows', flags, 1),
-    messageBytes: requiredNumber('gatewayMessage', flags, 1) * 2 ** 20,
     idleMs: requiredNumber('gatewayIdleSeconds', flags, 0) * 1000,
     silenceMs: requiredNumber('gatewaySilenceSeconds', flags, 1) * 1000,
     deadlineMs,

@@ -142,26 +142,12 @@ export const OPTIONS = {
     '1000',
     'connections it takes, one for each session of the database that calls score(); half of them before they log in, of which the oldest makes room for the next',
   ),
-  gatewayQueueRows: spec(
-    '--gateway-queue-rows',
-    'PGSCORE_GATEWAY_QUEUE_ROWS',
-    'integer',
-    '16384',
-    'rows that may wait to be scored before calls of more than 1000 are refused, and most rows of one call',
-  ),
   gatewayBatchRows: spec(
     '--gateway-batch-rows',
     'PGSCORE_GATEWAY_BATCH_ROWS',
     'integer',
     '1024',
     'most rows of calls of score() that are run together',
-  ),
-  gatewayMessage: spec(
-    '--gateway-message-limit',
-    'PGSCORE_GATEWAY_MESSAGE_LIMIT',
-    'megabytes',
-    '16',
-    'longest message that it takes',
   ),
   gatewayIdleSeconds: spec(
     '--gateway-idle-timeout',

@@ -9,8 +9,7 @@ begin
   if state <> '08001' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
       hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes '
-             'too long, or rows that are longer than the service takes (pgscore serve --gateway-message-limit, 16 MB). If it is not, call '
-             'again: it is connected to anew.';
+             'too long. If it is not, call again: it is connected to anew.';
   end if;
 end
 $$;
@@ -45,6 +44,25 @@ end
 $$;
 comment on function pgscore_data._refuse_other_release(text, text) is 'Raises where the service did not know how to read a request.';
 
+create or replace function pgscore_data._check_length(request text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- As it is sent: a character of another encoding takes up to four bytes there.
+  megabytes constant numeric := case when octet_length(request) > 2000000 then octet_length(convert_to(request, 'UTF8')) / 1e6 end;
+begin
+  if megabytes > 8 then
+    raise exception '% is % MB long as JSON, more than the 8 MB that the service takes',
+      coalesce('row ' || substring(left(request, 1000) from E'^[^\n]*\nfrom (\\d+ of \\d+)\n'), 'the row'), round(megabytes, 1)
+      using errcode = 'program_limit_exceeded',
+        hint = 'Pass only the columns that the model takes, as in score(…, r) from (select a, b from …) r.';
+  end if;
+end
+$$;
+comment on function pgscore_data._check_length(text) is
+  'Raises where a row is longer than the gateway takes. More than one row is never sent that is as long.';
+
 create or replace function pgscore_data._take_answer() returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -72,6 +90,7 @@ declare
   until timestamptz;
   asked boolean := false;
 begin
+  perform pgscore_data._check_length(request);
   for attempt in 1 .. 2 loop
     begin
       if attempt = 2 then
@@ -82,8 +101,7 @@ begin
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
         raise exception 'the service hung up on the request' using
-          errcode = 'connection_failure', hint = 'It was stopped just now, or the rows are longer than it takes: pgscore serve '
-                                                 '--gateway-message-limit, 16 MB.';
+          errcode = 'connection_failure', hint = 'It was stopped just now: call again.';
       end if;
       asked := true;
       return pgscore_data._take_answer();
@@ -192,6 +210,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pgscore_data._check_length(request);
   -- Until the answer is taken, a caller's own functions may run, which could put another connection there.
   if pgscore_data._signs() then
     return;

@@ -73,7 +73,7 @@ begin
       or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
       perform pgscore_data._leave_gateway();
       perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
-    when undefined_column or invalid_text_representation or feature_not_supported then
+    when undefined_column or invalid_text_representation or feature_not_supported or program_limit_exceeded then
       null;
   end;
   %s

@@ -150,15 +150,14 @@ declare
   -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in
   -- its place.
   alone constant boolean := numbers is not null or worth and pgscore_models._written_alone(element);
-  -- So many of each session the service takes however many there are; more rows at a time were no faster. Of numbers, which take
-  -- up to 17 bytes each, so many that a message is far from the 16 MB that the service takes.
-  most int := case when numbers is null then 1000 else least(1000, 600000 / cardinality(names)) end;
+  -- Of a message. What the service reads at once holds up others; a row that is longer goes by itself, up to 8 MB.
+  most_bytes constant int := 1000000;
+  -- The service takes no more at a time. What the rows take here says about how many are as long as a message may be.
+  most int := least(1000, greatest(1, most_bytes * total::bigint / pg_column_size(rows)));
   -- To take a slice costs as much as to copy all that it is taken from: so chunks are taken from pieces, of a size that copies the least.
   most_of_piece constant int := most * greatest(1, round(sqrt(total::double precision / most)));
   piece rows%type;
   taken_of_piece int := 0;
-  -- Of a message, so that of any others it is as far; it may grow where the database is not in UTF-8.
-  most_bytes constant int := 4000000;
   taken int := 0;
   chunk rows%type;
   sent rows%type;

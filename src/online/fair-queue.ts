@@ -1,3 +1,5 @@
+import { setImmediate as afterInput, setTimeout as rest } from 'node:timers/promises';
+
 type Taker<Rows> = { readonly rowsLeft: number; take(most: number): Rows };
 
 export type Turn<Call, Rows> = { readonly call: Call; readonly rows: Rows };
@@ -51,40 +53,123 @@ function moveBehind<Call extends { readonly rowsLeft: number }>(calls: Set<Call>
   if (call.rowsLeft > 0) calls.add(call);
 }
 
-/** A line in which owners take turns: who has many in it is served one for each of anybody else's. */
-export class FairQueue<T extends { readonly owner: string }> {
-  readonly #waiting = new Map<string, Set<T>>();
+/** For how long a message waits, and for whom. */
+type Wait = { readonly owner: string; or<T>(awaited: Promise<T>): Promise<T> };
 
-  add(item: T): void {
-    const own = this.#waiting.get(item.owner);
-    if (own === undefined) this.#waiting.set(item.owner, new Set([item]));
-    else own.add(item);
+/** Whoever needs several turns of the event loop, such as for a runner, would wait for long work in each. */
+const LONG_WORK_MS = 10;
+const MOST_REST_MS = 100;
+
+type Place = { readonly owner: string; readonly bytes: number; readonly enter: () => void };
+
+/**
+ * Messages that share so many bytes: one that finds too few waits until its deadline. Owners take turns, and none has more than
+ * half of the bytes.
+ */
+export class FairQueue {
+  readonly #share: number;
+  #left: number;
+  readonly #held = new Map<string, number>();
+  readonly #waiting = new Map<string, Set<Place>>();
+  readonly #thread = new OneAtATime();
+
+  constructor(bytes: number) {
+    this.#share = bytes / 2;
+    this.#left = bytes;
+  }
+
+  /** Resolves with what gives the bytes back. */
+  async enter(bytes: number, deadline: Wait): Promise<() => void> {
+    const place = await this.#admitted(Math.min(bytes, this.#share), deadline);
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      this.#giveBack(place);
+    };
+  }
+
+  async #admitted(bytes: number, deadline: Wait): Promise<Place> {
+    const { owner } = deadline;
+    let enter: () => void = () => undefined;
+    const entered = new Promise<void>((resolve) => {
+      enter = resolve;
+    });
+    const place = { owner, bytes, enter };
+    this.#wait(place);
+    this.#admit();
+    try {
+      await deadline.or(entered);
+      return place;
+    } catch (error) {
+      if (this.#leave(place)) this.#admit();
+      else this.#giveBack(place);
+      throw error;
+    }
+  }
+
+  /** Does work that holds the thread: one at a time, with as long for others before the next. */
+  work<T>(work: () => T): Promise<T> {
+    let ms = 0;
+    const done = this.#thread.run(async () => {
+      await afterInput();
+      const began = performance.now();
+      try {
+        return work();
+      } finally {
+        ms = performance.now() - began;
+      }
+    });
+    void this.#thread.run(async () => {
+      if (ms > LONG_WORK_MS) await rest(Math.min(ms, MOST_REST_MS));
+    });
+    return done;
+  }
+
+  #wait(place: Place): void {
+    const own = this.#waiting.get(place.owner) ?? new Set();
+    this.#waiting.set(place.owner, own.add(place));
   }
 
   /** False where it does not wait any more. */
-  delete(item: T): boolean {
-    const own = this.#waiting.get(item.owner);
-    const waited = own?.delete(item) ?? false;
-    if (own?.size === 0) this.#waiting.delete(item.owner);
+  #leave(place: Place): boolean {
+    const own = this.#waiting.get(place.owner);
+    const waited = own?.delete(place) ?? false;
+    if (own?.size === 0) this.#waiting.delete(place.owner);
     return waited;
   }
 
-  /** Whose turn it is, passing by owners whose next may not go. */
-  first(may: (item: T) => boolean): T | undefined {
-    for (const own of this.#waiting.values()) {
-      const [item] = own;
-      if (item !== undefined && may(item)) return item;
+  #giveBack({ owner, bytes }: Place): void {
+    this.#left += bytes;
+    const held = this.#heldBy(owner) - bytes;
+    if (held > 0) this.#held.set(owner, held);
+    else this.#held.delete(owner);
+    this.#admit();
+  }
+
+  #admit(): void {
+    for (let next = this.#next(); next !== undefined && next.bytes <= this.#left; next = this.#next()) {
+      const { owner, bytes, enter } = next;
+      this.#left -= bytes;
+      this.#held.set(owner, this.#heldBy(owner) + bytes);
+      // Its owner is behind all others now.
+      const own = this.#waiting.get(owner) ?? new Set();
+      own.delete(next);
+      this.#waiting.delete(owner);
+      if (own.size > 0) this.#waiting.set(owner, own);
+      enter();
     }
+  }
+
+  /** Whose turn it is, passing by owners who have their share. */
+  #next(): Place | undefined {
+    for (const [place] of this.#waiting.values())
+      if (place !== undefined && this.#heldBy(place.owner) + place.bytes <= this.#share) return place;
     return undefined;
   }
 
-  /** Takes one out, whose owner is then behind all others. */
-  take(item: T): void {
-    const own = this.#waiting.get(item.owner);
-    if (own === undefined) return;
-    own.delete(item);
-    this.#waiting.delete(item.owner);
-    if (own.size > 0) this.#waiting.set(item.owner, own);
+  #heldBy(owner: string): number {
+    return this.#held.get(owner) ?? 0;
   }
 }
 

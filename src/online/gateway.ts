@@ -22,7 +22,9 @@ import type { WireError } from './protocol/wire-error.ts';
 
 const TIMEOUT_MS = 10_000;
 /** What score_rows() sends at a time. */
-const ALWAYS_ROWS = 1000;
+const MOST_ROWS = 1000;
+/** A request of 8 MB, which is the longest that the functions of the database send, and what signs it. */
+const MESSAGE_BYTES = 8_000_000 + 4096;
 /** SQLSTATEs of errors in the service or its database. */
 const OURS = /^(?:58|XX|55)/;
 const QUIET_MS = 1000;
@@ -83,8 +85,6 @@ export class Gateway {
       models,
       batcher: new Batcher({ models, batchRows: settings.batchRows, onRun }),
       budget: this.#budget,
-      mostRows: settings.queueRows,
-      alwaysRows: ALWAYS_ROWS,
       onFinished: (call) => this.#callFinished(call),
     });
   }
@@ -157,11 +157,11 @@ export class Gateway {
   }
 
   #sessionOptions(): SessionOptions {
-    const { messageBytes, idleMs, deadlineMs, mostDeadlineMs, queueRows } = this.#settings;
+    const { idleMs, deadlineMs, mostDeadlineMs } = this.#settings;
     return {
-      messageBytes,
+      messageBytes: MESSAGE_BYTES,
       idleMs,
-      limits: { deadlineMs, mostDeadlineMs, mostRows: queueRows },
+      limits: { deadlineMs, mostDeadlineMs, mostRows: MOST_ROWS },
       score: (request, waitedMs) => this.#handler.score(request, waitedMs),
       onError: (error) => this.#told(error),
     };

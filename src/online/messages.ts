@@ -19,8 +19,6 @@ export type GatewaySettings = {
   readonly mostConnections: number;
   readonly authenticationMs: number;
   readonly idleMs: number;
-  readonly messageBytes: number;
-  readonly queueRows: number;
   readonly batchRows: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;

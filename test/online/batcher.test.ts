@@ -17,7 +17,7 @@ describe('calls of one version', () => {
   });
 
   test('of which many have a thousand rows do not hold up one of a row, where the model is computed here', async () => {
-    const { score, batches } = stage({ batchRows: 1024, mostRows: 10_000, model: { runs: [], session: COMPUTED } });
+    const { score, batches } = stage({ batchRows: 1024, model: { runs: [], session: COMPUTED } });
     await scores(score([0]));
     const big = range(0, 8).map((caller) => score(range(1000 * caller, 1000 * (caller + 1))));
     expect(await scores(score([7]))).toEqual([7]);
@@ -56,7 +56,7 @@ describe('calls of one version', () => {
   });
 
   test('of which one has thousands of rows take turns', async () => {
-    const { run, runs, score } = stage({ batchRows: 10, mostRows: 5000 });
+    const { run, runs, score } = stage();
     const big = score(range(0, 3000));
     await run(0);
     const small = [score([-0.5 + 1]), score([7])];
@@ -112,23 +112,6 @@ describe('calls of one version', () => {
     expect(rows).toEqual([1]);
     finish();
     expect(await scores(next)).toEqual([1]);
-  });
-
-  test('past the room of the queue are refused, but for small ones, and taken again when there is room', async () => {
-    const { run, score, handler } = stage({ mostRows: 4 });
-    const first = score([1, 2, 3]);
-    const { finish } = await run(0);
-    const full = score([4, 5]);
-    expect(await errorOf(full)).toMatchObject({ sqlstate: '53300', hint: expect.not.stringContaining('score_rows') });
-    const small = [score([6]), score([7])];
-    expect(handler.rows).toBe(5);
-    finish();
-    await scores(first);
-    (await run(1)).finish();
-    expect(await Promise.all(small.map(scores))).toEqual([[6], [7]]);
-    const again = score([4, 5]);
-    (await run(2)).finish();
-    expect(await scores(again)).toEqual([4, 5]);
   });
 });
 

@@ -12,7 +12,6 @@ describe('settings of the gateway', () => {
       password: undefined,
       deadlineMs: 5000,
       mostDeadlineMs: 60_000,
-      messageBytes: 16 * 2 ** 20,
     });
   });
 

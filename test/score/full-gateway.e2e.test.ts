@@ -1,22 +1,17 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { addVersion } from '../online/online.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
-import { SLOW_SIGNATURE, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const SESSIONS = 4;
-const QUEUE_ROWS = 2000;
 
 const { database, service, superuser, ada } = await scoreFixture({
   PGSCORE_GATEWAY_MAX_CONNECTIONS: String(SESSIONS),
-  PGSCORE_GATEWAY_QUEUE_ROWS: String(QUEUE_ROWS),
 });
-const other = await database.client();
 
 beforeAll(async () => {
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
@@ -38,36 +33,18 @@ async function metric(name: string): Promise<number> {
   return Number(new RegExp(`^${name} (.*)$`, 'm').exec(metrics)?.[1]);
 }
 
-const ASK = 'select array(select p.score from unnest(pgscore_data._ask($1)) p) as scores';
-
 /** More rows than score_rows() asks for at a time, as somebody else's function might. */
-function manyRows(version: number, from: number): string {
-  const rows = Array.from({ length: 1500 }, (_, n) => ({ x: from + n }));
-  return `score ${JSON.stringify({ version, role: 'alice', deadline: 60_000 })}\n${JSON.stringify(rows)}`;
-}
+const MANY = JSON.stringify(Array.from({ length: 1001 }, () => ({ a: 1, b: 2 })));
 
-test('a call beyond the room of the queue is refused with 53300, and others go on', async () => {
-  // Nobody has prepared it: its first call waits until it can be read.
-  const version = await addVersion(superuser, 'held', slowModel(1), SLOW_SIGNATURE);
-  const [alice, locker] = [await caller(), await database.client()];
-  expect(await score(alice)).toBe(21);
-  await locker.query('begin; lock table pgscore_data.artifact in access exclusive mode');
-  const first = superuser.query<{ scores: number[] }>(ASK, [manyRows(version, 0)]);
-  await waitFor(async () => (await metric('pgscore_score_queue_rows')) === 1500, { message: 'the rows in the queue' });
-  expect(await refusal(other, ASK, [manyRows(version, 5000)])).toEqual({
-    code: '53300',
-    message: 'too many rows wait to be scored: 1500',
-    detail: undefined,
-    hint: expect.stringContaining('Try again later'),
+test('a call of more than 1000 rows is refused with 54000, and its session goes on', async () => {
+  const { rows } = await superuser.query<{ id: number }>('select version_id as id from pgscore_data.execution');
+  const request = `score ${JSON.stringify({ version: rows[0]?.id, role: 'alice' })}\n${MANY}`;
+  expect(await refusal(superuser, 'select pgscore_data._ask($1)', [request])).toMatchObject({
+    code: '54000',
+    message: 'a call of 1001 rows is past the limit of 1000',
   });
-  expect(await score(alice, 2)).toBe(22);
-  expect(await score(other, 3)).toBe(23);
-  await locker.query('rollback');
-  expect((await first).rows[0]?.scores).toEqual(Array.from({ length: 1500 }, (_, n) => n));
-  const again = await other.query<{ scores: number[] }>(ASK, [manyRows(version, 5000)]);
-  expect(again.rows[0]?.scores).toEqual(Array.from({ length: 1500 }, (_, n) => 5000 + n));
-  await Promise.all([superuser, other].map((client) => client.query('select pgscore_data._leave_gateway()')));
-  await alice.end();
+  expect(await score(superuser)).toBe(21);
+  await superuser.query('select pgscore_data._leave_gateway()');
   await waitFor(async () => (await metric('pgscore_gateway_connections')) === 0, { message: 'an empty gateway' });
 });
 

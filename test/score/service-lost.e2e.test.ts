@@ -70,13 +70,23 @@ test('the password of the gateway may hold spaces, quotes and backslashes', asyn
   expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
 });
 
-test('a row that is longer than the service takes says so, and the next is answered', async () => {
-  const long = `select pgscore.score('sum', jsonb_build_object('a', 3, 'note', repeat('x', 17000000)))`;
-  expect(await refusal(alice, long)).toMatchObject({
-    code: '08006',
-    hint: expect.stringContaining('--gateway-message-limit'),
-  });
-  expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+test('a row of more than 8 MB is refused and named, and the next is answered', async () => {
+  const row = (bytes: number): string => `jsonb_build_object('a', 3, 'note', repeat('x', ${bytes}))`;
+  const rows = `array[${row(1)}, ${row(2_000_000)}, ${row(17_000_000)}]`;
+  const longest = `select pgscore.score('sum', ${row(7_900_000)})`;
+  expect((await alice.query(longest)).rows).toEqual([{ score: expect.any(Number) }]);
+  for (const [call, name] of [
+    [`select pgscore.score('sum', ${row(8_010_000)})`, 'the row is 8.0 MB long'],
+    [`select pgscore.score('sum', ${row(17_000_000)})`, 'the row is 17.0 MB long'],
+    [`select score from pgscore.score_rows('sum', ${rows})`, 'row 3 of 3 is 17.0 MB long'],
+  ]) {
+    expect(await refusal(alice, call!)).toMatchObject({
+      code: '54000',
+      message: expect.stringContaining(name!),
+      hint: expect.stringContaining('only the columns that the model takes'),
+    });
+    expect((await alice.query(SCORE)).rows).toEqual(ANSWER);
+  }
 });
 
 test('without dblink in its schema the extension is named, with what to run', async () => {

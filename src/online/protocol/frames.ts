@@ -101,7 +101,11 @@ export class FrameReader {
     if (this.buffered < before + LENGTH_BYTES) return 0;
     const length = this.#bytes.readInt32BE(this.#start + before);
     if (length < LENGTH_BYTES) throw protocolViolation(`a message has the impossible length ${length}`);
-    if (length > limit) throw WireError.fatal('54000', `a message of ${length} bytes is past the limit of ${limit}`);
+    if (length > limit) {
+      throw WireError.fatal('54000', `a message of ${length} bytes is past the limit of ${limit}`, {
+        hint: 'Pass only the columns that the model takes.',
+      });
+    }
     return length;
   }
 

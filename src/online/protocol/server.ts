@@ -1,9 +1,9 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
 import { isLoopback } from '../../lib/loopback.ts';
+import { FairQueue } from '../fair-queue.ts';
 import { Connection, Gone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
-import { LongMessages } from '../requests/long-messages.ts';
 import { errorResponse, int32 } from './replies.ts';
 import { asWireError } from '../requests/handler.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -20,6 +20,8 @@ export type ServerOptions = HandshakeOptions & {
 };
 
 const BACKLOG = 1024;
+/** So many of the longest messages are held at a time. */
+const LONG_MESSAGES = 8;
 
 /** Listens, keeps connections within their limits, and knows the sessions by the keys that cancel their calls. */
 export class GatewayServer {
@@ -28,13 +30,13 @@ export class GatewayServer {
   readonly #byPort = new Set<Connection>();
   readonly #bySocket = new Set<Connection>();
   readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
-  readonly #long: LongMessages;
+  readonly #queue: FairQueue;
   #lastPid = 0;
   #idle: () => void = () => undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#long = new LongMessages(options.session.messageBytes);
+    this.#queue = new FairQueue(LONG_MESSAGES * options.session.messageBytes);
   }
 
   /** Connections, logged in or not. */
@@ -129,7 +131,7 @@ export class GatewayServer {
 
   async #logIn(connection: Connection, { signing }: Login): Promise<void> {
     const key = { pid: this.#nextPid(), secret: randomInt(-(2 ** 31), 2 ** 31) };
-    const session = new Session(connection, this.#options.session, signing, this.#long);
+    const session = new Session(connection, this.#options.session, signing, this.#queue);
     this.#sessions.set(key.pid, { secret: key.secret, session });
     try {
       await connection.write(greeting(key));

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Call } from '../requests/call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
-import type { Held, LongMessages } from '../requests/long-messages.ts';
+import type { FairQueue } from '../fair-queue.ts';
 import { Deadline } from '../requests/deadline.ts';
 import {
   commandComplete,
@@ -15,7 +15,7 @@ import {
 } from './replies.ts';
 import { asWireError } from '../requests/handler.ts';
 import { columnsReply, scoreOnlyReply, scoreReply } from '../requests/reply.ts';
-import { ScoreRequestReader, type LongRequest, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
+import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
 import { NotSigned, type Signing } from './signing.ts';
 import { checkEncoding, notSupported, readCommand, type Command } from './command.ts';
 import { protocolViolation, WireError } from './wire-error.ts';
@@ -57,11 +57,12 @@ export class Session {
   #busy = false;
   #draining = false;
   readonly #signing: Signing | undefined;
-  readonly #long: LongMessages;
+  readonly #queue: FairQueue;
 
-  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined, long: LongMessages) {
+  /** `queue`: where its long messages wait. */
+  constructor(connection: Connection, options: SessionOptions, signing: Signing | undefined, queue: FairQueue) {
     this.#connection = connection;
-    this.#long = long;
+    this.#queue = queue;
     this.#options = options;
     this.#signing = signing;
     this.#requests = new ScoreRequestReader(options.limits);
@@ -145,8 +146,8 @@ export class Session {
     return this.#signing === undefined ? readCommand(query) : this.#signing.read(query);
   }
 
-  /** What a query is answered with, or the call that will be. */
-  #reply(command: Command): Buffer | Call {
+  /** What a query is answered with, or the call that will be. `waitedMs`: for how long it waited to be read. */
+  #reply(command: Command, waitedMs?: number): Buffer | Call {
     switch (command.name) {
       case 'hello':
         return Buffer.concat([commandComplete(command.welcome), READY]);
@@ -158,7 +159,7 @@ export class Session {
         checkEncoding(command.encoding);
         return ENCODING_SET;
       case 'score':
-        return this.#options.score(this.#requests.read(command.request));
+        return this.#options.score(this.#requests.read(command.request), waitedMs);
     }
   }
 
@@ -198,40 +199,40 @@ export class Session {
     }
   }
 
+  /** Reads a long message when there is room for it, which it holds until its call is finished. */
   async #answerLong(beginning: Buffer, bytes: number): Promise<boolean> {
     const { role, deadlineMs } = this.#requests.beginningOf(beginning);
     const deadline = new Deadline(role, deadlineMs);
     this.#call = deadline;
+    let leave: () => void = () => undefined;
     try {
-      const read = (): Promise<Buffer> => this.#connection.whole();
-      const reply = await this.#long.take(bytes, read, (body) => this.#look(this.#commandOf(body)), deadline);
-      if ('request' in reply) return await this.#answerLater(this.#callOf(reply, deadline));
-      return (await this.#send(reply)?.()) ?? true;
+      leave = await this.#queue.enter(bytes, deadline);
+      const reply = await this.#readLong(deadline);
+      if (!(reply instanceof Call)) return (await this.#send(reply)?.()) ?? true;
+      reply.onFinished(leave);
+      return await this.#answerLater(reply);
     } catch (error) {
       return await this.#failed(error);
     } finally {
+      leave();
       deadline.end();
       this.#call = undefined;
     }
   }
 
+  /** By itself, so that the message is not held while its call is answered. */
+  async #readLong(deadline: Deadline): Promise<Buffer | Call> {
+    const body = await deadline.or(this.#connection.whole());
+    const read = this.#queue.work(() => {
+      deadline.check();
+      return this.#reply(this.#commandOf(body), deadline.elapsedMs);
+    });
+    return deadline.or(read);
+  }
+
   #failed(error: unknown): Promise<boolean> {
     if (this.#connection.gone) throw new Gone();
     return this.#refuse(asWireError(error));
-  }
-
-  #look(command: Command): LongRequest | Buffer {
-    const reply = command.name === 'score' ? this.#requests.readLong(command.request) : this.#reply(command);
-    if (reply instanceof Call) throw new Error('only score() is a call');
-    return reply;
-  }
-
-  /** Its rows are held until it is finished. */
-  #callOf({ request, release }: Held, deadline: Deadline): Call {
-    const call = this.#options.score(request, deadline.elapsedMs);
-    if (call.outcome === undefined) call.onFinished(release);
-    else release();
-    return call;
   }
 
   async #refuseExtended(): Promise<boolean> {

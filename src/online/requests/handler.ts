@@ -12,14 +12,10 @@ export type RequestHandlerOptions = {
   readonly models: Models;
   readonly batcher: Batcher;
   readonly budget: LogBudget;
-  /** Rows of all calls in hand, past which larger calls are refused. */
-  readonly mostRows: number;
-  /** A call of no more is always taken: a connection has one at a time, and there is a limit to these. */
-  readonly alwaysRows: number;
   readonly onFinished: (call: Call) => void;
 };
 
-/** Takes calls in, as long as there is room, and sees each through: may she, is the model loaded, do the rows fit, can it be logged, run. */
+/** Handles each call: checks the grant, loads the model, matches the features, waits for the log where it is behind, and runs the batch. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   #calls = 0;
@@ -48,9 +44,7 @@ export class RequestHandler {
       this.#rows -= length;
       this.#options.onFinished(call);
     });
-    const { mostRows, alwaysRows } = this.#options;
-    if (length > alwaysRows && this.#rows > mostRows) call.fail(queueFull(this.#rows - length));
-    else this.#begin(call);
+    this.#begin(call);
     return call;
   }
 
@@ -92,12 +86,6 @@ export class RequestHandler {
     call.hasRoom = await this.#options.budget.caughtUp(call);
     if (call.waits) this.#options.batcher.add(call, session);
   }
-}
-
-function queueFull(rows: number): WireError {
-  return new WireError('53300', `too many rows wait to be scored: ${rows}`, {
-    hint: 'Try again later, or score whole tables with pgscore.score_table().',
-  });
 }
 
 function notPermitted(role: string): WireError {

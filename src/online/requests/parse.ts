@@ -1,4 +1,4 @@
-import { invalid, isObject, parse, readBody, readLongBody, type Body } from './request-rows.ts';
+import { invalid, isObject, parse, readBody, type Body } from './request-rows.ts';
 import { WireError } from '../protocol/wire-error.ts';
 
 /** One call of score(): who asks which version about which rows. */
@@ -21,9 +21,6 @@ type Head = {
 
 /** A row for each prediction; one row of three arrays; or nothing but the score of the only row. */
 type ReplyKind = 'rows' | 'columns' | 'score';
-
-/** A long request that was looked through: what it will take of memory, and how it is read, step by step. */
-export type LongRequest = { readonly bytes: number; readonly read: () => Iterator<void, ScoreRequest> };
 
 export type RequestLimits = {
   readonly deadlineMs: number;
@@ -60,13 +57,6 @@ export class ScoreRequestReader {
     return requestOf(head, readBody(text.slice(this.#text.length), this.#limits.mostRows));
   }
 
-  /** @throws WireError 54000 where there is more in it than can be meant */
-  readLong(text: string): LongRequest {
-    const head = this.#headOf(text);
-    const { bytes, read } = readLongBody(text.slice(this.#text.length), this.#limits.mostRows);
-    return { bytes, read: () => requestInSteps(head, read()) };
-  }
-
   /** Who asks and how long she waits, by the beginning of a message; what is not known there is told when all of it is read. */
   beginningOf(message: Buffer): Pick<Head, 'role' | 'deadlineMs'> {
     try {
@@ -96,12 +86,6 @@ function requestOf(head: Head, { rows, about, place }: Body): ScoreRequest {
   if (head.reply === 'score' && rows.length > 1) throw invalid('more than one row has more than one score');
   const { versionId, role, deadlineMs, log, inputs, id, reply, alone } = head;
   return { versionId, role, deadlineMs, log, inputs, id, reply, alone, rows, about, place };
-}
-
-function* requestInSteps(head: Head, body: Iterator<void, Body>): Generator<void, ScoreRequest> {
-  let step = body.next();
-  for (; step.done !== true; step = body.next()) yield;
-  return requestOf(head, step.value);
 }
 
 function readHead(head: unknown, limits: RequestLimits): Head {

@@ -1,6 +1,6 @@
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { type FeatureRows, NumberRows } from '../../inference/number-rows.ts';
-import { cutRows, piecesOf } from './cut-rows.ts';
+import { checkSize } from './json-size.ts';
 import { noRow, RowRefusal, type Place } from './row-refusal.ts';
 import { isSeveral, notSupported } from '../protocol/command.ts';
 import { OTHER_RELEASE, WireError } from '../protocol/wire-error.ts';
@@ -13,9 +13,6 @@ export type Body = {
   /** Where they are not all that the caller has. */
   readonly place?: Place | undefined;
 };
-
-/** A long body that was looked through: what it will take of memory, and how it is read, step by step. */
-type LongBody = { readonly bytes: number; readonly read: () => Iterator<void, Body> };
 
 const PLACED = 'from ';
 /** Which rows they are of those that the caller has. */
@@ -30,22 +27,6 @@ export function readBody(text: string, mostRows: number): Body {
   return among(place, () => ({ ...readRows(rows, mostRows), place }));
 }
 
-/** @throws WireError 54000 where there is more in it than can be meant */
-export function readLongBody(text: string, mostRows: number): LongBody {
-  const { place, rows } = placed(text);
-  if (!rows.startsWith(NUMBERS)) return readLongList(Buffer.from(rows), mostRows, place);
-  const columns = rows.slice(0, rows.indexOf('\n', NUMBERS.length));
-  const { bytes } = among(place, () => cutRows(Buffer.from(columns)));
-  return { bytes: bytes + rows.length, read: () => oneStep(() => readBody(text, mostRows)) };
-}
-
-function readLongList(list: Buffer, mostRows: number, place: Place | undefined): LongBody {
-  const { bytes, cuts } = among(place, () => cutRows(list));
-  const whole = (): Body => ({ rows: checkRows(parse(list.toString()), mostRows), about: {}, place });
-  if (cuts.length === 0) return { bytes, read: () => oneStep(() => among(place, whole)) };
-  return { bytes, read: () => readPieces(piecesOf(list, cuts), mostRows, place) };
-}
-
 export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -57,19 +38,6 @@ export function parse(text: string): unknown {
 
 export function invalid(reason: string): WireError {
   return new WireError('22023', `the request of score is not valid: ${reason}`, OTHER_RELEASE);
-}
-
-function* readPieces(pieces: Iterable<string>, mostRows: number, place: Place | undefined): Generator<void, Body> {
-  const rows: unknown[] = [];
-  for (const piece of pieces) {
-    const some = parse(piece);
-    // Between two commas there is a row.
-    if (!Array.isArray(some) || some.length === 0) throw notJson(undefined);
-    for (const row of some) rows.push(row);
-    checkLength(rows.length, mostRows);
-    yield;
-  }
-  return among(place, () => ({ rows: checkRows(rows, mostRows), about: {}, place }));
 }
 
 function placed(text: string): { place: Place | undefined; rows: string } {
@@ -93,6 +61,7 @@ function readRows(text: string, mostRows: number): Body {
     checkLength(sent.rows.length, mostRows);
     return sent;
   }
+  checkSize(text);
   return { rows: checkRows(parse(text), mostRows), about: NOTHING_ELSE };
 }
 
@@ -100,6 +69,7 @@ function numbersOf(text: string): SentNumbers {
   try {
     return readNumbers(text);
   } catch (cause) {
+    if (cause instanceof WireError) throw cause;
     throw new WireError('22P02', 'the rows of score are not numbers as they are sent', { cause, ...OTHER_RELEASE });
   }
 }
@@ -116,7 +86,7 @@ function checkRows(rows: unknown, mostRows: number): JsonRow[] {
 function checkLength(rows: number, mostRows: number): void {
   if (rows <= mostRows) return;
   throw new WireError('54000', `a call of ${rows} rows is past the limit of ${mostRows}`, {
-    hint: 'Score whole tables with pgscore.score_table(); --gateway-queue-rows of the service sets the limit.',
+    hint: 'Give fewer rows at a time, or score whole tables with pgscore.score_table().',
   });
 }
 
@@ -150,7 +120,9 @@ const LEAST_BYTES = 4;
  */
 export function readNumbers(text: string): SentNumbers {
   const end = text.indexOf('\n', NUMBERS.length);
-  const { about, reals } = parseColumns(text.slice(NUMBERS.length, end));
+  const columns = text.slice(NUMBERS.length, end);
+  checkSize(columns);
+  const { about, reals } = parseColumns(columns);
   const rows = readArray(Buffer.from(text.slice(end), 'base64'), reals);
   checkAbout(about, rows.length);
   return { rows, about };
@@ -200,9 +172,4 @@ function readArray(bytes: Buffer, reals: ReadonlySet<number>): NumberRows {
 function checkAbout(about: About, length: number): void {
   for (const values of Object.values<unknown>(about))
     if (!Array.isArray(values) || values.length !== length) throw new Error('a column of keys has another length');
-}
-
-/** Work in a single step, where steps are asked for. */
-export function oneStep<T>(work: () => T): Iterator<void, T> {
-  return { next: () => ({ done: true, value: work() }) };
 }

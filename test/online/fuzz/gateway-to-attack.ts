@@ -59,8 +59,6 @@ export async function startGatewayToAttack(
     models,
     batcher: new Batcher({ models, batchRows: 64, onRun: () => undefined }),
     budget,
-    mostRows: 10_000,
-    alwaysRows: 1000,
     onFinished: (call) => recorder.record(call),
   });
   const server = new GatewayServer({

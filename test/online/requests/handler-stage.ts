@@ -40,7 +40,6 @@ export function slowModel(isRowWise = false) {
 
 export function stage({
   batchRows = 10,
-  mostRows = 1000,
   budget = new LogBudget(),
   permit = () => Promise.resolve(true),
   model = slowModel(),
@@ -64,8 +63,6 @@ export function stage({
     models,
     batcher,
     budget,
-    mostRows,
-    alwaysRows: 1,
     onFinished: (call) => settled.push(call),
   });
   const score = (

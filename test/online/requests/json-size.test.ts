@@ -1,0 +1,36 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { checkSize, type Limits } from '../../../src/online/requests/json-size.ts';
+
+/** So small that a few rows show what many do. */
+const SMALL: Limits = { row: 1000, all: 5000 };
+
+describe('rows are refused by how much is in them', () => {
+  const rowOf = (lists: number): string => `{"x":[${'[],'.repeat(lists)}1]}`;
+
+  test('one that has more than any can have, and the error says which', () => {
+    const text = `[${rowOf(2)},${rowOf(100)},${rowOf(2)}]`;
+    expect(() => checkSize(text, SMALL)).toThrow(
+      expect.objectContaining({ sqlstate: '54000', detail: 'Row 2 of 3.', hint: expect.stringContaining('columns') }),
+    );
+  });
+
+  test('all of them together', () => {
+    const text = `[${Array.from({ length: 20 }, () => rowOf(20)).join()}]`;
+    expect(() => checkSize(text, SMALL)).toThrow(
+      expect.objectContaining({ sqlstate: '54000', hint: expect.stringContaining('score_table') }),
+    );
+  });
+
+  test('but not by the length of their texts, nor what these say', () => {
+    const long = JSON.stringify({ x: '[],{},"",\\'.repeat(100_000) });
+    expect(() => checkSize(long, SMALL)).not.toThrow();
+  });
+
+  test('score_rows() sends none of these: a megabyte of the shortest rows, a row as wide as a table, a picture', () => {
+    const shortest = `[${Array.from({ length: 1000 }, () => `{"a":[${Array.from({ length: 330 }, () => '[]').join()}]}`).join()}]`;
+    const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 1600 }, (_, n) => [`c${n}`, 'text'])));
+    const picture = JSON.stringify({ x: Array.from({ length: 3 * 512 * 512 }, () => 0.5) });
+    for (const text of [shortest, wide, picture]) expect(() => checkSize(text)).not.toThrow();
+  });
+});
