@@ -134,32 +134,6 @@ comment on function pgscore_data._ask(text) is
   'Sends one request to the gateway and returns its answer, one element for each of the request''s rows. Connects where it must, and asks '
   'once more where the connection was lost soon.';
 
-create or replace function pgscore_data._drain_gateway() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
-exception
-  when others then
-    perform pgscore_data._leave_gateway();
-end
-$$;
-comment on function pgscore_data._drain_gateway() is 'Makes the connection ready for the next request after one that was refused.';
-
-create or replace function pgscore_data._leave_gateway() returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pgscore_dblink.dblink_disconnect('pgscore');
-exception
-  when connection_does_not_exist or undefined_function or invalid_schema_name then
-    null;
-end
-$$;
-comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
-
 create or replace function pgscore_data._acts_as_owner(relation pg_class) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp

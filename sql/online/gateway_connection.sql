@@ -177,3 +177,29 @@ as $$
 $$;
 comment on function pgscore_data._within(text, timestamptz) is
   'A request that is to be answered until then, where its caller set a deadline.';
+
+create or replace function pgscore_data._drain_gateway() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
+exception
+  when others then
+    perform pgscore_data._leave_gateway();
+end
+$$;
+comment on function pgscore_data._drain_gateway() is 'Makes the connection ready for the next request after one that was refused.';
+
+create or replace function pgscore_data._leave_gateway() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_dblink.dblink_disconnect('pgscore');
+exception
+  when connection_does_not_exist or undefined_function or invalid_schema_name then
+    null;
+end
+$$;
+comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
