@@ -43,37 +43,12 @@ comment on column pgscore_data.call_log.key is
 comment on column pgscore_data.call_log.event_time is
   'The column of the rows of calls that says what time a prediction is for; NULL: the moment of the call.';
 
-create table pgscore_data.online_prediction (
-  prediction_id bigint generated always as identity primary key,
-  version_id int not null,
-  requested_by name not null,
-  request_id text,
-  asked_at timestamptz not null,
-  duration_ms real not null,
-  key text[] collate "C",
-  event_time timestamptz,
-  features double precision[],
-  reals real[],
-  inputs jsonb,
-  score double precision,
-  label text,
-  probabilities double precision[],
-  error text
-);
-comment on table pgscore_data.online_prediction is
-  'Every prediction that a gateway gave, or the share of them that the model keeps; also those whose transaction rolled back.';
-comment on column pgscore_data.online_prediction.key is
-  'What the prediction is of, as labels spell it; NULL where the row did not say, and the prediction counts without ever having a label.';
-comment on column pgscore_data.online_prediction.event_time is 'The time that its row says it is for; NULL: the row does not say.';
-comment on column pgscore_data.online_prediction.features is
-  'What was given, in the order of the features of the version, where all of it is numbers or NULL; else it is in inputs.';
-comment on column pgscore_data.online_prediction.reals is 'The same as features, where all of them were given as real.';
-create index online_prediction_of_version on pgscore_data.online_prediction (version_id, asked_at);
-create index online_prediction_of_key on pgscore_data.online_prediction (key, version_id) where key is not null;
+-- Each number is drawn with those of the 999 that may follow it in a block, so that no two predictions have the same.
+create sequence pgscore_data.online_prediction_id increment by 1000;
 
 create table pgscore_data.online_block (
-  prediction_id bigint primary key default nextval('pgscore_data.online_prediction_prediction_id_seq'),
-  n_predictions int not null check (n_predictions between 1 and 1000),
+  prediction_id bigint primary key default nextval('pgscore_data.online_prediction_id'),
+  n_predictions int not null check (n_predictions between 0 and 1000),
   version_id int not null,
   requested_by name not null,
   request_id text,
@@ -85,15 +60,18 @@ create table pgscore_data.online_block (
   event_times timestamptz[],
   features double precision[],
   reals real[],
-  scores double precision[] not null,
+  inputs jsonb,
+  scores double precision[],
   labels int[],
-  probabilities double precision[]
+  probabilities double precision[],
+  error text,
+  check ((error is null) = (scores is not null) and (error is null) = (n_predictions > 0))
 );
 comment on table pgscore_data.online_block is
-  'Predictions that a gateway gave for rows of numbers, as online_prediction has others: up to 1000 in a row, of one call or of several '
-  'that have all else in common.';
+  'Predictions that a gateway gave, up to 1000 in a row, of one call or of several that have all else in common; and calls that failed. '
+  'The share of them that the model keeps; also those whose transaction rolled back.';
 comment on column pgscore_data.online_block.prediction_id is
-  'Number of the first of them, by the sequence of online_prediction; those of the others follow it.';
+  'Number of the first of them; those of the others follow it.';
 comment on column pgscore_data.online_block.asked_at is 'When the call was asked; of several, asked within 10 ms, the first.';
 comment on column pgscore_data.online_block.duration_ms is 'Milliseconds until the call was answered; of several the longest.';
 comment on column pgscore_data.online_block.later_ms is
@@ -105,12 +83,15 @@ comment on column pgscore_data.online_block.keys is
 comment on column pgscore_data.online_block.event_times is
   'Of each prediction the time that its row says it is for; NULL where the row does not say. NULL: no row does.';
 comment on column pgscore_data.online_block.features is
-  'What was given, an array for each prediction, in the order of the features of the version.';
+  'What was given, an array for each prediction, in the order of the features of the version, where all of it is numbers or NULL.';
 comment on column pgscore_data.online_block.reals is 'The same as features, where all of them were given as real.';
+comment on column pgscore_data.online_block.inputs is
+  'What else was given: a list with an object for each prediction, or null where it is not kept.';
 comment on column pgscore_data.online_block.scores is 'Of each prediction; NULL where the model gives labels only.';
 comment on column pgscore_data.online_block.labels is 'Places among the class labels of the version, from 1; NULL for a regression.';
 comment on column pgscore_data.online_block.probabilities is
   'An array for each prediction, in the order of the class labels; NULL where the model gives none.';
+comment on column pgscore_data.online_block.error is 'Why a call failed, which has no predictions.';
 create index online_block_of_version on pgscore_data.online_block (version_id, asked_at);
 -- To compress numbers takes more time than to write them.
 alter table pgscore_data.online_block
@@ -122,8 +103,6 @@ alter table pgscore_data.online_block
   alter column scores set storage external,
   alter column labels set storage external,
   alter column probabilities set storage external;
--- Each number is drawn with those of the 999 that may follow it in a block, so that no two predictions have the same.
-alter sequence pgscore_data.online_prediction_prediction_id_seq increment by 1000;
 
 create table pgscore_data.online_batch (
   batch_id bigint primary key check (batch_id < 0),

@@ -123,8 +123,6 @@ begin
     using this_model, this_key, this_run;
   end loop;
   if this_run is null then
-    delete from pgscore_data.online_prediction p using pgscore_data.version v
-     where p.key = this_key and v.version_id = p.version_id and v.model_id = this_model;
     -- A block mixes the numbers of its calls: it is deleted whole.
     delete from pgscore_data.online_block b using pgscore_data.version v
      where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null

@@ -192,12 +192,6 @@ begin atomic
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
    cross join lateral (select * from pgscore_data.scored_version y where y.version_id = b.version_id offset 0) e
    cross join lateral (
-     select b.version_id, y.key, coalesce(y.event_time, y.asked_at), y.asked_at, y.prediction_id, y.score,
-            case when e.task <> 'regression' then (array_position(e.class_labels, y.label) - 1)::smallint end,
-            case when e.task = 'multiclass' then y.probabilities end
-       from pgscore_data.online_prediction y
-      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.error is null
-     union all
      select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
             (k.label - 1)::smallint,
             case when e.task = 'multiclass' and y.probabilities is not null then array(select unnest(y.probabilities[k.n : k.n])) end

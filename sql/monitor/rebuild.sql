@@ -193,10 +193,7 @@ begin
    group by 2, 3, 4;
   insert into pgscore_data.refresh_open (version_id, day, closes_at, n)
   select this_version, date_trunc('day', p.event_time, m.time_zone), 'infinity', count(*)
-    from (select coalesce(p.event_time, p.asked_at) as event_time
-            from pgscore_data.online_prediction p where p.version_id = this_version and p.key is null and p.error is null
-          union all
-          select coalesce(k.event_time, b.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond')
+    from (select coalesce(k.event_time, b.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') as event_time
             from pgscore_data.online_block b
            cross join lateral rows from (unnest(b.scores, b.later_ms, b.event_times), pgscore_data._key_rows(b.keys))
              as k (score, later_ms, event_time, key)

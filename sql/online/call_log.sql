@@ -79,41 +79,31 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        v.signature -> 'classLabels' as class_labels, v.signature -> 'features' as features,
        coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
+       b.inputs || '[]' as inputs,
        case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
        -- Texts of an array are counted off from its first, each time that one is looked for.
-       to_jsonb(b.keys) as keys, b.event_times
+       to_jsonb(b.keys) as keys, b.event_times, b.error
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where b.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore_data.shown_block is
   'Blocks of predictions that the current role may see. A barrier, so that what is given here is computed once for a block and not for '
   'each of its predictions, and only where it is asked for.';
 
--- The outer query has the parts leave out columns that nobody asks for.
+-- A call that failed has no predictions, and is a row all the same.
 create or replace view pgscore.online_predictions with (security_barrier) as
-select p.prediction_id, p.model, p.version, p.requested_by, p.request_id, p.asked_at, p.duration_ms, p.inputs, p.score, p.label,
-       p.probabilities, p.error, p.key, p.event_time
-  from (
-    select p.prediction_id, m.name as model, v.number as version, p.requested_by, p.request_id, p.asked_at, p.duration_ms,
-           case when p.reals is null and p.features is null then p.inputs
-             else (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows
-                     from (jsonb_array_elements(v.signature -> 'features'),
-                           jsonb_array_elements(coalesce(to_jsonb(p.reals), to_jsonb(p.features)))) as f (feature, value))
-           end as inputs, p.score, p.label, p.probabilities, p.error, p.key, p.event_time
-      from pgscore_data.online_prediction p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
-     where p.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage')
-    union all
-    select b.prediction_id + x.n - 1, b.model, b.version, b.requested_by, b.request_id, b.asked_at, coalesce(x.duration, b.duration_ms),
-           case when b.given is not null
-             then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows
-                     from (jsonb_array_elements(b.features), jsonb_array_elements(b.given -> (x.n - 1)::int)) as f (feature, value))
-           end, x.score, b.class_labels ->> (x.label - 1),
-             case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end, null,
-             case when b.keys -> (x.n - 1)::int ->> 0 is not null
-               then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end,
-           x.event_time
-      from pgscore_data.shown_block b
-     cross join lateral unnest(b.scores, b.labels, b.durations, b.event_times) with ordinality as x (score, label, duration, event_time, n)
-  ) p;
+select b.prediction_id + coalesce(x.n, 1) - 1 as prediction_id, b.model, b.version, b.requested_by, b.request_id, b.asked_at,
+       coalesce(x.duration, b.duration_ms) as duration_ms,
+       case when b.given is not null
+         then (select jsonb_object_agg(f.feature ->> 'name', f.value) from rows
+                 from (jsonb_array_elements(b.features), jsonb_array_elements(b.given -> (x.n - 1)::int)) as f (feature, value))
+         else nullif(b.inputs -> (x.n - 1)::int, 'null')
+       end as inputs, x.score, b.class_labels ->> (x.label - 1) as label,
+       case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end as probabilities, b.error,
+       case when b.keys -> (x.n - 1)::int ->> 0 is not null
+         then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end as key, x.event_time
+  from pgscore_data.shown_block b
+  left join lateral unnest(b.scores, b.labels, b.durations, b.event_times) with ordinality as x (score, label, duration, event_time, n)
+    on true;
 comment on view pgscore.online_predictions is
   'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also '
   'those of transactions that were rolled back.';

@@ -15,9 +15,11 @@ export async function addCalls(
   predictions: readonly MonitoredPrediction[],
 ): Promise<string[]> {
   const kept = await superuser.query<{ run: string }>(
-    `insert into pgscore_data.online_prediction (version_id, requested_by, asked_at, duration_ms, score, label, probabilities, key)
-     select $1, 'alice', p.at, 1, p.score, p.label, p.probabilities, array[p.id::text]
+    `insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys)
+     select $1, 'alice', p.at, 1, 1, array[p.score], case when p.label is not null then array[array_position(e.class_labels, p.label)] end,
+            case when p.probabilities is not null then array[p.probabilities] end, array[array[p.id::text]]
        from jsonb_to_recordset($2::jsonb) p (id int, at timestamptz, score float8, label text, probabilities float8[])
+       join pgscore_data.execution e on e.version_id = $1
      returning -prediction_id as run`,
     [versionId, JSON.stringify(predictions)],
   );

@@ -14,7 +14,7 @@ const [superuser, ada, alice] = await Promise.all([
 const DAYS = `select window_date::text as day, n_predictions::int as n, n_labeled::int as labeled, n_awaiting::int as awaiting, n_superseded::int as superseded
   from pgscore_bi.binary_performance_daily where model_name = $1 order by window_start`;
 
-const LOGGED = [`pgscore_data.kept_prediction where key = '{1}'`, `pgscore_data.online_prediction where key = '{1}'`];
+const LOGGED = [`pgscore_data.kept_prediction where key = '{1}'`, `pgscore_data.online_block where keys = '{{1}}'`];
 
 async function nights(name: string): Promise<{ model: MonitoredModel; runs: string[] }> {
   const model = await addMonitoredModel(superuser, name, 'binary');

@@ -51,7 +51,7 @@ async function readInSequence(refresh = 'select pgscore_data._refresh()'): Promi
     await superuser.query(refresh);
     const { rows } = await superuser.query(
       `select relname, seq_tup_read from pg_stat_xact_user_tables
-        where (relname in ('evaluation_recent', 'evaluation_earlier', 'label_change', 'online_prediction', 'online_block', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
+        where (relname in ('evaluation_recent', 'evaluation_earlier', 'label_change', 'online_block', 'online_batch') or schemaname = 'pgscore_predictions') and seq_tup_read > $1`,
       [FEW],
     );
     return rows;

@@ -31,12 +31,12 @@ const beginBatch = statement<
 >(
   'begin_batch',
   `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id)
-   select $1, $2, $3, $4, to_timestamp($5), s.last_value from pgscore_data.online_prediction_prediction_id_seq s`,
+   select $1, $2, $3, $4, to_timestamp($5), s.last_value from pgscore_data.online_prediction_id s`,
 );
 
 const endBatch = statement<[batchId: string]>(
   'end_batch',
-  `update pgscore_data.online_batch set last_id = currval('pgscore_data.online_prediction_prediction_id_seq') where batch_id = $1`,
+  `update pgscore_data.online_batch set last_id = currval('pgscore_data.online_prediction_id') where batch_id = $1`,
 );
 
 const zones = new Map<string, LocalDays>();

@@ -1,92 +1,137 @@
 import { FieldWriter } from '../../copy/field-writer.ts';
+import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
+import type { Feature } from '../../inference/signature.ts';
+import { isStorableJson, storable } from '../../lib/text.ts';
+import { WireError } from '../protocol/wire-error.ts';
 import { scoreOf, type Answer, type Part } from '../requests/call.ts';
-import {
-  bytesOf,
-  bytesOfNumbers,
-  CALL_COLUMNS,
-  MOST_INPUT_BYTES,
-  mostBytesOfFields,
-  writeCallFields,
-  type EncodedCalls,
-} from './encode-calls.ts';
 import type { Keyed, FinishedCall } from './logged-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
-export const BLOCK_COLUMNS = `${CALL_COLUMNS}, n_predictions, features, reals, scores, labels, probabilities, durations, later_ms, keys, event_times`;
+export const BLOCK_COLUMNS =
+  'version_id, requested_by, request_id, asked_at, duration_ms, n_predictions, features, reals, inputs, scores, labels, probabilities, durations, later_ms, keys, event_times, error';
 const FIELDS = BLOCK_COLUMNS.split(',').length;
+/** Of a call that failed: all between n_predictions and error. */
+const MISSING_FIELDS = 10;
 
 /** Predictions whose numbers a block may take, see online_block in migrations/0004_online.sql. */
 const MOST_PREDICTIONS = 1000;
-/** Bytes of a tuple without its texts and numbers: fields, lengths, how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * 10 + 4 + 9 * 28;
+/** Bytes of a tuple without its texts and numbers: fields, lengths, when, how long and how many there are, heads of arrays. */
+const FIXED_BYTES = 2 + 4 * FIELDS + 8 + 4 + 4 + 4 + 10 * 28;
+/** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
+const MOST_INPUT_BYTES = 16_384;
 
+const MOST_BYTES_A_CHARACTER = 3;
 const LENGTH_BYTES = 4;
-/** Of a real as an element of an array, with its length. */
+/** Of a number and of a real as elements of an array, with their length. */
+const NUMBER_BYTES = 12;
 const REAL_BYTES = 8;
 
-/** What was answered for rows of numbers, of one call or of several as one. */
-export type BlockCall = Keyed<FinishedCall> & { readonly rows: NumberRows; readonly answer: Answer };
+/** Tuples of calls one behind the other, and where those of each call end. */
+export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
-/** What is kept of a call as blocks, where that is how. One row that nothing is like is found by its key at once as a tuple, and is not listed. */
-export function blockOf({ call, keys, eventTimes }: Keyed<FinishedCall>): BlockCall | undefined {
-  const { rows, answered: answer, each } = call;
-  const areSeveral = each !== undefined || rows.length > 1;
-  return areSeveral && rows instanceof NumberRows && answer !== undefined
-    ? { call, keys, eventTimes, rows, answer }
-    : undefined;
+/** Whether a row of so many numbers is kept with them. */
+export function areKept(width: number): boolean {
+  return NUMBER_BYTES * width <= MOST_INPUT_BYTES;
 }
 
-/** Calls as tuples of binary COPY, a block for up to 1000 predictions. */
-export function encodeBlocks(calls: readonly BlockCall[]): EncodedCalls {
-  const writer = new FieldWriter(calls.reduce((sum, call) => sum + mostBytesOf(call), 0));
-  const ends = calls.map((block) => {
-    for (let from = 0; from < block.rows.length; from += MOST_PREDICTIONS)
-      writeBlock(writer, block, from, Math.min(from + MOST_PREDICTIONS, block.rows.length));
+/** Calls as tuples of binary COPY: a block for up to 1000 predictions, or for a call that failed. */
+export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCalls {
+  const blocks = calls.map(blocksOf);
+  const writer = new FieldWriter(blocks.flat().reduce((sum, block) => sum + mostBytesOf(block), 0));
+  const ends = blocks.map((some) => {
+    for (const block of some) writeBlock(writer, block);
     return writer.length;
   });
   return { bytes: writer.written(), ends };
 }
 
-function mostBytesOf({ call, keys, eventTimes, rows, answer }: BlockCall): number {
-  const blocks = Math.ceil(rows.length / MOST_PREDICTIONS);
-  const reals = rows.areReals ? rows.width : 0;
-  const numbers =
-    rows.width -
-    reals +
-    2 +
-    answer.signature.classLabels.length +
-    (call.each === undefined ? 0 : 2) +
-    (eventTimes === null ? 0 : 1);
-  // What is reserved for them counts until they are written, and makes the collector come sooner.
-  return (
-    blocks * (FIXED_BYTES + mostBytesOfFields(call)) +
-    rows.length * (REAL_BYTES * reals + bytesOfNumbers(numbers)) +
-    mostBytesOfKeys(keys)
-  );
+/** Rows of a call from `from` to `to`, end excluded; none of a call that failed. `inputs`: as they are kept. */
+type Block = Keyed<FinishedCall> & {
+  readonly from: number;
+  readonly to: number;
+  readonly inputs: NumberRows | string | undefined;
+};
+
+function blocksOf(keyed: Keyed<FinishedCall>): Block[] {
+  const { rows, answered } = keyed.call;
+  if (answered === undefined) return [{ ...keyed, from: 0, to: 0, inputs: undefined }];
+  const blocks: Block[] = [];
+  for (let from = 0; from < rows.length; from += MOST_PREDICTIONS) {
+    const to = Math.min(from + MOST_PREDICTIONS, rows.length);
+    blocks.push({ ...keyed, from, to, inputs: inputsOf(keyed.call, answered, from, to) });
+  }
+  return blocks;
 }
 
-function writeBlock(
-  writer: FieldWriter,
-  { call, keys, eventTimes, rows, answer }: BlockCall,
-  from: number,
-  to: number,
-): void {
+function inputsOf({ request, rows }: FinishedCall, { signature }: Answer, from: number, to: number): Block['inputs'] {
+  if (!request.inputs) return undefined;
+  if (rows instanceof NumberRows) return areKept(rows.width) ? rows : undefined;
+  return `[${rows
+    .slice(from, to)
+    .map((row) => textOf(row, signature.features))
+    .join()}]`;
+}
+
+function textOf(row: JsonRow, features: readonly Feature[]): string {
+  const text = JSON.stringify(Object.fromEntries(features.map(({ name }) => [name, row[name]])));
+  return text.length > MOST_INPUT_BYTES || !isStorableJson(text) ? 'null' : text;
+}
+
+function mostBytesOf({ call, keys, eventTimes, from, to, inputs }: Block): number {
+  const { request, answered, each } = call;
+  const texts = bytesOf(request.role) + bytesOf(request.id) + bytesOf(errorOf(call));
+  if (answered === undefined) return FIXED_BYTES + texts;
+  const areReals = inputs instanceof NumberRows && inputs.areReals;
+  const width = inputs instanceof NumberRows ? inputs.width : 0;
+  const others =
+    2 + answered.signature.classLabels.length + (each === undefined ? 0 : 2) + (eventTimes === null ? 0 : 1);
+  // What is reserved for them counts until they are written, and makes the collector come sooner.
+  const bytesOfRow = (areReals ? REAL_BYTES : NUMBER_BYTES) * width + NUMBER_BYTES * others;
+  const json = typeof inputs === 'string' ? bytesOf(inputs) : 0;
+  return FIXED_BYTES + texts + (to - from) * bytesOfRow + json + mostBytesOfKeys(keys.slice(from, to));
+}
+
+function bytesOf(text: string | null): number {
+  return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
+}
+
+function writeBlock(writer: FieldWriter, block: Block): void {
+  const { call, keys, eventTimes, from, to, inputs } = block;
   writer.beginTuple(FIELDS);
-  writeCallFields(writer, call);
+  writeCall(writer, call);
   writer.int4Field(to - from);
-  writeInputs(writer, call.request.inputs ? rows : undefined, from, to);
-  writePredictions(writer, answer, from, to);
+  if (call.answered === undefined) {
+    for (let field = 0; field < MISSING_FIELDS; field += 1) writer.null();
+    return writer.text(storable(errorOf(call) ?? ''));
+  }
+  writeInputs(writer, inputs, from, to);
+  writePredictions(writer, call.answered, from, to);
   writeTimes(writer, call, from, to);
   writeKeys(writer, keys.slice(from, to));
   writeEventTimes(writer, eventTimes?.subarray(from, to) ?? null);
+  writer.null();
 }
 
-function writeInputs(writer: FieldWriter, rows: NumberRows | undefined, from: number, to: number): void {
-  const kept = rows !== undefined && bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES ? rows : undefined;
-  if (kept === undefined || kept.areReals) writer.null();
-  else writeFeatures(writer, kept, from, to);
-  if (kept?.areReals === true) writeReals(writer, kept, from, to);
+function writeCall(writer: FieldWriter, { request, instant, elapsedMs }: FinishedCall): void {
+  writer.int4Field(request.versionId);
+  writer.text(request.role);
+  if (request.id === null) writer.null();
+  else writer.text(storable(request.id));
+  writer.int8Field(instant);
+  writer.float4(elapsedMs);
+}
+
+function errorOf({ outcome }: FinishedCall): string | null {
+  return outcome instanceof WireError ? outcome.message : null;
+}
+
+function writeInputs(writer: FieldWriter, inputs: Block['inputs'], from: number, to: number): void {
+  if (!(inputs instanceof NumberRows) || inputs.areReals) writer.null();
+  else writeFeatures(writer, inputs, from, to);
+  if (inputs instanceof NumberRows && inputs.areReals) writeReals(writer, inputs, from, to);
+  else writer.null();
+  if (typeof inputs === 'string') writer.jsonb(inputs);
   else writer.null();
 }
 
@@ -146,18 +191,18 @@ function writeTimes(writer: FieldWriter, { each }: FinishedCall, from: number, t
   writer.endField(later);
 }
 
-function mostBytesOfKeys(keys: BlockCall['keys']): number {
+function mostBytesOfKeys(keys: Block['keys']): number {
   const width = widthOf(keys);
   const texts = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + bytesOf(part), sum), 0);
   return LENGTH_BYTES * width * keys.length + texts;
 }
 
 /** Of how many columns a key is; 0 where there is none. */
-function widthOf(keys: BlockCall['keys']): number {
+function widthOf(keys: Block['keys']): number {
   return keys.find((key) => key !== null)?.length ?? 0;
 }
 
-function writeKeys(writer: FieldWriter, keys: BlockCall['keys']): void {
+function writeKeys(writer: FieldWriter, keys: Block['keys']): void {
   const width = widthOf(keys);
   if (width === 0) return writer.null();
   const field = writer.beginArray('text', keys.length, width);
@@ -171,7 +216,7 @@ function writeKeys(writer: FieldWriter, keys: BlockCall['keys']): void {
   writer.endField(field);
 }
 
-function writeEventTimes(writer: FieldWriter, times: BlockCall['eventTimes']): void {
+function writeEventTimes(writer: FieldWriter, times: Block['eventTimes']): void {
   if (times === null || times.every(Number.isNaN)) return writer.null();
   const field = writer.beginArray('timestamptz', times.length);
   for (const time of times) {

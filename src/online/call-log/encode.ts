@@ -1,9 +1,8 @@
 import type { CountedCall } from './call-batch.ts';
 import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from './call-features.ts';
 import { keysOf, type Keyed, type FinishedCall } from './logged-call.ts';
-import type { Call, Answer } from '../requests/call.ts';
-import { blockOf, encodeBlocks } from './encode-blocks.ts';
-import { encodeCalls, type EncodedCalls, bytesOfNumbers, MOST_INPUT_BYTES } from './encode-calls.ts';
+import type { Call } from '../requests/call.ts';
+import { areKept, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
 import { EventTimeReader, type EventTimes } from './event-time.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
@@ -13,44 +12,31 @@ import type { Signature } from '../../inference/signature.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
 export type EncodedForKeeping = {
-  readonly tuples: readonly Buffer[];
   readonly blocks: readonly Buffer[];
   readonly calls: readonly CountedCall[];
   readonly features: readonly CallFeatures[];
 };
 
-type Written = EncodedCalls & { readonly calls: readonly CountedCall[] };
-
 /** Calls that were encoded together. */
-export type Encoded = {
+export type Encoded = EncodedCalls & {
   readonly rows: number;
-  /** Those that are kept as a tuple for each prediction, and those as blocks. */
-  readonly singles: Written;
-  readonly blocks: Written;
+  readonly calls: readonly CountedCall[];
   readonly features: WatchedFeatures;
 };
 
 /** One of them. */
-export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall; readonly isBlock: boolean };
+export type EncodedCall = { readonly bytes: Buffer; readonly call: CountedCall };
 
 type Known = Pick<WatchedVersions, 'get'>;
 
 const readers = new Map<string, EventTimeReader>();
 
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
-  const { together: several, apart } = merged(calls.map((call) => keyedCall(call, versions)));
-  const singles: Keyed<Call>[] = [];
-  const blocks = several.flatMap((each) => blockOf(each) ?? []);
-  for (const each of apart) {
-    const block = blockOf(each);
-    if (block === undefined) singles.push(each);
-    else blocks.push(block);
-  }
-  const kept: Keyed<FinishedCall>[] = [...several, ...apart];
+  const kept = merged(calls.map((call) => keyedCall(call, versions)));
   return {
     rows,
-    singles: { ...encodeCalls(singles), calls: singles.map(countedCall) },
-    blocks: { ...encodeBlocks(blocks), calls: blocks.map(countedCall) },
+    ...encodeBlocks(kept),
+    calls: kept.map(countedCall),
     features: watchedOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
 }
@@ -92,19 +78,14 @@ export function parted(some: readonly Encoded[], mostRows: number): Encoded[][] 
 
 export function together(some: readonly Encoded[]): EncodedForKeeping {
   return {
-    tuples: some.map(({ singles }) => singles.bytes).filter(isWritten),
-    blocks: some.map(({ blocks }) => blocks.bytes).filter(isWritten),
-    calls: some.flatMap(({ singles, blocks }) => [...singles.calls, ...blocks.calls]),
+    blocks: some.map(({ bytes }) => bytes),
+    calls: some.flatMap(({ calls }) => calls),
     features: featuresOf(some.map(({ features }) => features)),
   };
 }
 
-export function callsOf({ singles, blocks }: Encoded): EncodedCall[] {
-  return [...eachOf(singles, false), ...eachOf(blocks, true)];
-}
-
-function eachOf({ bytes, ends, calls }: Written, isBlock: boolean): EncodedCall[] {
-  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call, isBlock }));
+export function callsOf({ bytes, ends, calls }: Encoded): EncodedCall[] {
+  return calls.map((call, index) => ({ bytes: bytes.subarray(ends[index - 1] ?? 0, ends[index]), call }));
 }
 
 /** How many calls these are, where some are several as one. */
@@ -114,16 +95,7 @@ export function countOf(calls: readonly EncodedCall[]): number {
 
 /** Some calls out of those that were encoded together, whose features are columns of all of them. */
 export function keptCalls(calls: readonly EncodedCall[]): EncodedForKeeping {
-  return {
-    tuples: calls.filter(({ isBlock }) => !isBlock).map(({ bytes }) => bytes),
-    blocks: calls.filter(({ isBlock }) => isBlock).map(({ bytes }) => bytes),
-    calls: calls.map(({ call }) => call),
-    features: [],
-  };
-}
-
-function isWritten({ length }: Buffer): boolean {
-  return length > 0;
+  return { blocks: calls.map(({ bytes }) => bytes), calls: calls.map(({ call }) => call), features: [] };
 }
 
 /** Of more rows of numbers, a call is better kept by itself. */
@@ -132,30 +104,20 @@ const FEW_ROWS = 64;
 const MOST_APART_US = 10_000;
 const MICROSECONDS_A_MS = 1000;
 
-type MergedCalls = FinishedCall & { readonly rows: NumberRows; readonly answered: Answer };
-
 /**
- * Calls of few rows that can be kept as if they were one, and all others. Such are alike in all that is known of a call but
- * when they were asked, how long they took and what they are about, and their rows are nothing but numbers.
+ * Calls of few rows that can be kept as if they were one, as such, and all others. Such are alike in all that is known of a
+ * call but when they were asked, how long they took and what they are about, and their rows are nothing but numbers.
  */
-function merged(calls: readonly Keyed<Call>[]): {
-  readonly together: Keyed<MergedCalls>[];
-  readonly apart: Keyed<Call>[];
-} {
+function merged(calls: readonly Keyed<Call>[]): Keyed<FinishedCall>[] {
   const groups = groupedBy(calls, ({ call }) => (isPlain(call) ? likenessOf(call) : null));
-  const apart = [...(groups.get(null) ?? [])];
-  const together: Keyed<MergedCalls>[] = [];
-  for (const [likeness, group] of groups) {
-    if (likeness === null) continue;
-    if (group.length === 1) apart.push(...group);
-    else together.push(joinedCall(group));
-  }
-  return { together, apart };
+  return [...groups].flatMap(([likeness, group]): readonly Keyed<FinishedCall>[] =>
+    likeness === null || group.length === 1 ? group : [joinedCall(group)],
+  );
 }
 
 function isPlain({ answered, rows }: Call): boolean {
   if (answered === undefined || !(rows instanceof NumberRows)) return false;
-  return rows.length <= FEW_ROWS && !rows.haveReals && bytesOfNumbers(rows.width) <= MOST_INPUT_BYTES;
+  return rows.length <= FEW_ROWS && !rows.haveReals && areKept(rows.width);
 }
 
 /** No name of a role has a zero byte in it. */
@@ -164,7 +126,7 @@ function likenessOf({ request: { versionId, role, id, inputs }, instant }: Call)
   return `${versionId} ${inputs} ${Math.floor(instant / MOST_APART_US)} ${role}${said}`;
 }
 
-function joinedCall(group: readonly Keyed<Call>[]): Keyed<MergedCalls> {
+function joinedCall(group: readonly Keyed<Call>[]): Keyed<FinishedCall> {
   const call = asOne(group.map((each) => each.call));
   return { call, keys: group.flatMap(({ keys }) => keys), eventTimes: joinedTimes(group, call.rows.length) };
 }
@@ -180,7 +142,7 @@ function joinedTimes(group: readonly Keyed<Call>[], length: number): EventTimes 
   return all;
 }
 
-function asOne(calls: readonly Call[]): MergedCalls {
+function asOne(calls: readonly Call[]): FinishedCall {
   const [first] = calls;
   if (first?.answered === undefined) throw new Error('a call without an answer is kept by itself');
   const { request, answered } = first;
@@ -196,10 +158,12 @@ function asOne(calls: readonly Call[]): MergedCalls {
     row = end;
   }
   const predictions = joined(calls, signature, length);
+  const answer = { signature, parts: [{ predictions, from: 0, rows: length }] };
   return {
     request,
     rows: NumberRows.joined(calls.flatMap(({ rows }) => (rows instanceof NumberRows ? [rows] : []))),
-    answered: { signature, parts: [{ predictions, from: 0, rows: length }] },
+    outcome: answer,
+    answered: answer,
     instant,
     elapsedMs: elapsedMs.reduce((most, ms) => Math.max(most, ms)),
     each: { calls: calls.length, elapsedMs, laterMs },

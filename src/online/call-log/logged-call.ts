@@ -1,12 +1,14 @@
 import { type FeatureRows, NumberRows } from '../../inference/number-rows.ts';
 import type { Answer } from '../requests/call.ts';
 import type { ScoreRequest } from '../requests/parse.ts';
+import type { WireError } from '../protocol/wire-error.ts';
 import type { EventTimes } from './event-time.ts';
 
 /** A call that was answered, or several as one, as it is kept and counted. */
 export type FinishedCall = {
   readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'>;
   readonly rows: FeatureRows;
+  readonly outcome: Answer | WireError | undefined;
   /** Undefined where it failed. */
   readonly answered: Answer | undefined;
   /** When it was asked, in microseconds since 2000; of several the first. */

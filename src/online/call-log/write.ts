@@ -9,31 +9,23 @@ import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/feature-sample.ts'
 import { ScoreBins } from '../../monitor/score-bins.ts';
 import { batchesOf, type CallBatch } from './call-batch.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
-import { COLUMNS } from './encode-calls.ts';
 import type { KeepCalls } from './recorder.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
-const COPY_CALLS = `copy pgscore_data.online_prediction (${COLUMNS}) from stdin (format binary)`;
-const COPY_BLOCKS = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
+const COPY = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
 const UNIQUE_VIOLATION = '23505';
 
-/**
- * Keeps calls in pgscore_data.online_prediction, a row for each prediction, one for a call that failed, or blocks of them in
- * pgscore_data.online_block; and in the same transaction what the monitor counts of them.
- */
+/** Keeps calls in pgscore_data.online_block, and in the same transaction what the monitor counts of them. */
 export function keepCalls(connection: DatabaseConnection, versions: WatchedVersions): KeepCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
-  const keep = async (
-    client: pg.Client,
-    batches: readonly CallBatch[],
-    copies: readonly PipelinedStatement[],
-  ): Promise<void> => {
+  const keep = async (client: pg.Client, batches: readonly CallBatch[], blocks: readonly Buffer[]): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
     const ends: PipelinedStatement[] = [];
     for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
     // A pipeline is one transaction.
-    const steps = [...batches.map((batch) => batch.begin()), ...copies, ...ends];
+    const copy = new PipelinedStatement({ text: COPY }, [HEADER, ...blocks, TRAILER]);
+    const steps = [...batches.map((batch) => batch.begin()), copy, ...ends];
     await runPipeline(client, steps);
   };
   /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
@@ -45,11 +37,9 @@ export function keepCalls(connection: DatabaseConnection, versions: WatchedVersi
     await freezeAtOnce(client, batch).catch(unlessConnected);
     return featureBins.get(client, versionId, null);
   };
-  return ({ tuples, blocks, calls, features }) => {
+  return ({ blocks, calls, features }) => {
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
-    return connection
-      .insist((client) => keep(client, batches, [...copy(COPY_CALLS, tuples), ...copy(COPY_BLOCKS, blocks)]))
-      .catch(unlessKept);
+    return connection.insist((client) => keep(client, batches, blocks)).catch(unlessKept);
   };
 }
 
@@ -64,10 +54,6 @@ function freezeAtOnce(client: pg.Client, { version, watched, columns }: CallBatc
 /** Without bins the rows are kept to be counted later, by a refresh. */
 function unlessConnected(error: unknown): void {
   if (sqlState(error) === undefined) throw error;
-}
-
-function copy(text: string, tuples: readonly Buffer[]): PipelinedStatement[] {
-  return tuples.length === 0 ? [] : [new PipelinedStatement({ text }, [HEADER, ...tuples, TRAILER])];
 }
 
 /** The connection may have been lost after a commit, and before its answer came. */

@@ -1,6 +1,5 @@
 import { Call } from '../../../src/online/requests/call.ts';
 import { BLOCK_COLUMNS } from '../../../src/online/call-log/encode-blocks.ts';
-import { COLUMNS } from '../../../src/online/call-log/encode-calls.ts';
 import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
 import { matchFeatures } from '../../../src/online/requests/match-features.ts';
 import type { Watching } from '../../../src/online/call-log/recorder.ts';
@@ -78,27 +77,24 @@ export function settledNumbers(rows: number, id = 'r', xs?: readonly unknown[]):
 
 export const WATCHING: Watching = { get: () => undefined, isFresh: () => true, renew: () => Promise.resolve() };
 
-const FIELDS = String.fromCharCode(COLUMNS.split(',').length);
+const FIELDS = String.fromCharCode(BLOCK_COLUMNS.split(',').length);
 
-/** Rows of calls as they were kept; a row begins with the number of its fields, and of its version. */
-export const rowsIn = ({ tuples }: EncodedForKeeping): number[] => tuples.map((bytes) => tuplesIn(bytes, FIELDS));
-
-const tuplesIn = (bytes: Buffer, fields: string): number =>
-  bytes.toString('latin1').split(`\0${fields}\0\0\0\x04\0\0\0\x01`).length - 1;
-
-const BLOCK_FIELDS = String.fromCharCode(BLOCK_COLUMNS.split(',').length);
-
+/** Blocks as they were kept; one begins with the number of its fields, and of its version. */
 export const blocksIn = ({ blocks }: EncodedForKeeping): number[] =>
-  blocks.map((bytes) => tuplesIn(bytes, BLOCK_FIELDS));
+  blocks.map((bytes) => bytes.toString('latin1').split(`\0${FIELDS}\0\0\0\x04\0\0\0\x01`).length - 1);
+
+/** Rows of calls as they were kept. */
+export const rowsIn = ({ calls }: EncodedForKeeping): number =>
+  calls.reduce((sum, { answered }) => sum + (answered?.parts.reduce((rows, part) => rows + part.rows, 0) ?? 1), 0);
 
 /** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
 export function keptBut(bad: readonly string[], kept: number[]) {
   return (encoded: EncodedForKeeping): Promise<void> => {
-    const text = Buffer.concat([...encoded.tuples, ...encoded.blocks]).toString('latin1');
+    const text = Buffer.concat(encoded.blocks).toString('latin1');
     if (bad.some((id) => text.includes(id))) {
       return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));
     }
-    kept.push(...rowsIn(encoded));
+    kept.push(rowsIn(encoded));
     return Promise.resolve();
   };
 }
