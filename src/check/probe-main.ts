@@ -2,9 +2,8 @@
  * The probe process: on stdin the frame of a model and, once that is checked, one of rows to score; on descriptor 3 the frames
  * of a verdict. Its argument is its parent's pid.
  */
-import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
-import { programFile } from '../lib/package-file.ts';
+import { endWithParent } from '../lib/child-process.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkModel, type ProbeOptions, type CheckedModel } from './check-model.ts';
 import { readFrames, writeFrame, type Frame } from './frames.ts';
@@ -12,8 +11,8 @@ import type { Asked, Verdict } from './verdict.ts';
 
 const VERDICT_DESCRIPTOR = 3;
 
-// ONNX Runtime blocks this thread, for ever where a model never ends: another one must see that the parent is gone.
-new Worker(programFile('lib/parent-watch-main'), { workerData: Number(process.argv[2]) }).unref();
+// ONNX Runtime blocks this thread, for ever where a model never ends.
+endWithParent(Number(process.argv[2]));
 
 const frames = readFrames<object>(process.stdin);
 const request = await next<ProbeOptions>();

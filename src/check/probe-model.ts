@@ -1,18 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { readFileSync } from 'node:fs';
 import { PgscoreError } from '../errors.ts';
-import { programFile } from '../lib/package-file.ts';
+import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
 import { framePieces, type Frame } from './frames.ts';
 import { readVerdict, type Asked } from './verdict.ts';
-
-const MAIN = programFile('check/probe-main');
 
 /** How the names of its temporary folders begin; the pid of the service follows. */
 export const PROBE_FOLDER = 'pgscore-probe-';
@@ -64,9 +60,9 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   let killed: Error | undefined;
   const kill = (reason: Error) => {
     killed ??= reason;
-    probe.child.kill('SIGKILL');
+    probe.kill();
   };
-  const pid = probe.child.pid ?? 0;
+  const pid = probe.pid ?? 0;
   const liftLimit = limitWork(pid, timeMs, (starved) => kill(starved ? starvedCheck() : tookTooLong(timeMs)));
   const stopWatch = watchMemory(pid, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
   const breakOff = (): void => kill(new Error('the check was broken off'));
@@ -74,14 +70,14 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   try {
     const ask = (checked: CheckedModel): void => void sendRows(probe.request, rowsFor(checked));
     // With its verdict it has done all that it is for; one that went wrong is not to go on.
-    const report = readVerdict(probe.verdict, ask).finally(() => probe.child.kill('SIGKILL'));
-    const ended = Promise.all([once(probe.child, 'close'), report, collect(probe.lastWords)]);
+    const report = readVerdict(probe.answer, ask).finally(() => probe.kill());
+    const ended = Promise.all([probe.exited, report, collect(probe.lastWords)]);
     send(probe.request, { head: options, body: model });
     if (signal?.aborted === true) breakOff();
-    const [[exitCode, endedBy], verdict, lastWords] = await ended.catch(notStarted);
+    const [how, verdict, lastWords] = await ended.catch(notStarted);
     if (verdict instanceof PgscoreError) throw verdict;
     if (verdict !== undefined) return verdict;
-    throw killed ?? died(String(endedBy ?? `exit code ${exitCode}`), Buffer.concat(lastWords).toString());
+    throw killed ?? died(how, Buffer.concat(lastWords).toString());
   } finally {
     liftLimit();
     stopWatch();
@@ -89,19 +85,15 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   }
 }
 
-type Probe = { child: ChildProcess; request: Writable; verdict: Readable; lastWords: Readable };
-
-async function start(directory: string): Promise<Probe> {
-  const child = spawn(process.execPath, [MAIN, String(process.pid)], {
-    cwd: directory,
+async function start(directory: string): Promise<PipedProgram> {
+  const probe = new PipedProgram('check/probe-main', directory, {
     env: { PATH: '/usr/bin:/bin' },
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    arguments: [String(process.pid)],
   });
-  if (child.pid === undefined) return notStarted((await once(child, 'error'))[0]);
-  const [request, , lastWords, verdict] = child.stdio as unknown as [Writable, null, Readable, Readable];
+  if (probe.pid === undefined) return notStarted(await probe.exited);
   // A probe that dies early leaves a broken pipe; how it died says more.
-  request.on('error', () => {});
-  return { child, request, lastWords, verdict };
+  probe.request.on('error', () => {});
+  return probe;
 }
 
 function send(request: Writable, frame: Frame<object>): void {

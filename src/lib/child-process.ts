@@ -1,52 +1,92 @@
-import { fork, type ChildProcess, type Serializable } from 'node:child_process';
+import { spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
 import { backoff } from './retry.ts';
 
-export type ChildOptions<Received> = {
+type ProgramOptions = {
   /** All of its environment. */
   readonly env: NodeJS.ProcessEnv;
   readonly arguments?: readonly string[];
+};
+
+/** A program of ours in a process of its own. Nothing but SIGKILL ends one that hangs in a native call. */
+class Program {
+  /** Resolves with the signal, the exit code, or why it did not start. */
+  readonly exited: Promise<string>;
+  protected readonly child: ChildProcess;
+
+  /** `program` is its path in src, without an extension. */
+  constructor(
+    program: string,
+    { env, arguments: given = [] }: ProgramOptions,
+    v8Flags: readonly string[],
+    how: SpawnOptions,
+  ) {
+    this.child = spawn(process.execPath, [...v8Flags, programFile(program), ...given], { ...how, env });
+    this.exited = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+      this.child.on('error', (error) => {
+        if (this.child.pid === undefined) resolve(error.message);
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+}
+
+type ChildOptions<Received> = ProgramOptions & {
   readonly v8Flags: readonly string[];
   /** Messages hold bytes and typed arrays. */
   readonly binary?: boolean;
   readonly onMessage: (message: Received) => void;
 };
 
-/** A program of ours in a process of its own, with messages both ways. Nothing but SIGKILL ends one that hangs in a native call. */
-export class ChildProgram<Sent extends Serializable, Received> {
-  /** Resolves with the signal, the exit code, or why it did not start. */
-  readonly exited: Promise<string>;
-  readonly #child: ChildProcess;
-
-  /** `program` is its path in src, without an extension. */
-  constructor(program: string, { env, arguments: given = [], v8Flags, binary, onMessage }: ChildOptions<Received>) {
-    this.#child = fork(programFile(program), given, {
-      env,
+/** One with messages both ways. */
+export class ChildProgram<Sent extends Serializable, Received> extends Program {
+  constructor(program: string, { v8Flags, binary, onMessage, ...options }: ChildOptions<Received>) {
+    super(program, options, v8Flags, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: binary === true ? 'advanced' : 'json',
-      execArgv: [...v8Flags],
     });
-    this.#child.on('message', (message) => onMessage(message as Received));
-    this.exited = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-      this.#child.on('error', (error) => {
-        if (this.#child.pid === undefined) resolve(error.message);
-      });
-    });
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
+    this.child.on('message', (message) => onMessage(message as Received));
   }
 
   /** One that is gone hears nothing. */
   send(message: Sent): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined);
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+}
+
+/** One that is not trusted: it reads what it is asked from its standard input, and writes what it answers to descriptor 3. */
+export class PipedProgram extends Program {
+  constructor(program: string, directory: string, options: ProgramOptions) {
+    super(program, options, [], { cwd: directory, stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  get request(): Writable {
+    return this.child.stdio[0] as Writable;
   }
+
+  get answer(): Readable {
+    return this.child.stdio[3] as Readable;
+  }
+
+  /** What it writes to standard error. */
+  get lastWords(): Readable {
+    return this.child.stdio[2] as Readable;
+  }
+}
+
+/** Ends this process when its parent is gone, even while a model that never ends blocks its thread. */
+export function endWithParent(pid: number): void {
+  new Worker(programFile('lib/parent-watch-main'), { workerData: pid }).unref();
 }
 
 const SHORT_LIFE_MS = 5000;

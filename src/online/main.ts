@@ -1,8 +1,7 @@
 /** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
-import { Worker } from 'node:worker_threads';
 import { DatabaseConnection } from '../postgres/connection.ts';
 import { toPgscoreError } from '../errors.ts';
-import { programFile } from '../lib/package-file.ts';
+import { endWithParent } from '../lib/child-process.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './call-log/write.ts';
@@ -12,8 +11,8 @@ import { WatchedVersions } from './call-log/watched-versions.ts';
 const ALIVE_EVERY_MS = 500;
 const TIMEOUT_MS = 10_000;
 
-// A model that never ends blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
-new Worker(programFile('lib/parent-watch-main'), { workerData: process.ppid }).unref();
+// A model that never ends blocks this thread, and 'disconnect' would not be heard.
+endWithParent(process.ppid);
 
 let gateway: Gateway | undefined;
 

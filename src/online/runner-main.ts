@@ -1,7 +1,6 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
-import { Worker } from 'node:worker_threads';
 import { toPgscoreError } from '../errors.ts';
-import { programFile } from '../lib/package-file.ts';
+import { endWithParent } from '../lib/child-process.ts';
 import { fastestGraph } from '../inference/fastest-graph.ts';
 import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
@@ -11,9 +10,8 @@ import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner-message
 
 const THREADS = 1;
 
-// A model that computes blocks this thread, and 'disconnect' would not be heard: another one looks for the parent.
-const parent = Number(process.argv[2]);
-new Worker(programFile('lib/parent-watch-main'), { workerData: parent }).unref();
+// A model that computes blocks this thread, and 'disconnect' would not be heard.
+endWithParent(Number(process.argv[2]));
 
 const kept = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
 const thread = new OneAtATime();
