@@ -96,7 +96,7 @@ async function serveUntilStopped(output: Invocation['output'], dataDir: string, 
   const one = `${sql} -c 'select * from pgscore.runs'`;
   output.note(`\nThe service keeps running. See how a model of January decays: ${url}/#/model/air_time`);
   output.note('Look around from another terminal in this folder:');
-  output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana; \\dt lists tables and views, \\df functions`);
+  output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana`);
   output.note(`  ${one}    one statement`);
   output.note('Stop with Ctrl-C.');
   await new Promise<void>((resolve) => {

@@ -109,7 +109,7 @@ export function listOf(row: Row): string {
 }
 
 /** Names and values in two columns. */
-export function pairs(entries: readonly (readonly [name: string, value: string])[]): string {
+function pairs(entries: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(0, ...entries.map(([name]) => stringWidth(name)));
   const hanging = `\n${' '.repeat(width + 2)}`;
   return entries

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { connectAsPerson } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
+import { unreadable } from '../client/model-file.ts';
 import { VERSION } from '../version.ts';
 import { urlOrDemo } from './demo-location.ts';
 import { databaseCommand, invocation, type Invocation } from './invocation.ts';
@@ -12,55 +14,68 @@ import { allInputs, type Input } from './sql/inputs.ts';
 import { converse, Shell } from './sql/shell.ts';
 import { visible } from './output.ts';
 
-const DESCRIPTION = `A small SQL shell, for the embedded PostgreSQL comes without psql.
+const DESCRIPTION = `Runs SQL: a file, standard input, or statements that are asked for on a terminal. The embedded PostgreSQL comes without
+psql, which can do more.
 
-On a terminal it asks for statements, which end with ; and may take several lines; \\? lists its commands. Otherwise it
-runs the statements of standard input, and stops at the first error. Without a database it connects to the demo that was
-last started in this folder.`;
+A statement ends with ; and may take several lines. Other than on a terminal, the first error ends it. Without a database it
+connects to the demo that was last started in this folder.`;
 
 const EXAMPLES = `
 Examples:
   pgscore sql
   pgscore sql -c 'select * from pgscore.models'
-  pgscore sql < story.sql`;
+  pgscore sql story.sql`;
 
 export function addSql(program: Command): void {
   databaseCommand(program, 'sql')
     .summary('run SQL: a prompt, a statement, or a script')
     .description(DESCRIPTION)
+    .argument('[file]', 'run the statements of this file, and leave; - is standard input')
     .option('-c, --command <sql>', 'run these statements, and leave; may be given more than once', appended)
     .addOption(settingOption('dataDir'))
     .addHelpText('after', EXAMPLES)
-    .action((options: { command?: string[] }, command: Command) => sql(options.command, invocation(command)));
+    .action((file: string | undefined, options: { command?: string[] }, command: Command) =>
+      sql(file, options.command, invocation(command)),
+    );
 }
 
 function appended(statements: string, before: string[] | undefined): string[] {
   return [...(before ?? []), statements];
 }
 
-async function sql(statements: string[] | undefined, { flags, output }: Invocation): Promise<void> {
+async function sql(
+  file: string | undefined,
+  commands: string[] | undefined,
+  { flags, output }: Invocation,
+): Promise<void> {
+  const statements = await statementsOf(file, commands);
   const url = await urlOrDemo(flags);
   const connect = () => connectAsPerson({ url, applicationName: 'pgscore sql' });
   const interactive = statements === undefined && process.stdin.isTTY;
   await withClient(connect(), async (client) => {
     client.on('notice', (notice) => output.note(noticeText(notice)));
+    const inputs = async (): Promise<Input[]> => (statements ?? [await text(process.stdin)]).flatMap(allInputs);
     if (output.json) {
-      const rows = await lastRows(client, await given(statements));
+      const rows = await lastRows(client, await inputs());
       output.result(rows, () => '');
       return;
     }
-    const shell = new Shell(client, (line) => process.stdout.write(`${line}\n`), interactive);
+    const shell = new Shell(client, (line) => process.stdout.write(`${line}\n`));
     if (interactive) {
-      output.note(`pgscore ${VERSION}; PostgreSQL ${await versionOf(client)}. \\? for help, \\q to leave.`);
+      output.note(`pgscore ${VERSION}; PostgreSQL ${await versionOf(client)}. \\q to leave.`);
       await converse(shell, () => withClient(connect(), (other) => cancelQuery(other, client)));
     } else {
-      for (const input of await given(statements)) await shell.run(input);
+      for (const input of await inputs()) await shell.run(input);
     }
   });
 }
 
-async function given(statements: string[] | undefined): Promise<Input[]> {
-  return (statements ?? [await text(process.stdin)]).flatMap((part) => [...allInputs(part)]);
+/** Undefined where they come from standard input or the terminal. */
+async function statementsOf(file: string | undefined, commands: string[] | undefined): Promise<string[] | undefined> {
+  if (file === undefined) return commands;
+  if (commands !== undefined) throw new PgscoreError('usage', 'a file and --command can not go together');
+  if (file === '-') return [await text(process.stdin)];
+  return [await readFile(file, 'utf8').catch((cause: unknown) => unreadable(file, cause))];
 }
 
 /** The rows of the last statement, with values as JSON has them. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,12 +37,11 @@ test('a script is run from standard input until its first error, which it points
 });
 
 test('variables carry a value from one statement to the next', async () => {
-  const input =
-    "select 6 * 7 as n, 'it''s' as word \\gset\nselect :n + 1 as m, :'word' as w;\n\\echo :word\n\\q\nselect 1;";
+  const input = "select 6 * 7 as n, 'it''s' as word \\gset\nselect :n + 1 as m, :'word' as w;\n\\q\nselect 1;";
   const { exit, stdout } = await runCli(['sql'], { url, input });
   expect(exit).toBe(0);
   expect(stdout).toContain(" 43 | it's\n");
-  expect(stdout.endsWith("it's\n")).toBe(true);
+  expect(stdout.endsWith('(1 row)\n')).toBe(true);
 });
 
 test('notices are told apart from results', async () => {
@@ -51,23 +50,17 @@ test('notices are told apart from results', async () => {
   expect(stderr).toBe('NOTICE:  half done\n');
 });
 
-describe('the catalogue', () => {
-  test('\\dt lists what the caller may read, and hides what is private', async () => {
-    const { stdout } = await runCli(['sql', '-c', '\\dt'], { url });
-    expect(stdout).toContain(' pgscore | models ');
-    expect(stdout).not.toMatch(/_handle_request|pgscore_data/);
-  });
+test('what the shell has no command for is left to psql', async () => {
+  const said = await runCli(['sql', '-c', '\\dt'], { url });
+  expect(said).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining('psql has more') });
+});
 
-  test('\\df lists the functions with their arguments', async () => {
-    const { stdout } = await runCli(['sql', '-c', '\\df'], { url });
-    expect(stdout).toMatch(/pgscore\.cancel_run +\| run bigint/);
-    expect(stdout).not.toContain('_submit_run');
-  });
-
-  test('\\d names the columns of a view', async () => {
-    const { stdout } = await runCli(['sql', '-c', '\\d pgscore.workers'], { url });
-    expect(stdout).toMatch(/heartbeat_at +\| timestamp with time zone +\|.*Its last sign of life/);
-  });
+test('a file is run as standard input is', async () => {
+  const script = join(folder, 'script.sql');
+  await writeFile(script, 'select 1 as n;\nselect 2 as m');
+  const { exit, stdout } = await runCli(['sql', script], { url });
+  expect({ exit, stdout }).toEqual({ exit: 0, stdout: ' n\n---\n 1\n(1 row)\n m\n---\n 2\n(1 row)\n' });
+  expect(await runCli(['sql', join(folder, 'none.sql')], { url })).toMatchObject({ exit: 66, stdout: '' });
 });
 
 test('JSON has the rows of the last statement, with numbers as numbers', async () => {

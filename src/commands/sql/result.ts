@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { formatTable, type Cell, pairs } from '../output.ts';
+import { formatTable, type Cell } from '../output.ts';
 
 /** Rows as the server wrote them, each value as text. */
 export type TextResult = Pick<pg.QueryArrayResult<Cell[]>, 'rows' | 'fields' | 'command' | 'rowCount'>;
@@ -8,22 +8,13 @@ export type TextResult = Pick<pg.QueryArrayResult<Cell[]>, 'rows' | 'fields' | '
 const NUMBERS = [21, 23, 20, 26, 700, 701, 1700, 790];
 
 /** A result for people: a table with its number of rows, or what the statement did. */
-export function resultText(result: TextResult, expanded: boolean): string {
+export function resultText(result: TextResult): string {
   if (result.fields.length === 0) return [result.command, result.rowCount].filter((part) => part !== null).join(' ');
   const rows = `(${result.rows.length} ${result.rows.length === 1 ? 'row' : 'rows'})`;
-  return `${expanded ? records(result) : table(result)}\n${rows}`;
+  return `${table(result)}\n${rows}`;
 }
 
 function table({ fields, rows }: TextResult): string {
   const columns = fields.map(({ name, dataTypeID }) => ({ name, right: NUMBERS.includes(dataTypeID) }));
   return formatTable(columns, rows);
-}
-
-function records({ fields, rows }: TextResult): string {
-  return rows
-    .map((row, number) => {
-      const entries = fields.map(({ name }, index) => [name, row[index] ?? ''] as const);
-      return `-- ${number + 1} --\n${pairs(entries)}`;
-    })
-    .join('\n');
 }

@@ -1,31 +1,32 @@
 import { createInterface, type Interface } from 'node:readline';
-import { readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { PgscoreError } from '../../errors.ts';
+import { unreadable } from '../../client/model-file.ts';
 import type { Cell } from '../output.ts';
-import { type ShellActions, refuseCopy, type Question, runMeta, keepRow } from './meta.ts';
-import { type Input, located, substitute, type Variables, takeInputs } from './inputs.ts';
+import { type Input, located, substitute, takeInputs, tokensOf, type Variables } from './inputs.ts';
 import { resultText, type TextResult } from './result.ts';
 import { failureOf, failureText } from '../failure.ts';
 
 /** Every value as the server wrote it. */
 const AS_TEXT: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value };
 
-/** Runs statements and commands on one connection and prints what comes of them. */
-export class Shell implements ShellActions {
+const HELP = `A statement ends with ; and may take several lines.
+…\\gset           run it and keep its one row in variables: :name, :'name' or :"name"
+\\lo_import FILE  a file as a large object; its number is in :LASTOID
+\\?               this help
+\\q               leave`;
+
+/** Runs statements on one connection and prints what comes of them. */
+export class Shell {
   readonly client: pg.Client;
-  readonly variables: Variables = new Map();
-  readonly print: (text: string) => void;
-  #expanded = false;
-  #timing: boolean;
+  readonly #variables: Variables = new Map();
+  readonly #print: (text: string) => void;
   #left = false;
 
-  constructor(client: pg.Client, print: (text: string) => void, timing: boolean) {
+  constructor(client: pg.Client, print: (text: string) => void) {
     this.client = client;
-    this.print = print;
-    this.#timing = timing;
+    this.#print = print;
   }
 
   /** Whether `\q` was asked for. */
@@ -33,59 +34,76 @@ export class Shell implements ShellActions {
     return this.#left;
   }
 
-  leave(): void {
-    this.#left = true;
-  }
-
-  toggle(what: 'expanded' | 'timing'): void {
-    if (what === 'expanded') this.#expanded = !this.#expanded;
-    else this.#timing = !this.#timing;
-    this.print(`${what} is ${(what === 'expanded' ? this.#expanded : this.#timing) ? 'on' : 'off'}`);
-  }
-
-  filled(text: string): string {
-    return substitute(text, this.variables);
-  }
-
   /** Raises the error of PostgreSQL, with the place that it points at. */
   async run(input: Input): Promise<void> {
     if (this.#left) return;
-    if (input.kind === 'meta') await runMeta(this, input.text);
-    else await this.#statement(input.text, input.send ?? '\\g');
+    if (input.kind === 'meta') await this.#command(input.text);
+    else await this.#statement(input.text, input.send);
   }
 
-  async show({ text, values }: Question): Promise<void> {
-    this.print(resultText(await this.#query(text, values), this.#expanded));
-  }
-
-  async #statement(written: string, send: string): Promise<void> {
-    const text = this.filled(written);
-    refuseSend(send);
+  async #statement(written: string, send: string | undefined): Promise<void> {
+    const text = substitute(written, this.#variables);
+    if (send !== undefined && !/^\\gset\b/.test(send)) throw unknown(send);
     refuseCopy(text);
-    const began = performance.now();
-    const result = await this.#query(text, []).catch((error: unknown) => {
-      throw located(error, text);
-    });
-    if (send === '\\g') this.print(resultText(result, this.#expanded));
-    else keepRow(result, this.variables, send.slice('\\gset'.length).trim());
-    if (this.#timing) this.print(`Time: ${(performance.now() - began).toFixed(1)} ms`);
+    const result = await this.client
+      .query<Cell[]>({ text, values: [], rowMode: 'array', types: AS_TEXT })
+      .catch((error: unknown) => {
+        throw located(error, text);
+      });
+    if (send === undefined) this.#print(resultText(result));
+    else keepRow(result, this.#variables, send.slice('\\gset'.length).trim());
   }
 
-  #query(text: string, values: readonly unknown[]): Promise<TextResult> {
-    return this.client.query<Cell[]>({ text, values: [...values], rowMode: 'array', types: AS_TEXT });
+  async #command(text: string): Promise<void> {
+    const [name = '', argument = ''] = text.split(/\s+(.*)/s);
+    if (name === '\\q') this.#left = true;
+    else if (name === '\\?') this.#print(HELP);
+    else if (name === '\\lo_import') await this.#import(argument.trim().replace(/;$/, ''));
+    else throw unknown(name);
+  }
+
+  async #import(file: string): Promise<void> {
+    const bytes = await readFile(file).catch((cause: unknown) => unreadable(file, cause));
+    const { rows } = await this.client.query<{ oid: string }>('select pg_catalog.lo_from_bytea(0, $1)::text as oid', [
+      bytes,
+    ]);
+    const oid = rows[0]?.oid ?? '';
+    this.#variables.set('LASTOID', oid);
+    this.#print(`lo_import ${oid}`);
   }
 }
 
-function refuseSend(send: string): void {
-  if (/^\\g(set\b.*)?$/.test(send)) return;
-  throw new PgscoreError('usage', `${send} cannot end a statement`, { remedy: 'End it with ; or \\g or \\gset.' });
+function unknown(name: string): PgscoreError {
+  return new PgscoreError('usage', `${name} is not known`, { remedy: '\\? lists the commands; psql has more.' });
+}
+
+/** Keeps the values of the one row of a result in variables named like its columns, after `prefix`; NULL unsets one. */
+function keepRow({ rows, fields }: TextResult, variables: Variables, prefix: string): void {
+  const [row, ...more] = rows;
+  if (row === undefined || more.length > 0) {
+    throw new PgscoreError('usage', `the statement gave ${rows.length} rows; \\gset keeps one`, {
+      remedy: 'Add a condition or LIMIT 1.',
+    });
+  }
+  fields.forEach(({ name }, index) => {
+    const value = row[index] ?? null;
+    if (value === null) variables.delete(prefix + name);
+    else variables.set(prefix + name, value);
+  });
+}
+
+/** COPY from or to the client has a protocol of its own, which this shell does not speak. */
+function refuseCopy(statement: string): void {
+  const words = tokensOf(statement).flatMap(({ kind, text }) => (kind === 'word' ? [text.toLowerCase()] : []));
+  if (words[0] !== 'copy' || !words.some((word) => word === 'stdin' || word === 'stdout')) return;
+  throw new PgscoreError('usage', 'this shell does not speak COPY from or to the client', {
+    remedy: 'Use psql for it.',
+  });
 }
 
 /** Asks for lines until `\q` or Ctrl-D, and runs what is complete. Ctrl-C cancels a statement, or forgets the line. */
 export async function converse(shell: Shell, cancel: () => Promise<void>): Promise<void> {
-  const lines = createInterface({ input: process.stdin, output: process.stdout, history: await readHistory() });
-  let history: string[] = [];
-  lines.on('history', (all: string[]) => (history = all));
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
   let running = false;
   let pending = '';
   const ask = (): void => {
@@ -111,7 +129,6 @@ export async function converse(shell: Shell, cancel: () => Promise<void>): Promi
     ask();
   }
   lines.close();
-  await writeHistory(history);
 }
 
 function promptOf({ client }: Shell, pending: string): string {
@@ -127,20 +144,4 @@ function forgetLine(lines: Interface): void {
 
 function tell(error: unknown): void {
   process.stdout.write(`${failureText(failureOf(error))}\n`);
-}
-
-const MOST_LINES = 1000;
-
-const file = (): string => join(homedir(), '.pgscore_history');
-
-/** The lines that were typed in earlier sessions, the newest first, as readline wants them. */
-async function readHistory(): Promise<string[]> {
-  const text = await readFile(file(), 'utf8').catch(() => '');
-  return text.split('\n').filter((line) => line !== '');
-}
-
-/** Keeps the lines for the next session, but those that may hold a password. A home that cannot be written is no reason to fail. */
-async function writeHistory(lines: readonly string[]): Promise<void> {
-  const kept = lines.filter((line) => !/password/i.test(line)).slice(0, MOST_LINES);
-  await writeFile(file(), `${kept.join('\n')}\n`, { mode: 0o600 }).catch(() => undefined);
 }
