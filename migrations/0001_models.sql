@@ -101,14 +101,11 @@ create table pgscore_data.alias (
   model_name text not null,
   alias text not null check (alias ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(alias) <= 50),
   version_id int not null references pgscore_data.version,
-  revision bigint,
   primary key (model_id, alias),
   foreign key (model_id, model_name) references pgscore_data.model (model_id, name) on update cascade
 );
 comment on table pgscore_data.alias is 'A name for a version that may move: champion is the one that a bare model name means.';
 comment on column pgscore_data.alias.model_name is 'Name of the model, which follows it when it is renamed.';
-comment on column pgscore_data.alias.revision is
-  'The revision of the registry since which it points where it does; NULL until the transaction that pointed it there ends.';
 create unique index alias_model_name on pgscore_data.alias (model_name, alias);
 
 create table pgscore_data.promotion (
@@ -119,38 +116,6 @@ create table pgscore_data.promotion (
 );
 comment on table pgscore_data.promotion is 'Every champion a model has had, in order; rollback goes down this list.';
 create index promotion_of_model on pgscore_data.promotion (model_id, promotion_id);
-
-create table pgscore_data.revision (revision bigint generated always as identity primary key);
-comment on table pgscore_data.revision is
-  'The revisions of the registry: each a transaction that changed what notations such as churn or churn@challenger mean. They are '
-  'committed in their order.';
-insert into pgscore_data.revision default values;
-
-create table pgscore_data.registry_change (
-  change_id bigint generated always as identity primary key
-);
-comment on table pgscore_data.registry_change is
-  'A change of what notations mean whose transaction has not ended, which therefore has no revision: empty to everybody else.';
-
-create table pgscore_data.former_alias (
-  model_name text not null,
-  alias text not null,
-  version_id int not null,
-  since bigint not null,
-  until bigint
-);
-comment on table pgscore_data.former_alias is
-  'Where aliases pointed in earlier revisions of the registry: from since to before until, which is NULL until the transaction that '
-  'changed it ends.';
-create index former_alias_name on pgscore_data.former_alias (model_name, alias, since);
-create index former_alias_open on pgscore_data.former_alias (since) where until is null;
-
-create operator pgscore_data.@@@ (leftarg = int, rightarg = int, function = pg_catalog.int4eq);
-comment on operator pgscore_data.@@@ (int, int) is
-  'Changed with each revision of the registry, as all plans are made anew then. Nothing uses it.';
-create domain pgscore_data.registry_mark as int constraint mark check (value > 0);
-comment on domain pgscore_data.registry_mark is
-  'Changed with each revision of the registry, as the checks of all domains are made anew then. Nothing uses it.';
 
 create table pgscore_data.model_grant (
   model_id int not null references pgscore_data.model,

@@ -59,7 +59,7 @@ grant select on
   pgscore.recorded_labels
   to pgscore_user;
 grant select on pgscore.audit to pgscore_deployer;
-grant select on pgscore._revisions, pgscore._aliases, pgscore._feature_types to pgscore_user, pgscore_service;
+grant select on pgscore._feature_types to pgscore_user, pgscore_service;
 
 grant select (outcome), insert (model, relation, bound) on pgscore._binding_request to pgscore_user;
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
@@ -114,7 +114,7 @@ begin
   for this in
     select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'pgscore_models'::regnamespace and starts_with(p.proname, '_') and p.proname !~ '^_v[0-9]'
-       and not (p.proname = '_score' and p.proargtypes[1] = 'name'::regtype)
+       and not (p.proname = '_score' and p.proargtypes[2] = 'name'::regtype)
   loop
     execute format('grant execute on function %s to pgscore_user, pgscore_service', this);
   end loop;

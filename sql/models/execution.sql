@@ -181,3 +181,33 @@ comment on function pgscore_data._version_ready() is 'Makes a version that passe
 
 create or replace trigger ready after update of state on pgscore_data.version
 for each row when (new.state = 'ready' and old.state = 'checking') execute function pgscore_data._version_ready();
+
+create or replace function pgscore_data._version_dropped() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  dropped constant int[] := array(
+    select distinct v.version_id from pg_proc p
+      join pgscore_data.version v on v.version_id = substring(p.proname from '^_v([0-9]+)(?:_|$)')::int and v.state = 'dropped'
+     where p.pronamespace = 'pgscore_models'::regnamespace);
+begin
+  if dropped <> '{}' then
+    perform pgscore_data._renew_score_calls();
+    perform pgscore_data._drop_functions(d) from unnest(dropped) d;
+  end if;
+  return null;
+end
+$$;
+comment on function pgscore_data._version_dropped() is
+  'Takes the versions that a transaction dropped out of score(), and drops their functions.';
+
+do $$
+begin
+  if not exists (select from pg_trigger t where t.tgrelid = 'pgscore_data.version'::regclass and t.tgname = 'dropped') then
+    -- When the transaction ends: nobody else can write score() before that.
+    create constraint trigger dropped after update of state on pgscore_data.version deferrable initially deferred
+    for each row when (new.state = 'dropped') execute function pgscore_data._version_dropped();
+  end if;
+end
+$$;

@@ -247,19 +247,19 @@ $$;
 comment on function pgscore._binding_problem(regclass, jsonb) is
   'Why a table, as it is now, has no typed function of a version with this signature; NULL where it has one.';
 
-create or replace function pgscore_models._refuse_binding(binding int, model text, problem text) returns boolean
-language plpgsql stable parallel safe
+create or replace function pgscore_models._refuse_binding(binding int) returns text
+language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation regclass := (select t.typrelid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-                          join pg_type t on t.oid = p.proargtypes[0]
-                         where n.nspname = 'pgscore_data' and p.proname = ('_binding_' || binding)::name);
+  found record;
 begin
-  raise exception '% no longer fits model "%", to which it is bound: %', relation, model, problem using
+  select m.name as model, pgscore_data._bound_relation(b) as relation, b.set_aside as problem into found
+    from pgscore_data.binding b join pgscore_data.model m using (model_id) where b.binding_id = binding;
+  raise exception '% no longer fits model "%", to which it is bound: %', found.relation, found.model, found.problem using
     errcode = 'object_not_in_prerequisite_state',
     hint = format('Once it fits, bind it again: select pgscore.bind(%L, %L); or be rid of the functions: select pgscore.unbind(%L, %L);',
-                  model, relation, model, relation);
+                  found.model, found.relation, found.model, found.relation);
 end
 $$;
-comment on function pgscore_models._refuse_binding(int, text, text) is 'Raises that a binding was set aside, and why.';
+comment on function pgscore_models._refuse_binding(int) is 'Raises that a binding was set aside, and why.';

@@ -44,20 +44,14 @@ begin
   elsif was <> result then
     result := was;
   end if;
-  -- STABLE: a promotion makes it call another version, and no statement sees both: one that goes by another champion is given the score of
-  -- that. Of neither this nor _fits_<id> is anything left in a plan that goes by this champion, but for what is not to be kept.
+  -- STABLE: a promotion replaces it, and it then calls another version. Of _fits_<id> nothing is left in a plan.
   perform pgscore_data._create_function(base, relation::text, result, 'sql',
                                         case when problem is not null or champion.native then 'stable parallel safe cost 2000'
                                           else pgscore_data._online_kind() end,
-    format('select case when pgscore_models.%I() then %s end', '_fits_' || b.binding_id,
-      case when problem is null then format('case when (pgscore_models._asked(%1$L, pgscore_models._as_of())).version_id '
-                                            'operator(pg_catalog.=) %2$s then %5$s else pgscore_models.%4$I(pgscore_models._asked(%1$L, '
-                                            'pgscore_models._as_of()), pgscore_models._features_for(pgscore_models._asked(%1$L, '
-                                            'pgscore_models._as_of()), $1)) end',
-          base, champion.version_id, pgscore_data._version_function(base, champion.number),
-          case result when 'text' then '_label_of' else '_score_of' end,
-          pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)), result))
-        else format('null::%s', result) end),
+    format('select case when pgscore_models._fits_%1$s() then %2$s else pgscore_models._refuse_binding(%1$s)::%3$s end', b.binding_id,
+      case when problem is null
+        then pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)), result)
+        else 'null' end, result),
     format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base,
            relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
 end
@@ -94,9 +88,7 @@ begin
   end if;
   -- It takes no row: it can be replaced where pgscore may no longer name the table's type.
   perform pgscore_data._create_function(('_fits_' || b.binding_id)::name, '', 'boolean', 'sql', 'stable parallel safe',
-    case when problem is null then 'select true'
-      else format('select pgscore_models._refuse_binding(%s, %L, %L)', b.binding_id, base, problem) end,
-    'Whether a table fits the champion of a model that is bound to it; raises where it does not.');
+    format('select %L::boolean', problem is null), 'Whether a table fits the champion of a model that is bound to it.');
   update pgscore_data.binding x set set_aside = problem where x.binding_id = b.binding_id and x.set_aside is distinct from problem;
   if problem is not null and b.set_aside is null then
     raise warning '% no longer fits model "%", to which it is bound, and is set aside: %', relation, base, problem using
@@ -133,7 +125,7 @@ set lock_timeout = '500ms'
 as $$
 declare
   function text;
-  general text := 'pgscore_models._score($1, $2::pg_catalog.text, pgscore_models._features($1, pgscore_models._texts($1), $3))';
+  general text := 'pgscore_models._score_routed(pgscore_models._route($1), $2)';
   branches text;
 begin
   if pgscore_data._may_use_type(relation) is not true then
@@ -144,15 +136,22 @@ begin
   if not exists (select from pg_class c where c.oid = relation) then
     return;
   end if;
-  function := format('pgscore_models._score(int, name, %s)', relation);
-  select string_agg(format('when $1 operator(pg_catalog.=) %s then %s', v.version_id,
-                           pgscore_data._not_to_be_kept(format('pgscore_models.%I($3)', f.name), 'double precision')), ' '
-                     order by v.version_id) into branches
+  function := format('pgscore_models._score(text, %s, name)', relation);
+  -- The champion by its function, which each promotion replaces; other aliases are looked up, as this may not be renewed with them.
+  select string_agg(format('when %s then %s', x.condition, x.call), ' ' order by v.version_id, x.condition) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.execution e using (version_id)
     cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
+    cross join lateral (
+      select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
+             pgscore_data._not_to_be_kept(format('pgscore_models.%I($2)', f.name), 'double precision')
+      union all
+      select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
+                    b.binding_id), format('pgscore_models.%I($2)', m.name)
+       where b.set_aside is null
+         and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and e.task <> 'multiclass' and pgscore._binding_problem(relation, v.signature) is null
      and exists (select from pg_proc p
@@ -164,8 +163,7 @@ begin
       return;
     end if;
   end if;
-  -- Not text, which the general one takes: the row of a partition can stand for that of its parent, and would fit both as well.
-  execute format('create or replace function pgscore_models._score(version_id int, model name, features %s) returns double precision '
+  execute format('create or replace function pgscore_models._score(model text, features %s, choice name) returns double precision '
                  'language sql volatile parallel restricted cost 10000 as %L',
     relation, 'select ' || coalesce('case ' || branches || ' else ' || general || ' end', general));
   execute format('comment on function %s is %L', function,

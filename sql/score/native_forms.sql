@@ -185,12 +185,11 @@ begin
   perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision',
                                         'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
     format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return '
-           'pgscore_models.%I(%s);\n  end if;\n  if shape is null then\n    return pgscore_models.%I(pgscore_models._features(%s, '
-           'pgscore_models._texts(%s), features));\n  end if;\n  return pgscore_models.%I(features);\nend',
+           'pgscore_models.%I(%s);\n  end if;\n  return pgscore_models.%I(features);\nend',
       features, '_v' || this_version,
       (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', '
                          order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
-      format('_v%s_json', this_version), this_version, this_version, format('_v%s_record', this_version)),
+      format('_v%s_record', this_version)),
     format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other '
            'row, by way of jsonb.', pgscore_models._version_name(this_version)));
 end

@@ -24,37 +24,31 @@ begin
   -- In SQL: PL/pgSQL takes what the query calls a record to be of the type of the first in a session. A row of nothing but NULL IS NULL as
   -- well, and is a row.
   execute format($create$create
-                 or replace function pgscore_models._features(version_id int, texts text[], features anyelement) returns jsonb
+                 or replace function pgscore_models._features(version_id int, features anyelement) returns jsonb
     language sql stable parallel safe set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L$create$, format($body$
   select case
-      when x.given @? '$.* ? (@ starts with "")' and pg_typeof($3) <> 'jsonb'::regtype
-        and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or $2 is not null)
-        then case pg_typeof($3)
-            when 'record'::regtype then pgscore_models._as_typed($1, $2, x.given, array(select json_object_keys(to_json($3))),
-                                                                 pgscore_models._sent_types(array_send(array[$3])))
-            else pgscore_models._as_typed($1, $2, x.given, pg_typeof($3))
+      when jsonb_typeof(x.given) <> 'object' then pgscore_models._refuse_value(pg_typeof($2), x.given)
+      when x.given @? '$.* ? (@ starts with "")' and pg_typeof($2) <> 'jsonb'::regtype
+        and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or pgscore_models._texts($1) is not null)
+        then case pg_typeof($2)
+            when 'record'::regtype then pgscore_models._as_typed($1, x.given, array(select json_object_keys(to_json($2))),
+                                                                 pgscore_models._sent_types(array_send(array[$2])))
+            else pgscore_models._as_typed($1, x.given, pg_typeof($2))
           end
       else x.given
     end
     from (select case
-              when num_nulls($3) = 1 then null
-              when pg_typeof($3) <> 'record'::regtype%s then to_jsonb($3)
-              else pgscore_models._apart(to_json($3), to_jsonb($3))
+              when num_nulls($2) = 1 then null
+              when pg_typeof($2) <> 'record'::regtype%s then to_jsonb($2)
+              else pgscore_models._apart(to_json($2), to_jsonb($2))
             end offset 0) x (given)$body$,
     -- Before PostgreSQL 16 it takes 10 µs a row to know.
-    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($3) is json object with unique keys' else '' end));
+    case when current_setting('server_version_num')::int >= 160000 then ' or to_json($2) is json object with unique keys' else '' end));
 end
 $$;
-comment on function pgscore_models._features(int, text[], anyelement) is
-  'A row as jsonb, for a version and its _texts(), the same whatever the session has set; NULL for the row that an outer join did not '
-  'find. Raises where what is a text there is of a type that its feature cannot be.';
-
--- What was bound to a table in a schema that was closed to us since can't be made anew, and calls this.
-create or replace function pgscore_models._features(features anyelement) returns jsonb
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select pgscore_models._features(null, null, $1) $$;
-comment on function pgscore_models._features(anyelement) is 'A row as jsonb, for functions of the release before.';
+comment on function pgscore_models._features(int, anyelement) is
+  'A row as jsonb, for a version, the same whatever the session has set; NULL for the row that an outer join did not find. Raises where '
+  'what is a text there is of a type that its feature cannot be.';
 
 create or replace function pgscore_models._shape(features anyelement) returns bigint
 language plpgsql immutable parallel safe
@@ -110,22 +104,29 @@ end
 $$;
 comment on function pgscore_models._refuse_array(text) is 'Raises that score() was given an array instead of a row, and what takes one.';
 
--- To an array of records without a type PL/pgSQL says that it takes none: both of these are inlined before it is called. varchar,
--- which score() gives, decides between this and the one for anyelement.
-create or replace function pgscore_models._score(version_id int, model varchar, features anyarray) returns double precision
-language sql stable
-as $$ select pgscore_models._refuse_array(pg_catalog.to_json($3)::pg_catalog.text) $$;
-comment on function pgscore_models._score(int, varchar, anyarray) is 'Raises: score() takes a row, not an array.';
+create or replace function pgscore_models._refuse_value(type regtype, value jsonb) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if type in ('json'::regtype, 'jsonb'::regtype) or value = 'null' then
+    return value;
+  elsif jsonb_typeof(value) = 'array' then
+    perform pgscore_models._refuse_array(value::text);
+  end if;
+  perform pgscore_models._refuse_scalar(value #>> '{}');
+end
+$$;
+comment on function pgscore_models._refuse_value(regtype, jsonb) is
+  'Raises that a value is no row; of jsonb, which may hold anything, the version says so.';
 
-create or replace function pgscore_models._question(route pgscore_models._routing, features anyelement) returns pgscore_models._question
+create or replace function pgscore_models._call(route int[], features anyelement) returns pgscore_models._call
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select row($1, case when pg_typeof($2) = 'record[]'::regtype then to_jsonb(pgscore_models._refuse_array(to_json($2)::text))
-                   else pgscore_models._features(($1).version_id, ($1).texts, $2) end)::pgscore_models._question
+  select row(v, pgscore_models._features(v.version_id, $2))::pgscore_models._call from pgscore_models._version($1) v
 $$;
-comment on function pgscore_models._question(pgscore_models._routing, anyelement) is
-  'A row for a version; raises for an array of records without a type.';
+comment on function pgscore_models._call(int[], anyelement) is 'The version of a route, and a row for it.';
 
 create or replace function pgscore_models._json_row(value text) returns jsonb
 language plpgsql stable parallel restricted
@@ -148,16 +149,3 @@ $$;
 comment on function pgscore_models._json_row(text) is
   'A row that was written as JSON in a text; raises where it is no object. Not for workers, which begin no subtransaction before '
   'PostgreSQL 17.';
-
-do $$
-declare
-  scalar text;
-begin
-  foreach scalar in array '{boolean,double precision,date,timestamp with time zone,uuid}'::text[] loop
-    execute format('create or replace function pgscore_models._score(version_id int, model text, features %s) returns double precision '
-                   'language sql stable set search_path = pg_catalog, pg_temp as %L',
-      scalar, 'select pgscore_models._refuse_scalar($3::text)');
-    execute format('comment on function pgscore_models._score(int, text, %s) is %L', scalar, 'Raises: score() takes a row, not a value.');
-  end loop;
-end
-$$;

@@ -54,7 +54,7 @@ comment on view pgscore._feature_types is
   'The features of a version, and what they are; read by everybody who calls score(), to whom pgscore.models shows as much.';
 
 create or replace function pgscore_models._texts(version_id int) returns text[]
-language plpgsql immutable parallel safe
+language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$ begin return (select array_agg(lower(f.name)) from pgscore._feature_types v
                      cross join lateral unnest(v.features, v.types) f (name, type)
@@ -167,10 +167,12 @@ as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' 
                                '{}') $$;
 comment on function pgscore_models._trim_columns(jsonb, text[]) is 'A row without the padding of these columns.';
 
-create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, names text[], types oid[]) returns jsonb
+create or replace function pgscore_models._as_typed(version_id int, given jsonb, names text[], types oid[]) returns jsonb
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  texts constant text[] := pgscore_models._texts(version_id);
 begin
   -- Most rows have their texts in columns that are plain texts.
   if exists (select from unnest(names, types) u (name, type)
@@ -188,11 +190,11 @@ begin
   return given;
 end
 $$;
-comment on function pgscore_models._as_typed(int, text[], jsonb, text[], oid[]) is
+comment on function pgscore_models._as_typed(int, jsonb, text[], oid[]) is
   'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type '
   'that its feature cannot be.';
 
-create or replace function pgscore_models._as_typed(version_id int, texts text[], given jsonb, type regtype) returns jsonb
+create or replace function pgscore_models._as_typed(version_id int, given jsonb, type regtype) returns jsonb
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -200,10 +202,10 @@ declare
   columns record;
 begin
   select * into columns from pgscore_models._columns_of(type);
-  return pgscore_models._as_typed(version_id, texts, given, columns.names, columns.types);
+  return pgscore_models._as_typed(version_id, given, columns.names, columns.types);
 end
 $$;
-comment on function pgscore_models._as_typed(int, text[], jsonb, regtype) is 'The same, for a row of a table.';
+comment on function pgscore_models._as_typed(int, jsonb, regtype) is 'The same, for a row of a table.';
 
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe

@@ -26,7 +26,7 @@ begin
     perform pgscore_models._match_features(features, to_jsonb(rows[1]));
   end if;
   if shape & 1 = 1 or shape is null then
-    return (select jsonb_agg(pgscore_models._features(_write_rows.version_id, null, x.r)) from (select unnest(_write_rows.rows) as r) x);
+    return (select jsonb_agg(pgscore_models._features(_write_rows.version_id, x.r)) from (select unnest(_write_rows.rows) as r) x);
   end if;
   return written;
 end

@@ -1,14 +1,14 @@
 -- score(), predict() and classify(): one row, inside any query.
 
--- These inline into the query: that is what makes a constant model on a bound table cost no more than the model. Hence no
--- SET and every name qualified. VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
--- The model stands in each body once: an argument that is computed forbids to inline where it stands twice.
+-- These inline into the query, so that a constant model on a bound table costs no more than the model, and all calls of a statement have
+-- one version. Hence no SET, every name qualified, and each argument once: one that is computed could not be inlined twice.
+-- VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
 -- RESTRICTED, since the connection to it is that of the session, which workers do not share. The cost, 25 times that of reading a
 -- page, has every other condition of a WHERE tried first.
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_asked(pgscore_models._asked($1, pgscore_models._as_of()), $2) $$;
+as $$ select pgscore_models._score($1, $2, ''::pg_catalog.varchar) $$;
 comment on function pgscore.score(text, anyelement) is
 'What a model says of one row: the probability of the positive class of a classifier, the value of a regression.
 model: churn (its champion), churn@3 or churn@challenger.
@@ -19,46 +19,40 @@ set pgscore.execution = native or online to insist. On a bound table a native mo
 
 create or replace function pgscore.score(model text, features text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_asked(pgscore_models._asked($1, pgscore_models._as_of()), pgscore_models._json_row($2)) $$;
+as $$ select pgscore_models._score_json(pgscore_models._route($1), pgscore_models._json_row($2)) $$;
 comment on function pgscore.score(text, text) is 'score() of a row written as JSON: select score(''churn'', ''{"age": 41}'').';
 
 create or replace function pgscore.score(model text, features anyelement, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._call(pgscore_models._route($1), $2), $3) $$;
 comment on function pgscore.score(text, anyelement, text) is
 'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._call(pgscore_models._route($1), $2)) $$;
 comment on function pgscore.predict(text, anyelement) is
 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression.
 Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2)) $$;
+as $$ select pgscore_models._classify(pgscore_models._call(pgscore_models._route($1), $2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._score_class(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3) $$;
+as $$ select pgscore_models._score_class(pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2)), $3) $$;
 comment on function pgscore.score(text, text, text) is 'The probability of one class of a row written as JSON.';
 
 create or replace function pgscore.predict(model text, features text) returns jsonb
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._predict_json(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
+as $$ select pgscore_models._predict_json(pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2))) $$;
 comment on function pgscore.predict(text, text) is 'predict() of a row written as JSON.';
 
 create or replace function pgscore.classify(model text, features text) returns text
 language sql volatile parallel restricted cost 10000
-as $$ select pgscore_models._classify(
-  pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2))) $$;
+as $$ select pgscore_models._classify(pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2))) $$;
 comment on function pgscore.classify(text, text) is 'classify() of a row written as JSON.';
 
 create or replace function pgscore_data._create_public_score() returns boolean

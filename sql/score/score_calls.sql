@@ -58,28 +58,27 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- For the row type of a session and a version it is settled once, unless the table is changed meanwhile.
-  is_row constant text := 'shape is not null and pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape '
+  is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape '
                           'operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or '
                           'pgscore_models._takes_row(%1$s, features, pgscore_models._relation(case when false then features end)))';
 begin
   -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
   -- Under the caller's search_path: to change it and back costs each call more than the rest of this.
-  execute format('create or replace function pgscore_models._score(version_id int, model text, features jsonb) returns double precision
-    language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin\n  if features is null or features operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end '
-           'if;%s\n  return pgscore_models._score_any(version_id, model, features);\nend',
+  execute format('create or replace function pgscore_models._score_json(route int[], features jsonb) returns double '
+                 'precision language plpgsql volatile parallel restricted cost 10000 as %L',
+    format(E'declare\n  version_id constant int := route[1];\nbegin\n  if features is null or features '
+           'operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return '
+           'pgscore_models._score_any(route, features);\nend',
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true',
                                 '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
-  -- What is no row of a table, such as an array, has no shape, and is for the general way to refuse. Whether there is a row is asked among
-  -- the
-  -- rest. Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time
-  -- of a call.
-  execute format('create or replace function pgscore_models._score_row(version_id int, model text, features anyelement, shape bigint, '
+  -- Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a
+  -- call.
+  execute format('create or replace function pgscore_models._score_row(route int[], features anyelement, shape bigint, '
                  'relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
-    format(E'begin%s\n  if pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return '
-           'pgscore_models._score_any(version_id, model, pgscore_models._features(version_id, pgscore_models._texts(version_id), '
-           'features));\nend',
+    format(E'declare\n  version_id constant int := route[1];\nbegin%s\n  if pg_catalog.num_nulls(features) '
+           'operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(route, '
+           'pgscore_models._features(version_id, features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row,
                                 array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
         array['pg_catalog.row_to_json(features)::pg_catalog.text',
@@ -110,8 +109,9 @@ comment on function pgscore_data._renew_score_calls() is
   'Writes the newest versions into score(). One that is not among them is called all the same.';
 
 select pgscore_data._renew_score_calls();
-comment on function pgscore_models._score(int, text, jsonb) is
-  'score() of a row as jsonb, by one version. EXECUTE on its functions is the right to use a model. Made anew whenever a version becomes '
-  'ready.';
-comment on function pgscore_models._score_row(int, text, anyelement, bigint, regclass) is
-  'score() of a row, by one version; shape and relation: of its type, as the query saw it. Made anew whenever a version becomes ready.';
+comment on function pgscore_models._score_json(int[], jsonb) is
+  'score() of a row as jsonb, by the version of a route. EXECUTE on its functions is the right to use a model. Made anew whenever a '
+  'version becomes ready.';
+comment on function pgscore_models._score_row(int[], anyelement, bigint, regclass) is
+  'score() of a row, by the version of a route; shape and relation: of its type, as the query saw it. Made anew whenever a version '
+  'becomes ready.';

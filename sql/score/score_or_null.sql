@@ -98,14 +98,14 @@ comment on function pgscore_data._create_row_checks(int, jsonb) is
 If the version has a score, creates _v<id>_or_null too, which workers can run: it has no EXCEPTION block.';
 
 create or replace function pgscore_models._predict_or_problem(
-  asked pgscore_models._question, only_score boolean, out prediction pgscore_models._prediction, out problem text)
+  asked pgscore_models._call, only_score boolean, out prediction pgscore_models._prediction, out problem text)
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route constant pgscore_models._routing := asked.route;
+  version constant pgscore_models._version := asked.version;
   features constant jsonb := asked.features;
-  base constant text := 'pgscore_models._v' || route.version_id;
+  base constant text := 'pgscore_models._v' || version.version_id;
 begin
   if features is null or features = 'null' then
     problem := 'the row is NULL';
@@ -113,20 +113,22 @@ begin
   elsif jsonb_typeof(features) <> 'object' then
     perform pgscore_models._refuse_scalar(features::text);
   elsif not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
-    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(route.version_id));
+    perform pgscore_models._refuse_ungranted(pgscore_models._version_name(version.version_id));
   end if;
-  if pgscore_models._execution(coalesce(current_setting('pgscore.execution', true), ''), route.version_id, route.native, route.reason) then
+  if pgscore_models._execution(
+    coalesce(current_setting('pgscore.execution', true), ''), version.version_id, version.native, version.reason)
+  then
     if only_score then
       execute 'select ' || base || '_or_null($1)' into prediction.score using features;
       return;
     end if;
     execute 'select ' || base || '_problem($1)' into problem using features;
     if problem is null then
-      prediction := (pgscore_models._predict(route, features)).prediction;
+      prediction := (pgscore_models._predict(version, features)).prediction;
     end if;
   else
     begin
-      prediction := (pgscore_models._predict(route, features)).prediction;
+      prediction := (pgscore_models._predict(version, features)).prediction;
     exception
       when data_exception or datatype_mismatch then
         -- A wrong setting (22023) or a service of another release (22P02) is no problem of the row.
@@ -141,35 +143,35 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_models._predict_or_problem(pgscore_models._question, boolean) is
+comment on function pgscore_models._predict_or_problem(pgscore_models._call, boolean) is
 'What a model says of a row, or why it cannot score the row. With only_score a compiled version gives its score alone, without a problem.
 Raises what is not about the row: no grant, no column for a feature, no service.';
 
-create or replace function pgscore_models._score_or_null(asked pgscore_models._question, class text) returns double precision
+create or replace function pgscore_models._score_or_null(asked pgscore_models._call, class text) returns double precision
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route constant pgscore_models._routing := asked.route;
+  version constant pgscore_models._version := asked.version;
   prediction pgscore_models._prediction;
 begin
   if class is null then
-    perform pgscore_models._refuse_scoreless(route);
+    perform pgscore_models._refuse_scoreless(version);
   else
-    perform pgscore_models._refuse_class(route, class);
+    perform pgscore_models._refuse_class(version, class);
   end if;
   prediction := (pgscore_models._predict_or_problem(asked, only_score => class is null)).prediction;
-  return case when class is null then prediction.score else prediction.probabilities[array_position(route.class_labels, class)] end;
+  return case when class is null then prediction.score else prediction.probabilities[array_position(version.class_labels, class)] end;
 end
 $$;
-comment on function pgscore_models._score_or_null(pgscore_models._question, text) is 'score_or_null() of a row.';
+comment on function pgscore_models._score_or_null(pgscore_models._call, text) is 'score_or_null() of a row.';
 
 -- These inline into the query, as score() does: no SET, every name qualified, the model once in each body.
 create or replace function pgscore.score_or_null(model text, features anyelement, class text default null) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$
   select pgscore_models._score_or_null(
-    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), $3)
+    pgscore_models._call(pgscore_models._route($1), $2), $3)
 $$;
 comment on function pgscore.score_or_null(text, anyelement, text) is
 'score(), but NULL for a row that cannot be scored, as a feature is missing or has a value that the model cannot take.
@@ -180,7 +182,7 @@ create or replace function pgscore.score_or_null(model text, features text, clas
 language sql volatile parallel restricted cost 10000
 as $$
   select pgscore_models._score_or_null(
-    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), $3)
+    pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2)), $3)
 $$;
 comment on function pgscore.score_or_null(text, text, text) is 'score_or_null() of a row written as JSON.';
 
@@ -188,7 +190,7 @@ create or replace function pgscore.why_not(model text, features anyelement) retu
 language sql volatile parallel restricted cost 10000
 as $$
   select (pgscore_models._predict_or_problem(
-    pgscore_models._question(pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), $2), false)).problem
+    pgscore_models._call(pgscore_models._route($1), $2), false)).problem
 $$;
 comment on function pgscore.why_not(text, anyelement) is
 'Why a row cannot be scored, where score_or_null() is NULL; NULL where it can. Online it is a call like any other, and kept.';
@@ -197,7 +199,6 @@ create or replace function pgscore.why_not(model text, features text) returns te
 language sql volatile parallel restricted cost 10000
 as $$
   select (pgscore_models._predict_or_problem(
-    pgscore_models._question(
-      pgscore_models._route(pgscore_models._asked($1, pgscore_models._as_of())), pgscore_models._json_row($2)), false)).problem
+    pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2)), false)).problem
 $$;
 comment on function pgscore.why_not(text, text) is 'why_not() of a row written as JSON.';

@@ -6,19 +6,19 @@ set search_path = pg_catalog, pg_temp
 as $$ select e.features from pgscore_data.execution e where e.version_id = $1 $$;
 comment on function pgscore_models._feature_names(int) is 'The features of a version, in order.';
 
-create or replace function pgscore_models._columns_native(route pgscore_models._routing, rows anyarray) returns pgscore_models._columns
+create or replace function pgscore_models._columns_native(this pgscore_models._version, rows anyarray) returns pgscore_models._columns
 language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_models._as_columns(array_agg(p.prediction order by x.n), route.class_labels)
+  select pgscore_models._as_columns(array_agg(p.prediction order by x.n), this.class_labels)
     -- In one list: of rows of a table, a name of unnest() would be that of a column.
     from (select unnest(rows) as r, generate_series(1, cardinality(rows)) as n) x
-    cross join lateral pgscore_models._predict(route, pgscore_models._features(route.version_id, route.texts, x.r)) p
+    cross join lateral pgscore_models._predict(this, pgscore_models._features(this.version_id, x.r)) p
 $$;
-comment on function pgscore_models._columns_native(pgscore_models._routing, anyarray) is
+comment on function pgscore_models._columns_native(pgscore_models._version, anyarray) is
   'The predictions of rows by the compiled functions of a version.';
 
-create or replace function pgscore_models._answer_native(route pgscore_models._routing, rows anyarray, before int, total int)
+create or replace function pgscore_models._answer_native(this pgscore_models._version, rows anyarray, before int, total int)
   returns pgscore_models._columns
 language plpgsql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
@@ -30,7 +30,7 @@ declare
   remedy text;
 begin
   begin
-    return pgscore_models._columns_native(route, rows);
+    return pgscore_models._columns_native(this, rows);
   exception
     when others then
       if total = 1 then
@@ -40,9 +40,9 @@ begin
   -- Some row fails: one by one it is found.
   while at < cardinality(rows) loop
     at := at + 1;
-    perform pgscore_models._columns_native(route, rows[at : at]);
+    perform pgscore_models._columns_native(this, rows[at : at]);
   end loop;
-  return pgscore_models._columns_native(route, rows);
+  return pgscore_models._columns_native(this, rows);
 exception
   when others then
     if total = 1 then
@@ -53,10 +53,10 @@ exception
       using errcode = sqlstate, hint = remedy, detail = concat_ws(' ', nullif(detail, ''), format('Row %s of %s.', before + at, total));
 end
 $$;
-comment on function pgscore_models._answer_native(pgscore_models._routing, anyarray, int, int) is
+comment on function pgscore_models._answer_native(pgscore_models._version, anyarray, int, int) is
   'The same, of rows that others came before; the error says which of all of them could not be scored.';
 
-create or replace function pgscore_models._answer_online(route pgscore_models._routing, request text, rows int)
+create or replace function pgscore_models._answer_online(this pgscore_models._version, request text, rows int)
   returns pgscore_models._columns
 language plpgsql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
@@ -67,12 +67,12 @@ declare
   detail text;
   remedy text;
 begin
-  execute format('select * from pgscore_models._v%s_online_columns($1, $2)', route.version_id) into answer using request, rows;
+  execute format('select * from pgscore_models._v%s_online_columns($1, $2)', this.version_id) into answer using request, rows;
   return answer;
 exception
   when feature_not_supported or sqlclient_unable_to_establish_sqlconnection or connection_failure or too_many_connections
     or object_not_in_prerequisite_state then
-    if not route.native then
+    if not this.native then
       raise;
     end if;
     get stacked diagnostics problem = message_text, detail = pg_exception_detail, remedy = pg_exception_hint;
@@ -81,7 +81,7 @@ exception
              'it is computed here, without the service, and not kept.';
 end
 $$;
-comment on function pgscore_models._answer_online(pgscore_models._routing, text, int) is
+comment on function pgscore_models._answer_online(pgscore_models._version, text, int) is
   'The predictions of rows that were sent to the service; where there is none, the error says what else could give them.';
 
 create or replace function pgscore_models._check_rows(rows anyarray) returns void
@@ -124,29 +124,28 @@ end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
 
--- It has the version of all that stands in the same statement, however often it is called: by its last argument, which is that of the
--- caller's plan.
+-- STABLE: it sees what the statement sees, and so has the version of all that stands there, however often it is called.
 -- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls
 -- a function for that, which only one written in C can be: so they are the thousand that it takes for granted, each at the cost of score().
-create or replace function pgscore.score_rows(model text, rows anyarray, as_of pgscore_models._as_of default pgscore_models._as_of())
+create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
 language plpgsql stable cost 10000000 rows 1000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  route pgscore_models._routing := pgscore_models._route(pgscore_models._asked(model, as_of));
-  version_name text := pgscore_models._version_name(route.version_id);
-  names text[] := pgscore_models._feature_names(route.version_id);
-  send text := format('select pgscore_models._v%s_online_send($1)', route.version_id);
+  this constant pgscore_models._version := pgscore_models._version(pgscore_models._route(model));
+  version_name text := pgscore_models._version_name(this.version_id);
+  names text[] := pgscore_models._feature_names(this.version_id);
+  send text := format('select pgscore_models._v%s_online_send($1)', this.version_id);
   native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native'
-    and pgscore_models._execution('native', route.version_id, route.native, route.reason);
+    and pgscore_models._execution('native', this.version_id, this.native, this.reason);
   total int := cardinality(rows);
   before int := array_lower(rows, 1) - 1;
   element regtype := pg_typeof(rows[before + 1]);
   -- To look for it takes as long as to write some dozens of rows.
   worth boolean := not native and (total >= 100 or pg_column_size(rows) > 1000000);
-  numbers text := case when worth then pgscore_models._rows_writer(route.version_id, element) end;
-  writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(route.version_id, element)) end;
+  numbers text := case when worth then pgscore_models._rows_writer(this.version_id, element) end;
+  writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(this.version_id, element)) end;
   -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in
   -- its place.
   alone constant boolean := numbers is not null or worth and pgscore_models._written_alone(element);
@@ -164,9 +163,9 @@ declare
   request text;
   sent_request text;
   answer pgscore_models._columns;
-  classes int := cardinality(route.class_labels);
+  classes int := cardinality(this.class_labels);
 begin
-  if not has_function_privilege('pgscore_models._v' || route.version_id || '_online(jsonb, name)', 'execute') then
+  if not has_function_privilege('pgscore_models._v' || this.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
   end if;
   perform pgscore_models._check_rows(rows);
@@ -179,23 +178,23 @@ begin
     chunk := piece[taken_of_piece + 1 : taken_of_piece + most];
     if native then
       sent := chunk;
-      answer := pgscore_models._answer_native(route, chunk, taken, total);
+      answer := pgscore_models._answer_native(this, chunk, taken, total);
     else
       if sent is not null and not alone then
-        answer := pgscore_models._answer_online(route, sent_request, cardinality(sent));
+        answer := pgscore_models._answer_online(this, sent_request, cardinality(sent));
       end if;
       request := null;
       if cardinality(chunk) > 0 then
-        request := pgscore_models._write_rows(route.version_id, chunk, names, writer);
+        request := pgscore_models._write_rows(this.version_id, chunk, names, writer);
         while octet_length(request) > most_bytes and cardinality(chunk) > 1 loop
           most := greatest(1, floor(0.9 * cardinality(chunk) * most_bytes / octet_length(request)));
           chunk := chunk[1 : most];
-          request := pgscore_models._write_rows(route.version_id, chunk, names, writer);
+          request := pgscore_models._write_rows(this.version_id, chunk, names, writer);
         end loop;
         request := format(E'from %s of %s\n', taken + 1, total) || request;
       end if;
       if sent is not null and alone then
-        answer := pgscore_models._answer_online(route, sent_request, cardinality(sent));
+        answer := pgscore_models._answer_online(this, sent_request, cardinality(sent));
       end if;
       if request is not null then
         execute send using request;
@@ -203,7 +202,7 @@ begin
     end if;
     if cardinality(sent) > 0 then
       -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
-      return query select x.r, x.score, route.class_labels[x.place],
+      return query select x.r, x.score, this.class_labels[x.place],
         case when answer.probabilities is not null
           and x.place is not null then answer.probabilities[x.n * classes - classes + 1 : x.n * classes] end, version_name
         from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place,
@@ -217,10 +216,9 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore.score_rows(text, anyarray, pgscore_models._as_of) is
+comment on function pgscore.score_rows(text, anyarray) is
 'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the '
 'transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are '
 'computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
-Leave the last argument out: it has all of a statement go by one version of the model.
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';

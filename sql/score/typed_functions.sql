@@ -60,34 +60,6 @@ $$;
 comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is
   'What a typed function of a version computes: by the compiled function or through the service.';
 
-create or replace function pgscore_models._score_of(asked pgscore_models._asked, features jsonb) returns double precision
-language plpgsql stable parallel restricted cost 10000
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return pgscore_models._score(pgscore_models._version(asked), asked.model, features);
-end
-$$;
-comment on function pgscore_models._score_of(pgscore_models._asked, jsonb) is
-  'The score of a row by a version for which the typed function of the champion was not written: the champion of a snapshot that is older '
-  'than it, or newer. STABLE, as that function is.';
-
-create or replace function pgscore_models._features_for(asked pgscore_models._asked, features anyelement) returns jsonb
-language sql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select pgscore_models._features(v, pgscore_models._texts(v), $2) from pgscore_models._version($1) v $$;
-comment on function pgscore_models._features_for(pgscore_models._asked, anyelement) is 'A row as jsonb, for _score_of() and _label_of().';
-
-create or replace function pgscore_models._label_of(asked pgscore_models._asked, features jsonb) returns text
-language plpgsql stable parallel restricted cost 10000
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return pgscore_models._classify(row(pgscore_models._route(asked), features)::pgscore_models._question);
-end
-$$;
-comment on function pgscore_models._label_of(pgscore_models._asked, jsonb) is '_score_of() for a version of several classes.';
-
 create or replace function pgscore_data._columns_in(body text) returns text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -168,7 +140,7 @@ declare
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
     else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
       pgscore_data._typed_result(e, null, pgscore_data._compiled_call(e.version_id, '_label', columns),
-                                 format('pgscore_models._features(%1$s, pgscore_models._texts(%1$s), $1)', e.version_id)))
+                                 format('pgscore_models._features(%s, $1)', e.version_id)))
   end;
 begin
   -- The texts of an enum may be renamed.

@@ -23,9 +23,9 @@ as $$
     from pg_proc p
    where p.pronamespace = 'pgscore_models'::regnamespace and pgscore_data._may_name(p.oid)
      and (p.proname ~ '^_fits_[0-9]+$' and not exists (select from pgscore_data.binding b where p.proname = '_fits_' || b.binding_id)
-       or p.proname = '_score' and p.proargtypes[1] = 'name'::regtype and not exists (
+       or p.proname = '_score' and p.proargtypes[2] = 'name'::regtype and not exists (
          select from pg_proc holder where holder.pronamespace = 'pgscore_data'::regnamespace and holder.proname ~ '^_binding_[0-9]+$'
-            and holder.proargtypes[0] = p.proargtypes[2]))
+            and holder.proargtypes[0] = p.proargtypes[1]))
 $$;
 comment on function pgscore_data._drop_leftovers() is 'Drops what bindings left that are no more, as it was in use.';
 

@@ -32,7 +32,7 @@ afterEach(async () => {
 async function own(): Promise<unknown[]> {
   const { rows } = await superuser.query<{ name: string }>(
     `select p.oid::regprocedure::text as name from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace
-        and (p.proname ~ '^_fits_' or p.proname = '_score' and p.proargtypes[1] = 'name'::regtype) order by 1`,
+        and (p.proname ~ '^_fits_' or p.proname = '_score' and p.proargtypes[2] = 'name'::regtype) order by 1`,
   );
   return rows.map(({ name }) => name);
 }
@@ -55,13 +55,10 @@ async function everyChange(): Promise<void> {
 }
 
 describe('a view on the score() of a bound table', () => {
-  const score = 'pgscore_models._score(integer,name,alice.points)';
+  const score = 'pgscore_models._score(text,alice.points,name)';
 
   beforeEach(async () => {
-    const { rows } = await superuser.query<{ id: number }>(
-      `select version_id as id from pgscore_data.alias where model_name = 'sum' and alias = 'champion'`,
-    );
-    const view = `create view held as select pgscore_models._score(${rows[0]!.id}, 'sum'::name, p) as score from points p`;
+    const view = `create view held as select pgscore_models._score('sum', p, ''::name) as score from points p`;
     await alice.query(view);
     expect((await alice.query('select * from held')).rows).toEqual([{ score: 21 }]);
   });

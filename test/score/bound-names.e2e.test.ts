@@ -161,7 +161,7 @@ test('a model that is called as a function of pgscore itself takes no grant of i
   expect(
     (
       await superuser.query(
-        `select has_function_privilege('bob', 'pgscore_models._route(pgscore_models._asked)', 'execute') as may`,
+        `select has_function_privilege('bob', 'pgscore_models._route(text)', 'execute') as may`,
       )
     ).rows,
   ).toEqual([{ may: true }]);

@@ -20,22 +20,25 @@ beforeAll(async () => {
   await alice.query(`select pgscore.bind('sum', 'bound')`);
 });
 
-const MENTIONS = {
-  'a bound row': `score('sum', p)`,
-  'a typed function': 'pgscore_models.sum(p)',
+const LOOKED_UP = {
   'a row of another table': `score('sum', l)`,
   jsonb: `score('sum', to_jsonb(l))`,
   'predict()': `(pgscore.predict('sum', l) ->> 'value')::float8`,
 };
+const MENTIONS = {
+  'a bound row': `score('sum', p)`,
+  'a typed function': 'pgscore_models.sum(p)',
+  ...LOOKED_UP,
+};
 
-const ALL = `select array[${Object.values(MENTIONS).join(', ')}] as answers from bound p, loose l`;
+const ALL = `select array[${Object.values(LOOKED_UP).join(', ')}] as answers from bound p, loose l`;
 
 test.each([
   ['simple', ALL],
   ['prepared', { name: 'all', text: ALL }],
   ['parametrized', { text: `${ALL} where $1 = 1`, values: [1] }],
 ])(
-  'all that a %s statement asks of a model is answered by one version, while others are promoted',
+  'all that a %s statement looks up is answered by one version, while others are promoted',
   async (_, query) => {
     const seen = new Set<string>();
     let [going, promotions] = [true, 0];

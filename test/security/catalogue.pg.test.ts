@@ -21,12 +21,10 @@ const INLINED = [
   'pgscore.score_or_null',
   'pgscore.why_not',
   'pgscore_models._array_column',
-  'pgscore_models._as_of',
   'pgscore_models._flag_column',
   'pgscore_models._number_column',
   'pgscore_models._score',
-  'pgscore_models._score_asked',
-  'pgscore_models._score_of_shape',
+  'pgscore_models._score_routed',
   'pgscore_models._small_whole_column',
   'pgscore_models._text_column',
   'pgscore_models._whole_column',
@@ -34,11 +32,8 @@ const INLINED = [
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
 const QUALIFIED = [
-  'pgscore_models._as_of',
-  'pgscore_models._asked',
-  'pgscore_models._champions',
   'pgscore_models._relation',
-  'pgscore_models._score',
+  'pgscore_models._score_json',
   'pgscore_models._score_row',
 ];
 
@@ -101,12 +96,12 @@ describe('functions', () => {
       'pgscore._segments_of(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
-
-      'pgscore_models._numbered_version(integer,text)',
+      'pgscore_models._model_name(integer)',
+      'pgscore_models._refuse_binding(integer)',
       'pgscore_models._refuse_column(regtype,text,text)',
-      'pgscore_models._route(pgscore_models._asked)',
+      'pgscore_models._route(text)',
       'pgscore_models._rows_writer(integer,regtype)',
-      'pgscore_models._version_at(text,bigint)',
+      'pgscore_models._version(integer[])',
       'pgscore_models._version_name(integer)',
     ]);
   });
