@@ -1,5 +1,62 @@
--- How score() of a row that is not bound comes to the functions of a version: in calls that are written out, which cost a twentieth of one
--- that is put together.
+-- How score() comes from a version and a row to the function that computes it.
+--
+-- score() -> _score(), chosen by the kind of row -> _score_routed() -> _score_row() or _score_json() -> the function of the version. The
+-- last two are generated: calls that are written out cost a twentieth of one that is put together, as _score_any() does it.
+
+-- Overloads of _score() are chosen by the row. The last argument decides where two fit: varchar takes arrays, which are no rows; name, of a
+-- bound table, leaves rows of its partitions to the first.
+create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_routed(pgscore_models._route($1), $2) $$;
+comment on function pgscore_models._score(text, anyelement, text) is 'score() of a row of a table that is not bound, or of a subquery.';
+
+create or replace function pgscore_models._score(model text, features jsonb, choice text) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._score_json(pgscore_models._route($1), $2) $$;
+comment on function pgscore_models._score(text, jsonb, text) is 'score() of a row as jsonb.';
+
+-- Here, as PL/pgSQL says of an array of records without a type only that it takes none.
+create or replace function pgscore_models._score(model text, features anyarray, choice varchar) returns double precision
+language sql stable
+as $$ select pgscore_models._refuse_array(pg_catalog.to_json($2)::pg_catalog.text) $$;
+comment on function pgscore_models._score(text, anyarray, varchar) is 'Raises: score() takes a row, not an array.';
+
+create or replace function pgscore_models._score_routed(route int[], features anyelement) returns double precision
+language sql volatile parallel restricted cost 10000
+as $$
+  select case when pgscore_models._shape(case when false then $2 end) operator(pg_catalog.<>) 0 then
+    pgscore_models._score_row($1, $2, pgscore_models._shape(case when false then $2 end),
+      pgscore_models._relation(case when false then $2 end))
+    else pgscore_models._score_json($1, pgscore_models._features(($1)[1], $2)) end
+$$;
+comment on function pgscore_models._score_routed(int[], anyelement) is
+  'score() of a row of a table or a subquery, by the version of a route: matched by name. Inlined, so that the shape of the row is a '
+  'constant of the plan.';
+
+create or replace function pgscore_models._score_any(route int[], features jsonb) returns double precision
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer double precision;
+  version constant pgscore_models._version := pgscore_models._version(route);
+  setting constant text := current_setting('pgscore.execution', true);
+begin
+  if not has_function_privilege('pgscore_models._v' || version.version_id || '_online(jsonb, name)', 'execute') then
+    perform pgscore_models._refuse_ungranted(pgscore_models._model_name(version.version_id));
+  end if;
+  perform pgscore_models._refuse_scoreless(version);
+  if setting is null and version.native
+    or pgscore_models._execution(coalesce(setting, ''), version.version_id, version.native, version.reason) then
+    execute 'select pgscore_models._v' || version.version_id || '_json($1)' into answer using features;
+  else
+    execute 'select (pgscore_models._v' || version.version_id || '_online($1)).score' into answer using features;
+  end if;
+  return answer;
+end
+$$;
+comment on function pgscore_models._score_any(int[], jsonb) is
+'score() of a row as jsonb by any version, native or not; says why where it cannot.';
 
 create or replace function pgscore_data._score_call(this_version int, native boolean, form text, formable text, sendable text[],
                                                     sent text[]) returns text
