@@ -159,11 +159,8 @@ test('a model that is called as a function of pgscore itself takes no grant of i
     { score: 1 },
   ]);
   expect(
-    (
-      await superuser.query(
-        `select has_function_privilege('bob', 'pgscore_models._route(text)', 'execute') as may`,
-      )
-    ).rows,
+    (await superuser.query(`select has_function_privilege('bob', 'pgscore_models._route(text)', 'execute') as may`))
+      .rows,
   ).toEqual([{ may: true }]);
   await ada.query(`select pgscore.drop_model('_route')`);
 });

@@ -37,26 +37,23 @@ test.each([
   ['simple', ALL],
   ['prepared', { name: 'all', text: ALL }],
   ['parametrized', { text: `${ALL} where $1 = 1`, values: [1] }],
-])(
-  'all that a %s statement looks up is answered by one version, while others are promoted',
-  async (_, query) => {
-    const seen = new Set<string>();
-    let [going, promotions] = [true, 0];
-    const promoting = (async () => {
-      for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
-    })();
-    try {
-      for (let statements = 0; statements < 100 || promotions < 20; statements += 1) {
-        const { rows } = await alice.query<{ answers: number[] }>(query);
-        seen.add([...new Set(rows[0]?.answers)].join(' and '));
-      }
-    } finally {
-      going = false;
-      await promoting;
+])('all that a %s statement looks up is answered by one version, while others are promoted', async (_, query) => {
+  const seen = new Set<string>();
+  let [going, promotions] = [true, 0];
+  const promoting = (async () => {
+    for (; going; promotions += 1) await ada.query('select pgscore.promote($1)', [`sum@${(promotions % 2) + 1}`]);
+  })();
+  try {
+    for (let statements = 0; statements < 100 || promotions < 20; statements += 1) {
+      const { rows } = await alice.query<{ answers: number[] }>(query);
+      seen.add([...new Set(rows[0]?.answers)].join(' and '));
     }
-    expect([...seen].toSorted()).toEqual([String(SECOND), String(FIRST)]);
-  },
-);
+  } finally {
+    going = false;
+    await promoting;
+  }
+  expect([...seen].toSorted()).toEqual([String(SECOND), String(FIRST)]);
+});
 
 describe.each(Object.entries(MENTIONS))('%s in a statement that is prepared', (_, mention) => {
   test('follows the champion from one execution to the next', async () => {

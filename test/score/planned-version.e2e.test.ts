@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { deployBytes } from '../support/deploy.ts';
+import { createPause, lockAwaited, whilePlanned } from '../support/paused-planning.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -8,10 +9,6 @@ import { weightedModel } from '../support/weighted-model.ts';
 const { database, superuser, ada, alice } = await scoreFixture();
 
 const [FIRST, SECOND] = [21, 12];
-
-/** Whichever statement is planned waits where pause() stands in it, as long as this lock is held; to lock a table, PostgreSQL then hears of what others did. */
-const PAUSE = `create function pause() returns float8 immutable language plpgsql as
-  'begin perform pg_advisory_xact_lock_shared(36); return (select null from news); end'`;
 
 /** Looked up in the snapshot of the statement. */
 const MENTIONS = [
@@ -31,16 +28,6 @@ const MENTIONS = [
   `(select s.score from pgscore.score_rows('sum', array[p]) s)`,
   `(select s.score from pgscore.score_rows(n.model, array[l]) s)`,
 ];
-/** Of functions that a promotion replaces. */
-const BOUND = [
-  'pgscore_models.sum(p)',
-  `score('sum', p)`,
-  `score('sum@champion', p)`,
-  `score(n.model, p)`,
-  `score((select model from names), p)`,
-  'wrapped(p)',
-  `(select x.s from lateral (select score('sum', p) as s) x)`,
-];
 const FROM = `from bound p, loose l, (select a, b from loose) r, names n`;
 const AROUND = `select array_remove(array[${[...MENTIONS, 'pause()', ...MENTIONS].join(', ')}], null) as answers ${FROM}`;
 const BEFORE = `select array_remove(array[${[...MENTIONS, 'pause()'].join(', ')}], null) as answers ${FROM}`;
@@ -56,12 +43,10 @@ beforeAll(async () => {
   await alice.query(`create table names as select 'sum' as model`);
   await superuser.query('grant usage on schema alice to pgscore_owner');
   await alice.query(`select pgscore.bind('sum', 'bound')`);
+  await createPause(alice);
   await alice.query(
-    `create function wrapped(bound) returns float8 volatile language sql as 'select score(''sum'', $1)'`,
+    `create function same_row(loose) returns loose volatile language plpgsql as 'begin return $1; end'`,
   );
-  await alice.query('create table news ()');
-  await alice.query(PAUSE);
-  await alice.query(`create function same_row(loose) returns loose volatile language plpgsql as 'begin return $1; end'`);
   await alice.query(`create function same(text) returns text volatile language plpgsql as 'begin return $1; end'`);
 });
 
@@ -70,14 +55,6 @@ const promote = (number: number): Promise<unknown> => ada.query('select pgscore.
 beforeEach(async () => {
   await promote(1);
 });
-
-/** Waits until somebody waits for the lock. */
-const waitsFor = (lock: number): Promise<unknown> =>
-  waitFor(async () => {
-    const waiting = `select from pg_locks where locktype = 'advisory' and objid = ${lock} and not granted
-        and database = (select oid from pg_database where datname = current_database())`;
-    return (await superuser.query(waiting)).rows.length > 0;
-  });
 
 type Query = string | { readonly name: string; readonly text: string };
 
@@ -88,19 +65,12 @@ async function answers(query: Query): Promise<number[]> {
 }
 
 /** The same of one that is planned while another version is promoted. */
-const answersWhilePromoted = (query: Query): Promise<number[]> => whilePromoted(() => answers(query));
-
-async function whilePromoted<T>(ask: () => Promise<T>): Promise<T> {
-  await superuser.query('select pg_advisory_lock(36)');
-  const asked = ask();
-  try {
-    await waitsFor(36);
-    await promote(2);
-  } finally {
-    await superuser.query('select pg_advisory_unlock(36)');
-  }
-  return asked;
-}
+const answersWhilePromoted = (query: Query): Promise<number[]> =>
+  whilePlanned(
+    superuser,
+    () => answers(query),
+    () => promote(2),
+  );
 
 const STATEMENTS = [
   ['in the middle of its planning', AROUND],
@@ -146,60 +116,6 @@ test.each(['repeatable read', 'serializable'])(
   },
 );
 
-const BOUND_ASK = `select array[${BOUND.join(', ')}] as answers ${FROM}`;
-const BOUND_AROUND = `select array_remove(array[${[...BOUND, 'pause()', ...BOUND].join(', ')}], null) as answers ${FROM}`;
-
-describe('calls for a bound table', () => {
-  test('have the version that they were planned with, and the next statement has the new one', async () => {
-    for (const version of await answersWhilePromoted(BOUND_AROUND)) expect([FIRST, SECOND]).toContain(version);
-    expect(await answers(BOUND_AROUND)).toEqual([SECOND]);
-  });
-
-  test.each(['auto', 'force_generic_plan', 'force_custom_plan'])(
-    'follow the champion where they are prepared, with the setting %s',
-    async (mode) => {
-      await alice.query(`select set_config('plan_cache_mode', $1, false)`, [mode]);
-      const query = { name: `bound ${mode}`, text: BOUND_ASK };
-      for (const version of [2, 1, 2, 1]) {
-        for (let executed = 0; executed < 7; executed += 1)
-          expect(await answers(query)).toEqual([version === 2 ? FIRST : SECOND]);
-        await promote(version);
-      }
-      await alice.query('reset plan_cache_mode');
-    },
-  );
-
-  test('follow the next promotion also where one was committed while they were planned, the typed function at once', async () => {
-    const query = { name: 'bound around', text: BOUND_AROUND };
-    const typed = { name: 'typed around', text: `select array[pgscore_models.sum(p), coalesce(pause(), ${SECOND})] as answers from bound p` };
-    await alice.query(`set plan_cache_mode = force_generic_plan`);
-    await answersWhilePromoted(query);
-    await promote(1);
-    for (let executed = 0; executed < 7; executed += 1) expect(await answers(query)).toEqual([FIRST]);
-    await answersWhilePromoted(typed);
-    for (let executed = 0; executed < 7; executed += 1) expect(await answers(typed)).toEqual([SECOND]);
-    await alice.query('reset plan_cache_mode');
-  });
-
-  test('keep to their version while the statement is executed', async () => {
-    const all = [...BOUND, ...MENTIONS].join(', ');
-    const declare = `begin; declare kept cursor for select array[${all}] as answers ${FROM}, generate_series(1, 3)`;
-    await alice.query(declare);
-    expect(await answers('fetch 1 from kept')).toEqual([FIRST]);
-    await promote(2);
-    expect(await answers('fetch 2 from kept')).toEqual([FIRST]);
-    await alice.query('commit');
-  });
-
-  test('follow from one statement to the next in a transaction that repeats its reads', async () => {
-    await alice.query('begin isolation level repeatable read');
-    await alice.query('select from loose');
-    await promote(2);
-    expect(await answers(BOUND_ASK)).toEqual([SECOND]);
-    await alice.query('commit');
-  });
-});
-
 test('a transaction that reads what is committed follows from one statement to the next', async () => {
   const query = { name: 'in a transaction', text: ASK };
   await alice.query('begin');
@@ -239,7 +155,7 @@ test('a procedure follows from one statement to the next', async () => {
   await superuser.query('select pg_advisory_lock(37)');
   const called = alice.query('call tell()');
   await waitFor(async () => (await superuser.query('select from alice.told')).rows.length === 3);
-  await waitsFor(37);
+  await lockAwaited(superuser, 37);
   await promote(2);
   await superuser.query('select pg_advisory_unlock(37)');
   await called;
@@ -299,18 +215,19 @@ test('two aliases that change places in one transaction never mean the same vers
   await place(1);
   await superuser.query('select pg_advisory_lock(36)');
   const asked = alice.query<{ answers: number[] }>(both);
-  await waitsFor(36);
+  await lockAwaited(superuser, 36);
   await place(2);
   await superuser.query('select pg_advisory_unlock(36)');
   expect((await asked).rows).toEqual([{ answers: [SECOND, FIRST, null, FIRST, SECOND] }]);
 });
 
 test('a check has the version of the row that it checks', async () => {
-  await alice.query(
-    `create table checked (s float8 constraint by_model check (s = score('sum', '{"a": 1, "b": 2}')))`,
-  );
-  const inserted = whilePromoted(() =>
-    alice.query(`insert into checked select score('sum', l) from loose l where pause() is null`),
+  await alice.query(`create table checked (s float8 constraint by_model check (s = score('sum', '{"a": 1, "b": 2}')))`);
+  const insert = `insert into checked select score('sum', l) from loose l where pause() is null`;
+  const inserted = whilePlanned(
+    superuser,
+    () => alice.query(insert),
+    () => promote(2),
   );
   await expect(inserted).resolves.toMatchObject({ rowCount: 1 });
 });

@@ -31,11 +31,7 @@ const INLINED = [
 ];
 
 /** Each call of score() goes through them, and a setting that changes twice took as long as what they do: they name every schema, too. See unpinned.e2e. */
-const QUALIFIED = [
-  'pgscore_models._relation',
-  'pgscore_models._score_json',
-  'pgscore_models._score_row',
-];
+const QUALIFIED = ['pgscore_models._relation', 'pgscore_models._score_json', 'pgscore_models._score_row'];
 
 /** Asks the catalogue for what must not be there. */
 async function offenders(query: string, values: unknown[] = [OURS]): Promise<string[]> {

@@ -1,0 +1,37 @@
+import type { Client } from 'pg';
+
+import { waitFor } from './wait-for.ts';
+
+/**
+ * Creates pause(), where whichever statement is planned waits while `whilePlanned()` acts; PostgreSQL then hears of what
+ * others did, as it locks a table.
+ */
+export async function createPause(client: Client): Promise<void> {
+  await client.query('create table news ()');
+  await client.query(`create function pause() returns float8 immutable language plpgsql as
+    'begin perform pg_advisory_xact_lock_shared(36); return (select null from news); end'`);
+}
+
+/** Waits until somebody waits for the lock. */
+export async function lockAwaited(superuser: Client, lock: number): Promise<void> {
+  const waiting = `select from pg_locks where locktype = 'advisory' and objid = $1 and not granted
+      and database = (select oid from pg_database where datname = current_database())`;
+  await waitFor(async () => (await superuser.query(waiting, [lock])).rows.length > 0);
+}
+
+/** What a statement with pause() in it gives, where `act` is done in the middle of its planning. */
+export async function whilePlanned<T>(
+  superuser: Client,
+  ask: () => Promise<T>,
+  act: () => Promise<unknown>,
+): Promise<T> {
+  await superuser.query('select pg_advisory_lock(36)');
+  const asked = ask();
+  try {
+    await lockAwaited(superuser, 36);
+    await act();
+  } finally {
+    await superuser.query('select pg_advisory_unlock(36)');
+  }
+  return asked;
+}
