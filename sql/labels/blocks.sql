@@ -34,7 +34,6 @@ create or replace function pgscore_data._write_blocks(this_run bigint) returns b
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
-set enable_seqscan = on
 set work_mem = '256MB'
 as $$
 declare

@@ -35,7 +35,6 @@ create or replace function pgscore_data._take_kept(this_model int, this_key text
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
-set enable_seqscan = on
 as $$
 declare
   versions constant int[] := array(select v.version_id from pgscore_data.version v where v.model_id = this_model);

@@ -211,7 +211,6 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 set enable_nestloop = off
-set enable_seqscan = on
 as $$
 declare
   r record;

@@ -227,9 +227,8 @@ comment on function pgscore_data._pair(int) is
 create or replace function pgscore_data._replace_pairs(out removed bigint, out added bigint)
 language sql volatile
 set search_path = pg_catalog, pg_temp
--- Work tables are joined whole. Stored pairs are found by their ctid.
+-- Work tables are joined whole. Stored pairs are found by arrays of their ctid: joined by it, all of them might be read.
 set enable_hashjoin = on
-set enable_seqscan = off
 begin atomic
   with changed as materialized (
     -- Columns instead of whole rows: reading a column of a nested row scans that row from its first column.
@@ -260,14 +259,18 @@ begin atomic
            c.rank, c.class_bins, c.segments
       from changed c where c.run_id is not null
   ), gone as (
-    delete from pgscore_data.evaluation e using changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is null
+    delete from pgscore_data.evaluation e using changed c
+     where e.is_recent = c.is_recent and e.ctid = c.place and c.key is null
+       and e.ctid = any (array(select x.place from changed x where x.key is null))
   ), moved as (
     update pgscore_data.evaluation e
        set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
             segments, label, source_id, revision, received_at)
          = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
                c.rank, c.class_bins, c.segments, c.label, c.source_id, c.revision, c.received_at)
-      from changed c where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
+      from changed c
+     where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
+       and e.ctid = any (array(select x.place from changed x where x.key is not null and x.place is not null))
   ), found as (
     insert into pgscore_data.evaluation_recent
       (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,

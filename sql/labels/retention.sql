@@ -122,7 +122,7 @@ set search_path = pg_catalog, pg_temp
 -- A user's open transaction is left to the next hour.
 set lock_timeout = '2s'
 set jit = off
-set enable_seqscan = off
+set random_page_cost = 0.1
 as $$
 begin
   if not pgscore_data._take_turn('cells') then

@@ -100,7 +100,9 @@ begin
     update pgscore_data.evaluation e
        set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said,
            j.said_source, j.revision + 1, j.captured_at)
-      from judged j where j.is_correction and e.is_recent = j.is_recent and e.ctid = j.place
+      from judged j
+     where j.is_correction and e.is_recent = j.is_recent and e.ctid = j.place
+       and e.ctid = any (array(select x.place from judged x where x.is_correction))
   ), counted as (
     insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, predicted_class, score, bin, segments, actual_class, actual,
                                             p_actual)

@@ -200,7 +200,6 @@ create or replace function pgscore_data._recount_repeats(this_version int, from_
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
-set enable_seqscan = on
 as $$
 declare
   zone constant text := (

@@ -161,7 +161,6 @@ create or replace function pgscore_data._recount_open(this_version int) returns 
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
-set enable_seqscan = on
 set work_mem = '256MB'
 as $$
 declare

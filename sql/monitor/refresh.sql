@@ -92,12 +92,11 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 set extra_float_digits = 1
 set jit = off
--- Left to itself the planner reads history whole; each of these look-ups is by key.
-set enable_seqscan = off
+-- Look-ups are by key, in pages that are cached.
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
-set random_page_cost = 1.1
+set random_page_cost = 0.1
 set work_mem = '64MB'
 as $$
 declare
@@ -140,6 +139,10 @@ begin
   insert into pgscore_data.refresh_log (started_at, labels_changed, entities, pairs_removed, pairs_added, runs_seen, duration_ms)
   values (began, taken.changed, taken.corrected + entities, taken.pairs + removed, taken.pairs + added, cardinality(runs),
           extract(epoch from clock_timestamp() - began) * 1000);
+  -- A plan that was made while a table was small reads it whole.
+  if clock_timestamp() > began + interval '0.5 seconds' then
+    discard plans;
+  end if;
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
   return exists (select from pgscore_data.label_change c where c.change_id > taken.last_change and c.captured_at < began)
       or exists (select from pgscore_data.run r where r.state = 'done' and not r.kept and r.finished_at < began)
@@ -154,7 +157,7 @@ create or replace function pgscore_data._move_recent(most int default 20000, fro
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
-set enable_seqscan = off
+set random_page_cost = 1.1
 as $$
 declare
   moved bigint;
@@ -166,8 +169,8 @@ begin
     return false;
   end if;
   update pgscore_data.evaluation e set is_recent = false
-    from (select r.ctid as place from pgscore_data.evaluation_recent r order by r.model_id, hash_array(r.key) limit most) p
-   where e.is_recent and e.ctid = p.place;
+   where e.is_recent and e.ctid = any (array(
+     select r.ctid from pgscore_data.evaluation_recent r order by r.model_id, hash_array(r.key) limit most));
   get diagnostics moved = row_count;
   return moved = most;
 end

@@ -102,3 +102,29 @@ test('moving labels that are no longer recent reads no history whole', async () 
   const { rows } = await superuser.query('select count(*) > 0 as left from pgscore_data.evaluation_recent');
   expect(rows).toEqual([{ left: true }]);
 });
+
+test('plans that were made while there was no history are not kept once there is one', async () => {
+  const grown = await cloneDatabase();
+  const session = await grown.client();
+  const { modelId } = await addMonitoredModel(session, 'grown', 'binary');
+  const refresh = async (labels: number, retracted: boolean): Promise<void> => {
+    const insert = `insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
+      select $1, array[n::text], '2026-06-01', 'yes', $3 from generate_series(1, $2::int) n`;
+    await session.query(insert, [modelId, labels, retracted]);
+    await session.query('select pgscore_data._refresh()');
+  };
+  const read = async (): Promise<number> => {
+    const count = `select seq_tup_read::int as rows from pg_stat_xact_user_tables where relname = 'evaluation_recent'`;
+    return (await session.query<{ rows: number }>(count)).rows[0]?.rows ?? 0;
+  };
+  await session.query('vacuum (analyze)');
+  await session.query('begin');
+  for (let time = 0; time < 8; time += 1) await refresh(1, true);
+  await session.query(`create function takes_long() returns trigger language plpgsql as 'begin perform pg_sleep(0.6); return new; end';
+    create trigger takes_long before insert on pgscore_data.refresh_log for each row execute function takes_long()`);
+  await refresh(3000, false);
+  const before = await read();
+  await refresh(10, true);
+  expect((await read()) - before).toBe(0);
+  await session.query('commit');
+});
