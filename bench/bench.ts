@@ -25,7 +25,7 @@ export type BenchOptions = StageOptions & {
   readonly keep: (results: BenchResults) => Promise<void>;
 };
 
-/** Sets the stage, measures everything in one run, and takes the stage down again. Refreshes have a larger stage of their own. */
+/** Sets the stage, measures everything in one run, and takes the stage down again. */
 export async function bench(options: BenchOptions): Promise<void> {
   const { parts, plan, tell } = options;
   let results: BenchResults = {
@@ -41,13 +41,21 @@ export async function bench(options: BenchOptions): Promise<void> {
     results = { ...results, ...measured };
     await options.keep(results);
   };
-  if (parts.some((part) => part !== 'monitor'))
-    await onStage(options, 'default', (set) => measureRuns(options, set, keep));
-  if (!parts.includes('monitor')) return;
-  await onStage(options, 'large', async (set) => {
-    await deployToFirstRow(set.requester, 'one_row');
+  const measureAccuracy = async (set: Set): Promise<void> => {
     const monitor = await measureMonitor({ ...set, plan: plan.monitor, tell });
     await keep({ machine: describeMachine(set.stage.version), monitor });
+  };
+  const isMonitored = parts.includes('monitor');
+  const hasRuns = parts.some((part) => part !== 'monitor');
+  if (hasRuns)
+    await onStage(options, 'default', async (set) => {
+      await measureRuns(options, set, keep);
+      if (isMonitored && plan.isOnOneStage) await measureAccuracy(set);
+    });
+  if (!isMonitored || (hasRuns && plan.isOnOneStage)) return;
+  await onStage(options, 'large', async (set) => {
+    await deployToFirstRow(set.requester, 'one_row');
+    await measureAccuracy(set);
   });
 }
 

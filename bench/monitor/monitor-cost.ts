@@ -35,10 +35,9 @@ export type MonitorSetting = {
 export async function measureMonitor({ stage, requester, owner, plan, tell }: MonitorSetting): Promise<MonitorCost> {
   const trees = await readFile(TREES);
   for (const model of ['short', 'long', 'nights']) {
-    const { rows } = await requester.query<{ version: string }>('select pgscore.deploy($1, $2) as version', [
-      model,
-      trees,
-    ]);
+    // None of them is asked for a single row.
+    const deploy = 'select pgscore.deploy($1, $2, native => false) as version';
+    const { rows } = await requester.query<{ version: string }>(deploy, [model, trees]);
     const wait = `call pgscore.wait_for_version(${requester.escapeLiteral(rows[0]?.version ?? '')})`;
     await requester.query(wait);
   }
