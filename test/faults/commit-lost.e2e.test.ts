@@ -6,7 +6,7 @@ import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -18,7 +18,7 @@ const service = await startTestService(database, {
   PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
 });
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', 1000);
 await createSource(alice, 'big', LARGE);
 
@@ -26,7 +26,7 @@ const WAITING = `select from pg_stat_activity where datname = current_database()
 
 test('a small run whose COMMIT went through is done, though nobody heard of it', async () => {
   const lost = proxy.loseReplyToCommit('pgscore scorer');
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   await lost;
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
@@ -41,13 +41,13 @@ test('small runs that were published together are done, though nobody heard of i
   const names = ['few', 'fewer', 'fewest'];
   for (const name of names) await createSource(alice, name, 10);
   // The first is scored alone; the others meanwhile wait for each other, and then for the target of one of them.
-  await endOfRun(alice, await submitRun(alice, 'trees', 'fewer'), PATIENCE_MS);
+  await endOfRun(alice, await submitRun(alice, 'logistic', 'fewer'), PATIENCE_MS);
   const [holder, watcher] = await Promise.all([database.client(), database.client()]);
   await holder.query('begin');
   await holder.query(`select from pgscore_data.target where view_name = 'fewer_scores' for no key update`);
   await alice.query('begin');
   const runs: string[] = [];
-  for (const name of names) runs.push(await submitRun(alice, 'trees', name));
+  for (const name of names) runs.push(await submitRun(alice, 'logistic', name));
   await alice.query('commit');
   const [first, ...others] = runs;
   expect(await endOfRun(alice, first ?? '', PATIENCE_MS)).toMatchObject({ state: 'done' });
@@ -66,7 +66,7 @@ test('small runs that were published together are done, though nobody heard of i
 
 test('a shard whose COMMIT went through is not scored again', async () => {
   const lost = proxy.loseReplyToCommit('pgscore scorer');
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await lost;
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
@@ -79,7 +79,7 @@ test('a shard whose COMMIT went through is not scored again', async () => {
 
 test('a publication whose COMMIT went through is not made again', async () => {
   const lost = proxy.loseReplyToCommit('pgscore publish');
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await lost;
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
@@ -92,7 +92,7 @@ test('a publication whose COMMIT went through is not made again', async () => {
 
 test('a network that is slow loses no run and no row', async () => {
   proxy.delay(20);
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   const ended = await endOfRun(alice, run, PATIENCE_MS);
   // Under load it once took a second attempt, as the sweep of a service took its own runs whose lease had run out: should it again, the log says why.
   if (ended.attempt > 1) console.warn(service.log());

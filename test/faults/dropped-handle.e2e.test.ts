@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, PACE } from './long-run.ts';
+import { createSource, deployLogistic, PACE } from './long-run.ts';
 
 /** Of more than 1 MB, which are read through a view, and less than what is cut into shards. */
 const ROWS = 5000;
@@ -14,10 +14,10 @@ const [superuser, alice] = await Promise.all([database.client(), database.client
 
 test('a run of a schedule whose read handle goes with its table, in the moment of the read, says that it is missing', async () => {
   const first = await startTestService(database, PACE);
-  await deployTrees(await database.client('ada'));
+  await deployLogistic(await database.client('ada'));
   expect(await first.stop()).toBe(0);
   await createSource(alice, 'nightly', ROWS);
-  await alice.query(`select pgscore.schedule('nightly', '0 2 * * *', 'trees', 'nightly')`);
+  await alice.query(`select pgscore.schedule('nightly', '0 2 * * *', 'logistic', 'nightly')`);
   const { rows } = await alice.query<{ run: string }>(`select pgscore.run_schedule('nightly') as run`);
   const dropping = await database.client('alice');
   await dropping.query('begin');

@@ -4,13 +4,13 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, PACE } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, PACE } from './long-run.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database, PACE);
 const superuser = await database.client();
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 
 async function conductors(): Promise<number> {
@@ -24,7 +24,7 @@ async function conductors(): Promise<number> {
 /** The change commits together with the request, so the run always comes after it. */
 async function failedRun(): Promise<unknown> {
   await alice.query('begin');
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await alice.query('revoke select on big from alice');
   await alice.query('commit');
   const { state, error_code } = await endOfRun(alice, run);

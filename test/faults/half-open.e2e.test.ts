@@ -6,7 +6,7 @@ import { startProxy } from '../support/proxy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LONG, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const HALF_OPEN_MS = 15_000;
@@ -20,7 +20,7 @@ const service = await startTestService(database, {
 });
 const superuser = await database.client();
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', 100);
 await createSource(alice, 'big', LONG);
 
@@ -30,7 +30,7 @@ async function listening(): Promise<boolean> {
 }
 
 test('a heartbeat that gets no answer is sent on another connection before the lease runs out', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   expect(proxy.blackhole('pgscore heartbeat')).toBe(1);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
@@ -41,7 +41,7 @@ test('a half-open LISTEN connection is noticed and replaced; polling goes on mea
   await waitFor(listening);
   const cut = performance.now();
   expect(proxy.blackhole('pgscore listen')).toBe(1);
-  expect(await scoreTable(alice, 'trees', 'small')).toMatchObject({ state: 'done', rows_done: '100', attempt: 1 });
+  expect(await scoreTable(alice, 'logistic', 'small')).toMatchObject({ state: 'done', rows_done: '100', attempt: 1 });
   await waitFor(async () => !(await listening()), { timeout: PATIENCE_MS, message: 'the silence to be noticed' });
   expect(performance.now() - cut).toBeLessThan(HALF_OPEN_MS + 10_000);
   await waitFor(listening, { message: 'the service to listen again' });

@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LONG, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LONG, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -12,17 +12,17 @@ const service = await startTestService(database, { ...PACE, PGSCORE_LEASE: '1' }
 const superuser = await database.client();
 const alice = await database.client('alice');
 const bob = await database.client('bob');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LONG);
 await createSource(bob, 'big', LONG);
 
 test('a publication outlasts its lease while somebody holds its target', async () => {
   await createSource(alice, 'small', ONE_BATCH);
-  await scoreTable(alice, 'trees', 'small');
+  await scoreTable(alice, 'logistic', 'small');
   const keeper = await database.client();
   await keeper.query('begin');
   await keeper.query("select from pgscore_data.target where view_name = 'small_scores' for no key update");
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   await waitFor(
     async () => {
       const { rows } = await superuser.query(
@@ -39,12 +39,12 @@ test('a publication outlasts its lease while somebody holds its target', async (
 });
 
 test('somebody who asks for the end of her run and does not commit holds up nothing, not even that run', async () => {
-  const hers = await submitRun(alice, 'trees', 'big');
+  const hers = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, hers);
   const keeper = await database.client('alice');
   await keeper.query('begin');
   expect((await keeper.query('select pgscore.cancel_run($1) as asked', [hers])).rows).toEqual([{ asked: true }]);
-  const his = await submitRun(bob, 'trees', 'big');
+  const his = await submitRun(bob, 'logistic', 'big');
   expect(await endOfRun(bob, his, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
   expect(await endOfRun(alice, hers, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
   await keeper.query('commit');

@@ -15,24 +15,24 @@ export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0
 export const ONE_BATCH = Number(PACE.PGSCORE_BATCH_ROWS);
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
-export const LARGE = 20_000;
+export const LARGE = 8000;
 
 /** Rows that take longer than a lease. */
-export const LONG = 3 * LARGE;
+export const LONG = 60_000;
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 
-/** The model of the benchmark, 100 trees over 20 features, not compiled, which takes seconds; deployed by `ada` to a running service. */
-export async function deployTrees(ada: Client): Promise<void> {
-  await deployModel(ada, 'trees', 'bench/trees.onnx', { native: false });
+/** A model over 20 features that is soon loaded, not compiled; deployed by `ada` to a running service. */
+export async function deployLogistic(ada: Client): Promise<void> {
+  await deployModel(ada, 'logistic', 'bench/logistic.onnx', { native: false });
 }
 
-/** A table of `rows` rows with the key `id` from 1 on; what no model reads makes them wide, so that few fill many pages. */
+/** A table of `rows` rows with the key `id` from 1 on; what no model reads makes them wide, `LARGE` rows most, so that few fill many pages. */
 export async function createSource(owner: Client, name: string, rows: number): Promise<void> {
   const columns = FEATURES.map((feature) => `${feature} real`).join(', ');
   const values = FEATURES.map((_, n) => `sin(i * ${n + 1})`).join(', ');
   const create = `create table ${name} (id bigint primary key, ${columns}, filler text)`;
-  const fill = `insert into ${name} select i, ${values}, repeat('x', 300) from generate_series(1, ${rows}) i`;
+  const fill = `insert into ${name} select i, ${values}, repeat('x', ${rows === LARGE ? 900 : 300}) from generate_series(1, ${rows}) i`;
   await owner.query(create);
   await owner.query(fill);
 }

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
-import { createSource, deployTrees, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const SERVICES = 3;
@@ -17,7 +17,7 @@ const services = await Promise.all(
 );
 const superuser = await database.client();
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', SMALL);
 await createSource(alice, 'big', LARGE);
 
@@ -31,8 +31,8 @@ test('three services score thirty runs, each exactly once', async () => {
   const large: string[] = [];
   const small: string[] = [];
   await alice.query('begin');
-  for (let n = 0; n < LARGE_RUNS; n += 1) large.push(await submitRun(alice, 'trees', 'big'));
-  for (let n = 0; n < SMALL_RUNS; n += 1) small.push(await submitRun(alice, 'trees', 'small'));
+  for (let n = 0; n < LARGE_RUNS; n += 1) large.push(await submitRun(alice, 'logistic', 'big'));
+  for (let n = 0; n < SMALL_RUNS; n += 1) small.push(await submitRun(alice, 'logistic', 'small'));
   await alice.query('commit');
 
   for (const run of [...large, ...small])

@@ -4,18 +4,18 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database, { ...PACE, PGSCORE_BATCH_TIMEOUT: '5' });
 const superuser = await database.client();
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 
 test('a scorer that is killed costs its shard a try and the run nothing', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const [victim = 0] = await service.scorerPids();
   process.kill(victim, 'SIGKILL');
@@ -30,7 +30,7 @@ test('a scorer that is killed costs its shard a try and the run nothing', async 
 });
 
 test('a scorer that hangs is killed after the batch timeout, and its shard scored by another', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const [victim = 0] = await service.scorerPids();
   process.kill(victim, 'SIGSTOP');

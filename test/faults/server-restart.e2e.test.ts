@@ -4,14 +4,14 @@ import { startFaultServer } from '../support/fault-server.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { MOST_TRIES } from '../../src/runs/run-failures.ts';
 import { expectSound } from './oracle.ts';
 
 const server = await startFaultServer({ fsync: 'off' });
 const database = await createFaultDatabase(server);
 let service = await startTestService(database, PACE);
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 const owner = await database.client('alice');
 await createSource(owner, 'big', LARGE);
 await createSource(owner, 'small', 1000);
@@ -21,7 +21,7 @@ async function readiness({ url }: TestService): Promise<number> {
 }
 
 test('a run is finished though the server crashes in its middle', async () => {
-  const run = await submitRun(owner, 'trees', 'big');
+  const run = await submitRun(owner, 'logistic', 'big');
   await midRun(await database.client(), run);
   await server.immediateRestart();
   const alice = await database.client('alice');
@@ -40,7 +40,7 @@ test('a run waits for a connection while the server is full, and was not tried',
   await superuser.query('alter role pgscore_reader connection limit 0');
   await superuser.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pgscore_reader'`);
   const alice = await database.client('alice');
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   await waitFor(
     async () => {
       const { rows } = await superuser.query<{ claims: number }>(
@@ -68,7 +68,7 @@ test('a service outlives the time that the server is down, and says that it is n
   await waitFor(async () => (await readiness(service)) === 503, { message: 'the loss to be noticed' });
   await server.start();
   const alice = await database.client('alice');
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', rows_done: '1000', attempt: 1 });
   expect(await service.stop()).toBe(0);
 });
@@ -80,7 +80,7 @@ test('a service that is started while the server is down begins when it is up', 
   await server.start();
   await waitFor(async () => (await readiness(service)) === 200, { message: 'the service to be ready' });
   const alice = await database.client('alice');
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', rows_done: '1000', attempt: 1 });
   await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1000 }] });
 });

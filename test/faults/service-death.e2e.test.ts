@@ -7,7 +7,7 @@ import { submitDeploy } from '../support/deploy.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const LEASE_AND_POLL_MS = 1000 * (Number(PACE.PGSCORE_LEASE) + Number(PACE.PGSCORE_POLL));
@@ -18,7 +18,7 @@ const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
 let survivor = await startTestService(database, PACE);
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 
 /** The service that conducts a run, of two. */
@@ -40,7 +40,7 @@ async function scorerWaits(): Promise<boolean> {
 
 test('when a service is killed another takes its run over, and its scorers end by themselves', async () => {
   const second = await startTestService(database, PACE);
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const [victim, other] = await conductorOf(run, survivor, second);
   const orphans = await victim.scorerPids();
@@ -66,7 +66,7 @@ test('when a service is killed another takes its run over, and its scorers end b
 });
 
 test('a service that is started again goes on where the dead one stopped', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const orphans = await survivor.scorerPids();
   await survivor.kill();
@@ -82,7 +82,7 @@ test('a service that is started again goes on where the dead one stopped', async
 
 test('what a service that was stopped past its lease still writes is rolled back', async () => {
   const zombie = survivor;
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const pids = [zombie.pid, ...(await zombie.scorerPids())];
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -95,7 +95,7 @@ test('what a service that was stopped past its lease still writes is rolled back
   });
   for (const pid of pids) process.kill(pid, 'SIGCONT');
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
-  expect(await endOfRun(alice, await submitRun(alice, 'trees', 'big'))).toMatchObject({ state: 'done', attempt: 1 });
+  expect(await endOfRun(alice, await submitRun(alice, 'logistic', 'big'))).toMatchObject({ state: 'done', attempt: 1 });
   expect(await zombie.stop()).toBe(0);
   await expectSound(database, { gone: pids });
 });
@@ -103,7 +103,7 @@ test('what a service that was stopped past its lease still writes is rolled back
 test('a run goes on although a service was stopped between the last row of a shard and its commit', async () => {
   const zombie = survivor;
   const blocker = await database.client();
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   await blocker.query('begin');
   await blocker.query("select from pgscore_data.shard where run_id = $1 and state = 'running' for no key update", [
@@ -121,7 +121,7 @@ test('a run goes on although a service was stopped between the last row of a sha
 });
 
 test('a service that was stopped past its lease goes on with what nobody took over', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   process.kill(survivor.pid, 'SIGSTOP');
   await waitFor(async () => {
@@ -139,11 +139,11 @@ test('a service that was stopped past its lease goes on with what nobody took ov
 
 test('a run whose publication is on its way to the server when its service is stopped is published all the same', async () => {
   await createSource(alice, 'small', ONE_BATCH);
-  await scoreTable(alice, 'trees', 'small');
+  await scoreTable(alice, 'logistic', 'small');
   const blocker = await database.client();
   await blocker.query('begin');
   await blocker.query("select from pgscore_data.target where view_name = 'small_scores' for no key update");
-  const run = await submitRun(alice, 'trees', 'small');
+  const run = await submitRun(alice, 'logistic', 'small');
   await waitFor(scorerWaits, { message: 'the publication to wait for its target' });
   const zombie = survivor;
   const pids = [zombie.pid, ...(await zombie.scorerPids())];

@@ -4,14 +4,14 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectEnded, expectScored, expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
 const first = await startTestService(database, PACE);
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 await createSource(alice, 'small', 100);
 expect(await first.stop()).toBe(0);
@@ -21,7 +21,7 @@ async function serviceInARun(
   settings: Record<string, string>,
 ): Promise<{ service: TestService; run: string; pids: number[] }> {
   const service = await startTestService(database, { ...PACE, ...settings });
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   return { service, run, pids: await service.scorerPids() };
 }
@@ -78,7 +78,7 @@ test('it claims nothing new while it stops', async () => {
   const stopped = service.stop();
   // A fast one is done before it has said that it is draining.
   await waitFor(async () => (await workerState(service)) !== 'running', { timeout: PATIENCE_MS });
-  const late = await submitRun(alice, 'trees', 'small');
+  const late = await submitRun(alice, 'logistic', 'small');
   expect(await stopped).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
   expect(await stateOf(late)).toEqual({ state: 'queued', attempt: 0 });
@@ -121,7 +121,7 @@ test('a run is given back as often as services stop', async () => {
 test('shards of a run that goes on elsewhere are given back, too', async () => {
   const settings = { ...PACE, PGSCORE_GRACE: '0' };
   const services = await Promise.all([1, 2].map(() => startTestService(database, settings)));
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const { rows } = await superuser.query<{ conductor: string }>(
     'select claimed_by as conductor from pgscore_data.run where run_id = $1',

@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const SMALL = 1000;
@@ -13,7 +13,7 @@ const database = await cloneDatabase();
 const service = await startTestService(database, PACE);
 const superuser = await database.client();
 const alice = await database.client('alice');
-await deployTrees(await database.client('ada'));
+await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 await createSource(alice, 'small', SMALL);
 
@@ -39,14 +39,14 @@ async function seenDuring(view: string, work: Promise<unknown>): Promise<Seen[]>
 }
 
 async function scored(source: string): Promise<string> {
-  const run = await submitRun(alice, 'trees', source);
+  const run = await submitRun(alice, 'logistic', source);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', error: null });
   return run;
 }
 
 test('rows that are changed, deleted and added while a run scores them are scored as they were', async () => {
   const before = await scored('big');
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   await alice.query('delete from big where id % 2 = 0');
   await alice.query('update big set f0 = -f0, f1 = 1 - f1');
@@ -96,7 +96,7 @@ test.each([
 
 test('a source that is dropped in the middle of a run waits for it, or the run says why it failed', async () => {
   await createSource(alice, 'doomed', LARGE);
-  const run = await submitRun(alice, 'trees', 'doomed');
+  const run = await submitRun(alice, 'logistic', 'doomed');
   await midRun(superuser, run);
   const dropping = await database.client('alice');
   const dropped = dropping.query('drop table doomed cascade');
@@ -106,6 +106,6 @@ test('a source that is dropped in the middle of a run waits for it, or the run s
   );
   await dropped;
   await expectSound(database, state === 'done' ? { scored: [{ run, view: 'alice.doomed_scores', rows: LARGE }] } : {});
-  expect(await scoreTable(alice, 'trees', 'small')).toMatchObject({ state: 'done' });
+  expect(await scoreTable(alice, 'logistic', 'small')).toMatchObject({ state: 'done' });
   expect(await service.stop()).toBe(0);
 });

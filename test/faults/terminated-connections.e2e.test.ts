@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployTrees, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 import { CONNECTIONS_OF_A_RUN, terminate } from './terminate.ts';
 
@@ -13,7 +13,7 @@ const service = await startTestService(database, PACE);
 const superuser = await database.client();
 const alice = await database.client('alice');
 const ada = await database.client('ada');
-await deployTrees(ada);
+await deployLogistic(ada);
 await createSource(alice, 'big', LARGE);
 
 async function expectDone(run: string, attempt: number): Promise<void> {
@@ -27,7 +27,7 @@ async function expectDone(run: string, attempt: number): Promise<void> {
 }
 
 test.each(CONNECTIONS_OF_A_RUN)('a run goes on when the $part connection is terminated', async ({ part, attempt }) => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   expect(await terminate(superuser, part)).toBeGreaterThan(0);
   await expectDone(run, attempt);
@@ -35,7 +35,7 @@ test.each(CONNECTIONS_OF_A_RUN)('a run goes on when the $part connection is term
 
 test('a publication that is terminated is made again, from a new snapshot', async () => {
   const blocker = await database.client();
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   await blocker.query('begin');
   await blocker.query('select from pgscore_data.target for update');
@@ -49,11 +49,11 @@ test('a publication that is terminated is made again, from a new snapshot', asyn
 
 test('a model is checked though its connection is terminated', async () => {
   await terminate(superuser, 'check');
-  await expect(deployTrees(ada)).resolves.toBeUndefined();
+  await expect(deployLogistic(ada)).resolves.toBeUndefined();
 });
 
 test('control connections that are terminated as often as they come back cost a run nothing', async () => {
-  const run = await submitRun(alice, 'trees', 'big');
+  const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   let ended = false;
   const done = expectDone(run, 1).finally(() => {

@@ -4,7 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { scoreTable } from '../support/run.ts';
 import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
-import { createSource, deployTrees } from './long-run.ts';
+import { createSource, deployLogistic } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
@@ -18,10 +18,10 @@ fromSeventeen('a transaction_timeout that a DBA gave the logins of the service d
   }
   const service = await startTestService(database);
   const alice = await database.client('alice');
-  await deployTrees(await database.client('ada'));
+  await deployLogistic(await database.client('ada'));
   await createSource(alice, 'small', 100);
   await alice.query('create view slow as select small.* from small, (select pg_sleep(4) offset 0) pause');
-  const run = await scoreTable(alice, 'trees', 'slow', { key: 'id' });
+  const run = await scoreTable(alice, 'logistic', 'slow', { key: 'id' });
   expect(run).toMatchObject({ state: 'done', attempt: 1, error: null });
   await expectSound(database, { scored: [{ run: run.run, view: 'alice.slow_scores', rows: 100 }] });
   expect(await service.stop()).toBe(0);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { connect } from '../../src/postgres/connect.ts';
-import { createSource, deployTrees } from '../faults/long-run.ts';
+import { createSource, deployLogistic } from '../faults/long-run.ts';
 import { expectSound } from '../faults/oracle.ts';
 import { makeCertificate, type Certificate } from '../online/certificate.ts';
 import { createFaultDatabase } from '../support/fault-database.ts';
@@ -143,10 +143,10 @@ whereOpenssl('a table is scored over TLS alone', async () => {
     PGSCORE_DATABASE_URL: url('pgscore_service', SERVICE_PASSWORD),
     PGSCORE_READER_URL: url('pgscore_reader', READER_PASSWORD),
   });
-  await deployTrees(await database.client('ada'));
+  await deployLogistic(await database.client('ada'));
   const owner = await database.client('alice');
   await createSource(owner, 'big', 20_000);
-  const { run, state } = await scoreTable(owner, 'trees', 'big', { target: 'big_scores' });
+  const { run, state } = await scoreTable(owner, 'logistic', 'big', { target: 'big_scores' });
   expect(state).toBe('done');
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: 20_000 }] });
   const { rows } = await (
