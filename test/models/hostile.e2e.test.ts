@@ -9,11 +9,11 @@ import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** Milliseconds from a deploy to its verdict, for any file of the corpus: the limit on the check is set to 10 s. */
+/** Milliseconds from a deploy to its verdict, for any file of the corpus: the limit on the check is set to 5 s of work. */
 const BOUND = 20_000;
 
 const database = await cloneDatabase();
-const service = await startTestService(database, { PGSCORE_CHECK_TIMEOUT: '10' });
+const service = await startTestService(database, { PGSCORE_CHECK_TIMEOUT: '5' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 /** pgscore reads a list with commas as well as JSON. */
