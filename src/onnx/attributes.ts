@@ -1,20 +1,20 @@
-import { AttributeProtoSchema } from 'onnx-buf';
-import { decode, Fields, LENGTH, VARINT, packedIntegers, FIXED32, textOf } from './wire.ts';
+import { Fields, LENGTH, VARINT, packedIntegers, FIXED32, textOf } from './wire.ts';
 import { ATTRIBUTE } from './layout.ts';
+import { readAttribute, type AttributeMessage } from './messages.ts';
 import type { GraphNode } from './outline.ts';
 
 /** Attributes of one node, decoded when asked for: those asked for are small. */
 export function integerAttribute(node: GraphNode, name: string): number | undefined {
   const attribute = attributeOf(node, name);
-  return attribute === undefined ? undefined : Number(attribute.i);
+  return attribute === undefined ? undefined : Number(attribute.integer);
 }
 
 export function floatAttribute(node: GraphNode, name: string): number | undefined {
-  return attributeOf(node, name)?.f;
+  return attributeOf(node, name)?.float;
 }
 
 export function textAttribute(node: GraphNode, name: string): string | undefined {
-  const bytes = attributeOf(node, name)?.s;
+  const bytes = attributeOf(node, name)?.text;
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
@@ -22,9 +22,9 @@ export function textAttribute(node: GraphNode, name: string): string | undefined
 export function labelsAttribute(node: GraphNode, ...names: string[]): string[] {
   for (const name of names) {
     const attribute = attributeOf(node, name);
-    const labels = attribute?.strings.map((bytes) => Buffer.from(bytes).toString('utf8')) ?? [];
+    const labels = attribute?.texts.map((bytes) => Buffer.from(bytes).toString('utf8')) ?? [];
     if (labels.length > 0) return labels;
-    if (attribute !== undefined && attribute.ints.length > 0) return attribute.ints.map(String);
+    if (attribute !== undefined && attribute.integers.length > 0) return attribute.integers.map(String);
   }
   return [];
 }
@@ -42,12 +42,12 @@ export function anyFlagSet(node: GraphNode, name: string): boolean {
   return false;
 }
 
-function attributeOf(node: GraphNode, name: string) {
+function attributeOf(node: GraphNode, name: string): AttributeMessage | undefined {
   const span = node.attributes.get(name);
-  return span === undefined ? undefined : decode(AttributeProtoSchema, span);
+  return span === undefined ? undefined : readAttribute(span);
 }
 
-/** Long attributes of one node, read without a protobuf library, which takes 740 MB for a million numbers; [] where there is none. */
+/** Long attributes of one node, not as messages, which take 740 MB for a million numbers; [] where there is none. */
 export function integersOf(node: GraphNode, name: string): number[] {
   return listOf(node, name, ATTRIBUTE.integers, (fields, list) => {
     if (fields.wire === VARINT) list.push(fields.integer());

@@ -1,6 +1,6 @@
-import { TensorProto_DataType as DataType, TensorProtoSchema, type TensorProto } from 'onnx-buf';
-import { decode, parts, type Span } from './wire.ts';
+import { parts, type Span } from './wire.ts';
 import { ATTRIBUTE } from './layout.ts';
+import { DATA_TYPE, readTensor, type TensorMessage } from './messages.ts';
 import type { Outline } from './outline.ts';
 
 /** Column numbers and class labels are a few; a tensor past this is weights. */
@@ -16,7 +16,7 @@ export function constantIntegers(outline: Outline, name: string): number[] | und
 export function constantLabels(outline: Outline, name: string): string[] | undefined {
   const tensor = constantOf(outline, name);
   if (tensor === undefined) return undefined;
-  if (tensor.dataType !== DataType.STRING) return integers(tensor)?.map(String);
+  if (tensor.dataType !== DATA_TYPE.STRING) return integers(tensor)?.map(String);
   return tensor.stringData.map((bytes) => Buffer.from(bytes).toString('utf8'));
 }
 
@@ -34,20 +34,20 @@ function find(outline: Outline, name: string): Span | undefined {
   return value === undefined ? undefined : parts(value, ATTRIBUTE.tensor)[0]?.payload;
 }
 
-function constantOf(outline: Outline, name: string): TensorProto | undefined {
+function constantOf(outline: Outline, name: string): TensorMessage | undefined {
   const span = find(outline, name);
   if (span === undefined || span.end - span.start > MAX_BYTES) return undefined;
-  return decode(TensorProtoSchema, span);
+  return readTensor(span);
 }
 
-function integers(tensor: TensorProto): number[] | undefined {
+function integers(tensor: TensorMessage): number[] | undefined {
   const raw = tensor.rawData;
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const steps = (size: number) => Array.from({ length: Math.floor(raw.byteLength / size) }, (_, i) => i * size);
-  if (tensor.dataType === DataType.INT64) {
+  if (tensor.dataType === DATA_TYPE.INT64) {
     return raw.length > 0 ? steps(8).map((at) => Number(view.getBigInt64(at, true))) : tensor.int64Data.map(Number);
   }
-  if (tensor.dataType === DataType.INT32) {
+  if (tensor.dataType === DATA_TYPE.INT32) {
     return raw.length > 0 ? steps(4).map((at) => view.getInt32(at, true)) : tensor.int32Data;
   }
   return undefined;

@@ -1,9 +1,8 @@
 import { PgscoreError } from '../errors.ts';
 import { checkFile, MAX_MODEL_BYTES } from './gate.ts';
 import { CHILDREN, ENTRY, TENSOR, type MessageKind } from './layout.ts';
-import { lengthPrefix } from './rewrite.ts';
 import { hasExternalData } from './tensors.ts';
-import { Fields, LENGTH, parts, textField, whole, type Span } from './wire.ts';
+import { Fields, LENGTH, parts, textField, whole, type Span, lengthPrefix } from './wire.ts';
 
 /** Reads a file of the folder that the model lies in, by its bare name. */
 export type ReadDataFile = (name: string) => Promise<Uint8Array>;

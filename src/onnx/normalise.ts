@@ -1,6 +1,7 @@
 import { readOutline, type Outline, type GraphNode } from './outline.ts';
-import { editGraph, lengthField, type Edit } from './rewrite.ts';
+import { editGraph, type Edit } from './rewrite.ts';
 import { GRAPH } from './layout.ts';
+import { lengthField } from './wire.ts';
 import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
 import { labelsAttribute } from './attributes.ts';
 

@@ -1,19 +1,9 @@
 import { MODEL } from './layout.ts';
 import type { Outline } from './outline.ts';
-import { LENGTH, type Span } from './wire.ts';
+import { lengthPrefix, type Span } from './wire.ts';
 
 /** What takes the place of a field of the graph: another field, or nothing. */
 export type Edit = { readonly field: Span; readonly replacement: Uint8Array | null };
-
-/** A LENGTH field: tag, length, payload. */
-export function lengthField(number: number, payload: Uint8Array): Uint8Array {
-  return Buffer.concat([lengthPrefix(number, payload.length), payload]);
-}
-
-/** Tag and length of a LENGTH field whose payload follows. */
-export function lengthPrefix(number: number, length: number): Uint8Array {
-  return Uint8Array.from([...varint(number * 8 + LENGTH), ...varint(length)]);
-}
 
 /** The model with these fields of its graph exchanged. Only the lengths around them change; nothing is decoded. */
 export function editGraph({ bytes, graph }: Outline, edits: readonly Edit[]): Uint8Array {
@@ -32,14 +22,4 @@ export function editGraph({ bytes, graph }: Outline, edits: readonly Edit[]): Ui
     ...pieces,
     bytes.subarray(graph.field.end),
   ]);
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) + 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  return [...bytes, rest];
 }

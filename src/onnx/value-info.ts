@@ -1,14 +1,18 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { DIMENSION, SHAPE, TENSOR_TYPE, TYPE, VALUE_INFO } from './layout.ts';
+import { DATA_TYPE, dataTypeName } from './messages.ts';
+
 import {
-  TensorProto_DataType as DataType,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  ValueInfoProtoSchema,
-  type ValueInfoProto,
-} from 'onnx-buf';
-import { decode, type Part } from './wire.ts';
+  Fields,
+  LENGTH,
+  lengthField,
+  parts,
+  textField,
+  integerField,
+  VARINT,
+  varintField,
+  type Part,
+  type Span,
+} from './wire.ts';
 
 /** The element types that a feature or an input can have. */
 export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
@@ -24,61 +28,86 @@ export type GraphValue = {
   readonly part: Part;
 };
 
-const TENSOR_TYPES: Partial<Record<DataType, TensorType>> = {
-  [DataType.FLOAT]: 'float32',
-  [DataType.DOUBLE]: 'float64',
-  [DataType.INT32]: 'int32',
-  [DataType.INT64]: 'int64',
-  [DataType.BOOL]: 'bool',
-  [DataType.STRING]: 'string',
+const TENSOR_TYPES: Readonly<Record<number, TensorType>> = {
+  [DATA_TYPE.FLOAT]: 'float32',
+  [DATA_TYPE.DOUBLE]: 'float64',
+  [DATA_TYPE.INT32]: 'int32',
+  [DATA_TYPE.INT64]: 'int64',
+  [DATA_TYPE.BOOL]: 'bool',
+  [DATA_TYPE.STRING]: 'string',
 };
 
 export function readValueInfo(part: Part): GraphValue {
-  const info = decode(ValueInfoProtoSchema, part.payload);
-  const type = info.type?.value;
-  if (type?.case !== 'tensorType') {
-    return { name: info.name, type: undefined, declared: type?.case ?? 'no type', shape: null, part };
+  const name = textField(part.payload, VALUE_INFO.name);
+  const { kind, type } = kindOf(part.payload);
+  if (kind !== 'tensorType' || type === undefined) {
+    return { name, type: undefined, declared: kind ?? 'no type', shape: null, part };
   }
+  const element = integerField(type, TENSOR_TYPE.elementType);
+  const shape = parts(type, TENSOR_TYPE.shape).at(-1);
   return {
-    name: info.name,
-    type: TENSOR_TYPES[type.value.elemType as DataType],
-    declared: `tensor(${(DataType[type.value.elemType] ?? 'unknown').toLowerCase()})`,
-    shape: type.value.shape?.dim.map(dimension) ?? null,
+    name,
+    type: TENSOR_TYPES[element],
+    declared: `tensor(${dataTypeName(element)})`,
+    shape: shape === undefined ? null : parts(shape.payload, SHAPE.dimension).map(({ payload }) => dimension(payload)),
     part,
   };
 }
 
-function dimension({
-  value,
-}: {
-  value: { case: string | undefined; value?: bigint | string | undefined };
-}): number | null {
-  // Some exporters write 0 or -1 for "any".
-  return typeof value.value === 'bigint' && value.value > 0n ? Number(value.value) : null;
+type TypeKind = keyof typeof TYPE;
+const KINDS = new Map(Object.entries(TYPE).map(([kind, number]) => [number as number, kind as TypeKind]));
+
+/** Which kind of type a value has, and what is said of it; of several the last counts. */
+function kindOf(info: Span): { readonly kind?: TypeKind; readonly type?: Span } {
+  const declared = parts(info, VALUE_INFO.type).at(-1);
+  if (declared === undefined) return {};
+  let found: { readonly kind?: TypeKind; readonly type?: Span } = {};
+  const fields = new Fields(declared.payload);
+  while (fields.next()) {
+    const kind = KINDS.get(fields.number);
+    if (kind !== undefined && fields.wire === LENGTH) found = { kind, type: fields.span() };
+  }
+  return found;
 }
+
+function dimension(span: Span): number | null {
+  let size: number | null = null;
+  const fields = new Fields(span);
+  while (fields.next()) {
+    if (fields.number === DIMENSION.value && fields.wire === VARINT) size = fields.integer();
+    else if (fields.number === DIMENSION.name) size = null;
+  }
+  // Some exporters write 0 or -1 for "any".
+  return size !== null && size > 0 ? size : null;
+}
+
+const OPEN = lengthField(DIMENSION.name, Buffer.from('batch'));
 
 /** The same value with its first dimension left open, as the payload of a ValueInfoProto. */
 export function withOpenBatch(value: GraphValue): Uint8Array {
-  const info = decode(ValueInfoProtoSchema, value.part.payload);
-  const first = tensorShape(info)?.dim[0];
-  if (first !== undefined) first.value = { case: 'dimParam', value: 'batch' };
-  return toBinary(ValueInfoProtoSchema, info);
+  return exchanged(value.part.payload, [VALUE_INFO.type, TYPE.tensorType, TENSOR_TYPE.shape, SHAPE.dimension], OPEN);
 }
 
-function tensorShape(info: ValueInfoProto) {
-  return info.type?.value.case === 'tensorType' ? info.type.value.value.shape : undefined;
+/** A message with another payload of the first field at the end of this path; the same where there is none. */
+function exchanged(message: Span, [number, ...path]: readonly number[], payload: Uint8Array): Uint8Array {
+  if (number === undefined) return payload;
+  const bytes = (start: number, end: number): Uint8Array => message.bytes.subarray(start, end);
+  const [part] = parts(message, number);
+  if (part === undefined) return bytes(message.start, message.end);
+  return Buffer.concat([
+    bytes(message.start, part.field.start),
+    lengthField(number, exchanged(part.payload, path, payload)),
+    bytes(part.field.end, message.end),
+  ]);
 }
 
 /** The payload of a ValueInfoProto for a float32 matrix of any number of rows and `width` columns. */
 export function floatMatrix(name: string, width: number): Uint8Array {
-  const dimensions = [
-    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimParam', value: 'batch' } }),
-    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(width) } }),
-  ];
-  const tensor = create(TypeProto_TensorSchema, {
-    elemType: DataType.FLOAT,
-    shape: create(TensorShapeProtoSchema, { dim: dimensions }),
-  });
-  const type = create(TypeProtoSchema, { value: { case: 'tensorType', value: tensor } });
-  return toBinary(ValueInfoProtoSchema, create(ValueInfoProtoSchema, { name, type }));
+  const dimensions = [OPEN, varintField(DIMENSION.value, width)].map((one) => lengthField(SHAPE.dimension, one));
+  const tensor = Buffer.concat([
+    varintField(TENSOR_TYPE.elementType, DATA_TYPE.FLOAT),
+    lengthField(TENSOR_TYPE.shape, Buffer.concat(dimensions)),
+  ]);
+  const type = lengthField(TYPE.tensorType, tensor);
+  return Buffer.concat([lengthField(VALUE_INFO.name, Buffer.from(name)), lengthField(VALUE_INFO.type, type)]);
 }

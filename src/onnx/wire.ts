@@ -1,11 +1,10 @@
-import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { PgscoreError, type ErrorCode } from '../errors.ts';
 
 /** A stretch of a file, end excluded. Going down into a message narrows the span and copies nothing. */
 export type Span = { readonly bytes: Uint8Array; readonly start: number; readonly end: number };
 
 export const VARINT = 0;
-const FIXED64 = 1;
+export const FIXED64 = 1;
 export const LENGTH = 2;
 export const FIXED32 = 5;
 
@@ -13,10 +12,6 @@ const LONGEST_VARINT = 10;
 
 export function whole(bytes: Uint8Array): Span {
   return { bytes, start: 0, end: bytes.length };
-}
-
-function bytesOf(span: Span): Uint8Array {
-  return span.bytes.subarray(span.start, span.end);
 }
 
 /** The same bytes read as UTF-8; a byte sequence that is not becomes U+FFFD. */
@@ -164,22 +159,60 @@ export function packedIntegers(span: Span): number[] {
 
 function signedVarint(bytes: Uint8Array, start: number, end: number): number {
   if (end - start === 1) return bytes[start] ?? 0;
-  let value = 0n;
-  for (let at = end - 1; at >= start; at -= 1) value = (value << 7n) | BigInt((bytes[at] ?? 0) & 0x7f);
-  return Number(BigInt.asIntN(64, value));
+  return Number(wideVarint(bytes, start, end));
 }
 
-/**
- * Decodes one small message.
- * @throws PgscoreError model_unreadable
- */
-export function decode<Desc extends DescMessage>(schema: Desc, span: Span): MessageShape<Desc> {
-  try {
-    return fromBinary(schema, bytesOf(span));
-  } catch (cause) {
-    throw new PgscoreError('model_unreadable', `the file is not a valid ONNX model: broken bytes at ${span.start}`, {
-      remedy: 'Check the file with onnx.checker.check_model, or export the model once more.',
-      cause,
-    });
+function wideVarint(bytes: Uint8Array, start: number, end: number): bigint {
+  let value = 0n;
+  for (let at = end - 1; at >= start; at -= 1) value = (value << 7n) | BigInt((bytes[at] ?? 0) & 0x7f);
+  return BigInt.asIntN(64, value);
+}
+
+/** The integers of a field, one or packed, with all their 64 bits. */
+export function wideIntegers(fields: Fields): bigint[] {
+  const { bytes, start, end } = fields.span();
+  if (fields.wire === VARINT) return [wideVarint(bytes, start, end)];
+  if (fields.wire !== LENGTH) throw broken(start);
+  const values: bigint[] = [];
+  let from = start;
+  for (let at = start; at < end; at += 1) {
+    if ((bytes[at] ?? 0) >= 0x80) continue;
+    if (at - from >= LONGEST_VARINT) throw broken(from);
+    values.push(wideVarint(bytes, from, at + 1));
+    from = at + 1;
   }
+  if (from < end) throw broken(from);
+  return values;
+}
+
+/** The error for a field at this byte that is not what its number says. */
+export function broken(at: number): PgscoreError {
+  return new PgscoreError('model_unreadable', `the file is not a valid ONNX model: broken bytes at ${at}`, {
+    remedy: 'Check the file with onnx.checker.check_model, or export the model once more.',
+  });
+}
+
+/** A LENGTH field: tag, length, payload. */
+export function lengthField(number: number, payload: Uint8Array): Uint8Array {
+  return Buffer.concat([lengthPrefix(number, payload.length), payload]);
+}
+
+/** A VARINT field of a number that is not negative. */
+export function varintField(number: number, value: number): Uint8Array {
+  return Uint8Array.from([...varint(number * 8 + VARINT), ...varint(value)]);
+}
+
+/** Tag and length of a LENGTH field whose payload follows. */
+export function lengthPrefix(number: number, length: number): Uint8Array {
+  return Uint8Array.from([...varint(number * 8 + LENGTH), ...varint(length)]);
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) + 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  return [...bytes, rest];
 }

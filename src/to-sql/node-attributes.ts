@@ -1,5 +1,4 @@
-import { AttributeProtoSchema, type AttributeProto, TensorProtoSchema } from 'onnx-buf';
-import { decode } from '../onnx/wire.ts';
+import { readAttribute, readTensor, type AttributeMessage } from '../onnx/messages.ts';
 import type { GraphNode, Outline } from '../onnx/outline.ts';
 import { constantTensor, type Tensor } from './tensor.ts';
 import { NativeRefusal } from './literal.ts';
@@ -15,25 +14,25 @@ export class NodeAttributes {
 
   integer(name: string): number | undefined {
     const attribute = this.#of(name);
-    return attribute === undefined ? undefined : Number(attribute.i);
+    return attribute === undefined ? undefined : Number(attribute.integer);
   }
 
   float(name: string): number | undefined {
-    return this.#of(name)?.f;
+    return this.#of(name)?.float;
   }
 
   text(name: string): string | undefined {
-    const bytes = this.#of(name)?.s;
+    const bytes = this.#of(name)?.text;
     return bytes === undefined ? undefined : utf8(bytes);
   }
 
   integers(name: string): number[] {
-    return this.#of(name)?.ints.map(Number) ?? [];
+    return this.#of(name)?.integers.map(Number) ?? [];
   }
 
   /** Integers of 64 bits, which numbers round past 2^53. */
   wide(name: string): bigint[] {
-    return this.#of(name)?.ints ?? [];
+    return this.#of(name)?.integers ?? [];
   }
 
   floats(name: string): number[] {
@@ -41,11 +40,11 @@ export class NodeAttributes {
   }
 
   texts(name: string): string[] {
-    return this.#of(name)?.strings.map(utf8) ?? [];
+    return this.#of(name)?.texts.map(utf8) ?? [];
   }
 
   tensor(name: string): Tensor | undefined {
-    const tensor = this.#of(name)?.t;
+    const tensor = this.#of(name)?.tensor;
     return tensor === undefined ? undefined : constantTensor(tensor);
   }
 
@@ -53,9 +52,9 @@ export class NodeAttributes {
     return this.#node.attributes.has(name);
   }
 
-  #of(name: string): AttributeProto | undefined {
+  #of(name: string): AttributeMessage | undefined {
     const span = this.#node.attributes.get(name);
-    return span === undefined ? undefined : decode(AttributeProtoSchema, span);
+    return span === undefined ? undefined : readAttribute(span);
   }
 }
 
@@ -74,7 +73,7 @@ export function graphConstants({ initializers }: Outline, maxBytes: number): Map
       `${megabytes(bytes)} of weights are more than the ${megabytes(maxBytes)} that a function may have`,
     );
   }
-  return new Map([...initializers].map(([name, span]) => [name, constantTensor(decode(TensorProtoSchema, span))]));
+  return new Map([...initializers].map(([name, span]) => [name, constantTensor(readTensor(span))]));
 }
 
 /** The value of a Constant node. */

@@ -1,4 +1,4 @@
-import { TensorProto_DataType as DataType, type TensorProto } from 'onnx-buf';
+import { DATA_TYPE, dataTypeName, type TensorMessage } from '../onnx/messages.ts';
 import { NativeRefusal } from './literal.ts';
 import { constant, type Constant, type Kind, type Term } from './term.ts';
 
@@ -42,35 +42,35 @@ type Reader = {
   readonly kind: Kind;
   readonly bytes: number;
   readonly raw: (view: DataView, at: number) => Constant;
-  readonly listed: (tensor: TensorProto) => readonly Constant[];
+  readonly listed: (tensor: TensorMessage) => readonly Constant[];
 };
 
-const READERS: Partial<Record<DataType, Reader>> = {
-  [DataType.FLOAT]: {
+const READERS: Readonly<Record<number, Reader>> = {
+  [DATA_TYPE.FLOAT]: {
     kind: 'float32',
     bytes: 4,
     raw: (view, at) => view.getFloat32(at, true),
     listed: ({ floatData }) => floatData,
   },
-  [DataType.DOUBLE]: {
+  [DATA_TYPE.DOUBLE]: {
     kind: 'float64',
     bytes: 8,
     raw: (view, at) => view.getFloat64(at, true),
     listed: ({ doubleData }) => doubleData,
   },
-  [DataType.INT32]: {
+  [DATA_TYPE.INT32]: {
     kind: 'int64',
     bytes: 4,
     raw: (view, at) => view.getInt32(at, true),
     listed: ({ int32Data }) => int32Data,
   },
-  [DataType.INT64]: {
+  [DATA_TYPE.INT64]: {
     kind: 'int64',
     bytes: 8,
     raw: (view, at) => view.getBigInt64(at, true),
     listed: ({ int64Data }) => int64Data,
   },
-  [DataType.BOOL]: {
+  [DATA_TYPE.BOOL]: {
     kind: 'bool',
     bytes: 1,
     raw: (view, at) => view.getUint8(at) !== 0,
@@ -82,23 +82,21 @@ const READERS: Partial<Record<DataType, Reader>> = {
  * A tensor of the file.
  * @throws NativeRefusal for an element type that is not compiled
  */
-export function constantTensor(tensor: TensorProto): Tensor {
+export function constantTensor(tensor: TensorMessage): Tensor {
   const shape = tensor.dims.map(Number);
-  if (tensor.dataType === DataType.STRING) {
+  if (tensor.dataType === DATA_TYPE.STRING) {
     const cells = tensor.stringData.map((bytes) => constant('string', Buffer.from(bytes).toString('utf8')));
     return { kind: 'string', shape, cells, perRow: false };
   }
-  const reader = READERS[tensor.dataType as DataType];
+  const reader = READERS[tensor.dataType];
   if (reader === undefined) {
-    throw new NativeRefusal(
-      `a constant of element type ${(DataType[tensor.dataType] ?? 'unknown').toLowerCase()} is not compiled`,
-    );
+    throw new NativeRefusal(`a constant of element type ${dataTypeName(tensor.dataType)} is not compiled`);
   }
   const cells = valuesOf(tensor, reader).map((value) => constant(reader.kind, value));
   return { kind: reader.kind, shape, cells, perRow: false };
 }
 
-function valuesOf(tensor: TensorProto, { bytes, raw, listed }: Reader): readonly Constant[] {
+function valuesOf(tensor: TensorMessage, { bytes, raw, listed }: Reader): readonly Constant[] {
   const { rawData } = tensor;
   if (rawData.length === 0) return listed(tensor);
   const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
