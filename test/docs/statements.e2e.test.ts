@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -130,6 +130,16 @@ test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const)
   if (process.env['UPDATE_PAGES'] !== undefined) return;
   const came = cellsOf(output);
   expect(cellsOf(block.shown).map((cell, at) => (isAlike(cell, came[at] ?? '') ? came[at] : cell))).toEqual(came);
+});
+
+test('every page that shows SQL is read here, but for those on BI tools', async () => {
+  const files = await readdir(new URL('docs/', ROOT), { recursive: true });
+  const pages = files.filter((file) => file.endsWith('.md') && !file.startsWith('guides/bi/'));
+  const read = pages.map(
+    async (page) => [`docs/${page}`, await readFile(new URL(`docs/${page}`, ROOT), 'utf8')] as const,
+  );
+  const shown = (await Promise.all(read)).filter(([page, text]) => blocksOf(page, text).length > 0);
+  expect(PAGES).toEqual(expect.arrayContaining(shown.map(([page]) => page)));
 });
 
 test('each page shows what its statements give', async () => {

@@ -11,6 +11,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { atEnd } from '../support/at-end.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
+import { weightedModel } from '../support/weighted-model.ts';
 
 /** In bytes: the package as one file, and all that is installed with it. */
 const MOST_PACKED = 50e6;
@@ -40,7 +41,19 @@ beforeAll(async () => {
   for (const own of ['pg', '@types/pg', '@types/node'])
     await symlink(join(ROOT, 'node_modules', own), join(app, 'node_modules', own));
   await writeFile(join(app, 'program.mjs'), PROGRAM);
+  await writeFile(join(app, 'page.mjs'), await programOfPage());
+  await writeFile(
+    join(app, 'churn.onnx'),
+    weightedModel({ tenure: 'int64', monthly_charges: 'float64', contract: 'string' }),
+  );
 });
+
+/** What docs/guides/node.md shows, one block after the other: the second is about what fails, here as the first has closed the connection. */
+async function programOfPage(): Promise<string> {
+  const page = await readFile(join(ROOT, 'docs/guides/node.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, block]) => block);
+  return blocks.join('').replace('postgresql://dana@db/shop', database.url('ada'));
+}
 
 /** What a user of the package writes, with a driver of its own. */
 const PROGRAM = `
@@ -52,9 +65,9 @@ await client.connect();
 const names = Array.from({ length: 20 }, (_, index) => 'f' + index);
 await client.query('create table points as select i as id, ' + names.map((name) => 'i::real as ' + name).join(', ') + ' from generate_series(1::bigint, 100) i');
 await client.query('alter table points add primary key (id)');
-const { version } = await deploy(client, '${join(ROOT, 'bench/logistic.onnx')}', { model: 'churn' });
-const { rowsDone } = await scoreTable(client, { model: 'churn', source: 'points' });
-const predictions = await score(client, 'churn', [Object.fromEntries(names.map((name) => [name, 1]))]);
+const { version } = await deploy(client, '${join(ROOT, 'bench/logistic.onnx')}', { model: 'flat' });
+const { rowsDone } = await scoreTable(client, { model: 'flat', source: 'points' });
+const predictions = await score(client, 'flat', [Object.fromEntries(names.map((name) => [name, 1]))]);
 const refused = await score(client, 'missing', [{}]).catch((error) => error instanceof PgscoreError ? error.code : error);
 await client.end();
 console.log(JSON.stringify({ version, rowsDone, predictions: predictions.map((one) => one.version), refused }));
@@ -100,11 +113,21 @@ test('the installed service scores with ONNX Runtime', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ state: 'ready' });
   const said = await run(process.execPath, ['program.mjs', database.url('ada')], { cwd: app, env: ENV });
   expect(JSON.parse(said.stdout)).toEqual({
-    version: 'churn@1',
+    version: 'flat@1',
     rowsDone: 100,
-    predictions: ['churn@1'],
+    predictions: ['flat@1'],
     refused: 'statement_failed',
   });
+  const superuser = await database.client();
+  await superuser.query(
+    `create schema crm authorization ada;
+     create table crm.customers as select id, id as tenure, 79.5::float8 as monthly_charges, 'monthly' as contract from generate_series(1::bigint, 10) id;
+     alter table crm.customers add primary key (id);
+     alter table crm.customers owner to ada`,
+  );
+  const shown = await run(process.execPath, ['page.mjs'], { cwd: app, env: ENV });
+  expect(shown.stdout).toMatch(/^churn@1\n(\d+ of (10|\?)\n)*10 ada\.customers_scores\n707 null\n$/);
+  expect(shown.stderr).toMatch(/^database_unreachable /);
   // It fails where this machine lacks a locale, or for the passwords that ada does not have.
   const doctor = await ada(['doctor']).catch((error: unknown) => error);
   expect(doctor).toMatchObject({ stdout: expect.stringMatching(/ONNX Runtime +1\.\d+\.\d+, in a child/) });
