@@ -6,7 +6,7 @@ import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { OneAtATime } from './fair-queue.ts';
-import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner-messages.ts';
+import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner.ts';
 
 const THREADS = 1;
 

@@ -1,12 +1,45 @@
 import { constants, setPriority } from 'node:os';
-import { PgscoreError } from '../errors.ts';
+import { type ErrorCode, PgscoreError } from '../errors.ts';
 import { ChildProgram } from '../lib/child-process.ts';
+import type { FeedData } from '../inference/feed.ts';
+import type { Signature } from '../inference/signature.ts';
 import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
 import { OneAtATime } from './fair-queue.ts';
-import type { FromRunner, LoadGraph, Loaded, RunGraph, ToRunner } from './runner-messages.ts';
 
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
+
+export type ToRunner = LoadGraph | RunGraph | { readonly type: 'release'; readonly versionId: number };
+
+export type LoadGraph = {
+  readonly type: 'load';
+  readonly id: number;
+  readonly versionId: number;
+  readonly bytes: Uint8Array;
+  readonly signature: Signature;
+};
+
+export type RunGraph = {
+  readonly type: 'run';
+  readonly id: number;
+  readonly versionId: number;
+  /** By the names of inputs. */
+  readonly feeds: Readonly<Record<string, FeedData>>;
+  readonly rows: number;
+  readonly outputs: readonly string[];
+};
+
+/** A graph that was loaded: it is one of trees that may be walked, and is kept no longer; or stays, and took so much memory. */
+type Loaded = { readonly walked: boolean; readonly bytes: number };
+
+/** Answers, each to the load or run of its id. */
+export type FromRunner = { readonly id: number } & (
+  | { readonly loaded: Loaded }
+  | { readonly outputs: RunOutput[] }
+  /** What ONNX Runtime said of the rows. */
+  | { readonly refused: string }
+  | { readonly failed: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | undefined } }
+);
 
 type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;
 type Waiting = {

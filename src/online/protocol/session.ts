@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { Call } from '../requests/call.ts';
+import { Call, Deadline } from '../requests/call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
 import type { FairQueue } from '../fair-queue.ts';
-import { Deadline } from '../requests/deadline.ts';
 import {
   commandComplete,
   dataRow,
