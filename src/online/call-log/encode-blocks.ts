@@ -47,7 +47,8 @@ export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCall
 }
 
 /** Rows of a call from `from` to `to`, end excluded; none of a call that failed. `inputs`: as they are kept. */
-type Block = Keyed<FinishedCall> & {
+type Block = {
+  readonly keyed: Keyed<FinishedCall>;
   readonly from: number;
   readonly to: number;
   readonly inputs: NumberRows | string | undefined;
@@ -55,11 +56,11 @@ type Block = Keyed<FinishedCall> & {
 
 function blocksOf(keyed: Keyed<FinishedCall>): Block[] {
   const { rows, answered } = keyed.call;
-  if (answered === undefined) return [{ ...keyed, from: 0, to: 0, inputs: undefined }];
+  if (answered === undefined) return [{ keyed, from: 0, to: 0, inputs: undefined }];
   const blocks: Block[] = [];
   for (let from = 0; from < rows.length; from += MOST_PREDICTIONS) {
     const to = Math.min(from + MOST_PREDICTIONS, rows.length);
-    blocks.push({ ...keyed, from, to, inputs: inputsOf(keyed.call, answered, from, to) });
+    blocks.push({ keyed, from, to, inputs: inputsOf(keyed.call, answered, from, to) });
   }
   return blocks;
 }
@@ -78,7 +79,7 @@ function textOf(row: JsonRow, features: readonly Feature[]): string {
   return text.length > MOST_INPUT_BYTES || !isStorableJson(text) ? 'null' : text;
 }
 
-function mostBytesOf({ call, keys, eventTimes, from, to, inputs }: Block): number {
+function mostBytesOf({ keyed: { call, keys, eventTimes }, from, to, inputs }: Block): number {
   const { request, answered, each } = call;
   const texts = bytesOf(request.role) + bytesOf(request.id) + bytesOf(errorOf(call));
   if (answered === undefined) return FIXED_BYTES + texts;
@@ -96,8 +97,7 @@ function bytesOf(text: string | null): number {
   return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
 }
 
-function writeBlock(writer: FieldWriter, block: Block): void {
-  const { call, keys, eventTimes, from, to, inputs } = block;
+function writeBlock(writer: FieldWriter, { keyed: { call, keys, eventTimes }, from, to, inputs }: Block): void {
   writer.beginTuple(FIELDS);
   writeCall(writer, call);
   writer.int4Field(to - from);
@@ -191,18 +191,18 @@ function writeTimes(writer: FieldWriter, { each }: FinishedCall, from: number, t
   writer.endField(later);
 }
 
-function mostBytesOfKeys(keys: Block['keys']): number {
+function mostBytesOfKeys(keys: Keyed<FinishedCall>['keys']): number {
   const width = widthOf(keys);
   const texts = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + bytesOf(part), sum), 0);
   return LENGTH_BYTES * width * keys.length + texts;
 }
 
 /** Of how many columns a key is; 0 where there is none. */
-function widthOf(keys: Block['keys']): number {
+function widthOf(keys: Keyed<FinishedCall>['keys']): number {
   return keys.find((key) => key !== null)?.length ?? 0;
 }
 
-function writeKeys(writer: FieldWriter, keys: Block['keys']): void {
+function writeKeys(writer: FieldWriter, keys: Keyed<FinishedCall>['keys']): void {
   const width = widthOf(keys);
   if (width === 0) return writer.null();
   const field = writer.beginArray('text', keys.length, width);
@@ -216,7 +216,7 @@ function writeKeys(writer: FieldWriter, keys: Block['keys']): void {
   writer.endField(field);
 }
 
-function writeEventTimes(writer: FieldWriter, times: Block['eventTimes']): void {
+function writeEventTimes(writer: FieldWriter, times: Keyed<FinishedCall>['eventTimes']): void {
   if (times === null || times.every(Number.isNaN)) return writer.null();
   const field = writer.beginArray('timestamptz', times.length);
   for (const time of times) {
@@ -227,7 +227,9 @@ function writeEventTimes(writer: FieldWriter, times: Block['eventTimes']): void 
 }
 
 /** What parts say of the rows of a call from `from` to `to`, end excluded. */
-function partsBetween(parts: readonly Part[], from: number, to: number): Part[] {
+function partsBetween(parts: readonly Part[], from: number, to: number): readonly Part[] {
+  const [only] = parts;
+  if (parts.length === 1 && from === 0 && only?.rows === to) return parts;
   let first = 0;
   return parts.flatMap(({ predictions, from: at, rows }) => {
     const begin = Math.max(from, first);
