@@ -118,7 +118,7 @@ export class Runners {
   /** Ends a runner that hangs in a version, and remembers that of the version. */
   giveUp(runner: Runner, versionId: number, reason: string): void {
     this.#accuse(versionId, `version ${versionId} hung, and the process that ran it is killed`, reason);
-    runner.kill(reason);
+    this.#kill(runner, reason);
   }
 
   #ownOf(slow: boolean): Runner[] {
@@ -150,6 +150,12 @@ export class Runners {
     this.#ports.onLeft(runner, gone);
   }
 
+  /** Left before it is killed: a call that comes until it has ended must not meet it. */
+  #kill(runner: Runner, reason: string): void {
+    this.#leave(runner, true);
+    runner.kill(reason);
+  }
+
   #setApart(apart: Apart): void {
     this.#leave(apart.runner, false);
     this.#slow.set(apart.versionId, performance.now() + SLOW_MS);
@@ -174,7 +180,7 @@ export class Runners {
     const ms = worked();
     const reason = `it had computed for ${Math.round(ms / 1000)} s`;
     if (ms >= HUNG_MS) this.giveUp(runner, versionId, reason);
-    else runner.kill(reason);
+    else this.#kill(runner, reason);
   }
 
   #return({ runner, versionId }: Apart): void {
@@ -184,7 +190,7 @@ export class Runners {
       this.#ofSlow.add(runner);
       this.#serving.add(runner);
     } else {
-      runner.kill('it had nothing to do');
+      this.#kill(runner, 'it had nothing to do');
     }
   }
 }
