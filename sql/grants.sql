@@ -88,9 +88,7 @@ grant update on
   pgscore_data.target,
   pgscore_data.generation,
   pgscore_data.artifact,
-  pgscore_data.schedule,
-  pgscore_data.installation,
-  pgscore_data.handle
+  pgscore_data.schedule
   to pgscore_service;
 grant update (request) on pgscore_data.known_plan to pgscore_service;
 grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;

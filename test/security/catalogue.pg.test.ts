@@ -139,6 +139,33 @@ describe('tables, views and schemas', () => {
     expect(await offenders(kinds, [])).toEqual([]);
   });
 
+  test('the service can change these tables only', async () => {
+    const changed = `select c.relname as offender from pg_class c
+      where c.relnamespace = 'pgscore_data'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+        and (has_table_privilege('pgscore_service', c.oid, 'update') or has_any_column_privilege('pgscore_service', c.oid, 'update'))
+      order by 1`;
+    expect(await offenders(changed, [])).toEqual([
+      'artifact',
+      'cell_score',
+      'cell_volume',
+      'compared_label',
+      'comparison_request',
+      'day_tally',
+      'gateway',
+      'generation',
+      'known_plan',
+      'label_source',
+      'online_batch',
+      'run',
+      'run_error',
+      'schedule',
+      'shard',
+      'target',
+      'version',
+      'worker',
+    ]);
+  });
+
   test('nobody can write who makes a request', async () => {
     const writable = `select c.oid::regclass || '.' || a.attname || ' by ' || r.rolname as offender
       from pg_attribute a join pg_class c on c.oid = a.attrelid
