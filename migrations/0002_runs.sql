@@ -126,6 +126,9 @@ create table pgscore_data.run (
   remedy text,
   counted boolean not null default false,
   kept boolean not null default false,
+  watch_id int,
+  keys text[],
+  oldest_change_at timestamptz,
   check (state <> 'failed' or error is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
@@ -145,6 +148,12 @@ comment on column pgscore_data.run.lease_until is
 comment on column pgscore_data.run.counted is
   'Whether a refresh counted its predictions, and paired those whose labels were known before the run.';
 comment on column pgscore_data.run.kept is 'Whether its predictions are kept for labels.';
+comment on column pgscore_data.run.watch_id is 'The watch that it scores changed rows for; NULL: it scores a whole source.';
+comment on column pgscore_data.run.keys is
+  'The keys of the rows that it is to score, as texts, while it is open. A key of several columns is the text of an array.';
+comment on column pgscore_data.run.oldest_change_at is 'When the oldest change among them was captured.';
+create index run_of_watch on pgscore_data.run (watch_id, run_id) where watch_id is not null;
+create index run_with_keys on pgscore_data.run (watch_id) where keys is not null;
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;

@@ -196,6 +196,24 @@ grant execute on function
   pgscore._baseline_columns(regclass, jsonb),
   pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
   to pgscore_deployer;
+grant select, insert (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote, keep_history, notify)
+  on pgscore._watch_request to pgscore_user;
+grant select (function_name), insert (watch_id, relation, key_columns) on pgscore._capture_request to pgscore_user;
+grant insert (watch_id, version_id, plan, handle_id, scan_handle_id) on pgscore._renewal_request to pgscore_user;
+grant insert (action, watch_id) on pgscore._watch_command to pgscore_user;
+grant select on pgscore._watch_control, pgscore.watches to pgscore_user;
+grant select on pgscore.watches to pgscore_service;
+grant insert, delete on pgscore_data.seen_row to pgscore_service;
+grant execute on function
+  pgscore_data._claim_watches(uuid, bigint, int),
+  pgscore_data._key_lists(text[], int),
+  pgscore_data._is_of_watch(bigint),
+  pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8),
+  pgscore_data._due_watches(),
+  pgscore_data._watch_function(int),
+  pgscore_data._end_watch_work(int, text, text, text),
+  pgscore_data._compare_watch(int)
+  to pgscore_service;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;
 

@@ -117,7 +117,7 @@ begin
          string_agg(quote_ident(k ->> 'name'), ', ' order by n)
     into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
   execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, '
-                 'pgscore_segments text[]) partition by list (generation)',
+                 'pgscore_segments text[], pgscore_hash bigint) partition by list (generation)',
     base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
   execute format('comment on table pgscore_predictions.%I is %L', base,
                  format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema,

@@ -78,23 +78,28 @@ comment on function pgscore_data._drop_namesakes(name, text) is
 'Drops what somebody has put beside a function of pgscore_sources under its name: with defaults for its other arguments it would make '
 'every call of that function ambiguous.';
 
+create or replace function pgscore_data._owner_function(handle name, owner name, body text) returns text
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore_data._drop_namesakes(handle, 'timestamp with time zone');
+  select concat_ws('/', p.oid, p.xmin, p.ctid)
+    from pg_proc p join pg_roles o on o.oid = p.proowner join pg_language l on l.oid = p.prolang
+   where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace and p.pronargs = 1
+     and p.proargtypes[0] = 'timestamptz'::regtype and o.rolname = owner and l.lanname = 'sql'
+     and p.prosecdef and p.prokind = 'f' and not p.proretset and p.prorettype = 'int8'::regtype
+     and p.proconfig = array['search_path=pg_catalog, pg_temp'] and p.prosqlbody is null and p.prosrc = body
+$$;
+comment on function pgscore_data._owner_function(name, name, text) is
+'Which version of a function by which the service acts as a role stands there, if it is as pgscore made it; NULL where its owner dropped '
+'or changed it. Changed again and back, it is another version.';
+
 create or replace function pgscore_data._fire_function(this_schedule int) returns text
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_data._drop_namesakes(s.handle, 'timestamp with time zone') from pgscore_data.schedule s
-   where s.schedule_id = this_schedule;
-  select concat_ws('/', p.oid, p.xmin, p.ctid)
-    from pgscore_data.schedule s
-    join pg_roles o on o.rolname = s.owner
-    join pg_language l on l.lanname = 'sql'
-    join pg_proc p on p.proname = s.handle and p.pronamespace = 'pgscore_sources'::regnamespace and p.pronargs = 1
-      and p.proargtypes[0] = 'timestamptz'::regtype
-   where s.schedule_id = this_schedule
-     and p.proowner = o.oid and p.prosecdef and p.prolang = l.oid and p.prokind = 'f' and not p.proretset and p.prorettype = 'int8'::regtype
-     and p.proconfig = array['search_path=pg_catalog, pg_temp'] and p.prosqlbody is null
-     and p.prosrc = pgscore._fire_body(s.schedule_id, encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex'))
+  select pgscore_data._owner_function(s.handle, s.owner,
+                                      pgscore._fire_body(s.schedule_id, encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex')))
+    from pgscore_data.schedule s where s.schedule_id = this_schedule
 $$;
-comment on function pgscore_data._fire_function(int) is
-'Which version of a schedule''s function stands there, if it is as pgscore.schedule() made it; NULL where its owner dropped or changed '
-'it. Changed again and back, it is another version.';
+comment on function pgscore_data._fire_function(int) is 'Which version of a schedule''s function stands there; NULL where it is not as made.';

@@ -78,15 +78,21 @@ $$;
 comment on function pgscore._check_schedule(text, text, text, text, text, bigint) is
   'Refuses the options of a schedule that would fail at each fire.';
 
-create or replace function pgscore._fire_body(schedule_id int, guard_hash text) returns text
+create or replace function pgscore._guarded_body(call text, guard_hash text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('select pgscore._fire(%s, fire_at) where '
+  select format('select %s where '
                 'pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), '
                 '''UTF8'')), ''hex'') operator(pg_catalog.=) %L',
-    schedule_id, guard_hash)
+    call, guard_hash)
 $$;
+comment on function pgscore._guarded_body(text, text) is 'The body of a function that calls another for whoever knows the guard key.';
+
+create or replace function pgscore._fire_body(schedule_id int, guard_hash text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore._guarded_body(format('pgscore._fire(%s, fire_at)', schedule_id), guard_hash) $$;
 comment on function pgscore._fire_body(int, text) is
   'The body of the function that submits a schedule''s runs. Functions with exactly this text stand in databases and are refused with any '
   'other.';

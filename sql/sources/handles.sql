@@ -45,22 +45,62 @@ as $$
 $$;
 comment on function pgscore._handle_type(jsonb) is 'The type in which a handle gives a column of a plan.';
 
+create or replace function pgscore._handle_expression(col jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    -- Not by a cast, which may be a function of an enum's owner.
+    when col ->> 'role' = 'segment' and col ->> 'type' = 'enum'
+      then format('case when (t.%1$I) is not null then concat(t.%1$I) end', col ->> 'name')
+    when col ->> 'role' = 'segment' then format('left((t.%I)::%s::text, 100)', col ->> 'name', col ->> 'sql_type')
+    when col ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', col ->> 'name', col ->> 'time_zone')
+    else format('(t.%I)::%s', col ->> 'name', pgscore._handle_type(col))
+  end
+$$;
+comment on function pgscore._handle_expression(jsonb) is 'What a handle selects for a column of a plan, of a source t.';
+
+create or replace function pgscore._hash_expression(columns jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Texts by their bytes: a collation may call different texts equal.
+  select format('hash_record_extended(row(%s), 0)', string_agg(
+      case when pgscore._handle_type(c) in ('text', 'character varying', 'name') or c ->> 'type' = 'vector'
+        then format('(%s)::text collate "C"', pgscore._handle_expression(c)) else pgscore._handle_expression(c) end, ', ' order by n))
+    from jsonb_array_elements(columns) with ordinality as x (c, n)
+$$;
+comment on function pgscore._hash_expression(jsonb) is 'A hash of what a model reads of a row: of its features, event time and segments.';
+
 create or replace function pgscore._handle_columns(columns jsonb) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(case
-      -- Not by a cast, which may be a function of an enum's owner.
-      when c ->> 'role' = 'segment'
-        and c ->> 'type' = 'enum' then format('case when (t.%1$I) is not null then concat(t.%1$I) end', c ->> 'name')
-      when c ->> 'role' = 'segment' then format('left((t.%I)::%s::text, 100)', c ->> 'name', c ->> 'sql_type')
-      when c ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', c ->> 'name', c ->> 'time_zone')
-      else format('(t.%I)::%s', c ->> 'name', pgscore._handle_type(c))
-    end || ' as c' || n, ', ' order by n)
+  select string_agg(case when c ->> 'role' = 'hash' then pgscore._hash_expression(c -> 'of') else pgscore._handle_expression(c) end
+                    || ' as c' || n, ', ' order by n)
   from jsonb_array_elements(columns) with ordinality as x (c, n)
 $$;
 comment on function pgscore._handle_columns(jsonb) is
   'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types, segments as texts.';
+
+create or replace function pgscore._with_keys(reading text, columns jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  -- A view takes the first condition into its groups, and answers for few keys at once. The second is a join, in which no row is
+  -- compared with each key.
+  with key as (
+    select n, format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type') as value,
+           format('nullif(current_setting(''pgscore.keys_%s'', true), '''')::%s[]', n, c ->> 'sql_type') as given
+      from jsonb_array_elements(columns) with ordinality as x (c, n) where c ->> 'role' = 'key'
+  )
+  select format('%s and cardinality(%s) <= 100 and %s%s union all %1$s and cardinality(%2$s) > 100%4$s', reading, min(given) filter (where n = 1),
+    string_agg(format('%s = any (%s)', value, given), ' and ' order by n),
+    format(' and (%s) in (select * from unnest(%s))', string_agg(value, ', ' order by n), string_agg(given, ', ' order by n)))
+    from key
+$$;
+comment on function pgscore._with_keys(text, jsonb) is
+  'The body of a handle that reads the rows of given keys: the settings pgscore.keys_1, … hold an array for each column of the key.';
 
 create or replace function pgscore._columns_are(relation text, names text[], types text[]) returns boolean
 language plpgsql stable security invoker parallel safe
@@ -95,6 +135,7 @@ declare
   columns text := pgscore._handle_columns(plan -> 'columns');
   shape record;
   by_block boolean := plan ->> 'kind' = 'ctid';
+  reading text;
 begin
   insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
   returning handle_id, name, guard_hash into reserved;
@@ -113,13 +154,14 @@ begin
     select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names,
            array_agg(c ->> 'sql_type' order by n) as types into shape
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n);
+    reading := format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names,
+                      shape.types);
     execute format(
       'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = '
       'pg_catalog, pg_temp as %L',
       reserved.name, shape.result,
-      format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names,
-             shape.types)
-        || case when by_block then ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi' else '' end);
+      case when by_block then reading || ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi'
+        when (plan ->> 'by_key')::boolean then pgscore._with_keys(reading, plan -> 'columns') else reading end);
     execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
     execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
   end if;
@@ -208,7 +250,7 @@ declare
   -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
   kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128
     and not pgscore._runs_code_when_planned(format('%I.%I', plan ->> 'schema', plan ->> 'name')::regclass) then 'view' else 'function' end;
-  shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns')::text);
+  shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns', plan -> 'by_key')::text);
   kept record;
 begin
   if kind = 'function' then
@@ -234,7 +276,7 @@ declare
 begin
   select * into h from pgscore_data.handle x where x.handle_id = this_handle for update;
   if not found or exists (select from pgscore_data.run r where r.handle_id = this_handle and r.state in ('queued', 'running'))
-    or exists (select from pgscore_data.label_source s where s.handle_id = this_handle)
+    or exists (select from pgscore_data.label_source s where s.handle_id = this_handle) or pgscore_data._is_of_watch(this_handle)
   then
     return false;
   end if;

@@ -48,7 +48,7 @@ begin
         errcode = 'undefined_column', hint = 'Name columns of the source as they are written there.';
     end if;
     if column_name in ('generation', 'event_time', 'score', 'label', 'error_code', 'model_version', 'run_id', 'scored_at',
-                       'pgscore_segments') or column_name like 'probability\_%' or column_name = 'probabilities' then
+                       'pgscore_segments', 'pgscore_hash') or column_name like 'probability\_%' or column_name = 'probabilities' then
       raise exception 'key column "%" has the name of a column of every prediction', column_name using
         errcode = 'duplicate_column',
         hint = format('Score a view that gives it another name: select %I as source_%s, ... .', column_name, column_name);

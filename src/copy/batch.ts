@@ -14,6 +14,8 @@ export type DecodedBatch = {
   readonly eventTime: Data<Binary> | null;
   /** The columns of segments in their order, as texts. */
   readonly segments: readonly Data<Binary>[];
+  /** A hash of all that a row has beside its key, where the source was read for a watch. */
+  readonly hash: Data<Binary> | null;
   /** Rows that can't be scored, by index. Their bad value reads as NULL in `batch`. */
   readonly badRows: Map<number, RowError>;
 };
@@ -84,6 +86,7 @@ export class BatchAssembler {
       keys: ofRole('key').filter(isBinary),
       eventTime: ofRole('event_time').find(isBinary) ?? null,
       segments: ofRole('segment').filter(isBinary),
+      hash: ofRole('hash').find(isBinary) ?? null,
       badRows,
     };
   }

@@ -15,7 +15,7 @@ type PredictionTarget = {
   readonly probabilityColumns: readonly string[] | null;
 };
 
-type Keys = Pick<DecodedBatch, 'rows' | 'keys' | 'eventTime'>;
+type Keys = Pick<DecodedBatch, 'rows' | 'keys' | 'eventTime'> & Partial<Pick<DecodedBatch, 'hash'>>;
 
 /** Bytes of a tuple besides its keys, label, probabilities and error code. */
 const FIXED_BYTES = 2 + 8 + 12 + 12 + 4 * 3;
@@ -24,7 +24,7 @@ const LONGEST_ERROR_CODE = 64;
 /**
  * Predictions as tuples of binary COPY. Columns: generation int4 and run_id int8, unless they are defaults; the key columns;
  * event_time timestamptz, if the source has one; score float8; of classifiers label text and the probabilities; error_code
- * text; the values of its segments text[], if the run has segments. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
+ * text; the values of its segments text[], if the run has segments; the hash of its row int8, if it was read for a watch. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
  * has no finite prediction.
  */
 export class PredictionEncoder {
@@ -45,13 +45,20 @@ export class PredictionEncoder {
   }
 
   /** The tuples of one batch. */
-  encode({ rows, keys, eventTime }: Keys, predictions: Predictions, segments: SegmentPlaces | null = null): Buffer {
+  encode(
+    { rows, keys, eventTime, hash = null }: Keys,
+    predictions: Predictions,
+    segments: SegmentPlaces | null = null,
+  ): Buffer {
     const { errors } = predictions;
     const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
+    const hashes = hash === null ? null : new PassedFields(hash);
     const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
-    const fields = this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1);
+    const fields =
+      this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1) + (hashes === null ? 0 : 1);
     const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
-    const ownBytes = rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE;
+    const ownBytes =
+      rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE + (hashes?.maxBytes ?? 0);
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
@@ -65,6 +72,7 @@ export class PredictionEncoder {
         this.#writeError(writer, error.code, ofClasses);
       }
       if (segments !== null) this.#segments.write(writer, segments, row);
+      hashes?.write(writer, row);
     }
     return writer.written();
   }

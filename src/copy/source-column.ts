@@ -25,7 +25,7 @@ export function isSqlType(name: string): name is SqlType {
 }
 
 /** A column whose bytes pass through undecoded, whatever its type. */
-type PassedColumn = { name: string; role: 'key' | 'event_time' | 'segment' };
+type PassedColumn = { name: string; role: 'key' | 'event_time' | 'segment' | 'hash' };
 
 /** A column that the model reads. `width` is the number of elements of a vector, 1 for a scalar. */
 export type FeatureColumn = { name: string; role: 'feature'; type: SqlType; width: number };

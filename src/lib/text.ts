@@ -9,6 +9,11 @@ export function qualified(schema: string, name: string): string {
   return `${ident(schema)}.${ident(name)}`;
 }
 
+/** A text constant; our sessions keep standard_conforming_strings on. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** Text as PostgreSQL stores it: all but zero bytes, which are written out. */
 export function storable(text: string): string {
   return text.replaceAll('\0', '\\0');

@@ -6,7 +6,7 @@ import type { Logger } from '../log.ts';
  */
 export class Wakeable {
   readonly #name: string;
-  readonly #restMs: number;
+  readonly #restMs: () => number;
   readonly #work: () => Promise<void>;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | undefined;
@@ -14,9 +14,9 @@ export class Wakeable {
   #woken = false;
   #stopped = false;
 
-  constructor(name: string, restMs: number, work: () => Promise<void>, log: Logger) {
+  constructor(name: string, restMs: number | (() => number), work: () => Promise<void>, log: Logger) {
     this.#name = name;
-    this.#restMs = restMs;
+    this.#restMs = typeof restMs === 'number' ? () => restMs : restMs;
     this.#work = work;
     this.#log = log;
   }
@@ -52,6 +52,6 @@ export class Wakeable {
     this.#running = undefined;
     if (this.#stopped) return;
     // With jitter, so that many services do not come at once.
-    this.#timer = setTimeout(() => this.wake(), this.#restMs * (0.9 + Math.random() * 0.2));
+    this.#timer = setTimeout(() => this.wake(), this.#restMs() * (0.9 + Math.random() * 0.2));
   }
 }

@@ -5,6 +5,7 @@ import type { Job, Shard } from './job.ts';
 import type { RunDefect } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
+import { claimChanges } from '../watches/changes.ts';
 
 /** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
 const LARGE_PAGES = 512;
@@ -81,6 +82,15 @@ export class Dispatcher {
     if (expected !== 'all') return;
     this.#shardsExpected = true;
     this.#expectedAllAt = performance.now();
+  }
+
+  /** Claims changed rows of watches, as long as a scorer has none in hand; resolves with how many runs that makes. */
+  async dispatchChanges(): Promise<number> {
+    const most = this.#scorers.size - this.#scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
+    if (this.#intake !== 'open' || most <= 0) return 0;
+    const rows = await this.#connection.use((client) => claimChanges(client, this.#worker, this.#leaseMs, most));
+    for (const row of rows) await this.#begin(row);
+    return rows.length;
   }
 
   /** Claims until no scorer is free or no work is expected. */

@@ -1,7 +1,7 @@
 /** A column of a run's plan, as SQL decided it at submission. */
 export type PlannedColumn = {
   readonly name: string;
-  readonly role: 'key' | 'event_time' | 'feature' | 'segment';
+  readonly role: 'key' | 'event_time' | 'feature' | 'segment' | 'hash';
   readonly type: string;
   readonly width: number;
   readonly sql_type: string;
@@ -62,6 +62,8 @@ export type Run = {
   /** Pages of the source when the run was submitted. */
   readonly pages: number;
   readonly target: Target;
+  /** Of a run over the changed rows of a watch: their keys, an array for each column of the key, as PostgreSQL writes it. */
+  readonly keyLists: readonly string[] | null;
 };
 
 /** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
@@ -93,6 +95,7 @@ export type ClaimedRunRow = {
   newly_secured: boolean;
   runs_code: boolean;
   target: Target | null;
+  key_lists: string[] | null;
 };
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
@@ -114,6 +117,7 @@ export const RUN_COLUMNS = `
     where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', t.current_generation, 'currentRows', t.current_rows) end as target,
+  pgscore_data._key_lists(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 
 /** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
@@ -173,6 +177,7 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     rowsExpected: row.rows_expected === null ? null : Number(row.rows_expected),
     pages: Number(row.pages),
     target: row.target,
+    keyLists: row.key_lists,
   };
 }
 

@@ -60,7 +60,10 @@ export class ScorerPool {
   score(job: Job): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
     return new Promise((ended) => {
-      this.#waiting.push({ job, ended, apart: false });
+      const waiting = { job, ended, apart: false };
+      // Rows that change just now go before the shards of a large table.
+      if (job.run.keyLists === null) this.#waiting.push(waiting);
+      else this.#waiting.unshift(waiting);
       this.#assign();
     });
   }
@@ -157,6 +160,7 @@ function goTogether(one: Waiting, other: Waiting): boolean {
 function isSmall({ shard, run }: Job): boolean {
   return (
     shard === null &&
+    run.keyLists === null &&
     run.attempt === 1 &&
     run.handle.kind === 'function' &&
     run.sourceKind === 'ctid' &&

@@ -32,6 +32,7 @@ const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
       where h.created_at < clock_timestamp() - case h.kind when 'view' then interval '0' else interval '1 day' end
         and not exists (select from pgscore_data.run r where r.handle_id = h.handle_id and r.state in ('queued', 'running'))
         and not exists (select from pgscore_data.label_source s where s.handle_id = h.handle_id)
+        and not pgscore_data._is_of_watch(h.handle_id)
       order by random() limit 50
    )
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,

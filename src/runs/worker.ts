@@ -22,6 +22,10 @@ type RunWorkerOptions = {
   readonly metrics: RunMetrics;
 };
 
+/** Between two looks for changed rows: while they come, and when none has come for some seconds. */
+const LEAST_REST_MS = 20;
+const MOST_REST_MS = 1000;
+
 /** Takes runs from their claim to their end: claims them, gives jobs to scorers, publishes, and deals with what fails. */
 export class RunWorker {
   readonly #config: ServiceConfig;
@@ -33,6 +37,8 @@ export class RunWorker {
   readonly #failures: RunFailures;
   readonly #dispatcher: Dispatcher;
   readonly #claiming: Wakeable;
+  readonly #following: Wakeable;
+  #restMs = MOST_REST_MS;
   readonly #sharded = new Set<ShardedRun>();
   readonly #publishing = new Set<Run>();
   readonly #open = new Set<Promise<void>>();
@@ -55,6 +61,11 @@ export class RunWorker {
       if (mayClaim()) await this.#dispatcher.dispatch();
     };
     this.#claiming = new Wakeable('claiming work', config.pollMs, claim, log);
+    const follow = async (): Promise<void> => {
+      const claimed = mayClaim() ? await this.#dispatcher.dispatchChanges() : 0;
+      this.#restMs = claimed > 0 ? LEAST_REST_MS : Math.min(MOST_REST_MS, 1.25 * this.#restMs);
+    };
+    this.#following = new Wakeable('claiming changed rows', () => this.#restMs, follow, log);
   }
 
   startScorers(): void {
@@ -63,12 +74,19 @@ export class RunWorker {
 
   startClaiming(): void {
     this.#claiming.start();
+    this.#following.start();
   }
 
   /** Claims what there may be to claim. */
   lookFor(expected: Expected): void {
     this.#dispatcher.expect(expected);
     this.#claiming.wake();
+  }
+
+  /** Looks for changed rows of watches at once, and often for a while. */
+  follow(): void {
+    this.#restMs = LEAST_REST_MS;
+    this.#following.wake();
   }
 
   /** From now on claims only what runs in hand need. */
@@ -79,7 +97,7 @@ export class RunWorker {
   /** From now on claims nothing; resolves when no claim is under way. */
   async close(): Promise<void> {
     this.#dispatcher.close();
-    await this.#claiming.stop();
+    await Promise.all([this.#claiming.stop(), this.#following.stop()]);
   }
 
   /** Resolves when nothing is in hand any more. */

@@ -100,7 +100,11 @@ export class FireSession {
    * @returns the run, or null where the overlap rule skips it
    * @throws what the function raised, or `confirm`; nothing is submitted then
    */
-  async submit(schedule: DueSchedule, at: Date, confirm: () => Promise<void>): Promise<string | null> {
+  async submit(
+    schedule: Pick<DueSchedule, 'handle' | 'guardKey'>,
+    at: Date,
+    confirm: () => Promise<void>,
+  ): Promise<string | null> {
     const client = this.#client;
     if (client === undefined) throw new Error('the session was not prepared');
     try {

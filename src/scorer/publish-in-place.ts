@@ -86,7 +86,7 @@ async function publishAsFound(client: pg.Client, publication: Publication): Prom
   await runPipeline(client, [...publishing(publication, place), commit()]);
 }
 
-function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
+export function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
   const expected = [place?.latest ?? null, place?.generation ?? null] as const;
   return beginPublication.pipelined(run.runId, run.attempt, worker, snapshotAt, ...expected);
 }

@@ -144,13 +144,17 @@ export function sourceQuery(job: Job): string {
   return `copy (select ${list} from ${rows}) to stdout (format binary)`;
 }
 
-/** What comes before the COPY: a view takes the range from the session, as it lets no condition in. */
+/** What comes before the COPY: a view takes the range from the session, as it lets no condition in, and a watch the keys. */
 export function rangeStatements(job: Job): readonly PipelinedStatement[] {
+  const { keyLists } = job.run;
+  if (keyLists !== null)
+    return keyLists.map((list, at) => new PipelinedStatement({ text: KEYS, values: [`pgscore.keys_${at + 1}`, list] }));
   if (job.run.handle.kind !== 'view') return [];
   const { from, to } = range(job);
   return [new PipelinedStatement({ text: RANGE, values: [from, to] })];
 }
 
+const KEYS = 'select set_config($1, $2, false)';
 const RANGE = `select set_config('pgscore.block_from', $1, false), set_config('pgscore.block_to', $2, false)`;
 
 /** The first row of the first block, and that of the block behind the last. */

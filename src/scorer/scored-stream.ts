@@ -7,7 +7,7 @@ import type { Job } from '../runs/job.ts';
 import type { PredictionCount } from './count.ts';
 import type { Tools } from './tools.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
-import { storable } from '../lib/text.ts';
+import { literal, storable } from '../lib/text.ts';
 import type { Run } from '../runs/run.ts';
 
 /** A batch of rows and what the model said of them. */
@@ -153,11 +153,6 @@ const PLAIN = new Set(['boolean', 'smallint', 'integer', 'bigint', 'numeric', 'r
  */
 function asJson(sqlType: string, next: (type: string) => string): string {
   return PLAIN.has(sqlType) ? next(sqlType) : `concat(${next(sqlType)})`;
-}
-
-/** A column's name as a text constant; our sessions keep standard_conforming_strings on. */
-function literal(name: string): string {
-  return `'${name.replaceAll("'", "''")}'`;
 }
 
 /** The features of one row as JSON can hold them, for the record of a row that failed. */

@@ -5,7 +5,7 @@ import { PredictionEncoder } from '../copy/encode.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Run, Target } from '../runs/run.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
-import { ident, qualified } from '../lib/text.ts';
+import { ident, literal, qualified } from '../lib/text.ts';
 
 /** Writes the predictions of a stream into a generation of the run's own, as fast as the server takes them. */
 export async function writePredictions(
@@ -41,6 +41,8 @@ function encoderOf({ runId, target }: Run, generation: number | null): Predictio
 
 /** Where a prediction keeps the values of its segments. */
 const SEGMENTS = 'pgscore_segments';
+/** A hash of the row that it was made from, in the target of a watch. */
+const HASH = 'pgscore_hash';
 
 /** The partition of a target that holds one generation. */
 function partition(target: Target, generation: number): string {
@@ -63,8 +65,38 @@ function copyPredictions(run: Run, generation: number, constants: 'written' | 'd
   const timed = run.columns.some(({ role }) => role === 'event_time');
   const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
   const segments = run.segments.length > 0 ? [SEGMENTS] : [];
-  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
+  const hash = run.keyLists === null ? [] : [HASH];
+  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments, ...hash];
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
+}
+
+/** Moves the predictions of some keys, an array for each column, to the superseded ones. */
+export function supersedeKeys(
+  target: Target,
+  generation: number,
+  keyLists: readonly (readonly string[])[],
+): PipelinedStatement {
+  const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
+  const names = target.keys.map(({ name }) => ident(name));
+  const lists = target.keys.map(({ sql_type: type }, at) => `$${at + 1}::${type}[]`).join(', ');
+  const text = `with gone as (
+      delete from ${partition(target, generation)} p using unnest(${lists}) as k (${names.join(', ')})
+       where ${names.map((name) => `p.${name} = k.${name}`).join(' and ')} returning p.*)
+    insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
+  return new PipelinedStatement({ text, values: keyLists });
+}
+
+/** Reads what a target has for some keys: each as it is and as a text, the hash of its row, and the version. */
+export function knownQuery(target: Target, keyLists: readonly string[]): string {
+  const names = target.keys.map(({ name }) => `p.${ident(name)}`);
+  const lists = target.keys.map(({ sql_type: type }, at) => `${literal(keyLists[at] ?? '{}')}::${type}[]`);
+  const among =
+    names.length === 1
+      ? `${names[0]} = any (${lists[0]})`
+      : `(${names.join(', ')}) in (select * from unnest(${lists.join(', ')}))`;
+  return `copy (select ${names.join(', ')}, ${names.map((name) => `concat(${name})`).join(', ')}, p.pgscore_hash, r.version_id
+    from ${partition(target, target.currentGeneration)} p left join pgscore_data.run r on r.run_id = p.run_id
+    where ${among}) to stdout (format binary)`;
 }
 
 /** Targets whose statement a connection keeps prepared: to plan it took longer than to run it. */

@@ -11,7 +11,18 @@ const CLAIM_TIMEOUT_MS = 15_000;
 /** The connections of the parts of a service, each for its own short statements. */
 export type Connections = Readonly<
   Record<
-    'work' | 'settle' | 'check' | 'beat' | 'sweep' | 'tidy' | 'schedule' | 'refresh' | 'labels' | 'alerts' | 'page',
+    | 'work'
+    | 'settle'
+    | 'check'
+    | 'beat'
+    | 'sweep'
+    | 'tidy'
+    | 'schedule'
+    | 'refresh'
+    | 'labels'
+    | 'alerts'
+    | 'watches'
+    | 'page',
     DatabaseConnection
   >
 >;
@@ -29,6 +40,7 @@ export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'd
     refresh: refreshConnection(databaseUrl),
     labels: controlConnection(databaseUrl, 'labels', MONITOR_TIMEOUT_MS),
     alerts: controlConnection(databaseUrl, 'alerts', MONITOR_TIMEOUT_MS),
+    watches: controlConnection(databaseUrl, 'watches', MONITOR_TIMEOUT_MS),
     page: pageConnection(databaseUrl),
   };
 }

@@ -24,6 +24,7 @@ import { unlessDown, checkReader, readerUrlOf, checkDatabase } from './check-dat
 import { Wakeable } from '../lib/wakeable.ts';
 import { MonitorLoops } from '../monitor/loops.ts';
 import { within } from '../lib/retry.ts';
+import { keepWatch } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
 /** For each of the last things that a service says to the database. */
@@ -47,7 +48,7 @@ class Supervisor implements Service {
   readonly #gateway: GatewayKeeper;
   readonly #runWorker: RunWorker;
   readonly #connections: Connections;
-  readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable };
+  readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable; watches: Wakeable };
   readonly #monitorLoops: MonitorLoops;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
@@ -91,6 +92,7 @@ class Supervisor implements Service {
         () => this.#unlessPaused(() => tidy(this.#connections.tidy)),
         log,
       ),
+      watches: new Wakeable('keeping watches', config.pollMs, () => this.#unlessPaused(() => this.#keepWatches()), log),
     };
     const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#connections;
     const goesOn = (): boolean => this.#state === 'running';
@@ -170,6 +172,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
+      this.#loops.watches.stop(),
       this.#monitorLoops.stop(),
       this.#runWorker.drained(),
     ]);
@@ -197,7 +200,9 @@ class Supervisor implements Service {
     this.#runWorker.lookFor(hint === 'run' ? 'runs' : 'all');
     if (hint === 'run') return;
     if (hint === 'labels') return this.#monitorLoops.wake();
+    this.#loops.watches.wake();
     if (hint === 'models') return this.#gateway.warm();
+    if (hint === 'watch') return;
     this.#loops.check.wake();
     this.#loops.beat.wake();
   }
@@ -241,6 +246,13 @@ class Supervisor implements Service {
 
   async #recover(): Promise<void> {
     if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#runWorker.lookFor('all');
+  }
+
+  async #keepWatches(): Promise<void> {
+    const { watches } = this.#connections;
+    const readerUrl = readerUrlOf(this.#config);
+    while (this.#state === 'running' && (await watches.use((client) => keepWatch(client, readerUrl, this.#log))))
+      this.#runWorker.follow();
   }
 
   async #fireSchedules(): Promise<void> {

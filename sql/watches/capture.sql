@@ -1,0 +1,212 @@
+-- Triggers that queue the keys of changed rows. Each table has a function of its own, whose statements are planned once a session.
+
+create or replace function pgscore._relations_of(source regclass) returns setof regclass
+language sql stable security invoker
+begin atomic
+  with recursive tree (relid) as (
+    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+  )
+  select t.relid::regclass from tree t;
+end;
+comment on function pgscore._relations_of(regclass) is
+  'A table with its partitions and children: a write straight into one of these fires its own triggers only.';
+
+create or replace function pgscore_data._compared_columns(w pgscore_data.watch, relation regclass, key_columns text[]) returns int[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Of a table under a view, the columns that the view reads; of the source, those of the plan. All where neither is known.
+  with recursive tree (relid, root) as (
+    select relation::oid, relation::oid union all select i.inhparent, i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
+  ), read as (
+    select c ->> 'name' as name
+      from pgscore_data.known_plan p cross join jsonb_array_elements(p.plan -> 'columns') c
+     where p.plan_id = w.plan_id and pgscore._relation_named(w.source) in (select t.relid from tree t)
+    union
+    select a.attname
+      from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+      join tree t on t.relid = d.refobjid join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+     where r.ev_class = pgscore._relation_named(w.source) and d.refobjsubid > 0
+  )
+  select array_agg(a.attnum::int order by a.attnum)
+    from pg_attribute a
+   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+     and (not exists (select from read) or a.attname in (select r.name from read r) or a.attname = any (key_columns));
+end;
+comment on function pgscore_data._compared_columns(pgscore_data.watch, regclass, text[]) is
+  'The columns of a table whose change is a change of a row that is watched.';
+
+create or replace function pgscore_data._capture_body(w pgscore_data.watch, relation regclass, key_columns text[]) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  compared int[] := pgscore_data._compared_columns(w, relation, key_columns);
+  key int[];
+  joined int[];
+  names text;
+  keys text;
+  is_whole text;
+begin
+  select array_agg(a.attnum::int order by k.n) into key
+    from unnest(key_columns) with ordinality as k (name, n)
+    join pg_attribute a on a.attrelid = relation and a.attname = k.name and not a.attisdropped;
+  select array_agg(k.attnum::int) into joined from pg_index i cross join unnest(i.indkey::int2[]) as k (attnum)
+   where i.indrelid = relation and i.indisprimary;
+  joined := coalesce(joined, key);
+  -- By their places: a renamed column changes nothing, and one that is dropped is noticed before the names are used.
+  select string_agg('a' || a.attnum, ', ' order by a.attnum),
+         format('num_nulls(%s) = 0', string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum))
+    into names, is_whole
+    from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
+     and not a.attisdropped;
+  keys := case cardinality(key)
+    when 1 then format('case when %%1$s.a%s is not null then concat(%%1$s.a%s) end', key[1], key[1])
+    else format('case when num_nulls(%s) = 0 then array[%s]::text end',
+      (select string_agg(format('%%1$s.a%s', k), ', ') from unnest(key) k),
+      (select string_agg(format('concat(%%1$s.a%s)', k), ', ') from unnest(key) k)) end;
+  return format($body$
+begin
+  if tg_op = 'TRUNCATE' or not (%1$s) or pg_relation_size('pgscore_data.watch_change') > %2$s then
+    if not exists (select from pgscore_data.watch_mark m where m.watch_id = %3$s) then
+      insert into pgscore_data.watch_mark (watch_id) values (%3$s);
+    end if;
+  elsif tg_op = 'INSERT' then
+    insert into pgscore_data.watch_change (watch_id, keys)
+    select %3$s, array_agg(x.key)
+      from (select %4$s as key, row_number() over () as n from fresh as n (%5$s)) x
+     where x.key is not null group by x.n / 1000;
+  elsif tg_op = 'DELETE' then
+    insert into pgscore_data.watch_change (watch_id, keys)
+    select %3$s, array_agg(x.key)
+      from (select %6$s as key, row_number() over () as n from stale as o (%5$s)) x
+     where x.key is not null group by x.n / 1000;
+  else
+    insert into pgscore_data.watch_change (watch_id, keys)
+    select %3$s, array_agg(x.key)
+      from (
+        select y.key, row_number() over () as n
+          from (
+            select distinct k.key
+              from stale as o (%5$s) full join fresh as n (%5$s) on %7$s
+             cross join lateral (values (%6$s), (%4$s)) as k (key)
+             where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record) y
+         where y.key is not null) x
+     group by x.n / 1000;
+  end if;
+  return null;
+end
+$body$,
+    is_whole, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
+    (select string_agg(format('concat(o.a%1$s) = concat(n.a%1$s)', j), ' and ') from unnest(joined) j),
+    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c));
+end
+$$;
+comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, text[]) is
+  'The body of the trigger function of a table. Old and new rows are compared as bytes, which calls no function of a user.';
+
+create or replace function pgscore_data._watch_queue_limit() returns bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+return coalesce(nullif(current_setting('pgscore.watch_queue_bytes', true), '')::bigint, 268435456);
+comment on function pgscore_data._watch_queue_limit() is
+  'Bytes of queued changes, of all watches, past which a table no longer queues keys but a mark: the whole source is compared then.';
+
+create or replace view pgscore._capture_request as
+select null::int as watch_id, null::regclass as relation, null::text[] as key_columns, null::name as function_name, null::name as owner
+ where false;
+comment on view pgscore._capture_request is
+  'Where the function of a table''s triggers is asked for: owner is the caller, and nobody can write it.';
+alter view pgscore._capture_request alter column owner set default current_user;
+
+create or replace function pgscore_data._define_capture() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w pgscore_data.watch;
+  body text;
+begin
+  select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner;
+  if not found then
+    raise exception 'the watch belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
+  end if;
+  new.function_name := format('capture_%s_%s', w.watch_id, new.relation::oid);
+  body := pgscore_data._capture_body(w, new.relation, new.key_columns);
+  if (select p.prosrc from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name and p.pronargs = 0)
+    is distinct from body
+  then
+    -- Texts of dates and times must not depend on the session of the writer.
+    execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '
+                   'set search_path = pg_catalog, pg_temp%s as %L', new.function_name,
+      case when exists (select from pg_attribute a where a.attrelid = new.relation and a.attname = any (new.key_columns)
+                           and pgscore._base_type(a.atttypid) in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype))
+        then ' set timezone = ''UTC'' set datestyle = ''ISO''' else '' end, body);
+    execute format('comment on function pgscore_sources.%I() is %L', new.function_name,
+                   format('Trigger of a watched table: queues the keys of the rows that a statement changed, for watch %s.', w.watch_id));
+    execute format('revoke execute on function pgscore_sources.%I() from public', new.function_name);
+  end if;
+  execute format('grant execute on function pgscore_sources.%I() to %I', new.function_name, new.owner);
+  return new;
+end
+$$;
+comment on function pgscore_data._define_capture() is
+  'Makes the function of a table''s triggers. It runs as pgscore_owner in the session of whoever writes, and reads the changed rows only.';
+
+create or replace trigger define instead of insert on pgscore._capture_request
+for each row execute function pgscore_data._define_capture();
+
+create or replace function pgscore._put_triggers(watch_id int, relation regclass, key_columns text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  function_name name;
+  event record;
+begin
+  insert into pgscore._capture_request (watch_id, relation, key_columns) values (watch_id, relation, key_columns)
+  returning _capture_request.function_name into function_name;
+  for event in
+    select * from (values ('insert', 'referencing new table as fresh'), ('update', 'referencing old table as stale new table as fresh'),
+      ('delete', 'referencing old table as stale'), ('truncate', '')) e (name, transition)
+     where not exists (
+       select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = relation and t.tgname = format('pgscore_watch_%s_%s', watch_id, e.name) and t.tgenabled <> 'D'
+          and p.proname = function_name and p.pronamespace = 'pgscore_sources'::regnamespace)
+  loop
+    execute format('create or replace trigger %I after %s on %s %s for each statement execute function pgscore_sources.%I()',
+      format('pgscore_watch_%s_%s', watch_id, event.name), event.name, relation, event.transition, function_name);
+  end loop;
+end
+$$;
+comment on function pgscore._put_triggers(int, regclass, text[]) is
+  'Puts the triggers of a watch on a table, as the caller. One that stands there already takes no lock.';
+
+create or replace function pgscore._capture_table(watch_id int, relation regclass, key_columns text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  part regclass;
+begin
+  for part in select r from pgscore._relations_of(relation) r loop
+    for try in 1..20 loop
+      begin
+        perform pgscore._put_triggers(watch_id, part, key_columns);
+        exit;
+      exception
+        when lock_not_available then
+          -- Whoever writes waits behind this for its lock: let them pass, and try again.
+          if try = 20 then
+            raise exception 'the triggers of the watch could not be put on %: others hold it locked', part using
+              errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
+          end if;
+          perform pg_sleep(0.2);
+      end;
+    end loop;
+  end loop;
+end
+$$;
+comment on function pgscore._capture_table(int, regclass, text[]) is
+  'Puts the triggers of a watch on a table, its partitions and children. It waits for locks a tenth of a second at a time.';

@@ -1,0 +1,209 @@
+-- From queued keys to a run over them, and back where the run fails.
+
+create or replace function pgscore_data._is_of_watch(this_handle bigint) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (
+    select from pgscore_data.watch w left join pgscore_data.known_plan p using (plan_id)
+     where this_handle in (w.scan_handle_id, p.handle_id));
+end;
+comment on function pgscore_data._is_of_watch(bigint) is 'Whether a watch reads by this handle.';
+
+create or replace function pgscore_data._watched_version(w pgscore_data.watch) returns int
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select case when w.alias is not null
+    then (select a.version_id from pgscore_data.alias a where a.model_id = w.model_id and a.alias = w.alias)
+    else (select v.version_id from pgscore_data.version v where v.model_id = w.model_id and v.number = w.version_number and v.state = 'ready')
+  end;
+end;
+comment on function pgscore_data._watched_version(pgscore_data.watch) is 'The version that a watch is to score with now.';
+
+create or replace function pgscore_data._key_lists(keys text[], columns int) returns text[]
+language sql immutable strict
+set search_path = pg_catalog, pg_temp
+return case columns when 1 then array[keys::text]
+         else array(select array(select (k::text[])[c] from unnest(keys) k)::text from generate_series(1, columns) c order by c) end;
+comment on function pgscore_data._key_lists(text[], int) is
+  'The keys of a run as the texts of arrays, one for each column of the key, in one order.';
+
+create or replace function pgscore_data._take_keys(
+  this_watch int, of_backlog boolean, most int, out keys text[], out oldest timestamptz
+)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  busy text[] := array(select k from pgscore_data.run r cross join unnest(r.keys) k where r.watch_id = this_watch and r.keys is not null);
+  taken text[];
+begin
+  with first as (
+    select c.ctid as place, c.keys, c.captured_at
+      from pgscore_data.watch_change c where c.watch_id = this_watch and c.is_backlog = of_backlog
+     order by c.captured_at limit most
+  ), counted as (
+    select f.place, sum(cardinality(f.keys)) over (order by f.captured_at rows unbounded preceding) - cardinality(f.keys) as before
+      from first f
+  ), gone as (
+    delete from pgscore_data.watch_change d where d.ctid = any (array(select c.place from counted c where c.before < most))
+    returning d.keys, d.captured_at
+  )
+  select array_agg(distinct k), min(g.captured_at) into taken, oldest from gone g cross join unnest(g.keys) k;
+  if busy <> '{}' and taken && busy then
+    -- A scorer has them in hand: what it read may be older.
+    insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
+    select this_watch, array_agg(k), of_backlog, oldest from unnest(taken) k where k = any (busy);
+    taken := array(select k from unnest(taken) k where k <> all (busy));
+  end if;
+  keys := nullif(taken, '{}');
+end
+$$;
+comment on function pgscore_data._take_keys(int, boolean, int) is
+  'Takes queued keys of a watch out of the queue, oldest first, but for those that an open run has; of several changes of a row one remains.';
+
+create or replace function pgscore_data._claim_watches(worker uuid, lease_ms bigint, most int) returns setof bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w record;
+  taken record;
+  claimed int := 0;
+begin
+  for w in
+    select x.*, p.handle_id, p.plan -> 'columns' as columns, nullif(o.segments, '{}') as segments, b as is_backlog
+      from pgscore_data.watch x
+      join pgscore_data.known_plan p using (plan_id)
+      left join pgscore_data.monitor o using (model_id)
+     cross join unnest(array[false, true]) b
+     where (x.watch_id, b) in (select c.watch_id, c.is_backlog from pgscore_data.watch_change c)
+       and not x.paused and coalesce(x.retry_at <= clock_timestamp(), true)
+       and x.version_id = pgscore_data._watched_version(x) and pgscore._may_score(x.owner, x.version_id)
+     order by b, x.watch_id limit most for no key update of x skip locked
+  loop
+    -- Few at a time of what can wait, so that a row that changes just now is not held up.
+    taken := pgscore_data._take_keys(w.watch_id, w.is_backlog, case when w.is_backlog then 5000 else 10000 end);
+    continue when taken.keys is null;
+    return query
+      insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
+        rls, publish, error_limit, rows_expected, segments, watch_id, keys, oldest_change_at,
+        state, phase, attempt, claimed_by, lease_until, started_at)
+      select w.owner, w.version_id, w.target_id, coalesce(n.names[1], 'public'), n.names[cardinality(n.names)], 'stream', w.handle_id,
+        w.plan_id, 0, w.arguments ->> 'rls', true, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id, taken.keys,
+        taken.oldest, 'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
+        from (select parse_ident(w.source) as names) n
+      returning run_id;
+  end loop;
+end
+$$;
+comment on function pgscore_data._claim_watches(uuid, bigint, int) is
+  'Makes runs of queued keys for a worker, of at most so many watches, and returns them. A key is in one open run of its watch at a time.';
+
+create or replace function pgscore_data._end_watch_run() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.state <> 'done' then
+    insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
+    select w.watch_id, new.keys, true, new.oldest_change_at from pgscore_data.watch w where w.watch_id = new.watch_id;
+    update pgscore_data.watch w
+       set error_code = coalesce(new.error_code, 'cancelled'), error = coalesce(new.error, 'its run was cancelled'), remedy = new.remedy,
+           retry_at = clock_timestamp() + interval '30 seconds'
+     where w.watch_id = new.watch_id;
+  end if;
+  new.keys := null;
+  return new;
+end
+$$;
+comment on function pgscore_data._end_watch_run() is
+  'Gives the keys of a run that failed back to its watch, which says why and tries them again after half a minute.';
+
+create or replace trigger end_watch_run before update of state on pgscore_data.run for each row
+when (old.keys is not null and new.state in ('done', 'failed', 'cancelled')) execute function pgscore_data._end_watch_run();
+
+create or replace function pgscore_data._finish_keys(
+  this_run bigint, snapshot timestamptz, rows_written bigint, rows_removed bigint, unchanged bigint, failed bigint, cpu float8
+) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  r pgscore_data.run;
+  w pgscore_data.watch;
+begin
+  update pgscore_data.run x
+     set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = snapshot, published = true,
+         generation = t.current_generation, rows_done = rows_written, rows_failed = failed, rows_expected = rows_written,
+         cpu_seconds = cpu, lease_until = null, error_code = null, error = null, remedy = null
+    from pgscore_data.target t where x.run_id = this_run and t.target_id = x.target_id
+  returning x.* into r;
+  update pgscore_data.target t
+     set current_rows = greatest(0, t.current_rows + rows_written - rows_removed),
+         current_snapshot_at = greatest(t.current_snapshot_at, snapshot)
+   where t.target_id = r.target_id;
+  update pgscore_data.watch x
+     set rows_scored = x.rows_scored + rows_written, rows_unchanged = x.rows_unchanged + unchanged, error_code = null, error = null,
+         remedy = null
+   where x.watch_id = r.watch_id returning x.* into w;
+  if w.notify is not null and rows_written + rows_removed > 0 then
+    perform pg_notify(w.notify, json_build_object(
+      'target', (select format('%I.%I', t.view_schema, t.view_name) from pgscore_data.target t where t.target_id = r.target_id),
+      'rows', rows_written + rows_removed, 'run', this_run)::text);
+  end if;
+  return this_run;
+end
+$$;
+comment on function pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8) is
+  'Last step of the publication of a run over keys: it is done, and whoever listens hears of it.';
+
+create or replace view pgscore.watches with (security_barrier) as
+select m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model, w.source,
+       format('%I.%I', t.view_schema, t.view_name) as target, w.capture,
+       case when w.paused then 'paused' when w.error is not null then 'failing' when not w.is_complete then 'starting'
+         when p.pending > 0 then 'scoring'
+         when w.compare_after <= clock_timestamp() or w.compare_when_past is not null
+           or exists (select from pgscore_data.watch_mark k where k.watch_id = w.watch_id) then 'comparing' else 'following' end as state,
+       p.pending, p.oldest_pending, d.delay_p50, d.delay_p95, w.rows_scored, w.rows_unchanged, w.error_code, w.error, w.remedy,
+       w.compared_at, w.rows_compared, w.poll_every, w.rescore_every, w.on_promote, w.keep_history, w.notify, w.owner, w.created_at
+  from pgscore_data.watch w
+  join pgscore_data.model m using (model_id)
+  join pgscore_data.target t using (target_id)
+ cross join lateral (
+   select coalesce(sum(x.n), 0)::bigint as pending, min(x.at) as oldest_pending
+     from (select cardinality(c.keys) as n, c.captured_at as at from pgscore_data.watch_change c where c.watch_id = w.watch_id
+           union all
+           select cardinality(r.keys), r.oldest_change_at from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null) x) p
+ cross join lateral (
+   select percentile_cont(0.5) within group (order by x.delay) as delay_p50, percentile_cont(0.95) within group (order by x.delay) as delay_p95
+     from (select r.finished_at - r.oldest_change_at as delay from pgscore_data.run r
+            where r.watch_id = w.watch_id and r.state = 'done' order by r.run_id desc limit 100) x) d
+ where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
+comment on view pgscore.watches is 'Your watches, with how far behind they are. Members of pgscore_owner see everybody''s.';
+comment on column pgscore.watches.model is 'What scores; a bare name is its champion at each time.';
+comment on column pgscore.watches.source is 'What is followed, looked up by name.';
+comment on column pgscore.watches.target is 'View with the latest predictions.';
+comment on column pgscore.watches.capture is 'triggers: changes are queued as they are written. poll: the source is read and compared.';
+comment on column pgscore.watches.state is
+  'starting: rows from before the watch are not all found yet. scoring: changes wait. comparing: the whole source is to be read, after a '
+  'TRUNCATE or by the clock. following: nothing waits. paused; or failing: error says why, and it is tried again.';
+comment on column pgscore.watches.pending is 'Changed rows that are queued or being scored; a row that changed twice may count twice.';
+comment on column pgscore.watches.oldest_pending is 'When the oldest of these changes was written.';
+comment on column pgscore.watches.delay_p50 is 'From a change to its visible prediction, over the last 100 publications: the median of their oldest.';
+comment on column pgscore.watches.delay_p95 is 'The same for 95 of 100.';
+comment on column pgscore.watches.rows_scored is 'Predictions that it wrote so far.';
+comment on column pgscore.watches.rows_unchanged is 'Rows that it read and found to be as they were, so that nothing was written.';
+comment on column pgscore.watches.error_code is 'Stable code of what stops it; NULL where nothing does.';
+comment on column pgscore.watches.error is 'What stops it.';
+comment on column pgscore.watches.remedy is 'What to do about it.';
+comment on column pgscore.watches.compared_at is 'When the whole source was last compared with the target.';
+comment on column pgscore.watches.rows_compared is 'How many rows it had then.';
+comment on column pgscore.watches.poll_every is 'How often a source that is polled is read.';
+comment on column pgscore.watches.rescore_every is 'How often the whole source is compared whatever triggers say.';
+comment on column pgscore.watches.on_promote is 'rescore: a new champion scores all rows again. keep: only those that change.';
+comment on column pgscore.watches.keep_history is 'How long replaced predictions stay in the history; NULL: until they are counted for labels.';
+comment on column pgscore.watches.notify is 'The channel that hears of each publication.';
+comment on column pgscore.watches.owner is 'The role whose rights it reads with.';
+comment on column pgscore.watches.created_at is 'When it was made.';

@@ -1,0 +1,224 @@
+-- The functions that users call to follow a source, and to end that.
+
+create or replace view pgscore._watch_command as
+select null::text as action, null::int as watch_id, null::name as requested_by where false;
+comment on view pgscore._watch_command is
+  'Where the functions that change watches hand their request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._watch_command alter column requested_by set default current_user;
+
+create or replace function pgscore_data._shape_of(w pgscore_data.watch) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select md5(jsonb_agg(jsonb_build_array(x.name, pgscore._relation_named(x.name), (
+           select jsonb_agg(jsonb_build_array(r, (
+                      select jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid) order by a.attnum)
+                        from pg_attribute a where a.attrelid = r and a.attnum > 0 and not a.attisdropped),
+                    (select count(*) from pg_trigger t
+                      where t.tgrelid = r and t.tgname ~ format('^pgscore_watch_%s_', w.watch_id) and t.tgenabled <> 'D')) order by r::oid)
+             from pgscore._relations_of(pgscore._relation_named(x.name)) r)) order by x.name)::text)
+    from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) x;
+end;
+comment on function pgscore_data._shape_of(pgscore_data.watch) is
+  'A digest of what the catalogue says of source, tables and triggers of a watch: where it changes, the watch is planned anew.';
+
+create or replace function pgscore_data._control_watch() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  w pgscore_data.watch;
+  capture regprocedure;
+begin
+  select * into w from pgscore_data.watch x
+   where x.watch_id = new.watch_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
+  if not found then
+    raise exception 'the watch does not exist, or is not yours'
+      using errcode = 'undefined_object', hint = 'select target from pgscore.watches; lists yours.';
+  end if;
+  case new.action
+    when 'pause' then
+      update pgscore_data.watch x set paused = true where x.watch_id = w.watch_id;
+    when 'resume' then
+      update pgscore_data.watch x set paused = false, retry_at = null where x.watch_id = w.watch_id;
+    when 'planned' then
+      update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
+    when 'drop' then
+      delete from pgscore_data.watch x where x.watch_id = w.watch_id;
+      delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
+      delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
+      -- Takes the triggers along, also those on tables that the caller does not own.
+      for capture in select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace
+           and p.proowner = 'pgscore_owner'::regrole and p.proname ~ format('^capture_%s_[0-9]+$', w.watch_id) loop
+        execute format('drop function %s cascade', capture);
+      end loop;
+  end case;
+  perform pgscore_data._wake('watch');
+  return new;
+end
+$$;
+comment on function pgscore_data._control_watch() is 'Pauses, resumes or drops a watch of the caller, or notes that it was planned.';
+
+create or replace trigger control instead of insert on pgscore._watch_command
+for each row execute function pgscore_data._control_watch();
+
+create or replace function pgscore._start_watch(
+  model text, source regclass, target name, target_schema name, key text[], event_time text, column_map jsonb, on_change_of jsonb,
+  capture text, poll_every interval, rescore_every interval, on_promote text, keep_history interval, notify text, rls text
+) returns text
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record := pgscore._ready_version(model);
+  plan jsonb;
+  keys jsonb;
+  key_names text[];
+  tables jsonb;
+  refused text;
+  clock text;
+  w record;
+begin
+  perform pgscore._check_watch(capture, poll_every, rescore_every, on_promote, keep_history, notify, rls);
+  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
+  perform pgscore._refuse_watched(source);
+  keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
+  key_names := array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
+  tables := pgscore._watched_tables(source, key_names, on_change_of);
+  refused := pgscore._may_capture(tables);
+  if capture = 'triggers' and refused is not null then
+    raise exception 'changes cannot be captured by triggers: %', refused using errcode = 'invalid_parameter_value',
+      hint = 'Name tables of yours: on_change_of => ''{"table": "key column"}'', or poll: capture => ''poll''.';
+  end if;
+  if capture = 'auto' then
+    capture := case when refused is null then 'triggers' else 'poll' end;
+  end if;
+  clock := case when capture = 'triggers' and rescore_every is null then pgscore._clock_expression(source) end;
+  if clock is not null then
+    raise exception 'source % changes with the clock: it uses %', source, clock using errcode = 'invalid_parameter_value',
+      hint = 'Say how often it is to be compared whole: rescore_every => ''1 day''.';
+  end if;
+  insert into pgscore._watch_request (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote,
+                                      keep_history, notify)
+  values (model,
+    pgscore._ensure_target(coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
+      (select jsonb_agg(jsonb_build_object('name', k ->> 'name', 'sql_type', k ->> 'sql_type') order by n)
+         from jsonb_array_elements(keys) with ordinality as x (k, n))),
+    format('%I.%I', plan ->> 'schema', plan ->> 'name'),
+    jsonb_build_object('key', key_names, 'event_time', event_time, 'column_map', column_map, 'rls', rls,
+                       'time_zone', current_setting('TimeZone')),
+    case capture when 'triggers' then tables else '[]' end, capture, poll_every, rescore_every, on_promote, keep_history, notify)
+  returning watch_id, handle, guard_hash into w;
+  execute format(
+    'create or replace function pgscore_sources.%I(fire_at timestamp with time zone) returns bigint language sql volatile '
+    'security definer set search_path = pg_catalog, pg_temp as %L', w.handle, pgscore._renew_body(w.watch_id, w.guard_hash));
+  execute format('revoke execute on function pgscore_sources.%I(timestamp with time zone) from public', w.handle);
+  execute format('grant execute on function pgscore_sources.%I(timestamp with time zone) to pgscore_reader', w.handle);
+  perform pgscore._renew_watch(w.watch_id);
+  return capture;
+end
+$$;
+comment on function pgscore._start_watch(text, regclass, name, name, text[], text, jsonb, jsonb, text, interval, interval, text, interval,
+                                         text, text) is
+  'Checks a watch by planning it, stores it, and makes the function by which the service plans it again, owned by the caller.';
+
+create or replace function pgscore.watch(
+  model text,
+  source regclass,
+  target name default null,
+  target_schema name default current_schema(),
+  key text default null,
+  event_time text default null,
+  column_map jsonb default null,
+  on_change_of jsonb default null,
+  capture text default 'auto',
+  poll_every interval default '30 seconds',
+  rescore_every interval default null,
+  on_promote text default 'rescore',
+  keep_history interval default null,
+  notify text default null,
+  rls text default 'error'
+) returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore._start_watch($1, $2, $3, $4, case when $5 is not null then array[$5] end, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+$$;
+comment on function pgscore.watch(text, regclass, name, name, text, text, jsonb, jsonb, text, interval, interval, text, interval, text,
+                                  text) is
+'Follows a source: rows are scored as they are written, and removed from the target as they are deleted. Rows that are there already are '
+'scored, too. Returns how changes arrive: triggers or poll. Called again for the same target it changes the watch.
+model: churn (its champion), churn@3 or churn@challenger.
+source: a table or view of yours.  target, target_schema, key, event_time, column_map, rls: as in score_table(). Nothing else may write to '
+'the target.
+on_change_of: of a view, the tables below it whose changes matter, with the column of each that holds the key: {"orders": "customer_id"}.
+capture: triggers queue changes in the writer''s transaction; poll reads the source every poll_every and compares; auto takes triggers '
+'where you may put them.
+rescore_every: also compare the whole source so often; for a view that uses now() or the like.
+on_promote: rescore scores all rows again with a new champion; keep leaves them until they change.
+keep_history: how long replaced predictions stay in <target>_history (default: until they are counted for labels).
+notify: a channel that hears of each publication: {"target": …, "rows": …, "run": …}.';
+
+create or replace function pgscore.watch(
+  model text,
+  source regclass,
+  key text[],
+  target name default null,
+  target_schema name default current_schema(),
+  event_time text default null,
+  column_map jsonb default null,
+  on_change_of jsonb default null,
+  capture text default 'auto',
+  poll_every interval default '30 seconds',
+  rescore_every interval default null,
+  on_promote text default 'rescore',
+  keep_history interval default null,
+  notify text default null,
+  rls text default 'error'
+) returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore._start_watch($1, $2, $4, $5, $3, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) $$;
+comment on function pgscore.watch(text, regclass, text[], name, name, text, jsonb, jsonb, text, interval, interval, text, interval, text,
+                                  text) is
+'As watch with a key of one column, for a key of several: key => array[''a'', ''b''].';
+
+create or replace view pgscore._watch_control with (security_barrier) as
+select w.watch_id, t.view_schema, t.view_name from pgscore_data.watch w join pgscore_data.target t using (target_id)
+ where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage');
+comment on view pgscore._watch_control is 'The caller''s watches, by the names of their targets.';
+
+create or replace function pgscore._command_watch(action text, target text, target_schema name) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  parts text[] := parse_ident(nullif(btrim(target), ''));
+  id int := (select c.watch_id from pgscore._watch_control c where c.view_name = parts[cardinality(parts)]
+                and c.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end);
+begin
+  if id is null then
+    raise exception 'target % is not watched, or not yours', coalesce('"' || target || '"', 'NULL')
+      using errcode = 'undefined_object', hint = 'select target from pgscore.watches; lists your watches.';
+  end if;
+  insert into pgscore._watch_command (action, watch_id) values (action, id);
+end
+$$;
+comment on function pgscore._command_watch(text, text, name) is 'Hands a change of a watch over as the caller.';
+
+create or replace function pgscore.pause_watch(target text, target_schema name default current_schema()) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('pause', $1, $2) $$;
+comment on function pgscore.pause_watch(text, name) is
+  'Stops a watch from scoring until resume_watch(). Changes are still captured. target: churn_live or schema.churn_live.';
+
+create or replace function pgscore.resume_watch(target text, target_schema name default current_schema()) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('resume', $1, $2) $$;
+comment on function pgscore.resume_watch(text, name) is 'Lets a paused watch go on: what changed meanwhile is scored.';
+
+create or replace function pgscore.unwatch(target text, target_schema name default current_schema()) returns void
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('drop', $1, $2) $$;
+comment on function pgscore.unwatch(text, name) is 'Ends a watch and takes its triggers away. The target stays with its predictions.';

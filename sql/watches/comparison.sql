@@ -1,0 +1,122 @@
+-- Comparing a whole source with its target: at the beginning, after a TRUNCATE, by the clock, and where nothing else tells of changes.
+
+create or replace function pgscore_data._due_watches(out watch_id int, out work text, out handle name, out owner name, out guard_key text)
+  returns setof record
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- A mark is taken first; the comparison waits for every transaction that may have seen it and left a change out.
+  with marked as (
+    delete from pgscore_data.watch_mark m
+     where m.watch_id in (select w.watch_id from pgscore_data.watch w for no key update skip locked)
+        or not exists (select from pgscore_data.watch w where w.watch_id = m.watch_id)
+    returning m.watch_id
+  )
+  update pgscore_data.watch w set compare_after = clock_timestamp(), compare_when_past = '9223372036854775807'::xid8
+   where w.watch_id in (select m.watch_id from marked m);
+  if found then
+    work := 'again';
+    return next;
+    return;
+  end if;
+  update pgscore_data.watch w set compare_when_past = pg_snapshot_xmax(pg_current_snapshot())
+   where w.compare_when_past = '9223372036854775807'::xid8;
+  return query
+    with due as materialized (
+      select w.watch_id,
+             case
+               when w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
+                 or not pgscore._may_score(w.owner, w.version_id) or w.shape is distinct from pgscore_data._shape_of(w)
+                 or w.error is not null then 'renew'
+               else 'compare' end as work
+        from pgscore_data.watch w
+       where not w.paused and coalesce(w.busy_until < clock_timestamp(), true) and coalesce(w.retry_at <= clock_timestamp(), true)
+         and (w.compare_after <= clock_timestamp() and coalesce(w.compare_when_past <= pg_snapshot_xmin(pg_current_snapshot()), true)
+              or w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
+              or w.shape is distinct from pgscore_data._shape_of(w) or w.error is not null)
+       order by w.compare_after nulls last limit 1 for no key update skip locked
+    )
+    update pgscore_data.watch w set busy_until = clock_timestamp() + interval '10 minutes'
+      from due d where w.watch_id = d.watch_id
+    returning w.watch_id, d.work, w.handle, w.owner, w.guard_key;
+end
+$$;
+comment on function pgscore_data._due_watches() is
+  'Takes a watch that is to be planned anew or compared, with the function of its owner by which it is planned.';
+
+create or replace function pgscore_data._watch_function(this_watch int) returns text
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore_data._owner_function(w.handle, w.owner,
+                                      pgscore._renew_body(w.watch_id, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex')))
+    from pgscore_data.watch w where w.watch_id = this_watch
+$$;
+comment on function pgscore_data._watch_function(int) is
+  'Which version of the function stands there by which a watch is planned; NULL where it is not as made.';
+
+create or replace function pgscore_data._end_watch_work(this_watch int, code text, reason text, cure text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  update pgscore_data.watch w
+     set busy_until = null, error_code = code, error = reason, remedy = cure,
+         retry_at = case when reason is not null then clock_timestamp() + interval '5 seconds' end
+   where w.watch_id = this_watch;
+end;
+comment on function pgscore_data._end_watch_work(int, text, text, text) is 'A service has done what a watch needed, or could not and says why.';
+
+create or replace function pgscore_data._compare_watch(this_watch int) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  w pgscore_data.watch;
+  t pgscore_data.target;
+  compared bigint;
+  found_rows bigint;
+begin
+  select * into w from pgscore_data.watch x where x.watch_id = this_watch;
+  select * into t from pgscore_data.target x where x.target_id = w.target_id;
+  analyze pgscore_data.seen_row;
+  execute format($q$
+    insert into pgscore_data.watch_change (watch_id, keys, is_backlog)
+    select $1, array_agg(x.key), true
+      from (
+        select coalesce(s.key, p.key) as key, row_number() over () as n
+          from (select y.key, y.hash from pgscore_data.seen_row y where y.watch_id = $1) s
+          full join (
+            select (%s) collate "C" as key, p.pgscore_hash as hash, r.version_id
+              from pgscore_predictions.%I p left join pgscore_data.run r on r.run_id = p.run_id) p on p.key = s.key
+         where s.key is null or p.key is null or p.hash is distinct from s.hash
+            or $2 = 'rescore' and p.version_id is distinct from $3) x
+     group by x.n / 1000$q$,
+    pgscore_data._one_key_text(t.key_columns), format('target_%s_g%s', t.target_id, t.current_generation))
+  using this_watch, w.on_promote, w.version_id;
+  get diagnostics found_rows = row_count;
+  delete from pgscore_data.seen_row y where y.watch_id = this_watch;
+  get diagnostics compared = row_count;
+  update pgscore_data.watch x
+     set compared_at = clock_timestamp(), rows_compared = compared, is_complete = true, compare_when_past = null,
+         compare_after = clock_timestamp()
+           + least(case x.capture when 'poll' then x.poll_every else interval '1 hour' end, x.rescore_every)
+   where x.watch_id = this_watch;
+  return compared;
+end
+$$;
+comment on function pgscore_data._compare_watch(int) is
+'Queues the keys of rows that are not in the target as they are in the source: new, changed, gone, or of another version. Returns how many
+rows the source had.';
+
+create or replace function pgscore_data._one_key_text(key_columns jsonb) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case count(*) when 1 then min(format('concat(p.%I)', k ->> 'name'))
+           else format('array[%s]::text', string_agg(format('concat(p.%I)', k ->> 'name'), ', ' order by n)) end
+    from jsonb_array_elements(key_columns) with ordinality as x (k, n)
+$$;
+comment on function pgscore_data._one_key_text(jsonb) is 'The expression that makes one text of the key of a prediction p, as triggers do.';

@@ -1,0 +1,127 @@
+-- Planning a watch as its owner: when it is made, when its version changes, and when the catalogue changes under it.
+
+create or replace view pgscore._renewal_request as
+select null::int as watch_id, null::int as version_id, null::jsonb as plan, null::bigint as handle_id, null::bigint as scan_handle_id,
+       null::name as owner
+ where false;
+comment on view pgscore._renewal_request is 'Where the plan of a watch is handed over: owner is the caller, and nobody can write it.';
+alter view pgscore._renewal_request alter column owner set default current_user;
+
+create or replace function pgscore._hash_column(columns jsonb) returns jsonb
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('name', 'pgscore_hash', 'role', 'hash', 'type', 'raw', 'width', 1, 'sql_type', 'bigint',
+                            'of', jsonb_path_query_array(columns, '$[*] ? (@.role != "key")'))
+$$;
+comment on function pgscore._hash_column(jsonb) is 'The last column of the plan of a watch: a hash of all that a row has beside its key.';
+
+create or replace function pgscore_data._accept_renewal() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w pgscore_data.watch;
+  t pgscore_data.target;
+  signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
+  this_plan bigint;
+begin
+  select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner for no key update;
+  select * into t from pgscore_data.target x where x.target_id = w.target_id;
+  if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
+    or (select count(*) from pgscore_data.handle h where h.handle_id in (new.handle_id, new.scan_handle_id) and h.owner = new.owner) <> 2
+  then
+    raise exception 'the plan does not fit the watch' using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
+  elsif not pgscore._may_score(new.owner, new.version_id) then
+    raise exception 'the model is not granted to "%"', new.owner using errcode = 'insufficient_privilege',
+      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(model, %L);', new.owner);
+  end if;
+  insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
+  values (new.owner, new.version_id, w.target_id, new.handle_id,
+          jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows')
+  returning plan_id into this_plan;
+  update pgscore_data.watch x
+     set plan_id = this_plan, scan_handle_id = new.scan_handle_id, version_id = new.version_id,
+         -- Whatever brought this about: what differs now is found by a comparison.
+         compare_after = case when w.on_promote = 'keep' and w.is_complete and x.error is null and x.version_id <> new.version_id
+                           then x.compare_after else least(x.compare_after, clock_timestamp()) end,
+         retry_at = null, error_code = null, error = null, remedy = null
+   where x.watch_id = w.watch_id;
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_renewal() is 'Stores how a watch reads its source, and asks for it to be compared.';
+
+create or replace trigger accept instead of insert on pgscore._renewal_request
+for each row execute function pgscore_data._accept_renewal();
+
+create or replace function pgscore._plan_watch(w pgscore._watch_request) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record := pgscore._ready_version(w.model);
+  source regclass := to_regclass(w.source);
+  plan jsonb;
+  keys jsonb;
+  hash jsonb;
+  strange text;
+begin
+  if source is null then
+    raise exception 'source % of the watch does not exist any more', w.source using
+      errcode = 'undefined_table', hint = 'Create it again, or watch another: select pgscore.watch(…).';
+  end if;
+  plan := pgscore._plan_source(source, version.signature, array(select jsonb_array_elements_text(w.arguments -> 'key')),
+    w.arguments ->> 'event_time', nullif(w.arguments -> 'column_map', 'null'), pgscore._segments_of(version.version_id));
+  keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
+  select k ->> 'name' into strange from jsonb_array_elements(keys) k where pgscore._label_key(to_regtype(k ->> 'sql_type')) is null limit 1;
+  if strange is not null then
+    raise exception 'a watch cannot be keyed by "%"', strange using errcode = 'datatype_mismatch',
+      hint = 'A key of a watch is an integer, text, uuid, date, timestamp, numeric or boolean. Watch a view that casts it.';
+  end if;
+  hash := pgscore._hash_column(plan -> 'columns');
+  plan := plan || '{"kind": "stream"}';
+  insert into pgscore._renewal_request (watch_id, version_id, plan, handle_id, scan_handle_id)
+  values (w.watch_id, version.version_id, plan,
+    pgscore._ensure_handle(plan || jsonb_build_object('by_key', true, 'columns', (plan -> 'columns') || hash)),
+    pgscore._ensure_handle(plan || jsonb_build_object('columns', keys || hash)));
+end
+$$;
+comment on function pgscore._plan_watch(pgscore._watch_request) is
+  'Plans how a watch reads its source, by key and whole, as the caller.';
+
+create or replace function pgscore._renew_watch(watch_id int) returns bigint
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w pgscore._watch_request;
+  zone text := current_setting('TimeZone');
+  refused text;
+  given record;
+begin
+  select r.* into w from pgscore._watch_request r where r.watch_id = _renew_watch.watch_id;
+  if not found then
+    raise exception 'watch % does not exist, or is not yours', watch_id using
+      errcode = 'undefined_object', hint = 'select target from pgscore.watches; lists yours.';
+  end if;
+  perform set_config('TimeZone', w.arguments ->> 'time_zone', true);
+  perform pgscore._plan_watch(w);
+  perform set_config('TimeZone', zone, true);
+  if w.capture = 'triggers' then
+    refused := pgscore._may_capture(w.tables);
+    if refused is not null then
+      raise exception 'changes cannot be captured: %', refused using errcode = 'insufficient_privilege',
+        hint = 'Grant TRIGGER on it, or watch with capture => ''poll''.';
+    end if;
+    for given in select to_regclass(t ->> 'table') as relation, array(select jsonb_array_elements_text(t -> 'key')) as key
+      from jsonb_array_elements(w.tables) t loop
+      perform pgscore._capture_table(watch_id, given.relation, given.key);
+    end loop;
+  end if;
+  insert into pgscore._watch_command (action, watch_id) values ('planned', watch_id);
+  return watch_id;
+end
+$$;
+comment on function pgscore._renew_watch(int) is
+  'Plans a watch of the caller anew and puts its triggers where they are missing, in one transaction.';

@@ -1,0 +1,195 @@
+-- Following a source: what a user asks for, and who may.
+
+create or replace view pgscore._watch_request with (security_barrier) as
+select w.watch_id, w.target_id, w.source, w.arguments, w.tables, w.capture, w.poll_every, w.rescore_every, w.on_promote, w.keep_history,
+       w.notify, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') as guard_hash, w.owner,
+       m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model
+  from pgscore_data.watch w join pgscore_data.model m using (model_id) where w.owner = current_user;
+comment on view pgscore._watch_request is
+  'The caller''s own watches; inserting one makes it, or changes the one of its target. owner is the caller, and nobody can write it.';
+alter view pgscore._watch_request alter column owner set default current_user;
+
+create or replace function pgscore_data._accept_watch() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record := pgscore._find_version(new.model);
+  wanted text := nullif(substr(new.model, length(version.model_name) + 2), '');
+  known pgscore_data.watch;
+  key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  if not pgscore._may_score(new.owner, version.version_id) then
+    raise exception 'model "%" is not granted to "%"', version.model_name, new.owner using errcode = 'insufficient_privilege',
+      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.owner);
+  end if;
+  perform from pgscore_data.target t where t.target_id = new.target_id and t.owner = new.owner for update;
+  if not found then
+    raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
+  end if;
+  if exists (select from pgscore_data.run r where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running')) then
+    raise exception 'a run writes to the target just now' using
+      errcode = 'object_in_use', hint = 'Wait for it, call pgscore.wait_for_run(run), or choose another target.';
+  end if;
+  select * into known from pgscore_data.watch w where w.target_id = new.target_id for update;
+  insert into pgscore_data.watch as w (owner, model_id, alias, version_number, target_id, source, arguments, tables, capture, poll_every,
+                                       rescore_every, on_promote, keep_history, notify, handle, guard_key)
+  values (new.owner, version.model_id, case when wanted ~ '^[0-9]+$' then null else coalesce(wanted, 'champion') end,
+          case when wanted ~ '^[0-9]+$' then wanted::int end, new.target_id, new.source, new.arguments, new.tables, new.capture,
+          new.poll_every, new.rescore_every, new.on_promote, new.keep_history, new.notify,
+          coalesce(known.handle, 'w_' || replace(gen_random_uuid()::text, '-', '')), key)
+  on conflict (target_id) do update set
+    model_id = excluded.model_id, alias = excluded.alias, version_number = excluded.version_number, source = excluded.source,
+    arguments = excluded.arguments, tables = excluded.tables, capture = excluded.capture, poll_every = excluded.poll_every,
+    rescore_every = excluded.rescore_every, on_promote = excluded.on_promote, keep_history = excluded.keep_history,
+    notify = excluded.notify, compare_after = clock_timestamp(), retry_at = null, error_code = null, error = null, remedy = null
+  returning w.watch_id, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') into new.watch_id, new.handle, new.guard_hash;
+  return new;
+end
+$$;
+comment on function pgscore_data._accept_watch() is
+  'Stores a watch, or changes that of its target: the source is compared then, and only rows that differ are scored again.';
+
+create or replace trigger accept instead of insert on pgscore._watch_request
+for each row execute function pgscore_data._accept_watch();
+
+create or replace function pgscore._renew_body(watch_id int, guard_hash text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore._guarded_body(format('pgscore._renew_watch(%s)', watch_id), guard_hash) $$;
+comment on function pgscore._renew_body(int, text) is 'The body of the function by which the service plans a watch as its owner.';
+
+create or replace function pgscore._check_watch(capture text, poll_every interval, rescore_every interval, on_promote text,
+                                                keep_history interval, notify text, rls text) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  given record;
+begin
+  if capture is null or capture not in ('auto', 'triggers', 'poll') then
+    raise exception 'capture => % is not known', coalesce(quote_literal(capture), 'NULL') using errcode = 'invalid_parameter_value',
+      hint = '''triggers'' queues changes as they are written, ''poll'' reads the source again and again, ''auto'' takes triggers where '
+             'you may put them.';
+  elsif on_promote is null or on_promote not in ('rescore', 'keep') then
+    raise exception 'on_promote => % is not known', coalesce(quote_literal(on_promote), 'NULL') using errcode = 'invalid_parameter_value',
+      hint = '''rescore'' scores all rows again with the new champion; ''keep'' leaves them until they change.';
+  elsif rls is null or rls not in ('error', 'filter') then
+    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using errcode = 'invalid_parameter_value',
+      hint = '''error'' stops the watch if a policy would hide rows; ''filter'' scores the rows that you may see.';
+  elsif starts_with(lower(notify), 'pgscore') or octet_length(notify) not between 1 and 63 then
+    raise exception 'notify => % cannot be a channel', quote_literal(notify) using
+      errcode = 'invalid_name', hint = 'Any name of 1 to 63 bytes that does not begin with pgscore.';
+  end if;
+  for given in
+    select * from (values ('poll_every', poll_every, interval '1 second'), ('rescore_every', rescore_every, interval '1 minute'),
+      ('keep_history', keep_history, interval '0')) x (name, value, least) where x.value < x.least or x.value > interval '100 years'
+  loop
+    raise exception '% => % is too short or too long', given.name, quote_literal(given.value) using
+      errcode = 'invalid_parameter_value', hint = format('At least %s.', given.least);
+  end loop;
+  if poll_every is null then
+    raise exception 'poll_every is NULL' using errcode = 'null_value_not_allowed', hint = 'Give an interval: poll_every => ''30 s''.';
+  end if;
+end
+$$;
+comment on function pgscore._check_watch(text, interval, interval, text, interval, text, text) is 'Refuses options of a watch.';
+
+create or replace function pgscore._refuse_watched(source regclass) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    with recursive read (oid) as (
+      select source::oid
+      union
+      select d.refobjid from read join pg_rewrite r on r.ev_class = read.oid
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+    )
+    select from read join pg_class c using (oid) where c.relnamespace = 'pgscore_predictions'::regnamespace)
+  then
+    raise exception 'source % reads predictions of pgscore', source using
+      errcode = 'wrong_object_type', hint = 'Watch what the predictions are made from, or score this with a schedule.';
+  end if;
+end
+$$;
+comment on function pgscore._refuse_watched(regclass) is 'Refuses to watch predictions: one watch would follow another.';
+
+create or replace function pgscore._clock_expression(source regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select (regexp_match(pg_get_viewdef(source), '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
+            || 'current_(?:date|time|timestamp)|local(?:time|timestamp)|age\([^,()]*\)|random\(\))', 'i'))[1]
+   where (select c.relkind from pg_class c where c.oid = source) = 'v'
+$$;
+comment on function pgscore._clock_expression(regclass) is 'An expression in a view whose value changes without a change of a table; else NULL.';
+
+create or replace function pgscore._watched_tables(source regclass, key text[], on_change_of jsonb) returns jsonb
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  given record;
+  relation regclass;
+  columns text[];
+  tables jsonb := '[]';
+begin
+  if on_change_of is null then
+    return jsonb_build_array(jsonb_build_object('table', (select format('%I.%I', n.nspname, c.relname) from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace where c.oid = source), 'key', key));
+  elsif jsonb_typeof(on_change_of) <> 'object' or on_change_of = '{}' then
+    raise exception 'on_change_of => % does not map tables to key columns', quote_literal(on_change_of) using
+      errcode = 'invalid_parameter_value', hint = 'Write on_change_of => ''{"customers": "customer_id", "orders": "customer_id"}''.';
+  end if;
+  for given in select * from jsonb_each(on_change_of) loop
+    relation := to_regclass(given.key);
+    columns := case jsonb_typeof(given.value) when 'string' then array[given.value #>> '{}']
+                 when 'array' then array(select jsonb_array_elements_text(given.value)) end;
+    if relation is null then
+      raise exception 'on_change_of names "%", which does not exist', given.key using
+        errcode = 'undefined_table', hint = 'Name the tables that the source reads.';
+    elsif cardinality(columns) is distinct from cardinality(key) or exists (
+      select from unnest(columns, key) as x (here, there)
+        left join pg_attribute h on h.attrelid = relation and h.attname = x.here and h.attnum > 0 and not h.attisdropped
+        left join pg_attribute t on t.attrelid = source and t.attname = x.there and t.attnum > 0
+       where pgscore._label_key(pgscore._base_type(h.atttypid)) is distinct from pgscore._label_key(pgscore._base_type(t.atttypid)))
+    then
+      raise exception 'on_change_of => %: % is not the key (%) of %', quote_literal(on_change_of), given.value, array_to_string(key, ', '), source
+        using errcode = 'datatype_mismatch',
+          hint = format('Name the columns of %s that hold it, with the same types: "%s": "%s".', given.key, given.key, key[1]);
+    end if;
+    tables := tables || jsonb_build_object('table', (select format('%I.%I', n.nspname, c.relname) from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace where c.oid = relation), 'key', columns);
+  end loop;
+  return tables;
+end
+$$;
+comment on function pgscore._watched_tables(regclass, text[], jsonb) is
+  'The tables whose changes are changes of the source, with the columns that hold its key: the source itself, or those that a user names.';
+
+create or replace function pgscore._relation_named(name text) returns oid
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid from parse_ident(name) p join pg_namespace n on n.nspname = p[1] join pg_class c on c.relnamespace = n.oid and c.relname = p[2]
+$$;
+comment on function pgscore._relation_named(text) is
+  'The table or view of a qualified name, also in a schema that the caller may not use; NULL where there is none.';
+
+create or replace function pgscore._may_capture(tables jsonb) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+      when c.oid is null then format('%s does not exist', t ->> 'table')
+      when c.relkind not in ('r', 'p') then format('%s is no table', t ->> 'table')
+      when not has_table_privilege(r, 'trigger') then format('you may put no trigger on %s', r::regclass) end
+    from jsonb_array_elements(tables) t
+    left join pg_class c on c.oid = to_regclass(t ->> 'table')
+    left join lateral pgscore._relations_of(c.oid) r on true
+   where c.oid is null or c.relkind not in ('r', 'p') or not has_table_privilege(r, 'trigger')
+   limit 1
+$$;
+comment on function pgscore._may_capture(jsonb) is 'Why triggers cannot capture the changes of these tables; NULL where they can.';

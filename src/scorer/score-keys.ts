@@ -1,0 +1,138 @@
+import type { Binary, Data } from 'apache-arrow';
+import type { DecodedBatch } from '../copy/batch.ts';
+import { Copied } from '../copy/read.ts';
+import type { SourceColumn } from '../copy/source-column.ts';
+import { takeRows } from '../copy/take-rows.ts';
+import { runPipeline } from '../postgres/pipeline.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Job, Outcome } from '../runs/job.ts';
+import { keyTooLong, RUN_LOST } from '../runs/publish.ts';
+import type { Run } from '../runs/run.ts';
+import { LostFence } from './load.ts';
+import { begun, publicationOf } from './publish-in-place.ts';
+import { loadModel, readSource, scoreRows } from './score-job.ts';
+import type { Tools } from './tools.ts';
+import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
+
+/**
+ * Scores the rows that have some keys, for a watch: those that are as the target has them are left alone, others replace
+ * what is there, and what the source has no more is taken out. One transaction publishes all of it.
+ */
+export async function scoreKeys(job: Job, keyLists: readonly string[], tools: Tools): Promise<Outcome> {
+  const session = await loadModel(job, tools);
+  const reading = await tools.reader.open(job);
+  const known = await KnownRows.read(job.run, keyLists, tools);
+  const changed = known.changed(readSource(job, reading, tools));
+  const scored = await scoreRows(job, session, changed, tools, () => Promise.resolve([]));
+  const publication = await publicationOf(job, '', scored);
+  const snapshotAt = reading.snapshotAt?.();
+  if (snapshotAt === undefined) throw new Error('a run over keys has its own snapshot');
+  const { run } = job;
+  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
+  const replaced = known.replaced();
+  const steps = [
+    begun({ ...publication, snapshotAt }, undefined),
+    ...(replaced.rows > 0 ? [supersedeKeys(run.target, run.target.currentGeneration, replaced.keyLists)] : []),
+    ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
+    ...publication.sideStatements(),
+    finishKeys.pipelined(run.runId, snapshotAt, rowsDone, replaced.rows, known.unchanged, rowsFailed, cpuSeconds),
+  ];
+  await runPipeline(await tools.writer.client(), steps).catch((error: unknown) => {
+    throw sqlState(error) === RUN_LOST ? new LostFence() : keyTooLong(error, run);
+  });
+  return { kind: 'published', ...publication.counts };
+}
+
+const finishKeys = statement<
+  [
+    runId: string,
+    snapshotAt: string,
+    rowsWritten: number,
+    rowsRemoved: number,
+    unchanged: number,
+    failed: number,
+    cpuSeconds: number,
+  ],
+  { run_id: string }
+>('finish_keys', 'select pgscore_data._finish_keys($1, $2, $3, $4, $5, $6, $7) as run_id');
+
+/** Bytes of known rows at most: ten thousand keys of 2,700 bytes, each twice. */
+const MOST_KNOWN = 64 * 1024 * 1024;
+
+type KnownRow = { readonly row: string; readonly texts: readonly string[]; isUnchanged: boolean };
+
+/** What the target has for the keys of a run, by the bytes of the key. */
+class KnownRows {
+  unchanged = 0;
+  readonly #rows: ReadonlyMap<string, KnownRow>;
+  readonly #version: string;
+
+  private constructor(rows: ReadonlyMap<string, KnownRow>, version: string) {
+    this.#rows = rows;
+    this.#version = version;
+  }
+
+  static async read({ target, versionId }: Run, keyLists: readonly string[], tools: Tools): Promise<KnownRows> {
+    const copied = new Copied(knownQuery(target, keyLists), MOST_KNOWN);
+    await runPipeline(await tools.writer.client(), [copied]);
+    if (copied.overflowed) throw new Error('the known rows of a watch are too large');
+    const width = target.keys.length;
+    const columns = Array.from({ length: 2 * width + 2 }, (_, at): SourceColumn => ({ name: `c${at}`, role: 'key' }));
+    const rows = new Map<string, KnownRow>();
+    for (const batch of copied.batches(columns)) {
+      for (let row = 0; row < batch.rows; row += 1) {
+        const key = bytesOf(batch.keys.slice(0, width), row);
+        const texts = batch.keys.slice(width, 2 * width).map((column) => textOf(column, row));
+        rows.set(key, { row: bytesOf(batch.keys.slice(2 * width), row), texts, isUnchanged: false });
+      }
+    }
+    const version = Buffer.alloc(4);
+    version.writeInt32BE(versionId);
+    return new KnownRows(rows, withLength(version));
+  }
+
+  /** The rows that differ from what is known. */
+  async *changed(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
+    for await (const batch of batches) {
+      const rows = Array.from({ length: batch.rows }, (_, row) => row).filter((row) => !this.#isKnown(batch, row));
+      this.unchanged += batch.rows - rows.length;
+      if (rows.length > 0) yield rows.length === batch.rows ? batch : takeRows(batch, rows);
+    }
+  }
+
+  /** The keys whose predictions are replaced or removed, once all rows went by. */
+  replaced(): { readonly rows: number; readonly keyLists: string[][] } {
+    const gone = [...this.#rows.values()].filter(({ isUnchanged }) => !isUnchanged);
+    const width = gone[0]?.texts.length ?? 0;
+    return {
+      rows: gone.length,
+      keyLists: Array.from({ length: width }, (_, at) => gone.map(({ texts }) => texts[at] ?? '')),
+    };
+  }
+
+  #isKnown({ keys, hash }: DecodedBatch, row: number): boolean {
+    if (this.#rows.size === 0 || hash === null) return false;
+    const known = this.#rows.get(bytesOf(keys, row));
+    if (known?.row !== bytesOf([hash], row) + this.#version) return false;
+    known.isUnchanged = true;
+    return true;
+  }
+}
+
+/** The bytes of some values as one text; with their lengths, so that no two keys have one text. */
+function bytesOf(columns: readonly Data<Binary>[], row: number): string {
+  return columns.map((column) => withLength(valueOf(column, row))).join('');
+}
+
+function withLength(value: Uint8Array): string {
+  return `${value.length}:${Buffer.from(value).toString('latin1')}`;
+}
+
+function textOf(column: Data<Binary> | undefined, row: number): string {
+  return column === undefined ? '' : Buffer.from(valueOf(column, row)).toString();
+}
+
+function valueOf(column: Data<Binary>, row: number): Uint8Array {
+  return column.values.subarray(column.valueOffsets[row] ?? 0, column.valueOffsets[row + 1] ?? 0);
+}

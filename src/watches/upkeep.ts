@@ -1,0 +1,128 @@
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from, to } from 'pg-copy-streams';
+import type { Logger } from '../log.ts';
+import { literal, qualified, storable } from '../lib/text.ts';
+import { connect, disconnect } from '../postgres/connect.ts';
+import { isConnectionLoss } from '../postgres/sqlstate.ts';
+import { statement } from '../postgres/statement.ts';
+import { FireSession } from '../schedules/submit-fire.ts';
+
+/** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
+const SPELLING = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };
+
+/** What a watch needs: to be planned anew as its owner, to be compared whole, or another look at once. */
+type DueWatch = {
+  readonly watch_id: number;
+  readonly work: 'renew' | 'compare' | 'again';
+  readonly handle: string;
+  readonly owner: string;
+  readonly guard_key: string;
+};
+
+const dueWatches = statement<[], DueWatch>('due_watches', 'select * from pgscore_data._due_watches()');
+
+/** Plans and compares one watch that is due; resolves with whether there was one. */
+export async function keepWatch(service: pg.Client, readerUrl: string | undefined, log: Logger): Promise<boolean> {
+  const [due] = await dueWatches(service);
+  if (due === undefined || due.work === 'again') return due !== undefined;
+  try {
+    if (due.work === 'renew') await renew(service, readerUrl, due);
+    else await compare(service, readerUrl, due);
+    await endWork(service, due.watch_id, null, null, null);
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error;
+    await service.query('rollback');
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy = error instanceof pg.DatabaseError ? error.hint : undefined;
+    await endWork(service, due.watch_id, 'watch_failed', storable(reason), remedy ?? REMEDY);
+    log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
+  }
+  return true;
+}
+
+const REMEDY = 'Correct the source, or change the watch: select pgscore.watch(…) with the same target.';
+
+const endWork = statement<[watchId: number, code: string | null, error: string | null, remedy: string | null]>(
+  'end_watch_work',
+  'select pgscore_data._end_watch_work($1, $2, $3, $4)',
+);
+
+const watchFunction = statement<[watchId: number], { version: string | null }>(
+  'watch_function',
+  'select pgscore_data._watch_function($1) as version',
+);
+
+/** Has the watch planned by the function of its owner, which is called only as pgscore made it. */
+async function renew(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<void> {
+  const version = async (): Promise<string | null> => (await watchFunction(service, due.watch_id))[0]?.version ?? null;
+  const before = await version();
+  if (before === null) throw new Error('its function in pgscore_sources was changed or dropped');
+  const session = new FireSession(() => connect({ url: readerUrl, applicationName: 'pgscore watch' }));
+  try {
+    await session.prepare(due.owner);
+    await session.submit({ handle: due.handle, guardKey: due.guard_key }, new Date(), async () => {
+      if ((await version()) !== before) throw new Error('its function was changed while it ran');
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+type Scan = {
+  readonly handle: string | null;
+  readonly guard_key: string;
+  readonly keys: number;
+  readonly row_security: string;
+};
+
+/** How the whole source is read: by a function of the owner's, null where it is gone or another's. */
+const scanOf = statement<[watchId: number], Scan>(
+  'scan_of_watch',
+  `select p.proname as handle, h.guard_key, jsonb_array_length(t.key_columns) as keys,
+          case w.arguments ->> 'rls' when 'filter' then 'on' else 'off' end as row_security
+     from pgscore_data.watch w
+     join pgscore_data.target t using (target_id)
+     join pgscore_data.handle h on h.handle_id = w.scan_handle_id
+     left join pg_proc p on p.proname = h.name and p.pronamespace = 'pgscore_sources'::regnamespace and p.prosecdef
+       and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = w.owner
+    where w.watch_id = $1`,
+);
+
+const compareWatch = statement<[watchId: number]>('compare_watch', 'select pgscore_data._compare_watch($1)');
+
+/** Reads the keys of the whole source, each with a hash of its row, and queues those that the target has otherwise. */
+async function compare(
+  service: pg.Client,
+  readerUrl: string | undefined,
+  { watch_id: watch }: DueWatch,
+): Promise<void> {
+  const [scan] = await scanOf(service, watch);
+  if (scan === undefined) return;
+  if (scan.handle === null) throw new Error('its read handle was dropped or altered');
+  await service.query('begin');
+  const reader = await connect({ url: readerUrl, applicationName: 'pgscore watch', settings: SPELLING });
+  try {
+    await reader.query('begin isolation level read committed read only');
+    await reader.query(`select set_config('row_security', $1, false), set_config('pgscore.guard', $2, false)`, [
+      scan.row_security,
+      scan.guard_key,
+    ]);
+    const into = 'copy pgscore_data.seen_row (watch_id, key, hash) from stdin (format binary)';
+    await pipeline(reader.query(to(scanQuery(watch, scan.handle, scan.keys))), service.query(from(into)));
+  } finally {
+    await disconnect(reader);
+  }
+  await compareWatch(service, watch);
+  await service.query('commit');
+}
+
+/** The handle gives the columns of the key, then the hash. */
+function scanQuery(watch: number, handle: string, keys: number): string {
+  const columns = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
+  const spelled = columns.map((column) => `pg_catalog.concat(${column})`);
+  const key = keys === 1 ? spelled.join() : `array[${spelled.join(', ')}]::text`;
+  return `copy (select ${literal(String(watch))}::int, ${key}, c${keys + 1}
+    from ${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)
+    where ${columns.map((column) => `${column} is not null`).join(' and ')}) to stdout (format binary)`;
+}
