@@ -15,7 +15,7 @@ const LAYERS = [
   ['inference'],
   ['copy', 'to-sql'],
   ['monitor', 'install', 'runs', 'schedules'],
-  ['check'],
+  ['check', 'watches'],
   ['scorer', 'online'],
   ['http'],
   ['service'],

@@ -23,8 +23,8 @@ const LONGEST_ERROR_CODE = 64;
 
 /**
  * Predictions as tuples of binary COPY. Columns: generation int4 and run_id int8, unless they are defaults; the key columns;
- * event_time timestamptz, if the source has one; score float8; of classifiers label text and the probabilities; error_code
- * text; the values of its segments text[], if the run has segments; the hash of its row int8, if it was read for a watch. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
+ * event_time timestamptz, if the source has one; the hash of its row int8, if it was read for a watch; score float8; of classifiers label text and the probabilities; error_code
+ * text; the values of its segments text[], if the run has segments. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
  * has no finite prediction.
  */
 export class PredictionEncoder {
@@ -51,14 +51,11 @@ export class PredictionEncoder {
     segments: SegmentPlaces | null = null,
   ): Buffer {
     const { errors } = predictions;
-    const passed = (eventTime === null ? keys : [...keys, eventTime]).map((column) => new PassedFields(column));
-    const hashes = hash === null ? null : new PassedFields(hash);
+    const passed = [...keys, eventTime, hash].flatMap((column) => (column === null ? [] : [new PassedFields(column)]));
     const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
-    const fields =
-      this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1) + (hashes === null ? 0 : 1);
+    const fields = this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1);
     const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
-    const ownBytes =
-      rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE + (hashes?.maxBytes ?? 0);
+    const ownBytes = rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE;
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
@@ -72,7 +69,6 @@ export class PredictionEncoder {
         this.#writeError(writer, error.code, ofClasses);
       }
       if (segments !== null) this.#segments.write(writer, segments, row);
-      hashes?.write(writer, row);
     }
     return writer.written();
   }

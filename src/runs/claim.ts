@@ -5,7 +5,7 @@ import type { Job, Shard } from './job.ts';
 import type { RunDefect } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement } from '../postgres/statement.ts';
-import { claimChanges } from '../watches/changes.ts';
+import { claimChanges } from './claim-changes.ts';
 
 /** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
 const LARGE_PAGES = 512;

@@ -9,6 +9,7 @@ import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { Reader } from './read-source.ts';
 import { scoreJob } from './score-job.ts';
+import { scoreKeys } from './score-keys.ts';
 import { scoreTogether } from './score-together.ts';
 import type { Tools } from './tools.ts';
 
@@ -82,7 +83,8 @@ class Scorer {
     const tools = this.#toolsFor(job);
     try {
       tools.signal.throwIfAborted();
-      return await scoreJob(job, tools);
+      const { keyLists } = job.run;
+      return await (keyLists === null ? scoreJob(job, tools) : scoreKeys(job, keyLists, tools));
     } catch (error) {
       await this.#disconnect();
       return outcomeOf(error, job, tools.counts());

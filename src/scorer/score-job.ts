@@ -7,7 +7,6 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
-import { scoreKeys } from './score-keys.ts';
 import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
 import { ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
@@ -20,7 +19,6 @@ const IN_PLACE_ROWS = 10_000;
  * Reading goes on only as fast as writing does.
  */
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
-  if (job.run.keyLists !== null) return scoreKeys(job, job.run.keyLists, tools);
   // A model that cannot be loaded is found before its source is read.
   const session = await loadModel(job, tools);
   const reading = await tools.reader.open(job);

@@ -63,10 +63,10 @@ function ownColumns(target: Target): string[] {
  */
 function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
-  const own = ownColumns(run.target).filter((column) => timed || column !== 'event_time');
+  const passed = [...(timed ? ['event_time'] : []), ...(run.keyLists === null ? [] : [HASH])];
+  const own = ownColumns(run.target).flatMap((column) => (column === 'event_time' ? passed : [column]));
   const segments = run.segments.length > 0 ? [SEGMENTS] : [];
-  const hash = run.keyLists === null ? [] : [HASH];
-  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments, ...hash];
+  const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 

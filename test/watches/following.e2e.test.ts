@@ -8,8 +8,13 @@ import { atRest, differences } from './watching.ts';
 const { ada, alice, bob } = await scoreFixture();
 await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx');
 
-const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
-const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';
+/** Adds flowers with the ids of a range. */
+async function plant(from: number, to: number): Promise<void> {
+  await alice.query(
+    `insert into flowers select i, 4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10) from generate_series($1::int, $2::int) i`,
+    [from, to],
+  );
+}
 
 /** How many keys the queue got through a statement. */
 async function queuedBy(statement: string): Promise<number> {
@@ -28,8 +33,10 @@ async function scored(): Promise<{ rows_scored: number; rows_unchanged: number }
 }
 
 beforeAll(async () => {
-  await alice.query(`create table flowers (id bigint primary key, ${COLUMNS}, note text, data json)`);
-  await alice.query(`insert into flowers select i, ${ROW} from generate_series(1, 3000) i`);
+  await alice.query(
+    `create table flowers (id bigint primary key, sepal_length real, sepal_width real, petal_length real, petal_width real, note text, data json)`,
+  );
+  await plant(1, 3000);
   const { rows } = await alice.query(`select pgscore.watch('iris', 'flowers', target => 'live') as capture`);
   expect(rows).toEqual([{ capture: 'triggers' }]);
   await atRest(alice, 'alice.live');
@@ -45,7 +52,7 @@ test('rows that come, change, get another key and go are followed, in single and
   await alice.query(`delete from flowers where id between 10 and 20`);
   await alice.query(`update flowers set id = 20000 where id = 30`);
   await alice.query(`update flowers set petal_length = 7 - petal_length where id > 40`);
-  await alice.query(`insert into flowers select i, ${ROW} from generate_series(30001, 34000) i`);
+  await plant(30001, 34000);
   await alice.query(
     `insert into flowers values (1, 5, 3, 4, 1.2), (35000, 5, 3, 4, 1) on conflict (id) do update set petal_length = 2`,
   );
@@ -98,7 +105,7 @@ test('a deleted row leaves the target and stays in its history', async () => {
 test('TRUNCATE empties the target', async () => {
   await alice.query('truncate flowers');
   await waitFor(async () => (await alice.query('select from live limit 1')).rowCount === 0);
-  await alice.query(`insert into flowers select i, ${ROW} from generate_series(1, 50) i`);
+  await plant(1, 50);
   await atRest(alice, 'alice.live');
   expect(await differences(alice, 'iris', 'flowers', 'live')).toEqual([]);
 });

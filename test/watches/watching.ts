@@ -23,11 +23,9 @@ export async function atRest(client: Client, target: string): Promise<void> {
 export async function differences(client: Client, model: string, source: string, target: string): Promise<unknown[]> {
   const whole = `${target.split('.').at(-1)}_whole`;
   await scoreTable(client, model, source, { target: whole, key: 'id' });
-  const { rows } = await client.query(
-    `select id, here.score, here.error_code, here.run_id, whole.score as whole_score, whole.error_code as whole_error
+  const text = `select id, here.score, here.error_code, here.run_id, whole.score as whole_score, whole.error_code as whole_error
        from ${target} here full join ${whole} whole using (id)
       where here.error_code is distinct from whole.error_code or (here.score is null) <> (whole.score is null)
-         or abs(here.score - whole.score) > 1e-5 limit 20`,
-  );
-  return rows;
+         or abs(here.score - whole.score) > 1e-5 limit 20`;
+  return (await client.query(text)).rows;
 }

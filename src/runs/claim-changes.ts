@@ -1,5 +1,5 @@
 import { statement, type Queryable } from '../postgres/statement.ts';
-import { RUN_COLUMNS, RUN_PARTS, type ClaimedRunRow } from '../runs/run.ts';
+import { RUN_COLUMNS, RUN_PARTS, type ClaimedRunRow } from './run.ts';
 
 const takeChanges = statement<[worker: string, leaseMs: number, most: number], { run_id: string }>(
   'take_changes',
