@@ -39,7 +39,8 @@ create table pgscore_data.watch (
   check ((alias is null) <> (version_number is null))
 ) with (fillfactor = 50);
 comment on table pgscore_data.watch is 'A source that is followed: rows that change are scored into a target of its own.';
-comment on column pgscore_data.watch.alias is 'The alias whose version scores; champion for a bare model name. NULL where a version is named.';
+comment on column pgscore_data.watch.alias is
+  'The alias whose version scores; champion for a bare model name. NULL where a version is named.';
 comment on column pgscore_data.watch.arguments is 'What a plan is made of: key, event_time, column_map, rls, time_zone, on_change_of.';
 comment on column pgscore_data.watch.tables is 'The tables whose triggers queue changes, with the columns that hold the key.';
 comment on column pgscore_data.watch.handle is 'Function of the owner in pgscore_sources by which the service plans the watch again.';
@@ -50,7 +51,8 @@ comment on column pgscore_data.watch.shape is 'Digest of what the catalogue said
 comment on column pgscore_data.watch.compare_after is 'When the whole source is to be compared next.';
 comment on column pgscore_data.watch.compare_when_past is
   'The comparison waits until every transaction before this one has ended: such a one may have left a change out, as a mark stood there.';
-comment on column pgscore_data.watch.is_complete is 'Whether the source was once compared whole, so that no row of before the watch is left.';
+comment on column pgscore_data.watch.is_complete is
+  'Whether the source was once compared whole, so that no row of before the watch is left.';
 comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand.';
 comment on column pgscore_data.watch.retry_at is 'After a failure: not to be tried before.';
 
@@ -76,4 +78,5 @@ create unlogged table pgscore_data.seen_row (
   hash bigint
 );
 alter table pgscore_data.seen_row replica identity full;
-comment on table pgscore_data.seen_row is 'The keys of a source as they were just read, with a hash of each row, to be compared with its target.';
+comment on table pgscore_data.seen_row is
+  'The keys of a source as they were just read, with a hash of each row, to be compared with its target.';

@@ -102,4 +102,5 @@ as $$
                                       pgscore._fire_body(s.schedule_id, encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex')))
     from pgscore_data.schedule s where s.schedule_id = this_schedule
 $$;
-comment on function pgscore_data._fire_function(int) is 'Which version of a schedule''s function stands there; NULL where it is not as made.';
+comment on function pgscore_data._fire_function(int) is
+  'Which version of a schedule''s function stands there; NULL where it is not as made.';

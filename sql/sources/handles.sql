@@ -94,7 +94,8 @@ as $$
            format('nullif(current_setting(''pgscore.keys_%s'', true), '''')::%s[]', n, c ->> 'sql_type') as given
       from jsonb_array_elements(columns) with ordinality as x (c, n) where c ->> 'role' = 'key'
   )
-  select format('%s and cardinality(%s) <= 100 and %s%s union all %1$s and cardinality(%2$s) > 100%4$s', reading, min(given) filter (where n = 1),
+  select format('%s and cardinality(%s) <= 100 and %s%s union all %1$s and cardinality(%2$s) > 100%4$s', reading,
+    min(given) filter (where n = 1),
     string_agg(format('%s = any (%s)', value, given), ' and ' order by n),
     format(' and (%s) in (select * from unnest(%s))', string_agg(value, ', ' order by n), string_agg(given, ', ' order by n)))
     from key

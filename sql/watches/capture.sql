@@ -56,7 +56,8 @@ begin
   joined := coalesce(joined, key);
   -- By their places: a renamed column changes nothing, and one that is dropped is noticed before the names are used.
   select string_agg('a' || a.attnum, ', ' order by a.attnum),
-         format('num_nulls(%s) = 0', string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum))
+         format('num_nulls(%s) = 0',
+                string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum))
     into names, is_whole
     from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
      and not a.attisdropped;
@@ -133,7 +134,8 @@ begin
   end if;
   new.function_name := format('capture_%s_%s', w.watch_id, new.relation::oid);
   body := pgscore_data._capture_body(w, new.relation, new.key_columns);
-  if (select p.prosrc from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name and p.pronargs = 0)
+  if (select p.prosrc from pg_proc p
+       where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name and p.pronargs = 0)
     is distinct from body
   then
     -- Texts of dates and times must not depend on the session of the writer.

@@ -16,7 +16,8 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select case when w.alias is not null
     then (select a.version_id from pgscore_data.alias a where a.model_id = w.model_id and a.alias = w.alias)
-    else (select v.version_id from pgscore_data.version v where v.model_id = w.model_id and v.number = w.version_number and v.state = 'ready')
+    else (select v.version_id from pgscore_data.version v
+           where v.model_id = w.model_id and v.number = w.version_number and v.state = 'ready')
   end;
 end;
 comment on function pgscore_data._watched_version(pgscore_data.watch) is 'The version that a watch is to score with now.';
@@ -61,7 +62,7 @@ begin
 end
 $$;
 comment on function pgscore_data._take_keys(int, boolean, int) is
-  'Takes queued keys of a watch out of the queue, oldest first, but for those that an open run has; of several changes of a row one remains.';
+  'Takes queued keys of a watch out of the queue, oldest first, but for those that an open run has. A key that changed twice comes once.';
 
 create or replace function pgscore_data._claim_watches(worker uuid, lease_ms bigint, most int) returns setof bigint
 language plpgsql volatile security definer
@@ -177,7 +178,8 @@ select m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.a
            union all
            select cardinality(r.keys), r.oldest_change_at from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null) x) p
  cross join lateral (
-   select percentile_cont(0.5) within group (order by x.delay) as delay_p50, percentile_cont(0.95) within group (order by x.delay) as delay_p95
+   select percentile_cont(0.5) within group (order by x.delay) as delay_p50,
+          percentile_cont(0.95) within group (order by x.delay) as delay_p95
      from (select r.finished_at - r.oldest_change_at as delay from pgscore_data.run r
             where r.watch_id = w.watch_id and r.state = 'done' order by r.run_id desc limit 100) x) d
  where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
@@ -191,7 +193,8 @@ comment on column pgscore.watches.state is
   'TRUNCATE or by the clock. following: nothing waits. paused; or failing: error says why, and it is tried again.';
 comment on column pgscore.watches.pending is 'Changed rows that are queued or being scored; a row that changed twice may count twice.';
 comment on column pgscore.watches.oldest_pending is 'When the oldest of these changes was written.';
-comment on column pgscore.watches.delay_p50 is 'From a change to its visible prediction, over the last 100 publications: the median of their oldest.';
+comment on column pgscore.watches.delay_p50 is
+  'From a change to its visible prediction, over the last 100 publications: the median of their oldest.';
 comment on column pgscore.watches.delay_p95 is 'The same for 95 of 100.';
 comment on column pgscore.watches.rows_scored is 'Predictions that it wrote so far.';
 comment on column pgscore.watches.rows_unchanged is 'Rows that it read and found to be as they were, so that nothing was written.';
@@ -203,7 +206,8 @@ comment on column pgscore.watches.rows_compared is 'How many rows it had then.';
 comment on column pgscore.watches.poll_every is 'How often a source that is polled is read.';
 comment on column pgscore.watches.rescore_every is 'How often the whole source is compared whatever triggers say.';
 comment on column pgscore.watches.on_promote is 'rescore: a new champion scores all rows again. keep: only those that change.';
-comment on column pgscore.watches.keep_history is 'How long replaced predictions stay in the history; NULL: until they are counted for labels.';
+comment on column pgscore.watches.keep_history is
+  'How long replaced predictions stay in the history; NULL: until they are counted for labels.';
 comment on column pgscore.watches.notify is 'The channel that hears of each publication.';
 comment on column pgscore.watches.owner is 'The role whose rights it reads with.';
 comment on column pgscore.watches.created_at is 'When it was made.';

@@ -65,7 +65,8 @@ begin atomic
          retry_at = case when reason is not null then clock_timestamp() + interval '5 seconds' end
    where w.watch_id = this_watch;
 end;
-comment on function pgscore_data._end_watch_work(int, text, text, text) is 'A service has done what a watch needed, or could not and says why.';
+comment on function pgscore_data._end_watch_work(int, text, text, text) is
+  'A service has done what a watch needed, or could not and says why.';
 
 create or replace function pgscore_data._compare_watch(this_watch int) returns bigint
 language plpgsql volatile security definer

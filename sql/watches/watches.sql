@@ -27,7 +27,8 @@ begin
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
   end if;
-  if exists (select from pgscore_data.run r where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running')) then
+  if exists (
+    select from pgscore_data.run r where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running')) then
     raise exception 'a run writes to the target just now' using
       errcode = 'object_in_use', hint = 'Wait for it, call pgscore.wait_for_run(run), or choose another target.';
   end if;
@@ -124,7 +125,8 @@ as $$
             || 'current_(?:date|time|timestamp)|local(?:time|timestamp)|age\([^,()]*\)|random\(\))', 'i'))[1]
    where (select c.relkind from pg_class c where c.oid = source) = 'v'
 $$;
-comment on function pgscore._clock_expression(regclass) is 'An expression in a view whose value changes without a change of a table; else NULL.';
+comment on function pgscore._clock_expression(regclass) is
+  'An expression in a view whose value changes without a change of a table; else NULL.';
 
 create or replace function pgscore._watched_tables(source regclass, key text[], on_change_of jsonb) returns jsonb
 language plpgsql stable security invoker
@@ -156,7 +158,8 @@ begin
         left join pg_attribute t on t.attrelid = source and t.attname = x.there and t.attnum > 0
        where pgscore._label_key(pgscore._base_type(h.atttypid)) is distinct from pgscore._label_key(pgscore._base_type(t.atttypid)))
     then
-      raise exception 'on_change_of => %: % is not the key (%) of %', quote_literal(on_change_of), given.value, array_to_string(key, ', '), source
+      raise exception 'on_change_of => %: % is not the key (%) of %', quote_literal(on_change_of), given.value,
+        array_to_string(key, ', '), source
         using errcode = 'datatype_mismatch',
           hint = format('Name the columns of %s that hold it, with the same types: "%s": "%s".', given.key, given.key, key[1]);
     end if;
@@ -173,7 +176,8 @@ create or replace function pgscore._relation_named(name text) returns oid
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select c.oid from parse_ident(name) p join pg_namespace n on n.nspname = p[1] join pg_class c on c.relnamespace = n.oid and c.relname = p[2]
+  select c.oid
+    from parse_ident(name) p join pg_namespace n on n.nspname = p[1] join pg_class c on c.relnamespace = n.oid and c.relname = p[2]
 $$;
 comment on function pgscore._relation_named(text) is
   'The table or view of a qualified name, also in a schema that the caller may not use; NULL where there is none.';
