@@ -7,12 +7,13 @@ import { measureScoreCalls } from './score/score-calls.ts';
 import { asOwner, asRequester, makeSource, setStage, type ServerSize, type Stage, type StageOptions } from './stage.ts';
 import { measureCounting, peakScorerMemory } from './tables/large-runs.ts';
 import { measureRounds } from './tables/rounds.ts';
+import { measureWatch } from './watch.ts';
 import { deployToFirstRow, measureLatency, measureSustained } from './tables/small-runs.ts';
 
 const SUBMITTERS = 4;
 
-/** A service that has nothing to do, whole tables, score() inside of queries, or keeping accuracy up to date. */
-export const PARTS = ['idle', 'tables', 'score', 'monitor'] as const;
+/** A service that has nothing to do, whole tables, score() inside of queries, following a table, or keeping accuracy up to date. */
+export const PARTS = ['idle', 'tables', 'score', 'watch', 'monitor'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type BenchOptions = StageOptions & {
@@ -35,6 +36,7 @@ export async function bench(options: BenchOptions): Promise<void> {
     idle: null,
     tables: null,
     calls: null,
+    watch: null,
     monitor: null,
   };
   const keep = async (measured: Partial<BenchResults>): Promise<void> => {
@@ -90,6 +92,7 @@ async function measureRuns(options: BenchOptions, { stage, requester, owner }: S
   }
   if (parts.includes('score'))
     await keep({ calls: await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell }) });
+  if (parts.includes('watch')) await keep({ watch: await measureWatch(stage, plan.watch, tell) });
   if (parts.includes('tables'))
     await keep({ tables: { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) } });
 }

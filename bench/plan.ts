@@ -1,3 +1,5 @@
+import type { WatchPlan } from './watch.ts';
+
 /** How much a bench does. */
 export type BenchPlan = {
   /** Whether accuracy is kept on the same server as all else, rather than on a larger one of its own. */
@@ -19,6 +21,7 @@ export type BenchPlan = {
   /** How long a service is watched that has nothing to do. */
   readonly idleSeconds: number;
   readonly score: ScorePlan;
+  readonly watch: WatchPlan;
   readonly monitor: MonitorPlan;
 };
 
@@ -85,6 +88,7 @@ export const FULL: BenchPlan = {
     seconds: 10,
     rounds: 3,
   },
+  watch: { rows: 200_000, burst: 100_000, rate: 500, seconds: 20, statements: 3000, bulk: 100_000, rounds: 3 },
   monitor: {
     predictions: 10_000_000,
     labels: [0, 100, 10_000, 100_000],
@@ -117,6 +121,7 @@ export const QUICK: BenchPlan = {
     seconds: 1,
     rounds: 1,
   },
+  watch: { rows: 2000, burst: 2000, rate: 50, seconds: 2, statements: 50, bulk: 1000, rounds: 1 },
   monitor: {
     predictions: 10_000,
     labels: [0, 100],

@@ -2,15 +2,17 @@ import { spread, table, thousands } from './figures.ts';
 import { monitorTables } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
 import { requirements, type BenchResults, type TableResults } from './results.ts';
+import { watchTables } from './watch.ts';
 import { callTables } from './score/score-report.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {
-  const { machine, plan, tables, calls, monitor } = results;
+  const { machine, plan, tables, calls, watch, monitor } = results;
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; PostgreSQL ${machine.postgresql}; ${results.measuredAt}.`,
     ...(tables === null ? [] : runTables(tables, plan)),
     ...(calls === null ? [] : callTables(calls)),
+    ...(watch === null ? [] : watchTables(watch)),
     ...(monitor === null ? [] : monitorTables(monitor)),
     table(
       ['required', 'measured', ''],

@@ -7,6 +7,7 @@ import type { BenchPlan } from './plan.ts';
 import type { ScoreCalls } from './score/score-calls.ts';
 import { scoreRequirements } from './score/score-report.ts';
 import type { Limit } from './tables/limit.ts';
+import { watchRequirements, type WatchCost } from './watch.ts';
 import type { Latency, Sustained } from './tables/small-runs.ts';
 
 /** All that one bench measured. */
@@ -20,6 +21,8 @@ export type BenchResults = {
   readonly tables: TableResults | null;
   /** score() inside of queries; null where it was not measured. */
   readonly calls: ScoreCalls | null;
+  /** Following a table; null where it was not measured. */
+  readonly watch: WatchCost | null;
   /** Keeping accuracy up to date; null where it was not measured. */
   readonly monitor: MonitorCost | null;
 };
@@ -50,11 +53,12 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ idle, tables, calls, monitor }: BenchResults): Requirement[] {
+export function requirements({ idle, tables, calls, watch, monitor }: BenchResults): Requirement[] {
   return [
     ...(idle === null ? [] : idleRequirements(idle)),
     ...(tables === null ? [] : tableRequirements(tables)),
     ...(calls === null ? [] : scoreRequirements(calls)),
+    ...(watch === null ? [] : watchRequirements(watch)),
     ...(monitor === null ? [] : monitorRequirements(monitor)),
   ];
 }

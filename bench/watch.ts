@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { quantile, table, thousands, type Requirement } from './figures.ts';
+import { asRequester, makeSource, type Stage } from './stage.ts';
+
+/** How much following a table is measured. */
+export type WatchPlan = {
+  /** Rows of the table, and of a burst. */
+  readonly rows: number;
+  readonly burst: number;
+  /** Rows a second that are inserted one by one, and for how long. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Statements of one row, and rows of one statement, whose cost is compared with that of a table without triggers. */
+  readonly statements: number;
+  readonly bulk: number;
+  readonly rounds: number;
+};
+
+/** What following a table takes and gives. */
+export type WatchCost = {
+  readonly delayMs: { readonly median: number; readonly most95: number };
+  /** Rows a second that pending falls by after a burst, and those of a full run over the same table. */
+  readonly burstRate: number;
+  readonly runRate: number;
+  /** Microseconds of the backend that a statement of one row takes more. */
+  readonly insertMicros: number;
+  readonly updateMicros: number;
+  /** How many times as long statements of many rows take. */
+  readonly bulkInsert: number;
+  readonly unrelatedUpdate: number;
+};
+
+const LIVE = 'watched_live';
+
+export async function measureWatch(stage: Stage, plan: WatchPlan, tell: (line: string) => void): Promise<WatchCost> {
+  const client = await asRequester(stage);
+  try {
+    await makeSource(client, 'watched', plan.rows);
+    await makeSource(client, 'unwatched', plan.rows);
+    for (const name of ['watched', 'unwatched']) await addNotes(client, name);
+    tell(`a watch over ${plan.rows} rows`);
+    await client.query(`select pgscore.watch('trees', 'watched', target => 'watched_live', notify => 'watched')`);
+    await atRest(client);
+    const runRate = await rateOfRun(client, plan.rows);
+    tell('statements with and without the triggers of a watch');
+    const costs = await measureWriters(client, plan);
+    await atRest(client);
+    tell(`a burst of ${plan.burst} rows`);
+    const burstRate = await measureBurst(client, plan);
+    tell(`${plan.rate} rows a second for ${plan.seconds} s`);
+    const delayMs = await measureDelay(stage, plan);
+    return { delayMs, burstRate, runRate, ...costs };
+  } finally {
+    await client.query(`select pgscore.unwatch($1)`, [LIVE]);
+    await client.end();
+  }
+}
+
+async function addNotes(client: pg.Client, name: string): Promise<void> {
+  const text = `alter table ${name} add note text`;
+  await client.query(text);
+}
+
+async function atRest(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ state: string; error: string | null }>(
+      `select state, error from pgscore.watches where target = 'pgscore_bench.watched_live'`,
+    );
+    if (rows[0]?.error) throw new Error(rows[0].error);
+    if (rows[0]?.state === 'following') return;
+    await sleep(20);
+  }
+}
+
+async function rateOfRun(client: pg.Client, rows: number): Promise<number> {
+  const began = performance.now();
+  const { rows: submitted } = await client.query<{ run: string }>(
+    `select pgscore.score_table('trees', 'unwatched', target => 'unwatched_scores') as run`,
+  );
+  await client.query('call pgscore.wait_for_run($1)', [submitted[0]?.run]);
+  return rows / ((performance.now() - began) / 1000);
+}
+
+/** Nanoseconds that the backend of a session has computed so far. */
+async function computed(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return Number(readFileSync(`/proc/${rows[0]?.pid}/schedstat`, 'utf8').split(' ')[0]);
+}
+
+/** What a statement costs more on the watched table than on the other: their medians over rounds, in turns. */
+async function compare(
+  client: pg.Client,
+  rounds: number,
+  work: (name: string) => Promise<void>,
+): Promise<[number, number]> {
+  const taken: Record<string, number[]> = { watched: [], unwatched: [] };
+  for (let round = 0; round < 2 * rounds; round += 1) {
+    const name = round % 2 === 0 ? 'watched' : 'unwatched';
+    const before = await computed(client);
+    await work(name);
+    taken[name]?.push((await computed(client)) - before);
+  }
+  return [quantile(taken['watched'] ?? [], 0.5), quantile(taken['unwatched'] ?? [], 0.5)];
+}
+
+type Costs = Pick<WatchCost, 'insertMicros' | 'updateMicros' | 'bulkInsert' | 'unrelatedUpdate'>;
+
+async function measureWriters(client: pg.Client, { statements, bulk, rounds }: WatchPlan): Promise<Costs> {
+  await client.query(`select pgscore.pause_watch($1)`, [LIVE]);
+  let next = 1_000_000_000;
+  const prepared = async (kind: string, name: string, text: string): Promise<void> => {
+    for (let at = 0; at < statements; at += 1) {
+      next += 1;
+      await client.query({ name: `${kind}_${name}`, text, values: [next] });
+    }
+  };
+  const like = (name: string): string =>
+    `insert into ${name} select $1::bigint as id, ${FIELDS}, null from ${name} where id = 1`;
+  const inserts = await compare(client, rounds, (name) => prepared('insert', name, like(name)));
+  const updates = await compare(client, rounds, (name) =>
+    prepared('update', name, `update ${name} set f0 = f0 + 1 where id = 1 + $1::bigint % 1000`),
+  );
+  const many = await compare(client, rounds, async (name) => {
+    const text = `insert into ${name} select i, ${FIELDS.replaceAll(/f\d+/g, 'i % 7')}, null from generate_series(${next + 1}, ${next + bulk}) i`;
+    next += bulk;
+    await client.query(text);
+  });
+  const unrelated = await compare(client, rounds, async (name) => {
+    const text = `update ${name} set note = 'x' where id <= ${bulk}`;
+    await client.query(text);
+  });
+  await client.query(`select pgscore.resume_watch($1)`, [LIVE]);
+  return {
+    insertMicros: (inserts[0] - inserts[1]) / statements / 1000,
+    updateMicros: (updates[0] - updates[1]) / statements / 1000,
+    bulkInsert: many[0] / many[1],
+    unrelatedUpdate: unrelated[0] / unrelated[1],
+  };
+}
+
+const FIELDS = Array.from({ length: 20 }, (_, index) => `f${index}`).join(', ');
+
+async function measureBurst(client: pg.Client, { burst }: WatchPlan): Promise<number> {
+  const text = `insert into watched select i, ${FIELDS.replaceAll(/f\d+/g, '(i % 13) - 6')}, null
+    from generate_series(2000000001, 2000000000::bigint + ${burst}) i`;
+  await client.query(text);
+  const began = performance.now();
+  await atRest(client);
+  return burst / ((performance.now() - began) / 1000);
+}
+
+/** From a commit to the prediction that another session sees, over rows that are inserted at a rate. */
+async function measureDelay(stage: Stage, { rate, seconds }: WatchPlan): Promise<WatchCost['delayMs']> {
+  const [writer, reader] = await Promise.all([asRequester(stage), asRequester(stage)]);
+  const committed = new Map<string, number>();
+  const delays: number[] = [];
+  const seen: Promise<void>[] = [];
+  reader.on('notification', ({ payload }) => {
+    const { run } = JSON.parse(payload ?? '{}') as { run: number };
+    seen.push(
+      reader.query<{ id: string }>(`select id from watched_live where run_id = $1`, [run]).then(({ rows }) => {
+        for (const { id } of rows) {
+          const at = committed.get(id);
+          if (at !== undefined) delays.push(performance.now() - at);
+        }
+      }),
+    );
+  });
+  await reader.query('listen watched');
+  const insert = `insert into watched select $1::bigint, ${FIELDS}, null from unwatched where id = 1`;
+  const began = performance.now();
+  for (let at = 0; at < rate * seconds; at += 1) {
+    const wait = began + (1000 * at) / rate - performance.now();
+    if (wait > 1) await sleep(wait);
+    const id = String(3_000_000_000 + at);
+    await writer.query({ name: 'arrive', text: insert, values: [id] });
+    committed.set(id, performance.now());
+  }
+  await sleep(1000);
+  await Promise.all(seen);
+  await Promise.all([writer.end(), reader.end()]);
+  return { median: quantile(delays, 0.5), most95: quantile(delays, 0.95) };
+}
+
+export function watchRequirements(cost: WatchCost): Requirement[] {
+  const { delayMs, burstRate, runRate, insertMicros, updateMicros, bulkInsert, unrelatedUpdate } = cost;
+  const line = (what: string, measured: string, met: boolean): Requirement => ({ what, measured, met });
+  return [
+    line(
+      'a row is scored within 60 ms of its commit at the median',
+      `${delayMs.median.toFixed(0)} ms`,
+      delayMs.median < 60,
+    ),
+    line('and 95 of 100 within 250 ms', `${delayMs.most95.toFixed(0)} ms`, delayMs.most95 < 250),
+    line(
+      'a burst is scored at half of the rate of a full run',
+      `${thousands(burstRate)} of ${thousands(runRate)} rows/s`,
+      burstRate >= runRate / 2,
+    ),
+    line('the triggers take at most 15 µs of an insert', `${insertMicros.toFixed(1)} µs`, insertMicros <= 15),
+    line('and 45 µs of an update', `${updateMicros.toFixed(1)} µs`, updateMicros <= 45),
+    line('many rows in one statement take at most 1.4 times as long', bulkInsert.toFixed(2), bulkInsert <= 1.4),
+    line('an update that nobody reads at most 1.3 times', unrelatedUpdate.toFixed(2), unrelatedUpdate <= 1.3),
+  ];
+}
+
+export function watchTables(cost: WatchCost): string[] {
+  return [
+    'Following a table by triggers.',
+    table(
+      ['what', 'measured'],
+      [
+        ['from commit to visible prediction, median', `${cost.delayMs.median.toFixed(0)} ms`],
+        ['the same, 95 of 100', `${cost.delayMs.most95.toFixed(0)} ms`],
+        ['rows a second after a burst', thousands(cost.burstRate)],
+        ['rows a second of a full run', thousands(cost.runRate)],
+      ],
+    ),
+  ];
+}
