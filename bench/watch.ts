@@ -154,19 +154,20 @@ async function measureBurst(client: pg.Client, { burst }: WatchPlan): Promise<nu
 /** From a commit to the prediction that another session sees, over rows that are inserted at a rate. */
 async function measureDelay(stage: Stage, { rate, seconds }: WatchPlan): Promise<WatchCost['delayMs']> {
   const [writer, reader] = await Promise.all([asRequester(stage), asRequester(stage)]);
-  const committed = new Map<string, number>();
+  const awaited = new Map<string, number>();
   const delays: number[] = [];
-  const seen: Promise<void>[] = [];
-  reader.on('notification', ({ payload }) => {
-    const { run } = JSON.parse(payload ?? '{}') as { run: number };
-    seen.push(
-      reader.query<{ id: string }>(`select id from watched_live where run_id = $1`, [run]).then(({ rows }) => {
-        for (const { id } of rows) {
-          const at = committed.get(id);
-          if (at !== undefined) delays.push(performance.now() - at);
-        }
-      }),
-    );
+  let looking = Promise.resolve();
+  const look = async (): Promise<void> => {
+    const { rows } = await reader.query<{ id: string }>('select id from watched_live where id = any ($1)', [
+      [...awaited.keys()],
+    ]);
+    for (const { id } of rows) {
+      delays.push(performance.now() - (awaited.get(id) ?? 0));
+      awaited.delete(id);
+    }
+  };
+  reader.on('notification', () => {
+    looking = looking.then(look);
   });
   await reader.query('listen watched');
   const insert = `insert into watched select $1::bigint, ${FIELDS}, null from unwatched where id = 1`;
@@ -176,10 +177,10 @@ async function measureDelay(stage: Stage, { rate, seconds }: WatchPlan): Promise
     if (wait > 1) await sleep(wait);
     const id = String(3_000_000_000 + at);
     await writer.query({ name: 'arrive', text: insert, values: [id] });
-    committed.set(id, performance.now());
+    awaited.set(id, performance.now());
   }
   await sleep(1000);
-  await Promise.all(seen);
+  await looking;
   await Promise.all([writer.end(), reader.end()]);
   return { median: quantile(delays, 0.5), most95: quantile(delays, 0.95) };
 }
