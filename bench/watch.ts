@@ -109,6 +109,7 @@ type Costs = Pick<WatchCost, 'insertMicros' | 'updateMicros' | 'bulkInsert' | 'u
 
 async function measureWriters(client: pg.Client, { statements, bulk, rounds }: WatchPlan): Promise<Costs> {
   await client.query(`select pgscore.pause_watch($1)`, [LIVE]);
+  await client.query('set synchronous_commit = off');
   let next = 1_000_000_000;
   const prepared = async (kind: string, name: string, text: string): Promise<void> => {
     for (let at = 0; at < statements; at += 1) {

@@ -31,6 +31,7 @@ create table pgscore_data.watch (
   rows_compared bigint,
   is_complete boolean not null default false,
   busy_until timestamptz,
+  prune_after timestamptz,
   retry_at timestamptz,
   error_code text,
   error text,
@@ -54,6 +55,7 @@ comment on column pgscore_data.watch.compare_when_past is
 comment on column pgscore_data.watch.is_complete is
   'Whether the source was once compared whole, so that no row of before the watch is left.';
 comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand.';
+comment on column pgscore_data.watch.prune_after is 'When its history is looked through next for what is kept no longer.';
 comment on column pgscore_data.watch.retry_at is 'After a failure: not to be tried before.';
 
 create table pgscore_data.watch_change (

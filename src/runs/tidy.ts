@@ -10,6 +10,12 @@ const forgetWorkers = statement<[]>(
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
+/** Replaced predictions of a watch that go at once. */
+const MOST_PRUNED = 20_000;
+
+/** Deletes replaced predictions of watches that are kept no longer. */
+const pruneHistories = statement<[most: number]>('prune_histories', 'select pgscore_data._prune_watch_history($1)');
+
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
 export async function tidy(connection: DatabaseConnection): Promise<void> {
   await connection.use(async (client) => {
@@ -18,6 +24,7 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);
+    await pruneHistories(client, MOST_PRUNED);
   });
 }
 

@@ -5,7 +5,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
-const { ada, alice, bob } = await scoreFixture();
+const { ada, alice, bob, superuser } = await scoreFixture();
 await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx');
 
 /** Adds flowers with the ids of a range. */
@@ -100,6 +100,17 @@ test('a deleted row leaves the target and stays in its history', async () => {
   await atRest(alice, 'alice.live');
   expect((await alice.query('select from live where id = 500')).rowCount).toBe(0);
   expect((await alice.query('select from live_history where id = 500')).rowCount).toBeGreaterThan(0);
+});
+
+test('replaced predictions leave the history when they are counted, but for the last of a row that is gone', async () => {
+  const ofTwo = async (id: number) => (await alice.query('select from live_history where id = $1', [id])).rowCount;
+  await alice.query('update flowers set petal_length = petal_length + 1 where id = 2');
+  await atRest(alice, 'alice.live');
+  await waitFor(async () => {
+    await superuser.query('update pgscore_data.watch set prune_after = null');
+    return (await ofTwo(2)) === 1;
+  });
+  expect(await ofTwo(500)).toBe(1);
 });
 
 test('TRUNCATE empties the target', async () => {

@@ -1,0 +1,47 @@
+-- How long replaced predictions of a watch stay in the history of its target.
+
+create or replace function pgscore_data._prune_watch_history(most int) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  w record;
+  pruned bigint;
+  total bigint := 0;
+begin
+  for w in select x.watch_id, x.keep_history, t.target_id, t.current_generation, t.key_columns
+    from pgscore_data.watch x join pgscore_data.target t using (target_id)
+   where coalesce(x.prune_after <= clock_timestamp(), true) for no key update of x skip locked loop
+    -- Without a time: what is counted, but for the last prediction of a row that is gone.
+    execute format($q$
+      delete from pgscore_predictions.%1$I p
+       where p.ctid = any (array(
+         select o.ctid
+           from pgscore_data.run r join pgscore_predictions.%1$I o on o.run_id = r.run_id
+          where r.watch_id = $1 and r.state = 'done' and r.kept and r.finished_at < clock_timestamp() - coalesce($2, interval '0')
+            and ($2 is not null or exists (select from pgscore_predictions.%2$I c where (%3$s) = (%4$s))
+              or exists (select from pgscore_predictions.%1$I n where (%5$s) = (%4$s) and n.run_id > o.run_id))
+          limit $3))$q$,
+      format('target_%s_g0', w.target_id), format('target_%s_g%s', w.target_id, w.current_generation),
+      pgscore_data._key_list(w.key_columns, 'c'), pgscore_data._key_list(w.key_columns, 'o'), pgscore_data._key_list(w.key_columns, 'n'))
+    using w.watch_id, w.keep_history, most;
+    get diagnostics pruned = row_count;
+    total := total + pruned;
+    if pruned < most then
+      update pgscore_data.watch x set prune_after = clock_timestamp() + interval '1 minute' where x.watch_id = w.watch_id;
+    end if;
+  end loop;
+  return total;
+end
+$$;
+comment on function pgscore_data._prune_watch_history(int) is
+  'Deletes replaced predictions of watches from the histories: those past keep_history, or, without it, those that are counted for labels.';
+
+create or replace function pgscore_data._key_list(key_columns jsonb, alias text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(format('%s.%I', alias, k ->> 'name'), ', ' order by n)
+    from jsonb_array_elements(key_columns) with ordinality as x (k, n)
+$$;
+comment on function pgscore_data._key_list(jsonb, text) is 'The columns of the key of a target, of a table with this alias.';
