@@ -88,7 +88,7 @@ export const FULL: BenchPlan = {
     seconds: 10,
     rounds: 3,
   },
-  watch: { rows: 200_000, burst: 100_000, rate: 500, seconds: 20, statements: 3000, bulk: 100_000, rounds: 3 },
+  watch: { rows: 200_000, burst: 100_000, rate: 500, seconds: 15, statements: 2000, bulk: 50_000, rounds: 3 },
   monitor: {
     predictions: 10_000_000,
     labels: [0, 100, 10_000, 100_000],

@@ -72,7 +72,16 @@ begin
     if not exists (select from pgscore_data.watch_mark m where m.watch_id = %3$s) then
       insert into pgscore_data.watch_mark (watch_id) values (%3$s);
     end if;
-  elsif tg_op = 'INSERT' then
+    return null;
+  end if;
+  -- Cutting into blocks of a thousand costs more than to write a row: few rows are one block.
+  if tg_op = 'INSERT' then
+    perform from fresh offset 10 limit 1;
+    if not found then
+      insert into pgscore_data.watch_change (watch_id, keys)
+      select %3$s, array_agg(x.key) from (select %4$s as key from fresh as n (%5$s)) x where x.key is not null having count(*) > 0;
+      return null;
+    end if;
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
       from (select %4$s as key, row_number() over () as n from fresh as n (%5$s)) x
@@ -83,6 +92,15 @@ begin
       from (select %6$s as key, row_number() over () as n from stale as o (%5$s)) x
      where x.key is not null group by x.n / 1000;
   else
+    perform from fresh offset 10 limit 1;
+    if not found then
+      insert into pgscore_data.watch_change (watch_id, keys)
+      select %3$s, array_agg(k.key)
+        from stale as o (%5$s) full join fresh as n (%5$s) on %7$s
+       cross join unnest(case when %6$s = %4$s then array[%4$s] else array[%6$s, %4$s] end) as k (key)
+       where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record and k.key is not null having count(*) > 0;
+      return null;
+    end if;
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
       from (
@@ -90,7 +108,7 @@ begin
           from (
             select distinct k.key
               from stale as o (%5$s) full join fresh as n (%5$s) on %7$s
-             cross join lateral (values (%6$s), (%4$s)) as k (key)
+             cross join unnest(case when %6$s = %4$s then array[%4$s] else array[%6$s, %4$s] end) as k (key)
              where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record) y
          where y.key is not null) x
      group by x.n / 1000;

@@ -37,8 +37,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  busy text[] := array(select k from pgscore_data.run r cross join unnest(r.keys) k where r.watch_id = this_watch and r.keys is not null);
-  taken text[];
+  held text[];
 begin
   with first as (
     select c.ctid as place, c.keys, c.captured_at
@@ -50,15 +49,17 @@ begin
   ), gone as (
     delete from pgscore_data.watch_change d where d.ctid = any (array(select c.place from counted c where c.before < most))
     returning d.keys, d.captured_at
+  ), key as (
+    select k, min(g.captured_at) as captured_at from gone g cross join unnest(g.keys) k group by k
+  ), busy as (
+    select k from pgscore_data.run r cross join unnest(r.keys) k where r.watch_id = this_watch and r.keys is not null
   )
-  select array_agg(distinct k), min(g.captured_at) into taken, oldest from gone g cross join unnest(g.keys) k;
-  if busy <> '{}' and taken && busy then
+  select array_agg(x.k) filter (where b.k is null), array_agg(x.k) filter (where b.k is not null), min(x.captured_at)
+    into keys, held, oldest from key x left join busy b using (k);
+  if held is not null then
     -- A scorer has them in hand: what it read may be older.
-    insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
-    select this_watch, array_agg(k), of_backlog, oldest from unnest(taken) k where k = any (busy);
-    taken := array(select k from unnest(taken) k where k <> all (busy));
+    insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at) values (this_watch, held, of_backlog, oldest);
   end if;
-  keys := nullif(taken, '{}');
 end
 $$;
 comment on function pgscore_data._take_keys(int, boolean, int) is
