@@ -46,7 +46,8 @@ declare
   joined int[];
   names text;
   keys text;
-  is_whole text;
+  has_key text;
+  has_all text;
 begin
   select array_agg(a.attnum::int order by k.n) into key
     from unnest(key_columns) with ordinality as k (name, n)
@@ -56,9 +57,10 @@ begin
   joined := coalesce(joined, key);
   -- By their places: a renamed column changes nothing, and one that is dropped is noticed before the names are used.
   select string_agg('a' || a.attnum, ', ' order by a.attnum),
-         format('num_nulls(%s) = 0',
-                string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum))
-    into names, is_whole
+         string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
+           filter (where a.attnum <= (select max(k) from unnest(key) k)),
+         string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
+    into names, has_key, has_all
     from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
      and not a.attisdropped;
   keys := case cardinality(key)
@@ -68,7 +70,9 @@ begin
       (select string_agg(format('concat(%%1$s.a%s)', k), ', ') from unnest(key) k)) end;
   return format($body$
 begin
-  if tg_op = 'TRUNCATE' or not (%1$s) or pg_relation_size('pgscore_data.watch_change') > %2$s then
+  if tg_op = 'TRUNCATE' or num_nulls(%1$s) > 0 or tg_op = 'UPDATE' and num_nulls(%10$s) > 0
+    or pg_relation_size('pgscore_data.watch_change') > %2$s
+  then
     if not exists (select from pgscore_data.watch_mark m where m.watch_id = %3$s) then
       insert into pgscore_data.watch_mark (watch_id) values (%3$s);
     end if;
@@ -79,7 +83,7 @@ begin
     perform from fresh offset 10 limit 1;
     if not found then
       insert into pgscore_data.watch_change (watch_id, keys)
-      select %3$s, array_agg(x.key) from (select %4$s as key from fresh as n (%5$s)) x where x.key is not null having count(*) > 0;
+      select %3$s, array[x.key] from (select %4$s as key from fresh as n (%5$s)) x where x.key is not null;
       return null;
     end if;
     insert into pgscore_data.watch_change (watch_id, keys)
@@ -116,9 +120,9 @@ begin
   return null;
 end
 $body$,
-    is_whole, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
+    has_key, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
     (select string_agg(format('concat(o.a%1$s) = concat(n.a%1$s)', j), ' and ') from unnest(joined) j),
-    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c));
+    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c), has_all);
 end
 $$;
 comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, text[]) is
