@@ -16,6 +16,7 @@ import { addServe } from './serve.ts';
 import { addSql } from './sql.ts';
 import { addUninstall } from './uninstall.ts';
 import { addVersionCommands } from './versions.ts';
+import { addWatchCommands } from './watch.ts';
 
 const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.
 
@@ -27,7 +28,7 @@ type Group = readonly [heading: string, commands: readonly ((program: Command) =
 const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands]],
-  ['Scoring:', [addScore, addRuns, addCancel, addSchedule]],
+  ['Scoring:', [addScore, addRuns, addCancel, addSchedule, addWatchCommands]],
   ['Care:', [addAlerts, addSql, addDoctor, addAdopt, addUninstall]],
 ];
 

@@ -32,6 +32,7 @@ type Catalog = {
   'pgscore.run_errors': RunErrorRow;
   'pgscore.schedules': ScheduleRow;
   'pgscore.schedule_history': ScheduleFireRow;
+  'pgscore.watches': WatchRow;
   'pgscore.workers': WorkerRow;
   'pgscore.alerts': AlertRow;
 };
@@ -150,6 +151,27 @@ type ScheduleFireRow = {
   decided_at: Date;
   run_state: string | null;
   owner: string;
+};
+
+type WatchRow = {
+  model: string;
+  source: string;
+  target: string;
+  capture: 'triggers' | 'poll';
+  state: 'starting' | 'scoring' | 'comparing' | 'following' | 'paused' | 'failing';
+  pending: number;
+  oldest_pending: Date | null;
+  rows_scored: number;
+  rows_unchanged: number;
+  error_code: string | null;
+  error: string | null;
+  remedy: string | null;
+  compared_at: Date | null;
+  rows_compared: number | null;
+  on_promote: 'rescore' | 'keep';
+  notify: string | null;
+  owner: string;
+  created_at: Date;
 };
 
 type WorkerRow = {

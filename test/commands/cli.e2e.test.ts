@@ -87,7 +87,7 @@ test('an error of PostgreSQL keeps its hint and its SQLSTATE', async () => {
   );
 });
 
-test.each(['models', 'runs', 'schedule list', 'schedule history'])(
+test.each(['models', 'runs', 'schedule list', 'schedule history', 'watches'])(
   'pgscore %s says so where there is nothing, and gives an empty list to a program',
   async (words) => {
     const url = database.url('alice');

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { runCli } from './run-cli.ts';
 
 const database = await cloneDatabase();
@@ -79,5 +80,49 @@ describe('with a service', () => {
     expect(await json(['schedule', 'history', 'nightly'])).toMatchObject([{ name: 'nightly', outcome: 'submitted' }]);
     await json(['schedule', 'drop', 'nightly']);
     expect(await json(['schedule', 'list'])).toEqual([]);
+  });
+
+  test('a source is watched, paused, resumed and no longer watched', async () => {
+    await runCli(['sql', '-c', 'alter table flowers add primary key (id)'], alice);
+    const watched = ['watch', 'iris', 'flowers', '--target', 'live'];
+    const followed = () =>
+      waitFor(async () => {
+        const [watch] = await json(['watches']);
+        return watch.state === 'following' ? watch : undefined;
+      });
+    expect(await json(watched)).toEqual({ model: 'iris', source: 'flowers', capture: 'triggers' });
+    expect(await followed()).toMatchObject({
+      target: 'alice.live',
+      pending: 0,
+      rows_scored: 1000,
+      poll_every: '00:00:30',
+    });
+    await json([...watched, '--on-promote', 'keep', '--keep-history', '90 days', '--notify', 'flowers_scored']);
+    expect(await followed()).toMatchObject({ on_promote: 'keep', keep_history: '90 days', notify: 'flowers_scored' });
+    await json(['pause-watch', 'live']);
+    expect((await runCli(['watches'], alice)).stdout).toMatch(
+      / iris +\| alice\.flowers +\| alice\.live +\| triggers \| paused /,
+    );
+    await json(['resume-watch', 'alice.live']);
+    expect(await followed()).toMatchObject({ error: null });
+    expect(await json(['unwatch', 'live'])).toEqual({ target: 'live' });
+    expect(await json(['watches'])).toEqual([]);
+  });
+
+  test('a view is watched by the tables below it, or polled', async () => {
+    const view = 'create view bouquets as select id, sepal_length, sepal_width, petal_length, petal_width from flowers';
+    await runCli(['sql', '-c', view], alice);
+    const watched = ['watch', 'iris@1', 'bouquets', '--key', 'id'];
+    const tables = JSON.stringify({ flowers: 'id' });
+    expect(await json([...watched, '--on-change-of', tables])).toMatchObject({ capture: 'triggers' });
+    expect(await json([...watched, '--poll-every', '1 min'])).toMatchObject({ capture: 'poll' });
+    expect(await json(['watches'])).toMatchObject([
+      { model: 'iris@1', target: 'alice.bouquets_scores', capture: 'poll', poll_every: '00:01:00' },
+    ]);
+    await json(['unwatch', 'bouquets_scores']);
+    const unknown = await runCli(['unwatch', 'bouquets_scores'], alice);
+    expect(unknown.stderr).toMatch(
+      /target "bouquets_scores" is not watched, or not yours\n.*\n {2}\[statement_failed, SQLSTATE 42704\]/,
+    );
   });
 });
