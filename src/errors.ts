@@ -95,6 +95,7 @@ export const ERRORS = {
   feature_column_mistyped: { exit: 65, retry: false, meaning: 'a column has a type that its feature can not take' },
   schedule_cron_invalid: { exit: 65, retry: false, meaning: 'a cron expression can not be read, or never fires' },
   schedule_time_zone_unknown: { exit: 65, retry: false, meaning: 'a schedule names no known time zone' },
+  watch_failed: { exit: 1, retry: false, meaning: 'a watch could not be planned anew, or its source not be read' },
   copy_protocol: { exit: 76, retry: true, meaning: 'a COPY stream is not what the columns asked for would send' },
   statement_failed: { exit: 1, retry: false, meaning: 'PostgreSQL refused a statement; its SQLSTATE says more' },
   server_unsupported: { exit: 69, retry: false, meaning: 'PostgreSQL is too old, a standby, or the database not UTF8' },

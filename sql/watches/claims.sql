@@ -112,7 +112,7 @@ begin
     insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
     select w.watch_id, new.keys, true, new.oldest_change_at from pgscore_data.watch w where w.watch_id = new.watch_id;
     update pgscore_data.watch w
-       set error_code = coalesce(new.error_code, 'cancelled'), error = coalesce(new.error, 'its run was cancelled'), remedy = new.remedy,
+       set error_code = coalesce(new.error_code, 'aborted'), error = coalesce(new.error, 'its run was cancelled'), remedy = new.remedy,
            retry_at = clock_timestamp() + interval '30 seconds'
      where w.watch_id = new.watch_id;
   end if;

@@ -96,19 +96,27 @@ end
 $$;
 comment on function pgscore._check_watch(text, interval, interval, text, interval, text, text) is 'Refuses options of a watch.';
 
+create or replace function pgscore._relations_below(source regclass) returns setof regclass
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with recursive read (relid) as (
+    select source::oid
+    union
+    select d.refobjid from read join pg_rewrite r on r.ev_class = read.relid
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+  )
+  select r.relid::regclass from read r;
+end;
+comment on function pgscore._relations_below(regclass) is 'A source with all that it reads, through views of views too.';
+
 create or replace function pgscore._refuse_watched(source regclass) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if exists (
-    with recursive read (oid) as (
-      select source::oid
-      union
-      select d.refobjid from read join pg_rewrite r on r.ev_class = read.oid
-        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
-    )
-    select from read join pg_class c using (oid) where c.relnamespace = 'pgscore_predictions'::regnamespace)
+  if exists (select from pgscore._relations_below(source) r join pg_class c on c.oid = r
+              where c.relnamespace = 'pgscore_predictions'::regnamespace)
   then
     raise exception 'source % reads predictions of pgscore', source using
       errcode = 'wrong_object_type', hint = 'Watch what the predictions are made from, or score this with a schedule.';
@@ -128,6 +136,18 @@ $$;
 comment on function pgscore._clock_expression(regclass) is
   'An expression in a view whose value changes without a change of a table; else NULL.';
 
+create or replace function pgscore._table_below(source regclass, name text) returns regclass
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when cardinality(p) > 1 then to_regclass(name)
+           else (select min(r::oid)::regclass from pgscore._relations_below(source) r join pg_class c on c.oid = r
+                  where c.relname = p[1] having count(*) = 1) end
+    from parse_ident(name) p
+$$;
+comment on function pgscore._table_below(regclass, text) is
+  'The table of a name: without its schema, the one of those that the source reads; NULL where there is none, or several.';
+
 create or replace function pgscore._watched_tables(source regclass, key text[], on_change_of jsonb) returns jsonb
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -146,12 +166,12 @@ begin
       errcode = 'invalid_parameter_value', hint = 'Write on_change_of => ''{"customers": "customer_id", "orders": "customer_id"}''.';
   end if;
   for given in select * from jsonb_each(on_change_of) loop
-    relation := to_regclass(given.key);
+    relation := pgscore._table_below(source, given.key);
     columns := case jsonb_typeof(given.value) when 'string' then array[given.value #>> '{}']
                  when 'array' then array(select jsonb_array_elements_text(given.value)) end;
     if relation is null then
-      raise exception 'on_change_of names "%", which does not exist', given.key using
-        errcode = 'undefined_table', hint = 'Name the tables that the source reads.';
+      raise exception 'on_change_of names "%", which % does not read', given.key, source using
+        errcode = 'undefined_table', hint = 'Name the tables that it reads, or any other with its schema.';
     elsif cardinality(columns) is distinct from cardinality(key) or exists (
       select from unnest(columns, key) as x (here, there)
         left join pg_attribute h on h.attrelid = relation and h.attname = x.here and h.attnum > 0 and not h.attisdropped
