@@ -20,6 +20,7 @@ const PAGES = [
   'docs/index.md',
   'docs/tutorial/first-model.md',
   'docs/guides/score-a-table-every-night.md',
+  'docs/guides/watch.md',
   'docs/guides/score-a-row-in-a-query.md',
   'docs/guides/bring-the-truth.md',
   'docs/guides/roll-out-a-challenger.md',
