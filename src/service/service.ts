@@ -24,6 +24,7 @@ import { unlessDown, checkReader, readerUrlOf, checkDatabase } from './check-dat
 import { Wakeable } from '../lib/wakeable.ts';
 import { MonitorLoops } from '../monitor/loops.ts';
 import { within } from '../lib/retry.ts';
+import { showWatches } from '../watches/metrics.ts';
 import { keepWatch } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
@@ -120,6 +121,7 @@ class Supervisor implements Service {
   async start(): Promise<void> {
     await clearFolders();
     showGateway(this.#metrics.registry, () => this.#gateway.statistics);
+    showWatches(this.#metrics.registry, this.#connections.page);
     this.#metrics.gauge(
       'pgscore_jobs_in_hand',
       'Jobs being scored or waiting for it',

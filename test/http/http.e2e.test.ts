@@ -51,6 +51,24 @@ describe('the HTTP side of a service', () => {
     expect(body).toContain('pgscore_check_seconds_count{verdict="ready"} 1');
   });
 
+  test('shows how far behind each watch is', async () => {
+    const alice = await database.client('alice');
+    await alice.query(`select pgscore.watch('iris', 'counted', target => 'followed')`);
+    const body = await waitFor(
+      async () => {
+        const metrics = (await get('/metrics')).body;
+        return metrics.includes('quantile="0.95"') ? metrics : undefined;
+      },
+      { message: 'the watch to be shown' },
+    );
+    expect(body).toContain('pgscore_watch_pending_rows{target="alice.followed"} 0');
+    expect(body).toContain('pgscore_watch_oldest_pending_seconds{target="alice.followed"} 0');
+    expect(body).toMatch(/pgscore_watch_delay_seconds\{target="alice\.followed",quantile="0\.5"\} [\d.]+\n/);
+    expect(body).toContain('pgscore_watch_failing{target="alice.followed"} 0');
+    await alice.query(`select pgscore.unwatch('followed')`);
+    expect((await get('/metrics')).body).not.toContain('alice.followed');
+  });
+
   test.each(['/metrics', '/readyz'])('says %s to nobody who calls this machine by another name', async (path) => {
     const asked = (name: string): Promise<number | undefined> =>
       new Promise((resolve, reject) => {
