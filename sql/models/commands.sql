@@ -77,6 +77,13 @@ begin
     raise exception 'version "%" is in use by schedule %', model_and_number, used using
       errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); or schedule another version first.';
   end if;
+  select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ') into used
+    from pgscore_data.watch w join pgscore_data.target t using (target_id) join pgscore_data.version v on v.model_id = w.model_id
+   where v.version_id = this_version and v.number = w.version_number;
+  if used is not null then
+    raise exception 'version "%" is in use by the watch of %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); or watch with another version first.';
+  end if;
   if exists (select from pgscore_data.run r where r.version_id = this_version and r.state in ('queued', 'running')) then
     raise exception 'version "%" is in use by a run that has not ended', model_and_number using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
@@ -148,6 +155,12 @@ begin
   if used is not null then
     raise exception 'model "%" is in use by schedule %', base, used using
       errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); first.';
+  end if;
+  used := (select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ')
+             from pgscore_data.watch w join pgscore_data.target t using (target_id) where w.model_id = this_model);
+  if used is not null then
+    raise exception 'model "%" is in use by the watch of %', base, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); first.';
   end if;
   delete from pgscore_data.alias a where a.model_id = this_model;
   perform pgscore_data._unbind_all(this_model, base);

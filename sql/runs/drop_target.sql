@@ -40,6 +40,10 @@ begin
     raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using
       errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
   end if;
+  if exists (select from pgscore_data.watch w where w.target_id = t.target_id) then
+    raise exception 'target %.% is watched', t.view_schema, t.view_name using errcode = 'object_in_use',
+      hint = format('select pgscore.unwatch(%L); first.', format('%I.%I', t.view_schema, t.view_name));
+  end if;
   if new.step = 'wait' then
     perform pgscore_data._await_counted(t);
     return new;

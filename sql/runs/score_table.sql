@@ -65,10 +65,14 @@ begin
       using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
   select * into t from pgscore_data.target x where x.target_id = new.target_id
-    and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
+    and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for key share;
   if not found then
     raise exception 'the target belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  elsif exists (select from pgscore_data.watch w where w.target_id = t.target_id) then
+    raise exception 'target %.% is watched', t.view_schema, t.view_name using errcode = 'object_in_use',
+      hint = format('Its watch keeps it up to date. Choose another target, or select pgscore.unwatch(%L) first.',
+                    format('%I.%I', t.view_schema, t.view_name));
   end if;
   if not (case when new.plan_id is null then pgscore_data._plan_fits(new.plan, signature, t)
     else coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0

@@ -31,7 +31,10 @@ begin atomic
   select array_agg(a.attnum::int order by a.attnum)
     from pg_attribute a
    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-     and (not exists (select from read) or a.attname in (select r.name from read r) or a.attname = any (key_columns));
+     -- What is computed as it is read stands in no changed row.
+     and (not exists (select from read)
+          or exists (select from read r join pg_attribute v on v.attrelid = relation and v.attname = r.name and v.attgenerated = 'v')
+          or a.attname in (select r.name from read r) or a.attname = any (key_columns));
 end;
 comment on function pgscore_data._compared_columns(pgscore_data.watch, regclass, text[]) is
   'The columns of a table whose change is a change of a row that is watched.';
@@ -149,16 +152,28 @@ as $$
 declare
   w pgscore_data.watch;
   body text;
+  missing text;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner;
   if not found then
     raise exception 'the watch belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
+  elsif cardinality(new.key_columns) is distinct from
+    (select jsonb_array_length(t.key_columns) from pgscore_data.target t where t.target_id = w.target_id)
+  then
+    raise exception 'the key of the target has another number of columns' using
+      errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
   end if;
-  new.function_name := format('capture_%s_%s', w.watch_id, new.relation::oid);
+  select k into missing from unnest(new.key_columns) k
+   where not exists (select from pg_attribute a where a.attrelid = new.relation and a.attname = k and a.attnum > 0 and not a.attisdropped);
+  if found then
+    raise exception '% has no column "%", which is to hold the key', new.relation, missing using errcode = 'undefined_column',
+      hint = 'Name the column that holds it: watch again with on_change_of => ''{"table": "key column"}''.';
+  end if;
+  -- Others may make functions in this schema: they cannot guess the name.
+  new.function_name := format('capture_%s_%s_%s', w.watch_id, new.relation::oid, left(md5(w.guard_key || new.relation::oid), 16));
   body := pgscore_data._capture_body(w, new.relation, new.key_columns);
-  if (select p.prosrc from pg_proc p
-       where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name and p.pronargs = 0)
-    is distinct from body
+  if (select p.prosrc from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name
+         and p.pronargs = 0 and p.proowner = 'pgscore_owner'::regrole) is distinct from body
   then
     -- Texts of dates and times must not depend on the session of the writer.
     execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '

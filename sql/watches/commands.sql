@@ -10,7 +10,8 @@ create or replace function pgscore_data._shape_of(w pgscore_data.watch) returns 
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select md5(jsonb_agg(jsonb_build_array(x.name, pgscore._relation_named(x.name), (
+  select md5(jsonb_agg(jsonb_build_array(x.name, pgscore._relation_named(x.name),
+           (select r.xmin::text from pg_rewrite r where r.ev_class = pgscore._relation_named(x.name) and r.rulename = '_RETURN'), (
            select jsonb_agg(jsonb_build_array(r, (
                       select jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid) order by a.attnum)
                         from pg_attribute a where a.attrelid = r and a.attnum > 0 and not a.attisdropped),
@@ -50,7 +51,7 @@ begin
       delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
       -- Takes the triggers along, also those on tables that the caller does not own.
       for capture in select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace
-           and p.proowner = 'pgscore_owner'::regrole and p.proname ~ format('^capture_%s_[0-9]+$', w.watch_id) loop
+           and p.proowner = 'pgscore_owner'::regrole and p.proname ~ format('^capture_%s_', w.watch_id) loop
         execute format('drop function %s cascade', capture);
       end loop;
   end case;
@@ -81,8 +82,8 @@ declare
   w record;
 begin
   perform pgscore._check_watch(capture, poll_every, rescore_every, on_promote, keep_history, notify, rls);
-  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
   perform pgscore._refuse_watched(source);
+  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
   keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
   key_names := array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
   tables := pgscore._watched_tables(source, key_names, on_change_of);

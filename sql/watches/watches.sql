@@ -19,7 +19,16 @@ declare
   known pgscore_data.watch;
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
-  if not pgscore._may_score(new.owner, version.version_id) then
+  -- Nobody need come by watch(), and what cannot be read here would stop the watches of all.
+  perform pgscore._check_watch(new.capture, new.poll_every, new.rescore_every, new.on_promote, new.keep_history, new.notify,
+                               new.arguments ->> 'rls');
+  if exists (
+    select from (select new.source union all select t ->> 'table' from jsonb_array_elements(new.tables) t) x (name)
+     where cardinality(parse_ident(x.name)) is distinct from 2)
+  then
+    raise exception 'source and tables are not named with their schemas'
+      using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
+  elsif not pgscore._may_score(new.owner, version.version_id) then
     raise exception 'model "%" is not granted to "%"', version.model_name, new.owner using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.owner);
   end if;
@@ -209,11 +218,13 @@ as $$
   select case
       when c.oid is null then format('%s does not exist', t ->> 'table')
       when c.relkind not in ('r', 'p') then format('%s is no table', t ->> 'table')
-      when not has_table_privilege(r, 'trigger') then format('you may put no trigger on %s', r::regclass) end
+      when not has_table_privilege(r, 'trigger') then format('you may put no trigger on %s', r::regclass)
+      else format('a column of the key of %s is computed as it is read', t ->> 'table') end
     from jsonb_array_elements(tables) t
     left join pg_class c on c.oid = to_regclass(t ->> 'table')
     left join lateral pgscore._relations_of(c.oid) r on true
    where c.oid is null or c.relkind not in ('r', 'p') or not has_table_privilege(r, 'trigger')
+     or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v' and t -> 'key' ? a.attname::text)
    limit 1
 $$;
 comment on function pgscore._may_capture(jsonb) is 'Why triggers cannot capture the changes of these tables; NULL where they can.';

@@ -91,6 +91,11 @@ export function failureOf(error: unknown, run: Run): Failure {
   return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
 }
 
+/** The code of an error of PostgreSQL that was raised while a source was planned or read. */
+export function codeOfState(state: string | undefined): ErrorCode {
+  return (state === undefined ? undefined : BY_STATE[state]?.code) ?? 'source_error';
+}
+
 function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {
   return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
 }

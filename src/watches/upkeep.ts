@@ -4,8 +4,9 @@ import { from, to } from 'pg-copy-streams';
 import type { Logger } from '../log.ts';
 import { literal, qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
-import { isConnectionLoss } from '../postgres/sqlstate.ts';
+import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
+import { codeOfState } from '../runs/failure.ts';
 import { FireSession } from '../schedules/submit-fire.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
@@ -35,7 +36,7 @@ export async function keepWatch(service: pg.Client, readerUrl: string | undefine
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
     const remedy = error instanceof pg.DatabaseError ? error.hint : undefined;
-    await endWork(service, due.watch_id, 'watch_failed', storable(reason), remedy ?? REMEDY);
+    await endWork(service, due.watch_id, codeOfState(sqlState(error)), storable(reason), remedy ?? REMEDY);
     log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
   }
   return true;
