@@ -31,7 +31,8 @@ begin atomic
   select array_agg(a.attnum::int order by a.attnum)
     from pg_attribute a
    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-     -- What is computed as it is read stands in no changed row.
+     -- What is computed as it is read stands in no changed row: whatever it may be computed from is compared.
+     and a.attgenerated <> 'v'
      and (not exists (select from read)
           or exists (select from read r join pg_attribute v on v.attrelid = relation and v.attname = r.name and v.attgenerated = 'v')
           or a.attname in (select r.name from read r) or a.attname = any (key_columns));

@@ -81,7 +81,7 @@ begin
       left join pgscore_data.monitor o using (model_id)
      cross join unnest(array[false, true]) b
      where (x.watch_id, b) in (select c.watch_id, c.is_backlog from pgscore_data.watch_change c)
-       and not x.paused and coalesce(x.retry_at <= clock_timestamp(), true)
+       and not x.paused and x.error is null
        and x.version_id = pgscore_data._watched_version(x) and pgscore._may_score(x.owner, x.version_id)
      order by b, x.watch_id limit most for no key update of x skip locked
   loop
@@ -113,7 +113,9 @@ begin
     select w.watch_id, new.keys, true, new.oldest_change_at from pgscore_data.watch w where w.watch_id = new.watch_id;
     update pgscore_data.watch w
        set error_code = coalesce(new.error_code, 'aborted'), error = coalesce(new.error, 'its run was cancelled'), remedy = new.remedy,
-           retry_at = clock_timestamp() + interval '30 seconds'
+           -- What is planned anew first makes no run if nothing was mended.
+           retry_at = clock_timestamp() + case when new.error_code in ('source_changed', 'permission_denied', 'handle_missing')
+             then interval '5 seconds' else interval '30 seconds' end
      where w.watch_id = new.watch_id;
   end if;
   new.keys := null;
@@ -121,7 +123,7 @@ begin
 end
 $$;
 comment on function pgscore_data._end_watch_run() is
-  'Gives the keys of a run that failed back to its watch, which says why and tries them again after half a minute.';
+  'Gives the keys of a run that failed back to its watch, which says why, and tries them again when it was planned anew.';
 
 create or replace trigger end_watch_run before update of state on pgscore_data.run for each row
 when (old.keys is not null and new.state in ('done', 'failed', 'cancelled')) execute function pgscore_data._end_watch_run();

@@ -34,7 +34,8 @@ begin
        where not w.paused and coalesce(w.busy_until < clock_timestamp(), true) and coalesce(w.retry_at <= clock_timestamp(), true)
          and (w.compare_after <= clock_timestamp() and coalesce(w.compare_when_past <= pg_snapshot_xmin(pg_current_snapshot()), true)
               or w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
-              or w.shape is distinct from pgscore_data._shape_of(w) or w.error is not null)
+              or w.shape is distinct from pgscore_data._shape_of(w) or w.error is not null
+              or not pgscore._may_score(w.owner, w.version_id))
        order by w.compare_after nulls last limit 1 for no key update skip locked
     )
     update pgscore_data.watch w set busy_until = clock_timestamp() + interval '10 minutes'

@@ -91,9 +91,9 @@ export function failureOf(error: unknown, run: Run): Failure {
   return { code: 'internal', message: reason, remedy: 'Please report it with the log of the service.', retry: false };
 }
 
-/** The code of an error of PostgreSQL that was raised while a source was planned or read. */
+/** The code of an error of PostgreSQL that was raised while a watch was planned or its source read. */
 export function codeOfState(state: string | undefined): ErrorCode {
-  return (state === undefined ? undefined : BY_STATE[state]?.code) ?? 'source_error';
+  return (state === undefined ? undefined : BY_STATE[state]?.code) ?? 'watch_failed';
 }
 
 function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {

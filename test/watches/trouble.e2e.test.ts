@@ -39,7 +39,7 @@ async function watchedTable(name: string): Promise<void> {
   await run(`delete from ${name} where id = 2`);
 }
 
-async function failing(source: string, code: string, error: RegExp): Promise<void> {
+async function failing(source: string, code: RegExp, error: RegExp): Promise<void> {
   const state = await waitFor(
     async () => {
       const now = await seen(source);
@@ -48,7 +48,7 @@ async function failing(source: string, code: string, error: RegExp): Promise<voi
     { timeout: 10_000, message: `the watch of ${source} to say what is wrong` },
   );
   expect(state).toMatchObject({
-    error_code: code,
+    error_code: expect.stringMatching(code),
     error: expect.stringMatching(error),
     remedy: expect.stringMatching(/\w/),
   });
@@ -76,7 +76,7 @@ describe('a table that changes under its watch', () => {
     await run('insert into renamed values (30, 5, 3, 4, 1.2)');
     await run('update renamed set width = 2 where id = 3');
     await run('delete from renamed where id = 4');
-    await failing('renamed', 'source_changed', /petal_width/);
+    await failing('renamed', /^source_changed$/, /petal_width/);
     await run('alter table renamed rename width to petal_width');
     await follows('renamed');
   });
@@ -87,7 +87,7 @@ describe('a table that changes under its watch', () => {
     await run('insert into dropped values (30, 5, 3, 4)');
     await run('update dropped set petal_length = 2 where id = 3');
     await run('delete from dropped where id = 4');
-    await failing('dropped', 'source_changed', /petal_width/);
+    await failing('dropped', /^source_changed$/, /petal_width/);
     await run('alter table dropped add petal_width real default 1');
     await follows('dropped');
     await run('update dropped set petal_width = 2 where id = 5');
@@ -118,7 +118,7 @@ describe('a table that changes under its watch', () => {
     await run('alter table keyed alter id type text');
     await run(`insert into keyed values ('a', 5, 3, 4, 1.2)`);
     await run(`update keyed set petal_width = 2 where id = '3'`);
-    await failing('keyed', 'source_error', /./);
+    await failing('keyed', /^(source_changed|watch_failed)$/, /./);
     await run(`delete from keyed where id = 'a'`);
     await run('alter table keyed alter id type bigint using id::bigint');
     await follows('keyed');
@@ -142,7 +142,7 @@ describe('a table that changes under its watch', () => {
     await watchedTable('moved');
     await run('alter table moved rename to moved_on');
     await run('insert into moved_on values (30, 5, 3, 4, 1.2)');
-    await failing('moved', 'source_changed', /alice\.moved/);
+    await failing('moved', /^source_changed$/, /alice\.moved/);
     await run('alter table moved_on rename to moved');
     await follows('moved');
   });
@@ -167,7 +167,7 @@ describe('a table that changes under its watch', () => {
   test('is dropped: the watch says so, and can be ended', async () => {
     await watchedTable('gone');
     await run('drop table gone');
-    await failing('gone', 'source_changed', /alice\.gone/);
+    await failing('gone', /^source_changed$/, /alice\.gone/);
     await run(`select pgscore.unwatch('gone_live')`);
     expect(await seen('gone')).toBeUndefined();
   });
@@ -213,9 +213,9 @@ describe('a view that changes under its watch', () => {
     await run(`insert into doubled_base select i, 1, ${ROW} from generate_series(1, 20) i`);
     await run(`create view doubled as select b.* from doubled_base b cross join lateral generate_series(1, times)`);
     await watch('doubled', `, key => 'id', on_change_of => '{"doubled_base": "id"}'`);
-    await run('update doubled_base set times = 2 where id = 7');
+    await run('update doubled_base set times = 2, petal_length = 7 - petal_length where id = 7');
     await run('update doubled_base set petal_length = 6 where id = 8');
-    await failing('doubled', 'duplicate_key', /\(7/);
+    await failing('doubled', /^duplicate_key$/, /\(7/);
     await run('update doubled_base set times = 1 where id = 7');
     await resume('doubled');
     await follows('doubled');
@@ -227,7 +227,7 @@ describe('a right that is taken away', () => {
     await watchedTable('secret');
     await run('revoke select on secret from alice');
     await run('insert into secret values (30, 5, 3, 4, 1.2)');
-    await failing('secret', 'permission_denied', /may not read|permission denied/);
+    await failing('secret', /^permission_denied$/, /may not read|permission denied/);
     await run('insert into secret values (31, 5, 3, 4, 1.2)');
     await run('grant select on secret to alice');
     await resume('secret');
@@ -243,7 +243,7 @@ describe('a right that is taken away', () => {
     await atRest(alice, 'alice.judged_live');
     await ada.query(`select pgscore.revoke_model('private', 'alice')`);
     await run('insert into judged values (30, 5, 3, 4, 1.2)');
-    await failing('judged', 'permission_denied', /private/);
+    await failing('judged', /^permission_denied$/, /not granted/);
     expect((await alice.query('select from judged_live')).rowCount).toBe(0);
     await ada.query(`select pgscore.grant_model('private', 'alice')`);
     await waitFor(async () => (await alice.query('select from judged_live')).rowCount === 1);
@@ -256,7 +256,7 @@ test('a row that the model cannot score is kept with its error, and tried again 
   await run('update holey set petal_length = null where id = 3');
   await waitFor(async () => (await alice.query('select from holey_live where error_code is not null')).rowCount === 2);
   const { rows } = await alice.query(
-    `select key, error_code from pgscore.run_errors where run in (select run_id from holey_live) order by key::text`,
+    `select key, code from pgscore.run_errors where run in (select run_id from holey_live) order by key::text`,
   );
   expect(rows).toHaveLength(2);
   await follows('holey');
@@ -281,7 +281,7 @@ test('two services share the changes, and no row is scored twice by one run', as
     await run(`insert into shared select i, ${ROW} from generate_series(${round * 100}, ${round * 100 + 50}) i;
       update shared set petal_length = 7 - petal_length where id % 7 = ${round % 7}`);
   await follows('shared');
-  const { rows } = await alice.query('select id, run_id from shared_history group by 1, 2 having count(*) > 1');
+  const { rows } = await alice.query('select id, run_id from shared_live_history group by 1, 2 having count(*) > 1');
   expect(rows).toEqual([]);
   await second.stop();
 });
