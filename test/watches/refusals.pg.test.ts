@@ -36,7 +36,13 @@ describe('watch() refuses', () => {
     ['a key that is no column', `'loose', key => 'no'`, '42703', /"no" does not exist/, /./],
     ['a key of a type that triggers cannot spell', `'floats'`, '42804', /keyed by "id"/, /Watch a view that casts it/],
     ['a key of a type of a user', `'colors'`, '42804', /keyed by "id"/, /Watch a view that casts it/],
-    ['triggers on a view alone', `'joined', key => 'id', capture => 'triggers'`, '22023', /is no table/, /on_change_of/],
+    [
+      'triggers on a view alone',
+      `'joined', key => 'id', capture => 'triggers'`,
+      '22023',
+      /is no table/,
+      /on_change_of/,
+    ],
     ['its own target', `'live', key => 'id', target => 'again'`, '42809', /reads predictions/, /what the predictions/],
     ['a view of a target', `'of_live', key => 'id', target => 'again'`, '42809', /reads predictions/, /schedule/],
     [
@@ -69,7 +75,13 @@ describe('watch() refuses', () => {
       /same types/,
     ],
     ['no table at all', `'joined', key => 'id', on_change_of => '{}'`, '22023', /does not map/, /on_change_of =>/],
-    ['a list of tables', `'joined', key => 'id', on_change_of => '["rows"]'`, '22023', /does not map/, /on_change_of =>/],
+    [
+      'a list of tables',
+      `'joined', key => 'id', on_change_of => '["rows"]'`,
+      '22023',
+      /does not map/,
+      /on_change_of =>/,
+    ],
     ['a channel of pgscore', `'rows', notify => 'PgScore_x'`, '42602', /cannot be a channel/, /does not begin/],
     ['an empty channel', `'rows', notify => ''`, '42602', /cannot be a channel/, /1 to 63 bytes/],
     ['a channel that is too long', `'rows', notify => repeat('ä', 32)`, '42602', /cannot be a channel/, /63/],
@@ -146,9 +158,12 @@ describe('what is watched', () => {
   });
 });
 
-test.each(['pause_watch', 'resume_watch', 'unwatch'])('%s() of what is not watched, or by others, is refused', async (name) => {
-  const refused = { code: '42704', hint: expect.stringContaining('pgscore.watches') };
-  expect(await refusal(alice, `select pgscore.${name}('no')`)).toMatchObject(refused);
-  expect(await refusal(alice, `select pgscore.${name}(null)`)).toMatchObject(refused);
-  expect(await refusal(bob, `select pgscore.${name}('alice.live')`)).toMatchObject(refused);
-});
+test.each(['pause_watch', 'resume_watch', 'unwatch'])(
+  '%s() of what is not watched, or by others, is refused',
+  async (name) => {
+    const refused = { code: '42704', hint: expect.stringContaining('pgscore.watches') };
+    expect(await refusal(alice, `select pgscore.${name}('no')`)).toMatchObject(refused);
+    expect(await refusal(alice, `select pgscore.${name}(null)`)).toMatchObject(refused);
+    expect(await refusal(bob, `select pgscore.${name}('alice.live')`)).toMatchObject(refused);
+  },
+);

@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
 const SETTINGS = { PGSCORE_POLL: '0.2' };
-const { database, service, superuser, ada, alice } = await scoreFixture(SETTINGS);
+const { database, superuser, ada, alice } = await scoreFixture(SETTINGS);
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
 const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';
@@ -284,28 +284,4 @@ test('two services share the changes, and no row is scored twice by one run', as
   const { rows } = await alice.query('select id, run_id from shared_live_history group by 1, 2 having count(*) > 1');
   expect(rows).toEqual([]);
   await second.stop();
-});
-
-test('a queue that is full while no service runs becomes a mark, and fills again when it was emptied', async () => {
-  await run(`set pgscore.watch_queue_bytes = '65536'`);
-  await watchedTable('crowded');
-  await run('reset pgscore.watch_queue_bytes');
-  await atRest(alice, 'alice.crowded_live');
-  await service.stop();
-  await run(`do $$ begin
-    for i in 100..3000 loop insert into crowded values (i, 5, 3, i % 7, 1); end loop;
-  end $$`);
-  const { rows } = await superuser.query<{ bytes: number; marks: number }>(
-    `select pg_relation_size('pgscore_data.watch_change')::int as bytes, (select count(*)::int from pgscore_data.watch_mark) as marks`,
-  );
-  expect(rows[0]?.marks).toBe(1);
-  expect(rows[0]?.bytes).toBeLessThan(65536 + 3 * 8192);
-  expect((await seen('crowded'))?.state).not.toBe('following');
-  await startTestService(database, SETTINGS);
-  await follows('crowded');
-  await superuser.query('vacuum pgscore_data.watch_change');
-  await run('begin; insert into crowded values (5000, 5, 3, 4, 1)');
-  expect(await seen('crowded')).toMatchObject({ state: 'scoring', pending: '1' });
-  await run('commit');
-  await follows('crowded');
 });

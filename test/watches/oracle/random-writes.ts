@@ -34,7 +34,14 @@ function step(table: WrittenTable, random: Random): Step {
   const some = `${key} between ${first} and ${first + Math.floor(random() ** 3 * 150)}`;
   const ids = [...new Set(Array.from({ length: 1 + Math.floor(random() ** 3 * 60) }, id))];
   const row = (one: number): string[] => [String(one), ...columns.map((column) => valueOf(column, random))];
-  const values = ids.map((one) => `(${row(one).map((value) => `'${value}'`).join(', ')})`).join(', ');
+  const values = ids
+    .map(
+      (one) =>
+        `(${row(one)
+          .map((value) => `'${value}'`)
+          .join(', ')})`,
+    )
+    .join(', ');
   const names = [key, ...columns].join(', ');
   const changed = pick(random, columns);
   const all = columns.map((column) => `${column} = excluded.${column}`).join(', ');
@@ -42,7 +49,8 @@ function step(table: WrittenTable, random: Random): Step {
   const typed = (column: string): string => `s.${column}::${typeOf(column)}`;
   const chance = random();
   if (chance < 0.22) return { text: `insert into ${name} (${names}) values ${values} on conflict do nothing` };
-  if (chance < 0.32) return { text: `insert into ${name} (${names}) values ${values} on conflict (${key}) do update set ${all}` };
+  if (chance < 0.32)
+    return { text: `insert into ${name} (${names}) values ${values} on conflict (${key}) do update set ${all}` };
   if (chance < 0.52) return { text: `update ${name} set ${changed} = '${valueOf(changed, random)}' where ${some}` };
   if (chance < 0.6) return { text: `update ${name} set ${key} = ${id()} where ${key} = ${id()}` };
   if (chance < 0.74) return { text: `delete from ${name} where ${some}` };
@@ -71,12 +79,7 @@ async function take(client: Client, { text, copied }: Step): Promise<void> {
 }
 
 /** Writes in transactions, some of which take long, are rolled back, prepared, or fail, while `goesOn`. */
-export async function write(
-  client: Client,
-  random: Random,
-  name: string,
-  goesOn: () => boolean,
-): Promise<number> {
+export async function write(client: Client, random: Random, name: string, goesOn: () => boolean): Promise<number> {
   let committed = 0;
   for (let number = 0; goesOn(); number += 1) {
     committed += await transaction(client, random, `${name}_${number}`).catch(async () => {

@@ -11,7 +11,11 @@ export type WrittenTable = {
 };
 
 /** A source that is watched, and the target that is to follow it. */
-export type Watched = { readonly source: string; readonly target: string; readonly onChangeOf?: Record<string, string> };
+export type Watched = {
+  readonly source: string;
+  readonly target: string;
+  readonly onChangeOf?: Record<string, string>;
+};
 
 export const MOST_ID = 400;
 const FEATURES = ['sepal_length', 'sepal_width', 'petal_length', 'petal_width'];
@@ -26,7 +30,13 @@ export const TABLES: readonly WrittenTable[] = [
   { name: 'parts', parts: PARTS, key: 'id', columns: FEATURES, isReferenced: false },
   { name: 'customers', parts: [], key: 'id', columns: ['sepal_length', 'note'], isReferenced: true },
   { name: 'profiles', parts: [], key: 'customer_id', columns: ['sepal_width', 'note'], isReferenced: false },
-  { name: 'orders', parts: [], key: 'id', columns: ['customer_id', 'petal_length', 'petal_width'], isReferenced: false },
+  {
+    name: 'orders',
+    parts: [],
+    key: 'id',
+    columns: ['customer_id', 'petal_length', 'petal_width'],
+    isReferenced: false,
+  },
 ];
 
 export const WATCHED: readonly Watched[] = [
