@@ -49,6 +49,7 @@ declare
   key int[];
   joined int[];
   names text;
+  key_names text;
   keys text;
   has_key text;
   has_all text;
@@ -61,10 +62,11 @@ begin
   joined := coalesce(joined, key);
   -- By their places: a renamed column changes nothing, and one that is dropped is noticed before the names are used.
   select string_agg('a' || a.attnum, ', ' order by a.attnum),
+         string_agg('a' || a.attnum, ', ' order by a.attnum) filter (where a.attnum <= (select max(k) from unnest(key) k)),
          string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
            filter (where a.attnum <= (select max(k) from unnest(key) k)),
          string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
-    into names, has_key, has_all
+    into names, key_names, has_key, has_all
     from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
      and not a.attisdropped;
   keys := case cardinality(key)
@@ -87,17 +89,17 @@ begin
     perform from fresh offset 10 limit 1;
     if not found then
       insert into pgscore_data.watch_change (watch_id, keys)
-      select %3$s, array[x.key] from (select %4$s as key from fresh as n (%5$s)) x where x.key is not null;
+      select %3$s, array[x.key] from (select %4$s as key from fresh as n (%11$s)) x where x.key is not null;
       return null;
     end if;
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
-      from (select %4$s as key, row_number() over () as n from fresh as n (%5$s)) x
+      from (select %4$s as key, row_number() over () as n from fresh as n (%11$s)) x
      where x.key is not null group by x.n / 1000;
   elsif tg_op = 'DELETE' then
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
-      from (select %6$s as key, row_number() over () as n from stale as o (%5$s)) x
+      from (select %6$s as key, row_number() over () as n from stale as o (%11$s)) x
      where x.key is not null group by x.n / 1000;
   else
     perform from fresh offset 10 limit 1;
@@ -126,7 +128,8 @@ end
 $body$,
     has_key, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
     (select string_agg(format('concat(o.a%1$s) = concat(n.a%1$s)', j), ' and ') from unnest(joined) j),
-    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c), has_all);
+    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c), has_all,
+    key_names);
 end
 $$;
 comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, text[]) is

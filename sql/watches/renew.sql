@@ -40,6 +40,10 @@ begin
   values (new.owner, new.version_id, w.target_id, new.handle_id,
           jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows')
   returning plan_id into this_plan;
+  if w.error is not null then
+    -- The comparison below sees all that these keys tell of, and they may be what could not be read.
+    delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
+  end if;
   update pgscore_data.watch x
      set plan_id = this_plan, scan_handle_id = new.scan_handle_id, version_id = new.version_id,
          -- Whatever brought this about: what differs now is found by a comparison.
