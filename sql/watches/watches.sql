@@ -54,6 +54,11 @@ begin
     rescore_every = excluded.rescore_every, on_promote = excluded.on_promote, keep_history = excluded.keep_history,
     notify = excluded.notify, compare_after = clock_timestamp(), retry_at = null, error_code = null, error = null, remedy = null
   returning w.watch_id, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') into new.watch_id, new.handle, new.guard_hash;
+  -- Its runs are many and small, and each is looked for when it is counted.
+  execute (
+    select format('create index if not exists %1$I on pgscore_predictions.%2$I (run_id)', p.name || '_run', p.name)
+      from pgscore_data.target t cross join lateral (select format('target_%s_g%s', t.target_id, t.current_generation) as name) p
+     where t.target_id = new.target_id);
   return new;
 end
 $$;
