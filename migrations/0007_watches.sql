@@ -31,6 +31,8 @@ create table pgscore_data.watch (
   rows_compared bigint,
   is_complete boolean not null default false,
   busy_until timestamptz,
+  tried_at timestamptz,
+  claimed_at timestamptz,
   prune_after timestamptz,
   retry_at timestamptz,
   error_code text,
@@ -55,6 +57,9 @@ comment on column pgscore_data.watch.compare_when_past is
 comment on column pgscore_data.watch.is_complete is
   'Whether the source was once compared whole, so that no row of before the watch is left.';
 comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand.';
+comment on column pgscore_data.watch.tried_at is
+  'When a service last took it in hand to plan or compare it: who waits longest comes first.';
+comment on column pgscore_data.watch.claimed_at is 'When its keys were last claimed, for the same reason.';
 comment on column pgscore_data.watch.prune_after is 'When its history is looked through next for what is kept no longer.';
 comment on column pgscore_data.watch.retry_at is 'After a failure: not to be tried before.';
 
@@ -65,8 +70,10 @@ create table pgscore_data.watch_change (
   captured_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_scale_factor = 0.0);
 alter table pgscore_data.watch_change replica identity full;
+-- In the table itself, whose size bounds the queue.
+alter table pgscore_data.watch_change alter keys set storage main;
 comment on table pgscore_data.watch_change is
-  'Keys of rows that changed and are to be scored, up to a thousand a row. Writers add to it in their own transactions: it has neither '
+  'Keys of rows that changed and are to be scored, up to a hundred a row. Writers add to it in their own transactions: it has neither '
   'key nor index.';
 comment on column pgscore_data.watch_change.is_backlog is 'Whether a comparison found them: rows that change just now go first.';
 

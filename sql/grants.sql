@@ -209,7 +209,7 @@ grant execute on function
   pgscore_data._key_lists(text[], int),
   pgscore_data._is_of_watch(bigint),
   pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8),
-  pgscore_data._due_watches(),
+  pgscore_data._due_watches(name[]),
   pgscore_data._watch_function(int),
   pgscore_data._end_watch_work(int, text, text, text),
   pgscore_data._compare_watch(int),

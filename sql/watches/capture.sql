@@ -15,18 +15,13 @@ create or replace function pgscore_data._compared_columns(w pgscore_data.watch, 
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- Of a table under a view, the columns that the view reads; of the source, those of the plan. All where neither is known.
-  with recursive tree (relid, root) as (
-    select relation::oid, relation::oid union all select i.inhparent, i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
+  -- Of a table under a view all: what the view makes of a row, no catalogue says. Of the source, what its plan reads.
+  with recursive tree (relid) as (
+    select relation::oid union all select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
   ), read as (
     select c ->> 'name' as name
       from pgscore_data.known_plan p cross join jsonb_array_elements(p.plan -> 'columns') c
      where p.plan_id = w.plan_id and pgscore._relation_named(w.source) in (select t.relid from tree t)
-    union
-    select a.attname
-      from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
-      join tree t on t.relid = d.refobjid join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-     where r.ev_class = pgscore._relation_named(w.source) and d.refobjsubid > 0
   )
   select array_agg(a.attnum::int order by a.attnum)
     from pg_attribute a
@@ -70,8 +65,8 @@ begin
     from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
      and not a.attisdropped;
   keys := case cardinality(key)
-    when 1 then format('case when %%1$s.a%s is not null then concat(%%1$s.a%s) end', key[1], key[1])
-    else format('case when num_nulls(%s) = 0 then array[%s]::text end',
+    when 1 then format('case when %%1$s.a%s is not null then left(concat(%%1$s.a%s) collate "C", 2701) end', key[1], key[1])
+    else format('case when num_nulls(%s) = 0 then left(array[%s]::text collate "C", 2701) end',
       (select string_agg(format('%%1$s.a%s', k), ', ') from unnest(key) k),
       (select string_agg(format('concat(%%1$s.a%s)', k), ', ') from unnest(key) k)) end;
   return format($body$
@@ -84,7 +79,7 @@ begin
     end if;
     return null;
   end if;
-  -- Cutting into blocks of a thousand costs more than to write a row: few rows are one block.
+  -- Cutting into blocks of a hundred costs more than to write a row: few rows are one block.
   if tg_op = 'INSERT' then
     perform from fresh offset 10 limit 1;
     if not found then
@@ -95,12 +90,12 @@ begin
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
       from (select %4$s as key, row_number() over () as n from fresh as n (%11$s)) x
-     where x.key is not null group by x.n / 1000;
+     where x.key is not null group by x.n / 100;
   elsif tg_op = 'DELETE' then
     insert into pgscore_data.watch_change (watch_id, keys)
     select %3$s, array_agg(x.key)
       from (select %6$s as key, row_number() over () as n from stale as o (%11$s)) x
-     where x.key is not null group by x.n / 1000;
+     where x.key is not null group by x.n / 100;
   else
     perform from fresh offset 10 limit 1;
     if not found then
@@ -121,13 +116,13 @@ begin
              cross join unnest(case when %6$s = %4$s then array[%4$s] else array[%6$s, %4$s] end) as k (key)
              where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record) y
          where y.key is not null) x
-     group by x.n / 1000;
+     group by x.n / 100;
   end if;
   return null;
 end
 $body$,
     has_key, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
-    (select string_agg(format('concat(o.a%1$s) = concat(n.a%1$s)', j), ' and ') from unnest(joined) j),
+    (select string_agg(format('concat(o.a%1$s) collate "C" = concat(n.a%1$s) collate "C"', j), ' and ') from unnest(joined) j),
     (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c), has_all,
     key_names);
 end
@@ -138,7 +133,7 @@ comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, tex
 create or replace function pgscore_data._watch_queue_limit() returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
-return coalesce(nullif(current_setting('pgscore.watch_queue_bytes', true), '')::bigint, 268435456);
+return least(coalesce(nullif(current_setting('pgscore.watch_queue_bytes', true), '')::bigint, 268435456), 1073741824);
 comment on function pgscore_data._watch_queue_limit() is
   'Bytes of queued changes, of all watches, past which a table no longer queues keys but a mark: the whole source is compared then.';
 
@@ -156,6 +151,7 @@ as $$
 declare
   w pgscore_data.watch;
   body text;
+  former text;
   missing text;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner;
@@ -176,15 +172,19 @@ begin
   -- Others may make functions in this schema: they cannot guess the name.
   new.function_name := format('capture_%s_%s_%s', w.watch_id, new.relation::oid, left(md5(w.guard_key || new.relation::oid), 16));
   body := pgscore_data._capture_body(w, new.relation, new.key_columns);
-  if (select p.prosrc from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name
-         and p.pronargs = 0 and p.proowner = 'pgscore_owner'::regrole) is distinct from body
-  then
+  select p.prosrc into former from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name
+     and p.pronargs = 0 and p.proowner = 'pgscore_owner'::regrole;
+  if former is distinct from body then
     -- Texts of dates and times must not depend on the session of the writer.
     execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '
                    'set search_path = pg_catalog, pg_temp%s as %L', new.function_name,
       case when exists (select from pg_attribute a where a.attrelid = new.relation and a.attname = any (new.key_columns)
                            and pgscore._base_type(a.atttypid) in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype))
         then ' set timezone = ''UTC'' set datestyle = ''ISO''' else '' end, body);
+    -- Who writes just now may do so by the former body: the comparison waits for them.
+    if former is not null then
+      insert into pgscore_data.watch_mark (watch_id) values (w.watch_id);
+    end if;
     execute format('comment on function pgscore_sources.%I() is %L', new.function_name,
                    format('Trigger of a watched table: queues the keys of the rows that a statement changed, for watch %s.', w.watch_id));
     execute format('revoke execute on function pgscore_sources.%I() from public', new.function_name);

@@ -56,6 +56,10 @@ begin
   )
   select array_agg(x.k) filter (where b.k is null), array_agg(x.k) filter (where b.k is not null), min(x.captured_at)
     into keys, held, oldest from key x left join busy b using (k);
+  if exists (select from unnest(keys || held) k where octet_length(k) > 2700) then
+    raise exception 'a key is longer than 2,700 bytes, which is what an index takes' using
+      errcode = 'program_limit_exceeded', hint = 'Watch a view whose key is shorter, such as a hash of it: md5(...).';
+  end if;
   if held is not null then
     -- A scorer has them in hand: what it read may be older.
     insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at) values (this_watch, held, of_backlog, oldest);
@@ -72,7 +76,8 @@ as $$
 declare
   w record;
   taken record;
-  claimed int := 0;
+  reason text;
+  cure text;
 begin
   for w in
     select x.*, p.handle_id, p.plan -> 'columns' as columns, nullif(o.segments, '{}') as segments, b as is_backlog
@@ -83,10 +88,20 @@ begin
      where (x.watch_id, b) in (select c.watch_id, c.is_backlog from pgscore_data.watch_change c)
        and not x.paused and x.error is null
        and x.version_id = pgscore_data._watched_version(x) and pgscore._may_score(x.owner, x.version_id)
-     order by b, x.watch_id limit most for no key update of x skip locked
+     order by b, x.claimed_at nulls first limit most for no key update of x skip locked
   loop
-    -- Few at a time of what can wait, so that a row that changes just now is not held up.
-    taken := pgscore_data._take_keys(w.watch_id, w.is_backlog, case when w.is_backlog then 5000 else 10000 end);
+    update pgscore_data.watch x set claimed_at = clock_timestamp() where x.watch_id = w.watch_id;
+    -- What is wrong with the keys of one watch stops no other.
+    begin
+      -- Few at a time of what can wait, so that a row that changes just now is not held up.
+      taken := pgscore_data._take_keys(w.watch_id, w.is_backlog, case when w.is_backlog then 5000 else 10000 end);
+    exception
+      when program_limit_exceeded then
+        get stacked diagnostics reason = message_text, cure = pg_exception_hint;
+        update pgscore_data.watch x set error_code = 'key_too_long', error = reason, remedy = cure,
+               retry_at = clock_timestamp() + interval '30 seconds' where x.watch_id = w.watch_id;
+        continue;
+    end;
     continue when taken.keys is null;
     return query
       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
@@ -155,7 +170,7 @@ begin
   if w.notify is not null and rows_written + rows_removed > 0 then
     perform pg_notify(w.notify, json_build_object(
       'target', (select format('%I.%I', t.view_schema, t.view_name) from pgscore_data.target t where t.target_id = r.target_id),
-      'rows', rows_written + rows_removed, 'run', this_run)::text);
+      'rows', greatest(rows_written, rows_removed), 'run', this_run)::text);
   end if;
   return this_run;
 end

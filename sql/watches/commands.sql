@@ -10,14 +10,15 @@ create or replace function pgscore_data._shape_of(w pgscore_data.watch) returns 
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select md5(jsonb_agg(jsonb_build_array(x.name, pgscore._relation_named(x.name),
+  select md5(string_agg(concat_ws(' ', x.name, pgscore._relation_named(x.name),
            (select r.xmin::text from pg_rewrite r where r.ev_class = pgscore._relation_named(x.name) and r.rulename = '_RETURN'), (
-           select jsonb_agg(jsonb_build_array(r, (
-                      select jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid) order by a.attnum)
-                        from pg_attribute a where a.attrelid = r and a.attnum > 0 and not a.attisdropped),
+           select md5(string_agg(concat_ws(' ', c.oid, c.relfilenode, (
+                      select md5(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ' ' order by a.attnum))
+                        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
                     (select count(*) from pg_trigger t
-                      where t.tgrelid = r and t.tgname ~ format('^pgscore_watch_%s_', w.watch_id) and t.tgenabled <> 'D')) order by r::oid)
-             from pgscore._relations_of(pgscore._relation_named(x.name)) r)) order by x.name)::text)
+                      where t.tgrelid = c.oid and t.tgname ~ format('^pgscore_watch_%s_', w.watch_id) and t.tgenabled <> 'D')),
+                    ' ' order by c.oid))
+             from pgscore._relations_of(pgscore._relation_named(x.name)) r join pg_class c on c.oid = r)), ' ' order by x.name))
     from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) x;
 end;
 comment on function pgscore_data._shape_of(pgscore_data.watch) is
@@ -46,14 +47,14 @@ begin
     when 'planned' then
       update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
     when 'drop' then
-      delete from pgscore_data.watch x where x.watch_id = w.watch_id;
-      delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
-      delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
-      -- Takes the triggers along, also those on tables that the caller does not own.
+      -- Takes the triggers along, also those on tables that the caller does not own, and waits for who writes there.
       for capture in select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace
            and p.proowner = 'pgscore_owner'::regrole and p.proname ~ format('^capture_%s_', w.watch_id) loop
         execute format('drop function %s cascade', capture);
       end loop;
+      delete from pgscore_data.watch x where x.watch_id = w.watch_id;
+      delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
+      delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
   end case;
   perform pgscore_data._wake('watch');
   return new;
@@ -88,6 +89,10 @@ begin
   key_names := array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
   tables := pgscore._watched_tables(source, key_names, on_change_of);
   refused := pgscore._may_capture(tables);
+  if on_change_of is not null and exists (
+    select from pgscore._relations_below(source) r join pg_class c on c.oid = r where c.relkind = 'm') then
+    refused := format('%s reads a materialized view, whose refresh fires no trigger', source);
+  end if;
   if capture = 'triggers' and refused is not null then
     raise exception 'changes cannot be captured by triggers: %', refused using errcode = 'invalid_parameter_value',
       hint = 'Name tables of yours: on_change_of => ''{"table": "key column"}'', or poll: capture => ''poll''.';
@@ -149,7 +154,8 @@ $$;
 comment on function pgscore.watch(text, regclass, name, name, text, text, jsonb, jsonb, text, interval, interval, text, interval, text,
                                   text) is
 'Follows a source: rows are scored as they are written, and removed from the target as they are deleted. Rows that are there already are '
-'scored, too. Returns how changes arrive: triggers or poll. Called again for the same target it changes the watch.
+'scored, too. Returns how changes arrive: triggers or poll. Called again for the same target it changes the watch: give all arguments
+again, as one that is left out gets its default.
 model: churn (its champion), churn@3 or churn@challenger.
 source: a table or view of yours.  target, target_schema, key, event_time, column_map, rls: as in score_table(). Nothing else may write to '
 'the target.

@@ -1,7 +1,8 @@
 -- Comparing a whole source with its target: at the beginning, after a TRUNCATE, by the clock, and where nothing else tells of changes.
 
-create or replace function pgscore_data._due_watches(out watch_id int, out work text, out handle name, out owner name, out guard_key text)
-  returns setof record
+create or replace function pgscore_data._due_watches(
+  busy_owners name[], out watch_id int, out work text, out handle name, out owner name, out guard_key text
+) returns setof record
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -15,13 +16,16 @@ begin
   )
   update pgscore_data.watch w set compare_after = clock_timestamp(), compare_when_past = '9223372036854775807'::xid8
    where w.watch_id in (select m.watch_id from marked m);
+  if not found then
+    update pgscore_data.watch w set compare_when_past = pg_snapshot_xmax(pg_current_snapshot())
+     where w.compare_when_past = '9223372036854775807'::xid8;
+  end if;
+  -- What is written here is itself a transaction that has not ended.
   if found then
     work := 'again';
     return next;
     return;
   end if;
-  update pgscore_data.watch w set compare_when_past = pg_snapshot_xmax(pg_current_snapshot())
-   where w.compare_when_past = '9223372036854775807'::xid8;
   return query
     with due as materialized (
       select w.watch_id,
@@ -32,19 +36,24 @@ begin
                else 'compare' end as work
         from pgscore_data.watch w
        where not w.paused and coalesce(w.busy_until < clock_timestamp(), true) and coalesce(w.retry_at <= clock_timestamp(), true)
-         and (w.compare_after <= clock_timestamp() and coalesce(w.compare_when_past <= pg_snapshot_xmin(pg_current_snapshot()), true)
+         and w.owner <> all (busy_owners)
+         and (w.compare_after <= clock_timestamp()
               or w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
               or w.shape is distinct from pgscore_data._shape_of(w) or w.error is not null
               or not pgscore._may_score(w.owner, w.version_id))
-       order by w.compare_after nulls last limit 1 for no key update skip locked
+       order by w.tried_at nulls first limit 1 for no key update skip locked
     )
-    update pgscore_data.watch w set busy_until = clock_timestamp() + interval '10 minutes'
+    update pgscore_data.watch w
+       set busy_until = clock_timestamp() + interval '10 minutes', tried_at = clock_timestamp(),
+           -- While somebody writes who may have seen the mark, it is compared again and again.
+           compare_when_past = case when d.work = 'renew' or w.compare_when_past > pg_snapshot_xmin(pg_current_snapshot())
+                                 then w.compare_when_past end
       from due d where w.watch_id = d.watch_id
     returning w.watch_id, d.work, w.handle, w.owner, w.guard_key;
 end
 $$;
-comment on function pgscore_data._due_watches() is
-  'Takes a watch that is to be planned anew or compared, with the function of its owner by which it is planned.';
+comment on function pgscore_data._due_watches(name[]) is
+  'Takes a watch that is to be planned anew or compared, of an owner who has none in hand, with the function by which it is planned.';
 
 create or replace function pgscore_data._watch_function(this_watch int) returns text
 language sql volatile security definer
@@ -63,7 +72,8 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   update pgscore_data.watch w
      set busy_until = null, error_code = code, error = reason, remedy = cure,
-         retry_at = case when reason is not null then clock_timestamp() + interval '5 seconds' end
+         retry_at = case when reason is not null
+                      then clock_timestamp() + greatest(interval '5 seconds', clock_timestamp() - w.tried_at) end
    where w.watch_id = this_watch;
 end;
 comment on function pgscore_data._end_watch_work(int, text, text, text) is
@@ -102,9 +112,10 @@ begin
   delete from pgscore_data.seen_row y where y.watch_id = this_watch;
   get diagnostics compared = row_count;
   update pgscore_data.watch x
-     set compared_at = clock_timestamp(), rows_compared = compared, is_complete = true, compare_when_past = null,
-         compare_after = clock_timestamp()
-           + least(case x.capture when 'poll' then x.poll_every else interval '1 hour' end, x.rescore_every)
+     set compared_at = clock_timestamp(), rows_compared = compared, is_complete = true,
+         compare_after = clock_timestamp() + case
+           when x.compare_when_past is not null then greatest(interval '1 second', 5 * (clock_timestamp() - x.tried_at)) else
+           case x.capture when 'poll' then least(x.poll_every, x.rescore_every) else coalesce(x.rescore_every, interval '1 hour') end end
    where x.watch_id = this_watch;
   return compared;
 end

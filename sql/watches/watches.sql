@@ -24,9 +24,10 @@ begin
                                new.arguments ->> 'rls');
   if exists (
     select from (select new.source union all select t ->> 'table' from jsonb_array_elements(new.tables) t) x (name)
-     where cardinality(parse_ident(x.name)) is distinct from 2)
+     where x.name is distinct from (select format('%I.%I', p[1], p[2]) from parse_ident(x.name) p))
+    or jsonb_array_length(new.tables) > 32 or (select count(*) > count(distinct t ->> 'table') from jsonb_array_elements(new.tables) t)
   then
-    raise exception 'source and tables are not named with their schemas'
+    raise exception 'source and tables are not named once, with their schemas, or are more than 32'
       using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
   elsif not pgscore._may_score(new.owner, version.version_id) then
     raise exception 'model "%" is not granted to "%"', version.model_name, new.owner using errcode = 'insufficient_privilege',
@@ -40,6 +41,12 @@ begin
     select from pgscore_data.run r where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running')) then
     raise exception 'a run writes to the target just now' using
       errcode = 'object_in_use', hint = 'Wait for it, call pgscore.wait_for_run(run), or choose another target.';
+  elsif exists (
+    select from pgscore_data.schedule s join pgscore_data.target t on s.arguments ->> 'target' = t.view_name
+       and s.arguments ->> 'target_schema' = t.view_schema where t.target_id = new.target_id)
+  then
+    raise exception 'a schedule writes to the target' using
+      errcode = 'object_in_use', hint = 'Choose another target, or end the schedule: select pgscore.unschedule(name);';
   end if;
   select * into known from pgscore_data.watch w where w.target_id = new.target_id for update;
   insert into pgscore_data.watch as w (owner, model_id, alias, version_number, target_id, source, arguments, tables, capture, poll_every,
@@ -143,12 +150,13 @@ create or replace function pgscore._clock_expression(source regclass) returns te
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select (regexp_match(pg_get_viewdef(source), '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
+  select (regexp_match(pg_get_viewdef(c.oid), '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
             || 'current_(?:date|time|timestamp)|local(?:time|timestamp)|age\([^,()]*\)|random\(\))', 'i'))[1]
-   where (select c.relkind from pg_class c where c.oid = source) = 'v'
+    from pgscore._relations_below(source) r join pg_class c on c.oid = r
+   where c.relkind = 'v' order by 1 nulls last limit 1
 $$;
 comment on function pgscore._clock_expression(regclass) is
-  'An expression in a view whose value changes without a change of a table; else NULL.';
+  'An expression in a view, or in one below it, whose value changes without a change of a table; else NULL.';
 
 create or replace function pgscore._table_below(source regclass, name text) returns regclass
 language sql stable security invoker

@@ -40,9 +40,14 @@ export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'd
     refresh: refreshConnection(databaseUrl),
     labels: controlConnection(databaseUrl, 'labels', MONITOR_TIMEOUT_MS),
     alerts: controlConnection(databaseUrl, 'alerts', MONITOR_TIMEOUT_MS),
-    watches: controlConnection(databaseUrl, 'watches', MONITOR_TIMEOUT_MS),
+    watches: controlConnection(databaseUrl, 'watches'),
     page: pageConnection(databaseUrl),
   };
+}
+
+/** A connection to plan or compare one watch. */
+export function watchConnection(url: string | undefined): DatabaseConnection {
+  return controlConnection(url, 'watches', MONITOR_TIMEOUT_MS);
 }
 
 /**

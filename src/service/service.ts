@@ -12,7 +12,8 @@ import { clearFolders } from './clear-folders.ts';
 import { GatewayKeeper } from '../online/gateway-keeper.ts';
 import { showGateway } from '../online/metrics.ts';
 import { beat } from '../runs/lease.ts';
-import { openConnections, type Connections } from './connections.ts';
+import { openConnections, watchConnection, type Connections } from './connections.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { reportWorker, type WorkerState } from './workers.ts';
 import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
@@ -25,7 +26,7 @@ import { Wakeable } from '../lib/wakeable.ts';
 import { MonitorLoops } from '../monitor/loops.ts';
 import { within } from '../lib/retry.ts';
 import { showWatches } from '../watches/metrics.ts';
-import { keepWatch } from '../watches/upkeep.ts';
+import { WatchKeeper } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
 /** For each of the last things that a service says to the database. */
@@ -50,6 +51,7 @@ class Supervisor implements Service {
   readonly #runWorker: RunWorker;
   readonly #connections: Connections;
   readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable; watches: Wakeable };
+  readonly #watchKeeper: WatchKeeper;
   readonly #monitorLoops: MonitorLoops;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
@@ -78,6 +80,8 @@ class Supervisor implements Service {
       },
       log,
     );
+    const openKeeper = (): DatabaseConnection => watchConnection(config.databaseUrl);
+    this.#watchKeeper = new WatchKeeper(this.#connections.watches, openKeeper, readerUrl, log);
     this.#loops = {
       check: new Wakeable(
         'checking versions',
@@ -93,7 +97,12 @@ class Supervisor implements Service {
         () => this.#unlessPaused(() => tidy(this.#connections.tidy)),
         log,
       ),
-      watches: new Wakeable('keeping watches', config.pollMs, () => this.#unlessPaused(() => this.#keepWatches()), log),
+      watches: new Wakeable(
+        'keeping watches',
+        config.pollMs,
+        () => this.#unlessPaused(() => this.#watchKeeper.begin(() => this.#kept())),
+        log,
+      ),
     };
     const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#connections;
     const goesOn = (): boolean => this.#state === 'running';
@@ -174,7 +183,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
-      this.#loops.watches.stop(),
+      this.#loops.watches.stop().then(() => this.#watchKeeper.drained()),
       this.#monitorLoops.stop(),
       this.#runWorker.drained(),
     ]);
@@ -250,11 +259,10 @@ class Supervisor implements Service {
     if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#runWorker.lookFor('all');
   }
 
-  async #keepWatches(): Promise<void> {
-    const { watches } = this.#connections;
-    const readerUrl = readerUrlOf(this.#config);
-    while (this.#state === 'running' && (await watches.use((client) => keepWatch(client, readerUrl, this.#log))))
-      this.#runWorker.follow();
+  /** There may be rows to score, and more watches to keep. */
+  #kept(): void {
+    this.#runWorker.follow();
+    this.#loops.watches.wake();
   }
 
   async #fireSchedules(): Promise<void> {

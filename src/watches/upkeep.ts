@@ -4,6 +4,7 @@ import { from, to } from 'pg-copy-streams';
 import type { Logger } from '../log.ts';
 import { literal, qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import { codeOfState } from '../runs/failure.ts';
@@ -21,12 +22,67 @@ type DueWatch = {
   readonly guard_key: string;
 };
 
-const dueWatches = statement<[], DueWatch>('due_watches', 'select * from pgscore_data._due_watches()');
+const dueWatches = statement<[busyOwners: readonly string[]], DueWatch>(
+  'due_watches',
+  'select * from pgscore_data._due_watches($1)',
+);
 
-/** Plans and compares one watch that is due; resolves with whether there was one. */
-export async function keepWatch(service: pg.Client, readerUrl: string | undefined, log: Logger): Promise<boolean> {
-  const [due] = await dueWatches(service);
-  if (due === undefined || due.work === 'again') return due !== undefined;
+/** Owners whose watches are planned or compared at a time. */
+const MOST_OWNERS = 4;
+
+/** Plans and compares watches that are due, one of an owner at a time: a source that takes its time holds up nobody else. */
+export class WatchKeeper {
+  readonly #connection: DatabaseConnection;
+  readonly #open: () => DatabaseConnection;
+  readonly #readerUrl: string | undefined;
+  readonly #log: Logger;
+  readonly #busy = new Map<string, Promise<void>>();
+
+  /** `open` gives a connection for the work on one watch, which is ended after it. */
+  constructor(
+    connection: DatabaseConnection,
+    open: () => DatabaseConnection,
+    readerUrl: string | undefined,
+    log: Logger,
+  ) {
+    this.#connection = connection;
+    this.#open = open;
+    this.#readerUrl = readerUrl;
+    this.#log = log;
+  }
+
+  /** Begins what is due; resolves when there is no more to begin. `onKept` is called after each. */
+  async begin(onKept: () => void): Promise<void> {
+    while (this.#busy.size < MOST_OWNERS) {
+      const [due] = await this.#connection.use((client) => dueWatches(client, [...this.#busy.keys()]));
+      if (due === undefined) return;
+      if (due.work === 'again') continue;
+      const work = this.#keep(due).finally(() => {
+        this.#busy.delete(due.owner);
+        onKept();
+      });
+      this.#busy.set(due.owner, work);
+    }
+  }
+
+  /** Resolves when nothing is in hand any more. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#busy.values());
+  }
+
+  async #keep(due: DueWatch): Promise<void> {
+    const connection = this.#open();
+    try {
+      await connection.use((client) => keepWatch(client, this.#readerUrl, due, this.#log));
+    } catch (error) {
+      this.#log.warn({ err: error, watch: due.watch_id }, 'keeping a watch failed and will be tried again');
+    } finally {
+      await connection.end();
+    }
+  }
+}
+
+async function keepWatch(service: pg.Client, readerUrl: string | undefined, due: DueWatch, log: Logger): Promise<void> {
   try {
     if (due.work === 'renew') await renew(service, readerUrl, due);
     else await compare(service, readerUrl, due);
@@ -39,7 +95,6 @@ export async function keepWatch(service: pg.Client, readerUrl: string | undefine
     await endWork(service, due.watch_id, codeOfState(sqlState(error)), storable(reason), remedy ?? REMEDY);
     log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
   }
-  return true;
 }
 
 const REMEDY = 'Correct the source, or change the watch: select pgscore.watch(…) with the same target.';
@@ -122,7 +177,7 @@ async function compare(
 function scanQuery(watch: number, handle: string, keys: number): string {
   const columns = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
   const spelled = columns.map((column) => `pg_catalog.concat(${column})`);
-  const key = keys === 1 ? spelled.join() : `array[${spelled.join(', ')}]::text`;
+  const key = `pg_catalog.left(${keys === 1 ? spelled.join() : `array[${spelled.join(', ')}]::text`}, 2701)`;
   return `copy (select ${literal(String(watch))}::int, ${key}, c${keys + 1}
     from ${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)
     where ${columns.map((column) => `${column} is not null`).join(' and ')}) to stdout (format binary)`;

@@ -81,6 +81,11 @@ async function keepCall(): Promise<void> {
   await expectRow(`select from pgscore.online_predictions where request_id = 'kept'`);
 }
 
+async function follow(): Promise<void> {
+  await alice.query(`select pgscore.watch('first', 'points', target => 'points_live')`);
+  await expectRow('select from pgscore_data.watch where is_complete and error is null');
+}
+
 /** Of each kind of connection that is for other things than runs: what it is for. */
 const DUTIES: Readonly<Record<string, () => Promise<void>>> = {
   schedule: fire,
@@ -88,6 +93,7 @@ const DUTIES: Readonly<Record<string, () => Promise<void>>> = {
   refresh: countLabel,
   labels: compare,
   alerts: raiseAlert,
+  watches: follow,
   page: look,
   gateway: () => call('second'),
   'gateway models': () => call('third'),

@@ -62,6 +62,19 @@ test('rows that come, change, get another key and go are followed, in single and
   expect(await differences(alice, 'iris', 'flowers', 'live')).toEqual([]);
 });
 
+test('NULL, 0, NaN and infinity are different values of a feature', async () => {
+  await alice.query(
+    `insert into flowers values (90001, 5, 3, null, 1.2), (90002, 5, 3, 0, 1.2), (90003, 5, 3, 'nan', 1.2)`,
+  );
+  await atRest(alice, 'alice.live');
+  await alice.query(
+    `update flowers set petal_length = case id when 90001 then 0 when 90003 then 'infinity'::real end where id > 90000`,
+  );
+  await atRest(alice, 'alice.live');
+  expect(await differences(alice, 'iris', 'flowers', 'live')).toEqual([]);
+  await alice.query('delete from flowers where id > 90000');
+});
+
 test('a rollback leaves nothing, and a savepoint only what was kept', async () => {
   await alice.query('begin; delete from flowers where id < 100; rollback');
   await alice.query(`begin; insert into flowers values (40001, 5, 3, 4, 1); savepoint s; insert into flowers values (40002, 5, 3, 4, 1);

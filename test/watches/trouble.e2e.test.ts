@@ -56,7 +56,10 @@ async function failing(source: string, code: RegExp, error: RegExp): Promise<voi
 
 /** Waits until the watch goes on, and looks whether it missed anything. */
 async function follows(source: string): Promise<void> {
-  await waitFor(async () => (await seen(source))?.error === null, { message: `the watch of ${source} to go on` });
+  await waitFor(async () => (await seen(source))?.error === null, {
+    message: `the watch of ${source} to go on`,
+    timeout: 60_000,
+  });
   await atRest(alice, `alice.${source}_live`);
   expect(await differences(alice, 'iris', source, `${source}_live`)).toEqual([]);
 }
