@@ -1,7 +1,8 @@
 -- How score() comes from a version and a row to the function that computes it.
 --
--- score() -> _score(), chosen by the kind of row -> _score_routed() -> _score_row() or _score_json() -> the function of the version. The
--- last two are generated: calls that are written out cost a twentieth of one that is put together, as _score_any() does it.
+-- score() calls _score(), which is chosen by the kind of row. A jsonb goes to _score_json() at once, any other row through _score_routed() to
+-- _score_row() or _score_json(). These two are generated from the versions there are: a call that is written out costs a twentieth of one
+-- that is put together, as _score_any() does it.
 
 -- Overloads of _score() are chosen by the row. The last argument decides where two fit: varchar takes arrays, which are no rows; name, of a
 -- bound table, leaves rows of its partitions to the first.
@@ -78,6 +79,7 @@ as $$
            format('pgscore_models._v%s_online_score(%s)', this_version, s.text)
       from mine cross join unnest(sendable, sent) with ordinality as s (condition, text, n)
     union all
+    -- After those that are sent.
     select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(formable, this_version)),
            format('pgscore_models._v%s_%s', this_version, form) from mine where native
   )
@@ -93,9 +95,7 @@ create or replace function pgscore_data._score_calls(versions int[], natives int
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Halved again and again: a hundred versions are seven comparisons. What names a version's functions is read for its neighbours that are
-  -- not written here, too:
-  -- a version is taken out before its functions are dropped.
+  -- A hundred versions are seven comparisons. A version is taken out of these functions before its own are dropped.
   select case cardinality(versions)
     when 0 then ''
     when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, formable, sendable, sent)

@@ -37,7 +37,7 @@ begin
 end
 $$;
 comment on function pgscore_models._route(text) is
-  'The arms that calls of a model go to: the version that churn, churn@3 or churn@challenger means in the snapshot of the statement. '
+  'An array of one: the version that churn, churn@3 or churn@challenger means in the snapshot of the statement. '
   'Raises where there is none that can score. To be called in the statement itself.';
 
 create or replace function pgscore_models._version(route int[]) returns pgscore_models._version

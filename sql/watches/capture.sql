@@ -55,7 +55,7 @@ begin
   select array_agg(k.attnum::int) into joined from pg_index i cross join unnest(i.indkey::int2[]) as k (attnum)
    where i.indrelid = relation and i.indisprimary;
   joined := coalesce(joined, key);
-  -- By their places: a renamed column changes nothing, and one that is dropped is noticed before the names are used.
+  -- By their places, so that a renamed column changes nothing. has_column_privilege() is NULL for a dropped column: a mark is left then.
   select string_agg('a' || a.attnum, ', ' order by a.attnum),
          string_agg('a' || a.attnum, ', ' order by a.attnum) filter (where a.attnum <= (select max(k) from unnest(key) k)),
          string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
