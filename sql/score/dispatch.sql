@@ -1,8 +1,8 @@
 -- How score() comes from a version and a row to the function that computes it.
 --
--- score() calls _score(), which is chosen by the kind of row. A jsonb goes to _score_json() at once, any other row through _score_routed() to
--- _score_row() or _score_json(). These two are generated from the versions there are: a call that is written out costs a twentieth of one
--- that is put together, as _score_any() does it.
+-- score() calls _score(), which is chosen by the kind of row. A jsonb goes to _score_json() at once, any other row through
+-- _score_routed() to _score_row() or _score_json(). These two are generated from the versions there are: a call that is written out
+-- costs a twentieth of one that is put together, as _score_any() does it.
 
 -- Overloads of _score() are chosen by the row. The last argument decides where two fit: varchar takes arrays, which are no rows; name, of a
 -- bound table, leaves rows of its partitions to the first.
