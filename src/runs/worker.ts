@@ -19,6 +19,8 @@ type RunWorkerOptions = {
   /** To claim, and to write down what becomes of work that did not succeed. */
   readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
   readonly mayClaim: () => boolean;
+  /** Whether there may be changed rows of watches. */
+  readonly mayFollow: () => boolean;
   readonly metrics: RunMetrics;
 };
 
@@ -46,7 +48,7 @@ export class RunWorker {
 
   constructor(
     config: ServiceConfig,
-    { worker, readerUrl, connections, mayClaim, metrics }: RunWorkerOptions,
+    { worker, readerUrl, connections, mayClaim, mayFollow, metrics }: RunWorkerOptions,
     log: Logger,
   ) {
     this.#config = config;
@@ -62,7 +64,7 @@ export class RunWorker {
     };
     this.#claiming = new Wakeable('claiming work', config.pollMs, claim, log);
     const follow = async (): Promise<void> => {
-      const claimed = mayClaim() ? await this.#dispatcher.dispatchChanges() : 0;
+      const claimed = mayClaim() && mayFollow() ? await this.#dispatcher.dispatchChanges() : 0;
       this.#restMs = claimed > 0 ? LEAST_REST_MS : Math.min(MOST_REST_MS, 1.25 * this.#restMs);
     };
     this.#following = new Wakeable('claiming changed rows', () => this.#restMs, follow, log);

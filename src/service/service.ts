@@ -76,6 +76,7 @@ class Supervisor implements Service {
         readerUrl,
         connections: this.#connections,
         mayClaim: () => !this.#waits,
+        mayFollow: () => this.#watchKeeper.hasWatches,
         metrics: this.#metrics,
       },
       log,

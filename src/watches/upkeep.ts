@@ -27,6 +27,11 @@ const dueWatches = statement<[busyOwners: readonly string[]], DueWatch>(
   'select * from pgscore_data._due_watches($1)',
 );
 
+const anyWatch = statement<[], { found: boolean }>(
+  'any_watch',
+  'select exists (select from pgscore_data.watch) as found',
+);
+
 /** Owners whose watches are planned or compared at a time. */
 const MOST_OWNERS = 4;
 
@@ -37,6 +42,7 @@ export class WatchKeeper {
   readonly #readerUrl: string | undefined;
   readonly #log: Logger;
   readonly #busy = new Map<string, Promise<void>>();
+  #hasWatches = false;
 
   /** `open` gives a connection for the work on one watch, which is ended after it. */
   constructor(
@@ -51,9 +57,16 @@ export class WatchKeeper {
     this.#log = log;
   }
 
+  /** Whether there were watches at the last look: without any, nobody need look for changed rows. */
+  get hasWatches(): boolean {
+    return this.#hasWatches;
+  }
+
   /** Begins what is due; resolves when there is no more to begin. `onKept` is called after each. */
   async begin(onKept: () => void): Promise<void> {
-    while (this.#busy.size < MOST_OWNERS) {
+    const [watch] = await this.#connection.use((client) => anyWatch(client));
+    this.#hasWatches = watch?.found === true;
+    while (this.#hasWatches && this.#busy.size < MOST_OWNERS) {
       const [due] = await this.#connection.use((client) => dueWatches(client, [...this.#busy.keys()]));
       if (due === undefined) return;
       if (due.work === 'again') continue;
