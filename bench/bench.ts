@@ -92,9 +92,9 @@ async function measureRuns(options: BenchOptions, { stage, requester, owner }: S
   }
   if (parts.includes('score'))
     await keep({ calls: await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell }) });
-  if (parts.includes('watch')) await keep({ watch: await measureWatch(stage, plan.watch, tell) });
   if (parts.includes('tables'))
     await keep({ tables: { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) } });
+  if (parts.includes('watch')) await keep({ watch: await measureWatch(stage, plan.watch, tell) });
 }
 
 async function measureTables(
