@@ -31,6 +31,7 @@ create table pgscore_data.watch (
   rows_compared bigint,
   is_complete boolean not null default false,
   busy_until timestamptz,
+  busy_pid int,
   tried_at timestamptz,
   claimed_at timestamptz,
   prune_after timestamptz,
@@ -56,7 +57,8 @@ comment on column pgscore_data.watch.compare_when_past is
   'The comparison waits until every transaction before this one has ended: such a one may have left a change out, as a mark stood there.';
 comment on column pgscore_data.watch.is_complete is
   'Whether the source was once compared whole, so that no row of before the watch is left.';
-comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand.';
+comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand, if its session lives.';
+comment on column pgscore_data.watch.busy_pid is 'That session, which looked what is due.';
 comment on column pgscore_data.watch.tried_at is
   'When a service last took it in hand to plan or compare it: who waits longest comes first.';
 comment on column pgscore_data.watch.claimed_at is 'When its keys were last claimed, for the same reason.';

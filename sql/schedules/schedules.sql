@@ -108,17 +108,21 @@ declare
   reserved record;
   version record := pgscore._ready_version(model);
   plan jsonb := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
-  view_name name := coalesce(target, (plan ->> 'name') || '_scores');
-  view_schema name := coalesce(target_schema, 'public');
+  written_view name := coalesce(target, (plan ->> 'name') || '_scores');
+  written_schema name := coalesce(target_schema, 'public');
 begin
   perform pgscore._check_schedule(cron, time_zone, overlap, catch_up, rls, error_limit);
-  perform pgscore._ensure_target(view_schema, view_name, version.signature,
+  if exists (select from pgscore._watch_control c where (c.view_schema, c.view_name) = (written_schema, written_view)) then
+    raise exception 'target %.% is watched', written_schema, written_view using errcode = 'object_in_use',
+      hint = 'Its watch keeps it up to date. Choose another target, or end it: select pgscore.unwatch(target);';
+  end if;
+  perform pgscore._ensure_target(written_schema, written_view, version.signature,
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
        from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
   insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
   values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model,
           format('%I.%I', plan ->> 'schema', plan ->> 'name'),
-    jsonb_build_object('target', view_name, 'target_schema', view_schema, 'key', key, 'event_time', event_time,
+    jsonb_build_object('target', written_view, 'target_schema', written_schema, 'key', key, 'event_time', event_time,
       'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
     _create_schedule.overlap, _create_schedule.catch_up)
   returning schedule_id, handle, guard_hash into reserved;

@@ -253,3 +253,34 @@ end
 $$;
 comment on function pgscore._capture_table(int, regclass, text[]) is
   'Puts the triggers of a watch on a table, its partitions and children. It waits for locks a tenth of a second at a time.';
+
+create or replace function pgscore_data._drop_captures(watch_id int, needed regclass[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set client_min_messages = warning
+as $$
+declare
+  capture record;
+begin
+  -- Takes the triggers along, also those on tables that the caller does not own, and waits for who writes there.
+  for capture in
+    select p.oid::regprocedure as name, t.tgrelid::regclass as relation
+      from pg_proc p
+      left join lateral (select x.tgrelid from pg_trigger x where x.tgfoid = p.oid limit 1) t on true
+     where p.pronamespace = 'pgscore_sources'::regnamespace and p.proowner = 'pgscore_owner'::regrole
+       and p.proname ~ format('^capture_%s_', watch_id)
+       and split_part(p.proname, '_', 3) <> all (array(select r::oid::text from unnest(needed) r))
+  loop
+    begin
+      execute format('drop function %s cascade', capture.name);
+    exception
+      when lock_not_available then
+        raise exception 'the triggers of the watch could not be taken off %: others hold it locked', capture.relation using
+          errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
+    end;
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_captures(int, regclass[]) is
+  'Drops the trigger functions of a watch, but for those of the tables that it needs.';

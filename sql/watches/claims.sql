@@ -80,7 +80,7 @@ declare
   cure text;
 begin
   for w in
-    select x.*, p.handle_id, p.plan -> 'columns' as columns, nullif(o.segments, '{}') as segments, b as is_backlog
+    select x.*, p.handle_id, nullif(o.segments, '{}') as segments, b as is_backlog
       from pgscore_data.watch x
       join pgscore_data.known_plan p using (plan_id)
       left join pgscore_data.monitor o using (model_id)
@@ -107,7 +107,7 @@ begin
       insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
         rls, publish, error_limit, rows_expected, segments, watch_id, keys, oldest_change_at,
         state, phase, attempt, claimed_by, lease_until, started_at)
-      select w.owner, w.version_id, w.target_id, coalesce(n.names[1], 'public'), n.names[cardinality(n.names)], 'stream', w.handle_id,
+      select w.owner, w.version_id, w.target_id, n.names[1], n.names[2], 'stream', w.handle_id,
         w.plan_id, 0, w.arguments ->> 'rls', true, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id, taken.keys,
         taken.oldest, 'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
         from (select parse_ident(w.source) as names) n
@@ -212,7 +212,8 @@ comment on column pgscore.watches.state is
 comment on column pgscore.watches.pending is 'Changed rows that are queued or being scored; a row that changed twice may count twice.';
 comment on column pgscore.watches.oldest_pending is 'When the oldest of these changes was written.';
 comment on column pgscore.watches.delay_p50 is
-  'From a change to its visible prediction, over the last 100 publications: the median of their oldest.';
+  'From when a change was queued to its visible prediction: the median of the oldest of each of the last 100 publications. What is polled '
+  'is queued when it is read.';
 comment on column pgscore.watches.delay_p95 is 'The same for 95 of 100.';
 comment on column pgscore.watches.rows_scored is 'Predictions that it wrote so far.';
 comment on column pgscore.watches.rows_unchanged is 'Rows that it read and found to be as they were, so that nothing was written.';
@@ -222,7 +223,7 @@ comment on column pgscore.watches.remedy is 'What to do about it.';
 comment on column pgscore.watches.compared_at is 'When the whole source was last compared with the target.';
 comment on column pgscore.watches.rows_compared is 'How many rows it had then.';
 comment on column pgscore.watches.poll_every is 'How often a source that is polled is read.';
-comment on column pgscore.watches.rescore_every is 'How often the whole source is compared whatever triggers say.';
+comment on column pgscore.watches.rescore_every is 'How often the whole source is compared whatever triggers say; NULL: hourly.';
 comment on column pgscore.watches.on_promote is 'rescore: a new champion scores all rows again. keep: only those that change.';
 comment on column pgscore.watches.keep_history is
   'How long replaced predictions stay in the history; NULL: until they are counted for labels.';

@@ -27,11 +27,9 @@ comment on function pgscore_data._shape_of(pgscore_data.watch) is
 create or replace function pgscore_data._control_watch() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
 as $$
 declare
   w pgscore_data.watch;
-  capture regprocedure;
 begin
   select * into w from pgscore_data.watch x
    where x.watch_id = new.watch_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
@@ -45,13 +43,12 @@ begin
     when 'resume' then
       update pgscore_data.watch x set paused = false, retry_at = null where x.watch_id = w.watch_id;
     when 'planned' then
+      perform pgscore_data._drop_captures(w.watch_id, array(
+        select r from jsonb_array_elements(w.tables) t
+         cross join lateral pgscore._relations_of(pgscore._relation_named(t ->> 'table')) r));
       update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
     when 'drop' then
-      -- Takes the triggers along, also those on tables that the caller does not own, and waits for who writes there.
-      for capture in select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace
-           and p.proowner = 'pgscore_owner'::regrole and p.proname ~ format('^capture_%s_', w.watch_id) loop
-        execute format('drop function %s cascade', capture);
-      end loop;
+      perform pgscore_data._drop_captures(w.watch_id, '{}');
       delete from pgscore_data.watch x where x.watch_id = w.watch_id;
       delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
       delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
@@ -162,7 +159,7 @@ source: a table or view of yours.  target, target_schema, key, event_time, colum
 on_change_of: of a view, the tables below it whose changes matter, with the column of each that holds the key: {"orders": "customer_id"}.
 capture: triggers queue changes in the writer''s transaction; poll reads the source every poll_every and compares; auto takes triggers '
 'where you may put them.
-rescore_every: also compare the whole source so often; for a view that uses now() or the like.
+rescore_every: how often the whole source is compared whatever triggers say (default: hourly); for a view that uses now() or the like.
 on_promote: rescore scores all rows again with a new champion; keep leaves them until they change.
 keep_history: how long replaced predictions stay in <target>_history (default: until they are counted for labels).
 notify: a channel that hears of each publication: {"target": …, "rows": …, "run": …}.';

@@ -28,23 +28,19 @@ begin
   end if;
   return query
     with due as materialized (
-      select w.watch_id,
-             case
-               when w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
-                 or not pgscore._may_score(w.owner, w.version_id) or w.shape is distinct from pgscore_data._shape_of(w)
-                 or w.error is not null then 'renew'
-               else 'compare' end as work
+      select w.watch_id, case when d.is_stale then 'renew' else 'compare' end as work
         from pgscore_data.watch w
-       where not w.paused and coalesce(w.busy_until < clock_timestamp(), true) and coalesce(w.retry_at <= clock_timestamp(), true)
-         and w.owner <> all (busy_owners)
-         and (w.compare_after <= clock_timestamp()
-              or w.plan_id is null or w.scan_handle_id is null or w.version_id is distinct from pgscore_data._watched_version(w)
-              or w.shape is distinct from pgscore_data._shape_of(w) or w.error is not null
-              or not pgscore._may_score(w.owner, w.version_id))
-       order by w.tried_at nulls first limit 1 for no key update skip locked
+       cross join lateral (
+         select w.plan_id is null or w.scan_handle_id is null or w.error is not null
+             or w.version_id is distinct from pgscore_data._watched_version(w) or not pgscore._may_score(w.owner, w.version_id)
+             or w.shape is distinct from pgscore_data._shape_of(w) as is_stale offset 0) d
+       where not w.paused and coalesce(w.retry_at <= clock_timestamp(), true)
+         and (w.busy_until > clock_timestamp() and exists (select from pg_stat_activity a where a.pid = w.busy_pid)) is not true
+         and w.owner <> all (busy_owners) and (d.is_stale or w.compare_after <= clock_timestamp())
+       order by w.tried_at nulls first limit 1 for no key update of w skip locked
     )
     update pgscore_data.watch w
-       set busy_until = clock_timestamp() + interval '10 minutes', tried_at = clock_timestamp(),
+       set busy_until = clock_timestamp() + interval '10 minutes', busy_pid = pg_backend_pid(), tried_at = clock_timestamp(),
            -- While somebody writes who may have seen the mark, it is compared again and again.
            compare_when_past = case when d.work = 'renew' or w.compare_when_past > pg_snapshot_xmin(pg_current_snapshot())
                                  then w.compare_when_past end
@@ -89,7 +85,6 @@ declare
   w pgscore_data.watch;
   t pgscore_data.target;
   compared bigint;
-  found_rows bigint;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = this_watch;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
@@ -108,7 +103,6 @@ begin
      group by x.n / 1000$q$,
     pgscore_data._one_key_text(t.key_columns), format('target_%s_g%s', t.target_id, t.current_generation))
   using this_watch, w.on_promote, w.version_id;
-  get diagnostics found_rows = row_count;
   delete from pgscore_data.seen_row y where y.watch_id = this_watch;
   get diagnostics compared = row_count;
   update pgscore_data.watch x

@@ -150,7 +150,8 @@ create or replace function pgscore._clock_expression(source regclass) returns te
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select (regexp_match(pg_get_viewdef(c.oid), '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
+  select (regexp_match(regexp_replace(pg_get_viewdef(c.oid), '''[^'']*''', '''''', 'g'),
+            '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
             || 'current_(?:date|time|timestamp)|local(?:time|timestamp)|age\([^,()]*\)|random\(\))', 'i'))[1]
     from pgscore._relations_below(source) r join pg_class c on c.oid = r
    where c.relkind = 'v' order by 1 nulls last limit 1

@@ -54,7 +54,11 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
   '42703': CHANGED,
   '42846': CHANGED,
   '42P13': CHANGED,
+  '42804': CHANGED,
 };
+
+/** A run over changed rows is submitted by nobody: it is tried again by itself. */
+const REMEDY_OF_WATCH = 'Correct the source; the watch goes on by itself.';
 
 /** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
 export function failureOf(error: unknown, run: Run): Failure {
@@ -68,7 +72,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: known.code,
       message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
-      remedy: known.remedy,
+      remedy: run.keyLists === null || state === '42501' ? known.remedy : REMEDY_OF_WATCH,
       retry: state === '55P03',
     };
   }

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from, to } from 'pg-copy-streams';
 import type { Logger } from '../log.ts';
-import { literal, qualified, storable } from '../lib/text.ts';
+import { qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
@@ -89,6 +89,8 @@ export class WatchKeeper {
       await connection.use((client) => keepWatch(client, this.#readerUrl, due, this.#log));
     } catch (error) {
       this.#log.warn({ err: error, watch: due.watch_id }, 'keeping a watch failed and will be tried again');
+      // Its connection was lost. If this fails, too, the watch is free when the session is gone that took it.
+      await this.#connection.insist((client) => endWork(client, due.watch_id, null, null, null)).catch(() => undefined);
     } finally {
       await connection.end();
     }
@@ -191,7 +193,7 @@ function scanQuery(watch: number, handle: string, keys: number): string {
   const columns = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
   const spelled = columns.map((column) => `pg_catalog.concat(${column})`);
   const key = `pg_catalog.left(${keys === 1 ? spelled.join() : `array[${spelled.join(', ')}]::text`}, 2701)`;
-  return `copy (select ${literal(String(watch))}::int, ${key}, c${keys + 1}
+  return `copy (select ${watch}::int, ${key}, c${keys + 1}
     from ${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)
     where ${columns.map((column) => `${column} is not null`).join(' and ')}) to stdout (format binary)`;
 }

@@ -165,6 +165,19 @@ test('a new champion scores all rows again', async () => {
   expect(await differences(alice, 'iris', 'flowers', 'live')).toEqual([]);
 });
 
+test('a watch that comes to read another table leaves no triggers on the one before', async () => {
+  await alice.query('create table other_flowers (like flowers including all)');
+  await alice.query('insert into other_flowers select * from flowers where id < 20');
+  await alice.query(`select pgscore.watch('iris', 'other_flowers', target => 'live')`);
+  const triggers = `select tgname from pg_trigger where tgrelid = $1::regclass`;
+  expect((await alice.query(triggers, ['flowers'])).rows).toEqual([]);
+  expect((await alice.query(triggers, ['other_flowers'])).rowCount).toBe(4);
+  await atRest(alice, 'alice.live');
+  expect(await differences(alice, 'iris', 'other_flowers', 'live')).toEqual([]);
+  await alice.query(`select pgscore.watch('iris', 'flowers', target => 'live')`);
+  await atRest(alice, 'alice.live');
+});
+
 test('without its watch a table has no triggers, and the target keeps its predictions', async () => {
   await alice.query(`select pgscore.unwatch('live')`);
   expect((await alice.query(`select tgname from pg_trigger where tgrelid = 'flowers'::regclass`)).rows).toEqual([]);

@@ -125,6 +125,28 @@ describe('watch() refuses', () => {
     });
   });
 
+  test('a target that a schedule writes to', async () => {
+    await alice.query(`select pgscore.schedule('nightly', '@daily', 'line', 'taken', target => 'nights')`);
+    expect(await refusal(alice, `select pgscore.watch('line', 'taken', target => 'nights')`)).toMatchObject({
+      code: '55006',
+      hint: expect.stringContaining('pgscore.unschedule('),
+    });
+    await alice.query(`select pgscore.unschedule('nightly')`);
+  });
+
+  test('a view over a view that changes with the clock, but none that only spells it', async () => {
+    await alice.query('create view over_dated as select * from dated');
+    const call = (source: string): string =>
+      `select pgscore.watch('line', '${source}', key => 'id', target => 'clocked', on_change_of => '{"alice.rows": "id"}') as capture`;
+    expect(await refusal(alice, call('over_dated'))).toMatchObject({
+      code: '22023',
+      hint: expect.stringMatching(/rescore_every/),
+    });
+    await alice.query(`create view spelled as select id, x, 'asked now()' as note from rows`);
+    expect((await alice.query(call('spelled'))).rows).toEqual([{ capture: 'triggers' }]);
+    await alice.query(`select pgscore.unwatch('clocked')`);
+  });
+
   test('a model that is not there', async () => {
     expect(await refusal(alice, `select pgscore.watch('no', 'rows')`)).toMatchObject({ code: '42704' });
     expect(await refusal(alice, `select pgscore.watch('line@7', 'rows')`)).toMatchObject({ code: '42704' });
@@ -136,6 +158,7 @@ describe('what is watched', () => {
 
   test.each([
     ['takes no run', `select pgscore.score_table('line', 'rows', target => 'live')`, '55006'],
+    ['takes no schedule', `select pgscore.schedule('n', '@daily', 'line', 'rows', target => 'live')`, '55006'],
     ['cannot be dropped', `select pgscore.drop_target('live')`, '55006'],
   ])('as a target %s', async (_what, call, code) => {
     expect(await refusal(alice, call)).toMatchObject({ code, ...WATCHED });
