@@ -153,6 +153,7 @@ comment on column pgscore_data.run.keys is
   'The keys of the rows that it is to score, as texts, while it is open. A key of several columns is the text of an array.';
 comment on column pgscore_data.run.oldest_change_at is 'When the oldest change among them was captured.';
 create index run_of_watch on pgscore_data.run (watch_id, run_id) where watch_id is not null;
+create index run_asked_for on pgscore_data.run (run_id) where watch_id is null;
 create index run_with_keys on pgscore_data.run (watch_id) where keys is not null;
 create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';

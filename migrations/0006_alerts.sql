@@ -42,10 +42,12 @@ comment on table pgscore_data.feed_day is
 create table pgscore_data.alert_clock (
   singleton boolean primary key default true check (singleton),
   last_at timestamptz not null,
-  rest_until timestamptz not null default '-infinity'
+  rest_until timestamptz not null default '-infinity',
+  watches_at timestamptz not null default '-infinity'
 ) with (fillfactor = 70);
 comment on table pgscore_data.alert_clock is 'When the alerts of all models were last looked at, for what time alone brings about.';
 comment on column pgscore_data.alert_clock.rest_until is 'No service looks again before: ten times as long as the last look took.';
+comment on column pgscore_data.alert_clock.watches_at is 'When it was last looked how late watches are.';
 insert into pgscore_data.alert_clock (last_at) values ('-infinity');
 
 create table pgscore_data.alert_due (version_id int not null);

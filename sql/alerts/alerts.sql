@@ -13,7 +13,7 @@ declare
   watched record;
   anew text[] := array(
     select e.name from pgscore_data.effective_alert e
-     where e.model_id = this_model and e.kind <> 'feed'
+     where e.model_id = this_model and e.kind not in ('feed', 'watch')
        and not exists (select from pgscore_data.alert_window w
                         where w.model_id = e.model_id and w.version_id = e.version_id and w.said_at >= e.set_at));
 begin
@@ -24,7 +24,8 @@ begin
     select e.name, e.version_id, w.grain, w.column_name, w.window_start, w.window_end, w.value, w.ci_low, w.ci_high, w.n, w.noise_limit,
            w.is_enough
       from (select x.grain, array_agg(x) as rules, bool_or(x.name = any (anew)) as has_new
-              from pgscore_data.effective_alert x where x.model_id = this_model and x.kind <> 'feed' group by x.grain, x.kind = 'drift') g
+              from pgscore_data.effective_alert x
+             where x.model_id = this_model and x.kind not in ('feed', 'watch') group by x.grain, x.kind = 'drift') g
      cross join lateral (
        select p.* from pgscore_data._pooled_windows(watched.name, watched.number, watched.time_zone, g.rules,
            case when g.has_new then '-infinity' else pgscore_data._since('month', since, as_of) end, as_of) p where g.grain = 'auto'

@@ -127,7 +127,8 @@ begin
   if was_raised and not is_raised then
     event := pgscore_data._write_event(case when now_is.fingerprint is null then before else now_is end, 'resolved',
       case when now_is.state = 'insufficient_data' then 'insufficient_data' when now_is.fingerprint is not null then 'recovered'
-        when exists (select from pgscore_data.effective_alert e where e.model_id = before.model_id and e.name = before.rule)
+        when before.kind <> 'watch'
+          and exists (select from pgscore_data.effective_alert e where e.model_id = before.model_id and e.name = before.rule)
           then 'superseded' else 'dropped' end, as_of);
   end if;
   if now_is.fingerprint is null then
@@ -179,7 +180,7 @@ begin
                pgscore_data._alert_detail(x.w, m.time_zone))::pgscore_data.alert as a
         from said x join pgscore_data.monitor m on m.model_id = this_model
     ), known as (
-      select k as a from pgscore_data.alert k where k.model_id = this_model
+      select k as a from pgscore_data.alert k where k.model_id = this_model and k.kind <> 'watch'
     )
     select k.a as before, n.a as now_is from standing n
         full join known k on (k.a).fingerprint = (n.a).fingerprint order by coalesce((n.a).rule, (k.a).rule), (n.a).column_name
@@ -203,10 +204,12 @@ as $$
 declare
   began timestamptz := clock_timestamp();
   everything boolean := exists (select from pgscore_data.alert_clock c where c.last_at <= as_of - interval '10 minutes');
+  watches boolean := (everything or exists (select from pgscore_data.alert_clock c where c.watches_at <= as_of - interval '1 minute'))
+    and (exists (select from pgscore_data.watch) or exists (select from pgscore_data.alert a where a.kind = 'watch'));
   models int[];
   this_model int;
 begin
-  if not everything and not exists (select from pgscore_data.alert_due) or not pgscore_data._take_turn('alerts') then
+  if not everything and not watches and not exists (select from pgscore_data.alert_due) or not pgscore_data._take_turn('alerts') then
     return;
   end if;
   if not at_once and exists (select from pgscore_data.alert_clock c where c.rest_until > began) then
@@ -236,7 +239,16 @@ begin
       failure := format('%s: %s', (select m.name from pgscore_data.model m where m.model_id = this_model), sqlerrm);
     end;
   end loop;
-  update pgscore_data.alert_clock c set rest_until = clock_timestamp() + 10 * (clock_timestamp() - began);
+  if watches then
+    begin
+      event := greatest(event, pgscore_data._evaluate_watches(as_of));
+    exception when others then
+      failure := format('watches: %s', sqlerrm);
+    end;
+  end if;
+  update pgscore_data.alert_clock c
+     set rest_until = clock_timestamp() + 10 * (clock_timestamp() - began),
+         watches_at = case when watches then as_of else c.watches_at end;
   if event is not null and current_setting('pgscore.notify', true) is distinct from 'off' then
     perform pg_notify('pgscore_alert', json_build_object('event_id', event)::text);
   end if;
@@ -244,7 +256,7 @@ end
 $$;
 comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
 'Moves the alerts of the models whose windows changed, and every ten minutes those of all, for what time alone brings about: silence, and '
-'reminders. event: the last one that came of it; NULL where there was none, or another session is about it. failure: of a model that '
-'could not be looked at.
+'reminders; those about watches every minute. event: the last one that came of it; NULL where there was none, or another session is about '
+'it. failure: of a model that could not be looked at.
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
 Whoever listens on channel pgscore_alert is told, once.';

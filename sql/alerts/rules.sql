@@ -10,6 +10,7 @@ select * from (values
   ('volume', '{binary,multiclass,regression}', 'n_predictions', null, 'outside', 'warning', 1, 1, 0, 'day'),
   ('scoring_stopped', '{binary,multiclass,regression}', 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0, 'day'),
   ('labels_stopped', '{binary,multiclass,regression}', 'hours_since_labels', null, 'above', 'warning', 1, 1, 0, 'day'),
+  ('watch_delay', '{binary,multiclass,regression}', 'minutes_behind', 15, 'above', 'critical', 1, 1, 0, 'day'),
   ('feature_drift', '{binary,multiclass,regression}', 'psi', 0.2, 'above', 'info', 2, 3, 240, 'auto'),
   ('missing_values', '{binary,multiclass,regression}', 'missing_rate_delta', 0.05, 'above', 'info', 2, 3, 240, 'auto'),
   ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
@@ -28,8 +29,8 @@ comment on view pgscore_data.watched_version is
   'The version that the rules of a model are about: its champion, or the newest where it has none.';
 
 create or replace view pgscore_data.effective_alert as
-select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as version_id, r.name, k.kind, r.metric, r.grain, r.column_name,
-       r.threshold, r.clear_at, r.direction, r.severity,
+select w.model_id, case when k.kind in ('feed', 'watch') then 0 else w.version_id end as version_id, r.name, k.kind, r.metric, r.grain,
+       r.column_name, r.threshold, r.clear_at, r.direction, r.severity,
        r.for_windows, r.of_windows, r.min_samples, r.keep_firing_for, r.is_default, r.set_by, r.set_at, k.better, k.least, k.most
   from pgscore_data.watched_version w
   join lateral (
@@ -44,8 +45,8 @@ select w.model_id, case k.kind when 'feed' then 0 else w.version_id end as versi
        and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
 comment on view pgscore_data.effective_alert is
-  'The rules that hold for each model now. Those about feeds are about the model (version_id 0), the others about the version that is '
-  'watched.';
+  'The rules that hold for each model now. Those about feeds and watches are about the model (version_id 0), the others about the version '
+  'that is watched.';
 
 create or replace view pgscore._alert_request as
 select null::text as model, null::text as action, null::text as name, null::jsonb as settings, null::jsonb as outcome, null::name as owner
@@ -77,10 +78,13 @@ begin
     when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of performance and drift auto'
     when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage')
       and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
-    when r.column_name is not null and k.kind <> 'drift' then format('%s is not about a column', r.metric)
+    when r.column_name is not null and k.kind not in ('drift', 'watch') then format('%s is not about a column', r.metric)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
-    when k.kind in ('drift', 'feed') and r.direction <> 'above' then format('%s is bad when it is high: direction is above', r.metric)
-    when k.kind = 'drift' and r.threshold is null then format('%s needs a threshold', r.metric)
+    when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
+      then format('%s is bad when it is high: direction is above', r.metric)
+    when k.kind = 'watch' and (r.for_windows > 1 or r.keep_firing_for > interval '0')
+      then format('%s is looked at every minute: it has no for_windows and no keep_firing_for', r.metric)
+    when k.kind in ('drift', 'watch') and r.threshold is null then format('%s needs a threshold', r.metric)
     when r.direction = 'outside'
       and (r.threshold is not null or r.clear_at is not null)
         then 'outside is about the usual range; set one alert for below and one for above a threshold'
@@ -122,7 +126,8 @@ begin
   r.for_windows := (settings ->> 'for_windows')::int;
   r.of_windows := coalesce((settings ->> 'of_windows')::int, r.for_windows);
   r.min_samples := coalesce((settings ->> 'min_samples')::bigint,
-                            case when k.kind = 'drift' then 240 when k.kind = 'feed' or k.metric = 'n_predictions' then 0 else 30 end);
+                            case when k.kind = 'drift' then 240
+                              when k.kind in ('feed', 'watch') or k.metric = 'n_predictions' then 0 else 30 end);
   r.keep_firing_for := (settings ->> 'keep_firing_for')::interval;
   r.enabled := true;
   r.set_by := this_owner;
@@ -229,13 +234,14 @@ comment on function pgscore.set_alert(text, text, text, double precision, text, 
 'Sets a rule for a model''s champion, in place of the one of its name: set_alert(''churn'', ''accuracy_floor'', ''accuracy'', threshold '
 '=> 0.8).
 Every model has rules without it, which only deployers change: select * from pgscore.alerts.
-model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring or hours_since_labels.
+model: its bare name.  name: of the rule.  metric: a metric of pgscore_bi.model_metric, hours_since_scoring, hours_since_labels or '
+'minutes_behind.
 threshold: raised beyond it; where the metric has an interval, all of it must lie beyond (default: three standard deviations from the '
 'mean of 7 to 30 earlier windows; of performance a lasting change for the worse raises it, too).  direction: below, above or, without a '
 'threshold, outside (default: by the metric).
 severity: info, warning or critical.  for_windows, of_windows: raised by so many of the last so many windows.  grain: day (default), week '
 'or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the '
-'month.  column_name: one feature (default: each).
+'month.  column_name: one feature, or the target of one watch (default: each).
 min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold; of drift half of '
 'it, for for_windows windows in a row).  keep_firing_for: not before windows without a breach span so long.';
 

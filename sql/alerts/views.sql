@@ -18,8 +18,8 @@ select m.name as model_name, v.number::bigint as model_version, e.name as alert,
   left join pgscore_data.version v on v.version_id = e.version_id
   left join pgscore_data.alert a on a.model_id = e.model_id and a.rule = e.name and a.version_id = e.version_id;
 comment on view pgscore_bi.alerts is
-  'Every rule of every model and where it stands now: a row a rule and, of drift, a column. Those with is_raised want somebody''s '
-  'attention.';
+  'Every rule of every model and where it stands now: a row a rule and, of drift, a column, of watches, a target. Those with '
+  'is_raised want somebody''s attention.';
 
 create or replace view pgscore_bi.alert_history with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason,
@@ -56,9 +56,10 @@ return pgscore_data._metric_meanings() || '{
   "model_version": "Number of the version; NULL: the model, whatever its version.",
   "grain": "Length of the window: day, week or month; of a rule that has judged none yet auto, where it takes the shortest of rows enough.",
   "metric": "Name of the metric: what the column of that name in a performance view means; failed_share is the share of rows that could '
-    'not be scored, null_score_share of those without a score.",
-  "column_name": "Feature that it is about; NULL: none.",
-  "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now.",
+    'not be scored, null_score_share of those without a score; minutes_behind is the age of the oldest change that a watch has not scored.",
+  "column_name": "Feature that it is about, or target of a watch; NULL: none.",
+  "value": "Value of the metric in the window; of hours_since_scoring and hours_since_labels, when it ended or now; of '
+    'minutes_behind, now.",
   "ci_low": "Lower bound of the 95 % interval.",
   "ci_high": "Upper bound.",
   "error_bound": "How far the value can be from that of the unbinned scores.",
@@ -71,7 +72,7 @@ return pgscore_data._metric_meanings() || '{
   "undefined_reason": "Why the value is NULL.",
   "noise_limit": "What a drift metric reaches by chance.",
   "alert": "Name of the rule.",
-  "kind": "performance, integrity, feed (silence) or drift.",
+  "kind": "performance, integrity, feed (silence), watch or drift.",
   "state": "ok, pending (breached, not often enough), firing, no_data (a feed is silent) or insufficient_data (no window that could be '
     'judged).",
   "is_raised": "Whether it is firing or no_data.",
@@ -90,7 +91,7 @@ return pgscore_data._metric_meanings() || '{
   "event_id": "Number of the event; a webhook that is told twice knows it by that.",
   "event_at": "When it happened.",
   "event": "firing, no_data, reminder (still raised a day after it was last told; never of drift) or resolved.",
-  "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped.",
+  "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped (the rule, or the watch).",
   "began_at": "When the alert was raised.",
   "delivery": "none (no running service has a webhook), waiting, delivered, failing, or given_up after a day.",
   "attempts": "How often the webhook was tried.",

@@ -45,6 +45,7 @@ select * from (values
   ('null_score_share', 'integrity', '{binary}', 'low', 0, 1),
   ('hours_since_scoring', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
   ('hours_since_labels', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
+  ('minutes_behind', 'watch', '{binary,multiclass,regression}', 'low', 0, null),
   ('psi', 'drift', '{binary,multiclass,regression}', 'low', 0, null),
   ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1),
   ('missing_rate_delta', 'drift', '{binary,multiclass,regression}', 'low', -1, 1)

@@ -56,16 +56,18 @@ with judged as materialized (
   union all
   select a.model_id, k.weight, case when a.severity = 'critical' or k.weight = 1 and a.severity <> 'info' then 'act' else 'watch' end,
          k.cause, null, a.since_date,
-         format('Alert %s is raised since %s: %s%s is %s%s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.metric,
+         case when a.kind = 'watch'
+           then format('Alert %s is raised since %s: %s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.detail)
+         else format('Alert %s is raised since %s: %s%s is %s%s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.metric,
            ' of ' || nullif(a.column_name, ''), trim_scale(round(a.value::numeric, 4)), case
              when a.value < a.lower_threshold then ', below ' || trim_scale(round(a.lower_threshold::numeric, 4))
-             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end)
+             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end) end
     from alert a
    cross join lateral (
      select * from (values
        (a.kind = 'performance', 1, 'accuracy_worse'), (a.metric in ('failed_share', 'null_score_share'), 2, 'rows_failed'),
        (a.metric = 'hours_since_scoring', 2, 'scoring_stopped'), (a.metric = 'n_predictions', 2, 'volume'),
-       (a.kind = 'drift', 3, 'drift'), (true, 4, 'labels_late')) x (holds, weight, cause)
+       (a.kind = 'watch', 2, 'watch_delay'), (a.kind = 'drift', 3, 'drift'), (true, 4, 'labels_late')) x (holds, weight, cause)
       where x.holds limit 1) k
   union all
   select b.model_id, 5, 'watch', 'challenger_better', b.size, b.first_date, b.sentence from better b
@@ -137,8 +139,8 @@ begin
     "is_champion": "Whether model_version is the champion.",
     "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
       'healthy: none of these.",
-    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, drift, labels_late or '
-      'challenger_better; of unknown no_version, no_predictions, no_label_source, labels_waiting, labels_unreadable, no_labels or '
+    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
+      'or challenger_better; of unknown no_version, no_predictions, no_label_source, labels_waiting, labels_unreadable, no_labels or '
       'no_mature_month; of healthy none.",
     "sentence": "The cause in one sentence, with its numbers.",
     "causes": "All causes of act and watch, the largest first; NULL: there is none.",

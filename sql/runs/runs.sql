@@ -27,7 +27,8 @@ select
   r.finished_at,
   r.snapshot_at,
   s.name as schedule,
-  r.fire_at
+  r.fire_at,
+  r.watch_id is not null as of_watch
 from pgscore_data.run r
 join pgscore_data.version v using (version_id)
 join pgscore_data.model m using (model_id)
@@ -72,6 +73,7 @@ comment on column pgscore.runs.finished_at is 'When it ended.';
 comment on column pgscore.runs.snapshot_at is 'The instant whose rows it scores.';
 comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
 comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
+comment on column pgscore.runs.of_watch is 'Whether a watch made it, of rows that changed.';
 
 create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input

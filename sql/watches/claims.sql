@@ -178,23 +178,29 @@ $$;
 comment on function pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8) is
   'Last step of the publication of a run over keys: it is done, and whoever listens hears of it.';
 
+create or replace view pgscore_data.watch_pending as
+select x.watch_id, sum(x.n)::bigint as pending, min(x.at) as oldest_pending
+  from (select c.watch_id, cardinality(c.keys) as n, c.captured_at as at from pgscore_data.watch_change c
+        union all
+        select r.watch_id, cardinality(r.keys), r.oldest_change_at from pgscore_data.run r where r.keys is not null) x
+ group by x.watch_id;
+comment on view pgscore_data.watch_pending is
+  'What is queued or being scored, a row a watch that has any. It reads the queue once for all of them.';
+
 create or replace view pgscore.watches with (security_barrier) as
 select m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model, w.source,
        format('%I.%I', t.view_schema, t.view_name) as target, w.capture,
        case when w.paused then 'paused' when w.error is not null then 'failing' when not w.is_complete then 'starting'
-         when p.pending > 0 then 'scoring'
+         when p.watch_id is not null then 'scoring'
          when w.compare_after <= clock_timestamp() or w.compare_when_past is not null
            or exists (select from pgscore_data.watch_mark k where k.watch_id = w.watch_id) then 'comparing' else 'following' end as state,
-       p.pending, p.oldest_pending, d.delay_p50, d.delay_p95, w.rows_scored, w.rows_unchanged, w.error_code, w.error, w.remedy,
-       w.compared_at, w.rows_compared, w.poll_every, w.rescore_every, w.on_promote, w.keep_history, w.notify, w.owner, w.created_at
+       coalesce(p.pending, 0) as pending, p.oldest_pending, d.delay_p50, d.delay_p95, w.rows_scored, w.rows_unchanged,
+       w.error_code, w.error, w.remedy, w.compared_at, w.rows_compared, w.poll_every, w.rescore_every, w.on_promote, w.keep_history,
+       w.notify, w.owner, w.created_at
   from pgscore_data.watch w
   join pgscore_data.model m using (model_id)
   join pgscore_data.target t using (target_id)
- cross join lateral (
-   select coalesce(sum(x.n), 0)::bigint as pending, min(x.at) as oldest_pending
-     from (select cardinality(c.keys) as n, c.captured_at as at from pgscore_data.watch_change c where c.watch_id = w.watch_id
-           union all
-           select cardinality(r.keys), r.oldest_change_at from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null) x) p
+  left join pgscore_data.watch_pending p using (watch_id)
  cross join lateral (
    select percentile_cont(0.5) within group (order by x.delay) as delay_p50,
           percentile_cont(0.95) within group (order by x.delay) as delay_p95

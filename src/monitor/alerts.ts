@@ -53,8 +53,9 @@ export type AlertEvent = {
   readonly alert: string;
   readonly metric: string;
   readonly grain: string;
+  /** Of a watch, its target. */
   readonly column_name: string | null;
-  readonly kind: 'performance' | 'integrity' | 'feed' | 'drift';
+  readonly kind: 'performance' | 'integrity' | 'feed' | 'watch' | 'drift';
   readonly severity: 'info' | 'warning' | 'critical';
   readonly event: 'firing' | 'no_data' | 'reminder' | 'resolved';
   readonly reason: string | null;
@@ -139,7 +140,8 @@ function messageAlert(event: AlertEvent): MessageAlert {
       model: event.model,
       version: event.version,
       metric: event.metric,
-      column: event.column_name,
+      column: event.kind === 'watch' ? null : event.column_name,
+      target: event.kind === 'watch' ? event.column_name : null,
       // Labels say which alert it is, and one about drift may be raised by a week and resolved by a day.
       grain: event.kind === 'drift' ? null : event.grain,
       kind: event.kind,

@@ -46,6 +46,13 @@ test('an alert about drift is the same one whether a day or a week says so, and 
   expect(labels({ kind: 'performance', grain: 'week' })).toMatchObject({ grain: 'week' });
 });
 
+test('one about a watch names its target', () => {
+  const late: AlertEvent = { ...DRIFT, kind: 'watch', column_name: 'public.churn_live', is_digest: false };
+  const labels = alertMessage([late]).alerts[0]?.labels;
+  expect(labels).toMatchObject({ target: 'public.churn_live' });
+  expect(labels).not.toHaveProperty('column');
+});
+
 test('its summary is the sentence that the views have', () => {
   expect(alertMessage([DRIFT]).alerts[0]?.annotations['summary']).toBe(DRIFT.message);
 });

@@ -22,13 +22,13 @@ describe('rules', () => {
       {
         model: 'asked',
         alerts:
-          'accuracy_drop auc_drop dataset_drift failed_rows feature_drift labels_stopped missing_scores missing_values scoring_stopped volume',
+          'accuracy_drop auc_drop dataset_drift failed_rows feature_drift labels_stopped missing_scores missing_values scoring_stopped volume watch_delay',
         is_default: true,
       },
       {
         model: 'number',
         alerts:
-          'dataset_drift error_rise failed_rows feature_drift labels_stopped missing_values scoring_stopped volume',
+          'dataset_drift error_rise failed_rows feature_drift labels_stopped missing_values scoring_stopped volume watch_delay',
         is_default: true,
       },
     ]);
