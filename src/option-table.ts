@@ -81,7 +81,13 @@ export const OPTIONS = {
     '1024',
     'memory for loaded models in each scorer, and in the gateway; the least recently used go first',
   ),
-  pollSeconds: spec('--poll', 'PGSCORE_POLL', 'seconds', '2', 'how often to look for work that no NOTIFY told of'),
+  pollSeconds: spec(
+    '--poll',
+    'PGSCORE_POLL',
+    'seconds',
+    '5',
+    'how often to count what is new, and to look for work that no NOTIFY told of',
+  ),
   leaseSeconds: spec(
     '--lease',
     'PGSCORE_LEASE',

@@ -186,7 +186,7 @@ set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._monitor_request (action) values ('refresh') $$;
 comment on function pgscore.refresh() is
 'Brings the accuracy views up to date with all committed labels and predictions.
-The service does so every two seconds. Call it to see the effect of a label at once.';
+The service does so every five seconds. Call it to see the effect of a label at once.';
 
 create or replace function pgscore.rebuild(model text, from_time timestamptz default null, to_time timestamptz default null) returns bigint
 language sql volatile security invoker

@@ -29,6 +29,8 @@ import { showWatches } from '../watches/metrics.ts';
 import { WatchKeeper } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
+/** Between two looks for sources to poll or to compare, where there are watches. */
+const MOST_WATCH_REST_MS = 2000;
 /** For each of the last things that a service says to the database. */
 const LAST_WORDS_MS = 5000;
 
@@ -100,7 +102,7 @@ class Supervisor implements Service {
       ),
       watches: new Wakeable(
         'keeping watches',
-        config.pollMs,
+        () => (this.#watchKeeper.hasWatches ? Math.min(MOST_WATCH_REST_MS, config.pollMs) : config.pollMs),
         () => this.#unlessPaused(() => this.#watchKeeper.begin(() => this.#kept())),
         log,
       ),

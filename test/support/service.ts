@@ -47,6 +47,7 @@ export async function startTestService(
     PGSCORE_HTTP_PORT: '0',
     PGSCORE_GATEWAY_PORT: '0',
     PGSCORE_SCORERS: '1',
+    PGSCORE_POLL: '2',
     ...settings,
   };
   const child = fork(MAIN, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
