@@ -89,6 +89,9 @@ begin
   select * into w from pgscore_data.watch x where x.watch_id = this_watch;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
   analyze pgscore_data.seen_row;
+  -- What a scorer has in hand it may have read before, and publish after.
+  insert into pgscore_data.watch_change (watch_id, keys, is_backlog)
+  select this_watch, r.keys, true from pgscore_data.run r where r.watch_id = this_watch and r.keys is not null;
   execute format($q$
     insert into pgscore_data.watch_change (watch_id, keys, is_backlog)
     select $1, array_agg(x.key), true

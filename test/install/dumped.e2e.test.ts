@@ -19,6 +19,7 @@ import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
+import { atRest } from '../watches/watching.ts';
 import { dumpSchema } from './schema-dump.ts';
 
 const original = await cloneDatabase();
@@ -48,11 +49,15 @@ const ANSWERS = [
   'select id, kind as answer from things order by id',
   'select id, kind as answer from kinds order by id',
   'select id, score as answer from sums order by id',
+  'select id, score as answer from points_live order by id',
+  'select target, capture, pending, rows_scored from pgscore.watches',
   'select model, version, state, aliases, execution from pgscore.models order by model, version',
   'select run, state, rows_done from pgscore.runs order by run',
   'select name, cron, state from pgscore.schedules',
   'select model, score, inputs from pgscore.online_predictions order by prediction_id',
 ];
+
+type Scored = { id: number; answer: number };
 
 async function rowsOf(client: Client, text: string): Promise<unknown[]> {
   return (await client.query<Record<string, unknown>>(text)).rows;
@@ -126,7 +131,12 @@ async function dumpAndRestore(): Promise<void> {
     await user.query(`select pgscore.pause_schedule('nightly')`);
     await user.query(`select score('asked', '{"x": 3}')`);
     await waitFor(async () => (await rowsOf(user, ANSWERS.at(-1)!)).length === 1, { message: 'the log' });
+    await user.query(`select pgscore.watch('sum', 'points', target => 'points_live')`);
+    await atRest(user, 'alice.points_live');
     expect(await service.stop()).toBe(0);
+    // These changes wait in the dump.
+    await user.query('update points set b = 3 where id <= 10; delete from points where id = 100');
+    await user.query('refresh materialized view sums');
     before = [];
     for (const text of ANSWERS) before.push(await rowsOf(user, text));
     await dumpAndRestore();
@@ -135,7 +145,7 @@ async function dumpAndRestore(): Promise<void> {
 
   test('is restored with all that callers see, and computes what it did', async () => {
     for (const [index, text] of ANSWERS.entries()) expect(await rowsOf(alice, text)).toEqual(before[index]);
-    expect(before.map((rows) => rows.length)).toEqual([100, 100, 100, 100, 100, 30, 30, 100, 3, 1, 1, 1]);
+    expect(before.map((rows) => rows.length)).toEqual([99, 99, 99, 100, 99, 30, 30, 99, 100, 1, 3, 2, 1, 1]);
   });
 
   test('is, after another migrate, as the original is', async () => {
@@ -148,6 +158,10 @@ async function dumpAndRestore(): Promise<void> {
   test('is a copy, and serves online calls and runs once it is adopted', async () => {
     const owner = await copy.client();
     expect(await installationState(owner)).toBe('copy');
+    // A mark that waits for a transaction of the other server, which had more of them.
+    await owner.query(
+      `update pgscore_data.watch set compare_when_past = '9000000000000', busy_until = now() + '1 hour', busy_pid = pg_backend_pid()`,
+    );
     expect(await adopt(owner)).toBe('copy');
     await startTestService(copy);
     const asked = `select score('asked', '{"x": 4}') as answer`;
@@ -155,6 +169,22 @@ async function dumpAndRestore(): Promise<void> {
     expect(await rowsOf(alice, asked)).toEqual([{ answer: 4 }]);
     await alice.query('insert into points values (101, 101, 2)');
     await scoreTable(alice, 'sum', 'points');
-    expect(await rowsOf(alice, ANSWERS[3]!)).toEqual([...(before[3] ?? []), { id: 101, answer: 121 }]);
+    const scored = (before[2] as Scored[]).map(({ id, answer }) => ({ id, answer }));
+    expect(await rowsOf(alice, ANSWERS[3]!)).toEqual([...scored, { id: 101, answer: 121 }]);
+  });
+
+  test('follows what it watches: what waited in the dump and what comes is scored, and nothing else', async () => {
+    await atRest(alice, 'alice.points_live');
+    expect(await rowsOf(alice, ANSWERS[8]!)).toEqual(await rowsOf(alice, ANSWERS[3]!));
+    expect(await rowsOf(alice, 'select capture, rows_scored::int from pgscore.watches')).toEqual([
+      { capture: 'triggers', rows_scored: 111 },
+    ]);
+    const captures = `select distinct p.proname from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgname like 'pgscore_watch%'
+      union select proname from pg_proc where proname like 'capture\\_%'`;
+    expect(await rowsOf(alice, captures)).toHaveLength(1);
+    await alice.query('update points set b = 4 where id = 50');
+    await waitFor(
+      async () => (await rowsOf(alice, 'select from points_live where id = 50 and score = 90')).length === 1,
+    );
   });
 });

@@ -14,6 +14,7 @@ import { emptyDatabase, type TestDatabase } from '../support/database.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { atRest } from '../watches/watching.ts';
 import { dumpSchema } from './schema-dump.ts';
 
 /** Databases as earlier releases left them, with models, bindings, runs, labels and calls: dumped.e2e.test.ts writes one. */
@@ -42,6 +43,8 @@ const READ = [
   'select id, kind as answer from kinds order by id',
   `select id, pgscore.predict('kind', t) as answer from things t order by id`,
   'select id, score as answer from sums order by id',
+  'select id, score as answer from points_live order by id',
+  'select target, capture, pending, rows_scored from pgscore.watches',
   'select model, version, state, aliases, execution from pgscore.models order by model, version',
   'select run, state, rows_done from pgscore.runs order by run',
   'select name, cron, state from pgscore.schedules',
@@ -92,6 +95,9 @@ for (const { file, database } of states) {
       await scoreTable(alice, 'sum', 'points');
       const scored = 'select score as answer from points_scores where id = 101';
       expect((await alice.query(scored)).rows).toEqual([{ answer: 121 }]);
+      await atRest(alice, 'alice.points_live');
+      const all = 'select id, score from points_scores order by id';
+      expect((await alice.query(all.replace('scores', 'live'))).rows).toEqual((await alice.query(all)).rows);
     });
   });
 }
