@@ -57,8 +57,12 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
   '42804': CHANGED,
 };
 
-/** A run over changed rows is submitted by nobody: it is tried again by itself. */
-const REMEDY_OF_WATCH = 'Correct the source; the watch goes on by itself.';
+/** What to do about a watch that an SQLSTATE stops: nobody submits its runs, and it is tried again by itself. */
+export function remedyOfWatch(state: string | undefined): string {
+  return state === '42501'
+    ? "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'."
+    : 'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';
+}
 
 /** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
 export function failureOf(error: unknown, run: Run): Failure {
@@ -72,7 +76,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: known.code,
       message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
-      remedy: run.keyLists === null || state === '42501' ? known.remedy : REMEDY_OF_WATCH,
+      remedy: run.keyLists === null ? known.remedy : remedyOfWatch(state),
       retry: state === '55P03',
     };
   }

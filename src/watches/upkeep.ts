@@ -7,7 +7,7 @@ import { connect, disconnect } from '../postgres/connect.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
-import { codeOfState } from '../runs/failure.ts';
+import { codeOfState, remedyOfWatch } from '../runs/failure.ts';
 import { FireSession } from '../schedules/submit-fire.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
@@ -107,12 +107,11 @@ async function keepWatch(service: pg.Client, readerUrl: string | undefined, due:
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
     const remedy = error instanceof pg.DatabaseError ? error.hint : undefined;
-    await endWork(service, due.watch_id, codeOfState(sqlState(error)), storable(reason), remedy ?? REMEDY);
+    const state = sqlState(error);
+    await endWork(service, due.watch_id, codeOfState(state), storable(reason), remedy ?? remedyOfWatch(state));
     log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
   }
 }
-
-const REMEDY = 'Correct the source, or change the watch: select pgscore.watch(…) with the same target.';
 
 const endWork = statement<[watchId: number, code: string | null, error: string | null, remedy: string | null]>(
   'end_watch_work',
