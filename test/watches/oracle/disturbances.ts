@@ -1,14 +1,14 @@
-import type { Client } from 'pg';
-
 import { pause } from '../../../src/lib/retry.ts';
 import type { TestDatabase } from '../../support/database.ts';
+import type { FaultServer } from '../../support/fault-server.ts';
 import { startTestService, type TestService } from '../../support/service.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { Random } from './random-writes.ts';
 
-/** Kills scorers and the service, and ends their sessions, while `goesOn`. Resolves with the service that runs then. */
+/** Kills scorers, the service and the server, and ends their sessions, while `goesOn`. Resolves with the service that runs then. */
 export async function disturb(
   database: TestDatabase,
-  superuser: Client,
+  server: FaultServer,
   first: TestService,
   random: Random,
   goesOn: () => boolean,
@@ -17,11 +17,17 @@ export async function disturb(
   while (goesOn()) {
     await pause(300 + random() * 1500);
     const chance = random();
-    if (chance < 0.35) await killScorer(service, random);
-    else if (chance < 0.6) await endSessions(superuser, random);
-    else if (chance < 0.85) {
+    if (chance < 0.3) await killScorer(service, random);
+    else if (chance < 0.5) await endSessions(database, random);
+    else if (chance < 0.7) {
       await service.kill();
       service = await startService(database);
+    } else if (chance < 0.8) await server.immediateRestart();
+    else if (chance < 0.9) {
+      await server.kill();
+      await pause(random() * 1000);
+      // Until the last backend has noticed, the memory that they share keeps the server from starting.
+      await waitFor(() => server.start().then(() => true), { timeout: 60_000, message: 'the server to start' });
     }
   }
   return service;
@@ -37,12 +43,14 @@ async function killScorer(service: TestService, random: Random): Promise<void> {
   }
 }
 
-async function endSessions(superuser: Client, random: Random): Promise<void> {
+async function endSessions(database: TestDatabase, random: Random): Promise<void> {
+  const superuser = await database.client();
   await superuser.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and application_name like 'pgscore %' and random() < $1`,
     [random()],
   );
+  await superuser.end();
 }
 
 export function startService(database: TestDatabase): Promise<TestService> {

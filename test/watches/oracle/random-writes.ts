@@ -78,45 +78,87 @@ async function take(client: Client, { text, copied }: Step): Promise<void> {
   else await pipeline(Readable.from([copied]), client.query(from(text)));
 }
 
-/** Writes in transactions, some of which take long, are rolled back, prepared, or fail, while `goesOn`. */
-export async function write(client: Client, random: Random, name: string, goesOn: () => boolean): Promise<number> {
-  let committed = 0;
-  for (let number = 0; goesOn(); number += 1) {
-    committed += await transaction(client, random, `${name}_${number}`).catch(async () => {
-      await client.query('rollback');
-      return 0;
-    });
-    await pause(random() * 40);
-  }
-  return committed;
-}
+/** Somebody who writes, and connects again when the server crashed. */
+export class Writer {
+  readonly #connect: () => Promise<Client>;
+  readonly #random: Random;
+  readonly #name: string;
+  #client: Client | undefined;
+  #transactions = 0;
+  committed = 0;
 
-async function transaction(client: Client, random: Random, name: string): Promise<number> {
-  const pauseMs = random() < 0.1 ? 1000 : 10;
-  await client.query('begin');
-  for (let left = 1 + Math.floor(random() * 3); left > 0; left -= 1) {
-    const undone = random() < 0.1;
-    await client.query('savepoint before');
-    // Most refusals, such as of a key that is there, leave the rest of the transaction.
-    const taken = await take(client, step(pick(random, TABLES), random)).then(
-      () => true,
-      () => false,
-    );
-    await client.query(undone || !taken ? 'rollback to before' : 'release before');
-    await pause(random() * pauseMs);
+  /** `name` begins the names of its two-phase transactions. */
+  constructor(connect: () => Promise<Client>, random: Random, name: string) {
+    this.#connect = connect;
+    this.#random = random;
+    this.#name = name;
   }
-  if (random() < 0.15) return prepared(client, random, name);
-  const kept = random() > 0.15;
-  await client.query(kept ? 'commit' : 'rollback');
-  return kept ? 1 : 0;
-}
 
-async function prepared(client: Client, random: Random, name: string): Promise<number> {
-  const prepare = `prepare transaction '${name}'`;
-  await client.query(prepare);
-  await pause(random() * 500);
-  const kept = random() > 0.3;
-  const end = `${kept ? 'commit' : 'rollback'} prepared '${name}'`;
-  await client.query(end);
-  return kept ? 1 : 0;
+  /** Writes in transactions, some of which take long, are rolled back, prepared, or fail, while `goesOn`. */
+  async write(goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
+      try {
+        this.#client ??= await this.#open();
+        await this.#transaction(this.#client);
+      } catch {
+        await this.#client?.query('rollback').catch(() => (this.#client = undefined));
+      }
+      await pause(this.#random() * 40);
+    }
+    // What a crash left prepared would hold its locks for ever.
+    if (this.#client === undefined) this.#client = await this.#open();
+  }
+
+  async #open(): Promise<Client> {
+    for (;;) {
+      try {
+        const client = await this.#connect();
+        const { rows } = await client.query<{ gid: string }>(
+          'select gid from pg_prepared_xacts where starts_with(gid, $1)',
+          [`${this.#name}_`],
+        );
+        for (const { gid } of rows) await this.#endPrepared(client, gid);
+        return client;
+      } catch {
+        await pause(100);
+      }
+    }
+  }
+
+  async #transaction(client: Client): Promise<void> {
+    const random = this.#random;
+    const pauseMs = random() < 0.1 ? 1000 : 10;
+    await client.query('begin');
+    for (let left = 1 + Math.floor(random() * 3); left > 0; left -= 1) {
+      const undone = random() < 0.1;
+      await client.query('savepoint before');
+      // Most refusals, such as of a key that is there, leave the rest of the transaction.
+      const taken = await take(client, step(pick(random, TABLES), random)).then(
+        () => true,
+        () => false,
+      );
+      await client.query(undone || !taken ? 'rollback to before' : 'release before');
+      await pause(random() * pauseMs);
+    }
+    if (random() < 0.15) return this.#prepared(client);
+    const kept = random() > 0.15;
+    await client.query(kept ? 'commit' : 'rollback');
+    if (kept) this.committed += 1;
+  }
+
+  async #prepared(client: Client): Promise<void> {
+    this.#transactions += 1;
+    const name = `${this.#name}_${this.#transactions}`;
+    const prepare = `prepare transaction '${name}'`;
+    await client.query(prepare);
+    await pause(this.#random() * 500);
+    await this.#endPrepared(client, name);
+  }
+
+  async #endPrepared(client: Client, name: string): Promise<void> {
+    const kept = this.#random() > 0.3;
+    const end = `${kept ? 'commit' : 'rollback'} prepared '${name}'`;
+    await client.query(end);
+    if (kept) this.committed += 1;
+  }
 }

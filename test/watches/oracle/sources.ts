@@ -15,6 +15,7 @@ export type Watched = {
   readonly source: string;
   readonly target: string;
   readonly onChangeOf?: Record<string, string>;
+  readonly isPolled?: true;
 };
 
 export const MOST_ID = 400;
@@ -47,6 +48,8 @@ export const WATCHED: readonly Watched[] = [
     target: 'joined_live',
     onChangeOf: { customers: 'id', profiles: 'customer_id', orders: 'customer_id' },
   },
+  { source: 'parts', target: 'parts_polled', isPolled: true },
+  { source: 'joined', target: 'joined_polled', isPolled: true },
 ];
 
 /** A table, a partitioned table, one of whose partitions has partitions, and a view of three tables with foreign keys. */
@@ -76,10 +79,10 @@ export async function createSources(alice: Client): Promise<void> {
 }
 
 export async function watchAll(alice: Client): Promise<void> {
-  for (const { source, target, onChangeOf } of WATCHED)
+  for (const { source, target, onChangeOf, isPolled } of WATCHED)
     await alice.query(
-      `select pgscore.watch('iris', $1, target => $2, key => 'id', on_change_of => $3, capture => 'triggers',
+      `select pgscore.watch('iris', $1, target => $2, key => 'id', on_change_of => $3, capture => $4, poll_every => '1 s',
          keep_history => '1 day')`,
-      [source, target, onChangeOf ?? null],
+      [source, target, onChangeOf ?? null, isPolled ? 'poll' : 'triggers'],
     );
 }
