@@ -35,6 +35,7 @@ create table pgscore_data.watch (
   tried_at timestamptz,
   claimed_at timestamptz,
   prune_after timestamptz,
+  failures int not null default 0,
   retry_at timestamptz,
   error_code text,
   error text,
@@ -63,6 +64,7 @@ comment on column pgscore_data.watch.tried_at is
   'When a service last took it in hand to plan or compare it: who waits longest comes first.';
 comment on column pgscore_data.watch.claimed_at is 'When its keys were last claimed, for the same reason.';
 comment on column pgscore_data.watch.prune_after is 'When its history is looked through next for what is kept no longer.';
+comment on column pgscore_data.watch.failures is 'How often it failed, each time within an hour of the last: its pauses get longer.';
 comment on column pgscore_data.watch.retry_at is 'After a failure: not to be tried before.';
 
 create table pgscore_data.watch_change (

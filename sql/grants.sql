@@ -212,6 +212,7 @@ grant execute on function
   pgscore_data._due_watches(name[]),
   pgscore_data._watch_function(int),
   pgscore_data._end_watch_work(int, text, text, text),
+  pgscore_data._drop_idle_changes(),
   pgscore_data._compare_watch(int),
   pgscore_data._prune_watch_history(int)
   to pgscore_service;

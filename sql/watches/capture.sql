@@ -133,7 +133,7 @@ comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, tex
 create or replace function pgscore_data._watch_queue_limit() returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
-return least(coalesce(nullif(current_setting('pgscore.watch_queue_bytes', true), '')::bigint, 268435456), 1073741824);
+return least(coalesce(pg_size_bytes(nullif(current_setting('pgscore.watch_queue_bytes', true), '')), 268435456), 1073741824);
 comment on function pgscore_data._watch_queue_limit() is
   'Bytes of queued changes, of all watches, past which a table no longer queues keys but a mark: the whole source is compared then.';
 

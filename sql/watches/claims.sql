@@ -30,6 +30,25 @@ return case columns when 1 then array[keys::text]
 comment on function pgscore_data._key_lists(text[], int) is
   'The keys of a run as the texts of arrays, one for each column of the key, in one order.';
 
+create or replace function pgscore_data._fail_watch(this_watch int, code text, reason text, cure text, pause interval) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Planning anew costs little, and its failures do not count: each other try begins with a comparison of the whole source.
+  with failed as (
+    select case when w.error is not null then greatest(1, w.failures)
+             when w.retry_at > clock_timestamp() - interval '1 hour' then w.failures + 1 else 1 end as times
+      from pgscore_data.watch w where w.watch_id = this_watch for no key update
+  )
+  update pgscore_data.watch w
+     set error_code = code, error = reason, remedy = cure, failures = f.times,
+         retry_at = clock_timestamp() + greatest(pause, least(interval '15 minutes', 2 ^ least(f.times - 1, 10) * pause))
+    from failed f where w.watch_id = this_watch;
+end;
+comment on function pgscore_data._fail_watch(int, text, text, text, interval) is
+'Says why a watch cannot go on, and when it is tried again: after the given time, and each time that it fails once more within an hour '
+'after twice as long, up to 15 minutes.';
+
 create or replace function pgscore_data._take_keys(
   this_watch int, of_backlog boolean, most int, out keys text[], out oldest timestamptz
 )
@@ -98,8 +117,7 @@ begin
     exception
       when program_limit_exceeded then
         get stacked diagnostics reason = message_text, cure = pg_exception_hint;
-        update pgscore_data.watch x set error_code = 'key_too_long', error = reason, remedy = cure,
-               retry_at = clock_timestamp() + interval '30 seconds' where x.watch_id = w.watch_id;
+        perform pgscore_data._fail_watch(w.watch_id, 'key_too_long', reason, cure, interval '30 seconds');
         continue;
     end;
     continue when taken.keys is null;
@@ -126,12 +144,10 @@ begin
   if new.state <> 'done' then
     insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
     select w.watch_id, new.keys, true, new.oldest_change_at from pgscore_data.watch w where w.watch_id = new.watch_id;
-    update pgscore_data.watch w
-       set error_code = coalesce(new.error_code, 'aborted'), error = coalesce(new.error, 'its run was cancelled'), remedy = new.remedy,
-           -- What is planned anew first makes no run if nothing was mended.
-           retry_at = clock_timestamp() + case when new.error_code in ('source_changed', 'permission_denied', 'handle_missing')
-             then interval '5 seconds' else interval '30 seconds' end
-     where w.watch_id = new.watch_id;
+    perform pgscore_data._fail_watch(new.watch_id, coalesce(new.error_code, 'aborted'), coalesce(new.error, 'its run was cancelled'),
+      -- What is planned anew first makes no run if nothing was mended.
+      new.remedy, case when new.error_code in ('source_changed', 'permission_denied', 'handle_missing')
+                    then interval '5 seconds' else interval '30 seconds' end);
   end if;
   new.keys := null;
   return new;
@@ -164,8 +180,7 @@ begin
          current_snapshot_at = greatest(t.current_snapshot_at, snapshot)
    where t.target_id = r.target_id;
   update pgscore_data.watch x
-     set rows_scored = x.rows_scored + rows_written, rows_unchanged = x.rows_unchanged + unchanged, error_code = null, error = null,
-         remedy = null
+     set rows_scored = x.rows_scored + rows_written, rows_unchanged = x.rows_unchanged + unchanged
    where x.watch_id = r.watch_id returning x.* into w;
   if w.notify is not null and rows_written + rows_removed > 0 then
     perform pg_notify(w.notify, json_build_object(
@@ -206,8 +221,10 @@ select m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.a
           percentile_cont(0.95) within group (order by x.delay) as delay_p95
      from (select r.finished_at - r.oldest_change_at as delay from pgscore_data.run r
             where r.watch_id = w.watch_id and r.state = 'done' order by r.run_id desc limit 100) x) d
- where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
-comment on view pgscore.watches is 'Your watches, with how far behind they are. Members of pgscore_owner see everybody''s.';
+ where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage')
+    or pg_has_role('pgscore_deployer', 'usage') or current_user = 'pgscore_service';
+comment on view pgscore.watches is
+  'Your watches, with how far behind they are. Deployers and members of pgscore_owner see everybody''s.';
 comment on column pgscore.watches.model is 'What scores; a bare name is its champion at each time.';
 comment on column pgscore.watches.source is 'What is followed, looked up by name.';
 comment on column pgscore.watches.target is 'View with the latest predictions.';

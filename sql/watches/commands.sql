@@ -10,8 +10,10 @@ create or replace function pgscore_data._shape_of(w pgscore_data.watch) returns 
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select md5(string_agg(concat_ws(' ', x.name, pgscore._relation_named(x.name),
-           (select r.xmin::text from pg_rewrite r where r.ev_class = pgscore._relation_named(x.name) and r.rulename = '_RETURN'), (
+  select md5(string_agg(concat_ws(' ', x.name, pgscore._relation_named(x.name), (
+           select string_agg(concat(r.oid, ' ', r.xmin), ' ' order by r.oid)
+             from pgscore._relations_below(pgscore._relation_named(x.name)) b
+             join pg_rewrite r on r.ev_class = b and r.rulename = '_RETURN'), (
            select md5(string_agg(concat_ws(' ', c.oid, c.relfilenode, (
                       select md5(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ' ' order by a.attnum))
                         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
@@ -22,7 +24,7 @@ begin atomic
     from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) x;
 end;
 comment on function pgscore_data._shape_of(pgscore_data.watch) is
-  'A digest of what the catalogue says of source, tables and triggers of a watch: where it changes, the watch is planned anew.';
+  'A digest of what the catalogue says of source, views below it, tables and triggers of a watch: where it changes, it is planned anew.';
 
 create or replace function pgscore_data._control_watch() returns trigger
 language plpgsql security definer
@@ -32,7 +34,9 @@ declare
   w pgscore_data.watch;
 begin
   select * into w from pgscore_data.watch x
-   where x.watch_id = new.watch_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
+   where x.watch_id = new.watch_id
+     and case new.action when 'planned' then new.requested_by = x.owner else pgscore_data._acts_for(new.requested_by, x.owner) end
+     for no key update;
   if not found then
     raise exception 'the watch does not exist, or is not yours'
       using errcode = 'undefined_object', hint = 'select target from pgscore.watches; lists yours.';
@@ -41,7 +45,7 @@ begin
     when 'pause' then
       update pgscore_data.watch x set paused = true where x.watch_id = w.watch_id;
     when 'resume' then
-      update pgscore_data.watch x set paused = false, retry_at = null where x.watch_id = w.watch_id;
+      update pgscore_data.watch x set paused = false, failures = 0, retry_at = null where x.watch_id = w.watch_id;
     when 'planned' then
       perform pgscore_data._drop_captures(w.watch_id, array(
         select r from jsonb_array_elements(w.tables) t
@@ -57,7 +61,8 @@ begin
   return new;
 end
 $$;
-comment on function pgscore_data._control_watch() is 'Pauses, resumes or drops a watch of the caller, or notes that it was planned.';
+comment on function pgscore_data._control_watch() is
+  'Pauses, resumes or drops a watch of the caller, for a deployer anybody''s, or notes that it was planned.';
 
 create or replace trigger control instead of insert on pgscore._watch_command
 for each row execute function pgscore_data._control_watch();
@@ -190,8 +195,8 @@ comment on function pgscore.watch(text, regclass, text[], name, name, text, json
 
 create or replace view pgscore._watch_control with (security_barrier) as
 select w.watch_id, t.view_schema, t.view_name from pgscore_data.watch w join pgscore_data.target t using (target_id)
- where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage');
-comment on view pgscore._watch_control is 'The caller''s watches, by the names of their targets.';
+ where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
+comment on view pgscore._watch_control is 'The caller''s watches, by the names of their targets; for deployers everybody''s.';
 
 create or replace function pgscore._command_watch(action text, target text, target_schema name) returns void
 language plpgsql volatile security invoker

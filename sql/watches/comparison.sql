@@ -1,5 +1,13 @@
 -- Comparing a whole source with its target: at the beginning, after a TRUNCATE, by the clock, and where nothing else tells of changes.
 
+create or replace function pgscore_data._is_in_hand(w pgscore_data.watch) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select (w.busy_until > clock_timestamp() and exists (select from pg_stat_activity a where a.pid = w.busy_pid)) is true;
+end;
+comment on function pgscore_data._is_in_hand(pgscore_data.watch) is 'Whether a session that lives plans or compares a watch just now.';
+
 create or replace function pgscore_data._due_watches(
   busy_owners name[], out watch_id int, out work text, out handle name, out owner name, out guard_key text
 ) returns setof record
@@ -35,7 +43,7 @@ begin
              or w.version_id is distinct from pgscore_data._watched_version(w) or not pgscore._may_score(w.owner, w.version_id)
              or w.shape is distinct from pgscore_data._shape_of(w) as is_stale offset 0) d
        where not w.paused and coalesce(w.retry_at <= clock_timestamp(), true)
-         and (w.busy_until > clock_timestamp() and exists (select from pg_stat_activity a where a.pid = w.busy_pid)) is not true
+         and not pgscore_data._is_in_hand(w)
          and w.owner <> all (busy_owners) and (d.is_stale or w.compare_after <= clock_timestamp())
        order by w.tried_at nulls first limit 1 for no key update of w skip locked
     )
@@ -66,11 +74,9 @@ create or replace function pgscore_data._end_watch_work(this_watch int, code tex
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-  update pgscore_data.watch w
-     set busy_until = null, error_code = code, error = reason, remedy = cure,
-         retry_at = case when reason is not null
-                      then clock_timestamp() + greatest(interval '5 seconds', clock_timestamp() - w.tried_at) end
-   where w.watch_id = this_watch;
+  select pgscore_data._fail_watch(w.watch_id, code, reason, cure, greatest(interval '5 seconds', clock_timestamp() - w.tried_at))
+    from pgscore_data.watch w where w.watch_id = this_watch and reason is not null;
+  update pgscore_data.watch w set busy_until = null where w.watch_id = this_watch;
 end;
 comment on function pgscore_data._end_watch_work(int, text, text, text) is
   'A service has done what a watch needed, or could not and says why.';

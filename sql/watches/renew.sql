@@ -49,7 +49,7 @@ begin
          -- Whatever brought this about: what differs now is found by a comparison.
          compare_after = case when w.on_promote = 'keep' and w.is_complete and x.error is null and x.version_id <> new.version_id
                            then x.compare_after else least(x.compare_after, clock_timestamp()) end,
-         retry_at = null, error_code = null, error = null, remedy = null
+         retry_at = least(x.retry_at, clock_timestamp()), error_code = null, error = null, remedy = null
    where x.watch_id = w.watch_id;
   return new;
 end

@@ -59,7 +59,8 @@ begin
     model_id = excluded.model_id, alias = excluded.alias, version_number = excluded.version_number, source = excluded.source,
     arguments = excluded.arguments, tables = excluded.tables, capture = excluded.capture, poll_every = excluded.poll_every,
     rescore_every = excluded.rescore_every, on_promote = excluded.on_promote, keep_history = excluded.keep_history,
-    notify = excluded.notify, compare_after = clock_timestamp(), retry_at = null, error_code = null, error = null, remedy = null
+    notify = excluded.notify, compare_after = clock_timestamp(), failures = 0, retry_at = null, error_code = null, error = null,
+    remedy = null
   returning w.watch_id, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') into new.watch_id, new.handle, new.guard_hash;
   -- Its runs are many and small, and each is looked for when it is counted.
   execute (

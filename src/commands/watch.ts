@@ -88,7 +88,7 @@ function watchArguments(options: WatchOptions): Argument[] {
 function addWatches(program: Command): void {
   databaseCommand(program, 'watches')
     .summary('list your watches')
-    .description(`Lists your watches, with how far behind they are. Members of pgscore_owner see everybody's.`)
+    .description(`Lists your watches, with how far behind they are. Deployers see everybody's.`)
     .action(async (_options, command: Command) => {
       const { flags, output } = invocation(command);
       const watches = await inDatabase(flags, listWatches);

@@ -16,6 +16,9 @@ const MOST_PRUNED = 20_000;
 /** Deletes replaced predictions of watches that are kept no longer. */
 const pruneHistories = statement<[most: number]>('prune_histories', 'select pgscore_data._prune_watch_history($1)');
 
+/** Deletes queued changes of watches that are paused or failing, once they fill the queue. */
+const dropIdleChanges = statement<[]>('drop_idle_changes', 'select pgscore_data._drop_idle_changes()');
+
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
 export async function tidy(connection: DatabaseConnection): Promise<void> {
   await connection.use(async (client) => {
@@ -25,6 +28,7 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await dropHandles(client);
     await forgetWorkers(client);
     await pruneHistories(client, MOST_PRUNED);
+    await dropIdleChanges(client);
   });
 }
 

@@ -1,4 +1,4 @@
--- How long replaced predictions of a watch stay in the history of its target.
+-- What a service clears away of watches: replaced predictions, and changes that nobody takes.
 
 create or replace function pgscore_data._prune_watch_history(most int) returns bigint
 language plpgsql volatile security definer
@@ -36,6 +36,28 @@ end
 $$;
 comment on function pgscore_data._prune_watch_history(int) is
   'Deletes replaced predictions of watches from the histories: those past keep_history, or, without it, those that are counted for labels.';
+
+create or replace function pgscore_data._drop_idle_changes() returns bigint
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with idle as (
+    update pgscore_data.watch w set compare_after = least(w.compare_after, clock_timestamp())
+     where w.watch_id in (
+       select x.watch_id from pgscore_data.watch x
+        where (x.paused or x.error is not null) and not pgscore_data._is_in_hand(x)
+          -- A last eighth would be too late: the table shrinks only where its end is free.
+          and pg_relation_size('pgscore_data.watch_change') > pgscore_data._watch_queue_limit() / 8
+          for no key update skip locked)
+    returning w.watch_id
+  ), gone as (
+    delete from pgscore_data.watch_change c using idle i where c.watch_id = i.watch_id returning c.watch_id
+  )
+  select count(*) from gone;
+end;
+comment on function pgscore_data._drop_idle_changes() is
+'Once the queue is an eighth full, deletes the changes of watches that are paused or failing: a comparison of their whole source finds them
+when they go on. Else one of them would fill the queue for all.';
 
 create or replace function pgscore_data._key_list(key_columns jsonb, alias text) returns text
 language sql immutable
