@@ -6,7 +6,8 @@ create table pgscore_data.watch (
   model_id int not null references pgscore_data.model on delete cascade,
   alias text,
   version_number int,
-  target_id int not null unique references pgscore_data.target on delete cascade,
+  target_id int not null references pgscore_data.target on delete cascade,
+  generation int,
   source text not null,
   arguments jsonb not null,
   tables jsonb not null default '[]',
@@ -41,9 +42,14 @@ create table pgscore_data.watch (
   error text,
   remedy text,
   created_at timestamptz not null default clock_timestamp(),
-  check ((alias is null) <> (version_number is null))
+  check ((alias is null) <> (version_number is null)),
+  unique nulls not distinct (target_id, model_id, alias, version_number)
 ) with (fillfactor = 50);
 comment on table pgscore_data.watch is 'A source that is followed: rows that change are scored into a target of its own.';
+create unique index watch_of_latest on pgscore_data.watch (target_id) where generation is null;
+comment on column pgscore_data.watch.generation is
+  'Of a challenger''s watch the generation of the target that has its newest predictions, which the history alone shows. NULL: it keeps '
+  'the current one, which the latest view shows.';
 comment on column pgscore_data.watch.alias is
   'The alias whose version scores; champion for a bare model name. NULL where a version is named.';
 comment on column pgscore_data.watch.arguments is 'What a plan is made of: key, event_time, column_map, rls, time_zone, on_change_of.';

@@ -5,7 +5,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select f.fingerprint, w.model_id, e.name, 0, t.name, e.metric, e.grain, e.kind, e.severity,
-         case when w.paused then 'insufficient_data'
+         case when w.paused or pgscore_data._stands_by(w) then 'insufficient_data'
            when x.is_late or w.error is not null
              and (k.state = 'firing' or k.state = 'pending' and k.since <= as_of - interval '1 minute') then 'firing'
            when w.error is not null then 'pending' else 'ok' end,
@@ -18,7 +18,10 @@ begin atomic
     join pgscore_data.monitor m on m.model_id = w.model_id
     left join pgscore_data.watch_pending p using (watch_id)
    cross join lateral (
-     select format('%I.%I', g.view_schema, g.view_name) as name from pgscore_data.target g where g.target_id = w.target_id) t
+     select g.target,
+            g.target || case when w.generation is null then '' else '@' || coalesce(w.alias, w.version_number::text) end as name
+       from (select format('%I.%I', x.view_schema, x.view_name) as target
+               from pgscore_data.target x where x.target_id = w.target_id) g) t
    cross join lateral (select pgscore_data._alert_fingerprint(w.model_id, e.name, 0, t.name) as fingerprint) f
    cross join lateral pgscore_data._alert_limits(e, null, null, null) l
    cross join lateral (select date_trunc('day', as_of, m.time_zone) as day) d
@@ -26,11 +29,12 @@ begin atomic
      select coalesce(round(extract(epoch from as_of - p.oldest_pending) / 60, 1), 0)::float8 as minutes) y
     left join pgscore_data.alert k on k.fingerprint = f.fingerprint
    cross join lateral (select y.minutes > l.upper or k.state = 'firing' and y.minutes > l.upper_clear as is_late) x
-   where coalesce(e.column_name = t.name, true);
+   where coalesce(e.column_name = t.target, true);
 end;
 comment on function pgscore_data._watch_alerts(timestamptz) is
-'Where each rule about watches stands, a row a watch. column_name: the target. A watch that is late is firing until it is no later than '
-'where the rule clears; one that fails is pending for a minute, as most failures mend themselves. A paused one raises nothing.';
+'Where each rule about watches stands, a row a watch. column_name: the target, with the version of a challenger''s watch. A watch that is '
+'late is firing until it is no later than where the rule clears; one that fails is pending for a minute, as most failures mend themselves. '
+'One that is paused or stands by raises nothing.';
 
 create or replace function pgscore_data._evaluate_watches(as_of timestamptz) returns bigint
 language plpgsql volatile

@@ -1,23 +1,18 @@
 -- What only the service calls, where it must act as the owner: DDL on prediction storage.
 
-create or replace function pgscore_data._create_generation(this_run bigint, this_attempt int) returns int
-language plpgsql volatile security definer
+create or replace function pgscore_data._add_generation(t pgscore_data.target, this_run bigint, this_attempt int) returns int
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  t pgscore_data.target;
   base text;
 begin
-  select x.* into t from pgscore_data.target x join pgscore_data.run r using (target_id) where r.run_id = this_run for no key update of x;
-  if not found then
-    raise exception 'the target of run % was dropped', this_run using errcode = 'undefined_object';
-  end if;
   update pgscore_data.target x set next_generation = x.next_generation + 1 where x.target_id = t.target_id;
   base := 'target_' || t.target_id;
   execute format('create table pgscore_predictions.%I (like pgscore_predictions.%I including defaults)', base || '_g' || t.next_generation,
                  base);
   execute format('alter table pgscore_predictions.%I replica identity full, alter generation set default %s, alter run_id set default %s',
-    base || '_g' || t.next_generation, t.next_generation, this_run);
+    base || '_g' || t.next_generation, t.next_generation, coalesce(this_run::text, 'null'));
   -- Attached empty and committed before a row goes in: attaching a full one would show a reader half a run.
   execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g'
                  || t.next_generation, t.next_generation);
@@ -25,6 +20,23 @@ begin
   insert into pgscore_data.generation (target_id, generation, run_id, attempt, state)
     values (t.target_id, t.next_generation, this_run, this_attempt, 'loading');
   return t.next_generation;
+end
+$$;
+comment on function pgscore_data._add_generation(pgscore_data.target, bigint, int) is
+  'Adds an empty partition to a target, for an attempt of a run or for a watch; its number.';
+
+create or replace function pgscore_data._create_generation(this_run bigint, this_attempt int) returns int
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t pgscore_data.target;
+begin
+  select x.* into t from pgscore_data.target x join pgscore_data.run r using (target_id) where r.run_id = this_run for no key update of x;
+  if not found then
+    raise exception 'the target of run % was dropped', this_run using errcode = 'undefined_object';
+  end if;
+  return pgscore_data._add_generation(t, this_run, this_attempt);
 end
 $$;
 comment on function pgscore_data._create_generation(bigint, int) is

@@ -22,6 +22,17 @@ begin atomic
 end;
 comment on function pgscore_data._watched_version(pgscore_data.watch) is 'The version that a watch is to score with now.';
 
+create or replace function pgscore_data._stands_by(w pgscore_data.watch) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select w.generation is not null and exists (
+    select from pgscore_data.watch x where x.target_id = w.target_id and x.generation is null
+       and pgscore_data._watched_version(x) = pgscore_data._watched_version(w));
+end;
+comment on function pgscore_data._stands_by(pgscore_data.watch) is
+  'Whether the watch of a challenger rests, as its version is what the latest view of the target is kept with.';
+
 create or replace function pgscore_data._key_lists(keys text[], columns int) returns text[]
 language sql immutable strict
 set search_path = pg_catalog, pg_temp
@@ -105,7 +116,7 @@ begin
       left join pgscore_data.monitor o using (model_id)
      cross join unnest(array[false, true]) b
      where (x.watch_id, b) in (select c.watch_id, c.is_backlog from pgscore_data.watch_change c)
-       and not x.paused and x.error is null
+       and not x.paused and x.error is null and not pgscore_data._stands_by(x)
        and x.version_id = pgscore_data._watched_version(x) and pgscore._may_score(x.owner, x.version_id)
      order by b, x.claimed_at nulls first limit most for no key update of x skip locked
   loop
@@ -126,8 +137,9 @@ begin
         rls, publish, error_limit, rows_expected, segments, watch_id, keys, oldest_change_at,
         state, phase, attempt, claimed_by, lease_until, started_at)
       select w.owner, w.version_id, w.target_id, n.names[1], n.names[2], 'stream', w.handle_id,
-        w.plan_id, 0, w.arguments ->> 'rls', true, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id, taken.keys,
-        taken.oldest, 'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
+        w.plan_id, 0, w.arguments ->> 'rls', w.generation is null, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id,
+        taken.keys, taken.oldest,
+        'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
         from (select parse_ident(w.source) as names) n
       returning run_id;
   end loop;
@@ -170,15 +182,17 @@ declare
   w pgscore_data.watch;
 begin
   update pgscore_data.run x
-     set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = snapshot, published = true,
-         generation = t.current_generation, rows_done = rows_written, rows_failed = failed, rows_expected = rows_written,
+     set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = snapshot, published = x.publish,
+         generation = coalesce(
+           (select y.generation from pgscore_data.watch y where y.watch_id = x.watch_id), t.current_generation),
+         rows_done = rows_written, rows_failed = failed, rows_expected = rows_written,
          cpu_seconds = cpu, lease_until = null, error_code = null, error = null, remedy = null
     from pgscore_data.target t where x.run_id = this_run and t.target_id = x.target_id
   returning x.* into r;
   update pgscore_data.target t
      set current_rows = greatest(0, t.current_rows + rows_written - rows_removed),
          current_snapshot_at = greatest(t.current_snapshot_at, snapshot)
-   where t.target_id = r.target_id;
+   where t.target_id = r.target_id and r.published;
   update pgscore_data.watch x
      set rows_scored = x.rows_scored + rows_written, rows_unchanged = x.rows_unchanged + unchanged
    where x.watch_id = r.watch_id returning x.* into w;
@@ -205,13 +219,17 @@ comment on view pgscore_data.watch_pending is
 create or replace view pgscore.watches with (security_barrier) as
 select m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model, w.source,
        format('%I.%I', t.view_schema, t.view_name) as target, w.capture,
-       case when w.paused then 'paused' when w.error is not null then 'failing' when not w.is_complete then 'starting'
+       case when w.paused then 'paused' when w.error is not null then 'failing'
+         when w.generation is not null and exists (
+           select from pgscore_data.watch x where x.target_id = w.target_id and x.generation is null and x.version_id = w.version_id)
+           then 'standby'
+         when not w.is_complete then 'starting'
          when p.watch_id is not null then 'scoring'
          when w.compare_after <= clock_timestamp() or w.compare_when_past is not null
            or exists (select from pgscore_data.watch_mark k where k.watch_id = w.watch_id) then 'comparing' else 'following' end as state,
        coalesce(p.pending, 0) as pending, p.oldest_pending, d.delay_p50, d.delay_p95, w.rows_scored, w.rows_unchanged,
        w.error_code, w.error, w.remedy, w.compared_at, w.rows_compared, w.poll_every, w.rescore_every, w.on_promote, w.keep_history,
-       w.notify, w.owner, w.created_at
+       w.notify, w.owner, w.created_at, w.generation is null as published
   from pgscore_data.watch w
   join pgscore_data.model m using (model_id)
   join pgscore_data.target t using (target_id)
@@ -231,7 +249,8 @@ comment on column pgscore.watches.target is 'View with the latest predictions.';
 comment on column pgscore.watches.capture is 'triggers: changes are queued as they are written. poll: the source is read and compared.';
 comment on column pgscore.watches.state is
   'starting: rows from before the watch are not all found yet. scoring: changes wait. comparing: the whole source is to be read, after a '
-  'TRUNCATE or by the clock. following: nothing waits. paused; or failing: error says why, and it is tried again.';
+  'TRUNCATE or by the clock. following: nothing waits. standby: the champion''s watch scores with this version. paused; or failing: error '
+  'says why, and it is tried again.';
 comment on column pgscore.watches.pending is 'Changed rows that are queued or being scored; a row that changed twice may count twice.';
 comment on column pgscore.watches.oldest_pending is 'When the oldest of these changes was written.';
 comment on column pgscore.watches.delay_p50 is
@@ -253,3 +272,5 @@ comment on column pgscore.watches.keep_history is
 comment on column pgscore.watches.notify is 'The channel that hears of each publication.';
 comment on column pgscore.watches.owner is 'The role whose rights it reads with.';
 comment on column pgscore.watches.created_at is 'When it was made.';
+comment on column pgscore.watches.published is
+  'Whether the latest view shows its predictions. False for a challenger beside the champion''s watch: the history alone has them.';

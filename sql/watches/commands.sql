@@ -53,6 +53,8 @@ begin
       update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
     when 'drop' then
       perform pgscore_data._drop_captures(w.watch_id, '{}');
+      insert into pgscore_data.cancellation (run_id, requested_by)
+      select r.run_id, new.requested_by from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null;
       delete from pgscore_data.watch x where x.watch_id = w.watch_id;
       delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
       delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
@@ -158,7 +160,7 @@ comment on function pgscore.watch(text, regclass, name, name, text, text, jsonb,
 'Follows a source: rows are scored as they are written, and removed from the target as they are deleted. Rows that are there already are '
 'scored, too. Returns how changes arrive: triggers or poll. Called again for the same target it changes the watch: give all arguments
 again, as one that is left out gets its default.
-model: churn (its champion), churn@3 or churn@challenger.
+model: churn (its champion), churn@3 or churn@challenger. Beside the champion''s watch of a target the others go to its history alone.
 source: a table or view of yours.  target, target_schema, key, event_time, column_map, rls: as in score_table(). Nothing else may write to '
 'the target.
 on_change_of: of a view, the tables below it whose changes matter, with the column of each that holds the key: {"orders": "customer_id"}.
@@ -194,40 +196,55 @@ comment on function pgscore.watch(text, regclass, text[], name, name, text, json
 'As watch with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace view pgscore._watch_control with (security_barrier) as
-select w.watch_id, t.view_schema, t.view_name from pgscore_data.watch w join pgscore_data.target t using (target_id)
+select w.watch_id, t.view_schema, t.view_name,
+       m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model
+  from pgscore_data.watch w join pgscore_data.model m using (model_id) join pgscore_data.target t using (target_id)
  where pg_has_role(to_regrole(quote_ident(w.owner)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
-comment on view pgscore._watch_control is 'The caller''s watches, by the names of their targets; for deployers everybody''s.';
+comment on view pgscore._watch_control is 'The caller''s watches, by the names of their targets and models; for deployers everybody''s.';
 
-create or replace function pgscore._command_watch(action text, target text, target_schema name) returns void
+create or replace function pgscore._command_watch(action text, target text, target_schema name, wanted text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   parts text[] := parse_ident(nullif(btrim(target), ''));
-  id int := (select c.watch_id from pgscore._watch_control c where c.view_name = parts[cardinality(parts)]
-                and c.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end);
+  meant pgscore._watch_control[] := array(
+    select c from pgscore._watch_control c
+     where c.view_name = parts[cardinality(parts)]
+       and c.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end
+       and (wanted is null or c.model = regexp_replace(wanted, '@champion$', ''))
+     order by c.model);
 begin
-  if id is null then
-    raise exception 'target % is not watched, or not yours', coalesce('"' || target || '"', 'NULL')
-      using errcode = 'undefined_object', hint = 'select target from pgscore.watches; lists your watches.';
+  if meant = '{}' then
+    raise exception 'target % is not watched%, or not by you', coalesce('"' || target || '"', 'NULL'),
+      coalesce(' with ' || wanted, '')
+      using errcode = 'undefined_object', hint = 'select target, model from pgscore.watches; lists your watches.';
+  elsif cardinality(meant) > 1 then
+    raise exception 'target "%" has several watches: %', target, (select string_agg(w.model, ', ') from unnest(meant) w) using
+      errcode = 'ambiguous_function', hint = format('Say which one: model => %L.', meant[1].model);
   end if;
-  insert into pgscore._watch_command (action, watch_id) values (action, id);
+  insert into pgscore._watch_command (action, watch_id) values (action, meant[1].watch_id);
 end
 $$;
-comment on function pgscore._command_watch(text, text, name) is 'Hands a change of a watch over as the caller.';
+comment on function pgscore._command_watch(text, text, name, text) is 'Hands a change of a watch over as the caller.';
 
-create or replace function pgscore.pause_watch(target text, target_schema name default current_schema()) returns void
-language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ select pgscore._command_watch('pause', $1, $2) $$;
-comment on function pgscore.pause_watch(text, name) is
-  'Stops a watch from scoring until resume_watch(). Changes are still captured. target: churn_live or schema.churn_live.';
+create or replace function pgscore.pause_watch(target text, target_schema name default current_schema(), model text default null)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('pause', $1, $2, $3) $$;
+comment on function pgscore.pause_watch(text, name, text) is
+'Stops a watch from scoring until resume_watch(). Changes are still captured.
+target: churn_live or schema.churn_live.  model: which, where the target has several watches: churn or churn@2.';
 
-create or replace function pgscore.resume_watch(target text, target_schema name default current_schema()) returns void
-language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ select pgscore._command_watch('resume', $1, $2) $$;
-comment on function pgscore.resume_watch(text, name) is 'Lets a paused watch go on: what changed meanwhile is scored.';
+create or replace function pgscore.resume_watch(target text, target_schema name default current_schema(), model text default null)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('resume', $1, $2, $3) $$;
+comment on function pgscore.resume_watch(text, name, text) is
+'Lets a paused watch go on: what changed meanwhile is scored.
+target: churn_live or schema.churn_live.  model: which, where the target has several watches: churn or churn@2.';
 
-create or replace function pgscore.unwatch(target text, target_schema name default current_schema()) returns void
-language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ select pgscore._command_watch('drop', $1, $2) $$;
-comment on function pgscore.unwatch(text, name) is 'Ends a watch and takes its triggers away. The target stays with its predictions.';
+create or replace function pgscore.unwatch(target text, target_schema name default current_schema(), model text default null)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_watch('drop', $1, $2, $3) $$;
+comment on function pgscore.unwatch(text, name, text) is
+'Ends a watch and takes its triggers away. The target stays with its predictions.
+target: churn_live or schema.churn_live.  model: which, where the target has several watches: churn or churn@2.';

@@ -42,7 +42,7 @@ begin
          select w.plan_id is null or w.scan_handle_id is null or w.error is not null
              or w.version_id is distinct from pgscore_data._watched_version(w) or not pgscore._may_score(w.owner, w.version_id)
              or w.shape is distinct from pgscore_data._shape_of(w) as is_stale offset 0) d
-       where not w.paused and coalesce(w.retry_at <= clock_timestamp(), true)
+       where not w.paused and not pgscore_data._stands_by(w) and coalesce(w.retry_at <= clock_timestamp(), true)
          and not pgscore_data._is_in_hand(w)
          and w.owner <> all (busy_owners) and (d.is_stale or w.compare_after <= clock_timestamp())
        order by w.tried_at nulls first limit 1 for no key update of w skip locked
@@ -110,7 +110,7 @@ begin
          where s.key is null or p.key is null or p.hash is distinct from s.hash
             or $2 = 'rescore' and p.version_id is distinct from $3) x
      group by x.n / 1000$q$,
-    pgscore_data._one_key_text(t.key_columns), format('target_%s_g%s', t.target_id, t.current_generation))
+    pgscore_data._one_key_text(t.key_columns), format('target_%s_g%s', t.target_id, coalesce(w.generation, t.current_generation)))
   using this_watch, w.on_promote, w.version_id;
   delete from pgscore_data.seen_row y where y.watch_id = this_watch;
   get diagnostics compared = row_count;

@@ -9,7 +9,7 @@ declare
   pruned bigint;
   total bigint := 0;
 begin
-  for w in select x.watch_id, x.keep_history, t.target_id, t.current_generation, t.key_columns
+  for w in select x.watch_id, x.keep_history, t.target_id, t.key_columns, coalesce(x.generation, t.current_generation) as generation
     from pgscore_data.watch x join pgscore_data.target t using (target_id)
    where coalesce(x.prune_after <= clock_timestamp(), true) for no key update of x skip locked loop
     -- Without a time: what is counted, but for the last prediction of a row that is gone.
@@ -20,9 +20,10 @@ begin
            from pgscore_data.run r join pgscore_predictions.%1$I o on o.run_id = r.run_id
           where r.watch_id = $1 and r.state = 'done' and r.kept and r.finished_at < clock_timestamp() - coalesce($2, interval '0')
             and ($2 is not null or exists (select from pgscore_predictions.%2$I c where (%3$s) = (%4$s))
-              or exists (select from pgscore_predictions.%1$I n where (%5$s) = (%4$s) and n.run_id > o.run_id))
+              or exists (select from pgscore_predictions.%1$I n join pgscore_data.run y on y.run_id = n.run_id
+                          where (%5$s) = (%4$s) and n.run_id > o.run_id and y.watch_id = r.watch_id))
           limit $3))$q$,
-      format('target_%s_g0', w.target_id), format('target_%s_g%s', w.target_id, w.current_generation),
+      format('target_%s_g0', w.target_id), format('target_%s_g%s', w.target_id, w.generation),
       pgscore_data._key_list(w.key_columns, 'c'), pgscore_data._key_list(w.key_columns, 'o'), pgscore_data._key_list(w.key_columns, 'n'))
     using w.watch_id, w.keep_history, most;
     get diagnostics pruned = row_count;
@@ -45,7 +46,7 @@ begin atomic
     update pgscore_data.watch w set compare_after = least(w.compare_after, clock_timestamp())
      where w.watch_id in (
        select x.watch_id from pgscore_data.watch x
-        where (x.paused or x.error is not null) and not pgscore_data._is_in_hand(x)
+        where (x.paused or x.error is not null or pgscore_data._stands_by(x)) and not pgscore_data._is_in_hand(x)
           -- A last eighth would be too late: the table shrinks only where its end is free.
           and pg_relation_size('pgscore_data.watch_change') > pgscore_data._watch_queue_limit() / 8
           for no key update skip locked)
@@ -56,7 +57,7 @@ begin atomic
   select count(*) from gone;
 end;
 comment on function pgscore_data._drop_idle_changes() is
-'Once the queue is an eighth full, deletes the changes of watches that are paused or failing: a comparison of their whole source finds them
+'Once the queue is an eighth full, deletes the changes of watches that rest or fail: a comparison of their whole source finds them
 when they go on. Else one of them would fill the queue for all.';
 
 create or replace function pgscore_data._key_list(key_columns jsonb, alias text) returns text

@@ -9,6 +9,21 @@ comment on view pgscore._watch_request is
   'The caller''s own watches; inserting one makes it, or changes the one of its target. owner is the caller, and nobody can write it.';
 alter view pgscore._watch_request alter column owner set default current_user;
 
+create or replace function pgscore_data._own_generation(t pgscore_data.target) returns int
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  added constant int := pgscore_data._add_generation(t, null, null);
+begin
+  perform pgscore_data._index_generation(t.target_id, added);
+  update pgscore_data.generation g set state = 'published' where g.target_id = t.target_id and g.generation = added;
+  return added;
+end
+$$;
+comment on function pgscore_data._own_generation(pgscore_data.target) is
+  'Adds a generation to a target for the newest predictions of a challenger''s watch. The history shows it, the latest view does not.';
+
 create or replace function pgscore_data._accept_watch() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -16,6 +31,10 @@ as $$
 declare
   version record := pgscore._find_version(new.model);
   wanted text := nullif(substr(new.model, length(version.model_name) + 2), '');
+  new_alias constant text := case when wanted ~ '^[0-9]+$' then null else coalesce(wanted, 'champion') end;
+  new_number constant int := case when wanted ~ '^[0-9]+$' then wanted::int end;
+  stored pgscore_data.target;
+  shown pgscore_data.watch;
   known pgscore_data.watch;
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
@@ -33,7 +52,7 @@ begin
     raise exception 'model "%" is not granted to "%"', version.model_name, new.owner using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.owner);
   end if;
-  perform from pgscore_data.target t where t.target_id = new.target_id and t.owner = new.owner for update;
+  select * into stored from pgscore_data.target x where x.target_id = new.target_id and x.owner = new.owner for update;
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
   end if;
@@ -42,36 +61,48 @@ begin
     raise exception 'a run writes to the target just now' using
       errcode = 'object_in_use', hint = 'Wait for it, call pgscore.wait_for_run(run), or choose another target.';
   elsif exists (
-    select from pgscore_data.schedule s join pgscore_data.target t on s.arguments ->> 'target' = t.view_name
-       and s.arguments ->> 'target_schema' = t.view_schema where t.target_id = new.target_id)
+    select from pgscore_data.schedule s
+     where s.arguments ->> 'target' = stored.view_name and s.arguments ->> 'target_schema' = stored.view_schema)
   then
     raise exception 'a schedule writes to the target' using
       errcode = 'object_in_use', hint = 'Choose another target, or end the schedule: select pgscore.unschedule(name);';
   end if;
-  select * into known from pgscore_data.watch w where w.target_id = new.target_id for update;
-  insert into pgscore_data.watch as w (owner, model_id, alias, version_number, target_id, source, arguments, tables, capture, poll_every,
-                                       rescore_every, on_promote, keep_history, notify, handle, guard_key)
-  values (new.owner, version.model_id, case when wanted ~ '^[0-9]+$' then null else coalesce(wanted, 'champion') end,
-          case when wanted ~ '^[0-9]+$' then wanted::int end, new.target_id, new.source, new.arguments, new.tables, new.capture,
-          new.poll_every, new.rescore_every, new.on_promote, new.keep_history, new.notify,
-          coalesce(known.handle, 'w_' || replace(gen_random_uuid()::text, '-', '')), key)
-  on conflict (target_id) do update set
-    model_id = excluded.model_id, alias = excluded.alias, version_number = excluded.version_number, source = excluded.source,
-    arguments = excluded.arguments, tables = excluded.tables, capture = excluded.capture, poll_every = excluded.poll_every,
-    rescore_every = excluded.rescore_every, on_promote = excluded.on_promote, keep_history = excluded.keep_history,
-    notify = excluded.notify, compare_after = clock_timestamp(), failures = 0, retry_at = null, error_code = null, error = null,
-    remedy = null
-  returning w.watch_id, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') into new.watch_id, new.handle, new.guard_hash;
+  select * into shown from pgscore_data.watch w where w.target_id = stored.target_id and w.generation is null for update;
+  select * into known from pgscore_data.watch w
+   where w.target_id = stored.target_id and w.model_id = version.model_id and w.alias is not distinct from new_alias
+     and w.version_number is not distinct from new_number for update;
+  if known.watch_id is null and (shown.model_id = version.model_id and shown.alias = 'champion' and new_alias is distinct from 'champion')
+    is not true
+  then
+    known := shown;
+  end if;
+  if known.watch_id is null then
+    insert into pgscore_data.watch (owner, model_id, alias, version_number, target_id, source, arguments, capture, poll_every, on_promote,
+                                    handle, guard_key, generation)
+    values (new.owner, version.model_id, new_alias, new_number, stored.target_id, new.source, new.arguments, new.capture, new.poll_every,
+            new.on_promote, 'w_' || replace(gen_random_uuid()::text, '-', ''), key,
+            case when shown.watch_id is not null then pgscore_data._own_generation(stored) end)
+    returning * into known;
+  end if;
+  update pgscore_data.watch w set
+    model_id = version.model_id, alias = new_alias, version_number = new_number, source = new.source, arguments = new.arguments,
+    tables = new.tables, capture = new.capture, poll_every = new.poll_every, rescore_every = new.rescore_every,
+    on_promote = new.on_promote, keep_history = new.keep_history, notify = new.notify, compare_after = clock_timestamp(),
+    failures = 0, retry_at = null, error_code = null, error = null, remedy = null
+   where w.watch_id = known.watch_id;
+  new.watch_id := known.watch_id;
+  new.handle := known.handle;
+  new.guard_hash := encode(sha256(convert_to(known.guard_key, 'UTF8')), 'hex');
   -- Its runs are many and small, and each is looked for when it is counted.
   execute (
     select format('create index if not exists %1$I on pgscore_predictions.%2$I (run_id)', p.name || '_run', p.name)
-      from pgscore_data.target t cross join lateral (select format('target_%s_g%s', t.target_id, t.current_generation) as name) p
-     where t.target_id = new.target_id);
+      from (select format('target_%s_g%s', stored.target_id, coalesce(known.generation, stored.current_generation)) as name) p);
   return new;
 end
 $$;
 comment on function pgscore_data._accept_watch() is
-  'Stores a watch, or changes that of its target: the source is compared then, and only rows that differ are scored again.';
+'Stores a watch, or changes that of its target: the source is compared then, and only rows that differ are scored again. Another version
+beside the champion''s watch is a watch of its own, whose predictions the history alone shows.';
 
 create or replace trigger accept instead of insert on pgscore._watch_request
 for each row execute function pgscore_data._accept_watch();

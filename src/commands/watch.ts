@@ -108,8 +108,9 @@ function listWatches(client: pg.Client) {
       .select([interval('delay_p50'), interval('delay_p95')])
       .select(['rows_scored', 'rows_unchanged', 'error_code', 'error', 'remedy', 'compared_at', 'rows_compared'])
       .select([interval('poll_every'), interval('rescore_every'), interval('keep_history')])
-      .select(['on_promote', 'notify', 'owner', 'created_at'])
-      .orderBy('target'),
+      .select(['on_promote', 'notify', 'owner', 'created_at', 'published'])
+      .orderBy('target')
+      .orderBy('model'),
   );
 }
 
@@ -146,10 +147,15 @@ function addControls(program: Command): void {
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .argument('<target>', 'target of the watch; schema.name where it is not in your current schema')
-      .action(async (target: string, _options, command: Command) => {
+      .option('--model <model>', 'which, where the target has several watches: churn or churn@2')
+      .action(async (target: string, { model }: { model?: string }, command: Command) => {
         const { flags, output } = invocation(command);
-        await inPersonsDatabase(flags, (client) => callFunction(client, called, [['target', 'text', target]]));
-        output.result({ target }, () => `The watch of "${target}" ${told}.`);
+        const args: Argument[] = [
+          ['target', 'text', target],
+          ['model', 'text', model],
+        ];
+        await inPersonsDatabase(flags, (client) => callFunction(client, called, args));
+        output.result({ target, model }, () => `The watch of "${target}" ${told}.`);
       });
   }
 }

@@ -158,7 +158,7 @@ type WatchRow = {
   source: string;
   target: string;
   capture: 'triggers' | 'poll';
-  state: 'starting' | 'scoring' | 'comparing' | 'following' | 'paused' | 'failing';
+  state: 'starting' | 'scoring' | 'comparing' | 'following' | 'standby' | 'paused' | 'failing';
   pending: number;
   oldest_pending: Date | null;
   rows_scored: number;
@@ -172,6 +172,7 @@ type WatchRow = {
   notify: string | null;
   owner: string;
   created_at: Date;
+  published: boolean;
 };
 
 type WorkerRow = {

@@ -116,7 +116,7 @@ export const RUN_COLUMNS = `
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
-    'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', t.current_generation, 'currentRows', t.current_rows) end as target,
+    'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
   pgscore_data._key_lists(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 
@@ -126,6 +126,7 @@ export const RUN_PARTS = `
     where v.version_id = c.version_id offset 0) m on true
   left join lateral (select x.* from pgscore_data.handle x where x.handle_id = c.handle_id offset 0) h on true
   left join lateral (select x.* from pgscore_data.target x where x.target_id = c.target_id offset 0) t on true
+  left join lateral (select x.generation from pgscore_data.watch x where x.watch_id = c.watch_id offset 0) w on true
   left join lateral (select x.plan from pgscore_data.known_plan x where x.plan_id = c.plan_id offset 0) k on true`;
 
 /** Why a claimed run cannot be scored at all; undefined where it can. */

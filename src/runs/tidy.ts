@@ -77,7 +77,8 @@ export const retireGenerations = statement<[], { target_id: number; generation: 
        select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age, g.created_at
          from pgscore_data.generation g join pgscore_data.target t using (target_id)
         where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
-          and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)) x
+          and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
+          and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))) x
       where age > 40 or created_at < clock_timestamp() - interval '400 days'
    )
    update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
