@@ -36,4 +36,5 @@ create table pgscore_data.schedule_fire (
   decided_at timestamptz not null default clock_timestamp(),
   primary key (schedule_id, fire_at)
 );
+create index schedule_fire_of_run on pgscore_data.schedule_fire (run_id);
 comment on table pgscore_data.schedule_fire is 'What became of each fire time. The primary key is what makes ten services fire once.';

@@ -36,6 +36,7 @@ create table pgscore_data.watch (
   tried_at timestamptz,
   claimed_at timestamptz,
   prune_after timestamptz,
+  pruned_run bigint,
   failures int not null default 0,
   retry_at timestamptz,
   error_code text,
@@ -69,7 +70,8 @@ comment on column pgscore_data.watch.busy_pid is 'That session, which looked wha
 comment on column pgscore_data.watch.tried_at is
   'When a service last took it in hand to plan or compare it: who waits longest comes first.';
 comment on column pgscore_data.watch.claimed_at is 'When its keys were last claimed, for the same reason.';
-comment on column pgscore_data.watch.prune_after is 'When its history is looked through next for what is kept no longer.';
+comment on column pgscore_data.watch.prune_after is 'When its runs are looked through next for what is kept no longer.';
+comment on column pgscore_data.watch.pruned_run is 'Up to which run that was done; NULL: it begins with the first.';
 comment on column pgscore_data.watch.failures is 'How often it failed, each time within an hour of the last: its pauses get longer.';
 comment on column pgscore_data.watch.retry_at is 'After a failure: not to be tried before.';
 

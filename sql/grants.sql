@@ -214,7 +214,7 @@ grant execute on function
   pgscore_data._end_watch_work(int, text, text, text),
   pgscore_data._drop_idle_changes(),
   pgscore_data._compare_watch(int),
-  pgscore_data._prune_watch_history(int)
+  pgscore_data._prune_watches(int)
   to pgscore_service;
 grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;

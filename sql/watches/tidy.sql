@@ -1,42 +1,95 @@
--- What a service clears away of watches: replaced predictions, and changes that nobody takes.
+-- What a service clears away of watches: replaced predictions, runs that have none any more, and changes that nobody takes.
 
-create or replace function pgscore_data._prune_watch_history(most int) returns bigint
+create or replace function pgscore_data._prune_predictions(w record, most int) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  pruned bigint;
+begin
+  -- Without a time: what is counted, but for the last prediction of a row that is gone.
+  execute format($q$
+    delete from pgscore_predictions.%1$I p
+     where p.ctid = any (array(
+       select o.ctid
+         from (select x.* from pgscore_data.run x where x.watch_id = $1 and x.run_id > $2 order by x.run_id limit $3) r
+         join pgscore_predictions.%1$I o on o.run_id = r.run_id
+        where r.state = 'done' and r.kept and r.finished_at < clock_timestamp() - coalesce($4, interval '0')
+          and ($4 is not null or exists (select from pgscore_predictions.%2$I c where (%3$s) = (%4$s))
+            or exists (select from pgscore_predictions.%1$I n join pgscore_data.run y on y.run_id = n.run_id
+                        where (%5$s) = (%4$s) and n.run_id > o.run_id and y.watch_id = r.watch_id))
+        limit $3))$q$,
+    w.superseded, w.newest,
+    pgscore_data._key_list(w.key_columns, 'c'), pgscore_data._key_list(w.key_columns, 'o'), pgscore_data._key_list(w.key_columns, 'n'))
+  using w.watch_id, coalesce(w.pruned_run, 0), most, w.keep_history;
+  get diagnostics pruned = row_count;
+  return pruned;
+end
+$$;
+comment on function pgscore_data._prune_predictions(record, int) is
+'Deletes replaced predictions of some runs of a watch from the history: those past keep_history, or, without it, those that are counted for
+labels.';
+
+create or replace function pgscore_data._prune_runs(w record, most int, out pruned bigint, out last_run bigint, out last_end timestamptz)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format($q$
+    with batch as materialized (
+      select x.* from pgscore_data.run x where x.watch_id = $1 and x.run_id > $2 order by x.run_id limit $3
+    ), spare as (
+      select s.*, max(s.run_id) over (partition by s.version_id) as newest_of_version from batch s
+    ), gone as (
+      delete from pgscore_data.run r using spare s
+       where r.run_id = s.run_id and s.run_id < s.newest_of_version
+         and s.run_id < (select min(x.run_id) from (
+           select y.run_id from pgscore_data.run y where y.watch_id = $1 order by y.run_id desc limit 100) x)
+         and case s.state when 'done' then s.kept and s.finished_at < clock_timestamp() - interval '25 hours'
+               when 'queued' then false when 'running' then false else s.finished_at < clock_timestamp() - interval '7 days' end
+         and not exists (select from pgscore_predictions.%I p where p.run_id = s.run_id)
+         and not exists (select from pgscore_predictions.%I p where p.run_id = s.run_id)
+         and not exists (select from pgscore_data.feature_sample f where f.version_id = s.version_id and f.run_id = s.run_id)
+      returning r.run_id
+    )
+    select (select count(*) from gone), case when count(*) = $3 then max(s.run_id) end, max(s.finished_at) from batch s$q$,
+    w.superseded, w.newest)
+  into pruned, last_run, last_end using w.watch_id, coalesce(w.pruned_run, 0), most;
+end
+$$;
+comment on function pgscore_data._prune_runs(record, int) is
+'Deletes runs of a watch that have no prediction any more, of those after the one that was looked at last; the last run of these, unless
+there is none after it. What views show of runs goes back a day; of those that failed a week; the last hundred stay, and one a version.';
+
+create or replace function pgscore_data._prune_watches(most int) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   w record;
-  pruned bigint;
+  predictions bigint;
+  runs record;
   total bigint := 0;
 begin
-  for w in select x.watch_id, x.keep_history, t.target_id, t.key_columns, coalesce(x.generation, t.current_generation) as generation
+  for w in select x.watch_id, x.keep_history, x.pruned_run, t.key_columns, format('target_%s_g0', t.target_id) as superseded,
+                  format('target_%s_g%s', t.target_id, coalesce(x.generation, t.current_generation)) as newest
     from pgscore_data.watch x join pgscore_data.target t using (target_id)
    where coalesce(x.prune_after <= clock_timestamp(), true) for no key update of x skip locked loop
-    -- Without a time: what is counted, but for the last prediction of a row that is gone.
-    execute format($q$
-      delete from pgscore_predictions.%1$I p
-       where p.ctid = any (array(
-         select o.ctid
-           from pgscore_data.run r join pgscore_predictions.%1$I o on o.run_id = r.run_id
-          where r.watch_id = $1 and r.state = 'done' and r.kept and r.finished_at < clock_timestamp() - coalesce($2, interval '0')
-            and ($2 is not null or exists (select from pgscore_predictions.%2$I c where (%3$s) = (%4$s))
-              or exists (select from pgscore_predictions.%1$I n join pgscore_data.run y on y.run_id = n.run_id
-                          where (%5$s) = (%4$s) and n.run_id > o.run_id and y.watch_id = r.watch_id))
-          limit $3))$q$,
-      format('target_%s_g0', w.target_id), format('target_%s_g%s', w.target_id, w.generation),
-      pgscore_data._key_list(w.key_columns, 'c'), pgscore_data._key_list(w.key_columns, 'o'), pgscore_data._key_list(w.key_columns, 'n'))
-    using w.watch_id, w.keep_history, most;
-    get diagnostics pruned = row_count;
-    total := total + pruned;
-    if pruned < most then
-      update pgscore_data.watch x set prune_after = clock_timestamp() + interval '1 minute' where x.watch_id = w.watch_id;
-    end if;
+    predictions := pgscore_data._prune_predictions(w, most);
+    runs := pgscore_data._prune_runs(w, most);
+    total := total + predictions + runs.pruned;
+    update pgscore_data.watch x
+       set pruned_run = case when predictions = most then x.pruned_run
+             when runs.last_end < clock_timestamp() - least(coalesce(w.keep_history, interval '0'), interval '25 hours')
+               then runs.last_run end,
+           prune_after = case when predictions + runs.pruned < most / 2 then clock_timestamp() + interval '1 minute' end
+     where x.watch_id = w.watch_id;
   end loop;
   return total;
 end
 $$;
-comment on function pgscore_data._prune_watch_history(int) is
-  'Deletes replaced predictions of watches from the histories: those past keep_history, or, without it, those that are counted for labels.';
+comment on function pgscore_data._prune_watches(int) is
+  'Deletes what is kept no longer of watches: replaced predictions, and runs without any. It looks at some runs of each at a time.';
 
 create or replace function pgscore_data._drop_idle_changes() returns bigint
 language sql volatile security definer

@@ -10,11 +10,11 @@ const forgetWorkers = statement<[]>(
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
-/** Replaced predictions of a watch that go at once. */
+/** Runs of a watch that are looked at at once. */
 const MOST_PRUNED = 20_000;
 
-/** Deletes replaced predictions of watches that are kept no longer. */
-const pruneHistories = statement<[most: number]>('prune_histories', 'select pgscore_data._prune_watch_history($1)');
+/** Deletes replaced predictions of watches that are kept no longer, and runs that have none any more. */
+const pruneWatches = statement<[most: number]>('prune_watches', 'select pgscore_data._prune_watches($1)');
 
 /** Deletes queued changes of watches that are paused or failing, once they fill the queue. */
 const dropIdleChanges = statement<[]>('drop_idle_changes', 'select pgscore_data._drop_idle_changes()');
@@ -27,7 +27,7 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);
-    await pruneHistories(client, MOST_PRUNED);
+    await pruneWatches(client, MOST_PRUNED);
     await dropIdleChanges(client);
   });
 }

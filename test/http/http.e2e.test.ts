@@ -61,10 +61,12 @@ describe('the HTTP side of a service', () => {
       },
       { message: 'the watch to be shown' },
     );
-    expect(body).toContain('pgscore_watch_pending_rows{target="alice.followed"} 0');
-    expect(body).toContain('pgscore_watch_oldest_pending_seconds{target="alice.followed"} 0');
-    expect(body).toMatch(/pgscore_watch_delay_seconds\{target="alice\.followed",quantile="0\.5"\} [\d.]+\n/);
-    expect(body).toContain('pgscore_watch_failing{target="alice.followed"} 0');
+    expect(body).toContain('pgscore_watch_pending_rows{model="iris",target="alice.followed"} 0');
+    expect(body).toContain('pgscore_watch_oldest_pending_seconds{model="iris",target="alice.followed"} 0');
+    expect(body).toMatch(
+      /pgscore_watch_delay_seconds\{model="iris",target="alice\.followed",quantile="0\.5"\} [\d.]+\n/,
+    );
+    expect(body).toContain('pgscore_watch_failing{model="iris",target="alice.followed"} 0');
     await alice.query(`select pgscore.unwatch('followed')`);
     expect((await get('/metrics')).body).not.toContain('alice.followed');
   });

@@ -141,6 +141,81 @@ describe('changes of a watch that takes none', () => {
   });
 });
 
+describe('what is kept of a watch whose rows change again and again', () => {
+  /** Ten rows that changed so often, each time in a run of its own that a label was looked for, days ago. */
+  async function change(times: number, state = 'done'): Promise<void> {
+    await superuser.query(
+      `insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, rls, watch_id, state,
+         error, generation, counted, kept, finished_at)
+       select w.owner, w.version_id, w.target_id, 'alice', 'above', 'stream', 'error', w.watch_id, $2, nullif($2, 'done'), 1, true, true,
+         clock_timestamp() - interval '2 days'
+         from pgscore_data.watch w cross join generate_series(1, $1::int)`,
+      [times, state],
+    );
+  }
+
+  async function predict(): Promise<void> {
+    await superuser.query(
+      `do $$ declare
+         base text := 'pgscore_predictions.target_' || (select target_id from pgscore_data.watch);
+       begin
+         execute format('truncate %1$s; insert into %1$s (generation, id, score, run_id)
+           select case when n <= 10 then 1 else 0 end, n %% 10, 0, run_id
+             from (select run_id, row_number() over (order by run_id desc) as n from pgscore_data.run where state = ''done'') r', base);
+       end $$`,
+    );
+  }
+
+  async function prune(most: number): Promise<{ runs: number; replaced: number; newest: number }> {
+    await superuser.query('update pgscore_data.watch set prune_after = null');
+    await superuser.query('select pgscore_data._prune_watches($1)', [most]);
+    const { rows } = await superuser.query<{ target_id: number }>('select target_id from pgscore_data.watch');
+    const base = `pgscore_predictions.target_${rows[0]?.target_id}`;
+    const text = `select (select count(*)::int from pgscore_data.run) as runs,
+      (select count(*)::int from ${base}_g0) as replaced, (select count(*)::int from ${base}_g1) as newest`;
+    return (await superuser.query(text)).rows[0];
+  }
+
+  beforeEach(async () => {
+    await superuser.query('delete from pgscore_data.run');
+    await change(250);
+    await predict();
+  });
+
+  test('are the newest predictions and the last hundred runs', async () => {
+    expect(await prune(1000)).toEqual({ runs: 100, replaced: 0, newest: 10 });
+  });
+
+  test('are also the runs whose predictions are the newest', async () => {
+    await change(150, 'failed');
+    await superuser.query(`update pgscore_data.run set finished_at = finished_at - interval '8 days'`);
+    expect(await prune(1000)).toEqual({ runs: 110, replaced: 0, newest: 10 });
+  });
+
+  test('are also the runs of a day, for views that look back so long, and those that failed within a week', async () => {
+    await superuser.query(`update pgscore_data.run set finished_at = clock_timestamp() - interval '24 hours'`);
+    expect(await prune(1000)).toEqual({ runs: 250, replaced: 0, newest: 10 });
+    await superuser.query(`update pgscore_data.run set finished_at = clock_timestamp() - interval '26 hours'`);
+    await superuser.query(
+      `update pgscore_data.run set state = 'failed', error = 'x' where run_id in (select min(run_id) from pgscore_data.run)`,
+    );
+    expect(await prune(1000)).toEqual({ runs: 101, replaced: 0, newest: 10 });
+  });
+
+  test('is found by looking at some runs at a time', async () => {
+    expect(await prune(40)).toEqual({ runs: 211, replaced: 200, newest: 10 });
+    for (let time = 0; time < 12; time += 1) await prune(40);
+    expect(await prune(40)).toEqual({ runs: 100, replaced: 0, newest: 10 });
+  });
+
+  test('is the history for as long as keep_history says', async () => {
+    await superuser.query(`update pgscore_data.watch set keep_history = '3 days'`);
+    expect(await prune(1000)).toEqual({ runs: 250, replaced: 240, newest: 10 });
+    await superuser.query(`update pgscore_data.watch set keep_history = '1 day'`);
+    expect(await prune(1000)).toEqual({ runs: 100, replaced: 0, newest: 10 });
+  });
+});
+
 describe('a deployer', () => {
   test(`pauses and ends everybody's watches, also of a role that left, and others do not`, async () => {
     expect((await ada.query('select target, state from pgscore.watches')).rows).toEqual([
