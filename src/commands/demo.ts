@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import type pg from 'pg';
@@ -5,9 +6,10 @@ import { serviceConfig } from '../config.ts';
 import { connectAsPerson } from '../postgres/connect.ts';
 import { createLogger } from '../log.ts';
 import { dataDirOf, DEFAULT_DATA_DIR } from './demo-location.ts';
+import { keepArriving } from './demo/arrivals.ts';
 import { loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
-import { STORY } from './demo/story.ts';
+import { STORY, WATCHING } from './demo/story.ts';
 import { summarise, type DemoSummary, tellStory } from './demo/tell.ts';
 import { invocation, type Invocation } from './invocation.ts';
 import { settingOption } from './options.ts';
@@ -21,7 +23,7 @@ export function addDemo(program: Command): void {
     .summary('score a year of flights on an embedded PostgreSQL')
     .description(
       'Starts an embedded PostgreSQL, installs pgscore, makes ordinary roles, deploys the bundled models, scores 32,735 real flights ' +
-        'with the SQL of the README, and compares the predictions with what happened. Then it keeps serving until Ctrl-C.',
+        'with the SQL of the README, and compares the predictions with what happened. Then new flights keep coming until Ctrl-C, scored as they are written.',
     )
     .option('--once', 'stop at the end, with exit status 0')
     .option('--json', 'print the summary as one JSON document')
@@ -29,7 +31,7 @@ export function addDemo(program: Command): void {
     .action(async (options: { once?: boolean }, command: Command) => demo(invocation(command), options.once === true));
 }
 
-async function demo({ flags, output }: Invocation, once: boolean): Promise<void> {
+async function demo({ flags, output }: Invocation, endsAtOnce: boolean): Promise<void> {
   const began = performance.now();
   output.note('Starting an embedded PostgreSQL and installing pgscore …');
   const server = await startDemoServer(dataDirOf(flags), (line) => output.note(line));
@@ -46,7 +48,7 @@ async function demo({ flags, output }: Invocation, once: boolean): Promise<void>
     try {
       const summary = await play(server, output);
       output.result({ ...summary, seconds: Number(seconds(began)) }, () => ending(summary, seconds(began)));
-      if (!once) await serveUntilStopped(output, dataDirOf(flags), service.url);
+      if (!endsAtOnce) await keepServing(server, output, dataDirOf(flags), service.url);
     } finally {
       await service.stop();
     }
@@ -90,18 +92,38 @@ function seconds(since: number): string {
   return ((performance.now() - since) / 1000).toFixed(1);
 }
 
-/** Resolves at Ctrl-C or SIGTERM. */
-async function serveUntilStopped(output: Invocation['output'], dataDir: string, url: string): Promise<void> {
+/** Has flights come, and resolves at Ctrl-C or SIGTERM. */
+async function keepServing(
+  server: DemoServer,
+  output: Invocation['output'],
+  dataDir: string,
+  url: string,
+): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const ana = await connectAsPerson({ url: server.personUrl('ana'), applicationName: 'pgscore demo' });
+  let arriving: Promise<void> | undefined;
+  try {
+    await tellStory(WATCHING, new Map([['ana', ana]]), output);
+    lookAround(output, dataDir, url);
+    arriving = keepArriving(ana, stop.signal).catch((error: Error) => {
+      if (!stop.signal.aborted) output.note(`No more flights come: ${error.message}.`);
+    });
+    if (!stop.signal.aborted) await once(stop.signal, 'abort');
+    output.note('Stopping …');
+  } finally {
+    await ana.end();
+    await arriving;
+  }
+}
+
+function lookAround(output: Invocation['output'], dataDir: string, url: string): void {
   const sql = `npx pgscore sql${dataDir === DEFAULT_DATA_DIR ? '' : ` --data-dir ${dataDir}`}`;
   const one = `${sql} -c 'select * from pgscore.runs'`;
-  output.note(`\nThe service keeps running. See how a model of January decays: ${url}/#/model/air_time`);
+  output.note(`\nSee the numbers move: ${url}/#/model/arrival_delay?part=operations`);
+  output.note(`See how a model of January decays: ${url}/#/model/air_time`);
   output.note('Look around from another terminal in this folder:');
   output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana`);
   output.note(`  ${one}    one statement`);
   output.note('Stop with Ctrl-C.');
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  output.note('Stopping …');
 }

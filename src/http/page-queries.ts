@@ -210,12 +210,19 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   runs: {
-    text: `select ${RUN_COLUMNS} from pgscore.runs order by run desc limit 25`,
+    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch order by run desc limit 25`,
     parameters: [],
   },
   'model-runs': {
-    text: `select ${RUN_COLUMNS} from pgscore.runs where ${MODEL_OF_RUN} = $1 order by run desc limit 25`,
+    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch and ${MODEL_OF_RUN} = $1 order by run desc limit 25`,
     parameters: [MODEL],
+  },
+  watches: {
+    text: `select model, source, target, capture, state, pending, rows_scored, error_code, error, remedy,
+            round(extract(epoch from clock_timestamp() - oldest_pending), 1)::float8 as oldest_seconds,
+            extract(epoch from delay_p50)::float8 as delay_p50_seconds, extract(epoch from delay_p95)::float8 as delay_p95_seconds
+             from pgscore.watches order by error is null, target limit 200`,
+    parameters: [],
   },
   schedules: {
     text: `select name, cron, time_zone, model, source, target, state, last_fire_at, last_outcome, last_run, last_error, owner, next_fire_at from pgscore.schedules order by name limit 100`,

@@ -44,6 +44,12 @@ export function ago(text: string | null | undefined, now = Date.now()): string {
   return `${span((now - Date.parse(text)) / 1000)} ago`;
 }
 
+/** A short time to two digits, a longer one as a span. */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || seconds >= 10) return span(seconds);
+  return seconds < 1 ? `${Math.round(Math.max(0, seconds) * 1000)} ms` : `${seconds.toFixed(1)} s`;
+}
+
 export function span(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return NOTHING;
   if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;

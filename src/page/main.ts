@@ -9,7 +9,7 @@ import { somethingRuns } from './operations-panels.ts';
 import { onSchemeChange } from './theme.ts';
 import type { View } from './panel.ts';
 
-/** Accuracy changes when labels come; runs while one looks. */
+/** Accuracy changes when labels come; watches and runs while one looks. */
 const REFRESH_MS = 15_000;
 const AGAIN_MS = 2000;
 const RUNS_MS = 1000;
@@ -49,10 +49,11 @@ async function refreshWhenDue(): Promise<void> {
   if (refusedLately() || performance.now() - refreshedAt > REFRESH_MS) await refresh();
 }
 
-/** Looks at the runs often while one goes on, and at everything once it has ended. */
-async function followRuns(): Promise<void> {
+/** Looks at watches, at the runs while one goes on, and at everything once it has ended. */
+async function follow(): Promise<void> {
   let runs = false;
   try {
+    await shown?.view.refreshWatches();
     runs = await somethingRuns();
     if (runs || ran) await shown?.view.refreshRuns();
     if (ran && !runs) await refresh();
@@ -86,4 +87,4 @@ document.addEventListener('visibilitychange', () => void (document.hidden ? unde
 onSchemeChange(() => void refresh());
 void refresh();
 keep(refreshWhenDue, () => AGAIN_MS);
-keep(followRuns, () => (ran ? RUNS_MS : IDLE_RUNS_MS));
+keep(follow, () => (ran ? RUNS_MS : IDLE_RUNS_MS));

@@ -6,6 +6,7 @@ import { keepFocus } from './controls.ts';
 import { groups } from './groups.ts';
 import { contextOf, type ModelContext } from './model-context.ts';
 import { modelPanels } from './model-panels.ts';
+import { watchesPanel } from './watches-panel.ts';
 import { verdictPanel } from './verdict.ts';
 import type { View } from './panel.ts';
 import { number, text, ask } from './api.ts';
@@ -17,14 +18,15 @@ export function modelView(model: string): View {
   const facts = el('div', { class: 'title' }, el('h1', {}, model), el('p', { class: 'quiet' }, 'Loading …'));
   const [verdict, alerts, versions] = [verdictPanel(model), alertsPanel(model), versionsPanel(model)];
   const [plots, events] = [modelPanels(), eventsPanel()];
-  const [runs, schedules, rules] = [runsPanel(model), schedulesPanel(model), rulesPanel(model)];
+  const [watches, runs, schedules] = [watchesPanel(model), runsPanel(model), schedulesPanel(model)];
+  const rules = rulesPanel(model);
   const ofContext = [...plots.panels, events];
-  const always = [verdict, alerts, versions, runs, schedules, rules];
+  const always = [verdict, alerts, versions, watches, runs, schedules, rules];
   const parts = groups({
     now: [verdict, alerts, ...plots.now],
     why: plots.why,
     versions: [...plots.versions, versions],
-    operations: [runs, schedules, rules, events],
+    operations: [watches, runs, schedules, rules, events],
   });
   let turn = 0;
   let isPlaced = false;
@@ -55,6 +57,7 @@ export function modelView(model: string): View {
     element: el('div', { class: 'stack' }, facts, parts.links, ...parts.elements),
     refresh,
     refreshRuns: () => runs.refresh(undefined),
+    refreshWatches: () => watches.refresh(undefined),
     close: () => [...ofContext, ...always].forEach((panel) => panel.close()),
   };
 }

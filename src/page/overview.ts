@@ -2,12 +2,13 @@ import { alertsPanel } from './alerts-panel.ts';
 import { el } from './dom.ts';
 import { modelsPanel } from './models-panel.ts';
 import { refreshesPanel, runsPanel, schedulesPanel } from './operations-panels.ts';
+import { watchesPanel } from './watches-panel.ts';
 import type { View } from './panel.ts';
 
-/** All models, what runs, what is scheduled, and when accuracy was brought up to date. */
+/** All models, what runs, what is watched or scheduled, and when accuracy was brought up to date. */
 export function overview(): View {
-  const runs = runsPanel();
-  const panels = [modelsPanel(), alertsPanel(), runs, schedulesPanel(), refreshesPanel()];
+  const [watches, runs] = [watchesPanel(), runsPanel()];
+  const panels = [modelsPanel(), alertsPanel(), watches, runs, schedulesPanel(), refreshesPanel()];
   return {
     title: 'Models',
     element: el(
@@ -20,6 +21,7 @@ export function overview(): View {
       await Promise.all(panels.map((panel) => panel.refresh(undefined)));
     },
     refreshRuns: () => runs.refresh(undefined),
+    refreshWatches: () => watches.refresh(undefined),
     close: () => panels.forEach((panel) => panel.close()),
   };
 }

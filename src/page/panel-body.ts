@@ -41,6 +41,31 @@ export class PanelBody {
     return chart;
   }
 
+  /** Draws anew, and leaves open, scrolled and focused what was. */
+  redraw(draw: () => void): void {
+    const before = this.#looks();
+    this.clear();
+    draw();
+    const after = this.#looks();
+    for (const [at, details] of after.details.entries()) details.open ||= before.open[at] === true;
+    for (const [at, box] of after.boxes.entries()) box.scrollTo(before.scrolled[at] ?? {});
+    if (before.focused >= 0) after.focusable[before.focused]?.focus({ preventScroll: true });
+  }
+
+  #looks() {
+    const details = [...this.element.querySelectorAll('details')];
+    const boxes = [...this.element.querySelectorAll('.scroll')];
+    const focusable = [...this.element.querySelectorAll<HTMLElement>('a, summary, [tabindex]')];
+    return {
+      details,
+      boxes,
+      focusable,
+      open: details.map(({ open }) => open),
+      scrolled: boxes.map(({ scrollLeft: left, scrollTop: top }) => ({ left, top })),
+      focused: focusable.findIndex((element) => element === document.activeElement),
+    };
+  }
+
   clear(): void {
     for (const chart of this.#charts) chart.destroy();
     this.#charts = [];

@@ -74,9 +74,10 @@ export function panel<Context, Data>({
     ]);
     if (fingerprint === shown) return;
     shown = fingerprint;
-    body.clear();
-    if (answer instanceof Refusal) body.add(el('p', { class: 'error', role: 'alert' }, answer.message));
-    else if (answer !== undefined) draw(body, answer, context);
+    body.redraw(() => {
+      if (answer instanceof Refusal) body.add(el('p', { class: 'error', role: 'alert' }, answer.message));
+      else if (answer !== undefined) draw(body, answer, context);
+    });
   };
   return { element, refresh, close: () => body.clear() };
 }
@@ -155,5 +156,6 @@ export type View = {
   refresh(address: Address): Promise<void>;
   /** Brings what goes on just now up to date. */
   refreshRuns(): Promise<void>;
+  refreshWatches(): Promise<void>;
   close(): void;
 };

@@ -4,13 +4,38 @@ import { join } from 'node:path';
 
 import { afterAll, expect, test } from '@jest/globals';
 
+import { waitFor } from '../support/wait-for.ts';
 import { runCli } from './run-cli.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'pgscore-demo-'));
 await chmod(folder, 0o755);
 afterAll(() => rm(folder, { recursive: true }));
 
-const { exit, stdout, stderr } = await runCli(['demo', '--once', '--data-dir', join(folder, 'data')]);
+const { exit, stdout, stderr } = await runCli(['demo', '--data-dir', join(folder, 'data')], {
+  interruptAt: 'Stop with Ctrl-C.',
+  beforeInterrupt: numbersMove,
+});
+
+/** Waits until new flights were scored, more of them a moment later, and some judged by their truth, as the page shows it. */
+async function numbersMove(said: string): Promise<void> {
+  const [, page] = /See the numbers move: (http:\/\/[^/]+)/.exec(said) ?? [];
+  const ask = async (question: string): Promise<Record<string, unknown>[]> => {
+    const answer = await fetch(`${page}/page/api/${question}`);
+    const { columns, rows } = (await answer.json()) as { columns: string[]; rows: unknown[][] };
+    return rows.map((row) => Object.fromEntries(row.map((value, at) => [columns[at], value])));
+  };
+  const scored = async (): Promise<number> => Number((await ask('watches'))[0]?.['rows_scored']);
+  const passes = async (limit: number): Promise<void> => {
+    await waitFor(async () => (await scored()) > limit, { message: `more than ${limit} rows`, timeout: 60_000 });
+  };
+  await passes(32_735);
+  await passes(await scored());
+  const judged = async (): Promise<boolean> => {
+    const rows = await ask('performance-binary-month?model=arrival_delay&versions=1');
+    return Number(rows.find((row) => row['window_date'] === '2014-01-01')?.['n_labeled']) > 0;
+  };
+  await waitFor(judged, { message: 'the truth of new flights', timeout: 60_000 });
+}
 
 /** The months of a table that the demo prints, by the heads of its columns. */
 function months(...heads: readonly string[]): Record<string, number>[] {
@@ -28,7 +53,7 @@ function months(...heads: readonly string[]): Record<string, number>[] {
 const column = (rows: readonly Record<string, number>[], head: string): number[] =>
   rows.map((row) => row[head] ?? Number.NaN);
 
-test('the demo ends well, with what it scored', () => {
+test('the demo ends well at Ctrl-C, with what it scored; until then flights come, and the numbers of the page move', () => {
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/rows scored +32735\n/)]);
 });
 

@@ -13,13 +13,15 @@ export type CallOptions = {
   env?: Record<string, string>;
   /** Ctrl-C is pressed when this is said on standard error. */
   interruptAt?: string;
+  /** What is done before that, with what was said so far. */
+  beforeInterrupt?: (stderr: string) => Promise<void>;
   /** The folder that it runs in. */
   cwd?: string;
 };
 
 /** Runs the built command line, without a terminal, and returns what it said. */
 export async function runCli(args: readonly string[], options: CallOptions = {}): Promise<Said> {
-  const { url, input = '', env = {}, interruptAt, cwd } = options;
+  const { url, input = '', env = {}, interruptAt, beforeInterrupt, cwd } = options;
   const child = spawn(process.execPath, [CLI, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -31,13 +33,17 @@ export async function runCli(args: readonly string[], options: CallOptions = {})
   });
   let stdout = '';
   let stderr = '';
+  let before: Promise<void> | undefined;
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => {
     const said = interruptAt !== undefined && stderr.includes(interruptAt);
     stderr += chunk.toString();
-    if (interruptAt !== undefined && !said && stderr.includes(interruptAt)) child.kill('SIGINT');
+    if (interruptAt === undefined || said || !stderr.includes(interruptAt)) return;
+    before = (beforeInterrupt?.(stderr) ?? Promise.resolve()).finally(() => child.kill('SIGINT'));
+    before.catch(() => undefined);
   });
   child.stdin.on('error', () => undefined).end(input);
   const exit = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  await before;
   return { exit, stdout, stderr };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { ago, count, day, decimal, percent, span } from '../../src/page/format.ts';
+import { ago, count, day, decimal, duration, percent, span } from '../../src/page/format.ts';
 
 test('what is not known is a dash', () => {
   expect([count(null), percent(null), decimal(undefined), day(null), day('')]).toEqual(['–', '–', '–', '–', '–']);
@@ -32,6 +32,7 @@ test('spans are told in the unit that fits', () => {
     '2 days',
     '13 years',
   ]);
+  expect([0.0412, 1.234, 12.3, null].map((seconds) => duration(seconds))).toEqual(['41 ms', '1.2 s', '12 s', '–']);
   expect(ago('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z'))).toBe('5 min ago');
   expect(ago(null)).toBe('never');
 });

@@ -171,3 +171,12 @@ export const STORY: readonly Step[] = [
     accuracyOf: 'arrival_delay',
   },
 ];
+
+/** What goes on while the demo is looked at. */
+export const WATCHING: readonly Step[] = [
+  {
+    who: 'ana',
+    say: 'New flights come now, an hour of January 2014 a second. Each is scored as soon as it is written, and its truth comes when it has landed.',
+    sql: `select pgscore.watch('arrival_delay', 'flight_features', target => 'flight_delay_live', event_time => 'scheduled_at')`,
+  },
+];
