@@ -33,18 +33,19 @@ return case
   else format('pgscore_data._key_code(%s)', pgscore_data._key_text(keys)) end;
 comment on function pgscore_data._code_text(jsonb) is 'The expression of the key of a prediction p, as blocks store it.';
 
+-- Stable, as casts of arrays are: PostgreSQL inlines no function that calls itself immutable and is not.
+
 create or replace function pgscore_data._key_code(key text[]) returns text
-language sql immutable parallel safe
+language sql stable parallel safe
 return case when cardinality(key) = 1 then key[1] else key::text end;
 comment on function pgscore_data._key_code(text[]) is
   'A key as blocks store it: its value, or the text of the array where it has several columns.';
 
 create or replace function pgscore_data._block_place(keys text[], key text[]) returns int
-language sql immutable parallel safe
+language sql stable parallel safe
 return array_position(keys, pgscore_data._key_code(key) collate "C");
 comment on function pgscore_data._block_place(text[], text[]) is 'Where a key stands among the keys of a block; NULL where it does not.';
 
--- Stable, as the cast to an array is: PostgreSQL inlines no function that calls itself immutable and is not.
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql stable parallel safe
 return case when n_columns = 1 then array[code] else code::text[] end;

@@ -4,9 +4,11 @@
 -- Tuesday's place takes over, and a label that became known on Monday has one more day to reach us.
 -- cell_open holds how many places of a day have the same closes_at. A place that has a label is not counted there.
 
+-- Stable, as date_trunc() and extract() are: PostgreSQL inlines no function that calls itself immutable and is not.
+
 create or replace function pgscore_data._closes_at(pairing text, label_delay interval, earlier timestamptz, later timestamptz)
 returns timestamptz
-language sql immutable parallel safe
+language sql stable parallel safe
 return case pairing
   when 'latest_before_label'
     then coalesce(date_trunc('minute', later + label_delay + interval '1 minute' - interval '1 microsecond', 'UTC'), 'infinity')
@@ -17,7 +19,7 @@ comment on function pgscore_data._closes_at(text, interval, timestamptz, timesta
   'When a place becomes superseded, given the places of its entity before and after it. Rounded up to the minute to keep cells few.';
 
 create or replace function pgscore_data._precedence(pairing text, made_at timestamptz, run_id bigint) returns numeric[]
-language sql immutable parallel safe
+language sql stable parallel safe
 return case pairing
   when 'first' then array[-extract(epoch from made_at), -abs(run_id)]
   else array[extract(epoch from made_at), abs(run_id)] end;
