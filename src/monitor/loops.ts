@@ -10,17 +10,20 @@ const UPKEEP_MS = 3_600_000;
 /** Beside the looks after each refresh: for silence, which brings no refresh. */
 const LOOK_MS = 60_000;
 
+/** How long a burst of changed rows may hold up what counts them. */
+const MOST_WAIT_MS = 30_000;
+
 /** What watching over models takes. */
 export type MonitorLoopsOptions = {
-  readonly refreshing: DatabaseConnection;
-  readonly comparing: DatabaseConnection;
-  readonly alerting: DatabaseConnection;
+  readonly connections: Readonly<Record<'refresh' | 'labels' | 'alerts', DatabaseConnection>>;
   readonly readerUrl: string | undefined;
   /** Where alerts are told; undefined: nowhere but in the database. */
-  readonly webhook: WebhookConfig | undefined;
+  readonly alertWebhook: WebhookConfig | undefined;
   readonly pollMs: number;
   /** False while the service is paused, and when it stops. */
   readonly goesOn: () => boolean;
+  /** Whether changed rows wait for scorers, which are to have the processors. */
+  readonly isBehind: () => boolean;
 };
 
 /**
@@ -31,11 +34,16 @@ export class MonitorLoops {
   readonly #loops: readonly Wakeable[];
 
   constructor(options: MonitorLoopsOptions, log: Logger) {
-    const { refreshing, comparing, readerUrl, pollMs, goesOn } = options;
+    const { connections, readerUrl, pollMs, goesOn, isBehind } = options;
+    const { refresh: refreshing, labels: comparing } = connections;
     const alertLoops = loopsOfAlerts(options, log);
+    let refreshedAt = performance.now();
+    const mayRefresh = (): boolean => goesOn() && !(isBehind() && performance.now() - refreshedAt < MOST_WAIT_MS);
     const refreshAll = async (): Promise<void> => {
-      if (!goesOn()) return;
-      await refreshing.use((client) => refresh(client, goesOn, log));
+      if (!mayRefresh()) return;
+      await refreshing.use((client) => refresh(client, mayRefresh, log));
+      if (!mayRefresh()) return;
+      refreshedAt = performance.now();
       alertLoops[0].wake();
     };
     const refreshLoop = new Wakeable('refreshing accuracy', pollMs, refreshAll, log);
@@ -77,7 +85,7 @@ export class MonitorLoops {
 
 /** The loop that looks at alerts, and that which tells of them. */
 function loopsOfAlerts(
-  { alerting, webhook, pollMs, goesOn }: MonitorLoopsOptions,
+  { connections: { alerts: alerting }, alertWebhook: webhook, pollMs, goesOn }: MonitorLoopsOptions,
   log: Logger,
 ): [looking: Wakeable, telling: Wakeable] {
   const tell = async (): Promise<void> => {

@@ -12,6 +12,8 @@ const LARGE_PAGES = 512;
 /** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
 const SHARDS_EACH = 2;
 const RUNS_EACH = 4;
+/** Keys of a watch that one run takes at most: where a claim gave as many, more wait. */
+const MOST_KEYS = 10_000;
 /** Runs over large tables that are sharded at a time: each holds a snapshot, and more would only share the same scorers. */
 const MOST_CONDUCTED = 4;
 
@@ -50,6 +52,7 @@ export class Dispatcher {
   #runsExpected = true;
   #shardsExpected = true;
   #expectedAllAt = 0;
+  #changesWait = false;
 
   constructor(
     { worker, leaseMs, pollMs }: Claiming,
@@ -84,13 +87,29 @@ export class Dispatcher {
     this.#expectedAllAt = performance.now();
   }
 
-  /** Claims changed rows of watches, as long as a scorer has none in hand; resolves with how many runs that makes. */
+  /** Claims changed rows of watches: a run for each scorer, and another one where more wait. Resolves with how many runs that makes. */
   async dispatchChanges(): Promise<number> {
-    const most = this.#scorers.size - this.#scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
-    if (this.#intake !== 'open' || most <= 0) return 0;
-    const rows = await this.#connection.use((client) => claimChanges(client, this.#worker, this.#leaseMs, most));
-    for (const row of rows) await this.#begin(row);
-    return rows.length;
+    let claimed = 0;
+    while (this.#intake === 'open' && this.#roomForChanges > 0) {
+      const rows = await this.#connection.use((client) =>
+        claimChanges(client, this.#worker, this.#leaseMs, this.#roomForChanges),
+      );
+      for (const row of rows) await this.#begin(row);
+      claimed += rows.length;
+      this.#changesWait = rows.some(({ rows_expected: keys }) => Number(keys) >= MOST_KEYS);
+      if (!this.#changesWait) break;
+    }
+    return claimed;
+  }
+
+  /** Whether more changed rows wait than the last claim could take. */
+  get changesWait(): boolean {
+    return this.#changesWait;
+  }
+
+  get #roomForChanges(): number {
+    const inHand = this.#scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
+    return this.#scorers.size * (this.#changesWait ? 2 : 1) - inHand;
   }
 
   /** Claims until no scorer is free or no work is expected. */

@@ -61,9 +61,10 @@ export class ScorerPool {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
     return new Promise((ended) => {
       const waiting = { job, ended, apart: false };
-      // Rows that change just now go before the shards of a large table.
-      if (job.run.keyLists === null) this.#waiting.push(waiting);
-      else this.#waiting.unshift(waiting);
+      // Rows that change just now go before the shards of a large table, in their order.
+      const others =
+        job.run.keyLists === null ? -1 : this.#waiting.findIndex(({ job: { run } }) => run.keyLists === null);
+      this.#waiting.splice(others < 0 ? this.#waiting.length : others, 0, waiting);
       this.#assign();
     });
   }

@@ -91,6 +91,11 @@ export class RunWorker {
     this.#following.wake();
   }
 
+  /** Whether more changed rows wait than the scorers have in hand. */
+  get isBehind(): boolean {
+    return this.#dispatcher.changesWait;
+  }
+
   /** From now on claims only what runs in hand need. */
   drain(): void {
     this.#dispatcher.drain();
@@ -195,6 +200,7 @@ export class RunWorker {
   async #jobEnded(job: Job, outcome: Outcome): Promise<void> {
     const { run, shard } = job;
     this.#metrics.jobEnded(run, outcome);
+    if (run.keyLists !== null && this.#dispatcher.changesWait) this.#following.wake();
     if (outcome.kind === 'failed')
       await (shard === null ? this.#failWhole(run, outcome) : this.#failShard(run, shard, outcome));
     if (outcome.kind === 'lost')

@@ -107,10 +107,12 @@ class Supervisor implements Service {
         log,
       ),
     };
-    const { refresh: refreshing, labels: comparing, alerts: alerting } = this.#connections;
     const goesOn = (): boolean => this.#state === 'running';
-    const { pollMs, alertWebhook: webhook } = config;
-    this.#monitorLoops = new MonitorLoops({ refreshing, comparing, alerting, readerUrl, webhook, pollMs, goesOn }, log);
+    const isBehind = (): boolean => this.#watchKeeper.hasWatches && this.#runWorker.isBehind;
+    this.#monitorLoops = new MonitorLoops(
+      { ...config, connections: this.#connections, readerUrl, goesOn, isBehind },
+      log,
+    );
     this.#listener = new Listener(
       { url: config.databaseUrl, applicationName: 'pgscore listen' },
       (hint) => this.#wakeFor(hint),
