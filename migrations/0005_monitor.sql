@@ -930,31 +930,6 @@ alter table pgscore_data.refresh_truth
   alter column known_at set statistics 0,
   alter column label set statistics 0;
 
-create unlogged table pgscore_data.refresh_place (
-  entity bigint not null,
-  version_id int not null,
-  known_at timestamptz not null,
-  event_time timestamptz not null,
-  is_newest boolean not null default false
-);
-comment on table pgscore_data.refresh_place is 'Work of the refresh that is running: which place each label of these entities judges.';
-comment on column pgscore_data.refresh_place.is_newest is 'Whether it is the last place of its entity.';
-
-create unlogged table pgscore_data.refresh_prediction (
-  entity bigint not null,
-  version_id int not null,
-  event_time timestamptz not null,
-  made_at timestamptz not null,
-  run_id bigint not null,
-  score double precision,
-  predicted_class smallint,
-  probabilities double precision[],
-  segments int[],
-  is_newest boolean not null default false
-);
-comment on table pgscore_data.refresh_prediction is 'Work of the refresh that is running: the predictions in these places.';
-comment on column pgscore_data.refresh_prediction.is_newest is 'Whether it is in the last place of its entity.';
-
 create unlogged table pgscore_data.refresh_pair (
   entity bigint not null,
   model_id int not null,
@@ -977,10 +952,15 @@ create unlogged table pgscore_data.refresh_pair (
   bin smallint,
   rank smallint,
   class_bins smallint[],
-  segments int[]
+  segments int[],
+  n_predictions bigint,
+  is_newest boolean
 );
 comment on table pgscore_data.refresh_pair is
   'Work of the refresh that is running: the labels that the entities which changed have now, as they are to be in evaluation.';
+comment on column pgscore_data.refresh_pair.n_predictions is 'How many predictions are in its place.';
+comment on column pgscore_data.refresh_pair.is_newest is
+  'Whether it is in the last place of its entity; false also where that was not looked up.';
 
 create unlogged table pgscore_data.refresh_old_pair (
   entity bigint not null,

@@ -63,10 +63,10 @@ begin
      where (o.made_at is null or o.made_at > $7
         or (o.score, o.predicted_class, o.probabilities, o.segments)
            is distinct from (n.score, n.predicted_class, n.probabilities, n.segments))
-       and not exists (
+       and (o.made_at is null or not exists (
          select from pgscore_data.kept_prediction y
           where y.version_id = $6 and hash_array(y.key) = hash_array(n.key) and y.key = n.key and y.event_time = n.event_time
-            and y.run_id = $1)$q$,
+            and y.run_id = $1))$q$,
     pgscore_data._key_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null))
   using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.version_id, r.snapshot_at;

@@ -86,7 +86,7 @@ begin atomic
 end;
 comment on function pgscore_data._kept_versions(int) is 'The versions of a model whose predictions are kept.';
 
-create or replace function pgscore_data._find_predictions(this_model int) returns void
+create or replace function pgscore_data._pair(this_model int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- Work tables are joined whole. Kept predictions are looked up by key, in lateral joins, which can only loop.
@@ -98,89 +98,61 @@ declare
   versions constant int[] := pgscore_data._kept_versions(this_model);
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
-  if m.pairing in ('latest_before_label', 'latest') then
-    with newest as materialized (
-      select k.entity, v.version_id, x.*
-        from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
-       cross join lateral pgscore_data._newest_predictions(v.version_id, k.key) x
-       where k.model_id = this_model
-    ), latest as (
-      select n.entity, n.version_id, max(n.event_time) as newest from newest n group by n.entity, n.version_id
-    ), place as (
-      insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time, is_newest)
-      select g.entity, n.version_id, g.known_at, p.event_time, p.event_time = n.newest
-        from latest n
-        join pgscore_data.refresh_key k using (entity)
-        join pgscore_data.refresh_truth g using (entity)
-        left join pgscore_data.refresh_old_pair o
-          on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
-       cross join lateral (
-         select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
-                  -- What it judged so far is kept; what lay between may be gone.
-                  when g.known_at < m.superseded_before then o.event_time
-                  else (select l.event_time from pgscore_data._last_place(n.version_id, k.key, g.known_at) l) end as event_time offset 0) p
-       where p.event_time is not null
-      returning entity, version_id, event_time, is_newest
-    )
-    insert into pgscore_data.refresh_prediction
-      (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments, is_newest)
-    select n.entity, n.version_id, n.event_time, n.made_at, n.run_id, n.score, n.predicted_class, n.probabilities, n.segments, true
-      from newest n
-      join (select distinct p.entity, p.version_id, p.event_time from place p where p.is_newest) x using (entity, version_id, event_time);
-  elsif m.pairing = 'first' then
-    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
-    select g.entity, n.version_id, g.known_at, n.event_time
+  with newest as materialized (
+    select k.entity, v.version_id, x.*
+      from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
+     cross join lateral pgscore_data._newest_predictions(v.version_id, k.key) x
+     where k.model_id = this_model and m.pairing in ('latest_before_label', 'latest')
+  ), judged_place as (
+    select g.entity, n.version_id, g.known_at, p.event_time, p.event_time = n.newest as is_newest
+      from (select x.entity, x.version_id, max(x.event_time) as newest from newest x group by x.entity, x.version_id) n
+      join pgscore_data.refresh_key k using (entity)
+      join pgscore_data.refresh_truth g using (entity)
+      left join pgscore_data.refresh_old_pair o
+        on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
+     cross join lateral (
+       select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
+                -- What it judged so far is kept; what lay between may be gone.
+                when g.known_at < m.superseded_before then o.event_time
+                else (select l.event_time from pgscore_data._last_place(n.version_id, k.key, g.known_at) l) end as event_time offset 0) p
+     where p.event_time is not null
+    union all
+    select g.entity, n.version_id, g.known_at, n.event_time, false
       from (
         select k.entity, v.version_id, x.event_time
           from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
          cross join lateral pgscore_data._next_place(v.version_id, k.key, '-infinity') x
-         where k.model_id = this_model and x.event_time is not null offset 0) n
-      join pgscore_data.refresh_truth g using (entity);
-  else
-    insert into pgscore_data.refresh_place (entity, version_id, known_at, event_time)
-    select g.entity, v.version_id, g.known_at, x.event_time
+         where m.pairing = 'first' and k.model_id = this_model and x.event_time is not null offset 0) n
+      join pgscore_data.refresh_truth g using (entity)
+    union all
+    select g.entity, v.version_id, g.known_at, x.event_time, false
       from pgscore_data.refresh_key k
       join pgscore_data.refresh_truth g using (entity)
      cross join unnest(versions) v (version_id)
      cross join lateral pgscore_data._places_within(v.version_id, k.key,
        case m.pairing when 'within' then g.known_at - m.horizon else '-infinity' end,
        case m.pairing when 'within' then g.known_at else 'infinity' end) x
-     where k.model_id = this_model;
-  end if;
-  insert into pgscore_data.refresh_prediction
-    (entity, version_id, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
-  select p.entity, p.version_id, p.event_time, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
-    from (select distinct y.entity, y.version_id, y.event_time from pgscore_data.refresh_place y where not y.is_newest) p
-    join pgscore_data.refresh_key k on k.entity = p.entity and k.model_id = this_model
-   cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x;
-end
-$$;
-comment on function pgscore_data._find_predictions(int) is
-  'Finds the places that labels of the noted entities judge by the pairing rule, and the predictions for those places.';
-
-create or replace function pgscore_data._pair(this_model int) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-set enable_nestloop = off
-as $$
-declare
-  m pgscore_data.monitor;
-begin
-  select * into m from pgscore_data.monitor x where x.model_id = this_model;
-  with place as (
-    select p.entity, p.version_id, p.event_time, max(p.known_at) as known_at, min(p.known_at) as first_known_at
-      from pgscore_data.refresh_place p group by p.entity, p.version_id, p.event_time
+     where m.pairing not in ('latest_before_label', 'latest', 'first') and k.model_id = this_model
+  ), place as materialized (
+    select p.entity, p.version_id, p.event_time, p.is_newest, max(p.known_at) as known_at, min(p.known_at) as first_known_at
+      from judged_place p group by p.entity, p.version_id, p.event_time, p.is_newest
+  ), prediction as (
+    select p.*, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+      from place p join newest x using (entity, version_id, event_time) where p.is_newest
+    union all
+    select p.*, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+      from place p join pgscore_data.refresh_key k using (entity)
+     cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x where not p.is_newest
   ), standing as (
     -- The last prediction made until the truth was first known; if all were made later, the first one.
     -- Under first it is always the first made.
-    select distinct on (p.entity, p.version_id, p.event_time) p.known_at, x.*
-      from place p join pgscore_data.refresh_prediction x using (entity, version_id, event_time)
-     order by p.entity, p.version_id, p.event_time, case when m.pairing = 'first' then x.made_at end,
-              x.made_at > p.first_known_at,
-              case when x.made_at <= p.first_known_at then x.made_at end desc,
-              case when x.made_at <= p.first_known_at then abs(x.run_id) end desc,
-              x.made_at, abs(x.run_id)
+    select x.*, count(*) over place as n_predictions,
+           row_number() over (place order by case when m.pairing = 'first' then x.made_at end,
+                              x.made_at > x.first_known_at,
+                              case when x.made_at <= x.first_known_at then x.made_at end desc,
+                              case when x.made_at <= x.first_known_at then abs(x.run_id) end desc,
+                              x.made_at, abs(x.run_id)) as n
+      from prediction x window place as (partition by x.entity, x.version_id, x.event_time)
   ), judge as materialized (
     select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
@@ -189,9 +161,10 @@ begin
            case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(s.score) else s.score end as measured
       from standing s
-      join pgscore_data.refresh_key k on k.entity = s.entity and k.model_id = this_model
+      join pgscore_data.refresh_key k on k.entity = s.entity
       join pgscore_data.refresh_truth g on g.entity = s.entity and g.known_at = s.known_at
       join judge e using (version_id)
+     where s.n = 1
     offset 0
   ), edges as materialized (
     -- Appending an empty array decompresses the bins once, and not for every row.
@@ -199,7 +172,7 @@ begin
   )
   insert into pgscore_data.refresh_pair
     (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band,
-     actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+     actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, n_predictions, is_newest)
   select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id,
          date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
          pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)), j.actual_class, j.predicted_class, j.actual, j.measured,
@@ -210,7 +183,7 @@ begin
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
            then array(select pgscore_data._score_bin(p, e.mirrored) / 4
                         from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
-         j.segments
+         j.segments, j.n_predictions, j.is_newest
     from judged j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null
            else j.actual_class is not null and j.predicted_class is not null end;
@@ -222,7 +195,8 @@ begin
 end
 $$;
 comment on function pgscore_data._pair(int) is
-  'Pairs a place with the last label that judges it and the prediction that stands in it. Keeps a label that judges none unpaired.';
+'Finds the places that labels of the noted entities judge by the pairing rule. Pairs each with the last label that judges it and the '
+'prediction that stands in it. Keeps a label that judges none unpaired.';
 
 create or replace function pgscore_data._replace_pairs(out removed bigint, out added bigint)
 language sql volatile

@@ -61,9 +61,6 @@ begin
   analyze pgscore_data.refresh_key;
   perform pgscore_data._recall_labels(0);
   analyze pgscore_data.refresh_truth;
-  perform pgscore_data._find_predictions(this_model);
-  analyze pgscore_data.refresh_prediction;
-  analyze pgscore_data.refresh_place;
   perform pgscore_data._pair(this_model);
   perform pgscore_data._replace_pairs();
   for v in

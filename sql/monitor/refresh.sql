@@ -8,10 +8,9 @@ declare
   work regclass;
 begin
   foreach work in array array[
-    'pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_place',
-    'pgscore_data.refresh_prediction', 'pgscore_data.refresh_pair', 'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta',
-    'pgscore_data.refresh_arrival', 'pgscore_data.refresh_open', 'pgscore_data.refresh_special',
-    'pgscore_data.refresh_left']::regclass[] loop
+    'pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_pair',
+    'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta', 'pgscore_data.refresh_arrival', 'pgscore_data.refresh_open',
+    'pgscore_data.refresh_special', 'pgscore_data.refresh_left']::regclass[] loop
     if pg_relation_size(work) > 1048576 then
       execute format('truncate %s', work);
     else
@@ -71,7 +70,6 @@ begin
   added := 0;
   if exists (select from pgscore_data.refresh_key) then
     for this_model in select distinct k.model_id from pgscore_data.refresh_key k loop
-      perform pgscore_data._find_predictions(this_model);
       perform pgscore_data._pair(this_model);
     end loop;
     perform pgscore_data._note_labeled_places();
@@ -130,7 +128,10 @@ begin
   end if;
   -- A run that ended since is not counted yet, and its segments have no names.
   unkept := array(
-    select r.run_id from pgscore_data.run r where r.state = 'done' and r.counted and not r.kept order by r.snapshot_at limit 1000);
+    select x.run_id
+      from (select r.run_id, r.snapshot_at, sum(r.rows_done) over (order by r.snapshot_at, r.run_id) - r.rows_done as before
+              from pgscore_data.run r where r.state = 'done' and r.counted and not r.kept order by r.snapshot_at, r.run_id limit 1000) x
+     where x.before < most order by x.snapshot_at);
   if cardinality(unkept) + cardinality(batches) > 0 then
     perform pgscore_data._keep_scored(unkept, batches);
   end if;
@@ -150,8 +151,8 @@ begin
 end
 $$;
 comment on function pgscore_data._refresh(int) is
-  'One refresh: takes at most so many changed labels, pairs again what they are about, and brings the cells up to date. True where more '
-  'was waiting when it began.';
+  'One refresh: takes at most so many changed labels, and keeps runs until they have so many rows. It pairs again what they are about, and '
+  'brings the cells up to date. True where more was waiting when it began.';
 
 create or replace function pgscore_data._move_recent(most int default 20000, from_bytes bigint default 134217728) returns boolean
 language plpgsql volatile security definer

@@ -36,3 +36,22 @@ test('a refresh of a few small runs looks at no other of the many before them', 
   const volume = `select sum(n_predictions)::int as n from pgscore_data.cell_volume where segment_id = 0`;
   expect((await superuser.query(volume)).rows).toEqual([{ n: NEW + 1 }]);
 });
+
+test('a refresh keeps runs until they have so many rows, and says that more wait', async () => {
+  const runs: string[] = [];
+  for (let n = 0; n < 3; n += 1)
+    runs.push(await addRun(superuser, model, [{ id: 900 + n, at: '2026-03-03T12:00:00Z', score: 0.5, label: 'yes' }]));
+  await superuser.query(
+    'update pgscore_data.run set rows_done = 60, finished_at = clock_timestamp() where run_id = any ($1)',
+    [runs],
+  );
+  const refreshed = async (): Promise<unknown[]> => {
+    const { rows } = await superuser.query('select pgscore_data._refresh(100) as more');
+    const kept = await superuser.query('select kept from pgscore_data.run where run_id = any ($1) order by run_id', [
+      runs,
+    ]);
+    return [...rows, kept.rows.map((row) => row.kept)];
+  };
+  expect(await refreshed()).toEqual([{ more: true }, [true, true, false]]);
+  expect(await refreshed()).toEqual([{ more: false }, [true, true, true]]);
+});
