@@ -2,6 +2,13 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { quantile, table, thousands, type Requirement } from './figures.ts';
+import {
+  measureWatchLoad,
+  watchLoadRequirements,
+  watchLoadTables,
+  type LoadPlan,
+  type WatchLoad,
+} from './watch-load.ts';
 import { asRequester, makeSource, type Stage } from './stage.ts';
 
 /** How much following a table is measured. */
@@ -16,6 +23,7 @@ export type WatchPlan = {
   readonly statements: number;
   readonly bulk: number;
   readonly rounds: number;
+  readonly load: LoadPlan;
 };
 
 /** What following a table takes and gives. */
@@ -30,6 +38,7 @@ export type WatchCost = {
   /** How many times as long statements of many rows take. */
   readonly bulkInsert: number;
   readonly unrelatedUpdate: number;
+  readonly load: WatchLoad;
 };
 
 const LIVE = 'watched_live';
@@ -51,7 +60,8 @@ export async function measureWatch(stage: Stage, plan: WatchPlan, tell: (line: s
     const burstRate = await measureBurst(client, plan);
     tell(`${plan.rate} rows a second for ${plan.seconds} s`);
     const delayMs = await measureDelay(stage, plan);
-    return { delayMs, burstRate, runRate, ...costs };
+    await client.query(`select pgscore.pause_watch($1)`, [LIVE]);
+    return { delayMs, burstRate, runRate, ...costs, load: await measureWatchLoad(stage, plan.load, tell) };
   } finally {
     await client.query(`select pgscore.unwatch($1)`, [LIVE]);
     await client.end();
@@ -187,7 +197,7 @@ async function measureDelay(stage: Stage, { rate, seconds }: WatchPlan): Promise
 }
 
 export function watchRequirements(cost: WatchCost): Requirement[] {
-  const { delayMs, burstRate, runRate, insertMicros, updateMicros, bulkInsert, unrelatedUpdate } = cost;
+  const { delayMs, burstRate, runRate, insertMicros, updateMicros, bulkInsert, unrelatedUpdate, load } = cost;
   const line = (what: string, measured: string, met: boolean): Requirement => ({ what, measured, met });
   return [
     line(
@@ -205,6 +215,7 @@ export function watchRequirements(cost: WatchCost): Requirement[] {
     line('and 45 µs of an update', `${updateMicros.toFixed(1)} µs`, updateMicros <= 45),
     line('many rows in one statement take at most 1.4 times as long', bulkInsert.toFixed(2), bulkInsert <= 1.4),
     line('an update that nobody reads at most 1.3 times', unrelatedUpdate.toFixed(2), unrelatedUpdate <= 1.3),
+    ...watchLoadRequirements(load),
   ];
 }
 
@@ -220,5 +231,6 @@ export function watchTables(cost: WatchCost): string[] {
         ['rows a second of a full run', thousands(cost.runRate)],
       ],
     ),
+    ...watchLoadTables(cost.load),
   ];
 }

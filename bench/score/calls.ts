@@ -73,6 +73,9 @@ const run = promisify(execFile);
 /** A statement that many clients repeat; `$1` is a key at random. */
 export type Repeated = { readonly settings: Readonly<Record<string, string>>; readonly call: string };
 
+/** How many clients repeat it for how long; keys are those of a table of so many rows. */
+type CallPlan = Pick<ScorePlan, 'clients' | 'seconds' | 'tableRows'>;
+
 export type CallRate = { readonly tool: 'pgbench' | 'node'; readonly perSecond: number };
 
 /**
@@ -82,7 +85,7 @@ export type CallRate = { readonly tool: 'pgbench' | 'node'; readonly perSecond: 
 export async function measureCallRate(
   url: string,
   repeated: Repeated,
-  plan: ScorePlan,
+  plan: CallPlan,
   ownerUrl = url,
 ): Promise<CallRate> {
   const pgbench = await run('pgbench', ['--version']).then(
@@ -95,7 +98,7 @@ export async function measureCallRate(
 async function byPgbench(
   url: string,
   { settings, call }: Repeated,
-  { clients, seconds, tableRows }: ScorePlan,
+  { clients, seconds, tableRows }: CallPlan,
 ): Promise<CallRate> {
   const folder = await mkdtemp(join(tmpdir(), 'pgscore-bench-'));
   try {
@@ -113,7 +116,7 @@ async function byPgbench(
 async function byNode(
   url: string,
   { settings, call }: Repeated,
-  { clients, seconds, tableRows }: ScorePlan,
+  { clients, seconds, tableRows }: CallPlan,
 ): Promise<CallRate> {
   const connections = await Promise.all(
     Array.from({ length: clients }, () => connect({ url, applicationName: 'pgscore bench', settings })),
