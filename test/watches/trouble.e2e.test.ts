@@ -151,6 +151,30 @@ describe('a table that changes under its watch', () => {
     await follows('moved');
   });
 
+  test('has its key renamed: writers go on, and so does the watch when it is named back', async () => {
+    await watchedTable('rekeyed');
+    await run('alter table rekeyed rename id to number');
+    await run('insert into rekeyed values (30, 5, 3, 4, 1.2)');
+    await run('update rekeyed set petal_width = 2 where number = 3');
+    await failing('rekeyed', /^(source_changed|watch_failed)$/, /id/);
+    await run('alter table rekeyed rename number to id');
+    await follows('rekeyed');
+  });
+
+  test('is in a schema that is renamed: its writers go on, and the watch says so', async () => {
+    const create = 'create schema shop authorization alice';
+    await superuser.query(create);
+    await run(`create table shop.sold (id bigint primary key, ${COLUMNS})`);
+    await run(`select pgscore.watch('iris', 'shop.sold', target => 'sold_live')`);
+    await atRest(alice, 'alice.sold_live');
+    await superuser.query('alter schema shop rename to store');
+    await run('insert into store.sold values (30, 5, 3, 4, 1.2)');
+    await failing('sold', /^source_changed$/, /shop\.sold/);
+    await superuser.query('alter schema store rename to shop');
+    await waitFor(async () => (await alice.query('select from sold_live where id = 30')).rowCount === 1);
+    await run(`select pgscore.unwatch('sold_live')`);
+  });
+
   test('gets a partition, in which there are rows', async () => {
     await run(`create table parts (id bigint primary key, ${COLUMNS}) partition by range (id)`);
     await run(`create table parts_1 partition of parts for values from (1) to (100)`);

@@ -3,9 +3,10 @@ import type { TestDatabase } from '../../support/database.ts';
 import type { FaultServer } from '../../support/fault-server.ts';
 import { startTestService, type TestService } from '../../support/service.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { command, vacuumQueue } from './commands.ts';
 import type { Random } from './random-writes.ts';
 
-/** Kills scorers, the service and the server, and ends their sessions, while `goesOn`. Resolves with the service that runs then. */
+/** Kills scorers, the service and the server, ends their sessions, and changes watches, while `goesOn`. Resolves with the service that runs then. */
 export async function disturb(
   database: TestDatabase,
   server: FaultServer,
@@ -17,8 +18,10 @@ export async function disturb(
   while (goesOn()) {
     await pause(300 + random() * 1500);
     const chance = random();
-    if (chance < 0.3) await killScorer(service, random);
-    else if (chance < 0.5) await endSessions(database, random);
+    if (chance < 0.2) await killScorer(service, random);
+    else if (chance < 0.3) await endSessions(database, random);
+    else if (chance < 0.5) await command(database, random);
+    else if (chance < 0.55) await vacuumQueue(database);
     else if (chance < 0.7) {
       await service.kill();
       service = await startService(database);

@@ -8,7 +8,7 @@ import { MOST_ID, TABLES, type WrittenTable } from './sources.ts';
 
 export type Random = () => number;
 
-function pick<T>(random: Random, items: readonly T[]): T {
+export function pick<T>(random: Random, items: readonly T[]): T {
   const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new RangeError('nothing to pick from');
   return item;

@@ -78,11 +78,10 @@ export async function createSources(alice: Client): Promise<void> {
   await alice.query(create);
 }
 
-export async function watchAll(alice: Client): Promise<void> {
-  for (const { source, target, onChangeOf, isPolled } of WATCHED)
-    await alice.query(
-      `select pgscore.watch('iris', $1, target => $2, key => 'id', on_change_of => $3, capture => $4, poll_every => '1 s',
-         keep_history => '1 day')`,
-      [source, target, onChangeOf ?? null, isPolled ? 'poll' : 'triggers'],
-    );
+export async function watch(alice: Client, { source, target, onChangeOf, isPolled }: Watched): Promise<void> {
+  await alice.query(
+    `select pgscore.watch('iris', $1, target => $2, key => 'id', on_change_of => $3, capture => $4, poll_every => '1 s',
+       keep_history => '1 day')`,
+    [source, target, onChangeOf ?? null, isPolled ? 'poll' : 'triggers'],
+  );
 }

@@ -1,0 +1,88 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { addReadyModel } from '../support/ready-model.ts';
+import { refusal } from '../support/refusal.ts';
+
+const database = await cloneDatabase();
+const [superuser, alice, writer] = await Promise.all([
+  database.client(),
+  database.client('alice'),
+  database.client('alice'),
+]);
+
+/** Which keys a statement queued. */
+async function queuedBy(text: string): Promise<string[]> {
+  await superuser.query('truncate pgscore_data.watch_change');
+  await alice.query(text);
+  const { rows } = await superuser.query<{ key: string }>(
+    'select key from pgscore_data.watch_change cross join unnest(keys) key order by key',
+  );
+  return rows.map(({ key }) => key);
+}
+
+beforeAll(async () => {
+  await addReadyModel(superuser, 'line');
+});
+
+describe('an update queues its row where it changes', () => {
+  beforeAll(async () => {
+    const segments = `insert into pgscore_data.monitor (model_id, segments) select model_id, '{region}' from pgscore_data.model
+      on conflict (model_id) do update set segments = excluded.segments`;
+    await superuser.query(segments);
+    await alice.query(`create table seen (id bigint primary key, x real, at timestamptz, region text, note text);
+      insert into seen select i, i, now(), 'north', 'a' from generate_series(1, 5) i`);
+    await alice.query(`select pgscore.watch('line', 'seen', target => 'seen_live', event_time => 'at')`);
+  });
+
+  test.each([
+    ['a feature', 'x = x + 1', ['1']],
+    ['the event time', `at = at + interval '1 s'`, ['1']],
+    ['a segment', `region = 'south'`, ['1']],
+    ['the key', 'id = 100', ['1', '100']],
+    ['a column that nobody reads', `note = 'b'`, []],
+    ['nothing', 'x = x, at = at, region = region', []],
+  ])('%s', async (_what, set, keys) => {
+    await alice.query('begin');
+    expect(await queuedBy(`update seen set ${set} where id = 1; commit`)).toEqual(keys);
+    await alice.query('update seen set id = 1 where id = 100');
+  });
+});
+
+test('statements of many rows are quick in a session whose plans were made for single rows', async () => {
+  await alice.query(`create table bulk (id bigint primary key, x real);
+    insert into bulk select i, i from generate_series(1, 20000) i`);
+  await alice.query(`select pgscore.watch('line', 'bulk', target => 'bulk_live')`);
+  for (let id = 1; id <= 12; id += 1) await alice.query('update bulk set x = x + 1 where id = $1', [id]);
+  const began = performance.now();
+  expect(await queuedBy('update bulk set x = x + 1')).toHaveLength(20_000);
+  // A plan of nested loops takes minutes.
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
+
+describe('a table that others hold locked', () => {
+  test('is watched when they are done; meanwhile its writers do not queue, and watch() gives up with a reason', async () => {
+    await alice.query(`create table busy (id bigint primary key, x real); insert into busy values (1, 1)`);
+    await writer.query('begin; insert into busy values (2, 2)');
+    const third = await database.client('alice');
+    const waits: number[] = [];
+    const watching = refusal(alice, `select pgscore.watch('line', 'busy', target => 'busy_live')`);
+    let isWatching = true;
+    void watching.finally(() => (isWatching = false));
+    while (isWatching) {
+      const began = performance.now();
+      await third.query('insert into busy select coalesce(max(id), 0) + 10, 1 from busy');
+      waits.push(performance.now() - began);
+    }
+    expect(await watching).toMatchObject({
+      code: '55P03',
+      message: expect.stringContaining('busy'),
+      hint: expect.stringContaining('transactions have ended'),
+    });
+    expect(waits.length).toBeGreaterThan(20);
+    expect(Math.max(...waits)).toBeLessThan(2000);
+    await writer.query('commit');
+    await alice.query(`select pgscore.watch('line', 'busy', target => 'busy_live')`);
+    expect(await queuedBy('insert into busy values (3, 3)')).toEqual(['3']);
+  });
+});
