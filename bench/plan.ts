@@ -1,5 +1,3 @@
-import type { WatchPlan } from './watch.ts';
-
 /** How much a bench does. */
 export type BenchPlan = {
   /** Whether accuracy is kept on the same server as all else, rather than on a larger one of its own. */
@@ -64,6 +62,29 @@ export type ScorePlan = {
   /** How long they call, and score_rows() is called, in each round: long enough that what the first calls take does not count for much. */
   readonly seconds: number;
   readonly rounds: number;
+};
+
+/** How much following a table is measured. */
+export type WatchPlan = {
+  /** Rows of the table, and of a burst. */
+  readonly rows: number;
+  readonly burst: number;
+  /** Rows a second that are inserted one by one, and for how long. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Statements of one row, and rows of one statement, whose cost is compared with that of a table without triggers. */
+  readonly statements: number;
+  readonly bulk: number;
+  readonly rounds: number;
+  readonly load: LoadPlan;
+};
+
+/** How much writers and a service at rest are measured, beside watches. */
+export type LoadPlan = {
+  readonly clients: number;
+  readonly loadSeconds: number;
+  readonly rounds: number;
+  readonly idleSeconds: number;
 };
 
 /** What the requirements are stated for. */

@@ -3,16 +3,9 @@ import type pg from 'pg';
 import { ident } from '../src/lib/text.ts';
 import { quantile, table, thousands, type Requirement } from './figures.ts';
 import { measureIdle, type Idle } from './idle.ts';
+import type { LoadPlan } from './plan.ts';
 import { measureCallRate } from './score/calls.ts';
 import { asOwner, asRequester, FEATURES, makeSource, type Stage } from './stage.ts';
-
-/** How much writers and a service at rest are measured. */
-export type LoadPlan = {
-  readonly clients: number;
-  readonly loadSeconds: number;
-  readonly rounds: number;
-  readonly idleSeconds: number;
-};
 
 /** Transactions a second of all clients, on a table that is watched and on one that is not. */
 type Load = { readonly what: string; readonly commit: 'off' | 'on'; readonly watched: number; readonly plain: number };

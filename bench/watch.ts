@@ -2,29 +2,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { quantile, table, thousands, type Requirement } from './figures.ts';
-import {
-  measureWatchLoad,
-  watchLoadRequirements,
-  watchLoadTables,
-  type LoadPlan,
-  type WatchLoad,
-} from './watch-load.ts';
+import { measureWatchLoad, watchLoadRequirements, watchLoadTables, type WatchLoad } from './watch-load.ts';
+import type { WatchPlan } from './plan.ts';
 import { asRequester, makeSource, type Stage } from './stage.ts';
-
-/** How much following a table is measured. */
-export type WatchPlan = {
-  /** Rows of the table, and of a burst. */
-  readonly rows: number;
-  readonly burst: number;
-  /** Rows a second that are inserted one by one, and for how long. */
-  readonly rate: number;
-  readonly seconds: number;
-  /** Statements of one row, and rows of one statement, whose cost is compared with that of a table without triggers. */
-  readonly statements: number;
-  readonly bulk: number;
-  readonly rounds: number;
-  readonly load: LoadPlan;
-};
 
 /** What following a table takes and gives. */
 export type WatchCost = {

@@ -2,12 +2,11 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { deployModel } from '../support/deploy.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
-import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
 const SETTINGS = { PGSCORE_POLL: '0.2' };
-const { database, superuser, ada, alice } = await scoreFixture(SETTINGS);
+const { superuser, ada, alice } = await scoreFixture(SETTINGS);
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
 const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';
@@ -291,25 +290,4 @@ test('a row that the model cannot score is kept with its error, and tried again 
   await run('update holey set petal_length = 3, sepal_width = 3 where id in (3, 30)');
   await waitFor(async () => (await alice.query('select from holey_live where error_code is not null')).rowCount === 0);
   await follows('holey');
-});
-
-test('what triggers do not see is found by a comparison', async () => {
-  await watchedTable('replicated');
-  await atRest(alice, 'alice.replicated_live');
-  await superuser.query(`begin; set local session_replication_role = replica;
-    insert into alice.replicated values (30, 5, 3, 4, 1.2); delete from alice.replicated where id = 5; commit`);
-  await watch('replicated');
-  await follows('replicated');
-});
-
-test('two services share the changes, and no row is scored twice by one run', async () => {
-  await watchedTable('shared');
-  const second = await startTestService(database, SETTINGS);
-  for (let round = 1; round <= 30; round += 1)
-    await run(`insert into shared select i, ${ROW} from generate_series(${round * 100}, ${round * 100 + 50}) i;
-      update shared set petal_length = 7 - petal_length where id % 7 = ${round % 7}`);
-  await follows('shared');
-  const { rows } = await alice.query('select id, run_id from shared_live_history group by 1, 2 having count(*) > 1');
-  expect(rows).toEqual([]);
-  await second.stop();
 });
