@@ -6,8 +6,9 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select f.fingerprint, w.model_id, e.name, 0, t.name, e.metric, e.grain, e.kind, e.severity,
          case when w.paused or pgscore_data._stands_by(w) then 'insufficient_data'
-           when x.is_late or w.error is not null
-             and (k.state = 'firing' or k.state = 'pending' and k.since <= as_of - interval '1 minute') then 'firing'
+           when x.is_late or w.error is not null and k.state = 'pending' and k.since <= as_of - interval '1 minute'
+             -- A watch that is tried again has no error until that fails, too.
+             or k.state = 'firing' and (w.error is not null or w.retry_at > as_of - interval '5 minutes') then 'firing'
            when w.error is not null then 'pending' else 'ok' end,
          as_of, d.day, d.day + interval '1 day', y.minutes, coalesce(p.pending, 0), null::float8, l.upper, null::timestamptz,
          concat(e.metric, ' of ', t.name, ' was ', pgscore_data._alert_number(y.minutes), ' on ', (d.day at time zone m.time_zone)::date,
@@ -33,8 +34,8 @@ begin atomic
 end;
 comment on function pgscore_data._watch_alerts(timestamptz) is
 'Where each rule about watches stands, a row a watch. column_name: the target, with the version of a challenger''s watch. A watch that is '
-'late is firing until it is no later than where the rule clears; one that fails is pending for a minute, as most failures mend themselves. '
-'One that is paused or stands by raises nothing.';
+'late is firing until it is no later than where the rule clears; one that fails is pending for a minute, as most failures mend themselves, '
+'and firing until five minutes after a try that did not fail. One that is paused or stands by raises nothing.';
 
 create or replace function pgscore_data._evaluate_watches(as_of timestamptz) returns bigint
 language plpgsql volatile

@@ -5,7 +5,12 @@ import { el } from './dom.ts';
 import { count, duration } from './format.ts';
 import { tablePanel, type Panel } from './panel.ts';
 
-const TONES: Readonly<Record<string, string>> = { following: 'good', failing: 'bad', paused: 'plain' };
+const TONES: Readonly<Record<string, string>> = {
+  following: 'good',
+  failing: 'bad',
+  paused: 'plain',
+  standby: 'plain',
+};
 
 /** What is scored as it changes, of one model or of all, and how late. Not shown where nothing is watched. */
 export const watchesPanel = (model?: string): Panel<undefined> =>

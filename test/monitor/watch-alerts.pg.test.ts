@@ -138,6 +138,20 @@ test('is raised when a watch fails for longer than a minute, and resolved when i
   ]);
 });
 
+test('stays raised while a watch that fails is tried again', async () => {
+  await superuser.query('truncate pgscore_data.alert_event');
+  await fail('a column is gone');
+  await look(40);
+  await look(41);
+  await fail(null);
+  await superuser.query('update pgscore_data.watch set retry_at = $1', [at(41)]);
+  await look(42);
+  expect(await state()).toBe('firing');
+  await look(46);
+  expect(await state()).toBe('ok');
+  expect(await events()).toMatchObject([{ event: 'firing' }, { event: 'resolved', reason: 'recovered' }]);
+});
+
 test('is not raised of a watch that is paused, and resolved when it ends', async () => {
   await superuser.query('truncate pgscore_data.alert_event');
   await write();
@@ -168,6 +182,27 @@ test('goes by a limit of its own, of one watch, and by none where it is dropped'
   expect(await events('live_is_late')).toMatchObject([{ event: 'firing', value: 100 }, { event: 'resolved' }]);
   expect(await events('other_is_late')).toEqual([]);
   expect(await events()).toEqual([]);
+});
+
+test('is of each watch of a target, and not of one that stands by', async () => {
+  await superuser.query('truncate pgscore_data.alert_event');
+  await superuser.query(
+    'insert into pgscore_data.watch_change (watch_id, keys) select watch_id, array[1] from pgscore_data.watch',
+  );
+  const known = async (): Promise<unknown[]> => {
+    const text = `select column_name, state from pgscore.alerts where alert = 'behind' order by 1`;
+    return (await alice.query(text)).rows;
+  };
+  await alice.query(`select pgscore.set_alert('line', 'behind', 'minutes_behind', threshold => 15)`);
+  await alice.query(`select pgscore.watch('line@1', 'rows', target => 'live')`);
+  await superuser.query(
+    `insert into pgscore_data.watch_change (watch_id, keys) select watch_id, array[2] from pgscore_data.watch`,
+  );
+  await look(120);
+  expect(await known()).toEqual([
+    { column_name: 'alice.live', state: 'firing' },
+    { column_name: 'alice.live@1', state: 'insufficient_data' },
+  ]);
 });
 
 test.each([
