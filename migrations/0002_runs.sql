@@ -40,6 +40,7 @@ create table pgscore_data.target (
   current_generation int not null default 1,
   current_snapshot_at timestamptz,
   current_rows bigint not null default 0,
+  hashed_as text,
   next_generation int not null default 2,
   created_at timestamptz not null default clock_timestamp(),
   unique (view_schema, view_name)
@@ -50,6 +51,8 @@ comment on column pgscore_data.target.probability_columns is
   'One column a class up to 20 classes; NULL where the probabilities are one jsonb column, or where there are none.';
 comment on column pgscore_data.target.current_generation is
   'The generation that the latest view shows. Publishing a run is an update of this row.';
+comment on column pgscore_data.target.hashed_as is
+  'Digest of the version and columns that pgscore_hash of the latest predictions was made for by a run; NULL: by none.';
 
 create table pgscore_data.generation (
   target_id int not null references pgscore_data.target on delete cascade,
@@ -105,6 +108,7 @@ create table pgscore_data.run (
   segments text[],
   publish boolean,
   error_limit bigint,
+  only_changed boolean not null default false,
   state text not null default 'queued' check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
   phase text check (phase in ('reading', 'scoring', 'publishing')),
   attempt int not null default 0,
@@ -117,6 +121,7 @@ create table pgscore_data.run (
   rows_expected bigint,
   rows_done bigint not null default 0,
   rows_failed bigint not null default 0,
+  rows_unchanged bigint,
   cpu_seconds float8 not null default 0,
   started_at timestamptz,
   finished_at timestamptz,
@@ -139,6 +144,9 @@ comment on column pgscore_data.run.plan_id is
   'would have every past run written anew then.';
 comment on column pgscore_data.run.segments is
   'What the monitor''s segments were when the run was submitted: its predictions hold a value for each. NULL: none.';
+comment on column pgscore_data.run.only_changed is
+  'Whether rows that are as they were keep their predictions, where the target has hashes to tell.';
+comment on column pgscore_data.run.rows_unchanged is 'Rows that were as they were, and were not scored; NULL: all were to be scored.';
 comment on column pgscore_data.run.attempt is
   'Fence: it goes up with every claim and never down, so that nothing an earlier holder does can count.';
 comment on column pgscore_data.run.handed_back is

@@ -69,7 +69,7 @@ grant select, insert (view_schema, view_name, task, key_columns, class_labels) o
 grant
   select (run_id),
   insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
-    publish, error_limit, schedule_id, fire_at)
+    publish, error_limit, schedule_id, fire_at, only_changed)
   on pgscore._run_request to pgscore_user;
 grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.

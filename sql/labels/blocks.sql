@@ -8,13 +8,14 @@ declare
   r record;
   is_timed boolean;
 begin
-  select x.target_id, x.generation, x.rows_done, x.snapshot_at, x.watch_id, m.sealed_before,
+  select x.target_id, x.generation, x.rows_done, x.snapshot_at, m.sealed_before,
+         x.watch_id is not null or coalesce(x.rows_unchanged, 0) > 0 as is_partial,
          x.plan ? 'columns' and not x.plan @> '{"columns": [{"role": "event_time"}]}' as is_for_one_time into r
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where x.run_id = this_run;
-  -- Each run of a watch has other entities: blocks pay where a run has most of those of the run before.
+  -- Each run over changed rows has other entities: blocks pay where a run has most of those of the run before.
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before
-    or r.watch_id is not null
+    or r.is_partial
   then
     return false;
   end if;

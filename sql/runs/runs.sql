@@ -28,7 +28,8 @@ select
   r.snapshot_at,
   s.name as schedule,
   r.fire_at,
-  r.watch_id is not null as of_watch
+  r.watch_id is not null as of_watch,
+  r.rows_unchanged
 from pgscore_data.run r
 join pgscore_data.version v using (version_id)
 join pgscore_data.model m using (model_id)
@@ -74,6 +75,7 @@ comment on column pgscore.runs.snapshot_at is 'The instant whose rows it scores.
 comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
 comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
 comment on column pgscore.runs.of_watch is 'Whether a watch made it, of rows that changed.';
+comment on column pgscore.runs.rows_unchanged is 'Rows that were as they were, and kept their predictions; NULL for a full run.';
 
 create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input

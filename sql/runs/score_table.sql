@@ -3,7 +3,7 @@
 create or replace view pgscore._run_request with (security_barrier) as
 select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls,
        r.publish, r.error_limit,
-       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request
+       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request, r.only_changed
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._run_request alter column requested_by set default current_user;
@@ -96,10 +96,11 @@ begin
     perform pgscore_data._keep_plan(new);
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
-    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments)
+    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id,
     case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
-          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments)
+          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments,
+          coalesce(new.only_changed, false))
   returning run_id into new.run_id;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
@@ -116,7 +117,7 @@ for each row execute function pgscore_data._accept_run();
 
 create or replace function pgscore._submit_run(
   model text, source regclass, target name, target_schema name, key text[], event_time text, column_map jsonb,
-  publish boolean, rls text, error_limit bigint, schedule_id int, fire_at timestamptz
+  publish boolean, rls text, error_limit bigint, schedule_id int, fire_at timestamptz, only_changed boolean default false
 ) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -145,9 +146,9 @@ begin
   select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
   if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
-      rows_expected, rls, publish, error_limit, schedule_id, fire_at)
+      rows_expected, rls, publish, error_limit, schedule_id, fire_at, only_changed)
     values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id,
-      known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at)
+      known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at, only_changed)
     returning run_id into submitted;
     return submitted;
   end if;
@@ -157,14 +158,15 @@ begin
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls,
-    publish, error_limit, schedule_id, fire_at)
+    publish, error_limit, schedule_id, fire_at, only_changed)
   values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan,
-    request.digest, rls, publish, error_limit, schedule_id, fire_at)
+    request.digest, rls, publish, error_limit, schedule_id, fire_at, only_changed)
   returning run_id into submitted;
   return submitted;
 end
 $$;
-comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz) is
+comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz,
+                                        boolean) is
 'Plans a run as the caller, or knows from an earlier one how, and queues it: version, columns, target, read handle.
 Returns the run, or NULL where a schedule''s overlap rule skips it.';
 
@@ -178,14 +180,15 @@ create or replace function pgscore.score_table(
   column_map jsonb default null,
   publish boolean default null,
   rls text default 'error',
-  error_limit bigint default null
+  error_limit bigint default null,
+  only_changed boolean default false
 ) returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore._submit_run($1, $2, $3, $4, case when $5 is not null then array[$5] end, $6, $7, $8, $9, $10, null, null)
+  select pgscore._submit_run($1, $2, $3, $4, case when $5 is not null then array[$5] end, $6, $7, $8, $9, $10, null, null, $11)
 $$;
-comment on function pgscore.score_table(text, regclass, name, name, text, text, jsonb, boolean, text, bigint) is
+comment on function pgscore.score_table(text, regclass, name, name, text, text, jsonb, boolean, text, bigint, boolean) is
 'Asks for every row of a source to be scored and returns the run. The service picks it up at commit;
 call pgscore.wait_for_run(run) waits for it.
 model: churn (its champion), churn@3 or churn@challenger.
@@ -199,7 +202,9 @@ one without a time zone is read in your session''s.
 column_map: columns for features that have another name, as {"feature": "column"}.
 publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
 rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.
-error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).';
+error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).
+only_changed: true scores rows that are new or changed since the last such run into the target, and takes those that are gone out;
+the others keep their predictions. All are scored where there was no such run, or another version made it.';
 
 create or replace function pgscore.score_table(
   model text,
@@ -211,12 +216,13 @@ create or replace function pgscore.score_table(
   column_map jsonb default null,
   publish boolean default null,
   rls text default 'error',
-  error_limit bigint default null
+  error_limit bigint default null,
+  only_changed boolean default false
 ) returns bigint
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore._submit_run($1, $2, $4, $5, $3, $6, $7, $8, $9, $10, null, null)
+  select pgscore._submit_run($1, $2, $4, $5, $3, $6, $7, $8, $9, $10, null, null, $11)
 $$;
-comment on function pgscore.score_table(text, regclass, text[], name, name, text, jsonb, boolean, text, bigint) is
+comment on function pgscore.score_table(text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, boolean) is
 'As score_table with a key of one column, for a key of several: key => array[''a'', ''b''].';

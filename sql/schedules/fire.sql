@@ -25,7 +25,7 @@ begin
     case when jsonb_typeof(s.arguments -> 'key') = 'array' then array(select jsonb_array_elements_text(s.arguments -> 'key')) end,
     s.arguments ->> 'event_time', nullif(s.arguments -> 'column_map', 'null'), (s.arguments ->> 'publish')::boolean, s.arguments ->> 'rls',
     (s.arguments ->> 'error_limit')::bigint,
-    _fire.schedule_id, _fire.fire_at);
+    _fire.schedule_id, _fire.fire_at, coalesce((s.arguments ->> 'only_changed')::boolean, false));
   perform set_config('TimeZone', zone, true);
   return submitted;
 end

@@ -99,7 +99,7 @@ comment on function pgscore._fire_body(int, text) is
 
 create or replace function pgscore._create_schedule(
   name text, cron text, model text, source regclass, key text[], target name, target_schema name, event_time text, column_map jsonb,
-  publish boolean, rls text, error_limit bigint, time_zone text, overlap text, catch_up text
+  publish boolean, rls text, error_limit bigint, time_zone text, overlap text, catch_up text, only_changed boolean
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -123,7 +123,7 @@ begin
   values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model,
           format('%I.%I', plan ->> 'schema', plan ->> 'name'),
     jsonb_build_object('target', written_view, 'target_schema', written_schema, 'key', key, 'event_time', event_time,
-      'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit),
+      'column_map', column_map, 'publish', publish, 'rls', rls, 'error_limit', error_limit, 'only_changed', only_changed),
     _create_schedule.overlap, _create_schedule.catch_up)
   returning schedule_id, handle, guard_hash into reserved;
   execute format(
@@ -136,7 +136,7 @@ begin
 end
 $$;
 comment on function pgscore._create_schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text,
-                                             text) is
+                                             text, boolean) is
 'Checks a schedule by planning its first run, stores it, and makes the function that submits its runs, owned by the caller.';
 
 create or replace function pgscore.schedule(
@@ -154,19 +154,22 @@ create or replace function pgscore.schedule(
   error_limit bigint default null,
   time_zone text default current_setting('TimeZone'),
   overlap text default 'skip',
-  catch_up text default 'latest'
+  catch_up text default 'latest',
+  only_changed boolean default false
 ) returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore._create_schedule($1, $2, $3, $4, case when $7 is not null then array[$7] end, $5, $6, $8, $9, $10, $11, $12, $13, $14, $15)
+  select pgscore._create_schedule($1, $2, $3, $4, case when $7 is not null then array[$7] end, $5, $6, $8, $9, $10, $11, $12, $13, $14, $15,
+                                  $16)
 $$;
-comment on function pgscore.schedule(text, text, text, regclass, name, name, text, text, jsonb, boolean, text, bigint, text, text, text) is
+comment on function pgscore.schedule(text, text, text, regclass, name, name, text, text, jsonb, boolean, text, bigint, text, text, text,
+                                     boolean) is
 'Scores a source again and again, with your rights at each time. Returns the name.
 name: of the schedule.  cron: five fields (minute hour day-of-month month day-of-week), read in time_zone, or @hourly, @daily, @weekly, '
 '@monthly, @yearly. Where both day fields are restricted, either may match.
-model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit: as in score_table(); the source and a bare '
-'model name are looked up anew each time.
+model, source, target, target_schema, key, event_time, column_map, publish, rls, error_limit, only_changed: as in score_table(); the '
+'source and a bare model name are looked up anew each time.
 time_zone: default this session''s; an event_time without a zone is read in it, too. A local time that a clock change leaves out fires at '
 'the change; one that comes twice fires once. An expression for every hour (* as its hour) goes on by elapsed time instead.
 overlap: skip leaves a fire out while the last run still goes on, queue submits it all the same.  catch_up: after a time without service, '
@@ -187,15 +190,16 @@ create or replace function pgscore.schedule(
   error_limit bigint default null,
   time_zone text default current_setting('TimeZone'),
   overlap text default 'skip',
-  catch_up text default 'latest'
+  catch_up text default 'latest',
+  only_changed boolean default false
 ) returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore._create_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  select pgscore._create_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 $$;
 comment on function pgscore.schedule(text, text, text, regclass, text[], name, name, text, jsonb, boolean, text, bigint, text, text,
-                                     text) is
+                                     text, boolean) is
 'As schedule with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace view pgscore.schedules with (security_barrier) as

@@ -182,16 +182,18 @@ declare
   w pgscore_data.watch;
 begin
   update pgscore_data.run x
-     set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = snapshot, published = x.publish,
+     set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = snapshot, published = coalesce(x.publish, true),
          generation = coalesce(
            (select y.generation from pgscore_data.watch y where y.watch_id = x.watch_id), t.current_generation),
-         rows_done = rows_written, rows_failed = failed, rows_expected = rows_written,
+         rows_done = rows_written, rows_failed = failed, rows_expected = rows_written + unchanged, rows_unchanged = unchanged,
          cpu_seconds = cpu, lease_until = null, error_code = null, error = null, remedy = null
     from pgscore_data.target t where x.run_id = this_run and t.target_id = x.target_id
   returning x.* into r;
   update pgscore_data.target t
      set current_rows = greatest(0, t.current_rows + rows_written - rows_removed),
-         current_snapshot_at = greatest(t.current_snapshot_at, snapshot)
+         current_snapshot_at = greatest(t.current_snapshot_at, snapshot),
+         -- A watch makes its hashes in another way.
+         hashed_as = case when r.watch_id is null then t.hashed_as end
    where t.target_id = r.target_id and r.published;
   update pgscore_data.watch x
      set rows_scored = x.rows_scored + rows_written, rows_unchanged = x.rows_unchanged + unchanged
@@ -205,7 +207,7 @@ begin
 end
 $$;
 comment on function pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8) is
-  'Last step of the publication of a run over keys: it is done, and whoever listens hears of it.';
+  'Last step of the publication of a run over changed rows: it is done, and whoever listens to its watch hears of it.';
 
 create or replace view pgscore_data.watch_pending as
 select x.watch_id, sum(x.n)::bigint as pending, min(x.at) as oldest_pending

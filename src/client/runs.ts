@@ -20,6 +20,8 @@ export type SourceOptions = {
   readonly rls?: string | undefined;
   /** Failed rows beyond which the run fails; by default the larger of 1 % and 1,000. */
   readonly errorLimit?: number | undefined;
+  /** Score only rows that are new or changed since the last such run, and take those that are gone out of the target. */
+  readonly onlyChanged?: boolean | undefined;
 };
 
 /** How a run is waited for. */
@@ -56,6 +58,8 @@ export type Run = {
   readonly rowsFailed: number;
   /** null until the rows are counted. */
   readonly rowsTotal: number | null;
+  /** Rows that kept their predictions; null without `onlyChanged`, and until it is done. */
+  readonly rowsUnchanged: number | null;
   readonly rowsPerSecond: number | null;
   /** CPU time of the scorers. */
   readonly cpuSeconds: number;
@@ -94,6 +98,7 @@ export function sourceArguments(model: string, source: string, options: SourceOp
     ['publish', 'boolean', options.publish],
     ['rls', 'text', options.rls],
     ['error_limit', 'bigint', options.errorLimit],
+    ['only_changed', 'boolean', options.onlyChanged],
   ];
 }
 
@@ -137,7 +142,7 @@ async function readRun(connection: Connection, number: number): Promise<Run> {
 
 /** Counts as double precision, which every reader of pg gives as numbers. */
 const RUN = `select run::float8 as run, state, phase, model, source::text as source, target::text as target,
-         rows_done::float8 as rows_done, rows_failed::float8 as rows_failed, rows_total::float8 as rows_total,
+         rows_done::float8 as rows_done, rows_failed::float8 as rows_failed, rows_total::float8 as rows_total, rows_unchanged::float8 as rows_unchanged,
          rows_per_second::float8 as rows_per_second, cpu_seconds::float8 as cpu_seconds, published, error, error_code, remedy
     from pgscore.runs where run = $1`;
 
@@ -145,6 +150,7 @@ type RunRow = Pick<Run, 'run' | 'state' | 'phase' | 'model' | 'source' | 'target
   readonly rows_done: number;
   readonly rows_failed: number;
   readonly rows_total: number | null;
+  readonly rows_unchanged: number | null;
   readonly rows_per_second: number | null;
   readonly cpu_seconds: number;
   readonly error: string | null;
@@ -172,6 +178,7 @@ function runOf(row: RunRow): Run {
     rowsDone: row.rows_done,
     rowsFailed: row.rows_failed,
     rowsTotal: row.rows_total,
+    rowsUnchanged: row.rows_unchanged,
     rowsPerSecond: row.rows_per_second,
     cpuSeconds: row.cpu_seconds,
     published,

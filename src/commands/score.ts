@@ -57,6 +57,7 @@ async function score(
 
 function summary(run: RunRow): string {
   const { model, source, target, rows_done, rows_failed, rows_per_second, cpu_seconds, published } = run;
+  const unchanged = run.rows_unchanged === null ? {} : { rows_unchanged: run.rows_unchanged };
   const failed = rows_failed === 0 ? '' : `\n\npgscore runs ${run.run} --errors says why rows failed.`;
-  return `${listOf({ run: run.run, model, source, target, rows_done, rows_failed, rows_per_second, cpu_seconds, published })}${failed}`;
+  return `${listOf({ run: run.run, model, source, target, rows_done, ...unchanged, rows_failed, rows_per_second, cpu_seconds, published })}${failed}`;
 }

@@ -28,5 +28,6 @@ export function addSourceOptions(command: Command): Command {
       '--error-limit <n>',
       'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
       numberOption('--error-limit'),
-    );
+    )
+    .option('--only-changed', 'score only rows that are new or changed since the last such run into the target');
 }

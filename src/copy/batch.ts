@@ -14,7 +14,7 @@ export type DecodedBatch = {
   readonly eventTime: Data<Binary> | null;
   /** The columns of segments in their order, as texts. */
   readonly segments: readonly Data<Binary>[];
-  /** A hash of all that a row has beside its key, where the source was read for a watch. */
+  /** A hash of the row, where it is to tell whether the row changes. */
   readonly hash: Data<Binary> | null;
   /** Rows that can't be scored, by index. Their bad value reads as NULL in `batch`. */
   readonly badRows: Map<number, RowError>;

@@ -112,6 +112,7 @@ export type RunRow = {
   finished_at: Date | null;
   snapshot_at: Date | null;
   schedule: string | null;
+  rows_unchanged: number | null;
 };
 
 type RunErrorRow = {

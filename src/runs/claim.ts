@@ -149,7 +149,7 @@ export class Dispatcher {
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
       'run claimed',
     );
-    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES) this.#work.scoreSharded(run);
+    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES && !run.comparesRows) this.#work.scoreSharded(run);
     else this.#work.score(this.#job(run, null));
   }
 

@@ -35,6 +35,7 @@ async function publish(client: pg.Client, worker: string, run: Run, loaded: Load
       loaded.rowsDone,
       loaded.rowsFailed,
       loaded.cpuSeconds,
+      run.hashedAs,
     );
     // A table whose run is done can be dropped: no view of ours depends on it any more.
     if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
@@ -127,6 +128,7 @@ export const finishRun = statement<
     rowsDone: number,
     rowsFailed: number,
     cpuSeconds: number,
+    hashedAs: string | null,
   ],
   { run_id: string }
 >(
@@ -134,17 +136,26 @@ export const finishRun = statement<
   `with done as (
      update pgscore_data.run
         set state = 'done', phase = null, finished_at = clock_timestamp(), snapshot_at = $2, published = $3, generation = $4,
-            rows_done = $5, rows_failed = $6, rows_expected = $5, cpu_seconds = $7, lease_until = null, error_code = null, error = null, remedy = null
+            rows_done = $5, rows_failed = $6, rows_expected = $5, rows_unchanged = case when only_changed then 0 end, cpu_seconds = $7, lease_until = null, error_code = null, error = null, remedy = null
       where run_id = $1
      returning run_id, target_id
    ), shown as (
-     update pgscore_data.target t set current_generation = $4, current_snapshot_at = $2, current_rows = $5
+     update pgscore_data.target t set current_generation = $4, current_snapshot_at = $2, current_rows = $5, hashed_as = $8
       where t.target_id = (select target_id from done) and $3
    ), history as (
      update pgscore_data.generation g set state = 'published' where g.target_id = (select target_id from done) and g.generation = $4 and g.state = 'loading'
    )
    select run_id from done`,
 );
+
+/** The error of a run that was to replace predictions which are not there any more: tried again, it sees the new ones. */
+export function targetChanged({ sourceSchema, sourceName }: Run): PgscoreError {
+  return new PgscoreError(
+    'target_changed',
+    `the target changed while "${sourceSchema}.${sourceName}" was compared with it`,
+    { remedy: 'Submit the run again when no other writes to the target.' },
+  );
+}
 
 const PROGRAM_LIMIT_EXCEEDED = '54000';
 

@@ -67,11 +67,14 @@ export class RunFailures {
   }
 }
 
-const UNREACHABLE_WAIT_MS = 2000;
+/**
+ * How long work waits that was not tried: no connection could be had, because the server is full or away, or another run
+ * got ahead of it.
+ */
+const WAITS_MS: Readonly<Record<string, number>> = { database_unreachable: 2000, target_changed: 100 };
 
-/** Work for which no connection could be had, because the server is full or away, waits for one; it was not tried. */
 function waitAfter(code: string): number | null {
-  return code === 'database_unreachable' ? UNREACHABLE_WAIT_MS : null;
+  return WAITS_MS[code] ?? null;
 }
 
 /** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded, and its plan not used again. */

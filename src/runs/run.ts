@@ -64,6 +64,10 @@ export type Run = {
   readonly target: Target;
   /** Of a run over the changed rows of a watch: their keys, an array for each column of the key, as PostgreSQL writes it. */
   readonly keyLists: readonly string[] | null;
+  /** What the hashes of its rows are made for, which it writes beside its predictions; null: it writes none, or the source makes them. */
+  readonly hashedAs: string | null;
+  /** Whether the latest predictions had such hashes when it was claimed: rows that are as they were are to be left alone. */
+  readonly comparesRows: boolean;
 };
 
 /** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
@@ -96,7 +100,15 @@ export type ClaimedRunRow = {
   runs_code: boolean;
   target: Target | null;
   key_lists: string[] | null;
+  hashed_as: string | null;
+  target_hashed_as: string | null;
 };
+
+/** Goes up when rows are hashed in another way. */
+const HASH_FORM = 1;
+
+/** Rows of a target that are compared at most: their hashes are kept in memory, 23 bytes each. */
+const MOST_COMPARED = 20_000_000;
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
@@ -118,6 +130,7 @@ export const RUN_COLUMNS = `
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
   pgscore_data._key_lists(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
+  case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns')) end as hashed_as, t.hashed_as as target_hashed_as,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 
 /** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
@@ -179,7 +192,13 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     pages: Number(row.pages),
     target: row.target,
     keyLists: row.key_lists,
+    hashedAs: row.hashed_as,
+    comparesRows: comparesRows(row, row.target),
   };
+}
+
+function comparesRows({ latest, hashed_as, target_hashed_as }: ClaimedRunRow, { currentRows }: Target): boolean {
+  return latest && hashed_as !== null && hashed_as === target_hashed_as && currentRows <= MOST_COMPARED;
 }
 
 /**

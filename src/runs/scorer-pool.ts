@@ -162,6 +162,7 @@ function isSmall({ shard, run }: Job): boolean {
   return (
     shard === null &&
     run.keyLists === null &&
+    !run.comparesRows &&
     run.attempt === 1 &&
     run.handle.kind === 'function' &&
     run.sourceKind === 'ctid' &&

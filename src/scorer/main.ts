@@ -8,6 +8,7 @@ import { ModelCache } from '../inference/cache.ts';
 import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
 import { Reader } from './read-source.ts';
+import { scoreChanged } from './score-changed.ts';
 import { scoreJob } from './score-job.ts';
 import { scoreKeys } from './score-keys.ts';
 import { scoreTogether } from './score-together.ts';
@@ -83,8 +84,9 @@ class Scorer {
     const tools = this.#toolsFor(job);
     try {
       tools.signal.throwIfAborted();
-      const { keyLists } = job.run;
-      return await (keyLists === null ? scoreJob(job, tools) : scoreKeys(job, keyLists, tools));
+      const { keyLists, comparesRows } = job.run;
+      if (keyLists !== null) return await scoreKeys(job, keyLists, tools);
+      return await (comparesRows && job.shard === null ? scoreChanged(job, tools) : scoreJob(job, tools));
     } catch (error) {
       await this.#disconnect();
       return outcomeOf(error, job, tools.counts());

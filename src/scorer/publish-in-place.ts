@@ -99,7 +99,16 @@ function publishing(publication: Publication, { latest, generation }: Place): Pi
     ...(latest ? [supersede(run.target, generation)] : []),
     predictionsStatement(run, latest ? generation : HISTORY, batches),
     ...sideStatements(),
-    finishRun.pipelined(run.runId, snapshotAt, latest, latest ? generation : HISTORY, rowsDone, rowsFailed, cpuSeconds),
+    finishRun.pipelined(
+      run.runId,
+      snapshotAt,
+      latest,
+      latest ? generation : HISTORY,
+      rowsDone,
+      rowsFailed,
+      cpuSeconds,
+      run.hashedAs,
+    ),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];
 }

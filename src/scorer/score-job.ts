@@ -1,5 +1,6 @@
 import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
+import { hashColumn, RowHasher } from '../copy/row-hash.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { ModelSession } from '../inference/session.ts';
 import { PredictionCount, RunSegments } from './count.ts';
@@ -41,7 +42,8 @@ export async function scoreRows(
 ): Promise<ScoredStream> {
   const counted = await PredictionCount.of(job.run, session.signature, tools);
   const segments = await RunSegments.of(job.run, tools);
-  const scored = new ScoredStream(job, tools, infer(rows, session, segments), counted);
+  const hasher = job.run.hashedAs === null ? null : new RowHasher(job.run.hashedAs);
+  const scored = new ScoredStream(job, tools, infer(rows, session, segments, hasher), counted);
   await counted.features.finish(tools, { sampleSource, ahead: (most) => scored.readAhead(most) });
   return scored;
 }
@@ -55,9 +57,11 @@ async function* infer(
   batches: AsyncIterable<DecodedBatch>,
   session: ModelSession,
   segments: RunSegments | null,
+  hasher: RowHasher | null,
 ): AsyncGenerator<Scored> {
-  for await (const decoded of batches) {
-    const predictions = await session.predict(decoded.batch, decoded.badRows);
+  for await (const read of batches) {
+    const predictions = await session.predict(read.batch, read.badRows);
+    const decoded = hasher === null ? read : { ...read, hash: hashColumn(hasher.of(read), predictions.errors) };
     yield { decoded, predictions, segments: segments?.of(decoded) ?? null };
   }
 }

@@ -44,7 +44,8 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], tools: To
   return { kind: 'published', ...publication.counts };
 }
 
-const finishKeys = statement<
+/** Last step of a publication that replaces some predictions. */
+export const finishKeys = statement<
   [
     runId: string,
     snapshotAt: string,

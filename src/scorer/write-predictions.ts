@@ -41,7 +41,7 @@ function encoderOf({ runId, target }: Run, generation: number | null): Predictio
 
 /** Where a prediction keeps the values of its segments. */
 const SEGMENTS = 'pgscore_segments';
-/** A hash of the row that it was made from, in the target of a watch. */
+/** A hash of the row that it was made from, in the target of a watch or of runs over changed rows. */
 const HASH = 'pgscore_hash';
 
 /** The partition of a target that holds one generation. */
@@ -63,7 +63,7 @@ function ownColumns(target: Target): string[] {
  */
 function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
-  const passed = [...(timed ? ['event_time'] : []), ...(run.keyLists === null ? [] : [HASH])];
+  const passed = [...(timed ? ['event_time'] : []), ...(run.keyLists === null && run.hashedAs === null ? [] : [HASH])];
   const own = ownColumns(run.target).flatMap((column) => (column === 'event_time' ? passed : [column]));
   const segments = run.segments.length > 0 ? [SEGMENTS] : [];
   const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];
@@ -84,6 +84,26 @@ export function supersedeKeys(
        where ${names.map((name) => `p.${name} = k.${name}`).join(' and ')} returning p.*)
     insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone`;
   return new PipelinedStatement({ text, values: keyLists });
+}
+
+/** Moves predictions to the superseded ones by their places, if they are there with these hashes; says how many. */
+export function supersedeRows(
+  target: Target,
+  { places, hashes }: { readonly places: readonly string[]; readonly hashes: readonly (string | null)[] },
+): PipelinedStatement<{ moved: string }> {
+  const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
+  const text = `with gone as (
+      delete from ${partition(target, target.currentGeneration)} p using unnest($1::tid[], $2::bigint[]) as k (place, hash)
+       where p.ctid = k.place and p.${HASH} is not distinct from k.hash returning p.*
+    ), moved as (
+      insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone returning run_id)
+    select count(*) as moved from moved`;
+  return new PipelinedStatement({ text, values: [places, hashes] });
+}
+
+/** Reads where the latest predictions of a target are, with the hash of each. */
+export function hashesQuery(target: Target): string {
+  return `copy (select p.ctid, p.${HASH} from ${partition(target, target.currentGeneration)} p) to stdout (format binary)`;
 }
 
 /** Reads what a target has for some keys: each as it is and as a text, the hash of its row, and the version. */

@@ -48,7 +48,7 @@ describe('a cancellation that is not committed', () => {
     );
     expect(leased.rows).toEqual([{ leased: true }]);
     await beginPublication(service, run, 1, WORKER, NOW, null, null);
-    await finishRun(service, run, NOW, true, 1, 0, 0, 0);
+    await finishRun(service, run, NOW, true, 1, 0, 0, 0, null);
     await alice.query('commit');
     expect(await state()).toBe('done');
     expect(await cancel()).toEqual([{ asked: false }]);

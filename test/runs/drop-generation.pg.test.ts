@@ -68,7 +68,7 @@ describe('published generations', () => {
     const insert = `insert into ${rows[0]?.name} (id, score) values ($1::int, $1::int)`;
     await service.query(insert, [row]);
     await beginPublication(service, run, 1, WORKER, `2024-01-01 00:00:${row % 60}+00`, null, null);
-    await finishRun(service, run, '2024-01-01', true, generation, 1, 0, 0);
+    await finishRun(service, run, '2024-01-01', true, generation, 1, 0, 0, null);
   }
 
   /** As often as the service does it until nothing more happens. None goes that is not kept for labels. */

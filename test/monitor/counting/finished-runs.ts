@@ -45,7 +45,17 @@ export async function addFinishedRun(superuser: Client, model: Watched, run: Fin
   }
   await addTallies(superuser, model, runId);
   const failed = Array.from(run.given).filter((given) => Number.isNaN(given)).length;
-  await finishRun(superuser, runId, snapshotAt, target.latest, own?.generation ?? shared, run.ids.length, failed, 0);
+  await finishRun(
+    superuser,
+    runId,
+    snapshotAt,
+    target.latest,
+    own?.generation ?? shared,
+    run.ids.length,
+    failed,
+    0,
+    null,
+  );
   await superuser.query('commit');
   return runId;
 }

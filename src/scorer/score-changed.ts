@@ -1,0 +1,113 @@
+import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { statement } from '../postgres/statement.ts';
+import type { Job, Outcome } from '../runs/job.ts';
+import { keyTooLong, RUN_LOST, TARGET_CHANGED, targetChanged, tooManyFailed } from '../runs/publish.ts';
+import type { Run } from '../runs/run.ts';
+import { dropHandle } from '../runs/tidy.ts';
+import { Comparison } from './changed-rows.ts';
+import { NotCompared } from './known-hashes.ts';
+import { LostFence } from './load.ts';
+import { begun, publicationOf, type Publication } from './publish-in-place.ts';
+import { loadModel, readSource, scoreJob, scoreRows } from './score-job.ts';
+import { finishKeys } from './score-keys.ts';
+import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
+import type { Tools } from './tools.ts';
+import { predictionsStatement, supersedeRows } from './write-predictions.ts';
+
+/** Attempts of a run that compare, where other runs publish to the target again and again. */
+const MOST_ATTEMPTS = 10;
+
+/** Scores the rows of a run that are not as the target has them, or all where that costs less. */
+export async function scoreChanged(job: Job, tools: Tools): Promise<Outcome> {
+  try {
+    return await scoreDifferences(job, tools);
+  } catch (error) {
+    if (!(error instanceof NotCompared)) throw error;
+    await tools.reader.destroy();
+    return scoreJob(job, tools);
+  }
+}
+
+/**
+ * The source is read once, and a row whose hash the target has is let be. One transaction replaces the predictions of the
+ * others, and takes out those of rows that are gone.
+ */
+async function scoreDifferences(claimed: Job, tools: Tools): Promise<Outcome> {
+  if (claimed.run.attempt > MOST_ATTEMPTS) throw new NotCompared();
+  const [latest] = await latestPredictions(await tools.writer.client(), claimed.run.target.targetId);
+  if (latest === undefined || latest.hashed_as !== claimed.run.hashedAs) throw new NotCompared();
+  const job = withTarget(claimed, latest);
+  const session = await loadModel(job, tools);
+  const reading = await tools.reader.open(job);
+  const comparison = new Comparison(job.run, tools);
+  const changed = comparison.changed(readSource(job, reading, tools));
+  const scored = await scoreRows(job, session, changed, comparison.tools, () => Promise.resolve([]));
+  const publication = await publicationOf(job, '', scored);
+  const snapshotAt = reading.snapshotAt?.();
+  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
+  await refuseTooManyFailed(job.run, scored, comparison.unchanged, tools);
+  const published = publish({ ...publication, snapshotAt }, latest, comparison, tools);
+  await published.catch((error: unknown) => {
+    if (sqlState(error) === RUN_LOST) throw new LostFence();
+    throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : keyTooLong(error, job.run);
+  });
+  return { kind: 'published', ...publication.counts };
+}
+
+type Latest = { generation: number; rows: string; snapshot_at: string | null; hashed_as: string | null };
+
+/** What the target of a run shows now; other runs may have published since this one was claimed. */
+const latestPredictions = statement<[targetId: number], Latest>(
+  'latest_predictions',
+  `select current_generation as generation, current_rows as rows, current_snapshot_at::text as snapshot_at, hashed_as
+     from pgscore_data.target where target_id = $1`,
+);
+
+function withTarget({ run, ...job }: Job, { generation, rows }: Latest): Job {
+  const target = { ...run.target, currentGeneration: generation, currentRows: Number(rows) };
+  return { ...job, run: { ...run, target } };
+}
+
+async function refuseTooManyFailed(run: Run, scored: ScoredStream, unchanged: number, tools: Tools): Promise<void> {
+  const { rowsDone, rowsFailed, failed } = scored;
+  const problem = tooManyFailed(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
+  if (problem === undefined) return;
+  await runPipeline(await tools.writer.client(), rowErrorStatements(run, 0, failed));
+  throw problem;
+}
+
+/** No row where the latest predictions are not those that were compared. */
+const sameTarget = statement<[targetId: number, snapshotAt: string | null], { target_id: number }>(
+  'same_target',
+  'select target_id from pgscore_data.target where target_id = $1 and current_snapshot_at is not distinct from $2::timestamptz',
+);
+
+async function publish(publication: Publication, latest: Latest, comparison: Comparison, tools: Tools): Promise<void> {
+  const { run } = publication.job;
+  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
+  const { target } = run;
+  const client = await tools.writer.client();
+  const replaced = comparison.replaced();
+  const same = sameTarget.pipelined(target.targetId, latest.snapshot_at);
+  const gone = supersedeRows(target, replaced);
+  const place = { latest: true, generation: target.currentGeneration };
+  await runPipeline(client, [begin(), begun(publication, place), same, gone]);
+  // The owner of the target may have had it written anew, with its rows in other places.
+  if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.places.length) throw targetChanged(run);
+  await runPipeline(client, [
+    ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),
+    ...publication.sideStatements(),
+    finishKeys.pipelined(
+      run.runId,
+      publication.snapshotAt,
+      rowsDone,
+      replaced.places.length,
+      comparison.unchanged,
+      rowsFailed,
+      cpuSeconds,
+    ),
+    ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
+    commit(),
+  ]);
+}
