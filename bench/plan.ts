@@ -64,6 +64,9 @@ export type ScorePlan = {
   readonly rounds: number;
 };
 
+/** How much runs over changed rows are measured: one row in a hundred changes each round. */
+export type ChangedPlan = { readonly rows: number; readonly rounds: number };
+
 /** How much following a table is measured. */
 export type WatchPlan = {
   /** Rows of the table, and of a burst. */
@@ -77,6 +80,7 @@ export type WatchPlan = {
   readonly bulk: number;
   readonly rounds: number;
   readonly load: LoadPlan;
+  readonly changed: ChangedPlan;
 };
 
 /** How much writers and a service at rest are measured, beside watches. */
@@ -118,6 +122,7 @@ export const FULL: BenchPlan = {
     bulk: 50_000,
     rounds: 3,
     load: { clients: 8, loadSeconds: 5, rounds: 3, idleSeconds: 30 },
+    changed: { rows: 1_000_000, rounds: 5 },
   },
   monitor: {
     predictions: 10_000_000,
@@ -160,6 +165,7 @@ export const QUICK: BenchPlan = {
     bulk: 1000,
     rounds: 1,
     load: { clients: 2, loadSeconds: 1, rounds: 1, idleSeconds: 1 },
+    changed: { rows: 20_000, rounds: 1 },
   },
   monitor: {
     predictions: 10_000,

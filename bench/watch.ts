@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { changedRequirements, changedTable, measureChanged, type ChangedCost } from './changed.ts';
 import { quantile, table, thousands, type Requirement } from './figures.ts';
 import { measureWatchLoad, watchLoadRequirements, watchLoadTables, type WatchLoad } from './watch-load.ts';
 import type { WatchPlan } from './plan.ts';
@@ -19,6 +20,7 @@ export type WatchCost = {
   readonly bulkInsert: number;
   readonly unrelatedUpdate: number;
   readonly load: WatchLoad;
+  readonly changed: ChangedCost;
 };
 
 const LIVE = 'watched_live';
@@ -41,7 +43,10 @@ export async function measureWatch(stage: Stage, plan: WatchPlan, tell: (line: s
     tell(`${plan.rate} rows a second for ${plan.seconds} s`);
     const delayMs = await measureDelay(stage, plan);
     await client.query(`select pgscore.pause_watch($1)`, [LIVE]);
-    return { delayMs, burstRate, runRate, ...costs, load: await measureWatchLoad(stage, plan.load, tell) };
+    const load = await measureWatchLoad(stage, plan.load, tell);
+    tell(`runs over changed rows of ${plan.changed.rows}`);
+    const changed = await measureChanged(stage, plan.changed);
+    return { delayMs, burstRate, runRate, ...costs, load, changed };
   } finally {
     await client.query(`select pgscore.unwatch($1)`, [LIVE]);
     await client.end();
@@ -196,6 +201,7 @@ export function watchRequirements(cost: WatchCost): Requirement[] {
     line('many rows in one statement take at most 1.4 times as long', bulkInsert.toFixed(2), bulkInsert <= 1.4),
     line('an update that nobody reads at most 1.3 times', unrelatedUpdate.toFixed(2), unrelatedUpdate <= 1.3),
     ...watchLoadRequirements(load),
+    ...changedRequirements(cost.changed),
   ];
 }
 
@@ -212,5 +218,6 @@ export function watchTables(cost: WatchCost): string[] {
       ],
     ),
     ...watchLoadTables(cost.load),
+    changedTable(cost.changed),
   ];
 }
