@@ -15,13 +15,13 @@ export async function noteClaims(superuser: Client): Promise<void> {
 /** What there is too much of, or too little, among the predictions of claimed keys; nothing where all is right. */
 const WRONG = [
   ['a key that a run claimed twice', 'select run_id, key from public.claimed group by 1, 2 having count(*) > 1'],
-  ['two predictions of a key and snapshot', 'select id, snapshot_at from STORED group by 1, 2 having count(*) > 1'],
+  ['two predictions of a key and snapshot', 'select id, snapshot_at from STORED p group by 1, 2 having count(*) > 1'],
   [
     'a prediction that no run claimed',
     `select p.id, p.run_id from STORED p where not exists
        (select from public.claimed c where c.run_id = p.run_id and c.key = p.id::text)`,
   ],
-  ['a prediction of a run that did not end well', `select id, run_id from STORED where state <> 'done'`],
+  ['a prediction of a run that did not end well', `select id, run_id from STORED p where state <> 'done'`],
   [
     'a prediction that an older one replaced',
     `select n.id, n.run_id, o.run_id as older from STORED n join STORED o using (id)
