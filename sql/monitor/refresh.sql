@@ -131,7 +131,7 @@ begin
     select x.run_id
       from (select r.run_id, r.snapshot_at, sum(r.rows_done) over (order by r.snapshot_at, r.run_id) - r.rows_done as before
               from pgscore_data.run r where r.state = 'done' and r.counted and not r.kept order by r.snapshot_at, r.run_id limit 1000) x
-     where x.before < most order by x.snapshot_at);
+     where x.before < most / 4 order by x.snapshot_at);
   if cardinality(unkept) + cardinality(batches) > 0 then
     perform pgscore_data._keep_scored(unkept, batches);
   end if;
@@ -151,8 +151,8 @@ begin
 end
 $$;
 comment on function pgscore_data._refresh(int) is
-  'One refresh: takes at most so many changed labels, and keeps runs until they have so many rows. It pairs again what they are about, and '
-  'brings the cells up to date. True where more was waiting when it began.';
+  'One refresh: takes at most so many changed labels, and keeps runs until they have a fourth as many rows. It pairs again what they are '
+  'about, and brings the cells up to date. True where more was waiting when it began.';
 
 create or replace function pgscore_data._move_recent(most int default 20000, from_bytes bigint default 134217728) returns boolean
 language plpgsql volatile security definer

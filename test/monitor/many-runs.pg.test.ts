@@ -46,7 +46,7 @@ test('a refresh keeps runs until they have so many rows, and says that more wait
     [runs],
   );
   const refreshed = async (): Promise<unknown[]> => {
-    const { rows } = await superuser.query('select pgscore_data._refresh(100) as more');
+    const { rows } = await superuser.query('select pgscore_data._refresh(400) as more');
     const kept = await superuser.query('select kept from pgscore_data.run where run_id = any ($1) order by run_id', [
       runs,
     ]);
