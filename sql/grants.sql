@@ -198,7 +198,7 @@ grant execute on function
   to pgscore_deployer;
 grant select, insert (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote, keep_history, notify)
   on pgscore._watch_request to pgscore_user;
-grant select (function_name), insert (watch_id, relation, key_columns) on pgscore._capture_request to pgscore_user;
+grant select (function_name), insert (purpose, id, relation, key_columns) on pgscore._capture_request to pgscore_user;
 grant insert (watch_id, version_id, plan, handle_id, scan_handle_id) on pgscore._renewal_request to pgscore_user;
 grant insert (action, watch_id) on pgscore._watch_command to pgscore_user;
 grant select on pgscore._watch_control, pgscore.watches to pgscore_user;

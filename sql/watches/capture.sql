@@ -1,134 +1,4 @@
--- Triggers that queue the keys of changed rows. Each table has a function of its own, whose statements are planned once a session.
-
-create or replace function pgscore._relations_of(source regclass) returns setof regclass
-language sql stable security invoker
-begin atomic
-  with recursive tree (relid) as (
-    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
-  )
-  select t.relid::regclass from tree t;
-end;
-comment on function pgscore._relations_of(regclass) is
-  'A table with its partitions and children: a write straight into one of these fires its own triggers only.';
-
-create or replace function pgscore_data._compared_columns(w pgscore_data.watch, relation regclass, key_columns text[]) returns int[]
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  -- Of a table under a view all: what the view makes of a row, no catalogue says. Of the source, what its plan reads.
-  with recursive tree (relid) as (
-    select relation::oid union all select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
-  ), read as (
-    select c ->> 'name' as name
-      from pgscore_data.known_plan p cross join jsonb_array_elements(p.plan -> 'columns') c
-     where p.plan_id = w.plan_id and pgscore._relation_named(w.source) in (select t.relid from tree t)
-  )
-  select array_agg(a.attnum::int order by a.attnum)
-    from pg_attribute a
-   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-     -- What is computed as it is read stands in no changed row: whatever it may be computed from is compared.
-     and a.attgenerated <> 'v'
-     and (not exists (select from read)
-          or exists (select from read r join pg_attribute v on v.attrelid = relation and v.attname = r.name and v.attgenerated = 'v')
-          or a.attname in (select r.name from read r) or a.attname = any (key_columns));
-end;
-comment on function pgscore_data._compared_columns(pgscore_data.watch, regclass, text[]) is
-  'The columns of a table whose change is a change of a row that is watched.';
-
-create or replace function pgscore_data._capture_body(w pgscore_data.watch, relation regclass, key_columns text[]) returns text
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  compared int[] := pgscore_data._compared_columns(w, relation, key_columns);
-  key int[];
-  joined int[];
-  names text;
-  key_names text;
-  keys text;
-  has_key text;
-  has_all text;
-begin
-  select array_agg(a.attnum::int order by k.n) into key
-    from unnest(key_columns) with ordinality as k (name, n)
-    join pg_attribute a on a.attrelid = relation and a.attname = k.name and not a.attisdropped;
-  select array_agg(k.attnum::int) into joined from pg_index i cross join unnest(i.indkey::int2[]) as k (attnum)
-   where i.indrelid = relation and i.indisprimary;
-  joined := coalesce(joined, key);
-  -- By their places, so that a renamed column changes nothing. has_column_privilege() is NULL for a dropped column: a mark is left then.
-  select string_agg('a' || a.attnum, ', ' order by a.attnum),
-         string_agg('a' || a.attnum, ', ' order by a.attnum) filter (where a.attnum <= (select max(k) from unnest(key) k)),
-         string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
-           filter (where a.attnum <= (select max(k) from unnest(key) k)),
-         string_agg(format('has_column_privilege(tg_relid, %s::int2, ''select'')', a.attnum), ', ' order by a.attnum)
-    into names, key_names, has_key, has_all
-    from pg_attribute a where a.attrelid = relation and a.attnum between 1 and (select max(c) from unnest(compared || key || joined) c)
-     and not a.attisdropped;
-  keys := case cardinality(key)
-    when 1 then format('case when %%1$s.a%s is not null then left(concat(%%1$s.a%s) collate "C", 2701) end', key[1], key[1])
-    else format('case when num_nulls(%s) = 0 then left(array[%s]::text collate "C", 2701) end',
-      (select string_agg(format('%%1$s.a%s', k), ', ') from unnest(key) k),
-      (select string_agg(format('concat(%%1$s.a%s)', k), ', ') from unnest(key) k)) end;
-  return format($body$
-begin
-  if tg_op = 'TRUNCATE' or num_nulls(%1$s) > 0 or tg_op = 'UPDATE' and num_nulls(%10$s) > 0
-    or pg_relation_size('pgscore_data.watch_change') > %2$s
-  then
-    if not exists (select from pgscore_data.watch_mark m where m.watch_id = %3$s) then
-      insert into pgscore_data.watch_mark (watch_id) values (%3$s);
-    end if;
-    return null;
-  end if;
-  -- Cutting into blocks of a hundred costs more than to write a row: few rows are one block.
-  if tg_op = 'INSERT' then
-    perform from fresh offset 10 limit 1;
-    if not found then
-      insert into pgscore_data.watch_change (watch_id, keys)
-      select %3$s, array[x.key] from (select %4$s as key from fresh as n (%11$s)) x where x.key is not null;
-      return null;
-    end if;
-    insert into pgscore_data.watch_change (watch_id, keys)
-    select %3$s, array_agg(x.key)
-      from (select %4$s as key, row_number() over () as n from fresh as n (%11$s)) x
-     where x.key is not null group by x.n / 100;
-  elsif tg_op = 'DELETE' then
-    insert into pgscore_data.watch_change (watch_id, keys)
-    select %3$s, array_agg(x.key)
-      from (select %6$s as key, row_number() over () as n from stale as o (%11$s)) x
-     where x.key is not null group by x.n / 100;
-  else
-    perform from fresh offset 10 limit 1;
-    if not found then
-      insert into pgscore_data.watch_change (watch_id, keys)
-      select %3$s, array_agg(k.key)
-        from stale as o (%5$s) full join fresh as n (%5$s) on %7$s
-       cross join unnest(case when %6$s = %4$s then array[%4$s] else array[%6$s, %4$s] end) as k (key)
-       where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record and k.key is not null having count(*) > 0;
-      return null;
-    end if;
-    insert into pgscore_data.watch_change (watch_id, keys)
-    select %3$s, array_agg(x.key)
-      from (
-        select y.key, row_number() over () as n
-          from (
-            select distinct k.key
-              from stale as o (%5$s) full join fresh as n (%5$s) on %7$s
-             cross join unnest(case when %6$s = %4$s then array[%4$s] else array[%6$s, %4$s] end) as k (key)
-             where row(%8$s)::record operator(pg_catalog.*<>) row(%9$s)::record) y
-         where y.key is not null) x
-     group by x.n / 100;
-  end if;
-  return null;
-end
-$body$,
-    has_key, pgscore_data._watch_queue_limit(), w.watch_id, format(keys, 'n'), names, format(keys, 'o'),
-    (select string_agg(format('concat(o.a%1$s) collate "C" = concat(n.a%1$s) collate "C"', j), ' and ') from unnest(joined) j),
-    (select string_agg('o.a' || c, ', ') from unnest(compared) c), (select string_agg('n.a' || c, ', ') from unnest(compared) c), has_all,
-    key_names);
-end
-$$;
-comment on function pgscore_data._capture_body(pgscore_data.watch, regclass, text[]) is
-  'The body of the trigger function of a table. Old and new rows are compared as bytes, which calls no function of a user.';
+-- What the triggers of a watch do: they queue the keys of changed rows.
 
 create or replace function pgscore_data._watch_queue_limit() returns bigint
 language sql stable
@@ -137,150 +7,256 @@ return least(coalesce(pg_size_bytes(nullif(current_setting('pgscore.watch_queue_
 comment on function pgscore_data._watch_queue_limit() is
   'Bytes of queued changes, of all watches, past which a table no longer queues keys but a mark: the whole source is compared then.';
 
-create or replace view pgscore._capture_request as
-select null::int as watch_id, null::regclass as relation, null::text[] as key_columns, null::name as function_name, null::name as owner
- where false;
-comment on view pgscore._capture_request is
-  'Where the function of a table''s triggers is asked for: owner is the caller, and nobody can write it.';
-alter view pgscore._capture_request alter column owner set default current_user;
-
-create or replace function pgscore_data._define_capture() returns trigger
-language plpgsql security definer
+create or replace function pgscore_data._check_watch_capture(this_watch int, owner name, relation regclass, key_columns text[])
+  returns text[]
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   w pgscore_data.watch;
-  body text;
-  former text;
   missing text;
 begin
-  select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner;
+  select * into w from pgscore_data.watch x where x.watch_id = this_watch and x.owner = _check_watch_capture.owner;
   if not found then
     raise exception 'the watch belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
-  elsif cardinality(new.key_columns) is distinct from
+  elsif cardinality(key_columns) is distinct from
     (select jsonb_array_length(t.key_columns) from pgscore_data.target t where t.target_id = w.target_id)
   then
     raise exception 'the key of the target has another number of columns' using
       errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
   end if;
-  select k into missing from unnest(new.key_columns) k
-   where not exists (select from pg_attribute a where a.attrelid = new.relation and a.attname = k and a.attnum > 0 and not a.attisdropped);
+  select k into missing from unnest(key_columns) k
+   where not exists (select from pg_attribute a where a.attrelid = relation and a.attname = k and a.attnum > 0 and not a.attisdropped);
   if found then
-    raise exception '% has no column "%", which is to hold the key', new.relation, missing using errcode = 'undefined_column',
+    raise exception '% has no column "%", which is to hold the key', relation, missing using errcode = 'undefined_column',
       hint = 'Name the column that holds it: watch again with on_change_of => ''{"table": "key column"}''.';
   end if;
-  -- Others may make functions in this schema: they cannot guess the name.
-  new.function_name := format('capture_%s_%s_%s', w.watch_id, new.relation::oid, left(md5(w.guard_key || new.relation::oid), 16));
-  body := pgscore_data._capture_body(w, new.relation, new.key_columns);
-  select p.prosrc into former from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name
-     and p.pronargs = 0 and p.proowner = 'pgscore_owner'::regrole;
-  if former is distinct from body then
-    -- Texts of dates and times must not depend on the session of the writer.
-    execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '
-                   'set search_path = pg_catalog, pg_temp%s as %L', new.function_name,
-      case when exists (select from pg_attribute a where a.attrelid = new.relation and a.attname = any (new.key_columns)
-                           and pgscore._base_type(a.atttypid) in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype))
-        then ' set timezone = ''UTC'' set datestyle = ''ISO''' else '' end, body);
-    -- Who writes just now may do so by the former body: the comparison waits for them.
-    if former is not null then
-      insert into pgscore_data.watch_mark (watch_id) values (w.watch_id);
-    end if;
-    execute format('comment on function pgscore_sources.%I() is %L', new.function_name,
-                   format('Trigger of a watched table: queues the keys of the rows that a statement changed, for watch %s.', w.watch_id));
-    execute format('revoke execute on function pgscore_sources.%I() from public', new.function_name);
+  return key_columns;
+end
+$$;
+comment on function pgscore_data._check_watch_capture(int, name, regclass, text[]) is
+  'Refuses triggers that the watch does not need, or that could not read its key; else returns the columns of the key.';
+
+create or replace function pgscore_data._compared_columns(this_watch int, relation regclass, key_columns text[]) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Of a table under a view all: what the view makes of a row, no catalogue says. Of the source, what its plan reads.
+  with recursive tree (relid) as (
+    select relation::oid union all select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
+  ), read as (
+    select c ->> 'name' as name
+      from pgscore_data.watch w
+      join pgscore_data.known_plan p using (plan_id) cross join jsonb_array_elements(p.plan -> 'columns') c
+     where w.watch_id = this_watch and pgscore._relation_named(w.source) in (select t.relid from tree t)
+  )
+  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+    from pg_attribute a
+   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+     -- What is computed as it is read stands in no changed row: whatever it may be computed from is compared.
+     and a.attgenerated <> 'v' and a.attname <> all (key_columns)
+     and (not exists (select from read)
+          or exists (select from read r join pg_attribute v on v.attrelid = relation and v.attname = r.name and v.attgenerated = 'v')
+          or a.attname in (select r.name from read r));
+end;
+comment on function pgscore_data._compared_columns(int, regclass, text[]) is
+  'The columns of a table, beside the key, whose change is a change of a row that is watched.';
+
+create or replace function pgscore_data._watched_rows(transition text, key_columns text[], compared text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Where a compared column is missing, old and new rows differ: each update counts until the watch is planned anew.
+  select pgscore_data._captured_rows(transition, key_columns || compared,
+    pgscore_data._column_aliases('k', key_columns) || pgscore_data._column_aliases('c', compared),
+    array_fill('null::tid'::text, array[cardinality(key_columns)])
+      || array_fill((transition = 'fresh')::text, array[cardinality(compared)]))
+$$;
+comment on function pgscore_data._watched_rows(text, text[], text[]) is
+  'The rows of a transition table as k1, k2 and so on for the key, then c1, c2 and so on.';
+
+create or replace function pgscore_data._key_text(prefix text, n_columns int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case n_columns when 1 then format('case when %1$s1 is not null then left(concat(%1$s1) collate "C", 2701) end', prefix)
+      else format('case when num_nulls(%s) = 0 then left(array[%s]::text collate "C", 2701) end',
+                  string_agg(prefix || n, ', '), string_agg(format('concat(%s%s)', prefix, n), ', ' order by n)) end
+    from generate_series(1, n_columns) n
+$$;
+comment on function pgscore_data._key_text(text, int) is
+  'The expression that makes one text of the columns of a key. concat() calls no function of a user; what is too long is refused later.';
+
+create or replace function pgscore_data._queue_blocks(this_watch int, keys text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($s$is_lost := pg_relation_size('pgscore_data.watch_change') > %2$s;
+      if not is_lost then
+        insert into pgscore_data.watch_change (watch_id, keys)
+        select %1$s, array_agg(b.key) from (select q.key, row_number() over () as n from (%3$s) q) b group by b.n / 100;
+        get diagnostics queued = row_count;
+      end if;$s$, this_watch, pgscore_data._watch_queue_limit(), keys)
+$$;
+comment on function pgscore_data._queue_blocks(int, text) is 'Queues many keys, a hundred a row.';
+
+create or replace function pgscore_data._paired_columns(form text, n_columns int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select string_agg(format(replace(form, '%', '%1$s'), n), ', ' order by n) from generate_series(1, n_columns) n $$;
+comment on function pgscore_data._paired_columns(text, int) is 'A list that repeats a text for each column, with its number in place of %.';
+
+-- Old and new rows are paired by their places. Whatever the pairs, no change is missed: if all pairs with a key are equal, its rows are the
+-- same as before. Rows are compared as bytes, which calls no function of a user.
+
+create or replace function pgscore_data._first_pair(old text, new text, n_keys int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('select %s from (select * from %s r limit 1) o left join (select * from %s r limit 1) n on true '
+                'where (o operator(pg_catalog.*=) n) is not true',
+                pgscore_data._paired_columns('o.k% as o%, n.k% as n%', n_keys), old, new)
+$$;
+comment on function pgscore_data._first_pair(text, text, int) is 'The keys of an updated row, if it changed: of statements of one row.';
+
+create or replace function pgscore_data._pairs_of_arrays(old text, new text, n_keys int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('select %1$s from (select unnest(array(select r from %2$s r)) as o, unnest(array(select r from %3$s r)) as n, '
+                '%4$s, %5$s) p where (p.o operator(pg_catalog.*=) p.n) is not true',
+                pgscore_data._paired_columns('p.o%, p.n%', n_keys), old, new,
+                replace(pgscore_data._paired_columns('unnest(array(select r.k% from @ r)) as o%', n_keys), '@', old),
+                replace(pgscore_data._paired_columns('unnest(array(select r.k% from @ r)) as n%', n_keys), '@', new))
+$$;
+comment on function pgscore_data._pairs_of_arrays(text, text, int) is
+  'The keys of updated rows that changed, paired in memory: the fastest way.';
+
+create or replace function pgscore_data._pairs_of_join(old text, new text, n_keys int, n_compared int) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('select %s from (select r.*, row_number() over () as place from %s r) o '
+                'full join (select r.*, row_number() over () as place from %s r) n using (place) '
+                'where (row(%s)::record operator(pg_catalog.*=) row(%s)::record) is not true',
+                pgscore_data._paired_columns('o.k% as o%, n.k% as n%', n_keys), old, new,
+                concat_ws(', ', pgscore_data._paired_columns('o.k%', n_keys), pgscore_data._paired_columns('o.c%', n_compared)),
+                concat_ws(', ', pgscore_data._paired_columns('n.k%', n_keys), pgscore_data._paired_columns('n.c%', n_compared)))
+$$;
+comment on function pgscore_data._pairs_of_join(text, text, int, int) is
+  'The keys of updated rows that changed, for any number of rows of any width.';
+
+create or replace function pgscore_data._queue_rows(this_watch int, rows text, n_keys int) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($s$insert into pgscore_data.watch_change (watch_id, keys)
+    select %1$s, array[x.key] from (select %2$s as key from %3$s r) x where x.key is not null limit 10;
+    get diagnostics queued = row_count;
+    if queued = 10 then
+      %4$s
+    end if;$s$, this_watch, key.text, rows,
+    pgscore_data._queue_blocks(this_watch,
+      format('select x.key from (select %s as key from %s r) x where x.key is not null offset 10', key.text, rows)))
+    from pgscore_data._key_text('r.k', n_keys) as key (text)
+$$;
+comment on function pgscore_data._queue_rows(int, text, int) is
+  'What the triggers of a watch do after INSERT and DELETE. Cutting into blocks costs more than to write a row: ten are queued one by one.';
+
+create or replace function pgscore_data._queue_pairs(this_watch int, old text, new text, n_keys int, n_compared int, is_narrow boolean)
+  returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  old_key text := pgscore_data._key_text('p.o', n_keys);
+  new_key text := pgscore_data._key_text('p.n', n_keys);
+  both_keys text := format('array[nullif(%s, %s), %2$s]', old_key, new_key);
+  each_key text := format('select k.key from (%%s) p cross join lateral unnest(%s) k (key) where k.key is not null', both_keys);
+  many text := pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_join(old, new, n_keys, n_compared)));
+begin
+  if is_narrow then
+    many := format($s$perform from stale offset 100000 limit 1;
+      if not found then
+      %s
+      else
+      %s
+      end if;$s$, pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_arrays(old, new, n_keys))), many);
   end if;
-  execute format('grant execute on function pgscore_sources.%I() to %I', new.function_name, new.owner);
-  return new;
+  return format($s$perform from stale offset 1;
+    if not found then
+      insert into pgscore_data.watch_change (watch_id, keys)
+      select %s, x.keys from (select array_remove(%s, null) as keys from (%s) p offset 0) x where x.keys <> '{}';
+      get diagnostics queued = row_count;
+    else
+      %s
+    end if;$s$, this_watch, both_keys, pgscore_data._first_pair(old, new, n_keys), many);
 end
 $$;
-comment on function pgscore_data._define_capture() is
-  'Makes the function of a table''s triggers. It runs as pgscore_owner in the session of whoever writes, and reads the changed rows only.';
+comment on function pgscore_data._queue_pairs(int, text, text, int, int, boolean) is
+  'What the triggers of a watch do after UPDATE: one row, many, and, where these are narrow, up to 100,000 each have a statement of their '
+  'own, planned for it.';
 
-create or replace trigger define instead of insert on pgscore._capture_request
-for each row execute function pgscore_data._define_capture();
-
-create or replace function pgscore._put_triggers(watch_id int, relation regclass, key_columns text[]) returns void
-language plpgsql volatile security invoker
+create or replace function pgscore_data._watch_capture(this_watch int, relation regclass, key_columns text[]) returns text
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  function_name name;
-  event record;
+  compared text[] := pgscore_data._compared_columns(this_watch, relation, key_columns);
+  n_keys int := cardinality(key_columns);
+  is_narrow boolean := not exists (
+    select from pg_attribute a where a.attrelid = relation and a.attname = any (key_columns || compared) and a.attlen < 0);
+  new_keys text := pgscore_data._watched_rows('fresh', key_columns, '{}');
+  old_keys text := pgscore_data._watched_rows('stale', key_columns, '{}');
+  is_missing text := format('''tid''::regtype in (%s)', pgscore_data._paired_columns('pg_typeof(x.k%)', n_keys));
 begin
-  insert into pgscore._capture_request (watch_id, relation, key_columns) values (watch_id, relation, key_columns)
-  returning _capture_request.function_name into function_name;
-  for event in
-    select * from (values ('insert', 'referencing new table as fresh'), ('update', 'referencing old table as stale new table as fresh'),
-      ('delete', 'referencing old table as stale'), ('truncate', '')) e (name, transition)
-     where not exists (
-       select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-        where t.tgrelid = relation and t.tgname = format('pgscore_watch_%s_%s', watch_id, e.name) and t.tgenabled <> 'D'
-          and p.proname = function_name and p.pronamespace = 'pgscore_sources'::regnamespace)
-  loop
-    execute format('create or replace trigger %I after %s on %s %s for each statement execute function pgscore_sources.%I()',
-      format('pgscore_watch_%s_%s', watch_id, event.name), event.name, relation, event.transition, function_name);
-  end loop;
-end
-$$;
-comment on function pgscore._put_triggers(int, regclass, text[]) is
-  'Puts the triggers of a watch on a table, as the caller. One that stands there already takes no lock.';
-
-create or replace function pgscore._capture_table(watch_id int, relation regclass, key_columns text[]) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '100ms'
-as $$
+  return format($body$
+#variable_conflict use_column
 declare
-  part regclass;
+  is_lost boolean := tg_op = 'TRUNCATE';
+  queued bigint;
 begin
-  for part in select r from pgscore._relations_of(relation) r loop
-    for try in 1..20 loop
-      begin
-        perform pgscore._put_triggers(watch_id, part, key_columns);
-        exit;
-      exception
-        when lock_not_available then
-          -- Whoever writes waits behind this for its lock: let them pass, and try again.
-          if try = 20 then
-            raise exception 'the triggers of the watch could not be put on %: others hold it locked', part using
-              errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
-          end if;
-          perform pg_sleep(0.2);
-      end;
-    end loop;
-  end loop;
+  -- To ask for the size takes longer than to write a row: a session asks now and then, and each time once the queue was full.
+  if current_setting('pgscore.watch_queue', true) is distinct from 'open'
+    or date_part('microseconds', clock_timestamp())::int %% 32 = 0
+  then
+    is_lost := is_lost or pg_relation_size('pgscore_data.watch_change') > %s;
+    perform set_config('pgscore.watch_queue', case when is_lost then 'full' else 'open' end, false);
+  end if;
+  if is_lost then
+    null;
+  elsif tg_op = 'INSERT' then
+    %s
+  elsif tg_op = 'UPDATE' then
+    %s
+  else
+    %s
+  end if;
+  -- Nothing changed, or a column of the key is missing.
+  if queued = 0 then
+    if tg_op = 'INSERT' then
+      perform from (select r.* from %s r limit 1) x where %s;
+    else
+      perform from (select r.* from %s r limit 1) x where %6$s;
+    end if;
+    is_lost := found;
+  end if;
+  if is_lost then
+    -- An old snapshot may show a mark that was taken long ago.
+    if not exists (select from pgscore_data.watch_mark m where m.watch_id = %8$s)
+      or current_setting('transaction_isolation') <> 'read committed'
+    then
+      insert into pgscore_data.watch_mark (watch_id) values (%8$s);
+    end if;
+  end if;
+  return null;
+end
+$body$,
+    pgscore_data._watch_queue_limit(), pgscore_data._queue_rows(this_watch, new_keys, n_keys),
+    pgscore_data._queue_pairs(this_watch, pgscore_data._watched_rows('stale', key_columns, compared),
+                              pgscore_data._watched_rows('fresh', key_columns, compared), n_keys, cardinality(compared), is_narrow),
+    pgscore_data._queue_rows(this_watch, old_keys, n_keys), new_keys, is_missing, old_keys, this_watch);
 end
 $$;
-comment on function pgscore._capture_table(int, regclass, text[]) is
-  'Puts the triggers of a watch on a table, its partitions and children. It waits for locks a tenth of a second at a time.';
-
-create or replace function pgscore_data._drop_captures(watch_id int, needed regclass[]) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
-set client_min_messages = warning
-as $$
-declare
-  capture record;
-begin
-  -- Takes the triggers along, also those on tables that the caller does not own, and waits for who writes there.
-  for capture in
-    select p.oid::regprocedure as name, t.tgrelid::regclass as relation
-      from pg_proc p
-      left join lateral (select x.tgrelid from pg_trigger x where x.tgfoid = p.oid limit 1) t on true
-     where p.pronamespace = 'pgscore_sources'::regnamespace and p.proowner = 'pgscore_owner'::regrole
-       and p.proname ~ format('^capture_%s_', watch_id)
-       and split_part(p.proname, '_', 3) <> all (array(select r::oid::text from unnest(needed) r))
-  loop
-    begin
-      execute format('drop function %s cascade', capture.name);
-    exception
-      when lock_not_available then
-        raise exception 'the triggers of the watch could not be taken off %: others hold it locked', capture.relation using
-          errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
-    end;
-  end loop;
-end
-$$;
-comment on function pgscore_data._drop_captures(int, regclass[]) is
-  'Drops the trigger functions of a watch, but for those of the tables that it needs.';
+comment on function pgscore_data._watch_capture(int, regclass, text[]) is
+  'The body of the trigger function of a watched table: each event has its statement, and what cannot be read is compared.';

@@ -47,12 +47,12 @@ begin
     when 'resume' then
       update pgscore_data.watch x set paused = false, failures = 0, retry_at = null where x.watch_id = w.watch_id;
     when 'planned' then
-      perform pgscore_data._drop_captures(w.watch_id, array(
+      perform pgscore_data._drop_captures('watch', w.watch_id, array(
         select r from jsonb_array_elements(w.tables) t
          cross join lateral pgscore._relations_of(pgscore._relation_named(t ->> 'table')) r));
       update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
     when 'drop' then
-      perform pgscore_data._drop_captures(w.watch_id, '{}');
+      perform pgscore_data._drop_captures('watch', w.watch_id, '{}');
       insert into pgscore_data.cancellation (run_id, requested_by)
       select r.run_id, new.requested_by from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null;
       delete from pgscore_data.watch x where x.watch_id = w.watch_id;

@@ -120,7 +120,7 @@ begin
     end if;
     for given in select to_regclass(t ->> 'table') as relation, array(select jsonb_array_elements_text(t -> 'key')) as key
       from jsonb_array_elements(w.tables) t loop
-      perform pgscore._capture_table(watch_id, given.relation, given.key);
+      perform pgscore._capture_table('watch', watch_id, given.relation, given.key);
     end loop;
   end if;
   insert into pgscore._watch_command (action, watch_id) values ('planned', watch_id);

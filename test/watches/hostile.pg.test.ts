@@ -16,7 +16,7 @@ type Watch = { watch_id: number; target_id: number; capture: string };
 /** The watch of a role, with the function of its triggers. */
 async function watchOf(role: string): Promise<Watch> {
   const { rows } = await superuser.query<Watch>(
-    `select w.watch_id, w.target_id, (select p.proname from pg_proc p where p.proname like 'capture_' || w.watch_id || '\\_%') as capture
+    `select w.watch_id, w.target_id, (select p.proname from pg_proc p where p.proname like 'capture_watch_' || w.watch_id || '\\_%') as capture
        from pgscore_data.watch w where w.owner = $1`,
     [role],
   );
@@ -49,7 +49,7 @@ describe(`the watch of another role`, () => {
   });
 
   test.each([
-    ['triggers', `insert into pgscore._capture_request (watch_id, relation, key_columns) values ($1, 'rows', '{id}')`],
+    ['triggers', `insert into pgscore._capture_request (purpose, id, relation, key_columns) values ('watch', $1, 'rows', '{id}')`],
     [
       'a plan',
       `insert into pgscore._renewal_request (watch_id, version_id, plan, handle_id, scan_handle_id) values ($1, 1, '{}', 1, 1)`,
@@ -121,7 +121,7 @@ describe('a request that goes round watch() cannot stop the watches of others', 
 
   test.each([`'{}'`, `'{id,x}'`, `'{no}'`, 'null', `'{null}'`])('a key of %s', async (key) => {
     const { watch_id: watch } = await watchOf('mallory');
-    const text = `insert into pgscore._capture_request (watch_id, relation, key_columns) values ($1, 'rows', ${key})`;
+    const text = `insert into pgscore._capture_request (purpose, id, relation, key_columns) values ('watch', $1, 'rows', ${key})`;
     expect(await refusal(mallory, text, [watch])).toMatchObject({ hint: expect.stringContaining('watch') });
   });
 });
@@ -137,14 +137,16 @@ test('a function that waits under the name of a capture function is not taken fo
   const create = `create function pgscore_sources.${capture}() returns trigger language plpgsql as ${body}`;
   await mallory.query(create);
   const { watch_id: watch } = await watchOf('alice');
-  expect(await refusal(alice, 'select pgscore._renew_watch($1)', [watch])).toMatchObject({ code: '42501' });
-  await mallory.query(drop);
   await alice.query('select pgscore._renew_watch($1)', [watch]);
+  await mallory.query(drop);
+  const owners = `select distinct p.proowner::regrole::text as owner from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = 'alice.rows'::regclass`;
+  expect((await superuser.query(owners)).rows).toEqual([{ owner: 'pgscore_owner' }]);
 });
 
 test('no name of a capture function can be guessed from those of others', async () => {
   const { rows } = await superuser.query(
-    `select count(distinct right(proname, 16))::int as n from pg_proc where proname ~ '^capture_[0-9]+_[0-9]+_[0-9a-f]{16}$'`,
+    `select count(distinct right(proname, 16))::int as n from pg_proc where proname ~ '^capture_watch_[0-9]+_[0-9]+_[0-9a-f]{16}$'`,
   );
   expect(rows).toEqual([{ n: 2 }]);
 });

@@ -1,0 +1,161 @@
+-- Triggers that queue what a statement changed. Each table has a function of its own, whose statements are planned once a session.
+
+create or replace function pgscore._relations_of(source regclass) returns setof regclass
+language sql stable security invoker
+begin atomic
+  with recursive tree (relid) as (
+    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+  )
+  select t.relid::regclass from tree t;
+end;
+comment on function pgscore._relations_of(regclass) is
+  'A table with its partitions and children: a write straight into one of these fires its own triggers only.';
+
+create or replace view pgscore._capture_request as
+select null::text as purpose, null::int as id, null::regclass as relation, null::text[] as key_columns, null::name as function_name,
+       null::name as owner
+ where false;
+comment on view pgscore._capture_request is
+  'Where the function of a table''s triggers is asked for, for a watch or for labels: owner is the caller, and nobody can write it.';
+alter view pgscore._capture_request alter column owner set default current_user;
+
+create or replace function pgscore_data._capture_name(purpose text, id int, relation regclass) returns name
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Others may make functions in this schema: they cannot guess the name.
+  select coalesce(
+    (select min(p.proname) from pg_proc p
+      where p.pronamespace = 'pgscore_sources'::regnamespace and p.proowner = 'pgscore_owner'::regrole
+        and p.proname ~ format('^capture_%s_%s_%s_', purpose, id, relation::oid)),
+    format('capture_%s_%s_%s_%s', purpose, id, relation::oid, left(replace(gen_random_uuid()::text, '-', ''), 16)))
+$$;
+comment on function pgscore_data._capture_name(text, int, regclass) is
+  'The name of the trigger function of a table, for the watch or label source with this id: the one that is there, or a new one.';
+
+create or replace function pgscore_data._define_capture() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  body text;
+  columns text[];
+  former text;
+begin
+  case new.purpose
+    when 'watch' then
+      columns := pgscore_data._check_watch_capture(new.id, new.owner, new.relation, new.key_columns);
+      body := pgscore_data._watch_capture(new.id, new.relation, columns);
+    when 'labels' then
+      columns := pgscore_data._check_label_capture(new.id, new.owner);
+      body := pgscore_data._label_capture(new.id, new.relation);
+  end case;
+  new.function_name := pgscore_data._capture_name(new.purpose, new.id, new.relation);
+  select p.prosrc into former from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name;
+  if former is distinct from body then
+    execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '
+                   'set search_path = pg_catalog, pg_temp%s as %L', new.function_name,
+                   pgscore_data._capture_settings(new.relation, columns), body);
+    -- Who writes just now may do so by the former body: the comparison waits for them.
+    if former is not null and new.purpose = 'watch' then
+      insert into pgscore_data.watch_mark (watch_id) values (new.id);
+    end if;
+    execute format('comment on function pgscore_sources.%I() is %L', new.function_name,
+                   format('Queues what a statement changed in %s, for %s %s.', new.relation, new.purpose, new.id));
+    execute format('revoke execute on function pgscore_sources.%I() from public', new.function_name);
+  end if;
+  execute format('grant execute on function pgscore_sources.%I() to %I', new.function_name, new.owner);
+  return new;
+end
+$$;
+comment on function pgscore_data._define_capture() is
+  'Makes the function of a table''s triggers. It runs as pgscore_owner in the session of whoever writes, and reads the changed rows only.';
+
+create or replace trigger define instead of insert on pgscore._capture_request
+for each row execute function pgscore_data._define_capture();
+
+create or replace function pgscore._put_triggers(purpose text, id int, relation regclass, key_columns text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  function_name name;
+  event record;
+begin
+  insert into pgscore._capture_request (purpose, id, relation, key_columns) values (purpose, id, relation, key_columns)
+  returning _capture_request.function_name into function_name;
+  for event in
+    select * from (values ('insert', 'referencing new table as fresh'), ('update', 'referencing old table as stale new table as fresh'),
+      ('delete', 'referencing old table as stale'), ('truncate', '')) e (name, transition)
+     where not exists (
+       select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = relation and t.tgname = format('pgscore_%s_%s_%s', purpose, id, e.name) and t.tgenabled <> 'D'
+          and p.proname = function_name and p.pronamespace = 'pgscore_sources'::regnamespace)
+  loop
+    execute format('create or replace trigger %I after %s on %s %s for each statement execute function pgscore_sources.%I()',
+      format('pgscore_%s_%s_%s', purpose, id, event.name), event.name, relation, event.transition, function_name);
+  end loop;
+end
+$$;
+comment on function pgscore._put_triggers(text, int, regclass, text[]) is
+  'Puts the triggers of a watch or of labels on a table, as the caller. One that stands there already takes no lock.';
+
+create or replace function pgscore._capture_table(purpose text, id int, relation regclass, key_columns text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  part regclass;
+begin
+  for part in select r from pgscore._relations_of(relation) r loop
+    for try in 1..20 loop
+      begin
+        perform pgscore._put_triggers(purpose, id, part, key_columns);
+        exit;
+      exception
+        when lock_not_available then
+          -- Whoever writes waits behind this for its lock: let them pass, and try again.
+          if try = 20 then
+            raise exception 'the triggers could not be put on %: others hold it locked', part using
+              errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
+          end if;
+          perform pg_sleep(0.2);
+      end;
+    end loop;
+  end loop;
+end
+$$;
+comment on function pgscore._capture_table(text, int, regclass, text[]) is
+  'Puts triggers on a table, its partitions and children. It waits for locks a tenth of a second at a time.';
+
+create or replace function pgscore_data._drop_captures(purpose text, id int, needed regclass[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set client_min_messages = warning
+as $$
+declare
+  capture record;
+begin
+  -- Takes the triggers along, also those on tables that the caller does not own, and waits for who writes there.
+  for capture in
+    select p.oid::regprocedure as name, t.tgrelid::regclass as relation
+      from pg_proc p
+      left join lateral (select x.tgrelid from pg_trigger x where x.tgfoid = p.oid limit 1) t on true
+     where p.pronamespace = 'pgscore_sources'::regnamespace and p.proowner = 'pgscore_owner'::regrole
+       and p.proname ~ format('^capture_%s_%s_', purpose, id)
+       and split_part(p.proname, '_', 4) <> all (array(select r::oid::text from unnest(needed) r))
+  loop
+    begin
+      execute format('drop function %s cascade', capture.name);
+    exception
+      when lock_not_available then
+        raise exception 'the triggers could not be taken off %: others hold it locked', capture.relation using
+          errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
+    end;
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_captures(text, int, regclass[]) is
+  'Drops the trigger functions of a watch or of labels, but for those of the tables that it needs.';
