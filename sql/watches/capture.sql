@@ -79,9 +79,8 @@ create or replace function pgscore_data._key_text(prefix text, n_columns int) re
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case n_columns when 1 then format('case when %1$s1 is not null then left(concat(%1$s1) collate "C", 2701) end', prefix)
-      else format('case when num_nulls(%s) = 0 then left(array[%s]::text collate "C", 2701) end',
-                  string_agg(prefix || n, ', '), string_agg(format('concat(%s%s)', prefix, n), ', ' order by n)) end
+  select case n_columns when 1 then format('left(concat(%s1) collate "C", 2701)', prefix)
+           else format('left(array[%s]::text collate "C", 2701)', string_agg(format('concat(%s%s)', prefix, n), ', ' order by n)) end
     from generate_series(1, n_columns) n
 $$;
 comment on function pgscore_data._key_text(text, int) is
@@ -151,14 +150,16 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select format($s$insert into pgscore_data.watch_change (watch_id, keys)
-    select %1$s, array[x.key] from (select %2$s as key from %3$s r) x where x.key is not null limit 10;
+    select %1$s, array[%2$s] from %3$s r where num_nulls(%4$s) = 0 limit 10;
     get diagnostics queued = row_count;
-    if queued = 10 then
-      %4$s
-    end if;$s$, this_watch, key.text, rows,
+    if queued between 1 and 9 then
+      return null;
+    elsif queued = 10 then
+      %5$s
+    end if;$s$, this_watch, key.text, rows, key.columns,
     pgscore_data._queue_blocks(this_watch,
-      format('select x.key from (select %s as key from %s r) x where x.key is not null offset 10', key.text, rows)))
-    from pgscore_data._key_text('r.k', n_keys) as key (text)
+      format('select %s as key from %s r where num_nulls(%s) = 0 offset 10', key.text, rows, key.columns)))
+    from (select pgscore_data._key_text('r.k', n_keys) as text, pgscore_data._paired_columns('r.k%', n_keys) as columns) key
 $$;
 comment on function pgscore_data._queue_rows(int, text, int) is
   'What the triggers of a watch do after INSERT and DELETE. Cutting into blocks costs more than to write a row: ten are queued one by one.';
@@ -169,10 +170,12 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  old_key text := pgscore_data._key_text('p.o', n_keys);
-  new_key text := pgscore_data._key_text('p.n', n_keys);
-  both_keys text := format('array[nullif(%s, %s), %2$s]', old_key, new_key);
-  each_key text := format('select k.key from (%%s) p cross join lateral unnest(%s) k (key) where k.key is not null', both_keys);
+  key_pairs text := format('(select case when num_nulls(%s) = 0 then %s end as o, case when num_nulls(%s) = 0 then %s end as n '
+                           'from (%%s) p offset 0) x',
+    pgscore_data._paired_columns('p.o%', n_keys), pgscore_data._key_text('p.o', n_keys),
+    pgscore_data._paired_columns('p.n%', n_keys), pgscore_data._key_text('p.n', n_keys));
+  each_key text := format('select k.key from %s cross join lateral unnest(array[nullif(x.o, x.n), x.n]) k (key) where k.key is not null',
+                          key_pairs);
   many text := pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_join(old, new, n_keys, n_compared)));
 begin
   if is_narrow then
@@ -186,11 +189,12 @@ begin
   return format($s$perform from stale offset 1;
     if not found then
       insert into pgscore_data.watch_change (watch_id, keys)
-      select %s, x.keys from (select array_remove(%s, null) as keys from (%s) p offset 0) x where x.keys <> '{}';
+      select %s, case when x.n is null then array[x.o] when x.o is null or x.o = x.n then array[x.n] else array[x.o, x.n] end
+        from %s where num_nonnulls(x.o, x.n) > 0;
       get diagnostics queued = row_count;
     else
       %s
-    end if;$s$, this_watch, both_keys, pgscore_data._first_pair(old, new, n_keys), many);
+    end if;$s$, this_watch, format(key_pairs, pgscore_data._first_pair(old, new, n_keys)), many);
 end
 $$;
 comment on function pgscore_data._queue_pairs(int, text, text, int, int, boolean) is
@@ -213,14 +217,14 @@ begin
   return format($body$
 #variable_conflict use_column
 declare
-  is_lost boolean := tg_op = 'TRUNCATE';
+  is_lost boolean := false;
   queued bigint;
 begin
   -- To ask for the size takes longer than to write a row: a session asks now and then, and each time once the queue was full.
   if current_setting('pgscore.watch_queue', true) is distinct from 'open'
     or date_part('microseconds', clock_timestamp())::int %% 32 = 0
   then
-    is_lost := is_lost or pg_relation_size('pgscore_data.watch_change') > %s;
+    is_lost := pg_relation_size('pgscore_data.watch_change') > %s;
     perform set_config('pgscore.watch_queue', case when is_lost then 'full' else 'open' end, false);
   end if;
   if is_lost then
@@ -229,8 +233,10 @@ begin
     %s
   elsif tg_op = 'UPDATE' then
     %s
-  else
+  elsif tg_op = 'DELETE' then
     %s
+  else
+    is_lost := true;
   end if;
   -- Nothing changed, or a column of the key is missing.
   if queued = 0 then
