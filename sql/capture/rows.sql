@@ -6,7 +6,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- A name that the row has no more is found one level further out. So no statement of a writer fails for a column that was altered.
   select format('(select named.* from (select %s) missing cross join %s t cross join lateral (select %s from (select t.*) present) named)',
-    string_agg(format('%s as %I', x.substitute, x.name), ', ' order by x.n), transition,
+    (select string_agg(y.text, ', ') from (select distinct on (s.name) format('%s as %I', s.substitute, s.name) as text
+                                             from unnest(columns, substitutes) as s (name, substitute)) y), transition,
     string_agg(format('%I as %s', x.name, x.alias), ', ' order by x.n))
     from unnest(columns, aliases, substitutes) with ordinality as x (name, alias, substitute, n)
 $$;

@@ -145,7 +145,7 @@ begin
       left join lateral (select x.tgrelid from pg_trigger x where x.tgfoid = p.oid limit 1) t on true
      where p.pronamespace = 'pgscore_sources'::regnamespace and p.proowner = 'pgscore_owner'::regrole
        and p.proname ~ format('^capture_%s_%s_', purpose, id)
-       and split_part(p.proname, '_', 4) <> all (array(select r::oid::text from unnest(needed) r))
+       and split_part(p.proname, '_', 4) <> all (array(select r::oid::text from unnest(coalesce(needed, '{}')) r))
   loop
     begin
       execute format('drop function %s cascade', capture.name);

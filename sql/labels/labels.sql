@@ -82,6 +82,12 @@ begin
     known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(),
     compare_after = clock_timestamp(), compared_at = null, error = null, comparing_pid = null, comparing_since = null
   returning s.source_id into new.source_id;
+  -- Triggers that read other columns are taken off first: then who writes by them has ended before the comparison.
+  perform pgscore_data._drop_captures('labels', new.source_id, case
+    when (earlier.set_by, earlier.label_column, earlier.key_columns, earlier.known_at_column, earlier.time_zone)
+      is not distinct from (new.owner, new.label_column, new.key_columns, new.known_at_column, new.time_zone)
+    then array(
+      select r from pgscore._relations_of(pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name))) r) end);
   insert into pgscore_data.comparison_request (source_id) values (new.source_id);
   perform pgscore_data._wake('labels');
   return new;
@@ -139,7 +145,7 @@ begin
           array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n), families,
     known_at, current_setting('TimeZone'), pgscore._ensure_handle(plan))
   returning source_id into id;
-  if pgscore._capture_by_triggers(source, id) then
+  if pgscore._capture_labels(source, id, array(select k ->> 'name' from jsonb_array_elements(keys) k) || label || known_at) then
     return 'triggers';
   end if;
   return 'polling';

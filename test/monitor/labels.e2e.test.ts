@@ -224,12 +224,13 @@ describe('who may say and see what is true', () => {
     expect(await refusal(bob, `select pgscore.unset_labels('secret')`)).toMatchObject({ code: '42501' });
   });
 
-  test('a trigger on a table that is no source of labels does nothing', async () => {
-    await bob.query(`create trigger forged after insert on bobs_truth referencing new table as fresh
-      for each statement execute function pgscore._capture_labels('1')`);
-    await bob.query('insert into bobs_truth values (1, 99)');
-    const { rows } = await superuser.query(`select from pgscore_data.label_change where label = '99'`);
-    expect(rows).toEqual([]);
+  test('the function of the triggers of another role cannot be used', async () => {
+    const { rows } = await superuser.query<{ name: string }>(
+      `select p.proname as name from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = 'alice.secret_truth'::regclass limit 1`,
+    );
+    const text = `create trigger forged after insert on bobs_truth referencing new table as fresh
+      for each statement execute function pgscore_sources.${rows[0]?.name}()`;
+    expect(await refusal(bob, text)).toMatchObject({ code: '42501' });
   });
 });
 

@@ -49,7 +49,10 @@ describe(`the watch of another role`, () => {
   });
 
   test.each([
-    ['triggers', `insert into pgscore._capture_request (purpose, id, relation, key_columns) values ('watch', $1, 'rows', '{id}')`],
+    [
+      'triggers',
+      `insert into pgscore._capture_request (purpose, id, relation, key_columns) values ('watch', $1, 'rows', '{id}')`,
+    ],
     [
       'a plan',
       `insert into pgscore._renewal_request (watch_id, version_id, plan, handle_id, scan_handle_id) values ($1, 1, '{}', 1, 1)`,

@@ -1,0 +1,216 @@
+-- What the triggers on a source of labels do: they queue the labels that a statement wrote, corrected or took away.
+
+create or replace function pgscore_data._check_label_capture(this_source int, owner name) returns text[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore_data.label_source;
+begin
+  select * into s from pgscore_data.label_source x where x.source_id = this_source and x.set_by = _check_label_capture.owner;
+  if not found then
+    raise exception 'the labels were set by another role' using
+      errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
+  end if;
+  return array_remove(s.key_columns::text[] || s.label_column::text || s.known_at_column::text, null);
+end
+$$;
+comment on function pgscore_data._check_label_capture(int, name) is
+  'Refuses triggers for labels that another role set; else returns the columns that they read: the key, the label, known_at.';
+
+create or replace function pgscore_data._types_like(relation regclass, column_name text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select quote_literal(array_agg(distinct x.oid order by x.oid)) || '::oid[]'
+    from pg_attribute a
+   cross join lateral (
+     select a.atttypid as oid
+     union all
+     select t.oid from pg_type t where t.typnamespace = 'pg_catalog'::regnamespace
+        and pgscore._label_key(t.oid) = pgscore._label_key(pgscore._base_type(a.atttypid))) x
+   where a.attrelid = relation and a.attname = column_name and not a.attisdropped
+$$;
+comment on function pgscore_data._types_like(regclass, text) is 'The types that a column may have without its labels being keyed anew.';
+
+create or replace function pgscore_data._label_rows(s pgscore_data.label_source, transition text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore_data._captured_rows(transition, x.columns, x.aliases, array_fill('null::tid'::text, array[cardinality(x.columns)]))
+    from (select array_remove(s.key_columns::text[] || s.label_column::text || s.known_at_column::text, null) as columns,
+                 pgscore_data._column_aliases('k', s.key_columns::text[]) || '{l}'
+                 || case when s.known_at_column is null then '{}'::text[] else '{t}' end as aliases) x
+$$;
+comment on function pgscore_data._label_rows(pgscore_data.label_source, text) is
+  'The rows of a transition table as k1, k2 and so on for the key, l for the label and t for the time.';
+
+create or replace function pgscore_data._label_columns_are(s pgscore_data.label_source, relation regclass) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select concat_ws(' and ', string_agg(format('pg_typeof(r.k%s) = any (%s)', n, pgscore_data._types_like(relation, k)), ' and ' order by n),
+                   'pg_typeof(r.l) <> ''tid''::regtype',
+                   case when s.known_at_column is not null
+                     then format('pg_typeof(r.t) = any (%s || ''{date,timestamp,timestamptz}''::regtype[]::oid[])',
+                                 pgscore_data._types_like(relation, s.known_at_column)) end)
+    from unnest(s.key_columns::text[]) with ordinality as x (k, n)
+$$;
+comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
+  'The condition that the columns of labels are there, of the types that they had.';
+
+create or replace function pgscore_data._captured_labels(s pgscore_data.label_source, relation regclass, transition text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
+  select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then nullif(concat(r.l), '''') end as label '
+                'from %s r)',
+    pgscore_data._paired_columns('concat(r.k%)', cardinality(s.key_columns)),
+    case when s.known_at_column is null then 'null::timestamptz'
+      else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._label_columns_are(s, relation),
+                  case (select pgscore._base_type(a.atttypid) from pg_attribute a
+                         where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)
+                    when 'timestamptz'::regtype then 'timestamptz' else format('timestamp at time zone %L', s.time_zone) end) end,
+    pgscore_data._paired_columns('r.k%', cardinality(s.key_columns)), pgscore_data._label_columns_are(s, relation),
+    pgscore_data._label_rows(s, transition))
+$$;
+comment on function pgscore_data._captured_labels(pgscore_data.label_source, regclass, text) is
+  'A subquery that reads key, known_at and label out of the rows that a statement wrote; the label is NULL where there is none.';
+
+create or replace function pgscore_data._queue_corrections(s pgscore_data.label_source, old text, new text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- EXCEPT is planned the same for one row and for many, and takes two NULL for equal.
+  select format($s$perform from stale offset 1;
+    if not found then
+      insert into pgscore_data.label_change (model_id, source_id, key, known_at, label, retracted)
+      select %1$s, %2$s, x.key, x.known_at, x.label, x.retracted
+        from (select * from %3$s r limit 1) o left join (select * from %4$s r limit 1) n on true
+       cross join lateral (
+         values (o.key, o.known_at, null::text, true,
+                 o.label is not null and (n.label is null or o.key <> n.key or o.known_at is distinct from n.known_at)),
+           (n.key, n.known_at, n.label, false,
+            n.label is not null
+            and (o.label is null or o.label <> n.label or o.key <> n.key or o.known_at is distinct from n.known_at)))
+         as x (key, known_at, label, retracted, is_change)
+       where x.is_change;
+      get diagnostics queued = row_count;
+    else
+      insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
+      select %1$s, %2$s, x.key, x.known_at, true
+        from (select o.key, o.known_at from %3$s o where o.label is not null
+              except
+              select n.key, n.known_at from %4$s n where n.label is not null) x;
+      insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
+      select %1$s, %2$s, x.key, x.known_at, x.label
+        from (select n.key, n.known_at, n.label from %4$s n where n.label is not null
+              except
+              select o.key, o.known_at, o.label from %3$s o where o.label is not null) x;
+      get diagnostics queued = row_count;
+    end if;$s$, s.model_id, s.source_id, old, new)
+$$;
+comment on function pgscore_data._queue_corrections(pgscore_data.label_source, text, text) is
+  'What the triggers on a source of labels do after UPDATE.';
+
+create or replace function pgscore_data._is_elsewhere(s pgscore_data.label_source, relation regclass) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when pgscore._relation_named(x.name) = relation
+      then format('tg_table_name <> %L or tg_table_schema <> %L', s.source_name, s.source_schema)
+      else format('not exists (select from pg_class c where c.oid = %s and c.relname = %L and c.relnamespace = %s)',
+                  pgscore._relation_named(x.name), s.source_name, quote_ident(s.source_schema)::regnamespace::oid) end
+    from (select format('%I.%I', s.source_schema, s.source_name) as name) x
+$$;
+comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regclass) is
+  'The condition that a table is not, or not part of, the one that has the name of the source: it was renamed.';
+
+create or replace function pgscore_data._label_capture(this_source int, relation regclass) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s pgscore_data.label_source;
+  old text;
+  new text;
+begin
+  select * into s from pgscore_data.label_source x where x.source_id = this_source;
+  old := pgscore_data._captured_labels(s, relation, 'stale');
+  new := pgscore_data._captured_labels(s, relation, 'fresh');
+  return format($body$
+#variable_conflict use_column
+declare
+  is_lost boolean := false;
+  queued bigint;
+begin
+  if %1$s then
+    return null;
+  elsif tg_op = 'INSERT' then
+    insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
+    select %2$s, %3$s, n.key, n.known_at, n.label from %4$s n where n.label is not null;
+    get diagnostics queued = row_count;
+  elsif tg_op = 'UPDATE' then
+    %5$s
+  elsif tg_op = 'DELETE' then
+    insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
+    select %2$s, %3$s, o.key, o.known_at, true from %6$s o where o.label is not null;
+    get diagnostics queued = row_count;
+  else
+    is_lost := true;
+  end if;
+  -- Nothing was said, or a column is not what it was.
+  if queued = 0 then
+    if tg_op = 'INSERT' then
+      perform from (select x.* from %7$s x limit 1) r where not (%9$s);
+    else
+      perform from (select x.* from %8$s x limit 1) r where not (%9$s);
+    end if;
+    is_lost := found;
+  end if;
+  if is_lost then
+    insert into pgscore_data.comparison_request (source_id) values (%3$s);
+  end if;
+  return null;
+end
+$body$,
+    pgscore_data._is_elsewhere(s, relation), s.model_id, s.source_id, new, pgscore_data._queue_corrections(s, old, new), old,
+    pgscore_data._label_rows(s, 'fresh'), pgscore_data._label_rows(s, 'stale'), pgscore_data._label_columns_are(s, relation));
+end
+$$;
+comment on function pgscore_data._label_capture(int, regclass) is
+  'The body of the trigger function of a table that holds labels. Where its columns are not what they were, it asks for a comparison.';
+
+create or replace function pgscore._capture_labels(source regclass, source_id int, columns text[]) returns boolean
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from pgscore._relations_of(source) r join pg_class c on c.oid = r
+     where c.relkind not in ('r', 'p') or not has_table_privilege(c.oid, 'trigger')
+        or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v' and a.attname = any (columns)))
+  then
+    return false;
+  end if;
+  perform pgscore._capture_table('labels', source_id, source, null);
+  return true;
+end
+$$;
+comment on function pgscore._capture_labels(regclass, int, text[]) is
+  'Puts the triggers that capture labels on a table, as the caller; false where triggers cannot capture them.';
+
+create or replace function pgscore_data._end_label_capture() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_data._drop_captures('labels', old.source_id, '{}');
+  return null;
+end
+$$;
+comment on function pgscore_data._end_label_capture() is 'Takes the triggers off the table that labels came from.';
+
+create or replace trigger end_label_capture after delete on pgscore_data.label_source
+for each row execute function pgscore_data._end_label_capture();
