@@ -75,7 +75,7 @@ $$;
 comment on function pgscore_data._watched_rows(text, text[], text[]) is
   'The rows of a transition table as k1, k2 and so on for the key, then c1, c2 and so on.';
 
-create or replace function pgscore_data._key_text(prefix text, n_columns int) returns text
+create or replace function pgscore_data._changed_key(prefix text, n_columns int) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -83,7 +83,7 @@ as $$
            else format('left(array[%s]::text collate "C", 2701)', string_agg(format('concat(%s%s)', prefix, n), ', ' order by n)) end
     from generate_series(1, n_columns) n
 $$;
-comment on function pgscore_data._key_text(text, int) is
+comment on function pgscore_data._changed_key(text, int) is
   'The expression that makes one text of the columns of a key. concat() calls no function of a user; what is too long is refused later.';
 
 create or replace function pgscore_data._queue_blocks(this_watch int, keys text) returns text
@@ -159,7 +159,7 @@ as $$
     end if;$s$, this_watch, key.text, rows, key.columns,
     pgscore_data._queue_blocks(this_watch,
       format('select %s as key from %s r where num_nulls(%s) = 0 offset 10', key.text, rows, key.columns)))
-    from (select pgscore_data._key_text('r.k', n_keys) as text, pgscore_data._paired_columns('r.k%', n_keys) as columns) key
+    from (select pgscore_data._changed_key('r.k', n_keys) as text, pgscore_data._paired_columns('r.k%', n_keys) as columns) key
 $$;
 comment on function pgscore_data._queue_rows(int, text, int) is
   'What the triggers of a watch do after INSERT and DELETE. Cutting into blocks costs more than to write a row: ten are queued one by one.';
@@ -172,8 +172,8 @@ as $$
 declare
   key_pairs text := format('(select case when num_nulls(%s) = 0 then %s end as o, case when num_nulls(%s) = 0 then %s end as n '
                            'from (%%s) p offset 0) x',
-    pgscore_data._paired_columns('p.o%', n_keys), pgscore_data._key_text('p.o', n_keys),
-    pgscore_data._paired_columns('p.n%', n_keys), pgscore_data._key_text('p.n', n_keys));
+    pgscore_data._paired_columns('p.o%', n_keys), pgscore_data._changed_key('p.o', n_keys),
+    pgscore_data._paired_columns('p.n%', n_keys), pgscore_data._changed_key('p.n', n_keys));
   each_key text := format('select k.key from %s cross join lateral unnest(array[nullif(x.o, x.n), x.n]) k (key) where k.key is not null',
                           key_pairs);
   many text := pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_join(old, new, n_keys, n_compared)));

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await superuser.query(`select pgscore_data._drop_captures(watch_id, '{}') from pgscore_data.watch`);
+  await superuser.query(`select pgscore_data._drop_captures('watch', watch_id, '{}') from pgscore_data.watch`);
   await superuser.query('delete from pgscore_data.watch; delete from pgscore_data.watch_change');
   await alice.query(
     `select pgscore.watch('line', 'above', key => 'id', target => 'live', on_change_of => '{"rows": "id"}')`,
