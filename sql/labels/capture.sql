@@ -18,20 +18,22 @@ $$;
 comment on function pgscore_data._check_label_capture(int, name) is
   'Refuses triggers for labels that another role set; else returns the columns that they read: the key, the label, known_at.';
 
-create or replace function pgscore_data._types_like(relation regclass, column_name text) returns text
+create or replace function pgscore_data._type_is_as_before(expression text, relation regclass, column_name text, families text[])
+  returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select quote_literal(array_agg(distinct x.oid order by x.oid)) || '::oid[]'
-    from pg_attribute a
-   cross join lateral (
-     select a.atttypid as oid
-     union all
-     select t.oid from pg_type t where t.typnamespace = 'pg_catalog'::regnamespace
-        and pgscore._label_key(t.oid) = pgscore._label_key(pgscore._base_type(a.atttypid))) x
+  -- Of pg_catalog by their numbers, which stay when a database is restored; a domain by its name.
+  select format(case when t.typnamespace = 'pg_catalog'::regnamespace then 'pg_typeof(%1$s) = any (%2$L::oid[])'
+                  else '(pg_typeof(%1$s) = any (%2$L::oid[]) or pg_typeof(%1$s)::text = %3$L)' end,
+    expression, array(select x.oid from pg_type x where x.typnamespace = 'pg_catalog'::regnamespace
+                         and pgscore._label_key(x.oid) = any (families || pgscore._label_key(pgscore._base_type(t.oid))) order by x.oid),
+    t.oid::regtype)
+    from pg_attribute a join pg_type t on t.oid = a.atttypid
    where a.attrelid = relation and a.attname = column_name and not a.attisdropped
 $$;
-comment on function pgscore_data._types_like(regclass, text) is 'The types that a column may have without its labels being keyed anew.';
+comment on function pgscore_data._type_is_as_before(text, regclass, text, text[]) is
+  'The condition that a column still has its type, another of these families, or one by which labels are keyed alike.';
 
 create or replace function pgscore_data._label_rows(s pgscore_data.label_source, transition text) returns text
 language sql stable
@@ -49,11 +51,11 @@ create or replace function pgscore_data._label_columns_are(s pgscore_data.label_
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select concat_ws(' and ', string_agg(format('pg_typeof(r.k%s) = any (%s)', n, pgscore_data._types_like(relation, k)), ' and ' order by n),
+  select concat_ws(' and ', string_agg(pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'), ' and ' order by n),
                    'pg_typeof(r.l) <> ''tid''::regtype',
                    case when s.known_at_column is not null
-                     then format('pg_typeof(r.t) = any (%s || ''{date,timestamp,timestamptz}''::regtype[]::oid[])',
-                                 pgscore_data._types_like(relation, s.known_at_column)) end)
+                     then pgscore_data._type_is_as_before('r.t', relation, s.known_at_column,
+                            array(select pgscore._label_key(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x)) end)
     from unnest(s.key_columns::text[]) with ordinality as x (k, n)
 $$;
 comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
@@ -120,8 +122,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case when pgscore._relation_named(x.name) = relation
       then format('tg_table_name <> %L or tg_table_schema <> %L', s.source_name, s.source_schema)
-      else format('not exists (select from pg_class c where c.oid = %s and c.relname = %L and c.relnamespace = %s)',
-                  pgscore._relation_named(x.name), s.source_name, quote_ident(s.source_schema)::regnamespace::oid) end
+      else format('(tg_relid in (select r from pgscore._relations_of(pgscore._relation_named(%L)) r)) is not true', x.name) end
     from (select format('%I.%I', s.source_schema, s.source_name) as name) x
 $$;
 comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regclass) is

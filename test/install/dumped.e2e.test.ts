@@ -180,7 +180,7 @@ async function dumpAndRestore(): Promise<void> {
       { capture: 'triggers', rows_scored: 111 },
     ]);
     const captures = `select distinct p.proname from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgname like 'pgscore_watch%'
-      union select proname from pg_proc where proname like 'capture\\_%'`;
+      union select proname from pg_proc where proname like 'capture\\_watch\\_%'`;
     expect(await rowsOf(alice, captures)).toHaveLength(1);
     await alice.query('update points set b = 4 where id = 50');
     await waitFor(

@@ -159,6 +159,16 @@ describe('where the columns are not what they were, a comparison is asked for, a
     expect(await changes()).toEqual([[['2'], 'yes']]);
   });
 
+  test('a domain is its base type, until it is another', async () => {
+    await alice.query('create domain serial_number as int; create domain moment as timestamptz');
+    await labelled('id serial_number primary key, y text, known moment', `label => 'y', known_at => 'known'`);
+    await alice.query(`insert into truth values (1, 'yes', '2026-01-01')`);
+    expect([await changes(), await requests()]).toEqual([[[['1'], 'yes']], 0]);
+    await alice.query(`alter table truth alter known type text using 'abc'`);
+    await alice.query(`insert into truth values (2, 'yes', 'abc')`);
+    expect([await changes(), await requests()]).toEqual([[], 1]);
+  });
+
   test('a wider number is the same key', async () => {
     await labelled('id int primary key, y text', `label => 'y'`);
     await alice.query(`alter table truth alter id type bigint`);
