@@ -47,15 +47,21 @@ $$;
 comment on function pgscore_data._label_rows(pgscore_data.label_source, text) is
   'The rows of a transition table as k1, k2 and so on for the key, l for the label and t for the time.';
 
+create or replace function pgscore_data._known_at_is(s pgscore_data.label_source, relation regclass) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select pgscore_data._type_is_as_before('r.t', relation, s.known_at_column,
+    array(select pgscore._label_key(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x))
+$$;
+comment on function pgscore_data._known_at_is(pgscore_data.label_source, regclass) is 'The condition that known_at is a time.';
+
 create or replace function pgscore_data._label_columns_are(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(' and ', string_agg(pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'), ' and ' order by n),
-                   'pg_typeof(r.l) <> ''tid''::regtype',
-                   case when s.known_at_column is not null
-                     then pgscore_data._type_is_as_before('r.t', relation, s.known_at_column,
-                            array(select pgscore._label_key(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x)) end)
+                   'pg_typeof(r.l) <> ''tid''::regtype', pgscore_data._known_at_is(s, relation))
     from unnest(s.key_columns::text[]) with ordinality as x (k, n)
 $$;
 comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
@@ -67,10 +73,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
   select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then nullif(concat(r.l), '''') end as label '
-                'from %s r)',
+                'from %s r offset 0)',
     pgscore_data._paired_columns('concat(r.k%)', cardinality(s.key_columns)),
     case when s.known_at_column is null then 'null::timestamptz'
-      else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._label_columns_are(s, relation),
+      else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._known_at_is(s, relation),
                   case (select pgscore._base_type(a.atttypid) from pg_attribute a
                          where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)
                     when 'timestamptz'::regtype then 'timestamptz' else format('timestamp at time zone %L', s.time_zone) end) end,
